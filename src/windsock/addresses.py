@@ -1,0 +1,126 @@
+"""One spelling of addresses, and short private paths for Unix sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from windsock.errors import UsageError
+
+__all__ = [
+    "LONGEST_UNIX_PATH",
+    "Address",
+    "PrivateSocketPath",
+    "check_unix_path",
+    "is_abstract",
+    "is_loopback",
+    "is_stale_socket",
+    "plain",
+    "show",
+    "unlink_socket",
+]
+
+Address: TypeAlias = Any
+"""`(host, port)` or `(host, port, flow, scope)`, a path, an abstract name `"\\0name"`, or None (no name)."""
+
+LONGEST_UNIX_PATH = 107 if sys.platform == "linux" else 103
+"""Bytes that fit into sockaddr_un.sun_path beside the final NUL (unix(7))."""
+
+
+def plain(address: Address) -> Address:
+    """Return the address as clients write it: abstract names as str, no name at all as None."""
+    if isinstance(address, bytes):
+        return os.fsdecode(address)
+    return None if address == "" else address
+
+
+def show(address: Address) -> str:
+    """Return the address as people write it: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
+    address = plain(address)
+    if address is None:
+        return "(unnamed)"
+    if isinstance(address, tuple) and len(address) >= 2:
+        host, port = address[:2]
+        return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    if is_abstract(address):
+        return f"@{address[1:]}"
+    return str(address)
+
+
+def is_abstract(address: Address) -> bool:
+    """Return whether the address is a name in Linux's abstract Unix namespace (unix(7))."""
+    return isinstance(address, str | bytes) and address[:1] in ("\0", b"\0")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach the host: `localhost`, 127.0.0.0/8, `::1`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def check_unix_path(path: str) -> None:
+    """Raise UsageError for a name that no Unix socket can have (unix(7))."""
+    size = len(os.fsencode(path))
+    if not size:
+        raise UsageError("path='': a Unix socket needs a path, or an abstract name that starts with '\\0'")
+    if size > LONGEST_UNIX_PATH:
+        raise UsageError(
+            f"path {path!r} has {size} bytes; a Unix socket's path has at most {LONGEST_UNIX_PATH}. "
+            "Leave path= out to get a short private one, or use a shorter directory"
+        )
+
+
+def is_stale_socket(path: Address, kind: int) -> bool:
+    """Return whether the path is a socket of this kind that nobody listens on any more.
+
+    A probe connects to it: only a refused connection means that its server is gone.
+    """
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            return False
+        with socket.socket(socket.AF_UNIX, kind) as probe:
+            probe.setblocking(False)
+            probe.connect(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
+    """Remove a socket's file if it still is the one with that (device, inode)."""
+    with contextlib.suppress(OSError):
+        found = os.lstat(path)
+        if (found.st_dev, found.st_ino) == identity:
+            os.unlink(path)
+
+
+class PrivateSocketPath:
+    """A short path for one Unix socket, in a directory of its own with mode 0700 until `remove()`."""
+
+    def __init__(self, name: str = "s", make: Callable[..., str] = tempfile.mkdtemp) -> None:
+        self.directory = make(prefix="ws-")
+        self.path = os.path.join(self.directory, name)
+        if len(os.fsencode(self.path)) > LONGEST_UNIX_PATH:
+            os.rmdir(self.directory)
+            self.directory = make(prefix="ws-", dir="/tmp")
+            self.path = os.path.join(self.directory, name)
+
+    def remove(self) -> None:
+        """Remove the directory and whatever sockets are left in it."""
+        for left in Path(self.directory).glob("*"):
+            left.unlink(missing_ok=True)
+        Path(self.directory).rmdir()

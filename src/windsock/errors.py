@@ -1,0 +1,35 @@
+"""One tree of errors, split by blame: you, they, or nobody came."""
+
+from __future__ import annotations
+
+__all__ = ["PeerError", "StillRunning", "UsageError", "WaitTimeout", "WindsockError"]
+
+
+class WindsockError(Exception):
+    """Base of every error that windsock raises on its own account."""
+
+
+class UsageError(WindsockError, ValueError):
+    """You: a value that cannot work. Says the value, what was expected, and the way out."""
+
+
+class PeerError(WindsockError):
+    """They: the other end did something else than the test said it would."""
+
+
+class WaitTimeout(WindsockError, TimeoutError):
+    """Nobody came: a wait ended at its deadline. Says what was waited for, and what came instead."""
+
+
+class StillRunning(WaitTimeout):
+    """Something would not end before its deadline.
+
+    `what` names each request, thread or process that is still running.
+    """
+
+    def __init__(self, waited_for: str, seconds: float, what: list[str]) -> None:
+        self.waited_for = waited_for
+        self.seconds = seconds
+        self.what = what
+        running = "; ".join(what) or "nothing that could be named"
+        super().__init__(f"{waited_for} did not end within {seconds:g} s, still running: {running}")

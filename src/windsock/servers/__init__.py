@@ -1,0 +1,47 @@
+"""The ported classes: servers, mix-ins and request handlers, as in the classic `SocketServer` family.
+
+`windsock.servers` has the public names of the standard library's `socketserver` and can stand in for it.
+"""
+
+import os
+import socket
+
+from windsock.servers.base import BaseServer
+from windsock.servers.combinations import ThreadingTCPServer, ThreadingUDPServer
+from windsock.servers.handlers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
+from windsock.servers.threads import ThreadingMixIn
+from windsock.servers.transports import TCPServer, UDPServer
+
+__all__ = [
+    "BaseRequestHandler",
+    "BaseServer",
+    "DatagramRequestHandler",
+    "StreamRequestHandler",
+    "TCPServer",
+    "ThreadingMixIn",
+    "ThreadingTCPServer",
+    "ThreadingUDPServer",
+    "UDPServer",
+]
+
+if hasattr(os, "fork"):
+    from windsock.servers.combinations import ForkingTCPServer, ForkingUDPServer
+    from windsock.servers.forking import ForkingMixIn
+
+    __all__ += ["ForkingMixIn", "ForkingTCPServer", "ForkingUDPServer"]
+
+if hasattr(socket, "AF_UNIX"):
+    from windsock.servers.combinations import ThreadingUnixDatagramServer, ThreadingUnixStreamServer
+    from windsock.servers.transports import UnixDatagramServer, UnixStreamServer
+
+    __all__ += [
+        "ThreadingUnixDatagramServer",
+        "ThreadingUnixStreamServer",
+        "UnixDatagramServer",
+        "UnixStreamServer",
+    ]
+
+    if hasattr(os, "fork"):
+        from windsock.servers.combinations import ForkingUnixDatagramServer, ForkingUnixStreamServer
+
+        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixStreamServer"]

@@ -1,0 +1,283 @@
+"""BaseServer: takes requests one by one, and stops when told."""
+
+from __future__ import annotations
+
+import errno
+import os
+import selectors
+from collections.abc import Callable
+from time import monotonic, sleep
+from typing import Any, Self
+
+from windsock.errors import StillRunning
+from windsock.servers import forks
+from windsock.servers.control import Control
+from windsock.servers.loop import LoopSelector
+from windsock.servers.requests import (
+    BOTH,
+    READING,
+    end_of_forked_handler,
+    open_requests,
+    release,
+    report_failure,
+    write_report,
+)
+
+__all__ = ["BaseServer"]
+
+# accept(2) fails like this for lack of resources: the request stays in the queue, so trying again at once spins.
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+# ... and like this when the listener itself is of no use (any more).
+UNUSABLE = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP}
+
+
+class BaseServer:
+    """Base class of all servers: a loop that gets requests and has them handled.
+
+    Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`,
+    `finish_request`, `shutdown_request`, `close_request`. Where something fails: `handle_error`,
+    `handle_disconnect`, `handle_accept_error`. Between requests: `service_actions`, `handle_timeout`.
+
+    A subclass must override `get_request`. One without `fileno()` has its `get_request` called without a
+    wait before it, which may then block.
+
+    `timeout` (seconds or None) bounds `handle_request()`. `stop_timeout` (seconds) bounds `shutdown()` and
+    `server_close()`.
+    """
+
+    timeout: float | None = None
+    stop_timeout: float = 5.0
+    block_on_close = True
+
+    def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
+        """May be extended (call super). Do not override."""
+        self.server_address = server_address
+        self.RequestHandlerClass = RequestHandlerClass
+        self._control = Control()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.server_close()
+
+    def server_activate(self) -> None:
+        """Get ready for requests. May be overridden."""
+
+    # --- serving
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Handle requests until `shutdown()`. Ignores `timeout`.
+
+        Waits for events and does not poll: `poll_interval` (seconds) only says how often `service_actions()`
+        is called while nothing happens, if a subclass overrides it.
+        """
+        has_fileno = hasattr(self, "fileno")
+        quiet = type(self).service_actions in QUIET_SERVICE_ACTIONS
+        interval = None if quiet and has_fileno else poll_interval
+        listener: Any = self if has_fileno else None
+        with self._control.serving(listener) as loop:
+            while loop is not None and not loop.stopping:
+                if loop.wait(interval):
+                    self._handle_request_noblock()
+                self.service_actions()
+
+    def handle_request(self) -> None:
+        """Handle one request. Waits for it no longer than `timeout`, then calls `handle_timeout()`."""
+        if not hasattr(self, "fileno"):
+            self._handle_request_noblock()
+            return
+        with LoopSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            wait = self._request_timeout()
+            deadline = None if wait is None else monotonic() + wait
+            while not selector.select(wait):
+                if deadline is not None:
+                    wait = deadline - monotonic()
+                    if wait <= 0:
+                        self.handle_timeout()
+                        return
+        self._handle_request_noblock()
+
+    def _request_timeout(self) -> float | None:
+        """Return the shorter of `timeout` and the listening socket's own timeout."""
+        listener = getattr(self, "socket", None)
+        waits = [self.timeout, listener.gettimeout() if listener is not None else None]
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _handle_request_noblock(self) -> None:
+        """Get the request that is known to be there, and have it handled."""
+        try:
+            request, client_address = self.get_request()
+        except OSError as error:
+            self._accept_failed(error)
+        except Exception:
+            report_failure(self, None, None)
+            self._rest()
+        else:
+            self._control.recovered()
+            self._take(request, client_address)
+
+    def _take(self, request: Any, client_address: Any) -> None:
+        """See one request through its hooks; whatever happens to it, the server goes on."""
+        mark = forks.now()
+        process_id = os.getpid()
+        status = 0
+        open_requests(self).add(request, client_address)
+        try:
+            if self.verify_request(request, client_address):
+                self.process_request(request, client_address)
+            else:
+                release(self, request, mark)
+        except Exception:
+            status = 1
+            report_failure(self, request, client_address)
+            release(self, request, mark)
+        except BaseException:
+            status = 1
+            release(self, request, mark)
+            raise
+        finally:
+            if os.getpid() != process_id:
+                end_of_forked_handler(status)
+
+    def _accept_failed(self, error: OSError) -> None:
+        if error.errno in EXHAUSTED or error.errno in UNUSABLE:
+            if not self._control.is_resting():
+                self.handle_accept_error(error)
+            self._rest()
+
+    def _rest(self) -> None:
+        """Leave the listener alone for a while, longer after each failure in a row."""
+        seconds = self._control.next_rest()
+        loop = self._control.here()
+        if loop is None:
+            sleep(seconds)
+        elif getattr(self, "fileno", int)() < 0:
+            loop.stop()  # somebody closed the listener
+        else:
+            loop.rest(seconds)
+
+    # --- stopping
+
+    def shutdown(self) -> None:
+        """Stop `serve_forever()`, and wait until it has ended; not for requests in threads or processes.
+
+        Works at any time, from any thread, from a handler and a signal handler, and twice. Before the first
+        `serve_forever()` it is remembered: that one returns at once. In the loop's own thread, and in a
+        forked child, it does not wait.
+
+        Raises StillRunning if the loop has not ended after `stop_timeout` seconds.
+        """
+        self._control.stop()
+        if not self._control.wait(self.stop_timeout):
+            raise StillRunning("serve_forever()", self.stop_timeout, open_requests(self).clients())
+
+    def server_close(self) -> None:
+        """Stop, end the accepted connections, wait for their handlers, and give everything back.
+
+        The connections are first shut down for reading, so that a handler that waits for its client sees the
+        end of the stream while one that answers can do so; after half of `stop_timeout` they are shut down
+        altogether. With `block_on_close = False` they are left alone, and nothing is waited for.
+
+        May be extended (call super). Raises StillRunning, which names what has not ended.
+        """
+        self._control.stop()
+        try:
+            if self.block_on_close:
+                self._end_requests()
+            elif not self._control.wait(self.stop_timeout):
+                raise StillRunning("serve_forever()", self.stop_timeout, open_requests(self).clients())
+        finally:
+            self._close_listener()
+
+    def end_requests(self, *, how: int = BOTH) -> None:
+        """Shut down the accepted connections (`how` as in shutdown(2)); their handlers see it and end."""
+        open_requests(self).end(how)
+
+    def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
+        """Wait for requests in threads or processes; return what is still running after `timeout` seconds.
+
+        `daemons=False` leaves out daemon threads. Overridden by the mix-ins.
+        """
+        return []
+
+    def _end_requests(self) -> None:
+        """End connections and wait for loops and handlers, gently for half of the time."""
+        half = self.stop_timeout / 2
+        left: list[str] = []
+        for how in (READING, BOTH):
+            self.end_requests(how=how)
+            deadline = monotonic() + half
+            loops_ended = self._control.wait(half)
+            left = self.wait_for_requests(max(0.0, deadline - monotonic()), daemons=False)
+            if loops_ended and not left:
+                return
+        if not left:
+            left = open_requests(self).clients()
+        raise StillRunning("server_close(): requests in progress", self.stop_timeout, left)
+
+    def _close_listener(self) -> None:
+        """Close what new requests come from. Overridden by servers with a socket."""
+
+    # --- hooks
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Return (request, client_address). Must be overridden; the socket servers do so."""
+        raise NotImplementedError(f"{type(self).__name__} must override get_request()")
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Return whether to go on with this request.
+
+        May be overridden. A request turned away is shut down, not handled.
+        """
+        return True
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Have the request handled: here and now. Overridden by the mix-ins."""
+        mark = forks.now()
+        self.finish_request(request, client_address)
+        release(self, request, mark)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Handle the request: make an instance of the handler class. May be overridden."""
+        self.RequestHandlerClass(request, client_address, self)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Tell the client that the request is over, then close it. May be overridden."""
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Give one request back. May be overridden."""
+
+    def service_actions(self) -> None:
+        """Do what is due between requests. May be extended (call super). See `serve_forever`."""
+
+    def handle_timeout(self) -> None:
+        """Called when `handle_request()` has waited for `timeout` seconds. May be overridden."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Report the exception being handled. May be overridden.
+
+        The default writes it to stderr in one piece. An exception raised here is reported as well, and ends
+        nothing but this request. `request` is None if `get_request()` failed.
+        """
+        write_report("Exception occurred during processing of request from", client_address)
+
+    def handle_disconnect(self, request: Any, client_address: Any) -> None:
+        """Called in place of `handle_error()` when a handler ended because its client had reset or left.
+
+        May be overridden. The default does nothing: what a client does is an outcome, not an error of ours.
+        """
+
+    def handle_accept_error(self, error: OSError) -> None:
+        """Called when a request could not be got, for lack of descriptors or memory (accept(2)).
+
+        May be overridden. Called once for each run of such failures; the server then tries again after
+        0.05 s, doubling up to 1 s. The default writes the error to stderr.
+        """
+        write_report("Exception occurred while accepting on", self.server_address)
+
+
+QUIET_SERVICE_ACTIONS: set[Callable[[Any], None]] = {BaseServer.service_actions}
+"""Those that do nothing between requests, and so need no waking up."""

@@ -1,0 +1,108 @@
+"""The children of one forking server: who runs, who has ended and how; never anybody else's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from windsock import addresses
+from windsock.servers.loop import Loop
+
+__all__ = ["Children"]
+
+FALLBACK_INTERVAL = 0.02
+"""Seconds between two looks at a child where the kernel has no pidfd_open(2)."""
+
+
+class Children:
+    """Each child by its pid, with a pidfd that becomes readable when it ends, so that no zombie waits."""
+
+    def __init__(self, pids: set[int], on_exit: Callable[[int, int], None]) -> None:
+        self.pids = pids
+        self._on_exit = on_exit
+        self._watched: dict[int, tuple[int, Loop | None]] = {}
+        self._clients: dict[int, Any] = {}
+        self._lock = threading.Lock()
+
+    def add(self, pid: int, client_address: Any, loop: Loop | None) -> None:
+        """Take a child over; a loop that is given collects it the moment it ends."""
+        self.pids.add(pid)
+        self._clients[pid] = client_address
+        with contextlib.suppress(AttributeError, OSError):
+            descriptor = os.pidfd_open(pid)
+            if loop is not None:
+                loop.watch(descriptor, lambda: self.collect(pid))
+            self._watched[pid] = (descriptor, loop)
+
+    def collect(self, pid: int) -> None:
+        """Take the exit status of this child, and of it only, if it has ended."""
+        with self._lock:
+            if pid in self.pids:
+                exit_code = _exit_code(pid)
+                if exit_code is None:
+                    return
+                self.pids.discard(pid)
+                self._clients.pop(pid, None)
+                self._on_exit(pid, exit_code)
+            self._unwatch(pid)
+
+    def collect_all(self) -> None:
+        """Take the exit status of each child that has ended."""
+        for pid in self.pids | self._watched.keys():
+            self.collect(pid)
+
+    def wait(self, enough: Callable[[], bool], seconds: float | None, wakeup: int | None = None) -> bool:
+        """Collect children until `enough()`; return False at the deadline, or when `wakeup` is readable."""
+        deadline = None if seconds is None else monotonic() + seconds
+        self.collect_all()
+        while not enough():
+            left = None if deadline is None else deadline - monotonic()
+            if (left is not None and left <= 0) or self._wait_for_one(left, wakeup):
+                return False
+            self.collect_all()
+        return True
+
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to each of them."""
+        for pid in list(self.pids):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def describe(self) -> list[str]:
+        """Return who is still running, and for whom."""
+        return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.pids)]
+
+    def _wait_for_one(self, seconds: float | None, wakeup: int | None) -> bool:
+        """Wait until some child ends, or return True because `wakeup` is readable."""
+        unwatched = self.pids - self._watched.keys()
+        if unwatched:
+            seconds = FALLBACK_INTERVAL if seconds is None else min(seconds, FALLBACK_INTERVAL)
+        poll = select.poll()
+        for descriptor, _ in list(self._watched.values()):
+            poll.register(descriptor, select.POLLIN)
+        if wakeup is not None:
+            poll.register(wakeup, select.POLLIN)
+        ready = poll.poll(None if seconds is None else seconds * 1000)
+        return any(descriptor == wakeup for descriptor, _ in ready)
+
+    def _unwatch(self, pid: int) -> None:
+        """Close the pidfd of a child that has ended; a loop that still waits on it will come and do it."""
+        descriptor, loop = self._watched.get(pid, (-1, None))
+        if descriptor >= 0 and (loop is None or loop.unwatch(descriptor)):
+            del self._watched[pid]
+            os.close(descriptor)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Return how this child ended, None if it runs, 0 if somebody else has asked before."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return os.waitstatus_to_exitcode(status) if found == pid else None

@@ -1,0 +1,99 @@
+"""When a server serves and when it stops: loops in progress, and the word to end them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from windsock.servers import forks
+from windsock.servers.loop import HasFileno, Loop
+
+__all__ = ["Control"]
+
+FIRST_REST = 0.05
+LONGEST_REST = 1.0
+
+
+class Control:
+    """Starts and stops the serve loops of one server.
+
+    A stop before the first loop is remembered for it. A stop after the last loop has ended means nothing,
+    so that a server can serve again. Reentrant, so that a signal handler may stop the loop it interrupts.
+    """
+
+    def __init__(self) -> None:
+        self._loops: dict[int, Loop] = {}
+        self.after_fork_in_child()
+        forks.renew_in_children(self)
+        self._has_served = False
+        self._stop_before_start = False
+        self._rest = 0.0
+
+    def after_fork_in_child(self) -> None:
+        """Make the locks anew."""
+        self._lock = threading.RLock()
+        self._idle = threading.Condition(self._lock)
+
+    @contextmanager
+    def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
+        """Give this thread's loop, or None if the server was told to stop before it ever served."""
+        with self._lock:
+            self._has_served = True
+            if self._stop_before_start:
+                self._stop_before_start = False
+                yield None
+                return
+            loop = Loop(listener)
+            self._loops[loop.thread_id] = loop
+        try:
+            yield loop
+        finally:
+            with self._lock:
+                self._loops.pop(loop.thread_id, None)
+                loop.close()
+                self._idle.notify_all()
+
+    def here(self) -> Loop | None:
+        """Return the loop that runs in this thread of this process."""
+        loop = self._loops.get(threading.get_ident())
+        return loop if loop is not None and loop.process_id == os.getpid() else None
+
+    def is_stopping(self) -> bool:
+        """Return whether this thread's loop has been told to stop."""
+        loop = self.here()
+        return loop is not None and loop.stopping
+
+    def stop(self) -> None:
+        """Tell every loop to end; do not wait."""
+        with self._lock:
+            if not self._has_served:
+                self._stop_before_start = True
+            for loop in self._loops.values():
+                loop.stop()
+
+    def wait(self, seconds: float | None) -> bool:
+        """Wait until no loop is left but the caller's own; return False if the time was not enough."""
+        deadline = None if seconds is None else monotonic() + seconds
+        with self._idle:
+            while any(not loop.is_mine() for loop in self._loops.values()):
+                left = None if deadline is None else deadline - monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._idle.wait(left)
+        return True
+
+    def next_rest(self) -> float:
+        """Return how long to leave the listener alone after one more failure in a row, in seconds."""
+        self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
+        return self._rest
+
+    def is_resting(self) -> bool:
+        """Return whether the latest attempt to get a request had failed."""
+        return self._rest > 0
+
+    def recovered(self) -> None:
+        """Note that the listener works (again)."""
+        self._rest = 0.0

@@ -1,0 +1,198 @@
+"""A process for each request."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from windsock.errors import StillRunning
+from windsock.servers import inheritance
+from windsock.servers.base import QUIET_SERVICE_ACTIONS
+from windsock.servers.children import Children
+from windsock.servers.requests import open_requests, report_failure, write_report
+
+__all__ = ["ForkingMixIn"]
+
+
+class ForkingMixIn:
+    """Handles each request in a process of its own. Comes first among the bases.
+
+    `active_children` (a set of pids; None before the first) never holds more than `max_children`: the server
+    waits before it forks. Children are collected the moment they end, one by one by their pids. In the child
+    of a stream, SIGTERM ends the stream from its client and SIGHUP hangs up altogether; neither ends the
+    process, so that the handler can finish.
+
+    `block_on_close`: whether `server_close()` ends the connections and waits for the children.
+    """
+
+    timeout: float | None = 300
+    active_children: set[int] | None = None
+    max_children = 40
+    block_on_close = True
+
+    @property
+    def _children(self) -> Children:
+        children: Children | None = vars(self).get("_children_of_mine")
+        if children is None:
+            self.active_children = set()
+            children = vars(self)["_children_of_mine"] = Children(self.active_children, self.child_exited)
+        return children
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Fork a child for the request. May be extended (call super)."""
+        children = self._children
+        control = getattr(self, "_control", None)
+        loop = control.here() if control is not None else None
+        if not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
+            raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
+        pid = _fork()
+        if pid == 0:
+            self._run_child(request, client_address)
+        open_requests(self).discard(request)
+        children.add(pid, client_address, loop)
+        self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
+
+    def child_exited(self, pid: int, exit_code: int) -> None:
+        """Called with the exit code of each child; negative: the signal that ended it. May be extended."""
+
+    def collect_children(self, *, blocking: bool = False) -> None:
+        """Take the exit status of the children that have ended; with `blocking`, wait for all of them."""
+        if self.active_children is not None:
+            self._children.collect_all()
+            if blocking:
+                self.wait_for_requests(getattr(self, "stop_timeout", None))
+
+    def handle_timeout(self) -> None:
+        """Collect children. May be extended (call super)."""
+        self.collect_children()
+
+    def service_actions(self) -> None:
+        """Collect children. May be extended (call super)."""
+        self.collect_children()
+
+    def end_requests(self, *, how: int = socket.SHUT_RDWR) -> None:
+        """End the connections, those in the children by SIGTERM (reading) or SIGHUP (both ways)."""
+        super().end_requests(how=how)  # type: ignore[misc]  # the server class has it
+        if self.active_children and (how == socket.SHUT_RDWR or not self._serves_datagrams()):
+            self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
+
+    def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
+        """Wait for the children; return those still running after `timeout` seconds."""
+        if not self.active_children:
+            return []
+        self._children.wait(lambda: not self.active_children, timeout)
+        return self._children.describe()
+
+    def server_close(self) -> None:
+        """Close, then wait as `block_on_close` says. May be extended (call super).
+
+        A child that does not end in time is killed, and named in StillRunning.
+        """
+        try:
+            super().server_close()  # type: ignore[misc]  # the server class has it
+            if self.block_on_close:
+                self.collect_children(blocking=True)
+        except StillRunning:
+            if self.active_children:
+                self._children.signal_all(signal.SIGKILL)
+                self.wait_for_requests(1.0)
+            raise
+
+    def _has_room(self) -> bool:
+        return len(self.active_children or ()) < self.max_children
+
+    def _run_child(self, request: Any, client_address: Any) -> None:
+        """Handle the request in the child, and leave: never returns."""
+        status = 1
+        try:
+            self.active_children = None  # they are its siblings
+            vars(self).pop("_children_of_mine", None)
+            self._drop_inheritance(request)
+            self._hang_up_on_signals(request)
+            try:
+                self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
+                status = 0
+            except Exception:
+                report_failure(self, request, client_address)
+            finally:
+                self.shutdown_request(request)  # type: ignore[attr-defined]  # the server class has it
+        except BaseException:
+            write_report("Exception occurred in the child for a request from", client_address)
+        finally:
+            _flush_output()
+            os._exit(status)
+
+    def _drop_inheritance(self, request: Any) -> None:
+        inheritance.drop(open_requests(self).drop_others(request))
+        listener = getattr(self, "socket", None)
+        if not isinstance(request, tuple):
+            inheritance.drop([] if listener is None or listener is request else [listener])
+            inheritance.drop_clients_of(self.server_address)  # type: ignore[attr-defined]  # the server class has it
+
+    def _serves_datagrams(self) -> bool:
+        return getattr(self, "socket_type", None) == socket.SOCK_DGRAM
+
+    def _hang_up_on_signals(self, request: Any) -> None:
+        for number, how in ENDING_SIGNALS.items():
+            signal.signal(number, signal.SIG_DFL if self._serves_datagrams() else _ending(request, how))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+
+
+ENDING_SIGNALS = {signal.SIGTERM: socket.SHUT_RD, signal.SIGHUP: socket.SHUT_RDWR}
+
+
+def _ending(request: Any, how: int) -> Callable[..., None]:
+    def end(*_: object) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            request.shutdown(how)
+
+    return end
+
+
+if hasattr(os, "pidfd_open"):
+    QUIET_SERVICE_ACTIONS.add(ForkingMixIn.service_actions)
+
+
+def _fork() -> int:
+    """Fork, with ENDING_SIGNALS blocked in the child until it is ready for them."""
+    _flush_output()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    pid = -1
+    try:
+        with _quiet_about_threads():
+            pid = os.fork()
+    finally:
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return pid
+
+
+@contextlib.contextmanager
+def _quiet_about_threads() -> Iterator[None]:
+    """Keep Python 3.12 and later from warning that a process with threads forks.
+
+    It is true, and the risk is part of what "forking" means: the child may find locks held by threads that
+    it has not got. But each request of each test would say so again. `warnings.catch_warnings` would put a
+    whole list of filters back that another thread may have replaced meanwhile; so one is added and removed.
+    """
+    filters: Any = warnings.filters
+    warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning, __name__.replace(".", r"\."))
+    quiet = filters[0]
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            filters.remove(quiet)
+
+
+def _flush_output() -> None:
+    """Write out what is buffered: before a fork so that it is not written twice, before an exit at all."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()

@@ -1,0 +1,57 @@
+"""Who has forked: a handler that forks gives its connection to the child, and the server has to know."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import Protocol
+
+__all__ = ["forked_since", "now", "renew_in_children"]
+
+_total = 0
+_latest: dict[int, int] = {}
+
+
+def _note_fork() -> None:
+    global _total
+    _total += 1
+    _latest[threading.get_ident()] = _total
+
+
+def now() -> int:
+    """Return a mark for `forked_since`."""
+    return _total
+
+
+def forked_since(mark: int) -> bool:
+    """Return whether this thread has forked since the mark (os.fork, not subprocess).
+
+    Thread idents are used again, but only ever with a newer mark.
+    """
+    return _total != mark and _latest.get(threading.get_ident(), 0) > mark
+
+
+class HasLocks(Protocol):
+    """What must not go on in a child as it is: threads that are gone may hold its locks."""
+
+    def after_fork_in_child(self) -> None:
+        """Make the locks anew."""
+        ...
+
+
+def renew_in_children(holder: HasLocks) -> None:
+    """Have `after_fork_in_child()` called in each forked child, as long as the holder lives."""
+    _holders.add(holder)
+
+
+_holders: weakref.WeakSet[HasLocks] = weakref.WeakSet()
+
+
+def _renew() -> None:
+    for holder in list(_holders):
+        holder.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_note_fork, after_in_child=_renew)

@@ -1,0 +1,136 @@
+"""The request handlers: what is done with one request."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+from typing import Any
+
+__all__ = ["BaseRequestHandler", "DatagramRequestHandler", "StreamRequestHandler"]
+
+
+class BaseRequestHandler:
+    """Handles one request: the constructor calls `setup()`, `handle()` and, whatever happened, `finish()`.
+
+    `request` is the accepted socket, or `(data, socket)` for datagrams; `client_address` and `server` are
+    there as well. Every request has an instance of its own.
+    """
+
+    def __init__(self, request: Any, client_address: Any, server: Any) -> None:
+        self.request = request
+        self.client_address = client_address
+        self.server = server
+        self.setup()
+        try:
+            self.handle()
+        finally:
+            self.finish()
+
+    def setup(self) -> None:
+        """Prepare. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""
+
+    def handle(self) -> None:
+        """Do all the work of one request. Must be overridden."""
+
+    def finish(self) -> None:
+        """Clean up. May be extended (call super)."""
+
+
+class StreamRequestHandler(BaseRequestHandler):
+    """A handler with files: reads from `self.rfile`, writes to `self.wfile`; the socket is `self.connection`.
+
+    `rbufsize` and `wbufsize` are sizes in bytes as for `open()`: by default reading is buffered, and what is
+    written goes out at once and as a whole. `timeout` (seconds or None) bounds each wait for the client.
+    `disable_nagle_algorithm` sets TCP_NODELAY (tcp(7)); wise only with `wbufsize` other than 0.
+    """
+
+    rbufsize = -1
+    wbufsize = 0
+    timeout: float | None = None
+    disable_nagle_algorithm = False
+
+    rfile: Any
+    wfile: Any
+
+    def setup(self) -> None:
+        """Make the files. May be extended (call super)."""
+        self.connection = self.request
+        if self.timeout is not None:
+            self.connection.settimeout(self.timeout)
+        if self.disable_nagle_algorithm:
+            self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self.rfile = self.connection.makefile("rb", self.rbufsize)
+        if self.wbufsize == 0:
+            self.wfile = _Writer(self.connection)
+        else:
+            self.wfile = self.connection.makefile("wb", self.wbufsize)
+
+    def finish(self) -> None:
+        """Flush what is left and close the files. May be extended (call super).
+
+        A client that does not take the rest any more is no reason to fail.
+        """
+        try:
+            if not self.wfile.closed:
+                with contextlib.suppress(OSError):
+                    self.wfile.flush()
+            with contextlib.suppress(OSError):  # closing flushes once more, and fails once more
+                self.wfile.close()
+        finally:
+            self.rfile.close()
+
+
+class _Writer(io.BufferedIOBase):
+    """An unbuffered file over a socket whose `write` never writes only a part."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        self._connection.sendall(data)
+        if type(data) is bytes:
+            return len(data)
+        with memoryview(data) as view:
+            return view.nbytes
+
+    def fileno(self) -> int:
+        number: int = self._connection.fileno()
+        return number
+
+
+class DatagramRequestHandler(BaseRequestHandler):
+    """A handler with files for datagrams: `self.rfile` holds the packet, `self.wfile` starts empty.
+
+    What was written is sent as one datagram at the end. Nothing written, nothing sent; `write(b"")` asks
+    for an empty datagram. `self.packet` and `self.socket` are there as well.
+    """
+
+    def setup(self) -> None:
+        """Make the files. May be extended (call super)."""
+        self.packet, self.socket = self.request
+        self.rfile = io.BytesIO(self.packet)
+        self.wfile = _Reply()
+
+    def finish(self) -> None:
+        """Send the reply. May be extended (call super).
+
+        A client without a name, or one that is gone, cannot get one; that is no error of the server.
+        """
+        if not self.wfile.is_wanted or self.client_address is None:
+            return
+        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+            self.socket.sendto(self.wfile.getvalue(), self.client_address)
+
+
+class _Reply(io.BytesIO):
+    """A buffer that knows whether anybody wrote to it, be it nothing."""
+
+    is_wanted = False
+
+    def write(self, data: Any, /) -> int:
+        self.is_wanted = True
+        return super().write(data)

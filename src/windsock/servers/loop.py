@@ -1,0 +1,109 @@
+"""The serve loop's wait: for a request, or for the word to stop. Never polls."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Protocol
+
+from windsock.servers.wakeup import Wakeup
+
+__all__ = ["Loop", "LoopSelector"]
+
+# poll() needs no descriptor of its own, unlike epoll and kqueue, and knows no limit of 1024, unlike select().
+LoopSelector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
+class HasFileno(Protocol):
+    """What a selector can wait on."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        ...
+
+
+class Loop:
+    """One thread's wait on a listener, a wake-up descriptor, and whatever else is watched.
+
+    A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop as well.
+    """
+
+    def __init__(self, listener: HasFileno | None) -> None:
+        self.thread_id = threading.get_ident()
+        self.process_id = os.getpid()
+        self.stopping = False
+        self._is_closed = False
+        self._listener = listener
+        self._resumes_at: float | None = None
+        self._wakeup = Wakeup()
+        self._selector = LoopSelector()
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._stop)
+        if listener is not None:
+            self._selector.register(listener, selectors.EVENT_READ)
+
+    def fileno(self) -> int:
+        """Return a descriptor that is readable once the loop has been told to stop."""
+        return self._wakeup.fileno()
+
+    def stop(self) -> None:
+        """Make the loop end; from any thread, process or signal handler."""
+        if self.process_id == os.getpid():
+            self.stopping = True
+        self._wakeup.call()
+
+    def is_mine(self) -> bool:
+        """Return whether waiting for this loop's end would be waiting for oneself (or for another process)."""
+        return self.thread_id == threading.get_ident() or self.process_id != os.getpid()
+
+    def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
+        """Call back, in the loop's own thread, whenever the descriptor is readable. Only from that thread."""
+        self._selector.register(descriptor, selectors.EVENT_READ, callback)
+
+    def unwatch(self, descriptor: int) -> bool:
+        """Undo `watch`; return False if the loop still waits on it, which only its own thread can end."""
+        if self._is_closed:
+            return True
+        if self.is_mine():
+            self._selector.unregister(descriptor)
+            return True
+        return False
+
+    def rest(self, seconds: float) -> None:
+        """Do not look at the listener for so long."""
+        if self._listener is not None and self._resumes_at is None:
+            self._selector.unregister(self._listener)
+            self._resumes_at = monotonic() + seconds
+
+    def wait(self, interval: float | None) -> bool:
+        """Wait for at most `interval` seconds; return whether the listener is ready."""
+        if self._resumes_at is not None:
+            left = max(0.0, self._resumes_at - monotonic())
+            interval = left if interval is None else min(interval, left)
+        if self._listener is None:
+            interval = 0
+        listener_is_ready = self._listener is None
+        for key, _ in self._selector.select(interval):
+            if key.data is None:
+                listener_is_ready = True
+            else:
+                key.data()
+        self._look_again()
+        return listener_is_ready and not self.stopping
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        self._is_closed = True
+        self._selector.close()
+        self._wakeup.close()
+
+    def _stop(self) -> None:
+        self.stopping = True
+
+    def _look_again(self) -> None:
+        if self._resumes_at is not None and monotonic() >= self._resumes_at:
+            self._resumes_at = None
+            if self._listener is not None and self._listener.fileno() >= 0:
+                self._selector.register(self._listener, selectors.EVENT_READ)

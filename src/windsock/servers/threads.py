@@ -1,0 +1,145 @@
+"""A thread for each request."""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import monotonic
+from typing import Any
+
+from windsock import addresses
+from windsock.servers import forks
+from windsock.servers.requests import end_of_forked_handler, release, report_failure
+
+__all__ = ["ThreadingMixIn", "Threads"]
+
+
+class Threads:
+    """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running: set[threading.Thread] = set()
+        self._ending: list[threading.Thread] = []
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, thread: threading.Thread) -> None:
+        """Start a thread and keep it. If it can't be started it is not kept, and RuntimeError goes up."""
+        self._bury()
+        with self._changed:
+            self._running.add(thread)
+        try:
+            thread.start()
+        except BaseException:
+            with self._changed:
+                self._running.discard(thread)
+                self._changed.notify_all()
+            raise
+
+    def end(self) -> None:
+        """Note that the current thread has done its work."""
+        with self._changed:
+            self._running.discard(threading.current_thread())
+            self._ending.append(threading.current_thread())
+            self._changed.notify_all()
+
+    def wait(self, seconds: float | None, *, daemons: bool) -> list[threading.Thread]:
+        """Wait until all but the current thread have ended; return those that have not."""
+        deadline = None if seconds is None else monotonic() + seconds
+        with self._changed:
+            left = self._others(daemons)
+            while left and (deadline is None or monotonic() < deadline):
+                self._changed.wait(None if deadline is None else deadline - monotonic())
+                left = self._others(daemons)
+        self._bury()
+        return left
+
+    def wait_for_room(self, most: int, *, seconds: float) -> bool:
+        """Wait until fewer than so many are running; return False if the time was not enough."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._running) < most, seconds)
+
+    def _others(self, daemons: bool) -> list[threading.Thread]:
+        me = threading.current_thread()
+        return [each for each in self._running if each is not me and (daemons or not each.daemon)]
+
+    def _bury(self) -> None:
+        """Join those that have said their last word: a moment each."""
+        if not self._ending:
+            return
+        with self._changed:
+            ending, self._ending = self._ending, []
+        for thread in ending:
+            if thread is not threading.current_thread():
+                thread.join(5)
+
+
+class ThreadingMixIn:
+    """Handles each request in a thread of its own. Comes first among the bases.
+
+    `daemon_threads`: whether the interpreter may exit while requests are in progress. `block_on_close`:
+    whether `server_close()` ends the connections and waits for the threads that are no daemons;
+    `wait_for_requests()` waits for daemons too. `max_threads` (None: no limit): no more requests are taken
+    while so many are in progress.
+    """
+
+    daemon_threads = False
+    block_on_close = True
+    max_threads: int | None = None
+
+    @property
+    def _threads(self) -> Threads:
+        threads: Threads | None = vars(self).get("_threads")
+        if threads is None:  # setdefault: two serving threads may meet here
+            threads = vars(self).setdefault("_threads", Threads())
+        return threads
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a thread for the request."""
+        self._wait_for_room()
+        thread = threading.Thread(
+            target=self._run_request,
+            args=(request, client_address),
+            name=f"{type(self).__name__} {addresses.show(client_address)}",
+            daemon=self.daemon_threads,
+        )
+        self._threads.start(thread)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Handle the request, in its thread. May be extended (call super)."""
+        mark = forks.now()
+        try:
+            self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
+        except Exception:
+            report_failure(self, request, client_address)
+        finally:
+            release(self, request, mark)
+
+    def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
+        """Wait for the threads; return the names of those still running after `timeout` seconds."""
+        return [f"thread {thread.name!r}" for thread in self._threads.wait(timeout, daemons=daemons)]
+
+    def server_close(self) -> None:
+        """Close, then wait as `block_on_close` says. May be extended (call super)."""
+        super().server_close()  # type: ignore[misc]  # the server class has it
+        if self.block_on_close:
+            self.wait_for_requests(getattr(self, "stop_timeout", 5.0), daemons=False)
+
+    def _run_request(self, request: Any, client_address: Any) -> None:
+        process_id = os.getpid()
+        try:
+            self.process_request_thread(request, client_address)
+        finally:
+            if os.getpid() != process_id:
+                end_of_forked_handler(0)
+            self._threads.end()
+
+    def _wait_for_room(self) -> None:
+        if self.max_threads is None:
+            return
+        control = getattr(self, "_control", None)
+        while not self._threads.wait_for_room(self.max_threads, seconds=0.05):
+            if control is not None and control.is_stopping():
+                raise RuntimeError(f"the server stopped while all of its {self.max_threads} threads were busy")

@@ -1,0 +1,165 @@
+"""The four transports: TCP, UDP, Unix stream, Unix datagram; each handles its requests in turn."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+from typing import Any
+
+from windsock import addresses
+from windsock.servers.base import BaseServer
+
+__all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixStreamServer"]
+
+
+class TCPServer(BaseServer):
+    """Streams over TCP; IPv6 with `address_family = socket.AF_INET6`.
+
+    Class attributes, to be set before the constructor binds: `address_family`, `socket_type`,
+    `request_queue_size` (the backlog of listen(2)), `allow_reuse_address` and `allow_reuse_port` (SO_REUSEADDR
+    and SO_REUSEPORT of socket(7)).
+
+    `server_address` is what the server got: the port is the real one, an abstract Unix name is a str.
+    """
+
+    address_family: int = socket.AF_INET
+    socket_type: int = socket.SOCK_STREAM
+    request_queue_size = 5
+    allow_reuse_address = False
+    allow_reuse_port = False
+
+    def __init__(self, server_address: Any, RequestHandlerClass: Any, bind_and_activate: bool = True) -> None:
+        """May be extended (call super). Do not override.
+
+        With `bind_and_activate=False`, call `server_bind()` and `server_activate()` yourself.
+        """
+        BaseServer.__init__(self, server_address, RequestHandlerClass)
+        self.socket = socket.socket(self.address_family, self.socket_type)
+        if bind_and_activate:
+            try:
+                self.server_bind()
+                self.server_activate()
+            except BaseException:
+                self.server_close()
+                raise
+
+    def server_bind(self) -> None:
+        """Bind the socket, and read back the address it got. May be overridden."""
+        if self.allow_reuse_address:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.allow_reuse_port and hasattr(socket, "SO_REUSEPORT"):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.socket.bind(self.server_address)
+        self.server_address = addresses.plain(self.socket.getsockname())
+
+    def server_activate(self) -> None:
+        """Listen. May be overridden."""
+        self.socket.listen(self.request_queue_size)
+
+    def _close_listener(self) -> None:
+        self.socket.close()
+
+    def fileno(self) -> int:
+        """Return the listening socket's descriptor; -1 once it is closed."""
+        return self.socket.fileno()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Accept one connection. May be overridden."""
+        request, client_address = self.socket.accept()
+        return request, addresses.plain(client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Send the end of the stream, even if a child still holds the connection; then close it."""
+        with contextlib.suppress(OSError):  # ENOTCONN: the client is gone
+            request.shutdown(socket.SHUT_WR)
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Close this process's descriptor of the connection. May be overridden."""
+        request.close()
+
+
+class UDPServer(TCPServer):
+    """Datagrams over UDP. A request is `(data, socket)`; replies go out through the server's own socket.
+
+    A datagram of more than `max_packet_size` bytes is cut by the kernel; `handle_truncated()` is told.
+    """
+
+    socket_type: int = socket.SOCK_DGRAM
+    max_packet_size = 8192
+
+    def server_activate(self) -> None:
+        """Nothing: a datagram socket does not listen."""
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Receive one datagram. May be overridden."""
+        buffer = bytearray(self.max_packet_size)
+        size, _, flags, client_address = self.socket.recvmsg_into([buffer], 0, RECEIVE_FLAGS)
+        data = bytes(memoryview(buffer)[:size])
+        client_address = addresses.plain(client_address)
+        if flags & socket.MSG_TRUNC:
+            self.handle_truncated(data, size, client_address)
+        return (data, self.socket), client_address
+
+    def handle_truncated(self, data: bytes, size: int, client_address: Any) -> None:
+        """Called when a datagram was longer than `max_packet_size`; it is handled as cut, as ever.
+
+        May be overridden. `size` is its real size in bytes where the kernel tells (Linux), else that of
+        `data`. The default writes a line to stderr.
+        """
+        if sys.stderr is not None:
+            sys.stderr.write(
+                f"{type(self).__name__}: a datagram of {size} bytes from {addresses.show(client_address)} "
+                f"was cut to max_packet_size = {self.max_packet_size}\n"
+            )
+
+    def shutdown_request(self, request: Any) -> None:
+        """Nothing to tell the client; close the request."""
+        self.close_request(request)
+
+    def close_request(self, request: Any) -> None:
+        """Nothing: the socket is the server's own."""
+
+
+RECEIVE_FLAGS = socket.MSG_TRUNC if sys.platform == "linux" else 0
+"""MSG_TRUNC as a flag of recvmsg(2) asks Linux for the real size of a datagram that was cut."""
+
+
+class _UnixSocketFile(TCPServer):
+    """What both Unix transports share: a name that may be a file, which somebody may have left behind."""
+
+    address_family: int = getattr(socket, "AF_UNIX", -1)
+    _identity: tuple[int, int] | None = None
+
+    def server_bind(self) -> None:
+        """Bind; a socket file that nobody listens on any more is replaced. May be extended (call super)."""
+        path = self.server_address
+        if path and not addresses.is_abstract(path):
+            addresses.check_unix_path(os.fspath(path))
+        try:
+            super().server_bind()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not addresses.is_stale_socket(path, self.socket_type):
+                raise
+            os.unlink(path)
+            super().server_bind()
+        if path and not addresses.is_abstract(path):
+            found = os.lstat(path)
+            self._identity = (found.st_dev, found.st_ino)
+
+    def _close_listener(self) -> None:
+        was_open = self.fileno() >= 0
+        super()._close_listener()
+        if was_open and self._identity is not None:
+            addresses.unlink_socket(self.server_address, self._identity)
+
+
+class UnixStreamServer(_UnixSocketFile, TCPServer):
+    """Streams over Unix sockets; the address is a path, or an abstract name `"\\0name"` on Linux (unix(7))."""
+
+
+class UnixDatagramServer(_UnixSocketFile, UDPServer):
+    """Datagrams over Unix sockets. A client that has bound no name has the address None: no reply can reach it."""

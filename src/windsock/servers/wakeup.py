@@ -1,0 +1,43 @@
+"""A descriptor that becomes readable when somebody calls: the alternative to polling."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+__all__ = ["Wakeup"]
+
+
+class Wakeup:
+    """An eventfd(2), or a pipe where there is none. Works across threads and from forked children."""
+
+    __slots__ = ("_reader", "_writer")
+
+    def __init__(self) -> None:
+        if hasattr(os, "eventfd"):
+            self._reader = self._writer = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        else:
+            self._reader, self._writer = os.pipe()
+            os.set_blocking(self._reader, False)
+            os.set_blocking(self._writer, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on; -1 after `close()`."""
+        return self._reader
+
+    def call(self) -> None:
+        """Make the descriptor readable. Never blocks; safe in a signal handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._writer, b"\1\0\0\0\0\0\0\0")
+
+    def clear(self) -> None:
+        """Make the descriptor unreadable until the next call."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 4096)
+
+    def close(self) -> None:
+        """Give the descriptors back; idempotent."""
+        mine = {self._reader, self._writer} - {-1}
+        self._reader = self._writer = -1
+        for descriptor in mine:
+            os.close(descriptor)
