@@ -12,11 +12,13 @@ from typing import Any, Self
 from windsock.errors import StillRunning
 from windsock.servers import forks
 from windsock.servers.control import Control
-from windsock.servers.loop import LoopSelector
+from windsock.servers.loop import Loop, LoopSelector
 from windsock.servers.requests import (
     BOTH,
     READING,
     end_of_forked_handler,
+    exit_status,
+    give_up,
     open_requests,
     release,
     report_failure,
@@ -73,14 +75,19 @@ class BaseServer:
         is called while nothing happens, if a subclass overrides it.
         """
         has_fileno = hasattr(self, "fileno")
-        quiet = type(self).service_actions in QUIET_SERVICE_ACTIONS
+        quiet = getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
         interval = None if quiet and has_fileno else poll_interval
         listener: Any = self if has_fileno else None
         with self._control.serving(listener) as loop:
+            if loop is not None:
+                self._loop_started(loop)
             while loop is not None and not loop.stopping:
                 if loop.wait(interval):
                     self._handle_request_noblock()
                 self.service_actions()
+
+    def _loop_started(self, loop: Loop) -> None:
+        """Have a new loop watch what it is to watch. Overridden by mix-ins."""
 
     def handle_request(self) -> None:
         """Handle one request. Waits for it no longer than `timeout`, then calls `handle_timeout()`."""
@@ -108,7 +115,7 @@ class BaseServer:
     def _handle_request_noblock(self) -> None:
         """Get the request that is known to be there, and have it handled."""
         try:
-            request, client_address = self.get_request()
+            request, client_address = self._next_request()
         except OSError as error:
             self._accept_failed(error)
         except Exception:
@@ -117,6 +124,16 @@ class BaseServer:
         else:
             self._control.recovered()
             self._take(request, client_address)
+
+    def _next_request(self) -> tuple[Any, Any]:
+        """Get a request; where several threads serve, by turns, as all of them have seen the same one come."""
+        if not self._control.is_shared():
+            return self.get_request()
+        with self._control.turn:
+            loop = self._control.here()
+            if loop is not None and not loop.is_ready():
+                raise BlockingIOError(errno.EAGAIN, "another thread was faster")
+            return self.get_request()
 
     def _take(self, request: Any, client_address: Any) -> None:
         """See one request through its hooks; whatever happens to it, the server goes on."""
@@ -131,10 +148,9 @@ class BaseServer:
                 release(self, request, mark)
         except Exception:
             status = 1
-            report_failure(self, request, client_address)
-            release(self, request, mark)
-        except BaseException:
-            status = 1
+            give_up(self, request, client_address, mark)
+        except BaseException as error:
+            status = exit_status(error) if isinstance(error, SystemExit) else 1
             release(self, request, mark)
             raise
         finally:
@@ -144,7 +160,10 @@ class BaseServer:
     def _accept_failed(self, error: OSError) -> None:
         if error.errno in EXHAUSTED or error.errno in UNUSABLE:
             if not self._control.is_resting():
-                self.handle_accept_error(error)
+                try:
+                    self.handle_accept_error(error)
+                except Exception:
+                    write_report("handle_accept_error() failed itself, on", self.server_address)
             self._rest()
 
     def _rest(self) -> None:
@@ -180,9 +199,11 @@ class BaseServer:
         end of the stream while one that answers can do so; after half of `stop_timeout` they are shut down
         altogether. With `block_on_close = False` they are left alone, and nothing is waited for.
 
+        In a forked child it only closes what the child has: the parent's requests and loops go on.
+
         May be extended (call super). Raises StillRunning, which names what has not ended.
         """
-        self._control.stop()
+        self._control.stop(parents_too=False)
         try:
             if self.block_on_close:
                 self._end_requests()

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from windsock import addresses
+from windsock.servers import forks
 from windsock.servers.loop import Loop
 
 __all__ = ["Children"]
@@ -21,7 +22,10 @@ FALLBACK_INTERVAL = 0.02
 
 
 class Children:
-    """Each child by its pid, with a pidfd that becomes readable when it ends, so that no zombie waits."""
+    """Each child by its pid, with a pidfd that becomes readable when it ends, so that no zombie waits.
+
+    A pidfd also keeps a pid from being taken for another process that got the same number later.
+    """
 
     def __init__(self, pids: set[int], on_exit: Callable[[int, int], None]) -> None:
         self.pids = pids
@@ -29,28 +33,41 @@ class Children:
         self._watched: dict[int, tuple[int, Loop | None]] = {}
         self._clients: dict[int, Any] = {}
         self._lock = threading.Lock()
+        forks.renew_in_children(self)
+
+    def after_fork_in_child(self) -> None:
+        """Know of no children: those of the parent are siblings."""
+        self._lock = threading.Lock()
+        self.pids.clear()
+        self._clients.clear()
+        self.stop_watching()
 
     def add(self, pid: int, client_address: Any, loop: Loop | None) -> None:
         """Take a child over; a loop that is given collects it the moment it ends."""
-        self.pids.add(pid)
         self._clients[pid] = client_address
+        self.pids.add(pid)
         with contextlib.suppress(AttributeError, OSError):
-            descriptor = os.pidfd_open(pid)
-            if loop is not None:
-                loop.watch(descriptor, lambda: self.collect(pid))
-            self._watched[pid] = (descriptor, loop)
+            self._watched[pid] = (os.pidfd_open(pid), None)
+        if loop is not None:
+            self._watch(pid, loop)
+
+    def adopt(self, loop: Loop) -> None:
+        """Have a new loop collect those that no other loop does."""
+        for pid, (_, watcher) in list(self._watched.items()):
+            if watcher is None or watcher.is_closed:
+                self._watch(pid, loop)
 
     def collect(self, pid: int) -> None:
         """Take the exit status of this child, and of it only, if it has ended."""
         with self._lock:
-            if pid in self.pids:
-                exit_code = _exit_code(pid)
-                if exit_code is None:
-                    return
+            exit_code = self._exit_code(pid) if pid in self.pids else None
+            if exit_code is not None:
                 self.pids.discard(pid)
                 self._clients.pop(pid, None)
-                self._on_exit(pid, exit_code)
-            self._unwatch(pid)
+            if pid not in self.pids:
+                self._unwatch(pid)
+        if exit_code is not None:
+            self._on_exit(pid, exit_code)
 
     def collect_all(self) -> None:
         """Take the exit status of each child that has ended."""
@@ -69,14 +86,32 @@ class Children:
         return True
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to each of them."""
-        for pid in list(self.pids):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        """Send a signal to each of them, and to nobody who may have got the pid of one that is gone."""
+        with self._lock:
+            for pid in list(self.pids):
+                with contextlib.suppress(ProcessLookupError):
+                    if pid in self._watched:
+                        signal.pidfd_send_signal(self._watched[pid][0], number)
+                    else:
+                        os.kill(pid, number)
 
     def describe(self) -> list[str]:
         """Return who is still running, and for whom."""
         return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.pids)]
+
+    def stop_watching(self) -> None:
+        """Give the pidfds back, whoever still runs; from here on a wait looks at each child now and then."""
+        for pid, (descriptor, loop) in list(self._watched.items()):
+            if loop is None or loop.unwatch(descriptor):
+                del self._watched[pid]
+                os.close(descriptor)
+
+    def _watch(self, pid: int, loop: Loop) -> None:
+        """Have the loop collect the child; without a pidfd it is collected at the next occasion."""
+        if pid in self._watched:
+            descriptor, _ = self._watched[pid]
+            loop.watch(descriptor, lambda: self.collect(pid))
+            self._watched[pid] = (descriptor, loop)
 
     def _wait_for_one(self, seconds: float | None, wakeup: int | None) -> bool:
         """Wait until some child ends, or return True because `wakeup` is readable."""
@@ -91,18 +126,22 @@ class Children:
         ready = poll.poll(None if seconds is None else seconds * 1000)
         return any(descriptor == wakeup for descriptor, _ in ready)
 
+    def _exit_code(self, pid: int) -> int | None:
+        """Return how this child ended, None if it runs, 0 if somebody else has asked before."""
+        try:
+            if pid in self._watched:
+                ended = os.waitid(os.P_PIDFD, self._watched[pid][0], os.WEXITED | os.WNOHANG)
+                if ended is None:
+                    return None
+                return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            found, status = os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            return 0
+        return os.waitstatus_to_exitcode(status) if found == pid else None
+
     def _unwatch(self, pid: int) -> None:
         """Close the pidfd of a child that has ended; a loop that still waits on it will come and do it."""
         descriptor, loop = self._watched.get(pid, (-1, None))
         if descriptor >= 0 and (loop is None or loop.unwatch(descriptor)):
             del self._watched[pid]
             os.close(descriptor)
-
-
-def _exit_code(pid: int) -> int | None:
-    """Return how this child ended, None if it runs, 0 if somebody else has asked before."""
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return 0
-    return os.waitstatus_to_exitcode(status) if found == pid else None

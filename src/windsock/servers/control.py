@@ -25,7 +25,7 @@ class Control:
     """
 
     def __init__(self) -> None:
-        self._loops: dict[int, Loop] = {}
+        self._loops: list[Loop] = []
         self.after_fork_in_child()
         forks.renew_in_children(self)
         self._has_served = False
@@ -36,49 +36,55 @@ class Control:
         """Make the locks anew."""
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
+        self.turn = threading.Lock()
 
     @contextmanager
     def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
         """Give this thread's loop, or None if the server was told to stop before it ever served."""
         with self._lock:
             self._has_served = True
-            if self._stop_before_start:
-                self._stop_before_start = False
-                yield None
-                return
-            loop = Loop(listener)
-            self._loops[loop.thread_id] = loop
+            is_stopped, self._stop_before_start = self._stop_before_start, False
+            loop = None if is_stopped else Loop(listener)
+            if loop is not None:
+                self._loops.append(loop)
+        if loop is None:
+            yield None
+            return
         try:
             yield loop
         finally:
             with self._lock:
-                self._loops.pop(loop.thread_id, None)
+                self._loops.remove(loop)
                 loop.close()
                 self._idle.notify_all()
 
     def here(self) -> Loop | None:
-        """Return the loop that runs in this thread of this process."""
-        loop = self._loops.get(threading.get_ident())
-        return loop if loop is not None and loop.process_id == os.getpid() else None
+        """Return the loop that runs in this thread of this process; the innermost, if a handler serves too."""
+        return next((loop for loop in reversed(self._loops) if loop.is_here()), None)
+
+    def is_shared(self) -> bool:
+        """Return whether more than one thread serves."""
+        return len(self._loops) > 1
 
     def is_stopping(self) -> bool:
         """Return whether this thread's loop has been told to stop."""
         loop = self.here()
         return loop is not None and loop.stopping
 
-    def stop(self) -> None:
-        """Tell every loop to end; do not wait."""
+    def stop(self, *, parents_too: bool = True) -> None:
+        """Tell every loop to end, in a forked child also its parent's if wanted; do not wait."""
         with self._lock:
             if not self._has_served:
                 self._stop_before_start = True
-            for loop in self._loops.values():
-                loop.stop()
+            for loop in self._loops:
+                if parents_too or loop.process_id == os.getpid():
+                    loop.stop()
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until no loop is left but the caller's own; return False if the time was not enough."""
         deadline = None if seconds is None else monotonic() + seconds
         with self._idle:
-            while any(not loop.is_mine() for loop in self._loops.values()):
+            while any(not loop.is_mine() for loop in self._loops):
                 left = None if deadline is None else deadline - monotonic()
                 if left is not None and left <= 0:
                     return False

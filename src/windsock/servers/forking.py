@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock.errors import StillRunning
-from windsock.servers import inheritance
+from windsock.servers import forks, inheritance
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.children import Children
-from windsock.servers.requests import open_requests, report_failure, write_report
+from windsock.servers.loop import Loop
+from windsock.servers.requests import exit_status, open_requests, release, report_failure, write_report
 
 __all__ = ["ForkingMixIn"]
 
@@ -41,7 +44,7 @@ class ForkingMixIn:
         children: Children | None = vars(self).get("_children_of_mine")
         if children is None:
             self.active_children = set()
-            children = vars(self)["_children_of_mine"] = Children(self.active_children, self.child_exited)
+            children = vars(self)["_children_of_mine"] = Children(self.active_children, self._tell_exit)
         return children
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -59,7 +62,10 @@ class ForkingMixIn:
         self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
 
     def child_exited(self, pid: int, exit_code: int) -> None:
-        """Called with the exit code of each child; negative: the signal that ended it. May be extended."""
+        """Called with the exit code of each child; negative: the signal that ended it.
+
+        May be extended. An exception raised here is written to stderr, and ends nothing.
+        """
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Take the exit status of the children that have ended; with `blocking`, wait for all of them."""
@@ -77,9 +83,12 @@ class ForkingMixIn:
         self.collect_children()
 
     def end_requests(self, *, how: int = socket.SHUT_RDWR) -> None:
-        """End the connections, those in the children by SIGTERM (reading) or SIGHUP (both ways)."""
+        """End the connections, those in the children by SIGTERM (reading) or SIGHUP (both ways).
+
+        Children of datagrams have no connection, and are left to finish.
+        """
         super().end_requests(how=how)  # type: ignore[misc]  # the server class has it
-        if self.active_children and (how == socket.SHUT_RDWR or not self._serves_datagrams()):
+        if self.active_children and not self._serves_datagrams():
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
@@ -96,13 +105,28 @@ class ForkingMixIn:
         """
         try:
             super().server_close()  # type: ignore[misc]  # the server class has it
-            if self.block_on_close:
-                self.collect_children(blocking=True)
+            self.collect_children(blocking=self.block_on_close)
         except StillRunning:
-            if self.active_children:
+            if self.active_children and self.block_on_close:
                 self._children.signal_all(signal.SIGKILL)
                 self.wait_for_requests(1.0)
             raise
+        finally:
+            if self.active_children is not None:
+                self._children.stop_watching()
+
+    def _loop_started(self, loop: Loop) -> None:
+        """Have children of an earlier loop, or of `handle_request()`, collected by this one."""
+        super()._loop_started(loop)  # type: ignore[misc]  # the server class has it
+        if self.active_children is not None:
+            self._children.collect_all()
+            self._children.adopt(loop)
+
+    def _tell_exit(self, pid: int, exit_code: int) -> None:
+        try:
+            self.child_exited(pid, exit_code)
+        except Exception:
+            write_report(f"child_exited() failed itself, for process {pid} with exit code", exit_code)
 
     def _has_room(self) -> bool:
         return len(self.active_children or ()) < self.max_children
@@ -110,10 +134,11 @@ class ForkingMixIn:
     def _run_child(self, request: Any, client_address: Any) -> None:
         """Handle the request in the child, and leave: never returns."""
         status = 1
+        mark = forks.now()
         try:
             self.active_children = None  # they are its siblings
             vars(self).pop("_children_of_mine", None)
-            self._drop_inheritance(request)
+            inheritance.drop_all_but(request, self)
             self._hang_up_on_signals(request)
             try:
                 self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
@@ -121,24 +146,20 @@ class ForkingMixIn:
             except Exception:
                 report_failure(self, request, client_address)
             finally:
-                self.shutdown_request(request)  # type: ignore[attr-defined]  # the server class has it
+                release(self, request, mark)
+        except SystemExit as error:
+            status = exit_status(error)
         except BaseException:
             write_report("Exception occurred in the child for a request from", client_address)
         finally:
             _flush_output()
             os._exit(status)
 
-    def _drop_inheritance(self, request: Any) -> None:
-        inheritance.drop(open_requests(self).drop_others(request))
-        listener = getattr(self, "socket", None)
-        if not isinstance(request, tuple):
-            inheritance.drop([] if listener is None or listener is request else [listener])
-            inheritance.drop_clients_of(self.server_address)  # type: ignore[attr-defined]  # the server class has it
-
     def _serves_datagrams(self) -> bool:
         return getattr(self, "socket_type", None) == socket.SOCK_DGRAM
 
     def _hang_up_on_signals(self, request: Any) -> None:
+        signal.set_wakeup_fd(-1)  # the child's signals are not news for an event loop of the parent
         for number, how in ENDING_SIGNALS.items():
             signal.signal(number, signal.SIG_DFL if self._serves_datagrams() else _ending(request, how))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
@@ -159,13 +180,29 @@ if hasattr(os, "pidfd_open"):
     QUIET_SERVICE_ACTIONS.add(ForkingMixIn.service_actions)
 
 
+USE_OF_FORK = re.compile(".*use of fork", re.IGNORECASE)
+THIS_MODULE = re.compile(re.escape(__name__))
+
+_forking = threading.Lock()
+"""One fork at a time: the filters that keep two of them quiet are equal, and either would remove the other's."""
+
+
+def _renew_lock() -> None:
+    global _forking
+    _forking = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def _fork() -> int:
     """Fork, with ENDING_SIGNALS blocked in the child until it is ready for them."""
     _flush_output()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     pid = -1
     try:
-        with _quiet_about_threads():
+        with _forking, _quiet_about_threads():
             pid = os.fork()
     finally:
         if pid:
@@ -182,8 +219,8 @@ def _quiet_about_threads() -> Iterator[None]:
     whole list of filters back that another thread may have replaced meanwhile; so one is added and removed.
     """
     filters: Any = warnings.filters
-    warnings.filterwarnings("ignore", ".*use of fork", DeprecationWarning, __name__.replace(".", r"\."))
-    quiet = filters[0]
+    quiet = ("ignore", USE_OF_FORK, DeprecationWarning, THIS_MODULE, 0)
+    filters.insert(0, quiet)
     try:
         yield
     finally:

@@ -120,10 +120,11 @@ class DatagramRequestHandler(BaseRequestHandler):
 
         A client without a name, or one that is gone, cannot get one; that is no error of the server.
         """
-        if not self.wfile.is_wanted or self.client_address is None:
+        reply = self.wfile.getvalue()
+        if not (reply or getattr(self.wfile, "is_wanted", False)) or self.client_address is None:
             return
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            self.socket.sendto(self.wfile.getvalue(), self.client_address)
+            self.socket.sendto(reply, self.client_address)
 
 
 class _Reply(io.BytesIO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import threading
@@ -35,14 +36,18 @@ class Loop:
         self.thread_id = threading.get_ident()
         self.process_id = os.getpid()
         self.stopping = False
-        self._is_closed = False
+        self.is_closed = False
         self._listener = listener
         self._resumes_at: float | None = None
         self._wakeup = Wakeup()
         self._selector = LoopSelector()
-        self._selector.register(self._wakeup, selectors.EVENT_READ, self._stop)
-        if listener is not None:
-            self._selector.register(listener, selectors.EVENT_READ)
+        try:
+            self._selector.register(self._wakeup, selectors.EVENT_READ, self._stop)
+            if listener is not None:
+                self._selector.register(listener, selectors.EVENT_READ)
+        except BaseException:  # the listener is closed
+            self.close()
+            raise
 
     def fileno(self) -> int:
         """Return a descriptor that is readable once the loop has been told to stop."""
@@ -54,6 +59,10 @@ class Loop:
             self.stopping = True
         self._wakeup.call()
 
+    def is_here(self) -> bool:
+        """Return whether it runs in this very thread of this process."""
+        return self.thread_id == threading.get_ident() and self.process_id == os.getpid()
+
     def is_mine(self) -> bool:
         """Return whether waiting for this loop's end would be waiting for oneself (or for another process)."""
         return self.thread_id == threading.get_ident() or self.process_id != os.getpid()
@@ -64,10 +73,11 @@ class Loop:
 
     def unwatch(self, descriptor: int) -> bool:
         """Undo `watch`; return False if the loop still waits on it, which only its own thread can end."""
-        if self._is_closed:
+        if self.is_closed:
             return True
         if self.is_mine():
-            self._selector.unregister(descriptor)
+            with contextlib.suppress(KeyError):  # in a child forked just after the same
+                self._selector.unregister(descriptor)
             return True
         return False
 
@@ -76,6 +86,10 @@ class Loop:
         if self._listener is not None and self._resumes_at is None:
             self._selector.unregister(self._listener)
             self._resumes_at = monotonic() + seconds
+
+    def is_ready(self) -> bool:
+        """Return whether a request is there at this very moment."""
+        return self._listener is None or any(key.data is None for key, _ in self._selector.select(0))
 
     def wait(self, interval: float | None) -> bool:
         """Wait for at most `interval` seconds; return whether the listener is ready."""
@@ -95,7 +109,7 @@ class Loop:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        self._is_closed = True
+        self.is_closed = True
         self._selector.close()
         self._wakeup.close()
 

@@ -16,7 +16,17 @@ from typing import Any
 from windsock import addresses
 from windsock.servers import forks
 
-__all__ = ["OpenRequests", "client_is_gone", "open_requests", "release", "report_failure", "write_report"]
+__all__ = [
+    "OpenRequests",
+    "client_is_gone",
+    "exit_status",
+    "give_up",
+    "open_requests",
+    "release",
+    "report_failure",
+    "write_line",
+    "write_report",
+]
 
 
 class OpenRequests:
@@ -25,17 +35,23 @@ class OpenRequests:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._requests: dict[int, tuple[Any, Any]] = {}
+        self._inherited: list[Any] = []
+        self._most = 64
         forks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
-        """Make the lock anew."""
+        """Make the lock anew. The requests in progress are the parent's: not for the child to end."""
         self._lock = threading.Lock()
+        self._inherited += [request for request, _ in self._requests.values()]
+        self._requests = {}
 
     def add(self, request: Any, client_address: Any) -> None:
         """Note a request that can be ended, that is, one with a `shutdown` method."""
         if hasattr(request, "shutdown"):
             with self._lock:
                 self._requests[id(request)] = (request, client_address)
+                if len(self._requests) > self._most:
+                    self._forget_closed()
 
     def discard(self, request: Any) -> None:
         """Forget a request, before it is closed."""
@@ -54,17 +70,29 @@ class OpenRequests:
         with self._lock:
             return [f"request from {addresses.show(client)}" for _, client in self._requests.values()]
 
-    def drop_others(self, request: Any) -> list[Any]:
-        """Forget all requests but this one, and return them."""
-        with self._lock:
-            others = [each for each, _ in self._requests.values() if each is not request]
-            self._requests = {}
-        return others
+    def take_inherited(self) -> list[Any]:
+        """Return, once, the requests that the parent had in progress when it forked this process."""
+        inherited, self._inherited = self._inherited, []
+        return inherited
+
+    def _forget_closed(self) -> None:
+        """Forget what was closed unseen: a `process_request` may have put another object in a request's place."""
+        self._requests = {key: (each, client) for key, (each, client) in self._requests.items() if not _is_closed(each)}
+        self._most = max(64, 2 * len(self._requests))
+
+
+def _is_closed(request: Any) -> bool:
+    try:
+        return bool(request.fileno() < 0)
+    except Exception:
+        return False
 
 
 def open_requests(server: Any) -> OpenRequests:
     """Return the server's table of requests in progress."""
-    table: OpenRequests = vars(server).setdefault("_open_requests", OpenRequests())
+    table: OpenRequests | None = vars(server).get("_open_requests")
+    if table is None:  # setdefault: two threads may meet here
+        table = vars(server).setdefault("_open_requests", OpenRequests())
     return table
 
 
@@ -78,6 +106,15 @@ def release(server: Any, request: Any, mark: int) -> None:
         server.close_request(request)
     else:
         server.shutdown_request(request)
+
+
+def give_up(server: Any, request: Any, client_address: Any, mark: int) -> None:
+    """Report the exception being handled, then release the request; never raises an Exception itself."""
+    report_failure(server, request, client_address)
+    try:
+        release(server, request, mark)
+    except Exception:
+        write_report("Exception occurred while closing the request from", client_address)
 
 
 def report_failure(server: Any, request: Any, client_address: Any) -> None:
@@ -96,15 +133,17 @@ def report_failure(server: Any, request: Any, client_address: Any) -> None:
 def client_is_gone(request: Any, error: OSError) -> bool:
     """Return whether the error says that this very client has reset or left its connection.
 
-    The connection itself is asked (poll(2): POLLHUP, POLLERR), because a handler has other sockets too.
+    The connection itself is asked (poll(2): POLLHUP, POLLERR), because a handler has other sockets too. One
+    that the handler has closed on its way out cannot be asked, and is believed. A datagram has no connection.
     """
-    if not isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
+    is_lost = isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+    if not is_lost or not hasattr(request, "fileno"):
         return False
     try:
         poll = select.poll()
         poll.register(request.fileno(), 0)
         return any(events & (select.POLLHUP | select.POLLERR) for _, events in poll.poll(0))
-    except (AttributeError, OSError, ValueError):
+    except (OSError, ValueError):
         return True
 
 
@@ -113,10 +152,14 @@ def write_report(headline: str, client_address: Any) -> None:
     import traceback
 
     rule = "-" * 40
-    text = f"{rule}\n{headline} {client_address}\n{traceback.format_exc()}{rule}\n"
+    write_line(f"{rule}\n{headline} {client_address}\n{traceback.format_exc()}{rule}")
+
+
+def write_line(text: str) -> None:
+    """Write to stderr, in one piece, if there is one that can be written to."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(text)
+            sys.stderr.write(text + "\n")
             sys.stderr.flush()
 
 
@@ -126,6 +169,13 @@ def end_of_forked_handler(status: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
     os._exit(status)
+
+
+def exit_status(error: SystemExit) -> int:
+    """Return the exit status that an interpreter would end with."""
+    if error.code is None or isinstance(error.code, int):
+        return (error.code or 0) & 0xFF
+    return 1
 
 
 BOTH = socket.SHUT_RDWR

@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock import addresses
 from windsock.servers import forks
-from windsock.servers.requests import end_of_forked_handler, release, report_failure
+from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
 
 __all__ = ["ThreadingMixIn", "Threads"]
 
@@ -18,6 +18,11 @@ class Threads:
     """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
 
     def __init__(self) -> None:
+        self.after_fork_in_child()
+        forks.renew_in_children(self)
+
+    def after_fork_in_child(self) -> None:
+        """Make the lock anew, and know of no threads: a child has none of its parent's."""
         self._changed = threading.Condition()
         self._running: set[threading.Thread] = set()
         self._ending: list[threading.Thread] = []
@@ -99,6 +104,7 @@ class ThreadingMixIn:
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for the request."""
         self._wait_for_room()
+        open_requests(self).add(request, client_address)  # it need not be the object that was accepted
         thread = threading.Thread(
             target=self._run_request,
             args=(request, client_address),
@@ -113,9 +119,12 @@ class ThreadingMixIn:
         try:
             self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
         except Exception:
-            report_failure(self, request, client_address)
-        finally:
+            give_up(self, request, client_address, mark)
+        except BaseException:
             release(self, request, mark)
+            raise
+        else:
+            _release_or_report(self, request, client_address, mark)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
@@ -143,3 +152,10 @@ class ThreadingMixIn:
         while not self._threads.wait_for_room(self.max_threads, seconds=0.05):
             if control is not None and control.is_stopping():
                 raise RuntimeError(f"the server stopped while all of its {self.max_threads} threads were busy")
+
+
+def _release_or_report(server: Any, request: Any, client_address: Any, mark: int) -> None:
+    try:
+        release(server, request, mark)
+    except Exception:
+        report_failure(server, request, client_address)

@@ -10,7 +10,9 @@ import sys
 from typing import Any
 
 from windsock import addresses
+from windsock.servers import inheritance
 from windsock.servers.base import BaseServer
+from windsock.servers.requests import write_line
 
 __all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixStreamServer"]
 
@@ -38,6 +40,7 @@ class TCPServer(BaseServer):
         """
         BaseServer.__init__(self, server_address, RequestHandlerClass)
         self.socket = socket.socket(self.address_family, self.socket_type)
+        inheritance.note_server(self)
         if bind_and_activate:
             try:
                 self.server_bind()
@@ -50,7 +53,8 @@ class TCPServer(BaseServer):
         """Bind the socket, and read back the address it got. May be overridden."""
         if self.allow_reuse_address:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if self.allow_reuse_port and hasattr(socket, "SO_REUSEPORT"):
+        has_ports = self.address_family in (socket.AF_INET, socket.AF_INET6)
+        if self.allow_reuse_port and has_ports and hasattr(socket, "SO_REUSEPORT"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self.socket.bind(self.server_address)
         self.server_address = addresses.plain(self.socket.getsockname())
@@ -110,11 +114,10 @@ class UDPServer(TCPServer):
         May be overridden. `size` is its real size in bytes where the kernel tells (Linux), else that of
         `data`. The default writes a line to stderr.
         """
-        if sys.stderr is not None:
-            sys.stderr.write(
-                f"{type(self).__name__}: a datagram of {size} bytes from {addresses.show(client_address)} "
-                f"was cut to max_packet_size = {self.max_packet_size}\n"
-            )
+        write_line(
+            f"{type(self).__name__}: a datagram of {size} bytes from {addresses.show(client_address)} "
+            f"was cut to max_packet_size = {self.max_packet_size}"
+        )
 
     def shutdown_request(self, request: Any) -> None:
         """Nothing to tell the client; close the request."""
@@ -133,6 +136,7 @@ class _UnixSocketFile(TCPServer):
 
     address_family: int = getattr(socket, "AF_UNIX", -1)
     _identity: tuple[int, int] | None = None
+    _owner = 0
 
     def server_bind(self) -> None:
         """Bind; a socket file that nobody listens on any more is replaced. May be extended (call super)."""
@@ -142,19 +146,29 @@ class _UnixSocketFile(TCPServer):
         try:
             super().server_bind()
         except OSError as error:
+            found = _identity(path)
             if error.errno != errno.EADDRINUSE or not addresses.is_stale_socket(path, self.socket_type):
                 raise
-            os.unlink(path)
+            addresses.unlink_socket(path, found)  # unless somebody else has just replaced it
             super().server_bind()
         if path and not addresses.is_abstract(path):
-            found = os.lstat(path)
-            self._identity = (found.st_dev, found.st_ino)
+            self._identity = _identity(path)
+            self._owner = os.getpid()
 
     def _close_listener(self) -> None:
         was_open = self.fileno() >= 0
         super()._close_listener()
-        if was_open and self._identity is not None:
+        if was_open and self._identity is not None and self._owner == os.getpid():
             addresses.unlink_socket(self.server_address, self._identity)
+
+
+def _identity(path: Any) -> tuple[int, int] | None:
+    """Return what tells a file from another one at the same path."""
+    try:
+        found = os.lstat(path)
+    except (OSError, TypeError, ValueError):  # gone, or an abstract name
+        return None
+    return found.st_dev, found.st_ino
 
 
 class UnixStreamServer(_UnixSocketFile, TCPServer):
