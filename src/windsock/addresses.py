@@ -9,8 +9,6 @@ import socket
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
@@ -111,16 +109,24 @@ def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
 class PrivateSocketPath:
     """A short path for one Unix socket, in a directory of its own with mode 0700 until `remove()`."""
 
-    def __init__(self, name: str = "s", make: Callable[..., str] = tempfile.mkdtemp) -> None:
-        self.directory = make(prefix="ws-")
-        self.path = os.path.join(self.directory, name)
-        if len(os.fsencode(self.path)) > LONGEST_UNIX_PATH:
-            os.rmdir(self.directory)
-            self.directory = make(prefix="ws-", dir="/tmp")
-            self.path = os.path.join(self.directory, name)
+    def __init__(self, parent: str | None = None) -> None:
+        self.directory = _private_directory(parent or tempfile.gettempdir())
+        self.path = f"{self.directory}/s"
 
     def remove(self) -> None:
         """Remove the directory and whatever sockets are left in it."""
-        for left in Path(self.directory).glob("*"):
-            left.unlink(missing_ok=True)
-        Path(self.directory).rmdir()
+        try:
+            os.rmdir(self.directory)
+        except OSError:
+            for left in os.scandir(self.directory):
+                os.unlink(left)
+            os.rmdir(self.directory)
+
+
+def _private_directory(parent: str) -> str:
+    """Make a directory with a name nobody can guess; in /tmp if the parent's path is too long for a socket."""
+    directory = f"{parent}/ws-{os.urandom(6).hex()}"
+    if len(os.fsencode(directory)) + len("/s") > LONGEST_UNIX_PATH:
+        return _private_directory("/tmp")
+    os.mkdir(directory, 0o700)
+    return directory

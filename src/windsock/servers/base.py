@@ -179,6 +179,10 @@ class BaseServer:
 
     # --- stopping
 
+    def request_stop(self) -> None:
+        """Tell `serve_forever()` to end, and do not wait for it. Otherwise as `shutdown()`."""
+        self._control.stop()
+
     def shutdown(self) -> None:
         """Stop `serve_forever()`, and wait until it has ended; not for requests in threads or processes.
 

@@ -158,8 +158,11 @@ class _UnixSocketFile(TCPServer):
     def _close_listener(self) -> None:
         was_open = self.fileno() >= 0
         super()._close_listener()
-        if was_open and self._identity is not None and self._owner == os.getpid():
-            addresses.unlink_socket(self.server_address, self._identity)
+        if self._identity is not None and self._owner == os.getpid():
+            # Closed by somebody else, our file may have been replaced by one with the same inode.
+            if was_open or addresses.is_stale_socket(self.server_address, self.socket_type):
+                addresses.unlink_socket(self.server_address, self._identity)
+            self._identity = None
 
 
 def _identity(path: Any) -> tuple[int, int] | None:

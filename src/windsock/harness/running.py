@@ -1,0 +1,227 @@
+"""One server in a test: running, recorded, and stopped without a trace."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, Self
+
+from windsock import addresses
+from windsock.addresses import PrivateSocketPath
+from windsock.errors import StillRunning, UsageError
+from windsock.harness import listening
+from windsock.harness.options import Resolved
+from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
+from windsock.scripts import Fake, Rule
+from windsock.wire import Seam
+
+__all__ = ["RunningServer"]
+
+
+class RunningServer:
+    """A server that runs in a thread of its own, from the constructor to `stop()`.
+
+    `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
+    Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`.
+    """
+
+    def __init__(self, options: Resolved) -> None:
+        self.options = options
+        self.name = options.name
+        self.strict = options.strict
+        self._recorder = Recorder()
+        self._fake = None
+        if options.handler is None:
+            self._fake = Fake(options.framing, forks=options.concurrency == "forking")
+        self._private = PrivateSocketPath() if options.is_unix and options.path is None else None
+        try:
+            self.server: Any = listening.listen(options, options.handler or self._fake, self._private)
+        except BaseException:
+            self._remove_private_path()
+            raise
+        self.address: Any = _address(self.server.server_address)
+        self.requests = Requests(
+            self._recorder,
+            options.framing,
+            is_datagram=options.is_datagram,
+            timeout=lambda: options.timeout,
+        )
+        self._is_stopped = False
+        self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
+        self._seam = Seam(self.server, self._recorder)
+        self._seam.install()
+        self._start()
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._is_stopped else "running"
+        return f"<{self.name}: {type(self.server).__name__} on {addresses.show(self.address)}, {state}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.finish()
+            return
+        self.stop()
+        if self.strict:
+            for failure in self.errors.failures():
+                error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+
+    # --- where it is
+
+    @property
+    def host(self) -> str:
+        """The host that clients connect to. Raises UsageError for Unix sockets."""
+        return str(self._ip_address("host")[0])
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to. Raises UsageError for Unix sockets."""
+        return int(self._ip_address("port")[1])
+
+    @property
+    def path(self) -> str:
+        """The path (or abstract name, with its NUL) of a Unix socket. Raises UsageError for others."""
+        if not self.options.is_unix:
+            raise UsageError(f"path: the {self.name} has none; its address is {addresses.show(self.address)}")
+        return str(self.address)
+
+    # --- what happened
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """The connections so far; for a datagram server, one for each datagram."""
+        self._recorder.catch_up()
+        return list(self._recorder.connections)
+
+    @property
+    def errors(self) -> HandlerErrors:
+        """What handlers have raised; `errors.take()` takes them, so that they do not fail the test."""
+        return self._recorder.errors
+
+    def transcript(self) -> list[str]:
+        """Return what was recorded, a line an event, bounded in length."""
+        return transcript(self._recorder)
+
+    def describe(self) -> str:
+        """Return in one line what this server is and where."""
+        count = len(self._recorder.connections)
+        noun = "datagram" if self.options.is_datagram else "connection"
+        plural = "" if count == 1 else "s"
+        where = f"{type(self.server).__name__} on {addresses.show(self.address)}"
+        return f"{self.name}, {where}, {count} {noun}{plural}"
+
+    # --- what a fake answers
+
+    def on(self, pattern: object) -> Rule:
+        """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
+        return self._told().on(pattern)
+
+    def reply(self, data: bytes, *, times: int | None = 1) -> Self:
+        """Answer the next message, whatever it is; `times` of them, or every one with None."""
+        self._told().reply(data, times=times)
+        return self
+
+    def echo(self) -> Self:
+        """Answer every message with itself."""
+        self._told().echo()
+        return self
+
+    # --- its life
+
+    def stop(self) -> None:
+        """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
+
+        Raises StillRunning, which names what has not ended in `timeout` seconds.
+        """
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        try:
+            self._end(self.options.timeout)
+        finally:
+            self._recorder.close_all()
+            self._recorder.close()
+            self._seam.uninstall()
+            if self._fake is not None:
+                self._fake.close()
+            self._remove_private_path()
+
+    def finish(self) -> None:
+        """Stop, and if the server is strict, raise what went wrong in it.
+
+        Raises an ExceptionGroup of all errors of handlers that nobody has taken.
+        """
+        __tracebackhide__ = True  # pytest leaves such frames out
+        self.stop()
+        failures = self.errors.failures() if self.strict else []
+        if failures:
+            message = f"{self.name} on {addresses.show(self.address)}: errors in handlers"
+            raise _group(message, failures)
+
+    @contextmanager
+    def outage(self) -> Iterator[None]:
+        """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
+        if self._is_stopped:
+            raise UsageError(f"outage(): the {self.name} is stopped already")
+        self._end(self.options.timeout)
+        holder = listening.take_place(self.server)
+        try:
+            yield
+        finally:
+            listening.bind_again(self.server, holder)
+            self._recorder.resume()
+            self._start()
+
+    def _start(self) -> None:
+        show = addresses.show(self.address)
+        self._thread = threading.Thread(target=self._serve, name=f"windsock {self.name} {show}", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            self.server.serve_forever()
+        except Exception as error:
+            self._recorder.failed(None, error)
+
+    def _end(self, seconds: float) -> None:
+        """End the loop and the connections; wait for handlers; close the listener."""
+        deadline = monotonic() + seconds
+        self._recorder.stop()
+        self.server.request_stop()
+        self.server.end_requests()
+        self._thread.join(0.1)
+        while self._thread.is_alive() and monotonic() < deadline:
+            self.server.end_requests()  # one that was on its way into the loop
+            self._thread.join(0.1)
+        self.server.stop_timeout = max(0.2, deadline - monotonic())
+        self.server.server_close()
+        left = self.server.wait_for_requests(max(0.0, deadline - monotonic()))
+        if left:
+            raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
+
+    def _remove_private_path(self) -> None:
+        if self._private is not None:
+            self._private.remove()
+
+    def _told(self) -> Fake:
+        if self._fake is None:
+            raise UsageError(f"the {self.name} has a handler, which answers; on(), reply() and echo() are for fakes")
+        return self._fake
+
+    def _ip_address(self, what: str) -> tuple[Any, ...]:
+        if self.options.is_unix:
+            raise UsageError(f"{what}: the {self.name} has none; its path is {addresses.show(self.address)}")
+        return tuple(self.address)
+
+
+def _address(server_address: Any) -> Any:
+    """Return (host, port), also for IPv6, or the path."""
+    return server_address[:2] if isinstance(server_address, tuple) else server_address
+
+
+def _group(message: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
+    return BaseExceptionGroup(message, failures)

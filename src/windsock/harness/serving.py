@@ -1,0 +1,65 @@
+"""The door to the harness: `with serving(...) as server`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from windsock.harness.options import Handler, Options
+from windsock.harness.running import RunningServer
+
+__all__ = ["serving"]
+
+
+def serving(
+    server_class_or_handler: type[Any] | Handler | None = None,
+    handler: Handler | None = None,
+    /,
+    *,
+    transport: str | None = None,
+    concurrency: str | None = None,
+    framing: Any = None,
+    host: str | None = None,
+    port: int = 0,
+    path: str | None = None,
+    backlog: int = 128,
+    strict: bool = True,
+    timeout: float = 5.0,
+    allow_external: bool = False,
+    name: str | None = None,
+) -> RunningServer:
+    """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
+
+    It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
+    told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
+    "threading" (the default) or "forking". `framing` tells messages apart: "lines", "eof", a delimiter
+    (bytes), a size (int), LengthPrefix(...), or a function. At the end of the `with` a strict server raises
+    what its handlers raised, as an ExceptionGroup. `timeout` (seconds) bounds every wait for it.
+
+    Raises UsageError for values that can't work, StartError if the address can't be had.
+    """
+    server_class, handler = _sort_out(server_class_or_handler, handler)
+    options = Options(
+        server_class=server_class,
+        handler=handler,
+        transport=transport,
+        concurrency=concurrency,
+        framing=framing,
+        host=host,
+        port=port,
+        path=path,
+        backlog=backlog,
+        strict=strict,
+        timeout=timeout,
+        allow_external=allow_external,
+        name=name,
+    )
+    return RunningServer(options.resolved())
+
+
+def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:
+    """Return (server class, handler): one argument is a handler unless it is a class of servers."""
+    if second is not None:
+        return first, second
+    if isinstance(first, type) and callable(getattr(first, "serve_forever", None)):
+        return first, None
+    return None, first

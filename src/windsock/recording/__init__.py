@@ -1,0 +1,52 @@
+"""What happened: connections, requests, errors; recorded while it happens, from threads and processes alike."""
+
+from windsock.recording.connection import Connection
+from windsock.recording.errors import (
+    HandlerDied,
+    HandlerErrors,
+    HandlerFailed,
+    RequestMismatch,
+    RequestTimeout,
+    TruncatedDatagram,
+)
+from windsock.recording.events import Chunk, Direction, Ending
+from windsock.recording.exchanges import RecordedRequest
+from windsock.recording.framing import (
+    Delimiter,
+    FixedSize,
+    Framing,
+    LengthPrefix,
+    Lines,
+    UntilEof,
+    framing_from,
+    next_size,
+)
+from windsock.recording.recorder import Recorder
+from windsock.recording.requests import Requests
+from windsock.recording.transcript import preview, transcript
+
+__all__ = [
+    "Chunk",
+    "Connection",
+    "Delimiter",
+    "Direction",
+    "Ending",
+    "FixedSize",
+    "Framing",
+    "HandlerDied",
+    "HandlerErrors",
+    "HandlerFailed",
+    "LengthPrefix",
+    "Lines",
+    "RecordedRequest",
+    "Recorder",
+    "RequestMismatch",
+    "RequestTimeout",
+    "Requests",
+    "TruncatedDatagram",
+    "UntilEof",
+    "framing_from",
+    "next_size",
+    "preview",
+    "transcript",
+]

@@ -1,0 +1,234 @@
+"""One connection as it was: who, when, what came, what was answered, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from windsock.addresses import Address
+from windsock.recording.events import Chunk, Direction, Ending, Kind
+from windsock.recording.spool import Block, Event
+
+if TYPE_CHECKING:
+    from windsock.recording.recorder import Recorder
+
+__all__ = ["Connection", "settled"]
+
+STEP = 64 * 1024
+"""Bytes that a connection may hold before the recorder hears of it."""
+
+DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
+ENDINGS = {
+    Kind.CLIENT_EOF: Ending.CLIENT_EOF,
+    Kind.CLIENT_RESET: Ending.CLIENT_RESET,
+    Kind.TIMEOUT: Ending.TIMEOUT,
+}
+
+
+class Connection:
+    """One recorded connection, or one datagram with the replies to it. Safe to read while it goes on.
+
+    `index` counts from 0, `peer` is the client's address, `opened` and `closed` are monotonic seconds
+    (`closed` is None while it is open), `error` is the exception that ended its handler.
+    """
+
+    def __init__(self, recorder: Recorder, index: int, peer: Address) -> None:
+        self.index = index
+        self.peer = peer
+        self.opened = monotonic()
+        self.truncated_from: int | None = None
+        """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
+        self.pid: int | None = None
+        """The forked process that handled the connection."""
+        self._recorder = recorder
+        self._closed: float | None = None
+        self._error: BaseException | None = None
+        self._events: list[Event | Block] = []
+        self._held = 0
+        self._counted = 0
+        self._joined: dict[int, tuple[int, bytes]] = {}
+        self._ending: Ending | None = None
+
+    def __repr__(self) -> str:
+        from windsock.addresses import show
+
+        state = "open" if self.closed is None else str(self.ending)
+        return f"<Connection #{self.index} from {show(self.peer)}: {state}>"
+
+    @property
+    def closed(self) -> float | None:
+        """When it was closed."""
+        self._recorder.catch_up()
+        return self._closed
+
+    @property
+    def error(self) -> BaseException | None:
+        """What its handler ended with."""
+        self._recorder.catch_up()
+        return self._error
+
+    @property
+    def ending(self) -> Ending | None:
+        """How it ended and by whom; None while it is open."""
+        if self.closed is None:
+            return None
+        return self._ending or Ending.SERVER_CLOSE
+
+    @property
+    def chunks(self) -> Iterator[Chunk]:
+        """The bytes in the order in which the server took and gave them, read back piece by piece."""
+        for event in settled(self.events()):
+            if event.kind <= Kind.DOWN:
+                yield Chunk(event.time, DIRECTIONS[event.kind], event.data)
+
+    @property
+    def upstream(self) -> bytes:
+        """All that came from the client."""
+        return self.read(Kind.UP)
+
+    @property
+    def downstream(self) -> bytes:
+        """All that was answered."""
+        return self.read(Kind.DOWN)
+
+    def read(self, kind: int, start: int = 0, end: int | None = None) -> bytes:
+        """Return bytes `start` to `end` of one direction (`Kind.UP` or `Kind.DOWN`)."""
+        self._recorder.catch_up()
+        events = list(self._events)
+        if any(isinstance(each, Block) for each in events):
+            return b"".join(self._pieces(kind, start, end))
+        count, joined = self._joined.get(kind, (-1, b""))
+        if count != len(events):
+            found = settled(each for each in events if isinstance(each, Event))
+            joined = b"".join(each.data for each in found if each.kind == kind)
+            self._joined[kind] = (len(events), joined)
+        return joined[start:end]
+
+    def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
+        position = 0
+        for event in settled(self.events()):
+            if event.kind == kind:
+                if position + len(event.data) > start:
+                    yield event.data[max(0, start - position) : None if end is None else max(0, end - position)]
+                position += len(event.data)
+                if end is not None and position >= end:
+                    return
+
+    def events(self, start: int = 0) -> Iterator[Event]:
+        """Give the events from the start-th on, whether in memory or on disk."""
+        self._recorder.catch_up()
+        seen = 0
+        for each in list(self._events):
+            if isinstance(each, Event):
+                if seen >= start:
+                    yield each
+                seen += 1
+            elif seen + each.count <= start:
+                seen += each.count
+            else:
+                for event in each.events():
+                    if seen >= start:
+                        yield event
+                    seen += 1
+
+    # --- for those who record
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Note that something happened just now. From any thread, and from a forked child."""
+        recorder = self._recorder
+        event = Event(monotonic(), kind, data)
+        if recorder.is_child:
+            recorder.tell_parent(self.index, event)
+            return
+        self._events.append(event)
+        if kind > Kind.MARK:
+            self.apply(event)
+        self._held += len(data)
+        if self._held > STEP:
+            self._account()
+        if recorder.waiters:
+            recorder.wake()
+
+    def retract(self, size: int) -> None:
+        """Note that the last `size` bytes given to the client did not go out after all."""
+        if size:
+            self.note(Kind.RETRACT, b"%d" % size)
+
+    def apply(self, event: Event) -> None:
+        """Draw the conclusions from an event that says more than that bytes passed."""
+        time, kind, data = event
+        if kind in ENDINGS:
+            if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED):
+                self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
+            elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
+                self._ending = Ending.CLIENT_RESET
+        elif kind == Kind.CLOSE:
+            self.close(time)
+        elif kind == Kind.TAKEN:
+            self.pid = int(data)
+        elif kind == Kind.ERROR and data:
+            self._recorder.error_from_child(self, data)
+
+    def close(self, time: float, ending: Ending | None = None) -> None:
+        """Note the end, once; without an ending it is the server's doing unless the client's was seen."""
+        if self._closed is not None:
+            return
+        if ending is None and self._recorder.was_stopped_at(time):
+            ending = Ending.STOPPED
+        self._ending = self._ending or ending
+        self._closed = time
+
+    @property
+    def is_closed(self) -> bool:
+        """Return whether the end has been noted."""
+        return self._closed is not None
+
+    @property
+    def has_failed(self) -> bool:
+        """Return whether an error of the handler has been noted."""
+        return self._error is not None
+
+    def fail(self, error: BaseException) -> None:
+        """Keep the error that ended the handler: the first one."""
+        self._error = self._error or error
+
+    def ended_by_stop(self) -> bool:
+        """Return whether the handler was made to see that the server stops."""
+        return self._ending is Ending.STOPPED
+
+    def append(self, entry: Event | Block) -> None:
+        """Take over what a forked child has told."""
+        self._events.append(entry)
+        if isinstance(entry, Event):
+            self._held += len(entry.data)
+            if self._held > STEP:
+                self._account()
+
+    def _account(self) -> None:
+        """Tell the recorder what is held in memory; if that is too much, put it on disk."""
+        size, self._held = self._held, 0
+        self._counted += size
+        if self._recorder.holds_too_much(size):
+            counted, self._counted = self._counted, 0
+            self._recorder.spill(self.index, self._events, counted)
+
+
+def settled(events: Iterable[Event]) -> Iterator[Event]:
+    """Give the events without what was retracted.
+
+    Data for the client is noted before it is sent, so that it is there when the client has it.
+    """
+    waiting: list[Event] = []
+    for event in events:
+        if event.kind == Kind.RETRACT and waiting:
+            latest = waiting[0]
+            waiting[0] = latest._replace(data=latest.data[: -int(event.data)])
+        elif event.kind == Kind.DOWN:
+            yield from waiting
+            waiting = [event]
+        elif waiting:
+            waiting.append(event)
+        else:
+            yield event
+    yield from waiting

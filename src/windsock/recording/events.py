@@ -1,0 +1,66 @@
+"""What can happen on a connection, as plain values."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+__all__ = ["Chunk", "Direction", "Ending", "Kind"]
+
+
+class Direction(enum.StrEnum):
+    """Which way bytes go."""
+
+    UPSTREAM = "upstream"
+    """Client to server."""
+    DOWNSTREAM = "downstream"
+    """Server to client."""
+
+
+class Kind:
+    """Kinds of events. Plain integers, since one is noted for every few bytes."""
+
+    UP = 0
+    """The server took data from the client."""
+    DOWN = 1
+    """The server gave data to the client."""
+    MARK = 2
+    """The server turned to the next message."""
+    CLIENT_EOF = 3
+    CLIENT_RESET = 4
+    TIMEOUT = 5
+    RETRACT = 10
+    """Of the latest data given to the client, so many bytes did not go out; the data is the number."""
+    HALF_CLOSE = 6
+    """The server sent its end of the stream."""
+    CLOSE = 7
+    ERROR = 8
+    """The handler failed; the data is the error, pickled, if it comes from another process."""
+    TAKEN = 9
+    """A process took the connection over; the data is its pid."""
+
+
+class Ending(enum.StrEnum):
+    """How a connection ended, and by whom, as its handler saw it."""
+
+    CLIENT_EOF = "client EOF"
+    """The client closed, or half-closed, its side first."""
+    CLIENT_RESET = "client reset"
+    """The client reset the connection (RST), or was gone when the server wrote to it."""
+    SERVER_CLOSE = "server close"
+    """The server closed before it had seen the client's end."""
+    TIMEOUT = "timeout"
+    """The server closed after it had waited for the client in vain."""
+    STOPPED = "stopped"
+    """The server was stopped while the connection was open."""
+    HANDLER_DIED = "handler died"
+    """The process that handled the connection was killed, or left without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes as one call took or gave them: `time` in monotonic seconds."""
+
+    time: float
+    direction: Direction
+    data: bytes

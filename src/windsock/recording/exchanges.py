@@ -1,0 +1,169 @@
+"""Messages and their replies, cut out of a recorded connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from windsock.recording.connection import Connection
+from windsock.recording.events import Kind
+from windsock.recording.framing import Framing, next_size
+
+__all__ = ["Exchanges", "RecordedRequest"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedRequest:
+    """One message with its reply; without framing, all that one connection sent; or a datagram.
+
+    `connection` and `exchange` are indices from 0. `started`, `completed` and `replied` are monotonic
+    seconds of its first byte, its last byte, and the last byte of its reply (None: no reply). `is_complete`
+    says whether all of it has come: without framing that is when the connection ends.
+    """
+
+    connection: int
+    exchange: int
+    is_complete: bool
+    started: float
+    completed: float
+    replied: float | None
+    error: BaseException | None
+    truncated_from: int | None
+    _source: Connection
+    _data: tuple[int, int]
+    _reply: tuple[int, int]
+
+    @property
+    def peer(self) -> object:
+        """The client's address."""
+        return self._source.peer
+
+    @property
+    def data(self) -> bytes:
+        """What came."""
+        return self._source.read(Kind.UP, *self._data)
+
+    @property
+    def reply(self) -> bytes:
+        """What was answered."""
+        return self._source.read(Kind.DOWN, *self._reply)
+
+    def __len__(self) -> int:
+        return self._data[1] - self._data[0]
+
+    def __repr__(self) -> str:
+        start, end = self._data
+        data = self._source.read(Kind.UP, start, min(end, start + 64))
+        more = f"... ({end - start} bytes)" if end - start > 64 else ""
+        state = "" if self.is_complete else ", not complete"
+        return f"<request #{self.connection}.{self.exchange} {data!r}{more}{state}>"
+
+
+class _Exchange:
+    __slots__ = ("completed", "data_end", "data_start", "is_complete", "replied", "reply_end", "reply_start", "started")
+
+    def __init__(self, time: float, data_start: int, reply_start: int) -> None:
+        self.is_complete = False
+        self.started = self.completed = time
+        self.replied: float | None = None
+        self.data_start = self.data_end = data_start
+        self.reply_start = self.reply_end = reply_start
+
+
+class Exchanges:
+    """The exchanges of one connection, worked out from where the last look left off.
+
+    A reply belongs to the latest message that was complete before it; if the server marks which message it
+    turns to, to that one.
+    """
+
+    def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
+        self.connection = connection
+        self._framing = framing
+        self._is_datagram = is_datagram
+        self._all: list[_Exchange] = []
+        self._open: _Exchange | None = None
+        self._pending = b""
+        self._seen = 0
+        self._up = 0
+        self._down = 0
+        self._marked = 0
+
+    def requests(self) -> list[RecordedRequest]:
+        """Return what there is by now, in order."""
+        for event in self.connection.events(self._seen):
+            self._seen += 1
+            if event.kind == Kind.UP:
+                self._take(event.time, event.data)
+            elif event.kind == Kind.DOWN:
+                self._answer(event.time, len(event.data))
+            elif event.kind == Kind.RETRACT:
+                self._answer(event.time, -int(event.data))
+            elif event.kind == Kind.MARK:
+                self._marked += 1
+        found = [self._request(number, each) for number, each in enumerate(self._all)]
+        if self._open is not None and (self._framing is None or self.connection.closed is not None):
+            found.append(self._request(len(self._all), self._open))
+        return found
+
+    def _take(self, time: float, data: bytes) -> None:
+        if self._open is None:
+            self._open = _Exchange(time, self._up, self._down)
+        self._up += len(data)
+        if self._framing is None:
+            self._open.data_end = self._up
+            self._open.completed = time
+            return
+        self._pending += data
+        while size := next_size(self._framing, self._pending):
+            self._pending = self._pending[size:]
+            self._complete(time, size)
+
+    def _complete(self, time: float, size: int) -> None:
+        done = self._open
+        if done is None:
+            return
+        done.is_complete = True
+        done.completed = time
+        done.data_end = done.data_start + size
+        self._all.append(done)
+        self._open = _Exchange(time, done.data_end, self._down) if self._pending else None
+
+    def _answer(self, time: float, size: int) -> None:
+        self._down += size
+        exchange = self._current()
+        if exchange is not None:
+            if exchange.replied is None:
+                exchange.reply_start = self._down - size
+            exchange.reply_end = self._down
+            exchange.replied = time if self._down > exchange.reply_start else None
+
+    def _current(self) -> _Exchange | None:
+        if self._framing is None:
+            return self._open
+        if not self._all:
+            return None
+        return self._all[min(self._marked, len(self._all)) - 1]
+
+    def _request(self, number: int, exchange: _Exchange) -> RecordedRequest:
+        connection = self.connection
+        if exchange is self._open:
+            exchange.data_end = self._up
+            exchange.is_complete = self._framing is None and (self._is_datagram or connection.closed is not None)
+            if exchange.is_complete and connection.closed is not None and not self._is_datagram:
+                exchange.completed = connection.closed
+        if self._framing is None:
+            exchange.reply_start, exchange.reply_end = 0, self._down
+        is_last = number == len(self._all) - (self._open is None)
+        return RecordedRequest(
+            connection.index,
+            number,
+            exchange.is_complete,
+            exchange.started,
+            exchange.completed,
+            exchange.replied,
+            connection.error if is_last else None,
+            connection.truncated_from,
+            connection,
+            (exchange.data_start, exchange.data_end),
+            (exchange.reply_start, exchange.reply_end),
+        )

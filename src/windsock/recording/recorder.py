@@ -1,0 +1,274 @@
+"""All that one server has seen: its connections, its errors, and waiting for more of them."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import weakref
+from collections.abc import Callable
+from itertools import takewhile
+from time import monotonic
+
+from windsock.addresses import Address
+from windsock.recording import parcels
+from windsock.recording.connection import Connection
+from windsock.recording.errors import HandlerDied, HandlerErrors
+from windsock.recording.events import Ending, Kind
+from windsock.recording.spool import HEADER_SIZE, Block, Event, Spool
+from windsock.servers.forks import renew_in_children
+from windsock.servers.wakeup import Wakeup
+
+__all__ = ["Recorder"]
+
+MEMORY = 16 * 1024 * 1024
+"""Bytes of traffic that one server's recording keeps in memory; more goes to a file."""
+
+RUN = 64 * 1024
+"""Bytes of one child's events in a row from which on they stay on disk."""
+
+
+class Recorder:
+    """Records for one server, from all of its threads and forked children.
+
+    Children append to a file that the parent reads when it is asked, so nothing of theirs is lost when they
+    are killed; a descriptor wakes whoever waits for them.
+    """
+
+    def __init__(self) -> None:
+        self.connections: list[Connection] = []
+        self.errors = HandlerErrors(self.catch_up)
+        self.waiters = 0
+        self.is_child = False
+        self.stopped_at: float | None = None
+        self._changed = threading.Condition()
+        self._has_leader = False
+        self._in_memory = 0
+        self._spool: Spool | None = None
+        self._from_children: Spool | None = None
+        self._read_up_to = 0
+        self._call: Wakeup | None = None
+        _recorders.add(self)
+        renew_in_children(self)
+
+    # --- taking note
+
+    def open(self, peer: Address) -> Connection:
+        """Begin a new connection."""
+        with self._changed:
+            connection = Connection(self, len(self.connections), peer)
+            self.connections.append(connection)
+        if self.waiters:
+            self.wake()
+        return connection
+
+    def failed(self, connection: Connection | None, error: BaseException) -> None:
+        """Note that a handler (or, without a connection, the server around it) has raised."""
+        if self.is_child:
+            if connection is not None:
+                connection.note(Kind.ERROR, parcels.pack(error))
+            return
+        self._add_error(connection, error)
+        if connection is not None:
+            connection.note(Kind.ERROR)
+
+    def error_from_child(self, connection: Connection, parcel: bytes) -> None:
+        """Take over an error from another process."""
+        self._add_error(connection, parcels.unpack(parcel))
+
+    def child_exited(self, pid: int, exit_code: int) -> None:
+        """Close what a child has left open; a child that was killed, or left in silence, is an error."""
+        self.catch_up()
+        for connection in self.connections:
+            if connection.pid == pid:
+                was_open = not connection.is_closed
+                connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
+                if exit_code and was_open and not connection.has_failed and not connection.ended_by_stop():
+                    self._add_error(connection, HandlerDied(pid, exit_code))
+        self.wake()
+
+    def stop(self) -> None:
+        """Note that from now on it is the server's stopping that ends connections."""
+        if self.stopped_at is None:
+            self.stopped_at = monotonic()
+
+    def resume(self) -> None:
+        """Undo `stop()`: the server is up again."""
+        self.stopped_at = None
+
+    def was_stopped_at(self, time: float) -> bool:
+        """Return whether the server was being stopped at that time."""
+        return self.stopped_at is not None and time >= self.stopped_at
+
+    def close_all(self) -> None:
+        """Close what nobody has closed: the server is gone."""
+        self.catch_up()
+        for connection in self.connections:
+            connection.close(monotonic())
+        self.wake()
+
+    def close(self) -> None:
+        """Give descriptors back that are of no use any more; what was recorded can still be read."""
+        _recorders.discard(self)
+        self.catch_up()
+        with self._changed:
+            call, self._call = self._call, None
+            self._from_children = None  # closed, unless blocks of it are still to be read
+        if call is not None:
+            call.close()
+
+    # --- waiting
+
+    def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
+        """Wait for something to be recorded; return False if that was not enough in so many seconds."""
+        deadline = monotonic() + seconds
+        with self._changed:
+            self.waiters += 1
+            try:
+                while not is_enough():
+                    left = deadline - monotonic()
+                    if left <= 0:
+                        return False
+                    self._wait_for_news(left)
+                return True
+            finally:
+                self.waiters -= 1
+                self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have those who wait look again."""
+        with self._changed:
+            self._changed.notify_all()
+            if self._has_leader and self._call is not None:
+                self._call.call()
+
+    def _wait_for_news(self, seconds: float) -> None:
+        """Wait on the condition; if children may have news too, one of the waiters waits for them."""
+        call = self._call
+        if call is None or self._has_leader:
+            self._changed.wait(seconds)
+            return
+        self._has_leader = True
+        self._changed.release()
+        try:
+            poll = select.poll()
+            poll.register(call.fileno(), select.POLLIN)
+            poll.poll(seconds * 1000)
+        finally:
+            self._changed.acquire()
+            self._has_leader = False
+        call.clear()
+        self._changed.notify_all()
+
+    # --- memory
+
+    def holds_too_much(self, size: int) -> bool:
+        """Add to what is held in memory; return whether it is too much."""
+        with self._changed:
+            self._in_memory += size
+            return self._in_memory > MEMORY
+
+    def spill(self, index: int, events: list[Event | Block], counted: int) -> None:
+        """Move a connection's events from memory to a file."""
+        with self._changed:
+            self._in_memory -= counted
+            if self._spool is None:
+                self._spool = Spool()
+            first = next((n for n, each in enumerate(events) if isinstance(each, Event)), len(events))
+            moving = [each for each in takewhile(_is_event, events[first:]) if isinstance(each, Event)]
+            start = self._spool.size()
+            count = sum(self._spool.append(index, each) for each in moving)
+            events[first : first + len(moving)] = [Block(self._spool, start, self._spool.size(), count)]
+
+    # --- forked children
+
+    def prepare_for_fork(self) -> None:
+        """Make the file that children will write to."""
+        if not self.is_child and self._from_children is None:
+            with self._changed:
+                self._call = Wakeup()
+                self._from_children = Spool()
+                self._changed.notify_all()
+
+    def after_fork_in_child(self) -> None:
+        """From now on tell the parent."""
+        self._changed = threading.Condition()
+        self.is_child = True
+        self.waiters = 0
+
+    def tell_parent(self, index: int, event: Event) -> None:
+        """Write an event where the parent will find it."""
+        if self._from_children is not None and self._call is not None:
+            self._from_children.append(index, event)
+            self._call.call()
+
+    def taken_by_child(self, connection: Connection) -> None:
+        """Note, in a child, that it handles the connection."""
+        connection.note(Kind.TAKEN, b"%d" % os.getpid())
+
+    def catch_up(self) -> None:
+        """Read what children have written since."""
+        spool = self._from_children
+        if spool is None or self.is_child or self._read_up_to + HEADER_SIZE > spool.size():
+            return
+        with self._changed:
+            runs = _Runs(spool)
+            for connection, time, kind, at, size in spool.scan(self._read_up_to, spool.size()):
+                runs.add(self.connections[connection], Event(time, kind, b""), at, size)
+                self._read_up_to = at + size
+            runs.end()
+
+    def _add_error(self, connection: Connection | None, error: BaseException) -> None:
+        blameless = connection is not None and connection.ended_by_stop()
+        if connection is not None:
+            connection.fail(error)
+        self.errors.add(connection, error, is_blameless=blameless)
+
+
+def _is_event(entry: Event | Block) -> bool:
+    return isinstance(entry, Event)
+
+
+class _Runs:
+    """Events of children on their way into the recording: runs of one connection that are long stay on disk."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._connection: Connection | None = None
+        self._found: list[tuple[Event, int, int]] = []
+        self._size = 0
+
+    def add(self, connection: Connection, event: Event, at: int, size: int) -> None:
+        if connection is not self._connection:
+            self.end()
+            self._connection = connection
+        self._found.append((event, at, size))
+        self._size += size
+
+    def end(self) -> None:
+        connection, found = self._connection, self._found
+        if connection is None or not found:
+            return
+        if self._size > RUN:
+            start, (_, at, size) = found[0][1] - HEADER_SIZE, found[-1]
+            connection.append(Block(self._spool, start, at + size, len(found)))
+        for event, at, size in found:
+            is_needed = self._size <= RUN or event.kind > Kind.MARK
+            whole = event._replace(data=self._spool.data(at, size)) if is_needed else event
+            if self._size <= RUN:
+                connection.append(whole)
+            if event.kind > Kind.MARK:
+                connection.apply(whole)
+        self._found, self._size = [], 0
+
+
+_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    for recorder in list(_recorders):
+        recorder.prepare_for_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)

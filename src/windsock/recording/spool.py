@@ -1,0 +1,122 @@
+"""Events on disk: what is too large for memory, and what forked children have to tell."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from windsock.recording.events import Kind
+
+__all__ = ["Block", "Event", "Spool"]
+
+BODY = struct.Struct("<IBdI")
+"""Connection index, kind, monotonic seconds, size of the data."""
+MAGIC_SIZE = 8
+HEADER_SIZE = MAGIC_SIZE + BODY.size
+PIECE = 256 * 1024
+"""Bytes of data in one record at the most, so that reading a block back needs little memory."""
+
+
+class Event(NamedTuple):
+    """One thing that happened: monotonic seconds, a `Kind`, and data."""
+
+    time: float
+    kind: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of events of one connection in a spool, from one offset to another."""
+
+    spool: Spool
+    start: int
+    end: int
+    count: int
+
+    def events(self) -> Iterator[Event]:
+        """Read the events back, one by one."""
+        return (event for _, event, _ in self.spool.read(self.start, self.end))
+
+
+class Spool:
+    """A nameless file of records that several processes append to, each record in one write(2).
+
+    A process that is killed in the middle of a write leaves a torn record behind. Each record starts with a
+    word that is random for this spool, so that a reader finds the next one.
+    """
+
+    def __init__(self) -> None:
+        self._magic = os.urandom(MAGIC_SIZE)
+        with tempfile.TemporaryFile(prefix="windsock-", buffering=0) as file:
+            self._file = os.dup(file.fileno())
+        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def size(self) -> int:
+        """Return how many bytes have been written by all processes."""
+        return os.fstat(self._file).st_size
+
+    def append(self, connection: int, event: Event) -> int:
+        """Write an event, in several records if its data is large; return how many."""
+        count = 0
+        rest = memoryview(event.data)
+        while count == 0 or rest:
+            size = PIECE if event.kind <= Kind.DOWN else len(rest)
+            piece, rest = rest[:size], rest[size:]
+            head = self._magic + BODY.pack(connection, event.kind, event.time, len(piece))
+            os.writev(self._file, [head, piece])
+            count += 1
+        return count
+
+    def read(self, start: int, end: int) -> Iterator[tuple[int, Event, int]]:
+        """Give (connection, event, offset behind it) for each whole record in a stretch of the file."""
+        for connection, time, kind, at, size in self.scan(start, end):
+            data = os.pread(self._file, size, at)
+            yield connection, Event(time, kind, data), at + size
+
+    def scan(self, start: int, end: int) -> Iterator[tuple[int, float, int, int, int]]:
+        """Give (connection, time, kind, offset of the data, its size) for each whole record; read no data."""
+        position = start
+        while position + HEADER_SIZE <= end:
+            header = os.pread(self._file, HEADER_SIZE, position)
+            connection, kind, time, size = BODY.unpack_from(header, MAGIC_SIZE)
+            behind = position + HEADER_SIZE + size
+            if self._is_whole(header, behind, end):
+                yield connection, time, kind, position + HEADER_SIZE, size
+                position = behind
+            else:
+                position = self._next_record(position + 1, end)  # none: somebody may still be writing this one
+
+    def data(self, at: int, size: int) -> bytes:
+        """Return the data that `scan` found."""
+        return os.pread(self._file, size, at)
+
+    def close(self) -> None:
+        """Give the file back; its contents are gone. Idempotent, and done by itself with the last reference."""
+        descriptor, self._file = self._file, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _is_whole(self, header: bytes, behind: int, end: int) -> bool:
+        if header[:MAGIC_SIZE] != self._magic or behind > end:
+            return False
+        return behind == end or os.pread(self._file, MAGIC_SIZE, behind) == self._magic[: end - behind]
+
+    def _next_record(self, position: int, end: int) -> int:
+        """Return where the next record starts behind a torn one, or `end`."""
+        while position < end:
+            piece = os.pread(self._file, min(PIECE, end - position), position)
+            found = piece.find(self._magic)
+            if found >= 0:
+                return position + found
+            position += max(1, len(piece) - MAGIC_SIZE + 1)
+        return end

@@ -1,0 +1,93 @@
+"""What was recorded, for people: one line an event, bounded in length."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+
+from windsock import addresses
+from windsock.recording.connection import Connection, settled
+from windsock.recording.events import Kind
+from windsock.recording.recorder import Recorder
+
+__all__ = ["preview", "summary", "transcript"]
+
+PREVIEW = 48
+"""Bytes of data that a line shows."""
+FIRST, LAST = 20, 30
+"""Lines of a transcript that are kept when there are more."""
+
+FACTS = {
+    Kind.CLIENT_EOF: "client EOF",
+    Kind.CLIENT_RESET: "client reset",
+    Kind.TIMEOUT: "timed out waiting for the client",
+    Kind.HALF_CLOSE: "server half-close",
+}
+
+
+def preview(data: bytes, limit: int = PREVIEW) -> str:
+    """Return the data as a bytes literal, cut to so many bytes."""
+    return f"{data[:limit]!r}..." if len(data) > limit else repr(data)
+
+
+def transcript(recorder: Recorder) -> list[str]:
+    """Return what was recorded, in the order in which it happened; the middle is left out if it is long.
+
+    Times are in seconds since the first connection; `>` is upstream, `<` downstream.
+    """
+    recorder.catch_up()
+    connections = list(recorder.connections)
+    if not connections:
+        return ["nothing was recorded"]
+    start = connections[0].opened
+    first: list[tuple[float, str]] = []
+    last: deque[tuple[float, str]] = deque(maxlen=LAST)
+    count = 0
+    for time, line in _merged(connections):
+        count += 1
+        if len(first) < FIRST:
+            first.append((time, line))
+        else:
+            last.append((time, line))
+    lines = [f"+{time - start:.4f} {line}" for time, line in first]
+    if count > FIRST + LAST:
+        lines.append(f"... {count - FIRST - LAST} more lines ...")
+    return lines + [f"+{time - start:.4f} {line}" for time, line in last]
+
+
+def _merged(connections: list[Connection]) -> Iterator[tuple[float, str]]:
+    import heapq
+
+    return heapq.merge(*(_lines(each) for each in connections), key=lambda pair: pair[0])
+
+
+def summary(recorder: Recorder, limit: int = 12) -> str:
+    """Return a few lines about what was recorded, for the message of an error."""
+    lines = transcript(recorder)
+    if len(lines) > limit:
+        lines = [*lines[: limit // 2], f"... {len(lines) - limit} more lines ...", *lines[-(limit // 2) :]]
+    return "\n".join(f"  {line}" for line in lines)
+
+
+def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
+    who = f"#{connection.index}"
+    yield connection.opened, f"{who} from {addresses.show(connection.peer)}"
+    last = connection.opened
+    for event in islice(settled(connection.events()), 100_000):
+        last = event.time
+        text = _text(event.kind, event.data, connection)
+        if text:
+            yield event.time, f"{who} {text}"
+    if connection.closed is not None and (connection.ending is not None):
+        yield max(last, connection.closed), f"{who} ended: {connection.ending}"
+
+
+def _text(kind: int, data: bytes, connection: Connection) -> str:
+    if kind == Kind.UP:
+        return f"> {len(data)} B {preview(data)}"
+    if kind == Kind.DOWN and data:
+        return f"< {len(data)} B {preview(data)}"
+    if kind == Kind.ERROR:
+        return f"! handler error: {type(connection.error).__name__}: {connection.error}"
+    return FACTS.get(kind, "")

@@ -1,0 +1,208 @@
+"""A recording tap: the accepted socket itself, which notes what passes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.servers import forks
+
+__all__ = ["TappedSocket", "note_failure", "tap"]
+
+GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+BLOCK = 256 * 1024
+
+
+def note_failure(connection: Connection, error: OSError) -> None:
+    """Note what a failed call says about the client."""
+    if isinstance(error, GONE):
+        connection.note(Kind.CLIENT_RESET)
+    elif isinstance(error, TimeoutError):
+        connection.note(Kind.TIMEOUT)
+
+
+class TappedSocket(socket.socket):
+    """A connected stream socket that notes what is received and sent on a recorded connection.
+
+    What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
+    """
+
+    __slots__ = ("_connection", "_mark", "_was_shut_down")
+
+    _connection: Connection
+    _mark: int
+    _was_shut_down: bool
+
+    def mark_exchange(self) -> None:
+        """Note that the server turns to the next message."""
+        self._connection.note(Kind.MARK)
+
+    # --- receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        try:
+            data = super().recv(bufsize, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        if data:
+            if not flags & socket.MSG_PEEK:
+                self._connection.note(Kind.UP, data)
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        try:
+            size = super().recv_into(buffer, nbytes, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        with memoryview(buffer) as view:
+            if size:
+                if not flags & socket.MSG_PEEK:
+                    self._connection.note(Kind.UP, bytes(view.cast("B")[:size]))
+            elif view.nbytes:
+                self._connection.note(Kind.CLIENT_EOF)
+        return size
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """See socket.socket."""
+        return self.recv(bufsize, flags), self.getpeername()
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """See socket.socket."""
+        return self.recv_into(buffer, nbytes, flags), self.getpeername()
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        try:
+            result = super().recvmsg(bufsize, ancbufsize, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        if result[0]:
+            if not flags & socket.MSG_PEEK:
+                self._connection.note(Kind.UP, result[0])
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return result
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        views = [memoryview(each).cast("B") for each in buffers]
+        data, ancillary, message_flags, peer = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        position = 0
+        for view in views:
+            piece = data[position : position + len(view)]
+            view[: len(piece)] = piece
+            position += len(piece)
+        return len(data), ancillary, message_flags, peer
+
+    # --- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().send(whole, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+        return size
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket. Goes out piece by piece, so that what went before a failure is known."""
+        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().send(whole, flags)
+            if size < len(whole):
+                timeout = self.gettimeout()
+                deadline = None if timeout is None else monotonic() + timeout
+                while size < len(whole):
+                    if deadline is not None and monotonic() > deadline:
+                        raise TimeoutError("timed out")
+                    size += super().send(memoryview(whole)[size:], flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+        return size
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket. On a stream the address is of no consequence."""
+        return self.send(data, rest[0] if len(rest) > 1 else 0)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See socket.socket. The bytes are read, since they are recorded."""
+        if offset:
+            file.seek(offset)
+        sent = 0
+        while count is None or sent < count:
+            data = file.read(BLOCK if count is None else min(BLOCK, count - sent))
+            if not data:
+                break
+            self.sendall(data)
+            sent += len(data)
+        if hasattr(file, "seek"):
+            file.seek(offset + sent)
+        return sent
+
+    # --- ending
+
+    def shutdown(self, how: int, /) -> None:
+        """See socket.socket."""
+        super().shutdown(how)
+        if how != socket.SHUT_RD:
+            self._was_shut_down = True
+            self._connection.note(Kind.HALF_CLOSE)
+
+    def _real_close(self, *args: Any) -> None:
+        """Note the end, unless a forked child goes on with the connection."""
+        if self.fileno() >= 0 and (self._was_shut_down or not forks.forked_since(self._mark)):
+            self._connection.note(Kind.CLOSE)
+        super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
+
+
+def tap(request: socket.socket, connection: Connection) -> TappedSocket:
+    """Return the same kernel socket with a tap; the object that is passed in has lost it."""
+    timeout = request.gettimeout()
+    family, kind, protocol = request.family, request.type, request.proto
+    tapped = TappedSocket(family, kind, protocol, fileno=request.detach())
+    if timeout is not None:
+        tapped.settimeout(timeout)
+    tapped._connection = connection
+    tapped._mark = forks.now()
+    tapped._was_shut_down = False
+    return tapped
