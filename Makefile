@@ -1,0 +1,56 @@
+# Everything sets itself up: each target makes the virtual environment it needs.
+PYTHON ?= python3
+VENV := .venv
+CHECKS := .venv-check
+PYTEST := -m pytest
+
+.PHONY: help demo test check lint types arrows coverage interpreters conformance bench clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: $(VENV)/ready ## real clients against servers in fixtures, and what was recorded
+	$(VENV)/bin/python $(PYTEST) examples -q
+
+test: $(VENV)/ready ## the test-suite
+	$(VENV)/bin/python $(PYTEST) -q
+
+check: lint types arrows coverage interpreters ## all that must hold before a change lands
+
+lint: $(CHECKS)/ready
+	$(CHECKS)/bin/ruff check
+	$(CHECKS)/bin/ruff format --check
+
+types: $(CHECKS)/ready
+	$(CHECKS)/bin/mypy
+
+arrows: $(CHECKS)/ready
+	$(CHECKS)/bin/lint-imports --no-cache
+
+coverage: $(CHECKS)/ready
+	$(CHECKS)/bin/coverage erase
+	$(CHECKS)/bin/coverage run $(PYTEST) -q
+	$(CHECKS)/bin/coverage combine -q
+	$(CHECKS)/bin/coverage report
+
+interpreters: ## the test-suite on every interpreter that is installed
+	bash .ci/every-interpreter
+
+conformance: ## the interpreters' own tests, with windsock.servers in the place of socketserver
+	$(PYTHON) tests/conformance/run.py
+
+bench: .venv-bench/ready ## figures, side by side with their peers
+	.venv-bench/bin/python -m benchmarks
+
+clean: ## remove what the other targets have made
+	rm -rf .venv .venv-* .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) $(VENV) test
+
+$(CHECKS)/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) $(CHECKS) test check
+
+.venv-bench/ready: pyproject.toml
+	bash .ci/venv $(PYTHON) .venv-bench bench
