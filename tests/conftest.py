@@ -1,0 +1,3 @@
+"""What every test of ours has: pytester, to run pytest inside a test."""
+
+pytest_plugins = ["pytester"]

@@ -1,0 +1,102 @@
+"""Every code block of README and docs is run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class CodeBlock(NamedTuple):
+    page: str
+    line: int
+    language: str
+    code: str
+
+
+def blocks(*languages: str) -> Iterator[CodeBlock]:
+    for page in PAGES:
+        text = page.read_text()
+        for found in FENCE.finditer(text):
+            if found[1] in languages:
+                yield CodeBlock(page.name, text[: found.start()].count("\n") + 1, found[1], found[2])
+
+
+def by_place(block: CodeBlock) -> str:
+    return f"{block.page}:{block.line}"
+
+
+WITH_TESTS = [block for block in blocks("python") if "def test_" in block.code]
+SCRIPTS = [block for block in blocks("python") if "def test_" not in block.code]
+FAILING = [block for block in WITH_TESTS if "class Broken" in block.code]
+
+
+@pytest.mark.parametrize("block", [block for block in WITH_TESTS if block not in FAILING], ids=by_place)
+def test_the_tests_on_the_page_pass(block: CodeBlock, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(block.code)
+
+    result = pytester.runpytest_subprocess("-W", "error", "--timeout", "20")
+
+    counts = result.parseoutcomes()
+    assert counts == {"passed": len(re.findall(r"^def test_", block.code, re.MULTILINE))}
+
+
+@pytest.mark.parametrize("block", SCRIPTS, ids=by_place)
+def test_the_scripts_on_the_page_run(block: CodeBlock, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(block.code)
+
+    result = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, timeout=30)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_a_failure_looks_like_in_the_readme(pytester: pytest.Pytester) -> None:
+    (block,) = FAILING
+    (shown,) = (each.code for each in blocks("text") if "ExceptionGroup" in each.code)
+    pytester.makepyfile(test_division=block.code)
+
+    result = pytester.runpytest_subprocess("--timeout", "20")
+
+    result.assert_outcomes(passed=1, errors=1)
+    seen = {comparable(line) for line in result.outlines}
+    wanted = [comparable(line) for line in shown.splitlines() if "~~" not in line]
+    assert [line for line in wanted if line not in seen] == []
+
+
+def comparable(line: str) -> str:
+    """Leave out what differs from run to run: times, ports, directories, and the width of the terminal."""
+    line = re.sub(r"\+\d+\.\d+", "+T", line)
+    line = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", line)
+    line = re.sub(r'File ".*/', 'File "', line)
+    return line.strip(" -")
+
+
+def test_every_make_target_on_the_pages_exists() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = {name for block in blocks("console") for name in re.findall(r"^\$ make (\w+)", block.code, re.MULTILINE)}
+
+    assert named
+    assert named <= targets
+
+
+def test_every_link_to_a_page_leads_somewhere() -> None:
+    links = [(page, link) for page in PAGES for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())]
+
+    assert links
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_no_block_is_in_a_language_that_nothing_runs() -> None:
+    known = {"python", "console", "text"}
+
+    assert {found[1] for page in PAGES for found in FENCE.finditer(page.read_text())} <= known
