@@ -26,6 +26,7 @@ class Threads:
         self._changed = threading.Condition()
         self._running: set[threading.Thread] = set()
         self._ending: list[threading.Thread] = []
+        self._waiting: set[threading.Thread] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -54,10 +55,13 @@ class Threads:
         """Wait until all but the current thread have ended; return those that have not."""
         deadline = None if seconds is None else monotonic() + seconds
         with self._changed:
+            self._waiting.add(threading.current_thread())
+            self._changed.notify_all()
             left = self._others(daemons)
             while left and (deadline is None or monotonic() < deadline):
                 self._changed.wait(None if deadline is None else deadline - monotonic())
                 left = self._others(daemons)
+            self._waiting.discard(threading.current_thread())
         self._bury()
         return left
 
@@ -67,8 +71,10 @@ class Threads:
             return self._changed.wait_for(lambda: len(self._running) < most, seconds)
 
     def _others(self, daemons: bool) -> list[threading.Thread]:
+        """Return whom to wait for. Requests that wait for the others do not wait for each other."""
         me = threading.current_thread()
-        return [each for each in self._running if each is not me and (daemons or not each.daemon)]
+        mine = self._waiting if me in self._running else {me}
+        return [each for each in self._running if each not in mine and (daemons or not each.daemon)]
 
     def _bury(self) -> None:
         """Join those that have said their last word: a moment each."""

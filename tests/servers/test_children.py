@@ -1,0 +1,494 @@
+"""ForkingMixIn: its children are counted, collected, told apart from others', and have what they need only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from typing import Any
+
+import pytest
+
+from tests.servers.helpers import (
+    DATAGRAM,
+    DEADLINE,
+    FORKING,
+    STREAM,
+    TCP,
+    Lines,
+    Notes,
+    Place,
+    ask,
+    descriptors,
+    each,
+    has_ended,
+    join,
+    only_linux,
+    poke,
+    rest_of,
+    took_less_than,
+    wait_until,
+)
+from windsock import servers
+from windsock.errors import StillRunning
+
+FORKING_STREAM = [kind for kind in FORKING if kind.socket_type == socket.SOCK_STREAM]
+FORKING_DATAGRAM = [kind for kind in FORKING if kind.socket_type == socket.SOCK_DGRAM]
+
+
+class TellsExits:
+    notes: Notes
+
+    def child_exited(self, pid: int, exit_code: int) -> None:
+        self.notes.write(f"exit {exit_code}")
+
+
+class DoesAsTold(servers.BaseRequestHandler):
+    """Ends its process in the way that the client names."""
+
+    def handle(self) -> None:
+        word = self.request[0] if isinstance(self.request, tuple) else self.request.recv(100)
+        if word == b"raise":
+            raise LookupError(word)
+        if word == b"exit 3":
+            sys.exit(3)
+        if word == b"exit text":
+            sys.exit("text")
+        if word == b"kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@each(FORKING)
+@pytest.mark.parametrize(
+    ("word", "code"), [(b"return", 0), (b"raise", 1), (b"exit 3", 3), (b"exit text", 1), (b"kill", -9)]
+)
+def test_the_exit_code_of_each_child_is_told(place: Place, kind: Any, word: bytes, code: int) -> None:
+    server = place.start(kind, DoesAsTold, TellsExits)
+    place.connect(server).send(word)
+
+    told = {place.notes.read()}
+    if word == b"raise":
+        told.add(place.notes.read())
+        assert told == {"error LookupError", "exit 1"}
+    else:
+        assert told == {f"exit {code}"}
+    assert server.active_children == set()
+
+
+@each(FORKING)
+def test_an_exception_in_child_exited_ends_nothing(place: Place, kind: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    class Fails:
+        def child_exited(self, pid: int, exit_code: int) -> None:
+            raise LookupError("no report")
+
+    server = place.start(kind, None, Fails)
+    for _ in range(2):
+        with place.connect(server) as client:
+            assert ask(client) == b"hello\n"
+    server.server_close()
+
+    assert capfd.readouterr().err.count("LookupError: no report") == 2
+
+
+@each(FORKING)
+def test_no_zombie_stays_while_the_server_idles(place: Place, kind: Any) -> None:
+    server = place.start(kind, None, TellsExits)
+    with place.connect(server) as client:
+        assert ask(client) == b"hello\n"
+
+    assert place.notes.read() == "exit 0"
+    with pytest.raises(ChildProcessError):
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+@each(FORKING_STREAM)
+@pytest.mark.parametrize("before", ["handle_request", "serve_forever"])
+def test_a_loop_collects_the_children_of_earlier_ones(place: Place, kind: Any, before: str) -> None:
+    server = place.make(kind, None, TellsExits)
+    client = place.connect(server)
+    if before == "handle_request":
+        server.handle_request()
+    else:
+        thread = place.serve(server)
+        assert ask(client) == b"hello\n"
+        server.shutdown()
+        join(thread)
+
+    place.serve(server)
+    assert ask(client) == b"hello\n"
+    client.close()
+
+    assert place.notes.read() == "exit 0"
+
+
+@each(FORKING)
+def test_active_children_is_none_before_the_first_and_a_set_then(place: Place, kind: Any) -> None:
+    server = place.make(kind)
+    assert server.active_children is None
+    with place.connect(server) as client:
+        client.send(b"hello\n")
+        server.handle_request()
+        assert isinstance(server.active_children, set)
+        assert len(server.active_children) == 1
+
+    server.collect_children(blocking=True)
+    assert server.active_children == set()
+
+
+@each(FORKING)
+def test_foreign_children_are_never_reaped(place: Place, kind: Any) -> None:
+    server = place.start(kind, max_children=1)
+    with subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"]) as stranger:
+        os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
+        for _ in range(3):
+            with place.connect(server) as client:
+                assert ask(client) == b"hello\n"
+        server.server_close()
+
+        assert stranger.wait(DEADLINE) == 7
+
+
+@each(FORKING)
+def test_a_child_that_somebody_else_reaped_is_forgotten(place: Place, kind: Any) -> None:
+    server = place.make(kind, None, max_children=1)
+    for _ in range(2):
+        with place.connect(server) as client:
+            client.sendall(b"hello\n")
+            if kind in FORKING_STREAM:
+                client.shutdown(socket.SHUT_WR)
+            server.handle_request()
+            (pid,) = server.active_children
+            os.waitpid(pid, 0)
+
+    server.collect_children()
+    assert server.active_children == set()
+
+
+class SaysWhen(servers.BaseRequestHandler):
+    """Notes its start and its end; the client decides when that is."""
+
+    def handle(self) -> None:
+        self.server.notes.write("start")
+        self.request.recv(1)
+        self.server.notes.write("end")
+
+
+@each(FORKING_STREAM)
+@pytest.mark.parametrize("by", ["handle_request", "serve_forever"])
+def test_max_children_holds_under_handle_request_too(place: Place, kind: Any, by: str) -> None:
+    server = place.make(kind, SaysWhen, max_children=2)
+    clients = [place.connect(server) for _ in range(3)]
+
+    def take() -> None:
+        for _ in clients:
+            server.handle_request()
+
+    thread = threading.Thread(target=take if by == "handle_request" else server.serve_forever, daemon=True)
+    thread.start()
+    assert [place.notes.read(), place.notes.read()] == ["start", "start"]
+    assert not place.notes.wait(0.1)
+    assert len(server.active_children) == 2
+    clients[0].close()
+
+    assert [place.notes.read(), place.notes.read()] == ["end", "start"]
+    for client in clients[1:]:
+        client.close()
+    server.shutdown()
+    join(thread)
+    server.collect_children(blocking=True)
+
+
+@each(FORKING_STREAM)
+def test_a_server_at_its_max_children_can_be_shut_down(place: Place, kind: Any) -> None:
+    server = place.make(kind, max_children=1)
+    thread = place.serve(server)
+    first = place.connect(server)
+    assert ask(first) == b"hello\n"
+    second = place.connect(server)
+    wait_until(lambda: len(server._open_requests.clients()) == 1, "the second to be accepted")
+
+    server.shutdown()
+    join(thread)
+
+    assert has_ended(second)
+    assert place.notes.read() == "error RuntimeError"
+    assert ask(first) == b"hello\n"
+
+
+@each(FORKING)
+def test_a_fork_that_fails_goes_to_handle_error_and_closes_its_request(
+    place: Place, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = place.start(kind)
+    fork = os.fork
+
+    def fail_once() -> int:
+        monkeypatch.setattr(os, "fork", fork)
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    monkeypatch.setattr(os, "fork", fail_once)
+    first = place.connect(server)
+    poke(first)
+
+    assert place.notes.read() == "error BlockingIOError"
+    if kind in STREAM:
+        assert has_ended(first)
+    with place.connect(server) as client:
+        assert ask(client) == b"hello\n"
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask
+
+
+@each(FORKING_STREAM)
+def test_the_parent_keeps_no_copy_of_a_childs_connection(place: Place, kind: Any) -> None:
+    server = place.start(kind)
+    client = place.connect(server)
+    assert ask(client) == b"hello\n"
+    (pid,) = server.active_children
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert rest_of(client) == b""
+
+
+@only_linux
+@each(FORKING_STREAM)
+@pytest.mark.parametrize("address", ["plain", "other"])
+def test_a_client_in_the_same_process_is_seen_to_leave(place: Place, kind: Any, address: str) -> None:
+    class SaysGoodbye(Lines):
+        def handle(self) -> None:
+            super().handle()
+            self.server.notes.write("end of stream")
+
+    bind_to: Any = None
+    if address == "other":
+        bind_to = ("0.0.0.0", 0) if kind in TCP else f"\0windsock-{os.getpid()}"
+    server = place.start(kind, SaysGoodbye, address=bind_to)
+    first, second = place.connect(server), place.connect(server)
+    assert ask(first) == ask(second) == b"hello\n"  # the second's child has inherited the first's client
+
+    first.close()
+
+    assert place.notes.read() == "end of stream"
+    second.close()
+    assert place.notes.read() == "end of stream"
+
+
+@each(FORKING_STREAM)
+def test_a_client_of_another_server_in_the_same_process_is_seen_to_leave(place: Place, kind: Any) -> None:
+    class SaysGoodbye(Lines):
+        def handle(self) -> None:
+            super().handle()
+            self.server.notes.write("end of stream")
+
+    one, other = place.start(servers.ThreadingTCPServer, SaysGoodbye), place.start(kind)
+    first, second = place.connect(one), place.connect(other)
+    assert ask(first) == ask(second) == b"hello\n"
+
+    first.close()
+
+    assert place.notes.read() == "end of stream"
+
+
+@each(FORKING_STREAM)
+def test_a_child_does_not_hold_the_listener(place: Place, kind: Any) -> None:
+    server = place.start(kind, block_on_close=False)
+    client = place.connect(server)
+    assert ask(client) == b"hello\n"
+    server.server_close()
+
+    with pytest.raises((ConnectionRefusedError, FileNotFoundError)):
+        place.connect(server)
+    client.close()
+    assert server.wait_for_requests(DEADLINE) == []
+
+
+@only_linux
+@each(FORKING_STREAM)
+def test_a_child_has_its_own_connection_and_no_other_socket_of_the_server(place: Place, kind: Any) -> None:
+    class Counts(servers.StreamRequestHandler):
+        def handle(self) -> None:
+            found = [what for what in descriptors().values() if what.startswith("socket:")]
+            self.wfile.write(b"%d" % len(found))
+
+    before = len([what for what in descriptors().values() if what.startswith("socket:")])
+    server = place.start(kind)
+    clients = [place.connect(server) for _ in range(3)]
+    assert {ask(client) for client in clients} == {b"hello\n"}
+    server.RequestHandlerClass = Counts
+
+    assert int(rest_of(place.connect(server))) == before + 1
+
+
+@each(FORKING)
+def test_no_warning_of_a_fork_beside_threads_reaches_anybody(place: Place, kind: Any) -> None:
+    filters = list(warnings.filters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        server = place.start(kind)
+        with place.connect(server) as client:
+            assert ask(client) == b"hello\n"
+        server.server_close()
+
+    assert list(warnings.filters) == filters
+    assert place.notes.read_all() == []
+
+
+def test_servers_that_fork_at_the_same_time_keep_each_other_quiet(place: Place) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        filters = list(warnings.filters)
+        started = [place.start(servers.ForkingTCPServer, request_queue_size=128) for _ in range(3)]
+        clients = [place.connect(server) for server in started for _ in range(8)]
+        for client in clients:
+            client.sendall(b"hello\n")
+        for client in clients:
+            assert client.recv(100) == b"hello\n"
+            client.close()
+        for server in started:
+            server.server_close()
+        assert list(warnings.filters) == filters
+    assert place.notes.read_all() == []
+
+
+@each(FORKING_STREAM)
+def test_server_close_lets_children_finish_and_exit_well(place: Place, kind: Any) -> None:
+    server = place.start(kind, None, TellsExits)
+    client = place.connect(server)
+    assert ask(client) == b"hello\n"
+
+    server.server_close()
+
+    assert place.notes.read() == "exit 0"
+    assert rest_of(client) == b""
+
+
+class Stuck(servers.BaseRequestHandler):
+    def handle(self) -> None:
+        self.server.notes.write("stuck")
+        threading.Event().wait(60)
+
+
+@each(FORKING)
+def test_a_child_that_does_not_end_is_killed_and_named(place: Place, kind: Any) -> None:
+    server = place.start(kind, Stuck, TellsExits, stop_timeout=0.1)
+    poke(place.connect(server))
+    assert place.notes.read() == "stuck"
+    (pid,) = server.active_children
+
+    with took_less_than(2), pytest.raises(StillRunning, match=f"process {pid} for "):
+        server.server_close()
+
+    assert place.notes.read() == f"exit -{signal.SIGKILL.value}"
+    assert server.active_children == set()
+
+
+@each(FORKING)
+def test_without_block_on_close_children_are_left_alone(place: Place, kind: Any) -> None:
+    class WaitsForTheTest(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            self.server.notes.write("waits")
+            os.read(reader, 1)
+
+    reader, writer = os.pipe()
+    server = place.start(kind, WaitsForTheTest, TellsExits, block_on_close=False)
+    poke(place.connect(server))
+    assert place.notes.read() == "waits"
+
+    server.server_close()
+
+    assert not any("pidfd" in what for what in descriptors().values())
+    assert len(server.active_children) == 1
+    os.write(writer, b"!")
+    assert server.wait_for_requests(DEADLINE) == []
+    assert place.notes.read() == "exit 0"
+    os.close(reader)
+    os.close(writer)
+
+
+@each(STREAM + DATAGRAM)
+def test_server_close_in_a_forked_process_leaves_the_parent_serving(place: Place, kind: Any) -> None:
+    server = place.start(kind)
+    client = place.connect(server)
+    assert ask(client) == b"hello\n"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # this fork is the test's own
+        pid = os.fork()
+    if pid == 0:
+        status = 1
+        with contextlib.suppress(BaseException):
+            server.server_close()
+            status = 0
+        os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    assert ask(client) == b"hello\n"
+    client.close()
+    assert ask(place.connect(server)) == b"hello\n"
+
+
+@each(FORKING_STREAM)
+def test_a_fork_in_the_handler_of_a_child_finishes_in_the_grandchild(place: Place, kind: Any) -> None:
+    class ForksAgain(servers.StreamRequestHandler):
+        def handle(self) -> None:
+            if os.fork() == 0:
+                os.read(reader, 1)
+                self.wfile.write(b"from the grandchild")
+
+    reader, writer = os.pipe()
+    server = place.start(kind, ForksAgain, TellsExits)
+    client = place.connect(server)
+    assert place.notes.read() == "exit 0"
+
+    os.write(writer, b"!")
+
+    assert rest_of(client) == b"from the grandchild"
+    os.close(reader)
+    os.close(writer)
+
+
+@each(FORKING)
+def test_a_childs_signals_are_no_news_for_the_parents_event_loop(place: Place, kind: Any) -> None:
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno())
+    try:
+        server = place.start(kind, Stuck, stop_timeout=0.1)
+        poke(place.connect(server))
+        assert place.notes.read() == "stuck"
+        with pytest.raises(StillRunning):
+            server.server_close()
+    finally:
+        signal.set_wakeup_fd(before)
+    with pytest.raises(BlockingIOError):
+        ours.recv(1)
+    ours.close()
+    theirs.close()
+
+
+def test_the_output_of_a_child_is_written_once(place: Place) -> None:
+    script = """if True:
+        import socket, threading
+        from windsock import servers
+        class Prints(servers.BaseRequestHandler):
+            def handle(self):
+                print("in the child")
+        with servers.ForkingTCPServer(("127.0.0.1", 0), Prints) as server:
+            print("in the parent")
+            with socket.create_connection(server.server_address, 10) as client:
+                server.handle_request()
+                client.recv(1)
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True, env=environment
+    )
+
+    assert done.stdout.splitlines() == ["in the parent", "in the child"]
