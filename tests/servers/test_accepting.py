@@ -46,7 +46,7 @@ def test_emfile_on_accept_backs_off_and_recovers(place: Place, kind: Any) -> Non
     try:
         waiting.connect(server.server_address)
         assert place.notes.read() == f"accept error {errno.EMFILE}"
-        assert not place.notes.wait(0.2)
+        assert not place.notes.wait(0.1)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for plug in plugs:
@@ -83,7 +83,7 @@ class Exhausted:
         return super().get_request()  # type: ignore[misc]
 
 
-@each(STREAM)
+@each([servers.TCPServer, servers.ThreadingUnixStreamServer])
 @pytest.mark.parametrize("error", [errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_each_run_of_accept_failures_is_told_once(place: Place, kind: Any, error: int) -> None:
     server = place.start(kind, None, Exhausted, failures=2, error=error)

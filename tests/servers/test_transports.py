@@ -161,6 +161,22 @@ def test_a_socket_file_that_others_put_in_our_place_is_not_removed(place: Place,
         assert os.path.exists(path)
 
 
+@each([servers.UnixStreamServer, servers.ThreadingUnixStreamServer])
+def test_a_sibling_keeps_its_server_bind(place: Place, kind: Any) -> None:
+    class Sibling(servers.TCPServer):
+        def server_bind(self) -> None:
+            super().server_bind()
+            self.is_bound_by_sibling = True
+
+    path = place.path()
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(path)
+
+    with type("Both", (kind, Sibling), {})(path, servers.BaseRequestHandler) as server:
+        assert server.is_bound_by_sibling
+    assert not os.path.exists(path)
+
+
 @each(UNIX)
 def test_a_path_that_is_too_long_is_a_usage_error(place: Place, kind: Any) -> None:
     before = descriptors()

@@ -56,8 +56,11 @@ class TCPServer(BaseServer):
         has_ports = self.address_family in (socket.AF_INET, socket.AF_INET6)
         if self.allow_reuse_port and has_ports and hasattr(socket, "SO_REUSEPORT"):
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self.socket.bind(self.server_address)
+        self._bind()
         self.server_address = addresses.plain(self.socket.getsockname())
+
+    def _bind(self) -> None:
+        self.socket.bind(self.server_address)
 
     def server_activate(self) -> None:
         """Listen. May be overridden."""
@@ -138,20 +141,24 @@ class _UnixSocketFile(TCPServer):
     _identity: tuple[int, int] | None = None
     _owner = 0
 
-    def server_bind(self) -> None:
-        """Bind; a socket file that nobody listens on any more is replaced. May be extended (call super)."""
+    def _bind(self) -> None:
+        """Bind; a socket file that nobody listens on any more is replaced.
+
+        Not `server_bind`: in `class Mine(UnixStreamServer, HTTPServer)` that is HTTPServer's.
+        """
         path = self.server_address
-        if path and not addresses.is_abstract(path):
+        is_file = path and not addresses.is_abstract(path)
+        if is_file:
             addresses.check_unix_path(os.fspath(path))
         try:
-            super().server_bind()
+            self.socket.bind(path)
         except OSError as error:
             found = _identity(path)
             if error.errno != errno.EADDRINUSE or not addresses.is_stale_socket(path, self.socket_type):
                 raise
             addresses.unlink_socket(path, found)  # unless somebody else has just replaced it
-            super().server_bind()
-        if path and not addresses.is_abstract(path):
+            self.socket.bind(path)
+        if is_file:
             self._identity = _identity(path)
             self._owner = os.getpid()
 
