@@ -1,0 +1,1 @@
+"""What windsock costs, measured beside its peers. Run it with `python -m benchmarks`."""

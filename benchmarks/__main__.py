@@ -1,0 +1,73 @@
+"""The command line: `python -m benchmarks [--quick] [NAME ...]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from time import monotonic
+
+from benchmarks.table import Result
+
+BENCHMARKS = {
+    "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
+    "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
+    "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
+    "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
+}
+
+
+def main() -> int:
+    """Run what was asked for; return 1 if a figure misses its bound."""
+    options = parse()
+    core = pin()
+    print(f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {core}\n", flush=True)
+    results = [measure(name, is_quick=options.quick) for name in options.names or BENCHMARKS]
+    bounds = [bound for result in results for bound in result.bounds]
+    missed = [bound for bound in bounds if not bound.holds]
+    for bound in missed:
+        print(f"MISSED  {bound}")
+    print(f"{len(bounds) - len(missed)} of {len(bounds)} figures are within their bounds.")
+    return 1 if missed else 0
+
+
+def parse() -> argparse.Namespace:
+    """Return the options."""
+    listing = "\n".join(f"  {name:9} {what}" for name, (_, what) in BENCHMARKS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure windsock beside its peers. Ends with 1 if a figure misses its bound.",
+        epilog=f"benchmarks:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="which ones to run (default: all)")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: an impression, in less time")
+    options = parser.parse_args()
+    unknown = [name for name in options.names if name not in BENCHMARKS]
+    if unknown:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(BENCHMARKS)}")
+    return options
+
+
+def pin() -> str:
+    """Stay on one core, the children too: how often a wake-up crosses cores is chance. Return a word on it."""
+    if not hasattr(os, "sched_setaffinity"):
+        return "not pinned to a core: figures will vary more"
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return f"pinned to core {core}"
+
+
+def measure(name: str, *, is_quick: bool) -> Result:
+    """Run one benchmark and show its table."""
+    start = monotonic()
+    result: Result = importlib.import_module(BENCHMARKS[name][0]).run(is_quick=is_quick)
+    print("\n".join(result.lines()), flush=True)
+    print(f"  ({name} took {monotonic() - start:.0f} s)\n", flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())
