@@ -1,0 +1,44 @@
+"""Shows, at the end of the run, what each example's servers have recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+
+from pytest_windsock.fixtures import SERVERS
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep the transcripts after the teardown, when every connection has ended."""
+    report = yield
+    if report.when == "teardown":
+        servers = item.stash.get(SERVERS, [])
+        report.__dict__["about"] = (item.module.__doc__ or "").split("\n")[0]
+        report.__dict__["recorded"] = [[server.describe(), *server.transcript()] for server in servers]
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print them under the names of their tests."""
+    out = terminalreporter
+    out.section("what the servers recorded")
+    out.write_line("seconds, # of the connection, > what came, < what was answered, how it ended")
+    about = ""
+    for report in out.getreports(""):
+        if hasattr(report, "recorded"):
+            if report.about != about:
+                about = report.about
+                out.write_line(f"\n{about}", bold=True)
+            show(out, report.nodeid.rpartition("::")[2], report.recorded)
+    out.write_line("")
+
+
+def show(out: pytest.TerminalReporter, test: str, recorded: list[list[str]]) -> None:
+    """Print what the servers of one test have recorded."""
+    out.write_line(f"\n  {test}", yellow=True)
+    for title, *lines in recorded:
+        out.write_line(f"  {title}", cyan=True)
+        for line in lines:
+            out.write_line(f"    {line}")

@@ -1,0 +1,73 @@
+"""Mail: `smtplib` sends a message to a handler that speaks enough SMTP (RFC 5321) to take it."""
+
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+
+from windsock import RunningServer
+from windsock.servers import StreamRequestHandler
+
+ANSWERS = {
+    b"HELO": b"250 Hello",
+    b"MAIL": b"250 OK",
+    b"RCPT": b"250 OK",
+    b"DATA": b"354 Go on, end with a dot",
+    b"QUIT": b"221 Bye",
+}
+
+
+class SMTPHandler(StreamRequestHandler):
+    def handle(self) -> None:
+        self.say(b"220 mail.example ready")
+        for line in self.rfile:
+            command = line[:4].upper()
+            self.say(ANSWERS.get(command, b"502 Not here"))
+            if command == b"DATA":
+                self.take_message()
+            elif command == b"QUIT":
+                return
+
+    def take_message(self) -> None:
+        while self.rfile.readline() != b".\r\n":
+            pass
+        self.say(b"250 Queued")
+
+    def say(self, line: bytes) -> None:
+        self.wfile.write(line + b"\r\n")
+
+
+def message_to(recipient: str, subject: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = "ann@example.com"
+    message["To"] = recipient
+    message["Subject"] = subject
+    message.set_content("Northwest, five knots.\n")
+    return message
+
+
+@pytest.mark.windsock(handler=SMTPHandler)
+def test_a_message_arrives_as_it_was_sent(threading_tcp_server: RunningServer) -> None:
+    with smtplib.SMTP(threading_tcp_server.host, threading_tcp_server.port, timeout=5) as client:
+        client.send_message(message_to("bob@example.com", "The wind today"))
+
+    session = threading_tcp_server.requests.only()
+    assert b"mail FROM:<ann@example.com>" in session.data
+    assert b"rcpt TO:<bob@example.com>\r\n" in session.data
+    assert b"Subject: The wind today\r\n" in session.data
+    assert session.reply.endswith(b"250 Queued\r\n221 Bye\r\n")
+
+
+@pytest.mark.windsock(handler=SMTPHandler, framing="lines")
+def test_the_client_falls_back_to_helo(threading_tcp_server: RunningServer) -> None:
+    where = (threading_tcp_server.host, threading_tcp_server.port)
+    with smtplib.SMTP(*where, local_hostname="here", timeout=5) as client:
+        refused: Any = client.ehlo()
+        client.helo()
+
+    assert refused == (502, b"Not here")
+    lines = [request.data for request in threading_tcp_server.requests.wait(3)]
+    assert lines == [b"ehlo here\r\n", b"helo here\r\n", b"QUIT\r\n"]
