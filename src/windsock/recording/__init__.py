@@ -12,6 +12,7 @@ from windsock.recording.errors import (
 from windsock.recording.events import Chunk, Direction, Ending
 from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import (
+    Cutter,
     Delimiter,
     FixedSize,
     Framing,
@@ -19,7 +20,6 @@ from windsock.recording.framing import (
     Lines,
     UntilEof,
     framing_from,
-    next_size,
 )
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
@@ -28,6 +28,7 @@ from windsock.recording.transcript import preview, transcript
 __all__ = [
     "Chunk",
     "Connection",
+    "Cutter",
     "Delimiter",
     "Direction",
     "Ending",
@@ -46,7 +47,6 @@ __all__ = [
     "TruncatedDatagram",
     "UntilEof",
     "framing_from",
-    "next_size",
     "preview",
     "transcript",
 ]

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
 from windsock.recording.events import Chunk, Direction, Ending, Kind
-from windsock.recording.spool import Block, Event
+from windsock.recording.spool import PIECE, Block, Event, pieces
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
 
-__all__ = ["Connection", "settled"]
+__all__ = ["OVERHEAD", "Connection"]
 
 STEP = 64 * 1024
 """Bytes that a connection may hold before the recorder hears of it."""
+FAR_BACK = 4096
+"""Events with data for the client that a retraction may reach back over: one call's pieces."""
+OVERHEAD = 192
+"""Bytes of memory that an event takes beside its data."""
 
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 ENDINGS = {
@@ -49,6 +54,7 @@ class Connection:
         self._counted = 0
         self._joined: dict[int, tuple[int, bytes]] = {}
         self._ending: Ending | None = None
+        self._has_retracted = False
 
     def __repr__(self) -> str:
         from windsock.addresses import show
@@ -78,8 +84,8 @@ class Connection:
     @property
     def chunks(self) -> Iterator[Chunk]:
         """The bytes in the order in which the server took and gave them, read back piece by piece."""
-        for event in settled(self.events()):
-            if event.kind <= Kind.DOWN:
+        for event in self.settled():
+            if event.kind <= Kind.DOWN and event.data:
                 yield Chunk(event.time, DIRECTIONS[event.kind], event.data)
 
     @property
@@ -100,20 +106,41 @@ class Connection:
             return b"".join(self._pieces(kind, start, end))
         count, joined = self._joined.get(kind, (-1, b""))
         if count != len(events):
-            found = settled(each for each in events if isinstance(each, Event))
-            joined = b"".join(each.data for each in found if each.kind == kind)
+            found = [each for each in events if isinstance(each, Event)]
+            joined = b"".join(each.data for each in _without(found, _cuts(found)) if each.kind == kind)
             self._joined[kind] = (len(events), joined)
         return joined[start:end]
 
+    def settled(self) -> Iterator[Event]:
+        """Give the events without what was retracted.
+
+        Data for the client is noted before it is sent, so that it is there when the client has it.
+        """
+        return _without(self.events(), _cuts(self.events()) if self._has_retracted else {})
+
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
-        position = 0
-        for event in settled(self.events()):
+        if kind == Kind.DOWN and self._has_retracted:
+            position, events = 0, self.settled()
+        else:
+            position, events = self._events_from(kind, start)
+        for event in events:
             if event.kind == kind:
                 if position + len(event.data) > start:
                     yield event.data[max(0, start - position) : None if end is None else max(0, end - position)]
                 position += len(event.data)
                 if end is not None and position >= end:
                     return
+
+    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event]]:
+        """Return where the block with the start-th byte of that kind starts, and the events from there on."""
+        position = passed = 0
+        for each in list(self._events):
+            size = (each.up if kind == Kind.UP else each.down) if isinstance(each, Block) else start + 1
+            if position + size > start:
+                break
+            position += size
+            passed += each.count if isinstance(each, Block) else 1
+        return position, self.events(passed)
 
     def events(self, start: int = 0) -> Iterator[Event]:
         """Give the events from the start-th on, whether in memory or on disk."""
@@ -141,10 +168,14 @@ class Connection:
         if recorder.is_child:
             recorder.tell_parent(self.index, event)
             return
-        self._events.append(event)
+        size = len(data)
+        if size <= PIECE:
+            self._events.append(event)
+        else:
+            self._events += pieces(event)
         if kind > Kind.MARK:
             self.apply(event)
-        self._held += len(data)
+        self._held += size + OVERHEAD
         if self._held > STEP:
             self._account()
         if recorder.waiters:
@@ -164,11 +195,23 @@ class Connection:
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
                 self._ending = Ending.CLIENT_RESET
         elif kind == Kind.CLOSE:
+            if self._ending is Ending.TIMEOUT and self._has_heard_since():
+                self._ending = None
             self.close(time)
+        elif kind == Kind.RETRACT:
+            self._has_retracted = True
         elif kind == Kind.TAKEN:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
             self._recorder.error_from_child(self, data)
+
+    def _has_heard_since(self) -> bool:
+        """Return whether the client has sent something since the handler last waited for it in vain."""
+        for each in reversed(self._events):
+            for kind in (each.kind,) if isinstance(each, Event) else reversed(each.kinds()):
+                if kind in (Kind.UP, Kind.TIMEOUT):
+                    return kind == Kind.UP
+        return False
 
     def close(self, time: float, ending: Ending | None = None) -> None:
         """Note the end, once; without an ending it is the server's doing unless the client's was seen."""
@@ -201,7 +244,7 @@ class Connection:
         """Take over what a forked child has told."""
         self._events.append(entry)
         if isinstance(entry, Event):
-            self._held += len(entry.data)
+            self._held += len(entry.data) + OVERHEAD
             if self._held > STEP:
                 self._account()
 
@@ -214,21 +257,34 @@ class Connection:
             self._recorder.spill(self.index, self._events, counted)
 
 
-def settled(events: Iterable[Event]) -> Iterator[Event]:
-    """Give the events without what was retracted.
-
-    Data for the client is noted before it is sent, so that it is there when the client has it.
-    """
-    waiting: list[Event] = []
+def _cuts(events: Iterable[Event]) -> dict[int, int]:
+    """Return how many bytes were retracted from the n-th data for the client: from the latest, and backwards."""
+    cuts: dict[int, int] = {}
+    latest: deque[tuple[int, int]] = deque(maxlen=FAR_BACK)
+    count = 0
     for event in events:
-        if event.kind == Kind.RETRACT and waiting:
-            latest = waiting[0]
-            waiting[0] = latest._replace(data=latest.data[: -int(event.data)])
-        elif event.kind == Kind.DOWN:
-            yield from waiting
-            waiting = [event]
-        elif waiting:
-            waiting.append(event)
-        else:
+        if event.kind == Kind.DOWN:
+            latest.append((count, len(event.data)))
+            count += 1
+        elif event.kind == Kind.RETRACT:
+            rest = int(event.data)
+            while rest and latest:
+                number, size = latest.pop()
+                cut = min(rest, size)
+                cuts[number] = cuts.get(number, 0) + cut
+                rest -= cut
+                if cut < size:
+                    latest.append((number, size - cut))
+    return cuts
+
+
+def _without(events: Iterable[Event], cuts: dict[int, int]) -> Iterator[Event]:
+    """Give the events but for so many bytes of the n-th data for the client."""
+    count = 0
+    for event in events:
+        if event.kind == Kind.DOWN:
+            cut = cuts.get(count, 0)
+            count += 1
+            yield event._replace(data=event.data[:-cut]) if cut else event
+        elif event.kind != Kind.RETRACT:
             yield event
-    yield from waiting

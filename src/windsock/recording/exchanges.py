@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
-from windsock.recording.framing import Framing, next_size
+from windsock.recording.framing import Cutter, Framing, UntilEof
 
 __all__ = ["Exchanges", "RecordedRequest"]
 
@@ -79,10 +79,10 @@ class Exchanges:
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
         self.connection = connection
         self._framing = framing
+        self._cutter = Cutter(framing) if framing is not None and not isinstance(framing, UntilEof) else None
         self._is_datagram = is_datagram
         self._all: list[_Exchange] = []
         self._open: _Exchange | None = None
-        self._pending = b""
         self._seen = 0
         self._up = 0
         self._down = 0
@@ -100,6 +100,8 @@ class Exchanges:
                 self._answer(event.time, -int(event.data))
             elif event.kind == Kind.MARK:
                 self._marked += 1
+            elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
+                self._complete(event.time, self._up - self._open.data_start)
         found = [self._request(number, each) for number, each in enumerate(self._all)]
         if self._open is not None and (self._framing is None or self.connection.closed is not None):
             found.append(self._request(len(self._all), self._open))
@@ -109,13 +111,12 @@ class Exchanges:
         if self._open is None:
             self._open = _Exchange(time, self._up, self._down)
         self._up += len(data)
-        if self._framing is None:
+        if self._cutter is None:
             self._open.data_end = self._up
             self._open.completed = time
             return
-        self._pending += data
-        while size := next_size(self._framing, self._pending):
-            self._pending = self._pending[size:]
+        self._cutter.feed(data)
+        while size := self._cutter.skip():
             self._complete(time, size)
 
     def _complete(self, time: float, size: int) -> None:
@@ -126,7 +127,7 @@ class Exchanges:
         done.completed = time
         done.data_end = done.data_start + size
         self._all.append(done)
-        self._open = _Exchange(time, done.data_end, self._down) if self._pending else None
+        self._open = _Exchange(time, done.data_end, self._down) if done.data_end < self._up else None
 
     def _answer(self, time: float, size: int) -> None:
         self._down += size

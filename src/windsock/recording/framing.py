@@ -1,7 +1,8 @@
 """Where one message ends and the next begins: values that look at bytes; no I/O.
 
-A framing is called with the bytes that have arrived and not yet been cut, and returns the size of the first
-message in bytes, or None if it is not complete yet. Any function of that kind will do as well.
+A framing is called with bytes that have arrived and not yet been cut, and returns the size of the first
+message in bytes, or None if that is not known yet. A size may be more than what has arrived: the rest is waited
+for. Any function of that kind will do as well.
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from typing import Literal, TypeAlias
 
 from windsock.errors import UsageError
 
-__all__ = ["Delimiter", "FixedSize", "Framing", "LengthPrefix", "Lines", "UntilEof", "framing_from", "next_size"]
+__all__ = ["Cutter", "Delimiter", "FixedSize", "Framing", "LengthPrefix", "Lines", "UntilEof", "framing_from"]
 
 Framing: TypeAlias = Callable[[bytes], int | None]
+
+WINDOW = 4096
+"""Bytes that a framing is shown at first."""
+COMPACT = 64 * 1024
+"""Bytes that have been cut off and are still kept, at the most, if they are not half of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,9 @@ class FixedSize:
         if self.size < 1:
             raise UsageError(f"FixedSize({self.size}): a message has at least 1 byte")
 
-    def __call__(self, data: bytes) -> int | None:
-        """Return the size of the first message, or None."""
-        return self.size if len(data) >= self.size else None
+    def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data
+        """Return the size of the first message."""
+        return self.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +79,14 @@ class LengthPrefix:
             raise UsageError(f"{self}: size is at least 1 byte, byteorder is 'big' or 'little'")
 
     def __call__(self, data: bytes) -> int | None:
-        """Return the size of the first message, or None."""
+        """Return the size of the first message, or None before its length has come."""
         if len(data) < self.size:
             return None
         length = int.from_bytes(data[: self.size], self.byteorder)
         total = length if self.includes_prefix else self.size + length
         if total < self.size:
             raise UsageError(f"{self}: the length {length} is shorter than the prefix itself, in {data[:32]!r}")
-        return total if len(data) >= total else None
+        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,93 @@ def framing_from(value: object) -> Framing | None:
     raise UsageError(f"framing={value!r}: expected {EXPECTED}")
 
 
-def next_size(framing: Framing, data: bytes) -> int | None:
-    """Return the size of the first message, None if it is incomplete; check what a framing says.
+class Cutter:
+    """Cuts messages out of bytes as they arrive, the same however those were cut on their way.
 
-    Raises UsageError if it says anything but None or a size from 1 to what is there.
+    Looks at each byte a bounded number of times, whether messages are short and many or long and few.
     """
-    size = framing(data) if data else None
-    if size is None or (type(size) is int and 1 <= size <= len(data)):
+
+    def __init__(self, framing: Framing) -> None:
+        self._framing = framing
+        self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
+        self._is_delimited = isinstance(framing, Lines | Delimiter)
+        self._bytes = bytearray()
+        self._start = 0
+        self._wanted = 1  # bytes that must be there before it is worth another look
+        self._searched = 0
+
+    def __len__(self) -> int:
+        """Return how many bytes are left that make no whole message."""
+        return len(self._bytes) - self._start
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that have arrived."""
+        self._bytes += data
+
+    def cut(self) -> bytes | None:
+        """Cut the first message off and return it; None if it is not complete.
+
+        Raises UsageError if the framing says anything but None or a size of 1 or more.
+        """
+        size = self._size()
+        if size is None:
+            return None
+        message = bytes(self._bytes[self._start : self._start + size])
+        self._drop(size)
+        return message
+
+    def skip(self) -> int | None:
+        """The same, and return only its size."""
+        size = self._size()
+        if size is not None:
+            self._drop(size)
         return size
-    raise UsageError(f"framing {framing!r} returned {size!r} for {data[:32]!r}: expected None or 1 to {len(data)}")
+
+    def rest(self) -> bytes:
+        """Return and drop what is left."""
+        left = bytes(self._bytes[self._start :])
+        self._bytes.clear()
+        self._start = 0
+        return left
+
+    def _size(self) -> int | None:
+        there = len(self)
+        if there < self._wanted:
+            return None
+        size = self._find(there) if self._is_delimited else self._ask(there)
+        if size is None or size > there:
+            self._wanted = size or there + 1
+            return None
+        return size
+
+    def _find(self, there: int) -> int | None:
+        searched_before = max(0, self._searched - len(self._delimiter) + 1)
+        found = self._bytes.find(self._delimiter, self._start + searched_before)
+        self._searched = there
+        return None if found < 0 else found - self._start + len(self._delimiter)
+
+    def _ask(self, there: int) -> int | None:
+        """Show the framing a little first: most messages are short, and copies cost time."""
+        window = WINDOW
+        while True:
+            data = bytes(self._bytes[self._start : self._start + window])
+            size = checked_size(self._framing, data)
+            if size is not None or window >= there:
+                return size
+            window *= 16
+
+    def _drop(self, size: int) -> None:
+        self._start += size
+        self._wanted = 1
+        self._searched = 0
+        if self._start == len(self._bytes) or self._start > max(COMPACT, len(self._bytes) // 2):
+            del self._bytes[: self._start]
+            self._start = 0
+
+
+def checked_size(framing: Framing, data: bytes) -> int | None:
+    """Return what the framing says; raise UsageError if it is anything but None or a size of 1 or more."""
+    size = framing(data)
+    if size is None or (type(size) is int and size >= 1):
+        return size
+    raise UsageError(f"framing {framing!r} returned {size!r} for {data[:32]!r}: expected None, or a size of 1 or more")

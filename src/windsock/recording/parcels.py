@@ -13,17 +13,29 @@ __all__ = ["pack", "unpack"]
 def pack(error: BaseException) -> bytes:
     """Return the exception and its traceback's text as bytes; one that can't be pickled is named instead."""
     text = "".join(traceback.format_exception(error))
-    try:
-        parcel = pickle.dumps((error, text))
-        pickle.loads(parcel)
-    except Exception:
-        return pickle.dumps((HandlerFailed(f"{type(error).__name__}: {error}"), text))
-    return parcel
+    for make in (_whole, _in_parts):
+        try:
+            parcel = pickle.dumps((*make(error), text))
+            if str(unpack(parcel)) == str(error):
+                return parcel
+        except Exception:  # whatever an exception's own methods may raise
+            continue
+    return pickle.dumps((HandlerFailed(f"{type(error).__name__}: {error}"), {}, text))
+
+
+def _whole(error: BaseException) -> tuple[object, dict[str, object]]:
+    return error, {}
+
+
+def _in_parts(error: BaseException) -> tuple[object, dict[str, object]]:
+    """For a class whose constructor takes something else than `args`, as pickle would have it."""
+    return (type(error), error.args), vars(error)
 
 
 def unpack(parcel: bytes) -> BaseException:
     """Return the exception, with the child's traceback as its cause."""
-    error: BaseException
-    error, text = pickle.loads(parcel)
+    what, state, text = pickle.loads(parcel)
+    error: BaseException = what if isinstance(what, BaseException) else what[0].__new__(what[0], *what[1])
+    vars(error).update(state)
     error.__cause__ = RemoteTraceback(text)
     return error

@@ -12,10 +12,10 @@ from time import monotonic
 
 from windsock.addresses import Address
 from windsock.recording import parcels
-from windsock.recording.connection import Connection
+from windsock.recording.connection import OVERHEAD, Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
-from windsock.recording.spool import HEADER_SIZE, Block, Event, Spool
+from windsock.recording.spool import HEADER_SIZE, Block, Event, Spool, pieces
 from windsock.servers.forks import renew_in_children
 from windsock.servers.wakeup import Wakeup
 
@@ -25,7 +25,11 @@ MEMORY = 16 * 1024 * 1024
 """Bytes of traffic that one server's recording keeps in memory; more goes to a file."""
 
 RUN = 64 * 1024
-"""Bytes of one child's events in a row from which on they stay on disk."""
+"""Bytes of one child's events in a row, in memory, from which on they stay on disk."""
+LONGEST_RUN = 1024 * 1024
+"""The same at the most, so that taking over a long recording needs little memory."""
+LONGEST_POLL = 24 * 3600.0
+"""Seconds; poll(2) takes no more than 24 days of milliseconds."""
 
 
 class Recorder:
@@ -94,6 +98,7 @@ class Recorder:
 
     def resume(self) -> None:
         """Undo `stop()`: the server is up again."""
+        self.catch_up()  # what children have seen of the stop
         self.stopped_at = None
 
     def was_stopped_at(self, time: float) -> bool:
@@ -114,10 +119,20 @@ class Recorder:
         with self._changed:
             call, self._call = self._call, None
             self._from_children = None  # closed, unless blocks of it are still to be read
+            if call is not None:
+                call.call()
+            self._changed.wait_for(lambda: not self._has_leader, 5)
         if call is not None:
             call.close()
 
     # --- waiting
+
+    def __enter__(self) -> None:
+        """Keep other readers, and what is new from children, out for a while."""
+        self._changed.acquire()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._changed.release()
 
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
         """Wait for something to be recorded; return False if that was not enough in so many seconds."""
@@ -146,19 +161,19 @@ class Recorder:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
         call = self._call
         if call is None or self._has_leader:
-            self._changed.wait(seconds)
+            self._changed.wait(min(seconds, LONGEST_POLL))
             return
         self._has_leader = True
         self._changed.release()
         try:
             poll = select.poll()
             poll.register(call.fileno(), select.POLLIN)
-            poll.poll(seconds * 1000)
+            poll.poll(min(seconds, LONGEST_POLL) * 1000)
+            call.clear()
         finally:
             self._changed.acquire()
             self._has_leader = False
-        call.clear()
-        self._changed.notify_all()
+            self._changed.notify_all()
 
     # --- memory
 
@@ -177,8 +192,12 @@ class Recorder:
             first = next((n for n, each in enumerate(events) if isinstance(each, Event)), len(events))
             moving = [each for each in takewhile(_is_event, events[first:]) if isinstance(each, Event)]
             start = self._spool.size()
-            count = sum(self._spool.append(index, each) for each in moving)
-            events[first : first + len(moving)] = [Block(self._spool, start, self._spool.size(), count)]
+            totals = {Kind.UP: 0, Kind.DOWN: 0}
+            for each in moving:
+                self._spool.append(index, each)
+                totals[each.kind] = totals.get(each.kind, 0) + len(each.data)
+            block = Block(self._spool, start, self._spool.size(), len(moving), totals[Kind.UP], totals[Kind.DOWN])
+            events[first : first + len(moving)] = [block]
 
     # --- forked children
 
@@ -199,7 +218,8 @@ class Recorder:
     def tell_parent(self, index: int, event: Event) -> None:
         """Write an event where the parent will find it."""
         if self._from_children is not None and self._call is not None:
-            self._from_children.append(index, event)
+            for piece in pieces(event):
+                self._from_children.append(index, piece)
             self._call.call()
 
     def taken_by_child(self, connection: Connection) -> None:
@@ -243,7 +263,9 @@ class _Runs:
             self.end()
             self._connection = connection
         self._found.append((event, at, size))
-        self._size += size
+        self._size += size + OVERHEAD
+        if self._size > LONGEST_RUN:
+            self.end()
 
     def end(self) -> None:
         connection, found = self._connection, self._found
@@ -251,7 +273,8 @@ class _Runs:
             return
         if self._size > RUN:
             start, (_, at, size) = found[0][1] - HEADER_SIZE, found[-1]
-            connection.append(Block(self._spool, start, at + size, len(found)))
+            up, down = (sum(each[2] for each in found if each[0].kind == kind) for kind in (Kind.UP, Kind.DOWN))
+            connection.append(Block(self._spool, start, at + size, len(found), up, down))
         for event, at, size in found:
             is_needed = self._size <= RUN or event.kind > Kind.MARK
             whole = event._replace(data=self._spool.data(at, size)) if is_needed else event

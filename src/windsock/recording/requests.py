@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from typing import Any, overload
 
 from windsock.errors import UsageError
 from windsock.recording.errors import RequestMismatch, RequestTimeout
@@ -105,20 +106,21 @@ class Requests(Sequence[RecordedRequest]):
             raise RequestMismatch("no request", self._recorded())
 
     def _now(self) -> list[RecordedRequest]:
-        self._recorder.catch_up()
-        for connection in self._recorder.connections[len(self._exchanges) :]:
-            self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
-        found = [request for each in self._exchanges for request in each.requests()]
+        with self._recorder:
+            self._recorder.catch_up()
+            for connection in self._recorder.connections[len(self._exchanges) :]:
+                self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
+            found = [request for each in self._exchanges for request in each.requests()]
         if self._framing is not None:
             found.sort(key=lambda request: (not request.is_complete, request.completed))
         return found
 
-    def _seconds(self, value: float | None, name: str = "timeout") -> float:
+    def _seconds(self, value: Any, name: str = "timeout") -> float:
         if value is None:
             return self._timeout()
-        if not value >= 0:
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
-        return value
+        return float(value)
 
     def _recorded(self) -> str:
         return summary(self._recorder)

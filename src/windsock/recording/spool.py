@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 from windsock.recording.events import Kind
 
-__all__ = ["Block", "Event", "Spool"]
+__all__ = ["PIECE", "Block", "Event", "Spool", "pieces"]
 
 BODY = struct.Struct("<IBdI")
 """Connection index, kind, monotonic seconds, size of the data."""
 MAGIC_SIZE = 8
 HEADER_SIZE = MAGIC_SIZE + BODY.size
 PIECE = 256 * 1024
-"""Bytes of data in one record at the most, so that reading a block back needs little memory."""
+"""Bytes of traffic in one event at the most, so that reading a recording back needs little memory."""
 
 
 class Event(NamedTuple):
@@ -30,6 +30,14 @@ class Event(NamedTuple):
     data: bytes
 
 
+def pieces(event: Event) -> list[Event]:
+    """Return the event as several if its data is large; they share its time."""
+    data = event.data
+    if len(data) <= PIECE or event.kind > Kind.DOWN:
+        return [event]
+    return [event._replace(data=data[at : at + PIECE]) for at in range(0, len(data), PIECE)]
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """A run of events of one connection in a spool, from one offset to another."""
@@ -38,6 +46,14 @@ class Block:
     start: int
     end: int
     count: int
+    up: int
+    """Bytes of data from the client."""
+    down: int
+    """Bytes of data to the client, with what was retracted later."""
+
+    def kinds(self) -> list[int]:
+        """Return the kinds of the events, in order."""
+        return [kind for _, _, kind, _, _ in self.spool.scan(self.start, self.end)]
 
     def events(self) -> Iterator[Event]:
         """Read the events back, one by one."""
@@ -65,17 +81,10 @@ class Spool:
         """Return how many bytes have been written by all processes."""
         return os.fstat(self._file).st_size
 
-    def append(self, connection: int, event: Event) -> int:
-        """Write an event, in several records if its data is large; return how many."""
-        count = 0
-        rest = memoryview(event.data)
-        while count == 0 or rest:
-            size = PIECE if event.kind <= Kind.DOWN else len(rest)
-            piece, rest = rest[:size], rest[size:]
-            head = self._magic + BODY.pack(connection, event.kind, event.time, len(piece))
-            os.writev(self._file, [head, piece])
-            count += 1
-        return count
+    def append(self, connection: int, event: Event) -> None:
+        """Write an event as one record."""
+        head = self._magic + BODY.pack(connection, event.kind, event.time, len(event.data))
+        os.writev(self._file, [head, event.data])
 
     def read(self, start: int, end: int) -> Iterator[tuple[int, Event, int]]:
         """Give (connection, event, offset behind it) for each whole record in a stretch of the file."""

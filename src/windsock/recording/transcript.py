@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from windsock import addresses
-from windsock.recording.connection import Connection, settled
+from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder
 
@@ -74,7 +74,7 @@ def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
     who = f"#{connection.index}"
     yield connection.opened, f"{who} from {addresses.show(connection.peer)}"
     last = connection.opened
-    for event in islice(settled(connection.events()), 100_000):
+    for event in islice(connection.settled(), 100_000):
         last = event.time
         text = _text(event.kind, event.data, connection)
         if text:

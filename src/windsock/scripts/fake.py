@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from windsock import addresses
 from windsock.errors import PeerError, UsageError
-from windsock.recording import Framing, UntilEof, next_size, preview
+from windsock.recording import Cutter, Framing, UntilEof, preview
 from windsock.scripts import matching
 from windsock.scripts.matching import Pattern
 
@@ -158,7 +158,21 @@ class Fake:
             server_socket.sendto(answer, client_address)
 
     def _handle_stream(self, request: Any) -> None:
-        mark = getattr(request, "mark_exchange", None)
+        if self._framing is None:
+            self._handle_bytes(request)
+            return
+        cutter = Cutter(self._framing)
+        while data := request.recv(CHUNK):
+            cutter.feed(data)
+            while (message := cutter.cut()) is not None:
+                mark_exchange(request)
+                send(request, self._answer(message))
+        if len(cutter) and isinstance(self._framing, UntilEof):
+            mark_exchange(request)
+            send(request, self._answer(cutter.rest()))
+
+    def _handle_bytes(self, request: Any) -> None:
+        """Without framing: a rule matches from the first byte; with none, what one call took is a message."""
         arrived = b""
         is_over = False
         while not is_over:
@@ -166,23 +180,17 @@ class Fake:
             is_over = not data
             arrived += data
             while arrived:
-                size, rule = self._first_message(arrived, is_over=is_over)
+                size, rule = self._first_message(arrived)
                 if not size:
                     break
                 message, arrived = arrived[:size], arrived[size:]
-                if mark is not None:
-                    mark()
-                answer = rule.answer if rule is not None else self._answer(message)
-                if answer:
-                    request.sendall(answer)
-        if arrived and self._framing is None:
+                mark_exchange(request)
+                send(request, rule.answer if rule is not None else self._answer(message))
+        if arrived:
             raise UnexpectedMessage(arrived, self._expected())
 
-    def _first_message(self, arrived: bytes, *, is_over: bool) -> tuple[int, Rule | None]:
+    def _first_message(self, arrived: bytes) -> tuple[int, Rule | None]:
         """Return the size of the first message to answer, 0 if more has to come; and its rule, if known."""
-        if self._framing is not None:
-            size = next_size(self._framing, arrived) or 0
-            return len(arrived) if is_over and not size and isinstance(self._framing, UntilEof) else size, None
         for rule in self._rules:
             if size := matching.match_start(rule.pattern, arrived):
                 return size, rule
@@ -214,6 +222,18 @@ class Fake:
 
     def _expected(self) -> list[str]:
         return [f"on({matching.describe(rule.pattern)})" for rule in self._rules]
+
+
+def mark_exchange(request: Any) -> None:
+    """Tell the recording that the next message's turn has come."""
+    if hasattr(request, "mark_exchange"):
+        request.mark_exchange()
+
+
+def send(request: Any, answer: bytes | None) -> None:
+    """Send an answer if there is one."""
+    if answer:
+        request.sendall(answer)
 
 
 def _checked_reply(data: object) -> bytes:
