@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock.fixtures import Serve
 from windsock import RunningServer
 
 
