@@ -9,8 +9,9 @@ import pytest
 
 if TYPE_CHECKING:
     from windsock import RunningServer
+    from windsock.harness import Crew
 
-__all__ = ["ALL", "SERVERS", "Serve", "sections"]
+__all__ = ["ALL", "SERVERS", "Serve", "State", "dismiss", "sections"]
 
 SERVERS: pytest.StashKey[list[RunningServer]] = pytest.StashKey()
 """The servers that a test has used, running or stopped."""
@@ -36,47 +37,68 @@ class Serve(Protocol):
         ...
 
 
-def _one(request: pytest.FixtureRequest, fixed: dict[str, str]) -> Iterator[RunningServer]:
+class State:
+    """What there is one of in a run: the test that is running now, and idle threads for its servers."""
+
+    item: pytest.Item
+    crew: Crew | None = None
+
+
+def _one(name: str, fixed: dict[str, str]) -> Iterator[RunningServer]:
     __tracebackhide__ = True
-    server = _start(request, (), _marked(request), fixed | {"name": str(request.fixturename)})
+    server = _start(name, (), fixed | {"name": name})
     try:
         yield server
     finally:
         server.finish()
 
 
-def _start(
-    request: pytest.FixtureRequest, what: tuple[Any, ...], marked: dict[str, Any], own: dict[str, Any]
-) -> RunningServer:
-    """Start a server and keep it for the report; skip where the platform can't."""
+def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServer:
+    """Start a server for the test that runs now, and keep it for the report; skip where the platform can't."""
+    __tracebackhide__ = True
+    import windsock
+
+    item = State.item
+    options: dict[str, Any] = {"timeout": timeout_of(item.config)}
+    marked = _marked(item)
+    if marked:
+        if name != "serve":
+            _check_fits(name, marked, own)
+        options |= marked
+    options |= own
+    if not what:
+        what = (options.pop("server_class", None), options.pop("handler", None))
+    if State.crew is None:
+        State.crew = _crew(item.config)
+    try:
+        server = windsock.serving(*what, **options, _crew=State.crew)
+    except windsock.Unsupported as reason:
+        pytest.skip(str(reason))
+    item.stash.setdefault(SERVERS, []).append(server)
+    return server
+
+
+def _check_fits(name: str, marked: dict[str, Any], own: dict[str, Any]) -> None:
     __tracebackhide__ = True
     import windsock
 
     for key in marked.keys() & own.keys() - {"name"}:
-        if request.fixturename != "serve" and marked[key] != own[key]:
+        if marked[key] != own[key]:
             raise windsock.UsageError(
-                f"the marker says {key}={marked[key]!r}, but the fixture {request.fixturename} is {own[key]!r}; "
+                f"the marker says {key}={marked[key]!r}, but the fixture {name} is {own[key]!r}; "
                 f"leave {key}= out, or ask for another fixture"
             )
-    options = {"timeout": _timeout(request.config)} | marked | own
-    of_marker = (options.pop("server_class", None), options.pop("handler", None))
-    try:
-        server = windsock.serving(*(what or of_marker), **options)
-    except windsock.Unsupported as reason:
-        pytest.skip(str(reason))
-    request.node.stash.setdefault(SERVERS, []).append(server)
-    return server
 
 
-def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
+def _marked(item: pytest.Item) -> dict[str, Any]:
     """Return the marker's keywords; those closest to the test win."""
     options: dict[str, Any] = {}
-    for mark in request.node.iter_markers("windsock"):
-        options = mark.kwargs | options
+    for mark in item.iter_markers("windsock"):
+        options = dict(mark.kwargs) | options
     return options
 
 
-def _timeout(config: pytest.Config) -> float:
+def timeout_of(config: pytest.Config) -> float:
     value = config.getini("windsock_timeout")
     try:
         seconds = float(value)
@@ -87,10 +109,26 @@ def _timeout(config: pytest.Config) -> float:
     return seconds
 
 
+def _crew(config: pytest.Config) -> Crew:
+    from windsock.harness import Crew
+
+    value = config.getini("windsock_idle_threads")
+    if not value.isdecimal():
+        raise pytest.UsageError(f"windsock_idle_threads = {value!r}: expected a number, 0 or more")
+    return Crew(most=int(value))
+
+
+def dismiss() -> None:
+    """End the idle threads."""
+    crew, State.crew = State.crew, None
+    if crew is not None:
+        crew.dismiss()
+
+
 def _fixture(name: str, doc: str, **fixed: str) -> Any:
-    def fixture(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    def fixture() -> Iterator[RunningServer]:
         __tracebackhide__ = True
-        yield from _one(request, fixed)
+        yield from _one(name, fixed)
 
     fixture.__name__ = fixture.__qualname__ = name
     fixture.__doc__ = doc
@@ -98,13 +136,13 @@ def _fixture(name: str, doc: str, **fixed: str) -> Any:
 
 
 @pytest.fixture
-def serve(request: pytest.FixtureRequest) -> Iterator[Serve]:
+def serve() -> Iterator[Serve]:
     """Factory of servers: serve(MyHandler), serve(MyServer, MyHandler), serve(transport="udp", ...)."""
     started: list[RunningServer] = []
 
     def start(first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
-        what = () if first is None and second is None else (first, second)
-        server = _start(request, what, _marked(request), options)
+        __tracebackhide__ = True
+        server = _start("serve", () if first is None and second is None else (first, second), options)
         started.append(server)
         return server
 

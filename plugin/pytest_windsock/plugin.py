@@ -8,7 +8,14 @@ import pytest
 
 from pytest_windsock import fixtures
 
-__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "pytest_runtest_makereport"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "pytest_runtest_protocol",
+    "pytest_unconfigure",
+]
 
 globals().update(fixtures.ALL)
 
@@ -25,11 +32,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "windsock: seconds that a server's stop and a wait for requests may take (default: 5)",
         default="5",
     )
+    parser.addini(
+        "windsock_idle_threads",
+        "windsock: threads that may stay idle between tests, for a second each, ready for the next server (default: 2)",
+        default="2",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker."""
+    """Register the marker, and check the ini value."""
     config.addinivalue_line("markers", MARKER)
+    fixtures.timeout_of(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +55,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
+    outer = getattr(fixtures.State, "item", item)
+    fixtures.State.item = item
+    try:
+        return (yield)
+    finally:
+        fixtures.State.item = outer
+        item.stash[fixtures.SERVERS] = []
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -50,4 +75,11 @@ def pytest_runtest_makereport(
     servers = item.stash.get(fixtures.SERVERS, None)
     if servers and report.failed:
         report.sections.extend(fixtures.sections(servers, call.when))
+    if servers and call.when == "teardown":
+        del item.stash[fixtures.SERVERS]  # items live as long as the session
     return report
+
+
+def pytest_unconfigure() -> None:
+    """End the threads that were kept for the next server."""
+    fixtures.dismiss()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
@@ -20,6 +22,26 @@ Handler: TypeAlias = type | Callable[[Any, Any, Any], object]
 
 SERVER_PROTOCOL = ("serve_forever", "get_request", "process_request", "finish_request", "server_close")
 
+NONE = type(None)
+TYPES: dict[str, tuple[type, ...]] = {
+    "host": (str, NONE),
+    "port": (int,),
+    "path": (str, os.PathLike, NONE),
+    "backlog": (int,),
+    "strict": (bool,),
+    "timeout": (int, float),
+    "allow_external": (bool,),
+    "name": (str, NONE),
+}
+WORDS = {
+    str: "text",
+    int: "a whole number",
+    float: "seconds",
+    bool: "True or False",
+    os.PathLike: "a path",
+    NONE: "None",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
@@ -35,7 +57,7 @@ class Options:
     framing: Any = None
     host: str | None = None
     port: int = 0
-    path: str | None = None
+    path: str | os.PathLike[str] | None = None
     backlog: int = 128
     strict: bool = True
     timeout: float = 5.0
@@ -51,6 +73,7 @@ class Options:
         transport = transport_of(server_class)
         concurrency = concurrency_of(server_class)
         check_handler(self.handler)
+        self._check_types()
         self._check_numbers()
         self._check_place(transport)
         return Resolved(
@@ -61,7 +84,7 @@ class Options:
             framing=framing_from(self.framing),
             host=self.host or "127.0.0.1",
             port=self.port,
-            path=self.path,
+            path=None if self.path is None else os.fspath(self.path),
             backlog=self.backlog,
             strict=self.strict,
             timeout=self.timeout,
@@ -81,20 +104,27 @@ class Options:
                 )
         return self.server_class
 
+    def _check_types(self) -> None:
+        for name, types in TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, types) or (type(value) is bool and bool not in types):
+                expected = " or ".join(WORDS[each] for each in types)
+                raise UsageError(f"{name}={value!r}: expected {expected}")
+
     def _check_numbers(self) -> None:
         if not 0 <= self.port <= 65535:
             raise UsageError(f"port={self.port!r}: expected 0 (any free port) to 65535")
         if self.backlog < 0:
             raise UsageError(f"backlog={self.backlog!r}: expected 0 or more connections")
-        if not self.timeout > 0:
+        if not 0 < self.timeout < math.inf:
             raise UsageError(f"timeout={self.timeout!r}: expected seconds, more than 0")
 
     def _check_place(self, transport: str) -> None:
         if transport.startswith("unix"):
             if self.host is not None or self.port:
                 raise UsageError(f"host= and port= are not for transport={transport!r}; it takes path=")
-            if self.path is not None and not addresses.is_abstract(self.path):
-                addresses.check_unix_path(self.path)
+            if self.path is not None and not addresses.is_abstract(os.fspath(self.path)):
+                addresses.check_unix_path(os.fspath(self.path))
             return
         if self.path is not None:
             raise UsageError(f"path={self.path!r} is not for transport={transport!r}; it takes host= and port=")

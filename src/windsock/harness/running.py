@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -12,6 +11,7 @@ from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.errors import StillRunning, UsageError
 from windsock.harness import listening
+from windsock.harness.crew import Crew, Job
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
 from windsock.scripts import Fake, Rule
@@ -27,8 +27,9 @@ class RunningServer:
     Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`.
     """
 
-    def __init__(self, options: Resolved) -> None:
+    def __init__(self, options: Resolved, crew: Crew | None = None) -> None:
         self.options = options
+        self._crew = crew or Crew()
         self.name = options.name
         self.strict = options.strict
         self._recorder = Recorder()
@@ -49,6 +50,7 @@ class RunningServer:
             timeout=lambda: options.timeout,
         )
         self._is_stopped = False
+        self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._seam = Seam(self.server, self._recorder)
         self._seam.install()
@@ -178,8 +180,8 @@ class RunningServer:
 
     def _start(self) -> None:
         show = addresses.show(self.address)
-        self._thread = threading.Thread(target=self._serve, name=f"windsock {self.name} {show}", daemon=True)
-        self._thread.start()
+        self.server.prepare_to_serve()
+        self._job = self._crew.start(self._serve, f"windsock {self.name} {show}")
 
     def _serve(self) -> None:
         try:
@@ -193,10 +195,10 @@ class RunningServer:
         self._recorder.stop()
         self.server.request_stop()
         self.server.end_requests()
-        self._thread.join(0.1)
-        while self._thread.is_alive() and monotonic() < deadline:
+        self._job.join(0.1)
+        while self._job.is_alive() and monotonic() < deadline:
             self.server.end_requests()  # one that was on its way into the loop
-            self._thread.join(0.1)
+            self._job.join(0.1)
         self.server.stop_timeout = max(0.2, deadline - monotonic())
         self.server.server_close()
         left = self.server.wait_for_requests(max(0.0, deadline - monotonic()))

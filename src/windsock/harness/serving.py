@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
+from windsock.harness.crew import Crew
 from windsock.harness.options import Handler, Options
 from windsock.harness.running import RunningServer
 
@@ -20,12 +22,13 @@ def serving(
     framing: Any = None,
     host: str | None = None,
     port: int = 0,
-    path: str | None = None,
+    path: str | os.PathLike[str] | None = None,
     backlog: int = 128,
     strict: bool = True,
     timeout: float = 5.0,
     allow_external: bool = False,
     name: str | None = None,
+    _crew: Crew | None = None,
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
 
@@ -53,7 +56,7 @@ def serving(
         allow_external=allow_external,
         name=name,
     )
-    return RunningServer(options.resolved())
+    return RunningServer(options.resolved(), _crew)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -86,6 +86,11 @@ class BaseServer:
                     self._handle_request_noblock()
                 self.service_actions()
 
+    def prepare_to_serve(self) -> None:
+        """Make now what the next `serve_forever()` needs, so that its thread starts to wait at once. Optional."""
+        listener: Any = self if hasattr(self, "fileno") else None
+        self._control.prepare(listener)
+
     def _loop_started(self, loop: Loop) -> None:
         """Have a new loop watch what it is to watch. Overridden by mix-ins."""
 

@@ -28,6 +28,7 @@ class Control:
         self._loops: list[Loop] = []
         self.after_fork_in_child()
         forks.renew_in_children(self)
+        self._prepared: Loop | None = None
         self._has_served = False
         self._stop_before_start = False
         self._rest = 0.0
@@ -38,13 +39,23 @@ class Control:
         self._idle = threading.Condition(self._lock)
         self.turn = threading.Lock()
 
+    def prepare(self, listener: HasFileno | None) -> None:
+        """Make the next loop now, so that its thread has nothing left to do but wait."""
+        with self._lock:
+            self._has_served = True
+            self._prepared = Loop(listener)
+
     @contextmanager
     def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
         """Give this thread's loop, or None if the server was told to stop before it ever served."""
         with self._lock:
             self._has_served = True
             is_stopped, self._stop_before_start = self._stop_before_start, False
-            loop = None if is_stopped else Loop(listener)
+            loop, self._prepared = self._prepared, None
+            if loop is not None:
+                loop.begin()
+            elif not is_stopped:
+                loop = Loop(listener)
             if loop is not None:
                 self._loops.append(loop)
         if loop is None:
@@ -74,6 +85,8 @@ class Control:
     def stop(self, *, parents_too: bool = True) -> None:
         """Tell every loop to end, in a forked child also its parent's if wanted; do not wait."""
         with self._lock:
+            if self._prepared is not None:
+                self._prepared.stop()
             if not self._has_served:
                 self._stop_before_start = True
             for loop in self._loops:

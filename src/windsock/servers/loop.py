@@ -49,6 +49,10 @@ class Loop:
             self.close()
             raise
 
+    def begin(self) -> None:
+        """Make the loop this thread's, which another one has prepared."""
+        self.thread_id = threading.get_ident()
+
     def fileno(self) -> int:
         """Return a descriptor that is readable once the loop has been told to stop."""
         return self._wakeup.fileno()

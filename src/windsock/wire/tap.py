@@ -126,14 +126,28 @@ class TappedSocket(socket.socket):
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """See socket.socket. Goes out piece by piece, so that what went before a failure is known."""
-        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
+        if type(data) is not bytes or len(data) > BLOCK:
+            data = memoryview(data).cast("B")
+            if len(data) > BLOCK:
+                self._send_blocks(data, flags)
+                return
+        self._send_whole(bytes(data), flags, None)
+
+    def _send_blocks(self, data: memoryview, flags: int) -> None:
+        timeout = self.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        for start in range(0, len(data), BLOCK):
+            self._send_whole(bytes(data[start : start + BLOCK]), flags, deadline)
+
+    def _send_whole(self, whole: bytes, flags: int, deadline: float | None) -> None:
         self._connection.note(Kind.DOWN, whole)
         size = 0
         try:
             size = super().send(whole, flags)
             if size < len(whole):
                 timeout = self.gettimeout()
-                deadline = None if timeout is None else monotonic() + timeout
+                if deadline is None and timeout is not None:
+                    deadline = monotonic() + timeout
                 while size < len(whole):
                     if deadline is not None and monotonic() > deadline:
                         raise TimeoutError("timed out")
@@ -198,8 +212,8 @@ class TappedSocket(socket.socket):
 def tap(request: socket.socket, connection: Connection) -> TappedSocket:
     """Return the same kernel socket with a tap; the object that is passed in has lost it."""
     timeout = request.gettimeout()
-    family, kind, protocol = request.family, request.type, request.proto
-    tapped = TappedSocket(family, kind, protocol, fileno=request.detach())
+    plain: Any = super(socket.socket, request)  # whose family and type are plain numbers, not made into enums
+    tapped = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
     if timeout is not None:
         tapped.settimeout(timeout)
     tapped._connection = connection
