@@ -55,8 +55,8 @@ def test_a_message_arrives_as_it_was_sent(threading_tcp_server: RunningServer) -
         client.send_message(message_to("bob@example.com", "The wind today"))
 
     session = threading_tcp_server.requests.only()
-    assert b"mail FROM:<ann@example.com>" in session.data
-    assert b"rcpt TO:<bob@example.com>\r\n" in session.data
+    assert b":<ann@example.com>\r\n" in session.data
+    assert b":<bob@example.com>\r\n" in session.data
     assert b"Subject: The wind today\r\n" in session.data
     assert session.reply.endswith(b"250 Queued\r\n221 Bye\r\n")
 
