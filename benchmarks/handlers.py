@@ -7,12 +7,20 @@ from typing import Any
 
 from windsock import servers
 
-__all__ = ["Once", "OnceDatagram", "StockOnce"]
+__all__ = ["Echo", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
+
+BLOCK = 64 * 1024
 
 
 def answer_once(request: Any) -> None:
     """Send one piece back."""
     request.sendall(request.recv(4096))
+
+
+def echo(request: Any) -> None:
+    """Send everything back."""
+    while data := request.recv(BLOCK):
+        request.sendall(data)
 
 
 class Once(servers.BaseRequestHandler):
@@ -35,3 +43,27 @@ class StockOnce(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         answer_once(self.request)
+
+
+class Echo(servers.BaseRequestHandler):
+    """Echoes until the client has ended."""
+
+    def handle(self) -> None:
+        echo(self.request)
+
+
+class StockEcho(socketserver.BaseRequestHandler):
+    """The same on the standard library's class."""
+
+    def handle(self) -> None:
+        echo(self.request)
+
+
+class Sink(servers.BaseRequestHandler):
+    """Takes everything, and says at the end how much it was."""
+
+    def handle(self) -> None:
+        size = 0
+        while data := self.request.recv(BLOCK):
+            size += len(data)
+        self.request.sendall(b"%d" % size)
