@@ -125,7 +125,7 @@ def run(*, is_quick: bool) -> Result:
         rows,
         bounds,
         [
-            f"best {stopwatch.STRETCH} tests of {runner.tests} in {rounds} rounds; an empty one takes {empty * 1e6:,.0f} us",
+            f"best {stopwatch.STRETCH} of {runner.tests} tests in {rounds} rounds; an empty one: {empty * 1e6:,.0f} us",
             "the first rows: beside bare threads and an eventfd by hand; then: threading_tcp beside others",
             *missing,
         ],
