@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
 import socket
 from functools import lru_cache
 from typing import Any
 
-from windsock.addresses import PrivateSocketPath, show
+from windsock.addresses import PrivateSocketPath, is_abstract, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved
 
-__all__ = ["StartError", "bind_again", "listen", "take_place"]
+__all__ = ["StartError", "bind_again", "give_up_place", "listen", "take_place"]
 
 
 class StartError(WindsockError):
@@ -91,6 +93,15 @@ def take_place(server: Any) -> socket.socket | None:
         holder.close()
         raise
     return holder
+
+
+def give_up_place(server: Any, holder: socket.socket | None) -> None:
+    """Let go of the address for good: the server was stopped while it was down."""
+    if holder is not None:
+        holder.close()
+    elif not is_abstract(server.server_address):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(server.server_address)
 
 
 def bind_again(server: Any, holder: socket.socket | None) -> None:

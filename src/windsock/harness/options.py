@@ -20,8 +20,6 @@ __all__ = ["Handler", "Options"]
 Handler: TypeAlias = type | Callable[[Any, Any, Any], object]
 """A request handler class, or a function of request, client_address and server."""
 
-SERVER_PROTOCOL = ("serve_forever", "get_request", "process_request", "finish_request", "server_close")
-
 NONE = type(None)
 TYPES: dict[str, tuple[type, ...]] = {
     "host": (str, NONE),
@@ -167,11 +165,10 @@ def check_class(server_class: Any) -> None:
     """Raise UsageError for what is no class of servers."""
     if not isinstance(server_class, type):
         raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
-    missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
-    if missing:
+    if not issubclass(server_class, BaseServer):
         raise UsageError(
-            f"{server_class.__name__} is no server class: it has no {', '.join(missing)}; "
-            "derive it from one of windsock.servers"
+            f"{server_class.__name__} is not derived from windsock.servers, so it could not be stopped at once; "
+            "derive a class from there, or pass only the request handler"
         )
 
 

@@ -54,7 +54,12 @@ class RunningServer:
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._seam = Seam(self.server, self._recorder)
         self._seam.install()
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.server.server_close()
+            self._clean_up()
+            raise
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"
@@ -145,12 +150,7 @@ class RunningServer:
         try:
             self._end(self.options.timeout)
         finally:
-            self._recorder.close_all()
-            self._recorder.close()
-            self._seam.uninstall()
-            if self._fake is not None:
-                self._fake.close()
-            self._remove_private_path()
+            self._clean_up()
 
     def finish(self) -> None:
         """Stop, and if the server is strict, raise what went wrong in it.
@@ -158,8 +158,15 @@ class RunningServer:
         Raises an ExceptionGroup of all errors of handlers that nobody has taken.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
-        self.stop()
-        failures = self.errors.failures() if self.strict else []
+        try:
+            self.stop()
+        except StillRunning as error:
+            failures = self.errors.failures() if self.strict else []
+            if not failures:
+                raise
+            failures.append(error)
+        else:
+            failures = self.errors.failures() if self.strict else []
         if failures:
             message = f"{self.name} on {addresses.show(self.address)}: errors in handlers"
             raise _group(message, failures)
@@ -174,9 +181,12 @@ class RunningServer:
         try:
             yield
         finally:
-            listening.bind_again(self.server, holder)
-            self._recorder.resume()
-            self._start()
+            if self._is_stopped:
+                listening.give_up_place(self.server, holder)
+            else:
+                listening.bind_again(self.server, holder)
+                self._recorder.resume()
+                self._start()
 
     def _start(self) -> None:
         show = addresses.show(self.address)
@@ -204,6 +214,14 @@ class RunningServer:
         left = self.server.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
             raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
+
+    def _clean_up(self) -> None:
+        self._recorder.close_all()
+        self._recorder.close()
+        self._seam.uninstall()
+        if self._fake is not None:
+            self._fake.close()
+        self._remove_private_path()
 
     def _remove_private_path(self) -> None:
         if self._private is not None:
