@@ -173,6 +173,28 @@ def test_several_threads_may_serve_one_server(place: Place, kind: Any) -> None:
     assert place.notes.read_all() == []
 
 
+@each([servers.ThreadingTCPServer, servers.ThreadingUDPServer])
+def test_one_request_brings_one_of_several_threads_to_get_it(place: Place, kind: Any) -> None:
+    second = threading.Event()
+    entered: list[str] = []
+
+    class Lingers:
+        def get_request(self) -> Any:
+            entered.append(threading.current_thread().name)
+            if len(entered) > 1:
+                second.set()
+            second.wait(0.1)  # so that the other thread sees the same request come
+            return super().get_request()  # type: ignore[misc]
+
+    server = place.make(kind, None, Lingers)
+    for _ in range(2):
+        place.serve(server)
+    wait_until(lambda: len(server._control._loops) == 2, "two loops")
+
+    assert ask(place.connect(server)) == b"hello\n"
+    assert len(entered) == 1
+
+
 @each(THREADING)
 def test_a_handler_can_close_its_server_while_others_run(place: Place, kind: Any) -> None:
     class Closes(Lines):
