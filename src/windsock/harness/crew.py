@@ -37,6 +37,7 @@ class Job:
     def end(self, worker: threading.Thread | None) -> None:
         """Let those who wait go on."""
         self.worker = worker
+        self.target = _done  # whose server would wait for the collector otherwise
         self._done.release()
 
 
@@ -122,3 +123,7 @@ class _Worker(threading.Thread):
             del job
             if not is_kept:
                 return
+
+
+def _done() -> None:
+    """What is left of a job."""

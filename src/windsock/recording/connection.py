@@ -46,7 +46,7 @@ class Connection:
         """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
         self.pid: int | None = None
         """The forked process that handled the connection."""
-        self._recorder = recorder
+        self._recorder: Recorder | _NoRecorder = recorder
         self._closed: float | None = None
         self._error: BaseException | None = None
         self._events: list[Event | Block] = []
@@ -160,6 +160,10 @@ class Connection:
                     seen += 1
 
     # --- for those who record
+
+    def part(self) -> None:
+        """Let go of the recorder, which has nothing more to tell: without cycles nothing waits for the collector."""
+        self._recorder = NO_RECORDER
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Note that something happened just now. From any thread, and from a forked child."""
@@ -288,3 +292,36 @@ def _without(events: Iterable[Event], cuts: dict[int, int]) -> Iterator[Event]:
             yield event._replace(data=event.data[:-cut]) if cut else event
         elif event.kind != Kind.RETRACT:
             yield event
+
+
+class _NoRecorder:
+    """What a connection has in its recorder's place once the server is gone."""
+
+    is_child = False
+    waiters = 0
+
+    def catch_up(self) -> None:
+        """Nothing more will come."""
+
+    def wake(self) -> None:
+        """Nobody waits."""
+
+    def was_stopped_at(self, time: float) -> bool:  # noqa: ARG002  # as Recorder's
+        """Whatever still happens, it is because the server was stopped."""
+        return True
+
+    def holds_too_much(self, size: int) -> bool:  # noqa: ARG002  # as Recorder's
+        """Nobody counts any more."""
+        return False
+
+    def tell_parent(self, index: int, event: Event) -> None:
+        """Nobody listens."""
+
+    def error_from_child(self, connection: Connection, parcel: bytes) -> None:
+        """Nobody listens."""
+
+    def spill(self, index: int, events: list[Event | Block], counted: int) -> None:
+        """Never asked for."""
+
+
+NO_RECORDER = _NoRecorder()

@@ -119,6 +119,10 @@ class HandlerErrors(Sequence[BaseException]):
         """Return those that a strict test fails with: all but what the server's own stopping has caused."""
         return [error for error in self if id(error) not in self._blameless]
 
+    def part(self) -> None:
+        """Let go of the recorder, which has nothing more to tell."""
+        self._catch_up = _nothing
+
     def add(self, connection: Connection | None, error: BaseException, *, is_blameless: bool) -> None:
         """Keep one more."""
         if connection is not None:
@@ -129,3 +133,7 @@ class HandlerErrors(Sequence[BaseException]):
             self._errors.append(error)
             if is_blameless:
                 self._blameless.add(id(error))
+
+
+def _nothing() -> None:
+    """Nothing more will come."""

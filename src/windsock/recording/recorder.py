@@ -124,6 +124,9 @@ class Recorder:
             self._changed.wait_for(lambda: not self._has_leader, 5)
         if call is not None:
             call.close()
+        self.errors.part()
+        for connection in self.connections:
+            connection.part()
 
     # --- waiting
 
