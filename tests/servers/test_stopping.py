@@ -351,6 +351,37 @@ def test_a_server_can_be_closed_before_its_thread_has_begun_to_serve(place: Plac
     join(serve(server))
 
 
+@each(STREAM + DATAGRAM)
+def test_a_server_that_was_prepared_serves_and_stops_as_any_other(place: Place, kind: Any) -> None:
+    server = place.make(kind)
+    for _ in range(2):
+        server.prepare_to_serve()
+    thread = serve(server)
+    with place.connect(server) as client:
+        assert ask(client) == b"hello\n"
+    server.shutdown()
+    join(thread)
+
+    server.prepare_to_serve()
+    server.shutdown()
+    with took_less_than(AT_ONCE):
+        server.serve_forever(HOUR)
+
+    server.prepare_to_serve()
+    server.server_close()
+    server.serve_forever(HOUR)
+
+
+@each([servers.TCPServer])
+def test_a_shutdown_before_a_server_is_prepared_is_remembered_too(place: Place, kind: Any) -> None:
+    server = place.make(kind)
+    server.shutdown()
+    server.prepare_to_serve()
+
+    with took_less_than(AT_ONCE):
+        server.serve_forever(HOUR)
+
+
 @pytest.mark.parametrize("where", ["class", "instance"])
 @each(STREAM + DATAGRAM)
 def test_service_actions_of_a_subclass_are_called_at_the_poll_interval(place: Place, kind: Any, where: str) -> None:

@@ -26,15 +26,16 @@ class Control:
 
     def __init__(self) -> None:
         self._loops: list[Loop] = []
+        self._prepared: Loop | None = None
         self.after_fork_in_child()
         forks.renew_in_children(self)
-        self._prepared: Loop | None = None
         self._has_served = False
         self._stop_before_start = False
         self._rest = 0.0
 
     def after_fork_in_child(self) -> None:
-        """Make the locks anew."""
+        """Make the locks anew, and leave to the parent what it has prepared."""
+        self._drop_prepared()
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
         self.turn = threading.Lock()
@@ -42,7 +43,7 @@ class Control:
     def prepare(self, listener: HasFileno | None) -> None:
         """Make the next loop now, so that its thread has nothing left to do but wait."""
         with self._lock:
-            self._has_served = True
+            self._drop_prepared()
             self._prepared = Loop(listener)
 
     @contextmanager
@@ -51,12 +52,10 @@ class Control:
         with self._lock:
             self._has_served = True
             is_stopped, self._stop_before_start = self._stop_before_start, False
-            loop, self._prepared = self._prepared, None
+            loop = None if is_stopped else self._prepared or Loop(listener)
             if loop is not None:
+                self._prepared = None
                 loop.begin()
-            elif not is_stopped:
-                loop = Loop(listener)
-            if loop is not None:
                 self._loops.append(loop)
         if loop is None:
             yield None
@@ -85,13 +84,17 @@ class Control:
     def stop(self, *, parents_too: bool = True) -> None:
         """Tell every loop to end, in a forked child also its parent's if wanted; do not wait."""
         with self._lock:
-            if self._prepared is not None:
-                self._prepared.stop()
-            if not self._has_served:
+            if self._prepared is not None or not self._has_served:
                 self._stop_before_start = True
+            self._drop_prepared()
             for loop in self._loops:
                 if parents_too or loop.process_id == os.getpid():
                     loop.stop()
+
+    def _drop_prepared(self) -> None:
+        if self._prepared is not None:
+            self._prepared.close()
+            self._prepared = None
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until no loop is left but the caller's own; return False if the time was not enough."""
