@@ -204,11 +204,13 @@ class RunningServer:
         deadline = monotonic() + seconds
         self._recorder.stop()
         self.server.request_stop()
-        self.server.end_requests()
+        if self.options.concurrency == "sync":
+            self.server.end_requests()  # the loop is busy with it
         self._job.join(0.1)
         while self._job.is_alive() and monotonic() < deadline:
             self.server.end_requests()  # one that was on its way into the loop
             self._job.join(0.1)
+        self.server.end_requests()
         self.server.stop_timeout = max(0.2, deadline - monotonic())
         self.server.server_close()
         left = self.server.wait_for_requests(max(0.0, deadline - monotonic()))

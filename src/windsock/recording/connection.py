@@ -55,6 +55,7 @@ class Connection:
         self._joined: dict[int, tuple[int, bytes]] = {}
         self._ending: Ending | None = None
         self._has_retracted = False
+        self._has_half_closed = False
 
     def __repr__(self) -> str:
         from windsock.addresses import show
@@ -204,6 +205,8 @@ class Connection:
             self.close(time)
         elif kind == Kind.RETRACT:
             self._has_retracted = True
+        elif kind == Kind.HALF_CLOSE:
+            self._has_half_closed |= not self._recorder.was_stopped_at(time)
         elif kind == Kind.TAKEN:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
@@ -221,7 +224,7 @@ class Connection:
         """Note the end, once; without an ending it is the server's doing unless the client's was seen."""
         if self._closed is not None:
             return
-        if ending is None and self._recorder.was_stopped_at(time):
+        if ending is None and self._recorder.was_stopped_at(time) and not self._has_half_closed:
             ending = Ending.STOPPED
         self._ending = self._ending or ending
         self._closed = time

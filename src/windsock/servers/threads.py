@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from time import monotonic
@@ -54,6 +55,8 @@ class Threads:
     def wait(self, seconds: float | None, *, daemons: bool) -> list[threading.Thread]:
         """Wait until all but the current thread have ended; return those that have not."""
         deadline = None if seconds is None else monotonic() + seconds
+        if threading.current_thread() not in self._running:
+            return self._join(deadline, daemons)
         with self._changed:
             self._waiting.add(threading.current_thread())
             self._changed.notify_all()
@@ -64,6 +67,17 @@ class Threads:
             self._waiting.discard(threading.current_thread())
         self._bury()
         return left
+
+    def _join(self, deadline: float | None, daemons: bool) -> list[threading.Thread]:
+        """Wait for the threads themselves: one switch to each, and nobody has to say that it has ended."""
+        with self._changed:
+            others = self._others(daemons)
+        for thread in others:
+            with contextlib.suppress(RuntimeError):  # it is just about to start
+                thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
+        self._bury()
+        with self._changed:
+            return self._others(daemons)
 
     def wait_for_room(self, most: int, *, seconds: float) -> bool:
         """Wait until fewer than so many are running; return False if the time was not enough."""
