@@ -17,6 +17,7 @@ from tests.servers.helpers import (
     STREAM,
     TCP,
     Lines,
+    Notes,
     Place,
     ask,
     each,
@@ -251,6 +252,33 @@ def test_server_close_hangs_up_on_a_client_that_takes_nothing(place: Place, kind
     with took_less_than(AT_ONCE):
         server.server_close()
     assert place.notes.read() == "disconnect"
+
+
+@each(STREAM)
+def test_server_close_ends_a_request_that_is_just_coming_in(place: Place, kind: Any) -> None:
+    told_the_others = threading.Event()
+
+    class IsSlow:
+        notes: Notes
+
+        def get_request(self) -> Any:
+            request = super().get_request()  # type: ignore[misc]
+            self.notes.write("got")
+            assert told_the_others.wait(DEADLINE)
+            return request
+
+        def end_requests(self, **how: Any) -> None:
+            super().end_requests(**how)  # type: ignore[misc]
+            told_the_others.set()
+
+    server = place.start(kind, None, IsSlow)
+    client = place.connect(server)
+    assert place.notes.read() == "got"
+
+    with took_less_than(AT_ONCE):
+        server.server_close()
+    assert rest_of(client) == b""
+    assert place.notes.read_all() == []
 
 
 class Stuck(servers.BaseRequestHandler):

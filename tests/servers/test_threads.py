@@ -97,6 +97,7 @@ def test_daemon_threads_says_what_the_threads_are(place: Place, kind: Any, daemo
     server = place.start(kind, SaysWhatItIs, daemon_threads=daemon)
 
     assert rest_of(place.connect(server)) == (b"daemon" if daemon else b"no daemon")
+    assert server.wait_for_requests(DEADLINE) == []
 
 
 class Waits(servers.BaseRequestHandler):

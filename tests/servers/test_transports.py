@@ -22,6 +22,7 @@ from tests.servers.helpers import (
     descriptors,
     each,
     only_linux,
+    poke,
     rest_of,
 )
 from windsock import servers
@@ -72,7 +73,7 @@ def test_an_abstract_name_is_a_str_whatever_it_was_given_as(place: Place, kind: 
         client.settimeout(DEADLINE)
         client.bind(f"\0client-{os.getpid()}")
         client.connect(server.server_address)
-        client.send(b"x")
+        poke(client)
         assert place.notes.read() == repr(f"\0client-{os.getpid()}")
 
 

@@ -237,6 +237,7 @@ class BaseServer:
         half = self.stop_timeout / 2
         left: list[str] = []
         for how in (READING, BOTH):
+            open_requests(self).end_new(how)
             self.end_requests(how=how)
             deadline = monotonic() + half
             loops_ended = self._control.wait(half)

@@ -57,8 +57,8 @@ class ForkingMixIn:
         pid = _fork()
         if pid == 0:
             self._run_child(request, client_address)
-        open_requests(self).discard(request)
         children.add(pid, client_address, loop)
+        open_requests(self).discard(request)  # in this order, as somebody may be ending all requests right now
         self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
 
     def child_exited(self, pid: int, exit_code: int) -> None:

@@ -37,6 +37,7 @@ class OpenRequests:
         self._requests: dict[int, tuple[Any, Any]] = {}
         self._inherited: list[Any] = []
         self._most = 64
+        self._end_of_new: int | None = None
         forks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
@@ -50,6 +51,8 @@ class OpenRequests:
         if hasattr(request, "shutdown"):
             with self._lock:
                 self._requests[id(request)] = (request, client_address)
+                if self._end_of_new is not None:
+                    _shut_down(request, self._end_of_new)
                 if len(self._requests) > self._most:
                     self._forget_closed()
 
@@ -62,8 +65,12 @@ class OpenRequests:
         """Shut all of them down in the given direction, as shutdown(2) does."""
         with self._lock:
             for request, _ in self._requests.values():
-                with contextlib.suppress(OSError, ValueError):
-                    request.shutdown(how)
+                _shut_down(request, how)
+
+    def end_new(self, how: int) -> None:
+        """From here on, shut down each request as it comes: one may be on its way while the server closes."""
+        with self._lock:
+            self._end_of_new = how
 
     def clients(self) -> list[str]:
         """Return whose requests are in progress."""
@@ -79,6 +86,11 @@ class OpenRequests:
         """Forget what was closed unseen: a `process_request` may have put another object in a request's place."""
         self._requests = {key: (each, client) for key, (each, client) in self._requests.items() if not _is_closed(each)}
         self._most = max(64, 2 * len(self._requests))
+
+
+def _shut_down(request: Any, how: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        request.shutdown(how)
 
 
 def _is_closed(request: Any) -> bool:
