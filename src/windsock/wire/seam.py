@@ -13,7 +13,7 @@ from windsock.recording import Connection, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.servers.requests import client_is_gone
 from windsock.wire.datagram_tap import DatagramTap
-from windsock.wire.tap import TappedSocket, tap
+from windsock.wire.tap import Tap, tap
 
 __all__ = ["Seam"]
 
@@ -60,7 +60,7 @@ class Seam:
         peer = addresses.plain(client_address)
         if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
             return self._datagram(request, peer), client_address
-        if type(request) is socket.socket:
+        if isinstance(request, socket.socket) and request is not getattr(self._server, "socket", None):
             return tap(request, self._recorder.open(peer)), client_address
         return request, client_address
 
@@ -128,7 +128,7 @@ def connection_of(request: Any) -> Connection | None:
     """Return the recorded connection behind a request that has passed the seam."""
     if isinstance(request, tuple) and len(request) == 2:
         request = request[1]
-    return request._connection if isinstance(request, TappedSocket | DatagramTap) else None
+    return request._connection if isinstance(request, Tap | DatagramTap) else None
 
 
 def is_default(hook: Callable[..., Any]) -> bool:

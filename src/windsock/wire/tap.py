@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.servers import forks
 
-__all__ = ["TappedSocket", "note_failure", "tap"]
+__all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap"]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
@@ -25,13 +26,13 @@ def note_failure(connection: Connection, error: OSError) -> None:
         connection.note(Kind.TIMEOUT)
 
 
-class TappedSocket(socket.socket):
-    """A connected stream socket that notes what is received and sent on a recorded connection.
+class Tap(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]  # a mix-in over any class of sockets
+    """Notes what is received and sent through a connected stream socket. Comes first among the bases.
 
     What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
     """
 
-    __slots__ = ("_connection", "_mark", "_was_shut_down")
+    __slots__ = ()
 
     _connection: Connection
     _mark: int
@@ -209,14 +210,52 @@ class TappedSocket(socket.socket):
         super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
 
 
-def tap(request: socket.socket, connection: Connection) -> TappedSocket:
-    """Return the same kernel socket with a tap; the object that is passed in has lost it."""
-    timeout = request.gettimeout()
-    plain: Any = super(socket.socket, request)  # whose family and type are plain numbers, not made into enums
-    tapped = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
-    if timeout is not None:
-        tapped.settimeout(timeout)
-    tapped._connection = connection
-    tapped._mark = forks.now()
-    tapped._was_shut_down = False
-    return tapped
+class TappedSocket(Tap, socket.socket):
+    """A tap on a plain socket."""
+
+    __slots__ = ("_connection", "_mark", "_was_shut_down")
+
+
+@lru_cache(maxsize=64)
+def tapped_class(kind: type[Any]) -> type[Any]:
+    """Return a class of the same kind of sockets, with a tap."""
+    return type(kind.__name__, (Tap, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+
+
+def tap(request: Any, connection: Connection) -> Any:
+    """Return the request with a tap on it.
+
+    A plain socket is taken over by a new object, and the one that is passed in has lost it. A socket of any
+    other class stays the same object, of a class with a tap over its own.
+    """
+    if type(request) is socket.socket:
+        timeout = request.gettimeout()
+        plain: Any = super(socket.socket, request)  # whose family and type are plain numbers, not made into enums
+        request = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
+        if timeout is not None:
+            request.settimeout(timeout)
+    else:
+        request.__class__ = tapped_class(type(request))
+    request._connection = connection
+    request._mark = forks.now()
+    request._was_shut_down = False
+    return request
+
+
+def mute(request: Any) -> None:
+    """Note nothing of this request any more: what matters passes through another layer."""
+    if isinstance(request, Tap):
+        request._connection = _NOWHERE
+
+
+class _Nowhere:
+    """A connection of which nothing is noted."""
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Do nothing."""
+
+    def retract(self, size: int) -> None:
+        """Do nothing."""
+
+
+_NOWHERE: Any = _Nowhere()
