@@ -52,6 +52,7 @@ class Connection:
         self._events: list[Event | Block] = []
         self._held = 0
         self._counted = 0
+        self._is_half_closed = False
         self._joined: dict[int, tuple[int, bytes]] = {}
         self._ending: Ending | None = None
         self._has_retracted = False
@@ -77,8 +78,8 @@ class Connection:
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended and by whom; None while it is open."""
-        if self.closed is None:
+        """How it ended and by whom; None as long as the server has not sent its end of the stream."""
+        if self.closed is None and not self._is_half_closed:
             return None
         return self._ending or Ending.SERVER_CLOSE
 
@@ -195,22 +196,31 @@ class Connection:
         """Draw the conclusions from an event that says more than that bytes passed."""
         time, kind, data = event
         if kind in ENDINGS:
-            if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED):
+            if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
                 self._ending = Ending.CLIENT_RESET
         elif kind == Kind.CLOSE:
-            if self._ending is Ending.TIMEOUT and self._has_heard_since():
-                self._ending = None
+            self._forget_timeout()
             self.close(time)
         elif kind == Kind.RETRACT:
             self._has_retracted = True
         elif kind == Kind.HALF_CLOSE:
             self._has_half_closed |= not self._recorder.was_stopped_at(time)
+            self._forget_timeout()
+            self._ending = self._ending or self._server_ending(time)
+            self._is_half_closed = True
         elif kind == Kind.TAKEN:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
             self._recorder.error_from_child(self, data)
+
+    def _server_ending(self, time: float) -> Ending:
+        return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE
+
+    def _forget_timeout(self) -> None:
+        if self._ending is Ending.TIMEOUT and self._has_heard_since():
+            self._ending = None
 
     def _has_heard_since(self) -> bool:
         """Return whether the client has sent something since the handler last waited for it in vain."""

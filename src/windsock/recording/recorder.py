@@ -15,7 +15,7 @@ from windsock.recording import parcels
 from windsock.recording.connection import OVERHEAD, Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
-from windsock.recording.spool import HEADER_SIZE, Block, Event, Spool, pieces
+from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool, pieces
 from windsock.servers.forks import renew_in_children
 from windsock.servers.wakeup import Wakeup
 
@@ -238,7 +238,7 @@ class Recorder:
             runs = _Runs(spool)
             for connection, time, kind, at, size in spool.scan(self._read_up_to, spool.size()):
                 runs.add(self.connections[connection], Event(time, kind, b""), at, size)
-                self._read_up_to = at + size
+                self._read_up_to = at + size + FOOTER_SIZE
             runs.end()
 
     def _add_error(self, connection: Connection | None, error: BaseException) -> None:
@@ -277,7 +277,7 @@ class _Runs:
         if self._size > RUN:
             start, (_, at, size) = found[0][1] - HEADER_SIZE, found[-1]
             up, down = (sum(each[2] for each in found if each[0].kind == kind) for kind in (Kind.UP, Kind.DOWN))
-            connection.append(Block(self._spool, start, at + size, len(found), up, down))
+            connection.append(Block(self._spool, start, at + size + FOOTER_SIZE, len(found), up, down))
         for event, at, size in found:
             is_needed = self._size <= RUN or event.kind > Kind.MARK
             whole = event._replace(data=self._spool.data(at, size)) if is_needed else event

@@ -18,6 +18,7 @@ BODY = struct.Struct("<IBdI")
 """Connection index, kind, monotonic seconds, size of the data."""
 MAGIC_SIZE = 8
 HEADER_SIZE = MAGIC_SIZE + BODY.size
+FOOTER_SIZE = 8
 PIECE = 256 * 1024
 """Bytes of traffic in one event at the most, so that reading a recording back needs little memory."""
 
@@ -63,12 +64,13 @@ class Block:
 class Spool:
     """A nameless file of records that several processes append to, each record in one write(2).
 
-    A process that is killed in the middle of a write leaves a torn record behind. Each record starts with a
-    word that is random for this spool, so that a reader finds the next one.
+    A process that is killed in the middle of a write leaves a torn record behind. Each record starts and ends
+    with words that are random for this spool, so that a reader knows a whole one, and finds the next one.
     """
 
     def __init__(self) -> None:
         self._magic = os.urandom(MAGIC_SIZE)
+        self._footer = os.urandom(FOOTER_SIZE)
         with tempfile.TemporaryFile(prefix="windsock-", buffering=0) as file:
             self._file = os.dup(file.fileno())
         flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
@@ -84,26 +86,34 @@ class Spool:
     def append(self, connection: int, event: Event) -> None:
         """Write an event as one record."""
         head = self._magic + BODY.pack(connection, event.kind, event.time, len(event.data))
-        os.writev(self._file, [head, event.data])
+        os.writev(self._file, [head, event.data, self._footer])
 
     def read(self, start: int, end: int) -> Iterator[tuple[int, Event, int]]:
         """Give (connection, event, offset behind it) for each whole record in a stretch of the file."""
         for connection, time, kind, at, size in self.scan(start, end):
             data = os.pread(self._file, size, at)
-            yield connection, Event(time, kind, data), at + size
+            yield connection, Event(time, kind, data), at + size + FOOTER_SIZE
 
     def scan(self, start: int, end: int) -> Iterator[tuple[int, float, int, int, int]]:
         """Give (connection, time, kind, offset of the data, its size) for each whole record; read no data."""
         position = start
-        while position + HEADER_SIZE <= end:
-            header = os.pread(self._file, HEADER_SIZE, position)
+        header = self._header(position, end)
+        while len(header) == HEADER_SIZE:
             connection, kind, time, size = BODY.unpack_from(header, MAGIC_SIZE)
-            behind = position + HEADER_SIZE + size
-            if self._is_whole(header, behind, end):
-                yield connection, time, kind, position + HEADER_SIZE, size
-                position = behind
+            at = position + HEADER_SIZE
+            behind = at + size + FOOTER_SIZE
+            found = b""
+            if behind <= end and header.startswith(self._magic):
+                found = os.pread(self._file, FOOTER_SIZE + min(HEADER_SIZE, end - behind), at + size)
+            if found.startswith(self._footer):
+                yield connection, time, kind, at, size
+                position, header = behind, found[FOOTER_SIZE:]
             else:
                 position = self._next_record(position + 1, end)  # none: somebody may still be writing this one
+                header = self._header(position, end)
+
+    def _header(self, position: int, end: int) -> bytes:
+        return os.pread(self._file, max(0, min(HEADER_SIZE, end - position)), position)
 
     def data(self, at: int, size: int) -> bytes:
         """Return the data that `scan` found."""
@@ -114,11 +124,6 @@ class Spool:
         descriptor, self._file = self._file, -1
         if descriptor >= 0:
             os.close(descriptor)
-
-    def _is_whole(self, header: bytes, behind: int, end: int) -> bool:
-        if header[:MAGIC_SIZE] != self._magic or behind > end:
-            return False
-        return behind == end or os.pread(self._file, MAGIC_SIZE, behind) == self._magic[: end - behind]
 
     def _next_record(self, position: int, end: int) -> int:
         """Return where the next record starts behind a torn one, or `end`."""

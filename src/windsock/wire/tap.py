@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +25,17 @@ def note_failure(connection: Connection, error: OSError) -> None:
         connection.note(Kind.TIMEOUT)
 
 
-class Tap(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]  # a mix-in over any class of sockets
+if TYPE_CHECKING:
+    _AnySocket = socket.socket
+else:  # a mix-in over any class of sockets
+    _AnySocket = object
+
+
+class Tap(_AnySocket):
     """Notes what is received and sent through a connected stream socket. Comes first among the bases.
 
     What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
     """
-
-    __slots__ = ()
 
     _connection: Connection
     _mark: int
@@ -198,10 +201,10 @@ class Tap(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]  # 
 
     def shutdown(self, how: int, /) -> None:
         """See socket.socket."""
-        super().shutdown(how)
-        if how != socket.SHUT_RD:
+        if how != socket.SHUT_RD and self.fileno() >= 0:
             self._was_shut_down = True
             self._connection.note(Kind.HALF_CLOSE)
+        super().shutdown(how)
 
     def _real_close(self, *args: Any) -> None:
         """Note the end, unless a forked child goes on with the connection."""
@@ -213,13 +216,16 @@ class Tap(socket.socket if TYPE_CHECKING else object):  # type: ignore[misc]  # 
 class TappedSocket(Tap, socket.socket):
     """A tap on a plain socket."""
 
-    __slots__ = ("_connection", "_mark", "_was_shut_down")
+
+_tapped_classes: dict[type[Any], type[Any]] = {}
 
 
-@lru_cache(maxsize=64)
 def tapped_class(kind: type[Any]) -> type[Any]:
     """Return a class of the same kind of sockets, with a tap."""
-    return type(kind.__name__, (Tap, kind), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+    found = _tapped_classes.get(kind)
+    if found is None:
+        found = _tapped_classes[kind] = type(kind.__name__, (Tap, kind), {"__module__": kind.__module__})
+    return found
 
 
 def tap(request: Any, connection: Connection) -> Any:
