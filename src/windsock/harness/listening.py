@@ -12,6 +12,7 @@ from typing import Any
 from windsock.addresses import PrivateSocketPath, is_abstract, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved
+from windsock.servers.requests import open_requests
 
 __all__ = ["StartError", "bind_again", "give_up_place", "listen", "take_place"]
 
@@ -112,6 +113,7 @@ def bind_again(server: Any, holder: socket.socket | None) -> None:
     if holder is not None and server.socket_type == socket.SOCK_DGRAM:
         holder.close()
     server.socket = socket.socket(server.address_family, server.socket_type)
+    open_requests(server).end_new(None)
     try:
         server.server_bind()
         server.server_activate()

@@ -67,8 +67,11 @@ class OpenRequests:
             for request, _ in self._requests.values():
                 _shut_down(request, how)
 
-    def end_new(self, how: int) -> None:
-        """From here on, shut down each request as it comes: one may be on its way while the server closes."""
+    def end_new(self, how: int | None) -> None:
+        """From here on, shut down each request as it comes: one may be on its way while the server closes.
+
+        With None, no more: the server is to serve again.
+        """
         with self._lock:
             self._end_of_new = how
 

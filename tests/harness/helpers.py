@@ -1,0 +1,122 @@
+"""What the tests of servers in tests share: every combination, clients with deadlines, and what must not be left."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import socket
+import struct
+import tempfile
+import threading
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+
+from tests.servers.helpers import descriptors, has_children
+from windsock import RunningServer
+from windsock.harness import CONCURRENCIES, TRANSPORTS
+
+DEADLINE = 10.0
+"""Seconds after which a wait of these tests has failed."""
+
+STREAMS = ["tcp", "unix_stream"]
+DATAGRAMS = ["udp", "unix_datagram"]
+
+on_every_concurrency = pytest.mark.parametrize("concurrency", list(CONCURRENCIES))
+on_every_transport = pytest.mark.parametrize("transport", list(TRANSPORTS))
+on_every_stream = pytest.mark.parametrize("transport", STREAMS)
+on_every_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(TRANSPORTS, CONCURRENCIES)))
+on_every_stream_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(STREAMS, CONCURRENCIES)))
+on_every_datagram_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(DATAGRAMS, CONCURRENCIES)))
+
+
+def connect(server: RunningServer) -> socket.socket:
+    """Return a client of the server; one that can be answered, for datagrams too."""
+    family, kind = server.server.address_family, server.server.socket_type
+    client = socket.socket(family, kind)
+    try:
+        client.settimeout(DEADLINE)
+        if (family, kind) == (socket.AF_UNIX, socket.SOCK_DGRAM):
+            client.bind("")  # Linux finds an abstract name
+        client.connect(server.server.server_address)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def ask(server: RunningServer, *questions: bytes) -> list[bytes]:
+    """Send each question and wait for its answer, all with one client; return the answers."""
+    with connect(server) as client:
+        answers = []
+        for question in questions:
+            client.sendall(question)
+            answers.append(client.recv(65536))
+        return answers
+
+
+def rest_of(client: socket.socket) -> bytes:
+    """Return all that comes until the end of the stream."""
+    return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def reset(client: socket.socket) -> None:
+    """Close so that the server's end is reset."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+class Signal:
+    """An event that crosses processes: handlers, forked ones too, set it or wait for it."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        self._reader.settimeout(DEADLINE)
+
+    def set(self) -> None:
+        self._writer.send(b"!")
+
+    def wait(self) -> None:
+        assert self._reader.recv(1) == b"!"
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+def what_there_is() -> dict[str, Any]:
+    """Return threads, descriptors, children, and files of ours in the temporary directory."""
+    gc.collect()
+    return {
+        "threads": {thread for thread in threading.enumerate() if thread.name != "windsock (idle)"},
+        "descriptors": descriptors(),
+        "children": has_children(),
+        "files": set(os.listdir(tempfile.gettempdir())),
+    }
+
+
+@contextlib.contextmanager
+def own_temporary_directory() -> Iterator[None]:
+    """Have temporary files made where nobody else makes any; its path is short enough for sockets."""
+    before = tempfile.tempdir
+    with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as tempfile.tempdir:
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+
+
+@contextlib.contextmanager
+def nothing_left() -> Iterator[None]:
+    """Make sure that all is as it was before."""
+    before = what_there_is()
+    yield
+    after = what_there_is()
+    assert after["threads"] - before["threads"] == set()
+    assert after["children"] == before["children"]
+    left = {number: what for number, what in after["descriptors"].items() if before["descriptors"].get(number) != what}
+    assert left == {}
+    assert after["files"] - before["files"] == set()

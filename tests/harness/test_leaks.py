@@ -1,0 +1,44 @@
+"""A thousand servers in a row leave nothing: no thread, descriptor, child or socket file."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import cycle, islice, product
+
+import windsock
+from tests.harness.helpers import DEADLINE, ask, connect, nothing_left
+from windsock.harness import CONCURRENCIES, TRANSPORTS
+
+KINDS = list(product(TRANSPORTS, CONCURRENCIES))
+
+
+def test_a_thousand_servers_of_every_kind_leave_nothing() -> None:
+    for transport, concurrency in KINDS:  # what is made once, is made here
+        serve_once(transport, concurrency)
+    with nothing_left():
+        for transport, concurrency in islice(cycle(KINDS), 1000):
+            serve_once(transport, concurrency)
+
+
+def serve_once(transport: str, concurrency: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+        server.echo()
+        assert ask(server, b"hello") == [b"hello"]
+
+
+def test_a_hundred_servers_whose_handlers_fail_leave_nothing() -> None:
+    with nothing_left():
+        for transport, concurrency in islice(cycle(KINDS), 96):
+            fail_once(transport, concurrency)
+
+
+def fail_once(transport: str, concurrency: str) -> None:
+    def handler(request: object, client_address: object, server: object) -> None:
+        raise LookupError("always")
+
+    server = windsock.serving(handler, transport=transport, concurrency=concurrency, strict=False)
+    with server, connect(server) as client:
+        with suppress(BrokenPipeError):  # it has failed already
+            client.send(b"hello")
+        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+    assert [type(error) for error in server.errors] == [LookupError]

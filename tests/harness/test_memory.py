@@ -1,0 +1,78 @@
+"""Large traffic does not eat the memory: it spills to a file, and can be read back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MIB = 1 << 20
+SCRIPT = """
+import hashlib, json, resource, socket, sys
+import windsock
+
+concurrency, count, piece, at_once, greeting = sys.argv[1], *map(int, sys.argv[2:6])
+
+def handler(request, client_address, server):
+    if greeting:
+        request.sendall(b"hello")
+    while request.recv(at_once):
+        pass
+
+block = bytes(range(256)) * (piece // 256 + 1)
+block = block[:piece]
+sent = hashlib.sha256()
+with windsock.serving(handler, concurrency=concurrency, timeout=30) as server:
+    with socket.create_connection(server.address) as client:
+        for number in range(count):
+            client.sendall(block)
+            sent.update(block)
+        client.shutdown(socket.SHUT_WR)
+        client.settimeout(50)
+        while client.recv(100):
+            pass
+    request = server.requests.wait(1, timeout=30)[0]
+    found, size = hashlib.sha256(), 0
+    for chunk in server.connections[0].chunks:
+        if chunk.direction == "upstream":
+            found.update(chunk.data)
+            size += len(chunk.data)
+    lines = server.transcript()
+print(json.dumps({
+    "size": size, "is_equal": found.digest() == sent.digest(), "length": len(request), "lines": len(lines),
+    "reply": request.reply.decode(), "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "children": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
+}))
+"""
+
+
+def run(tmp_path: Path, *words: object) -> dict[str, int]:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, script, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=55,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+    assert result.stderr == ""
+    found: dict[str, int] = json.loads(result.stdout)
+    return found
+
+
+@pytest.mark.parametrize("concurrency", ["threading", "forking"])
+def test_a_stream_of_a_gibibyte_stays_under_128_mib(concurrency: str, tmp_path: Path) -> None:
+    found = run(tmp_path, concurrency, 16384, 65536, 65536, 1)
+
+    assert found["size"] == found["length"] == 1024 * MIB
+    assert found["is_equal"]
+    assert found["reply"] == "hello"
+    assert found["lines"] <= 51
+    assert max(found["peak"], found["children"]) < 128 * MIB

@@ -1,0 +1,85 @@
+"""The spool: records of several processes in one file, whole ones found whatever is torn."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Event, Spool
+
+
+@pytest.fixture
+def spool(nothing_is_left: None) -> Iterator[Spool]:
+    spool = Spool()
+    yield spool
+    spool.close()
+
+
+def read(spool: Spool) -> list[tuple[int, bytes]]:
+    return [(connection, event.data) for connection, event, _ in spool.read(0, spool.size())]
+
+
+def tear(spool: Spool, size: int, data: bytes = b"torn data") -> None:
+    """Leave only the first bytes of a record behind, as a process does that is killed while it writes."""
+    start = spool.size()
+    spool.append(9, Event(1.0, 0, data))
+    os.ftruncate(spool._file, start + size)
+
+
+def test_events_come_back_as_they_were(spool: Spool) -> None:
+    events = [Event(0.25, 0, b"up"), Event(0.5, 1, b""), Event(1.75, 8, os.urandom(1000))]
+    for number, event in enumerate(events):
+        spool.append(number, event)
+
+    assert [(connection, event) for connection, event, _ in spool.read(0, spool.size())] == list(enumerate(events))
+
+
+@pytest.mark.parametrize("size", range(1, HEADER_SIZE + len(b"torn data") + FOOTER_SIZE))
+def test_a_torn_record_does_not_harm_the_next(spool: Spool, size: int) -> None:
+    spool.append(1, Event(1.0, 0, b"before"))
+    tear(spool, size)
+    assert read(spool) == [(1, b"before")]
+
+    spool.append(2, Event(2.0, 0, b"behind"))
+    spool.append(3, Event(2.0, 0, b"last"))
+    assert read(spool) == [(1, b"before"), (2, b"behind"), (3, b"last")]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.binary(max_size=50), st.one_of(st.none(), st.integers(1, 80))), max_size=12))
+def test_whole_records_are_found_between_torn_ones(spool: Spool, records: list[tuple[bytes, int | None]]) -> None:
+    os.ftruncate(spool._file, 0)
+    for data, torn in records:
+        if torn is None:
+            spool.append(0, Event(1.0, 0, data))
+        else:
+            tear(spool, min(torn, HEADER_SIZE + len(data) + FOOTER_SIZE - 1), data)
+
+    assert read(spool) == [(0, data) for data, torn in records if torn is None]
+
+
+def test_a_record_that_is_still_being_written_is_read_later(spool: Spool) -> None:
+    spool.append(0, Event(1.0, 0, b"a record"))
+    whole = os.pread(spool._file, spool.size(), 0)
+    os.ftruncate(spool._file, 0)
+
+    os.write(spool._file, whole[:30])
+    assert read(spool) == []
+    os.write(spool._file, whole[30:])
+    assert read(spool) == [(0, b"a record")]
+
+
+def test_its_file_has_no_name_and_goes_with_it() -> None:
+    spool = Spool()
+    spool.append(0, Event(1.0, 0, b"x"))
+    descriptor = spool._file
+    assert os.fstat(descriptor).st_nlink == 0
+
+    spool.close()
+    spool.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
