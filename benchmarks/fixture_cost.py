@@ -100,7 +100,7 @@ def run(*, is_quick: bool) -> Result:
     cases = [EMPTY, *(case for _, ours, theirs in pairs for case in (ours, theirs))]
     best: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as name:
-        runner = Runner(Path(name), 100 if is_quick else 300, 3)
+        runner = Runner(Path(name), 100 if is_quick else 300, 3 if is_quick else 10)
         (runner.directory / "pytest.ini").write_text("[pytest]\n")
         for _ in range(rounds):
             for case in cases:
