@@ -6,10 +6,13 @@ import contextlib
 import inspect
 import os
 import socket
+import sys
+import threading
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from windsock.addresses import PrivateSocketPath, is_abstract, show
+from windsock.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved
 from windsock.servers.requests import open_requests
@@ -38,15 +41,19 @@ def listen(options: Resolved, handler: Any, private: PrivateSocketPath | None) -
 
 def _make(options: Resolved, address: Any, handler: Any) -> Any:
     make = options.server_class
-    if not _takes_bind_and_activate(make):  # type: ignore[arg-type]  # classes are hashable
-        server = make(address, handler)
+    handlers = [] if handler is None else [handler]
+    names = _parameters(make)  # type: ignore[arg-type]  # classes are hashable
+    if "bind_and_activate" not in names:
+        with _no_name_lookups():
+            server = make(*address, *handlers) if names[:2] == ("host", "port") else make(address, *handlers)
         if not options.is_datagram:
             server.socket.listen(options.backlog)
         return server
-    server = make(address, handler, bind_and_activate=False)
+    server = make(address, *handlers, bind_and_activate=False)
     try:
         _adjust(server, options)
-        server.server_bind()
+        with _no_name_lookups():
+            server.server_bind()
         server.server_activate()
     except BaseException:
         server.server_close()
@@ -54,13 +61,43 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
     return server
 
 
+def has_handler_of_its_own(server_class: Any) -> bool:
+    """Return whether the class can be made without a handler, as xmlrpc.server.SimpleXMLRPCServer."""
+    return _second_is_optional(server_class)
+
+
 @lru_cache(maxsize=256)
-def _takes_bind_and_activate(make: Any) -> bool:
-    try:
-        inspect.signature(make).bind(None, None, bind_and_activate=False)
-    except TypeError:
-        return False
-    return True
+def _second_is_optional(server_class: Any) -> bool:
+    found = list(inspect.signature(server_class).parameters.values())
+    return len(found) > 1 and found[1].default is not inspect.Parameter.empty
+
+
+@lru_cache(maxsize=256)
+def _parameters(make: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(make).parameters)
+
+
+_lookup_lock = threading.Lock()
+
+
+@contextlib.contextmanager
+def _no_name_lookups() -> Iterator[None]:
+    """Keep http.server from asking the network for the name of a loopback address, which may take seconds."""
+    if "http.server" not in sys.modules:
+        yield
+        return
+    me = threading.get_ident()
+    with _lookup_lock:
+        original = socket.getfqdn
+
+        def getfqdn(name: str = "") -> str:
+            return name if threading.get_ident() == me and is_loopback(name) else original(name)
+
+        socket.getfqdn = getfqdn
+        try:
+            yield
+        finally:
+            socket.getfqdn = original
 
 
 def _adjust(server: Any, options: Resolved) -> None:

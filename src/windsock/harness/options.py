@@ -41,6 +41,16 @@ WORDS = {
 }
 
 
+SERVER_PROTOCOL = (
+    "serve_forever",
+    "get_request",
+    "process_request",
+    "finish_request",
+    "service_actions",
+    "server_close",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The keywords of `serving()`, of the fixture `serve` and of the marker.
@@ -165,10 +175,11 @@ def check_class(server_class: Any) -> None:
     """Raise UsageError for what is no class of servers."""
     if not isinstance(server_class, type):
         raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
-    if not issubclass(server_class, BaseServer):
+    missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
+    if missing:
         raise UsageError(
-            f"{server_class.__name__} is not derived from windsock.servers, so it could not be stopped at once; "
-            "derive a class from there, or pass only the request handler"
+            f"{server_class.__name__} is no server class: it has no {', '.join(missing)}; "
+            "expected a class that speaks the protocol of socketserver, such as one of windsock.servers"
         )
 
 

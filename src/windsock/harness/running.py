@@ -12,6 +12,7 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import StillRunning, UsageError
 from windsock.harness import listening
 from windsock.harness.crew import Crew, Job
+from windsock.harness.driving import driver_for
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
 from windsock.scripts import Fake, Rule
@@ -34,7 +35,7 @@ class RunningServer:
         self.strict = options.strict
         self._recorder = Recorder()
         self._fake = None
-        if options.handler is None:
+        if options.handler is None and not listening.has_handler_of_its_own(options.server_class):
             self._fake = Fake(options.framing, forks=options.concurrency == "forking")
         self._private = PrivateSocketPath() if options.is_unix and options.path is None else None
         try:
@@ -52,6 +53,7 @@ class RunningServer:
         self._is_stopped = False
         self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
+        self._driver = driver_for(self.server)
         self._seam = Seam(self.server, self._recorder)
         self._seam.install()
         try:
@@ -190,12 +192,12 @@ class RunningServer:
 
     def _start(self) -> None:
         show = addresses.show(self.address)
-        self.server.prepare_to_serve()
+        self._driver.prepare_to_serve()
         self._job = self._crew.start(self._serve, f"windsock {self.name} {show}")
 
     def _serve(self) -> None:
         try:
-            self.server.serve_forever()
+            self._driver.serve_forever()
         except Exception as error:
             self._recorder.failed(None, error)
 
@@ -203,17 +205,18 @@ class RunningServer:
         """End the loop and the connections; wait for handlers; close the listener."""
         deadline = monotonic() + seconds
         self._recorder.stop()
-        self.server.request_stop()
+        self._driver.request_stop()
         if self.options.concurrency == "sync":
-            self.server.end_requests()  # the loop is busy with it
+            self._driver.end_requests()  # the loop is busy with it
         self._job.join(0.1)
         while self._job.is_alive() and monotonic() < deadline:
-            self.server.end_requests()  # one that was on its way into the loop
+            self._driver.request_stop()
+            self._driver.end_requests()  # one that was on its way into the loop
             self._job.join(0.1)
-        self.server.end_requests()
-        self.server.stop_timeout = max(0.2, deadline - monotonic())
-        self.server.server_close()
-        left = self.server.wait_for_requests(max(0.0, deadline - monotonic()))
+        self._driver.end_requests()
+        self._driver.stop_timeout = max(0.2, deadline - monotonic())
+        self._driver.server_close()
+        left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
             raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
 

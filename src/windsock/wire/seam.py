@@ -92,6 +92,8 @@ class Seam:
         """Note errors from around the handler; those of the handler have been noted. Ask the user's own hook."""
         error = sys.exception()
         connection = connection_of(request)
+        if isinstance(error, OSError) and client_is_gone(request, error):
+            return  # a class that does not tell this from an error
         if isinstance(error, Exception) and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
         if not is_default(self._originals["handle_error"]):
