@@ -90,9 +90,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "'TCPServer' is no server class; expected a class such as windsock.servers.TCPServer",
     ),
     (
-        {"server_class": http.server.ThreadingHTTPServer},
-        "ThreadingHTTPServer is not derived from windsock.servers, so it could not be stopped at once; "
-        "derive a class from there, or pass only the request handler",
+        {"server_class": dict},
+        "dict is no server class: it has no serve_forever, get_request, process_request, finish_request, "
+        "service_actions, server_close; expected a class that speaks the protocol of socketserver, "
+        "such as one of windsock.servers",
     ),
     (
         {"framing": "paragraphs"},

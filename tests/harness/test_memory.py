@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ print(json.dumps({
 """
 
 
-def run(tmp_path: Path, *words: object) -> dict[str, int]:
+def run(tmp_path: Path, *words: object) -> dict[str, Any]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     root = Path(__file__).parents[2]
@@ -63,7 +64,7 @@ def run(tmp_path: Path, *words: object) -> dict[str, int]:
         env=os.environ | {"PYTHONPATH": paths},
     )
     assert result.stderr == ""
-    found: dict[str, int] = json.loads(result.stdout)
+    found: dict[str, Any] = json.loads(result.stdout)
     return found
 
 

@@ -148,7 +148,7 @@ def test_framings_have_short_spellings(word: object, framing: object) -> None:
     assert framing_from(word) == framing
 
 
-@pytest.mark.parametrize("make", [lambda: LengthPrefix(0), lambda: LengthPrefix(2, "middle"), lambda: FixedSize(0)])
-def test_a_framing_that_cannot_be_is_a_usage_error(make: Any) -> None:
+@pytest.mark.parametrize(("make", "value"), [(LengthPrefix, (0,)), (LengthPrefix, (2, "middle")), (FixedSize, (0,))])
+def test_a_framing_that_cannot_be_is_a_usage_error(make: Any, value: Any) -> None:
     with pytest.raises(windsock.UsageError, match="at least 1 byte"):
-        make()
+        make(*value)

@@ -57,6 +57,7 @@ class Connection:
         self._ending: Ending | None = None
         self._has_retracted = False
         self._has_half_closed = False
+        self._has_seen_stop = False
 
     def __repr__(self) -> str:
         from windsock.addresses import show
@@ -196,6 +197,7 @@ class Connection:
         """Draw the conclusions from an event that says more than that bytes passed."""
         time, kind, data = event
         if kind in ENDINGS:
+            self._has_seen_stop |= self._recorder.was_stopped_at(time)
             if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
@@ -255,7 +257,7 @@ class Connection:
 
     def ended_by_stop(self) -> bool:
         """Return whether the handler was made to see that the server stops."""
-        return self._ending is Ending.STOPPED
+        return self._has_seen_stop
 
     def append(self, entry: Event | Block) -> None:
         """Take over what a forked child has told."""

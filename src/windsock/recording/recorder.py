@@ -87,7 +87,7 @@ class Recorder:
             if connection.pid == pid:
                 was_open = not connection.is_closed
                 connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
-                if exit_code and was_open and not connection.has_failed and not connection.ended_by_stop():
+                if exit_code and was_open and not connection.has_failed and connection.ending is not Ending.STOPPED:
                     self._add_error(connection, HandlerDied(pid, exit_code))
         self.wake()
 
