@@ -29,6 +29,10 @@ CONCURRENCIES = {
 }
 
 
+FILTERS = ("transports", "concurrency", "tls")
+"""Keywords of the marker that say which items of `any_server` there are."""
+
+
 class Serve(Protocol):
     """The factory that the fixture `serve` gives: takes what `windsock.serving()` takes."""
 
@@ -62,7 +66,9 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     options: dict[str, Any] = {"timeout": timeout_of(item.config)}
     marked = _marked(item)
     if marked:
-        if name != "serve":
+        if name == "any_server":
+            marked = {key: value for key, value in marked.items() if key not in FILTERS}
+        elif name != "serve":
             _check_fits(name, marked, own)
         options |= marked
     options |= own
@@ -152,6 +158,13 @@ def serve() -> Iterator[Serve]:
         _finish_all(started)
 
 
+@pytest.fixture
+def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
+    """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
+    __tracebackhide__ = True
+    yield from _one("any_server", request.param.options())
+
+
 def _finish_all(servers: list[RunningServer]) -> None:
     """Finish every server, the latest first; raise all that went wrong at once."""
     failures: list[BaseException] = []
@@ -167,7 +180,7 @@ def _finish_all(servers: list[RunningServer]) -> None:
 
 
 def _all() -> dict[str, Any]:
-    fixtures: dict[str, Any] = {"serve": serve}
+    fixtures: dict[str, Any] = {"serve": serve, "any_server": any_server}
     for transport, what in TRANSPORTS.items():
         name = f"{transport}_server"
         doc = (

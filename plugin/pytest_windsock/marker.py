@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
+from pytest_windsock.fixtures import FILTERS
 from windsock.harness import OPTION_NAMES, Options
 
 __all__ = ["check"]
@@ -20,17 +21,21 @@ def check(items: Iterable[pytest.Item]) -> None:
         for mark in item.iter_markers("windsock"):
             if id(mark) not in seen:
                 seen.add(id(mark))
-                _check(item.nodeid, mark)
+                is_filter = "any_server" in getattr(item, "fixturenames", ())
+                _check(item.nodeid, mark, FILTERS if is_filter else ())
 
 
-def _check(where: str, mark: pytest.Mark) -> None:
+def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
     if mark.args:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock{mark.args!r}: it takes keywords only: handler=...")
-    unknown = sorted(mark.kwargs.keys() - OPTION_NAMES)
+    if "transports" in mark.kwargs and not filters:
+        raise pytest.UsageError(f"{where}: @pytest.mark.windsock(transports=...) is for tests that use any_server")
+    options = {key: value for key, value in mark.kwargs.items() if key not in filters}
+    unknown = sorted(options.keys() - OPTION_NAMES)
     if unknown:
         valid = ", ".join(sorted(OPTION_NAMES))
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock has no keyword {unknown[0]!r}; there are: {valid}")
-    _check_values(where, mark.kwargs)
+    _check_values(where, options)
 
 
 def _check_values(where: str, options: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_generate_tests",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_unconfigure",
@@ -52,6 +53,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         from pytest_windsock import marker
 
         marker.check(marked)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make an item of a test for each combination that `any_server` stands for."""
+    if "any_server" in metafunc.fixturenames:
+        from pytest_windsock import matrix
+
+        matrix.parametrize(metafunc)
 
 
 @pytest.hookimpl(wrapper=True)

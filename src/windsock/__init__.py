@@ -1,7 +1,7 @@
 """Fake and real servers for tests of anything that talks over a socket."""
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout, WindsockError
-from windsock.harness import RunningServer, StartError, Unsupported, serving
+from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
 from windsock.recording import (
     Chunk,
     Connection,
@@ -50,5 +50,6 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WindsockError",
+    "combine",
     "serving",
 ]

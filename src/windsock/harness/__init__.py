@@ -1,6 +1,7 @@
 """One server in a test: started, recorded, connected to, stopped."""
 
 from windsock.harness.combinations import CONCURRENCIES, TRANSPORTS, Unsupported
+from windsock.harness.combined import combine
 from windsock.harness.crew import Crew
 from windsock.harness.listening import StartError
 from windsock.harness.options import OPTION_NAMES, Options
@@ -16,5 +17,6 @@ __all__ = [
     "RunningServer",
     "StartError",
     "Unsupported",
+    "combine",
     "serving",
 ]

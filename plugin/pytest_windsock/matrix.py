@@ -1,0 +1,70 @@
+"""`any_server`: one test item for each combination of transport, concurrency and TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+
+import windsock
+from windsock.harness import CONCURRENCIES, OPTION_NAMES, TRANSPORTS
+
+__all__ = ["Combination", "parametrize"]
+
+GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram")}
+
+
+class Combination(NamedTuple):
+    """One kind of server. Plain values, so that other processes can be told of it."""
+
+    transport: str
+    concurrency: str
+    tls: bool
+
+    def __str__(self) -> str:
+        return f"{self.transport}-{self.concurrency}{'-tls' if self.tls else ''}"
+
+    def options(self) -> dict[str, Any]:
+        """Return the keywords of serving()."""
+        options: dict[str, Any] = {"transport": self.transport, "concurrency": self.concurrency}
+        return options | {"tls": True} if self.tls else options
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Make an item for each combination that the test's markers let through, always in the same order."""
+    said: dict[str, Any] = {}
+    for mark in metafunc.definition.iter_markers("windsock"):
+        said = dict(mark.kwargs) | said
+    try:
+        chosen = list(_chosen(said))
+    except windsock.UsageError as error:
+        raise pytest.UsageError(f"{metafunc.definition.nodeid}: @pytest.mark.windsock: {error}") from None
+    metafunc.parametrize("any_server", chosen, indirect=True, ids=str)
+
+
+def _chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
+    transports = _names("transports", options.get("transports"), TRANSPORTS, GROUPS)
+    concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})
+    tls = options.get("tls")
+    if tls not in (None, True, False):
+        raise windsock.UsageError(f"tls={tls!r}: for any_server expected True, False, or None for both")
+    for transport in transports:
+        for concurrency in concurrencies:
+            for is_tls in (False, True) if "tls" in OPTION_NAMES else (False,):
+                if (not is_tls or transport in GROUPS["stream"]) and tls in (None, is_tls):
+                    yield Combination(transport, concurrency, is_tls)
+
+
+def _names(key: str, value: Any, known: Iterable[str], groups: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the names that are let through, in the order in which they are known."""
+    known = list(known)
+    if value is None:
+        return known
+    asked: set[str] = set()
+    for name in [value] if isinstance(value, str) else value:
+        if name not in known and name not in groups:
+            expected = ", ".join(map(repr, [*known, *groups]))
+            raise windsock.UsageError(f"{key}={value!r}: expected one or a list of {expected}")
+        asked.update(groups.get(name, (name,)))
+    return [name for name in known if name in asked]
