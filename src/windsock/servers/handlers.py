@@ -21,7 +21,11 @@ class BaseRequestHandler:
         self.request = request
         self.client_address = client_address
         self.server = server
-        self.setup()
+        try:
+            self.setup()
+        except BaseException:
+            self._close_files()
+            raise
         try:
             self.handle()
         finally:
@@ -35,6 +39,9 @@ class BaseRequestHandler:
 
     def finish(self) -> None:
         """Clean up. May be extended (call super)."""
+
+    def _close_files(self) -> None:
+        """Give back what a `setup()` that failed half-way has opened."""
 
 
 class StreamRequestHandler(BaseRequestHandler):
@@ -79,6 +86,13 @@ class StreamRequestHandler(BaseRequestHandler):
                 self.wfile.close()
         finally:
             self.rfile.close()
+
+
+    def _close_files(self) -> None:
+        for file in (vars(self).get("wfile"), vars(self).get("rfile")):
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
 
 
 class _Writer(io.BufferedIOBase):

@@ -1,0 +1,69 @@
+"""The checks as a list, and running them over a class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from windsock.errors import WindsockError
+from windsock.harness.combinations import transport_of
+
+__all__ = ["Check", "CheckFailed", "Setting", "check_server", "checks_for"]
+
+
+class CheckFailed(WindsockError):
+    """A server did something else than a server of this family must. `check` names what."""
+
+    def __init__(self, check: str, found: str) -> None:
+        self.check = check
+        super().__init__(f"{check}: {found}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The class that is checked, and the keywords of `serving()` that it is served with."""
+
+    server_class: type[Any]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that a server must do; `name` says it in words."""
+
+    name: str
+    run: Callable[[Setting], None]
+
+    def __call__(self, server_class: type[Any], **options: Any) -> None:
+        """Run it over a class. Raises CheckFailed."""
+        try:
+            self.run(Setting(server_class, {"strict": False} | options))
+        except AssertionError as error:
+            raise CheckFailed(self.name, str(error)) from None
+        except OSError as error:
+            raise CheckFailed(self.name, f"{type(error).__name__}: {error}") from error
+
+
+def checks_for(server_class: type[Any]) -> list[Check]:
+    """Return the checks that apply to a class: those for streams or those for datagrams."""
+    from windsock.testing import datagrams, streams
+
+    room: Any = datagrams if transport_of(server_class) in ("udp", "unix_datagram") else streams
+    functions = [each for name, each in vars(room).items() if name.startswith(("a_", "an_", "the_"))]
+    return [Check(each.__name__.replace("_", " "), each) for each in functions]
+
+
+def check_server(server_class: type[Any], **options: Any) -> None:
+    """Check a server class: order of hooks, half-close both ways, big transfers, resets, errors, bursts, stopping.
+
+    `options` are keywords of `serving()`. Raises an ExceptionGroup of CheckFailed: everything at once.
+    """
+    failures: list[Exception] = []
+    for check in checks_for(server_class):
+        try:
+            check(server_class, **options)
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup(f"{server_class.__name__} is not a server of this family", failures)

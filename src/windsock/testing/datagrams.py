@@ -1,0 +1,92 @@
+"""What a server of datagrams must do."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from time import monotonic
+
+from windsock.servers import DatagramRequestHandler
+from windsock.testing.checks import Setting
+from windsock.testing.peers import DEADLINE, HookLog, client_of, expect, served, still_serves
+
+HOOKS = ["get_request", "verify_request", "process_request", "finish_request", "shutdown_request", "close_request"]
+
+
+class Echo(DatagramRequestHandler):
+    """Sends each packet back."""
+
+    def handle(self) -> None:
+        """See BaseRequestHandler."""
+        if self.packet == b"bad":
+            raise RuntimeError("fails on purpose")
+        if self.packet != b"silence":
+            self.wfile.write(self.packet)
+
+
+def the_hooks_are_called_in_their_order(setting: Setting) -> None:
+    """A datagram meets each hook once."""
+    log = HookLog()
+    try:
+        with served(setting, log.handler(), **log.hooks(setting.server_class, HOOKS)) as server:
+            with client_of(server) as client:
+                client.send(b"x")
+            server.requests.wait(1)
+            server.stop()
+        seen = log.names()
+    finally:
+        log.close()
+    once = [name for number, name in enumerate(seen) if name not in seen[:number] and name != "close_request"]
+    expect(once, [*HOOKS[:4], "setup", "handle", "finish", "shutdown_request"], "the order of hooks")
+
+
+def a_reply_goes_to_the_client_that_asked(setting: Setting) -> None:
+    """However many ask at once."""
+    with served(setting, Echo) as server, ExitStack() as stack:
+        clients = [stack.enter_context(client_of(server)) for _ in range(8)]
+        for number, client in enumerate(clients):
+            client.send(b"client %d" % number)
+        for number, client in enumerate(clients):
+            expect(client.recv(100), b"client %d" % number, "one's own answer")
+
+
+def an_empty_datagram_is_a_request(setting: Setting) -> None:
+    """And can be answered by one."""
+    with served(setting, Echo) as server, client_of(server) as client:
+        client.send(b"")
+        expect(client.recv(100), b"", "an empty answer")
+
+
+def a_handler_that_writes_nothing_sends_nothing(setting: Setting) -> None:
+    """The next answer is the first one that comes."""
+    with served(setting, Echo) as server, client_of(server) as client:
+        client.send(b"silence")
+        server.requests.wait(1)
+        client.send(b"word")
+        expect(client.recv(100), b"word", "the first answer")
+
+
+def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
+    """The next datagram is answered."""
+    with served(setting, Echo) as server:
+        with client_of(server) as client:
+            client.send(b"bad")
+            server.requests.wait(1)
+        still_serves(server, b"next")
+        server.errors.take()
+
+
+def a_client_that_is_gone_does_not_stop_the_next_one(setting: Setting) -> None:
+    """The answer to it goes nowhere."""
+    with served(setting, Echo) as server:
+        with client_of(server) as client:
+            client.send(b"x")
+        still_serves(server, b"next")
+
+
+def a_stop_is_quick(setting: Setting) -> None:
+    """Nothing is waited for."""
+    with served(setting, Echo) as server:
+        still_serves(server, b"x")
+        started = monotonic()
+        server.stop()
+        expect(monotonic() - started < DEADLINE / 2, True, "a stop within half of the deadline")

@@ -1,0 +1,129 @@
+"""What the checks have in common: clients, handlers, and a log that forked children can write to."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from windsock.harness import RunningServer, serving
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
+from windsock.testing.checks import Setting
+
+__all__ = ["EchoLines", "HookLog", "client_of", "expect", "receive_all", "served", "still_serves"]
+
+DEADLINE = 5.0
+"""Seconds that a client waits for its server."""
+
+
+class EchoLines(StreamRequestHandler):
+    """Sends each line back."""
+
+    def handle(self) -> None:
+        """See BaseRequestHandler."""
+        for line in self.rfile:
+            self.wfile.write(line)
+
+
+def expect(actual: object, expected: object, what: str) -> None:
+    """Raise AssertionError, which a check turns into its own error, unless the two are equal."""
+    if actual != expected:
+        raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+@contextmanager
+def served(setting: Setting, handler: Any, **changes: Any) -> Iterator[RunningServer]:
+    """Serve a subclass of the checked class, with some attributes of its own."""
+    made = setting.server_class
+    if changes:
+        made = type(made.__name__, (made,), changes)
+    with serving(made, handler, **setting.options) as server:
+        yield server
+
+
+def client_of(server: RunningServer) -> socket.socket:
+    """Return a connected client, speaking TLS if the server does; a datagram client has a name of its own."""
+    kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
+    client = socket.socket(server.server.address_family, kind)
+    client.settimeout(DEADLINE)
+    try:
+        if server.options.transport == "unix_datagram":
+            client.bind("")  # an abstract name, chosen by the kernel (unix(7), autobind)
+        client.connect(server.server.server_address)
+        if getattr(server.options, "tls", None):
+            context: Any = server.client_context()  # type: ignore[attr-defined,unused-ignore]
+            client = context.wrap_socket(client, server_hostname="localhost")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def receive_all(client: socket.socket) -> bytes:
+    """Return all until the server's end of the stream."""
+    return b"".join(iter(lambda: client.recv(1 << 20), b""))
+
+
+def still_serves(server: RunningServer, message: bytes = b"next\n") -> None:
+    """Make sure that a new client is served."""
+    with client_of(server) as client:
+        client.sendall(message)
+        expect(client.recv(len(message)), message, "the next client is served")
+
+
+class HookLog:
+    """Names of hooks in the order in which they were called, in whatever process."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # until close()
+
+    def note(self, name: str) -> None:
+        """Add a name."""
+        os.lseek(self._file.fileno(), 0, os.SEEK_END)
+        os.write(self._file.fileno(), name.encode() + b"\n")
+
+    def names(self) -> list[str]:
+        """Return the names so far."""
+        size = os.fstat(self._file.fileno()).st_size
+        return os.pread(self._file.fileno(), size, 0).decode().split()
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._file.close()
+
+    def hooks(self, server_class: type[Any], names: list[str]) -> dict[str, Any]:
+        """Return attributes for a subclass whose hooks are noted."""
+        return {name: self._noting(server_class, name) for name in names}
+
+    def _noting(self, server_class: type[Any], name: str) -> Any:
+        original = getattr(server_class, name)
+
+        def hook(server: Any, *args: Any) -> Any:
+            self.note(name)
+            return original(server, *args)
+
+        return hook
+
+    def handler(self) -> type[BaseRequestHandler]:
+        """Return a handler class whose steps are noted."""
+        log = self
+
+        class Noting(BaseRequestHandler):
+            def setup(self) -> None:
+                log.note("setup")
+
+            def handle(self) -> None:
+                log.note("handle")
+
+            def finish(self) -> None:
+                log.note("finish")
+
+        return Noting

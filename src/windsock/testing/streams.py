@@ -1,0 +1,213 @@
+"""What a server of streams must do."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from contextlib import ExitStack, suppress
+from time import monotonic
+from typing import Any
+
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
+from windsock.testing.checks import Setting
+from windsock.testing.peers import DEADLINE, EchoLines, HookLog, client_of, expect, receive_all, served, still_serves
+
+HOOKS = ["get_request", "verify_request", "process_request", "finish_request", "shutdown_request", "close_request"]
+BIG = 4 * 1024 * 1024
+
+
+def the_hooks_are_called_in_their_order(setting: Setting) -> None:
+    """A request meets each hook once; where two processes have the request, each closes it."""
+    log = HookLog()
+    try:
+        with (
+            served(setting, log.handler(), **log.hooks(setting.server_class, HOOKS)) as server,
+            client_of(server) as client,
+        ):
+            expect(receive_all(client), b"", "an end of the stream after the handler")
+        seen = log.names()
+    finally:
+        log.close()
+    expected = [*HOOKS[:4], "setup", "handle", "finish", *HOOKS[4:]]
+    once = [name for number, name in enumerate(seen) if name not in seen[:number]]
+    in_child = [name for name in once if name != "close_request"]
+    expect(in_child, expected[:-1], "the order of hooks")
+    expect("close_request" in once, True, "the request is closed")
+
+
+def a_client_may_half_close_and_still_get_its_answer(setting: Setting) -> None:
+    """The server reads to the end of the stream, then answers."""
+
+    class Last(StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(self.rfile.read()[::-1])
+
+    with served(setting, Last) as server, client_of(server) as client:
+        client.sendall(b"abc")
+        if getattr(server.options, "tls", None):
+            return  # ssl.SSLSocket can't send its own close_notify and go on reading (its unwrap() waits)
+        client.shutdown(socket.SHUT_WR)
+        expect(receive_all(client), b"cba", "the answer after a half-close")
+
+
+def a_server_may_half_close_and_still_read(setting: Setting) -> None:
+    """The client sees the end of the stream, and can go on sending."""
+
+    class First(BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"bye")
+            self.request.shutdown(socket.SHUT_WR)
+            while self.request.recv(100):
+                pass
+
+    with served(setting, First) as server, client_of(server) as client:
+        expect(receive_all(client), b"bye", "the end of the stream after a server's half-close")
+        client.sendall(b"still here")
+
+
+def a_big_transfer_goes_both_ways_at_once(setting: Setting) -> None:
+    """Neither direction waits for the other, and nothing is lost."""
+
+    class Both(BaseRequestHandler):
+        def handle(self) -> None:
+            received = 0
+            while received < BIG:
+                data = self.request.recv(1 << 16)
+                if not data:
+                    return
+                received += len(data)
+                self.request.sendall(data)
+
+    payload = bytes(range(256)) * (BIG // 256)
+    with served(setting, Both) as server, client_of(server) as client:
+        sender = threading.Thread(target=_send, args=(client, payload), daemon=True)
+        sender.start()
+        received = bytearray()
+        while len(received) < BIG:
+            data = client.recv(1 << 20)
+            expect(bool(data), True, f"data after {len(received)} bytes")
+            received += data
+        sender.join(DEADLINE)
+        expect(bytes(received) == payload, True, "what was sent came back unchanged")
+
+
+def _send(client: socket.socket, payload: bytes) -> None:
+    with suppress(OSError):  # the reader says what is wrong
+        client.sendall(payload)
+
+
+def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
+    """A reset is the client's own affair."""
+    with served(setting, EchoLines) as server:
+        client = client_of(server)
+        client.sendall(b"one\n")
+        expect(client.recv(4), b"one\n", "an answer")
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        still_serves(server)
+
+
+def a_client_that_vanishes_does_not_stop_the_next_one(setting: Setting) -> None:
+    """Neither before it has said a word, nor in the middle of one."""
+    with served(setting, EchoLines) as server:
+        for word in (b"", b"half a li"):
+            with client_of(server) as client:
+                client.sendall(word)
+        still_serves(server)
+
+
+def a_client_that_is_turned_away_sees_the_end(setting: Setting) -> None:
+    """`verify_request` says no: the connection is shut down, and no handler is called."""
+
+    def verify_request(*_: object) -> bool:
+        return False
+
+    with served(setting, EchoLines, verify_request=verify_request) as server:
+        if getattr(server.options, "tls", None):
+            return  # it is turned away before the handshake, which the client calls a failure
+        with client_of(server) as client:
+            expect(receive_all(client), b"", "the end of the stream")
+
+
+def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
+    """Whichever of its steps fails."""
+
+    class Failing(StreamRequestHandler):
+        def setup(self) -> None:
+            super().setup()
+            self._step("setup")
+
+        def handle(self) -> None:
+            self._step("handle")
+            self.wfile.write(self.rfile.readline())
+
+        def finish(self) -> None:
+            super().finish()
+            self._step("finish")
+
+        def _step(self, name: str) -> None:
+            if self.server.failing == name:
+                raise RuntimeError(f"{name} fails on purpose")
+
+    with served(setting, Failing, failing="") as server:
+        for step in ("setup", "handle", "finish"):
+            server.server.failing = step
+            with client_of(server) as client:
+                client.sendall(b"one\n")
+                try:
+                    receive_all(client)
+                except ConnectionError:
+                    pass  # closed with the line unread
+            server.server.failing = ""
+            still_serves(server)
+        server.errors.take()
+
+
+def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
+    """`verify_request` fails, and `handle_error`, which is told of it, fails as well."""
+
+    def verify_request(server: Any, *_: object) -> bool:
+        if server.failures:
+            server.failures -= 1
+            raise RuntimeError("verify_request fails on purpose")
+        return True
+
+    def handle_error(*_: object) -> None:
+        raise RuntimeError("handle_error fails on purpose")
+
+    with served(setting, EchoLines, failures=1, verify_request=verify_request, handle_error=handle_error) as server:
+        if getattr(server.options, "tls", None):
+            return  # the client would call it a failed handshake
+        with client_of(server) as client:
+            expect(receive_all(client), b"", "the end of the stream")
+        still_serves(server)
+        server.errors.take()
+
+
+def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
+    """64 connections that come together are all accepted, and answered one after the other."""
+    with served(setting, EchoLines) as server, ExitStack() as stack:
+        if getattr(server.options, "tls", None) and server.options.concurrency == "sync":
+            return  # a handshake waits for the connection before it to end
+        clients = [stack.enter_context(client_of(server)) for _ in range(64)]
+        for number, client in enumerate(clients):
+            client.sendall(b"%d\n" % number)
+        for number, client in enumerate(clients):
+            expect(client.recv(10), b"%d\n" % number, "an answer")
+            client.close()
+
+
+def a_stop_while_busy_is_quick_and_leaves_nothing(setting: Setting) -> None:
+    """Clients that stay, silent or in the middle of a line, keep nobody from stopping."""
+    with served(setting, EchoLines) as server, ExitStack() as stack:
+        busy = stack.enter_context(client_of(server))
+        busy.sendall(b"one\nhalf a li")
+        expect(busy.recv(4), b"one\n", "an answer")
+        started = monotonic()
+        server.stop()
+        expect(monotonic() - started < DEADLINE / 2, True, "a stop within half of the deadline")
+        try:
+            expect(receive_all(busy), b"", "the end of the stream after a stop")
+        except ConnectionError:
+            pass  # closed with half a line unread

@@ -1,0 +1,63 @@
+"""The checks that are shipped: every combination passes them, and a class that breaks the rules does not."""
+
+from __future__ import annotations
+
+import socketserver
+from typing import Any
+
+import pytest
+
+import windsock
+from windsock import servers
+from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.testing import Check, CheckFailed, check_server, checks_for
+
+CLASSES = [
+    windsock.combine(transport=transport, concurrency=concurrency)
+    for transport in TRANSPORTS
+    for concurrency in CONCURRENCIES
+]
+
+
+@pytest.mark.parametrize(
+    ("server_class", "check"),
+    [
+        pytest.param(each, check, id=f"{each.__name__}-{check.name.replace(' ', '_')}")
+        for each in CLASSES
+        for check in checks_for(each)
+    ],
+)
+def test_every_combination_does_what_it_must(server_class: type[Any], check: Check) -> None:
+    check(server_class)
+
+
+def test_one_line_checks_a_class_of_ones_own() -> None:
+    class Mine(servers.ThreadingMixIn, servers.TCPServer):
+        pass
+
+    check_server(Mine)
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    class Deaf(servers.ThreadingTCPServer):
+        def shutdown_request(self, request: Any) -> None:
+            super().shutdown_request(request)
+
+        def verify_request(self, request: Any, client_address: Any) -> bool:
+            return False
+
+    with pytest.raises(ExceptionGroup, match="Deaf is not a server of this family") as caught:
+        check_server(Deaf)
+
+    failed = {error.check for error in caught.value.exceptions if isinstance(error, CheckFailed)}
+    assert "a client may half close and still get its answer" in failed
+    assert "the hooks are called in their order" in failed
+
+
+def test_the_standard_librarys_class_fails_where_its_defects_are() -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        check_server(socketserver.ThreadingTCPServer)
+
+    assert [getattr(error, "check", None) for error in caught.value.exceptions] == [
+        "a failing hook ends only its own request"
+    ]
