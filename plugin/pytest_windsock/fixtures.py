@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -72,8 +73,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
             _check_fits(name, marked, own)
         options |= marked
     options |= own
-    if not what:
-        what = (options.pop("server_class", None), options.pop("handler", None))
+    what = _what(what, options.pop("server_class", None), options.pop("handler", None))
     if State.crew is None:
         State.crew = _crew(item.config)
     try:
@@ -82,6 +82,14 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
         pytest.skip(str(reason))
     item.stash.setdefault(SERVERS, []).append(server)
     return server
+
+
+def _what(positional: tuple[Any, ...], server_class: Any, handler: Any) -> tuple[Any, Any]:
+    """Return what to serve; a server class that was passed alone serves the handler that was named."""
+    first, second = positional or (server_class, handler)
+    if second is None and hasattr(first, "serve_forever"):
+        second = handler
+    return first, second
 
 
 def _check_fits(name: str, marked: dict[str, Any], own: dict[str, Any]) -> None:
@@ -105,12 +113,13 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 
 
 def timeout_of(config: pytest.Config) -> float:
+    """Return the ini value in seconds. Raises pytest.UsageError if it is no such thing."""
     value = config.getini("windsock_timeout")
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not seconds > 0:
+    if not 0 < seconds < math.inf:
         raise pytest.UsageError(f"windsock_timeout = {value!r}: expected seconds, more than 0")
     return seconds
 

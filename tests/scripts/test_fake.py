@@ -76,13 +76,14 @@ def test_pipelined_messages_get_their_own_replies(transport: str, concurrency: s
 
 @on_every_concurrency
 def test_without_framing_pipelined_rules_match_one_after_the_other(concurrency: str) -> None:
-    with windsock.serving(concurrency=concurrency) as server, connect(server) as client:
+    with windsock.serving(concurrency=concurrency) as server:
         server.on(b"A").reply(b"1")
         server.on(b"B").reply(b"2")
-        client.sendall(b"ABBA")
-        client.shutdown(socket.SHUT_WR)
+        with connect(server) as client:
+            client.sendall(b"ABBA")
+            client.shutdown(socket.SHUT_WR)
 
-        assert rest_of(client) == b"1221"
+            assert rest_of(client) == b"1221"
 
 
 MESSAGES: list[tuple[Any, list[bytes]]] = [
@@ -98,18 +99,19 @@ MESSAGES: list[tuple[Any, list[bytes]]] = [
 @pytest.mark.parametrize(("framing", "messages"), MESSAGES, ids=lambda value: str(value)[:12])
 @on_every_concurrency
 def test_messages_are_told_apart_wherever_they_are_cut(concurrency: str, framing: Any, messages: list[bytes]) -> None:
-    with windsock.serving(concurrency=concurrency, framing=framing) as server, connect(server) as client:
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with windsock.serving(concurrency=concurrency, framing=framing) as server:
         server.echo()
-        for message in messages:
-            for byte in message[:-1]:
-                client.sendall(bytes([byte]))
-            client.settimeout(0.02)
-            with pytest.raises(TimeoutError):  # nothing before all of it has come
-                client.recv(1)
-            client.settimeout(DEADLINE)
-            client.sendall(message[-1:])
-            assert client.recv(100) == message
+        with connect(server) as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for message in messages:
+                for byte in message[:-1]:
+                    client.sendall(bytes([byte]))
+                client.settimeout(0.02)
+                with pytest.raises(TimeoutError):  # nothing before all of it has come
+                    client.recv(1)
+                client.settimeout(DEADLINE)
+                client.sendall(message[-1:])
+                assert client.recv(100) == message
 
         assert [(each.data, each.reply) for each in server.requests.wait(2)] == list(
             zip(messages, messages, strict=True)

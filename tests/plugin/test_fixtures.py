@@ -1,0 +1,194 @@
+"""The fixtures: a server of an exact kind for a test, and a factory for more."""
+
+from __future__ import annotations
+
+import os
+from itertools import product
+
+import pytest
+
+from tests.harness.helpers import ask, nothing_left
+from tests.plugin.conftest import Run
+from windsock import RunningServer
+from windsock.harness import CONCURRENCIES, TRANSPORTS
+
+EXACT = {
+    f"{concurrency}_{transport}_server": (transport, concurrency)
+    for transport, concurrency in product(TRANSPORTS, CONCURRENCIES)
+}
+BY_TRANSPORT = {f"{transport}_server": (transport, "threading") for transport in TRANSPORTS}
+
+
+@pytest.mark.parametrize(("name", "kind"), [*EXACT.items(), *BY_TRANSPORT.items()], ids=lambda value: str(value))
+def test_each_fixture_serves_its_exact_class(name: str, kind: tuple[str, str], request: pytest.FixtureRequest) -> None:
+    server: RunningServer = request.getfixturevalue(name)
+    transport, concurrency = kind
+    server.echo()
+
+    assert type(server.server).__name__ == CONCURRENCIES[concurrency] + TRANSPORTS[transport]
+    assert ask(server, b"hello") == [b"hello"]
+    assert server.requests.only().data == b"hello"
+
+
+def test_each_fixture_has_a_docstring_that_pytest_shows(run: Run) -> None:
+    text = run("", "--fixtures", "-q").stdout.str()
+
+    for name in [*EXACT, *BY_TRANSPORT, "serve"]:
+        assert f"\n{name} -- " in text
+    assert "    A server for Unix datagram sockets, a process for each request." in text
+    assert "    A server for TCP streams; by default a thread for each request." in text
+    assert "    Factory of servers: serve(MyHandler), serve(MyServer, MyHandler)" in text
+
+
+def test_each_fixture_is_a_new_server_for_each_test(run: Run) -> None:
+    result = run(
+        """
+        ports = set()
+
+        def test_one(tcp_server):
+            ports.add(id(tcp_server.requests))
+            tcp_server.reply(b"x")
+
+        def test_two(tcp_server):
+            ports.add(id(tcp_server.requests))
+            assert len(tcp_server.connections) == 0
+
+        def test_both(tcp_server, serve, threading_tcp_server):
+            assert len({tcp_server.port, serve().port, threading_tcp_server.port}) == 3
+        """
+    )
+
+    result.assert_outcomes(passed=3)
+
+
+def test_the_factory_takes_what_serving_takes(run: Run) -> None:
+    result = run(
+        """
+        import pytest, windsock
+        from windsock import servers
+
+        class Mine(servers.ThreadingMixIn, servers.UnixStreamServer): pass
+
+        def handler(request, client_address, server):
+            request.sendall(b"mine")
+
+        def test_it(serve):
+            assert type(serve().server) is servers.ThreadingTCPServer
+            assert type(serve(handler, concurrency="forking").server) is servers.ForkingTCPServer
+            assert type(serve(transport="unix_datagram").server) is servers.ThreadingUnixDatagramServer
+            assert type(serve(Mine).server) is Mine
+            assert serve(Mine, handler, name="the mine").name == "the mine"
+
+        @pytest.mark.windsock(handler=handler, timeout=2)
+        def test_the_marker_holds_for_it(serve):
+            assert serve().options.handler is handler
+            assert serve(Mine).options.handler is handler
+            assert serve(Mine, print).options.handler is print
+            assert serve(timeout=1).options.timeout == 1
+            assert serve().options.timeout == 2
+        """
+    )
+
+    result.assert_outcomes(passed=2)
+
+
+def test_all_failures_of_several_servers_are_shown(run: Run) -> None:
+    result = run(
+        """
+        import socket
+
+        def one(request, client_address, server):
+            raise LookupError("first server")
+
+        def two(request, client_address, server):
+            raise KeyError("second server")
+
+        def test_it(serve):
+            for server in (serve(one), serve(two)):
+                with socket.create_connection(server.address) as client:
+                    client.recv(1)
+        """
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    text = result.stdout.str()
+    assert "several servers had errors (2 sub-exceptions)" in text
+    assert "LookupError: first server" in text
+    assert "KeyError: 'second server'" in text
+
+
+WITHOUT = """
+    import os, socket
+    import pytest
+
+    @pytest.fixture(autouse=True)
+    def without(monkeypatch):
+        monkeypatch.delattr({missing})
+    """
+
+
+@pytest.mark.parametrize(
+    ("fixture", "missing", "reason"),
+    [
+        ("forking_tcp_server", "os, 'fork'", "concurrency='forking' needs os.fork()"),
+        ("unix_stream_server", "socket, 'AF_UNIX'", "transport='unix_stream' needs AF_UNIX sockets"),
+        ("sync_unix_datagram_server", "socket, 'AF_UNIX'", "transport='unix_datagram' needs AF_UNIX sockets"),
+    ],
+)
+def test_a_platform_that_lacks_something_skips_with_the_reason(
+    fixture: str, missing: str, reason: str, run: Run, pytester: pytest.Pytester
+) -> None:
+    pytester.makeconftest(WITHOUT.format(missing=missing))
+
+    result = run(f"def test_it({fixture}): pass", "-rs")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines([f"SKIPPED*{reason}, which this platform does not have"])
+
+
+def test_a_marked_test_is_skipped_for_the_same_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork")  # before the marker is checked
+
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.windsock(concurrency="forking")
+        def test_it(tcp_server): pass
+        """
+    )
+
+    result.assert_outcomes(skipped=1)
+
+
+def test_two_hundred_tests_in_a_row_leave_nothing(run: Run) -> None:
+    code = """
+        import pytest, socket
+
+        @pytest.mark.parametrize("number", range(50))
+        @pytest.mark.parametrize("kind", ["sync_tcp", "threading_unix_stream", "forking_tcp", "threading_udp"])
+        def test_it(kind, number, request):
+            request.getfixturevalue(f"{kind}_server").echo()
+        """
+    run(code).assert_outcomes(passed=200)
+
+    with nothing_left():
+        run(code).assert_outcomes(passed=200)
+
+
+def test_recordings_do_not_outlive_their_tests(run: Run) -> None:
+    result = run(
+        """
+        import gc, weakref
+        seen = []
+
+        def test_one(tcp_server):
+            seen.append(weakref.ref(tcp_server))
+
+        def test_two():
+            gc.collect()
+            assert seen[0]() is None
+        """
+    )
+
+    result.assert_outcomes(passed=2)
