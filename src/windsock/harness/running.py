@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
@@ -16,7 +16,12 @@ from windsock.harness.driving import driver_for
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
 from windsock.scripts import Fake, Rule
-from windsock.wire import Seam
+from windsock.wire import seam_for
+
+if TYPE_CHECKING:
+    import ssl
+
+    import trustme
 
 __all__ = ["RunningServer"]
 
@@ -54,7 +59,7 @@ class RunningServer:
         self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
-        self._seam = Seam(self.server, self._recorder)
+        self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         try:
             self._start()
@@ -97,6 +102,23 @@ class RunningServer:
         if not self.options.is_unix:
             raise UsageError(f"path: the {self.name} has none; its address is {addresses.show(self.address)}")
         return str(self.address)
+
+    @property
+    def ca(self) -> trustme.CA:
+        """The certificate authority of this test run, which all certificates made on the spot come from."""
+        from windsock.security import certificates
+
+        return certificates.authority()
+
+    def client_context(self, *, certificate: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """Return a new context for clients of this server: it trusts `ca`, and checks names.
+
+        For a server with tls="mutual" it has a client certificate, unless `certificate=False`. Raises UsageError
+        for a server without TLS.
+        """
+        if self.options.encryption is None:
+            raise UsageError(f"client_context(): the {self.name} does not speak TLS; say tls=True")
+        return self.options.encryption.client_context(certificate=certificate, alpn=alpn)
 
     # --- what happened
 
@@ -206,8 +228,8 @@ class RunningServer:
         deadline = monotonic() + seconds
         self._recorder.stop()
         self._driver.request_stop()
-        if self.options.concurrency == "sync":
-            self._driver.end_requests()  # the loop is busy with it
+        if self.options.concurrency in ("sync", "trio"):
+            self._driver.end_requests()  # serve_forever() ends no sooner
         self._job.join(0.1)
         while self._job.is_alive() and monotonic() < deadline:
             self._driver.request_stop()

@@ -67,6 +67,12 @@ class OpenRequests:
             for request, _ in self._requests.values():
                 _shut_down(request, how)
 
+    def end_one(self, request: Any, how: int) -> None:
+        """The same for one of them, unless it has been released already."""
+        with self._lock:
+            if id(request) in self._requests:
+                _shut_down(request, how)
+
     def end_new(self, how: int | None) -> None:
         """From here on, shut down each request as it comes: one may be on its way while the server closes.
 

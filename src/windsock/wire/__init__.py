@@ -1,5 +1,17 @@
 """Carries bytes between two ends, recorded."""
 
+from typing import Any
+
+from windsock.recording import Recorder
 from windsock.wire.seam import Seam
 
-__all__ = ["Seam"]
+__all__ = ["Seam", "seam_for"]
+
+
+def seam_for(server: Any, recorder: Recorder) -> Seam:
+    """Return the seam that fits a server: one whose handlers may be async has another."""
+    if not hasattr(server, "serve_request"):
+        return Seam(server, recorder)
+    from windsock.wire.trio_seam import TrioSeam
+
+    return TrioSeam(server, recorder)

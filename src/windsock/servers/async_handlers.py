@@ -1,0 +1,76 @@
+"""Async handlers: how they are told from blocking ones, and in what order their methods run."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any
+
+from windsock.errors import UsageError
+
+__all__ = ["is_async", "name_of", "refuse_async", "run_class"]
+
+STEPS = ("setup", "handle", "finish")
+REMEDY = "only a trio server runs async handlers: TrioTCPServer, or concurrency='trio'"
+
+
+def is_async(handler: Any) -> bool:
+    """Return whether a handler needs an event loop: a class with an async method, or an async function."""
+    if isinstance(handler, type):
+        return any(inspect.iscoroutinefunction(getattr(handler, step, None)) for step in STEPS)
+    if isinstance(handler, functools.partial):
+        return is_async(handler.func)
+    if inspect.iscoroutinefunction(handler):
+        return True
+    return not inspect.isroutine(handler) and inspect.iscoroutinefunction(getattr(type(handler), "__call__", None))
+
+
+def name_of(handler: Any) -> str:
+    """Return what to call a handler in a message."""
+    return str(getattr(handler, "__name__", None) or repr(handler))
+
+
+def refuse_async(server: Any, handler: Any) -> None:
+    """Raise UsageError if this server is to have an async handler and cannot run one."""
+    if not getattr(server, "takes_async_handlers", False) and is_async(handler):
+        raise UsageError(f"handler {name_of(handler)} is async, and {type(server).__name__} is not: {REMEDY}")
+
+
+def refuse_coroutine(method: Any, result: Any) -> None:
+    """Raise UsageError if a handler's method has returned a coroutine, which nobody here can run."""
+    if inspect.iscoroutine(result):
+        result.close()  # it would complain that it was never awaited
+        raise UsageError(f"{method.__qualname__}() is async, and its server is not: {REMEDY}")
+
+
+async def run_class(handler_class: Any, request: Any, client_address: Any, server: Any, given: dict[str, Any]) -> None:
+    """Do what the constructor of a handler class does, where any of its methods may be async.
+
+    The instance has the attributes `given` besides the usual three.
+    """
+    handler = handler_class.__new__(handler_class)
+    handler.request = request
+    handler.client_address = client_address
+    handler.server = server
+    vars(handler).update(given)
+    try:
+        await _step(handler.setup)
+    except BaseException:
+        getattr(handler, "_close_files", _nothing)()
+        raise
+    try:
+        if getattr(handler, "timeout", None) is not None and hasattr(request, "setblocking"):
+            request.setblocking(False)  # a blocking setup() has given it a timeout
+        await _step(handler.handle)
+    finally:
+        await _step(handler.finish)
+
+
+def _nothing() -> None:
+    """What a handler class of another family has to close."""
+
+
+async def _step(method: Any) -> None:
+    result = method()
+    if result is not None and inspect.isawaitable(result):
+        await result

@@ -1,0 +1,63 @@
+"""Answering a datagram from a task: through the server's own socket, without ever blocking."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+__all__ = ["Datagram"]
+
+GONE = (ConnectionRefusedError, ConnectionResetError, FileNotFoundError)
+
+
+class Datagram:
+    """One datagram: its data is `packet`, its sender `client_address`."""
+
+    __slots__ = ("_socket", "client_address", "packet")
+
+    def __init__(self, request: tuple[bytes, Any], client_address: Any) -> None:
+        self.packet, self._socket = request
+        self.client_address = client_address
+
+    async def reply(self, data: bytes) -> None:
+        """Send a datagram back; waits while the client has no room for it.
+
+        A client without a name, or one that is gone, cannot get one; that is no error of the server.
+        """
+        import trio
+
+        await trio.lowlevel.checkpoint()
+        if self.client_address is None:
+            return
+        with contextlib.suppress(*GONE):
+            while not self._send_now(data):
+                with self._what_becomes_writable() as probe:
+                    await trio.lowlevel.wait_writable(probe)
+
+    def _send_now(self, data: bytes) -> bool:
+        """Return whether it could be sent without a wait. The socket blocks, for the sake of threads that use it."""
+        try:
+            self._socket.sendto(data, socket.MSG_DONTWAIT, self.client_address)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _what_becomes_writable(self) -> socket.socket:
+        """Return a socket of our own that is writable when there is room again.
+
+        One task at a time may wait on a descriptor. A Unix socket is short of room at its receiver, of which only
+        a connected one is told (unix(7), EAGAIN).
+        """
+        family: int = self._socket.family
+        if family != getattr(socket, "AF_UNIX", None):
+            duplicate: socket.socket = self._socket.dup()
+            return duplicate
+        probe = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            probe.setblocking(False)
+            probe.connect(self.client_address)
+        except BaseException:
+            probe.close()
+            raise
+        return probe

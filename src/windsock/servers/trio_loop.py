@@ -1,0 +1,62 @@
+"""What a trio server waits for, and what becomes of exceptions on their way out of its nursery."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import trio
+
+    from windsock.servers.loop import Loop
+
+__all__ = ["Run", "call_every", "cancel_when_stopped", "lost_connection", "only_one"]
+
+
+class Run:
+    """One `serve()` in progress: its thread, and the nursery of its requests."""
+
+    __slots__ = ("nursery", "rest", "thread_id")
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.nursery = nursery
+        self.thread_id = threading.get_ident()
+        self.rest = 0.0
+
+
+async def cancel_when_stopped(loop: Loop, scope: trio.CancelScope) -> None:
+    """Wait for the word to stop, which may come from any thread, signal handler or forked child."""
+    import trio
+
+    await trio.lowlevel.wait_readable(loop.fileno())
+    scope.cancel()
+
+
+async def call_every(seconds: float, function: Callable[[], object]) -> None:
+    """Call again and again, by trio's clock, until cancelled."""
+    import trio
+
+    while True:
+        await trio.sleep(seconds)
+        function()
+
+
+def only_one(group: BaseExceptionGroup[Any]) -> BaseException:
+    """Return the exception that nurseries have put into groups, if there is just one; else the group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return group if isinstance(error, BaseExceptionGroup) else error
+
+
+def lost_connection(error: BaseException) -> OSError | None:
+    """Return what the kernel said of a connection, if that is all that an exception of trio's streams tells."""
+    import trio
+
+    if isinstance(error, BaseExceptionGroup):
+        causes = [lost_connection(each) for each in error.exceptions]
+        return causes[0] if all(causes) else None
+    if isinstance(error, trio.BrokenResourceError):
+        return error.__cause__ if isinstance(error.__cause__, OSError) else None
+    return error if isinstance(error, OSError) else None

@@ -1,0 +1,62 @@
+"""Where recording joins a trio server: its async handlers have streams, which are tapped in the sockets' place."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.servers.requests import client_is_gone
+from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of
+from windsock.wire.trio_tap import StreamTap
+
+__all__ = ["TrioSeam"]
+
+
+class TrioSeam(Seam):
+    """Records one instance of a trio server.
+
+    trio takes plain sockets only, so the request of an async handler stays as it was accepted.
+    """
+
+    hooks = (*HOOKS, "serve_request", "make_stream", "shutdown_request", "close_request")
+
+    def _tapped(self, request: Any, connection: Connection) -> Any:
+        if type(request) is socket.socket and self._server.handles_async:
+            UNTAPPED[request] = connection
+            return request
+        return super()._tapped(request, connection)
+
+    async def _serve_request(self, request: Any, client_address: Any) -> None:
+        connection = connection_of(request)
+        try:
+            await self._originals["serve_request"](request, client_address)
+        except Exception as error:
+            if not (isinstance(error, OSError) and client_is_gone(request, error)):
+                self._recorder.failed(connection, error)
+            raise
+        finally:
+            if connection is not None and isinstance(request, tuple):
+                connection.note(Kind.CLOSE)
+
+    async def _make_stream(self, request: Any) -> Any:
+        connection = connection_of(request)
+        stream = await self._originals["make_stream"](request)
+        if connection is not None:
+            StreamTap(stream, connection).install()
+        return stream
+
+    def _shutdown_request(self, request: Any) -> None:
+        _note(request, Kind.HALF_CLOSE)
+        self._originals["shutdown_request"](request)
+
+    def _close_request(self, request: Any) -> None:
+        _note(request, Kind.CLOSE)
+        self._originals["close_request"](request)
+
+
+def _note(request: Any, kind: int) -> None:
+    """Note the end of a request that has no tap of its own, unless its handler has closed it."""
+    if type(request) is socket.socket and request in UNTAPPED and request.fileno() >= 0:
+        UNTAPPED[request].note(kind)
