@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from windsock.errors import StillRunning
 from windsock.servers import forks
+from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control
 from windsock.servers.loop import Loop, LoopSelector
 from windsock.servers.requests import (
@@ -53,9 +54,10 @@ class BaseServer:
 
     def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
         """May be extended (call super). Do not override."""
+        refuse_async(self, RequestHandlerClass)
         self.server_address = server_address
         self.RequestHandlerClass = RequestHandlerClass
-        self._control = Control()
+        self._control = Control(self._loop_class())
 
     def __enter__(self) -> Self:
         return self
@@ -90,6 +92,10 @@ class BaseServer:
         """Make now what the next `serve_forever()` needs, so that its thread starts to wait at once. Optional."""
         listener: Any = self if hasattr(self, "fileno") else None
         self._control.prepare(listener)
+
+    def _loop_class(self) -> type[Loop]:
+        """Return what kind of loop serves. Overridden by mix-ins."""
+        return Loop
 
     def _loop_started(self, loop: Loop) -> None:
         """Have a new loop watch what it is to watch. Overridden by mix-ins."""

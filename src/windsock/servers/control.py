@@ -24,7 +24,8 @@ class Control:
     so that a server can serve again. Reentrant, so that a signal handler may stop the loop it interrupts.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop_class: type[Loop] = Loop) -> None:
+        self._loop_class = loop_class
         self._loops: list[Loop] = []
         self._prepared: Loop | None = None
         self.after_fork_in_child()
@@ -44,7 +45,7 @@ class Control:
         """Make the next loop now, so that its thread has nothing left to do but wait."""
         with self._lock:
             self._drop_prepared()
-            self._prepared = Loop(listener)
+            self._prepared = self._loop_class(listener)
 
     @contextmanager
     def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
@@ -52,7 +53,7 @@ class Control:
         with self._lock:
             self._has_served = True
             is_stopped, self._stop_before_start = self._stop_before_start, False
-            loop = None if is_stopped else self._prepared or Loop(listener)
+            loop = None if is_stopped else self._prepared or self._loop_class(listener)
             if loop is not None:
                 self._prepared = None
                 loop.begin()
@@ -63,6 +64,7 @@ class Control:
         try:
             yield loop
         finally:
+            loop.finish()
             with self._lock:
                 self._loops.remove(loop)
                 loop.close()

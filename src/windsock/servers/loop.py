@@ -8,7 +8,7 @@ import selectors
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from windsock.servers.wakeup import Wakeup
 
@@ -32,6 +32,8 @@ class Loop:
     A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop as well.
     """
 
+    selector_class: Any = LoopSelector
+
     def __init__(self, listener: HasFileno | None) -> None:
         self.thread_id = threading.get_ident()
         self.process_id = os.getpid()
@@ -40,7 +42,7 @@ class Loop:
         self._listener = listener
         self._resumes_at: float | None = None
         self._wakeup = Wakeup()
-        self._selector = LoopSelector()
+        self._selector = self.selector_class()
         try:
             self._selector.register(self._wakeup, selectors.EVENT_READ, self._stop)
             if listener is not None:
@@ -110,6 +112,9 @@ class Loop:
                 key.data()
         self._look_again()
         return listener_is_ready and not self.stopping
+
+    def finish(self) -> None:
+        """End what runs in this loop, in its own thread. Overridden by loops that run requests."""
 
     def close(self) -> None:
         """Give the descriptors back."""

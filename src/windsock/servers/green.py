@@ -1,0 +1,385 @@
+"""A socket that looks as if it blocked, while other requests have their turn."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
+
+from windsock.servers.hub import Hub, my_turn, wait_alone
+from windsock.servers.readiness import IN, OUT
+
+__all__ = ["GreenSocket", "wait_for"]
+
+Plain = socket.socket
+DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
+FUEL = 512 * 1024
+"""How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
+PER_CALL = 4096
+"""... as much again for each call."""
+LARGEST_PIECE = 1024 * 1024
+
+
+def wait_for(hub: Hub | None, descriptor: int, what: int, deadline: float | None) -> None:
+    """Wait until a descriptor is ready; in a greenlet of the hub by letting others run.
+
+    Raises TimeoutError if the deadline (monotonic seconds) passes before.
+    """
+    turn = my_turn(hub)
+    if turn is None:
+        is_ready = wait_alone(descriptor, what, deadline)
+    else:
+        is_ready = turn.hub.wait_for(turn, descriptor, what, deadline)
+    if not is_ready:
+        raise TimeoutError("timed out")
+
+
+class GreenSocket(socket.socket):
+    """A socket of a server with greenlets: blocking, with timeouts, to its handler; non-blocking to the kernel.
+
+    Where a call would block, the other requests of the server run. In a thread of the handler's own, and in
+    a forked child, it blocks like any other socket. `dup()` gives a socket of the same kind.
+    """
+
+    _hub: Hub | None = None
+    _timeout: float | None = None
+    _fuel = FUEL
+    _is_drained = False
+    received = 0
+    """Bytes so far."""
+    sent = 0
+
+    # --- as blocking sockets are
+
+    def gettimeout(self) -> float | None:
+        """See socket.socket."""
+        return self._timeout
+
+    def settimeout(self, value: float | None, /) -> None:
+        """See socket.socket."""
+        super().settimeout(value)  # which knows what is allowed
+        self._timeout = super().gettimeout()
+        super().settimeout(0.0)
+
+    def setblocking(self, flag: bool, /) -> None:
+        """See socket.socket."""
+        self._timeout = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """See socket.socket."""
+        return self._timeout != 0.0
+
+    @property
+    def timeout(self) -> float | None:  # an attribute in the base
+        """See socket.socket."""
+        return self._timeout
+
+    def dup(self) -> GreenSocket:  # not Self, which a tap's class could not keep
+        """See socket.socket."""
+        twin = GreenSocket(self.family, self.type, self.proto, fileno=os.dup(self.fileno()))
+        return twin.belong_to(self._hub, self._timeout)
+
+    def belong_to(self, hub: Hub | None, timeout: float | None = None) -> GreenSocket:
+        """Make the kernel's socket non-blocking, and the hub the one that is switched to."""
+        Plain.setblocking(self, False)
+        self._hub = hub
+        if timeout is not None:
+            self._timeout = timeout
+        return self
+
+    # --- receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        while True:
+            try:
+                data = Plain.recv(self, bufsize, flags)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+            else:
+                size = len(data)
+                self.received += size
+                self._fuel -= PER_CALL + size
+                self._is_drained = 0 < size < bufsize
+                return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        while True:
+            try:
+                size = Plain.recv_into(self, buffer, nbytes, flags)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+            else:
+                self.received += size
+                self._fuel -= PER_CALL + size
+                self._is_drained = 0 < size < (nbytes or len(buffer))
+                return size
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """See socket.socket."""
+        result: tuple[bytes, Any] = self._receive(Plain.recvfrom, flags, bufsize, flags)
+        self._came(len(result[0]))
+        return result
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """See socket.socket."""
+        result: tuple[int, Any] = self._receive(Plain.recvfrom_into, flags, buffer, nbytes, flags)
+        self._came(result[0])
+        return result
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        result: tuple[bytes, list[Any], int, Any] = self._receive(Plain.recvmsg, flags, bufsize, ancbufsize, flags)
+        self._came(len(result[0]))
+        return result
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        buffers = list(buffers)
+        result: tuple[int, list[Any], int, Any] = self._receive(Plain.recvmsg_into, flags, buffers, ancbufsize, flags)
+        self._came(result[0])
+        return result
+
+    def _receive(self, call: Any, flags: int, *args: Any) -> Any:
+        deadline = self._begin(flags)
+        while True:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+
+    def _came(self, size: int) -> None:
+        self.received += size
+        self._fuel -= PER_CALL + size
+        self._is_drained = False
+
+    # --- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        if self._fuel < 0:
+            self._let_others(flags)
+        deadline = None
+        while True:
+            try:
+                size = Plain.send(self, data, flags)
+            except BlockingIOError:
+                deadline = self._wait(OUT, flags, deadline)
+            else:
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                return size
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket. The timeout is for all of it."""
+        deadline = None if self._timeout is None else monotonic() + self._timeout
+        with memoryview(data) as view, view.cast("B") as rest:
+            position = 0
+            while position < len(rest) or not len(rest):
+                if self._fuel < 0:
+                    self._let_others(flags)
+                try:
+                    size = Plain.send(self, rest[position : position + LARGEST_PIECE], flags)
+                except BlockingIOError:
+                    deadline = self._wait(OUT, flags, deadline)
+                    continue
+                position += size
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                if not len(rest):
+                    return
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        size: int = self._send(Plain.sendto, rest[0] if len(rest) > 1 else 0, data, *rest)
+        return size
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        to = () if address is None else (address,)
+        size: int = self._send(Plain.sendmsg, flags, list(buffers), ancdata, flags, *to)
+        return size
+
+    def _send(self, call: Any, flags: int, *args: Any) -> int:
+        if self._fuel < 0:
+            self._let_others(flags)
+        deadline = None
+        while True:
+            try:
+                size: int = call(self, *args)
+            except BlockingIOError:
+                deadline = self._wait(OUT, flags, deadline)
+            else:
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                return size
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See socket.socket. The bytes are read and sent."""
+        if offset:
+            file.seek(offset)
+        done = 0
+        while count is None or done < count:
+            data = file.read(LARGEST_PIECE if count is None else min(LARGEST_PIECE, count - done))
+            if not data:
+                break
+            self.sendall(data)
+            done += len(data)
+        if hasattr(file, "seek"):
+            file.seek(offset + done)
+        return done
+
+    # --- connecting and accepting
+
+    def connect(self, address: Any, /) -> None:
+        """See socket.socket."""
+        try:
+            Plain.connect(self, address)
+        except BlockingIOError:
+            self._wait(OUT, 0, None)
+            number = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number)) from None
+
+    def accept(self) -> tuple[GreenSocket, Any]:
+        """See socket.socket."""
+        deadline = None
+        while True:
+            try:
+                accepted, address = super().accept()
+            except BlockingIOError:
+                deadline = self._wait(IN, 0, deadline)
+            else:
+                return green(accepted, self._hub), address
+
+    # --- waiting
+
+    def _begin(self, flags: int) -> float | None:
+        """Before a call that would fail, wait at once; before one too many, let others run; return the deadline."""
+        if self._fuel < 0:
+            self._let_others(flags)
+        elif self._is_drained and self._timeout != 0.0 and not flags & DONTWAIT:
+            return self._wait(IN, flags, None)
+        return None
+
+    def _wait(self, what: int, flags: int, deadline: float | None) -> float | None:
+        """Wait until the socket is ready; return the deadline, which is set at the first wait of a call.
+
+        Raises BlockingIOError (again) if the call was not to wait.
+        """
+        if self._timeout is not None or flags & DONTWAIT:
+            if self._timeout == 0.0 or flags & DONTWAIT:
+                raise BlockingIOError(11, os.strerror(11))
+            if deadline is None:
+                deadline = monotonic() + (self._timeout or 0.0)
+        self._fuel = FUEL
+        wait_for(self._hub, self.fileno(), what, deadline)
+        return deadline
+
+    def _let_others(self, flags: int) -> None:
+        """Let others have a turn, though this socket may be ready."""
+        self._fuel = FUEL
+        turn = my_turn(self._hub)
+        if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
+            turn.hub.let_others(turn)
+
+    def _real_close(self, *args: Any) -> None:
+        if self._hub is not None and not self._hub.is_elsewhere:
+            self._hub.closing(self.fileno())
+        super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
+
+
+def green(plain: socket.socket, hub: Hub | None) -> GreenSocket:
+    """Return a green socket in the place of a plain one, which loses its descriptor."""
+    timeout = plain.gettimeout()
+    numbers: Any = super(socket.socket, plain)  # whose family and type are plain numbers, not made into enums
+    twin = GreenSocket(numbers.family, numbers.type, numbers.proto, fileno=plain.detach())
+    return twin.belong_to(hub, timeout)
+
+
+def over(request: Any, hub: Hub) -> Any:
+    """Return a request with a green socket in it, if its socket is a plain one."""
+    if type(request) is socket.socket:
+        hub.accepted = request = green(request, hub)
+    elif isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
+        hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
+        return request[0], hub.accepted
+    return request
+
+
+class GreenDatagrams:
+    """The server's datagram socket as a handler sees it: what would block lets others run.
+
+    The socket itself is the listener, and stays as it is: a wait is for a duplicate.
+    """
+
+    __slots__ = ("_hub", "_socket", "received", "sent")
+
+    def __init__(self, server_socket: Any, hub: Hub | None, received: int) -> None:
+        self._socket = server_socket
+        self._hub = hub
+        self.received = received
+        self.sent = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        flags = rest[0] if len(rest) > 1 else 0
+        return self._send(flags, lambda: self._socket.sendto(data, flags | DONTWAIT, rest[-1]), rest[-1])
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        return self._send(flags, lambda: self._socket.send(data, flags | DONTWAIT), None)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket."""
+        self.send(data, flags)
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        parts = list(buffers)
+        to = () if address is None else (address,)
+        return self._send(flags, lambda: self._socket.sendmsg(parts, ancdata, flags | DONTWAIT, *to), address)
+
+    def _send(self, flags: int, call: Any, address: Any) -> int:
+        timeout = self._socket.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                size: int = call()
+            except BlockingIOError:
+                if flags & DONTWAIT or timeout == 0.0:
+                    raise
+                self._wait_for_room(address, deadline)
+            else:
+                self.sent += size
+                return size
+
+    def _wait_for_room(self, address: Any, deadline: float | None) -> None:
+        """Wait until there may be room: our buffer's, or for Unix sockets the receiver's (unix(7))."""
+        if address is not None and self._socket.family == getattr(socket, "AF_UNIX", None):
+            other = socket.socket(self._socket.family, self._socket.type)
+            with other:
+                other.connect(address)
+                wait_for(self._hub, other.fileno(), OUT, deadline)
+                self._done_with(other.fileno())
+            return
+        descriptor = os.dup(self._socket.fileno())
+        try:
+            wait_for(self._hub, descriptor, OUT, deadline)
+        finally:
+            self._done_with(descriptor)
+            os.close(descriptor)
+
+    def _done_with(self, descriptor: int) -> None:
+        if self._hub is not None and not self._hub.is_elsewhere:
+            self._hub.closing(descriptor)

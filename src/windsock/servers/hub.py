@@ -1,0 +1,390 @@
+"""One thread's loop in which requests take turns: each is a greenlet, whose turn comes when its socket is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import select
+import socket
+import threading
+from collections.abc import Callable
+from itertools import count
+from time import monotonic
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from windsock.servers import forks
+from windsock.servers.loop import HasFileno, Loop
+from windsock.servers.readiness import IN, OUT, Readiness
+
+__all__ = ["Hub", "Turn"]
+
+READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
+FAREWELL = 0.1
+"""Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
+
+
+class Turn(greenlet):
+    """One request in progress: a greenlet, and what it is doing since when."""
+
+    __slots__ = ("client_address", "deadline", "descriptor", "doing", "hub", "request", "since", "timer", "traffic")
+
+    def __init__(self, hub: Hub, request: Any, client_address: Any, traffic: Any) -> None:
+        super().__init__(hub.run, hub.home)
+        self.hub = hub
+        self.request = request
+        self.client_address = client_address
+        self.traffic = traffic
+        """Whoever knows the bytes that came and went: an object with `received` and `sent`."""
+        self.doing = RUNNING
+        self.since = monotonic()
+        self.descriptor = -1
+        self.deadline: float | None = None
+        self.timer: float | None = None
+        """When the hub looks next whether its deadline has passed."""
+
+
+class Hub(Loop):
+    """A serve loop that runs greenlets while it waits.
+
+    Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`. Deadlines are
+    in a heap in which each greenlet has, as a rule, one entry: when it comes up and the greenlet's real deadline is
+    later, it goes back, so that a handler with a timeout leaves no trail of timers.
+    """
+
+    selector_class = Readiness
+    _selector: Readiness
+
+    def __init__(self, listener: HasFileno | None) -> None:
+        super().__init__(listener)
+        self.home: greenlet = getcurrent()
+        self.turns: dict[Turn, None] = {}
+        self.stubborn: list[Turn] = []
+        """Those that did not end when the loop did."""
+        self.handle: Callable[[Any, Any], None] = _nobody
+        self.finished: Callable[[Hub], None] = _nothing
+        self.is_over = self.is_elsewhere = False
+        forks.renew_in_children(self)
+        self.has_ended_one = threading.Condition()
+        self._watchers = 0
+        self._watching: list[Turn] = []
+        self._readers: dict[int, Turn] = {}
+        self._writers: dict[int, Turn] = {}
+        self._queues: dict[tuple[int, int], list[Turn]] = {}
+        self._ready: list[Turn] = []
+        self._timers: list[tuple[float, int, Turn]] = []
+        self._serial = count()
+        self.accepted: Any = None
+        """Who knows the traffic of the request that was got last."""
+        self.started = 0
+        """Requests so far."""
+        self.ran = 0
+        """Greenlets that had a turn in the latest round."""
+
+    def begin(self) -> None:
+        """Make the loop this thread's, and this greenlet the one that all others come back to."""
+        super().begin()
+        self.home = getcurrent()
+
+    # --- for the greenlets
+
+    def start(self, request: Any, client_address: Any) -> None:
+        """Run a request up to the first time that it waits."""
+        turn = Turn(self, request, client_address, self.accepted)
+        self.accepted = None
+        self.started += 1
+        self.turns[turn] = None
+        turn.switch(request, client_address)
+
+    def run(self, request: Any, client_address: Any) -> None:
+        """Be one request's greenlet."""
+        try:
+            self.handle(request, client_address)
+        finally:
+            self.turns.pop(getcurrent(), None)  # type: ignore[call-overload]  # it is a Turn
+            self._ready += self._watching
+            self._watching = []
+            if self._watchers:
+                with self.has_ended_one:
+                    self.has_ended_one.notify_all()
+
+    def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None) -> bool:
+        """Let others run until a descriptor is ready; return False if the deadline came first.
+
+        `what` is IN or OUT. To be called in the turn's own greenlet.
+        """
+        waiting = self._readers if what == IN else self._writers
+        if descriptor in waiting:
+            self._queues.setdefault((descriptor, what), []).append(turn)
+        else:
+            waiting[descriptor] = turn
+            if not self._selector.watched.get(descriptor, 0) & what:
+                self._watch_for(descriptor, what)
+        turn.descriptor = descriptor
+        if deadline is not None:
+            self._set_alarm(turn, deadline)
+        return self._leave(turn, what)
+
+    def _set_alarm(self, turn: Turn, deadline: float | None) -> None:
+        turn.deadline = deadline
+        if deadline is not None and (turn.timer is None or deadline < turn.timer):
+            turn.timer = deadline
+            heapq.heappush(self._timers, (deadline, next(self._serial), turn))
+
+    def let_others(self, turn: Turn) -> None:
+        """Let everybody else who is ready have a turn."""
+        self._ready.append(turn)
+        self._leave(turn, WAITING)
+
+    def _leave(self, turn: Turn, doing: int) -> bool:
+        turn.doing = doing
+        turn.since = monotonic()
+        try:
+            came: bool = self.home.switch()
+        except BaseException:  # thrown in to end it
+            self._forget(turn)
+            raise
+        finally:
+            turn.deadline = None
+            turn.doing = RUNNING
+            turn.since = monotonic()
+        return came
+
+    def closing(self, descriptor: int) -> None:
+        """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
+        self._selector.forget(descriptor)
+        waiting = [book.pop(descriptor) for book in (self._readers, self._writers) if descriptor in book]
+        for what in (IN, OUT):
+            waiting += self._queues.pop((descriptor, what), ())
+        self._ready += waiting
+        if waiting and not self.is_mine():
+            self._selector.nudge()
+
+    def after_fork_in_child(self) -> None:
+        """Leave the loop to the parent: in the child, sockets wait as they would anywhere else."""
+        self.is_elsewhere = True
+
+    # --- for the loop
+
+    def is_ready(self) -> bool:
+        """Return whether a request is there at this very moment."""
+        return self._listener is None or wait_alone(self._listener.fileno(), IN, 0.0)
+
+    def _stop(self) -> None:
+        """Note the word to stop, which stays to be heard: by others, but no more by this loop."""
+        super()._stop()
+        self._selector.forget(self._wakeup.fileno())
+
+    def wait(self, interval: float | None) -> bool:
+        """Run greenlets for at most `interval` seconds; return as soon as the listener is ready."""
+        end = None if interval is None else monotonic() + interval
+        if self._resumes_at is not None:
+            end = self._resumes_at if end is None else min(end, self._resumes_at)
+        while True:
+            is_listener_ready = self.round(end)
+            if is_listener_ready or self.stopping or (end is not None and monotonic() >= end):
+                self._look_again()
+                return is_listener_ready and not self.stopping
+
+    def round(self, end: float | None) -> bool:
+        """Wait until something is ready, give all that are ready a turn; return whether the listener is."""
+        readers = self._readers
+        is_listener_ready = False
+        ran = 0
+        ready, self._ready = self._ready, []
+        for descriptor, events in self._selector.poll(0.0 if ready else self._patience(end)):
+            if events == IN and not self._queues and (turn := readers.pop(descriptor, None)) is not None:
+                ran += 1
+                turn.switch(True)
+            else:
+                is_listener_ready |= self._dispatch(descriptor, events)
+        for turn in ready:
+            if not turn.dead:
+                ran += 1
+                turn.switch(True)
+        if self._timers and self._timers[0][0] <= monotonic():
+            self._ring()
+        self.ran = ran
+        return is_listener_ready
+
+    def _dispatch(self, descriptor: int, events: int) -> bool:
+        """See to all but the usual case; return whether it was the listener."""
+        woken = []
+        for what, book in ((IN, self._readers), (OUT, self._writers)):
+            if events & ~(IN + OUT - what) and descriptor in book:  # also a hang-up, or an error
+                woken.append(book.pop(descriptor))
+                woken += self._queues.pop((descriptor, what), ())
+        if woken:
+            for turn in woken:
+                turn.switch(True)
+            return False
+        callback = self._selector.callback(descriptor)
+        if callback is not None:
+            callback()
+        elif self._selector.is_listener(descriptor):
+            return True
+        else:
+            self._watch_for(descriptor, 0)
+        return False
+
+    def _watch_for(self, descriptor: int, what: int) -> None:
+        """Have the kernel watch for what there are greenlets for."""
+        if descriptor in self._readers:
+            what |= IN
+        if descriptor in self._writers:
+            what |= OUT
+        self._selector.watch(descriptor, what)
+
+    def _patience(self, end: float | None) -> float | None:
+        """Return how long to wait at the most, in seconds; None for ever."""
+        if self._timers and (end is None or self._timers[0][0] < end):
+            end = self._timers[0][0]
+        return None if end is None else max(0.0, end - monotonic())
+
+    def _ring(self) -> None:
+        """Wake those whose deadline has passed."""
+        now = monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            when, _, turn = heapq.heappop(self._timers)
+            if turn.timer != when:
+                continue
+            turn.timer = None
+            if turn.dead or turn.deadline is None:
+                continue
+            if turn.deadline > now:
+                turn.timer = turn.deadline
+                heapq.heappush(self._timers, (turn.deadline, next(self._serial), turn))
+            else:
+                self._forget(turn)
+                turn.switch(False)
+
+    def _forget(self, turn: Turn) -> None:
+        """Take a greenlet off those that wait for something."""
+        for book in (self._readers, self._writers):
+            if book.get(turn.descriptor) is turn:
+                del book[turn.descriptor]
+                self._pass_on(turn.descriptor, IN if book is self._readers else OUT)
+        for key, queue in list(self._queues.items()):
+            if turn in queue:
+                queue.remove(turn)
+                if not queue:
+                    del self._queues[key]
+        for waiting in (self._ready, self._watching):
+            if turn in waiting:
+                waiting.remove(turn)
+
+    def _pass_on(self, descriptor: int, what: int) -> None:
+        """Have the next one in the queue look for itself."""
+        self._ready += self._queues.pop((descriptor, what), ())
+
+    # --- ending
+
+    def finish(self) -> None:
+        """End all requests, in this thread.
+
+        They see the end of their streams first, and may do what needs no waiting. Who then still waits is ended by
+        GreenletExit. Who goes on in spite of it has until the deadline, and stays behind in `stubborn`.
+        """
+        try:
+            if self.turns and self.is_here():
+                self._end_turns()
+        finally:
+            self.is_over = True
+            finished, self.finished, self.handle = self.finished, _nothing, _nobody
+            finished(self)
+            with self.has_ended_one:
+                self.has_ended_one.notify_all()
+
+    def _end_turns(self) -> None:
+        deadline = monotonic() + self.seconds_to_end
+        self._selector.forget(self._wakeup.fileno())
+        if self._listener is not None:
+            self._selector.forget(self._listener.fileno())
+        self._shut_down(socket.SHUT_RD)
+        self._run_until(min(deadline, monotonic() + FAREWELL), is_patient=False)
+        for turn in list(self.turns):
+            if not turn.dead and turn is not getcurrent():
+                self._throw(turn)
+        if self.turns:
+            self._shut_down(socket.SHUT_RDWR)
+            self._run_until(deadline, is_patient=True)
+        self.stubborn = [turn for turn in self.turns if turn is not getcurrent()]
+        _abandoned.extend(self.stubborn)
+
+    seconds_to_end = 2.5
+
+    def _run_until(self, deadline: float, *, is_patient: bool) -> None:
+        """Run greenlets until all have ended, or until none can go on without waiting."""
+        while self.turns and monotonic() < deadline:
+            self.ran = 0
+            self.round(deadline if is_patient else 0.0)
+            if not (self.ran or is_patient):
+                return
+
+    def _throw(self, turn: Turn) -> None:
+        self._forget(turn)
+        turn.throw(GreenletExit)
+
+    def _shut_down(self, how: int) -> None:
+        for turn in list(self.turns):
+            if hasattr(turn.request, "shutdown"):
+                with contextlib.suppress(OSError, ValueError):
+                    turn.request.shutdown(how)
+
+    def wait_for_end(self, timeout: float | None) -> None:
+        """Wait until every request but one's own has ended; in the loop's own thread, run them meanwhile."""
+        deadline = None if timeout is None else monotonic() + timeout
+        if not self.is_here():
+            with self.has_ended_one:
+                self._watchers += 1
+                self.has_ended_one.wait_for(lambda: not self.turns or self.is_over, timeout)
+                self._watchers -= 1
+            return
+        me = getcurrent()
+        while self.others() and (deadline is None or monotonic() < deadline):
+            if isinstance(me, Turn):
+                self._watching.append(me)
+                self._set_alarm(me, deadline)
+                self._leave(me, WAITING)
+            else:
+                self.round(deadline)
+
+    def others(self) -> list[Turn]:
+        """Return the requests in progress but the one that asks."""
+        me = getcurrent()
+        return [turn for turn in list(self.turns) if turn is not me and not turn.dead]
+
+
+_abandoned: list[Turn] = []
+"""Greenlets that would not end: kept, since to drop one is to throw GreenletExit into it again."""
+
+
+def _nothing(hub: Hub) -> None:
+    """Do nothing at a hub's end."""
+
+
+def _nobody(request: Any, client_address: Any) -> None:
+    """Handle nothing: the hub has no server yet."""
+
+
+def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
+    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run."""
+    poll = select.poll()
+    poll.register(descriptor, what)
+    while True:
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+        if poll.poll(None if left is None else left * 1000):
+            return True
+        if deadline is not None and monotonic() >= deadline:
+            return False
+
+
+def my_turn(hub: Any) -> Turn | None:
+    """Return the current greenlet if it is one of the hub's, in the hub's own process."""
+    me = getcurrent()
+    if type(me) is Turn and me.hub is hub and not me.hub.is_elsewhere:
+        if hub.is_over:
+            raise GreenletExit
+        return me
+    return None
