@@ -40,6 +40,17 @@ def listen(options: Resolved, handler: Any, private: PrivateSocketPath | None) -
 
 
 def _make(options: Resolved, address: Any, handler: Any) -> Any:
+    server = _made(options, address, handler)
+    if options.encryption is not None:
+        try:
+            options.encryption.apply_to(server, options.host)
+        except BaseException:
+            server.server_close()
+            raise
+    return server
+
+
+def _made(options: Resolved, address: Any, handler: Any) -> Any:
     make = options.server_class
     handlers = [] if handler is None else [handler]
     names = _parameters(make)  # type: ignore[arg-type]  # classes are hashable

@@ -5,15 +5,17 @@ from __future__ import annotations
 import inspect
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness.combinations import class_for, concurrency_of, transport_of
+from windsock.harness.encryption import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
 from windsock.servers import BaseServer
+from windsock.servers.async_handlers import is_async
 
 __all__ = ["Handler", "Options"]
 
@@ -71,6 +73,12 @@ class Options:
     timeout: float = 5.0
     allow_external: bool = False
     name: str | None = None
+    tls: Any = None
+    certificate: Any = None
+    alpn: Sequence[str] | None = None
+    minimum_version: Any = None
+    maximum_version: Any = None
+    ciphers: str | None = None
 
     def resolved(self) -> Resolved:
         """Return the options with every default filled in.
@@ -80,12 +88,16 @@ class Options:
         server_class = self._class()
         transport = transport_of(server_class)
         concurrency = concurrency_of(server_class)
-        check_handler(self.handler)
+        check_handler(self.handler, concurrency)
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
+        encryption = encryption_from(self, transport)
+        if encryption is not None:
+            server_class = class_with_tls(server_class, transport, concurrency)
         return Resolved(
             server_class=server_class,
+            encryption=encryption,
             handler=self.handler,
             transport=transport,
             concurrency=concurrency,
@@ -159,6 +171,7 @@ class Resolved:
     strict: bool
     timeout: float
     name: str
+    encryption: Encryption | None
 
     @property
     def is_datagram(self) -> bool:
@@ -183,8 +196,11 @@ def check_class(server_class: Any) -> None:
         )
 
 
-def check_handler(handler: Any) -> None:
-    """Raise UsageError for what can't be called as handlers are: with request, client_address and server."""
+def check_handler(handler: Any, concurrency: str) -> None:
+    """Raise UsageError for what can't be called as handlers are, with request, client_address and server; or here."""
+    if concurrency != "trio" and is_async(handler):
+        name = getattr(handler, "__name__", repr(handler))
+        raise UsageError(f"handler={name} is async, which needs concurrency='trio'; this server is {concurrency!r}")
     if handler is None or (isinstance(handler, type) and callable(getattr(handler, "handle", None))):
         return
     hint = "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from windsock.harness.crew import Crew
 from windsock.harness.options import Handler, Options
 from windsock.harness.running import RunningServer
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["serving"]
 
@@ -28,6 +32,12 @@ def serving(
     timeout: float = 5.0,
     allow_external: bool = False,
     name: str | None = None,
+    tls: bool | str | ssl.SSLContext | None = None,
+    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    alpn: Sequence[str] | None = None,
+    minimum_version: str | ssl.TLSVersion | None = None,
+    maximum_version: str | ssl.TLSVersion | None = None,
+    ciphers: str | None = None,
     _crew: Crew | None = None,
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
@@ -37,6 +47,10 @@ def serving(
     "threading" (the default) or "forking". `framing` tells messages apart: "lines", "eof", a delimiter
     (bytes), a size (int), LengthPrefix(...), or a function. At the end of the `with` a strict server raises
     what its handlers raised, as an ExceptionGroup. `timeout` (seconds) bounds every wait for it.
+
+    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
+    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; the other
+    keywords for TLS narrow down what the server agrees to.
 
     Raises UsageError for values that can't work, StartError if the address can't be had.
     """
@@ -55,6 +69,12 @@ def serving(
         timeout=timeout,
         allow_external=allow_external,
         name=name,
+        tls=tls,
+        certificate=certificate,
+        alpn=alpn,
+        minimum_version=minimum_version,
+        maximum_version=maximum_version,
+        ciphers=ciphers,
     )
     return RunningServer(options.resolved(), _crew)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator
 from time import monotonic
@@ -13,6 +14,7 @@ from windsock.recording.spool import PIECE, Block, Event, pieces
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
+    from windsock.security.facts import TLSHandshake
 
 __all__ = ["OVERHEAD", "Connection"]
 
@@ -46,6 +48,10 @@ class Connection:
         """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
         self.pid: int | None = None
         """The forked process that handled the connection."""
+        self.is_tls_truncated = False
+        """Whether the client's end of the stream came without its end of TLS (close_notify)."""
+        self._tls: TLSHandshake | None = None
+        self._refused: str | None = None
         self._recorder: Recorder | _NoRecorder = recorder
         self._closed: float | None = None
         self._error: BaseException | None = None
@@ -76,6 +82,18 @@ class Connection:
         """What its handler ended with."""
         self._recorder.catch_up()
         return self._error
+
+    @property
+    def tls(self) -> TLSHandshake | None:
+        """What the TLS handshake came to, the latest one; None without one."""
+        self._recorder.catch_up()
+        return self._tls
+
+    @property
+    def refused(self) -> str | None:
+        """Why the server turned the client away; None if it did not."""
+        self._recorder.catch_up()
+        return self._refused
 
     @property
     def ending(self) -> Ending | None:
@@ -197,6 +215,7 @@ class Connection:
         """Draw the conclusions from an event that says more than that bytes passed."""
         time, kind, data = event
         if kind in ENDINGS:
+            self.is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
             self._has_seen_stop |= self._recorder.was_stopped_at(time)
             if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
@@ -216,6 +235,19 @@ class Connection:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
             self._recorder.error_from_child(self, data)
+        elif kind in (Kind.TLS, Kind.REFUSED):
+            self._apply_admission(time, kind, data)
+
+    def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
+        """Keep what the server made of the client before it listened to it."""
+        ending = None
+        if kind == Kind.TLS:
+            self._tls = pickle.loads(data)
+            ending = None if self._tls is None or self._tls.failure is None else Ending.HANDSHAKE_FAILED
+        else:
+            self._refused, ending = data.decode(), Ending.REFUSED
+        if ending is not None:
+            self._ending = self._ending or (Ending.STOPPED if self._recorder.was_stopped_at(time) else ending)
 
     def _server_ending(self, time: float) -> Ending:
         return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE

@@ -38,6 +38,10 @@ class Kind:
     """The handler failed; the data is the error, pickled, if it comes from another process."""
     TAKEN = 9
     """A process took the connection over; the data is its pid."""
+    TLS = 11
+    """A TLS handshake was over; the data is what it came to, a TLSHandshake, pickled."""
+    REFUSED = 12
+    """The server turned the client away; the data is the reason."""
 
 
 class Ending(enum.StrEnum):
@@ -53,6 +57,10 @@ class Ending(enum.StrEnum):
     """The server closed after it had waited for the client in vain."""
     STOPPED = "stopped"
     """The server was stopped while the connection was open."""
+    HANDSHAKE_FAILED = "handshake failed"
+    """There was no TLS with the client; `Connection.tls` says why."""
+    REFUSED = "refused"
+    """The server did not want to talk to this client; `Connection.refused` says why."""
     HANDLER_DIED = "handler died"
     """The process that handled the connection was killed, or left without a word."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -90,4 +91,10 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
         return f"< {len(data)} B {preview(data)}"
     if kind == Kind.ERROR:
         return f"! handler error: {type(connection.error).__name__}: {connection.error}"
+    if kind == Kind.TLS:
+        return str(pickle.loads(data))
+    if kind == Kind.REFUSED:
+        return f"refused: {data.decode()}"
+    if kind == Kind.CLIENT_EOF and data:
+        return "client EOF, TLS truncated (no close_notify)"
     return FACTS.get(kind, "")

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import sys
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
 from windsock.recording import Connection, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
+from windsock.security.facts import HandshakeFailed
 from windsock.servers.requests import client_is_gone
 from windsock.wire.datagram_tap import DatagramTap
-from windsock.wire.tap import Tap, tap
+from windsock.wire.tap import Tap, mute, tap, unmute
 
 __all__ = ["Seam"]
 
 HOOKS = (
     "get_request",
+    "start_tls",
+    "authenticate",
     "finish_request",
+    "handle_refused",
     "handle_error",
     "handle_disconnect",
     "handle_accept_error",
@@ -27,9 +33,14 @@ HOOKS = (
     "child_exited",
 )
 
+UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
+"""Requests whose traffic is noted elsewhere than on the socket itself."""
+
 
 class Seam:
     """Records one server instance. Its class stays as it is: hooks are wrapped on the instance."""
+
+    hooks: tuple[str, ...] = HOOKS
 
     def __init__(self, server: Any, recorder: Recorder) -> None:
         self._server = server
@@ -40,7 +51,7 @@ class Seam:
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
-        for name in HOOKS:
+        for name in self.hooks:
             original = getattr(self._server, name, None)
             if original is not None:
                 self._originals[name] = original
@@ -61,8 +72,11 @@ class Seam:
         if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
             return self._datagram(request, peer), client_address
         if isinstance(request, socket.socket) and request is not getattr(self._server, "socket", None):
-            return tap(request, self._recorder.open(peer)), client_address
+            return self._tapped(request, self._recorder.open(peer)), client_address
         return request, client_address
+
+    def _tapped(self, request: Any, connection: Connection) -> Any:
+        return tap(request, connection)
 
     def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:
         data, server_socket = request
@@ -87,6 +101,39 @@ class Seam:
         finally:
             if connection is not None and isinstance(request, tuple):
                 connection.note(Kind.CLOSE)
+
+    def _start_tls(self, request: Any) -> Any:
+        """Have the plaintext recorded from here on; of the handshake, what it came to."""
+        connection = connection_of(request)
+        if connection is None:
+            return self._originals["start_tls"](request)
+        mute(request)
+        try:
+            secured = self._originals["start_tls"](request)
+        except BaseException as error:
+            unmute(request)
+            if isinstance(error, HandshakeFailed):
+                connection.note(Kind.TLS, pickle.dumps(error.handshake))
+            raise
+        connection.note(Kind.TLS, pickle.dumps(secured.handshake))
+        return tap(secured, connection)
+
+    def _authenticate(self, request: Any) -> str:
+        """Leave what both ends say to each other about their secret out of the recording."""
+        mute(request)
+        try:
+            reason: str = self._originals["authenticate"](request)
+        finally:
+            unmute(request)
+        return reason
+
+    def _handle_refused(self, request: Any, client_address: Any, reason: str) -> None:
+        connection = connection_of(request)
+        if connection is not None:
+            connection.note(Kind.REFUSED, reason.encode())
+            if isinstance(request, tuple):
+                connection.note(Kind.CLOSE)
+        self._originals["handle_refused"](request, client_address, reason)
 
     def _handle_error(self, request: Any, client_address: Any) -> None:
         """Note errors from around the handler; those of the handler have been noted. Ask the user's own hook."""
@@ -130,7 +177,11 @@ def connection_of(request: Any) -> Connection | None:
     """Return the recorded connection behind a request that has passed the seam."""
     if isinstance(request, tuple) and len(request) == 2:
         request = request[1]
-    return request._connection if isinstance(request, Tap | DatagramTap) else None
+    if isinstance(request, Tap):
+        return request._whose
+    if type(request) is socket.socket:
+        return UNTAPPED.get(request)
+    return request._connection if isinstance(request, DatagramTap) else None
 
 
 def is_default(hook: Callable[..., Any]) -> bool:

@@ -11,10 +11,11 @@ from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.servers import forks
 
-__all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap"]
+__all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
+PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
 
 
 def note_failure(connection: Connection, error: OSError) -> None:
@@ -38,6 +39,7 @@ class Tap(_AnySocket):
     """
 
     _connection: Connection
+    _whose: Connection
     _mark: int
     _was_shut_down: bool
 
@@ -55,10 +57,10 @@ class Tap(_AnySocket):
             note_failure(self._connection, error)
             raise
         if data:
-            if not flags & socket.MSG_PEEK:
+            if not flags or not flags & PEEK:
                 self._connection.note(Kind.UP, data)
         elif bufsize:
-            self._connection.note(Kind.CLIENT_EOF)
+            self._note_end()
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -70,11 +72,15 @@ class Tap(_AnySocket):
             raise
         with memoryview(buffer) as view:
             if size:
-                if not flags & socket.MSG_PEEK:
+                if not flags or not flags & PEEK:
                     self._connection.note(Kind.UP, bytes(view.cast("B")[:size]))
             elif view.nbytes:
-                self._connection.note(Kind.CLIENT_EOF)
+                self._note_end()
         return size
+
+    def _note_end(self) -> None:
+        """Note that there is no more to come; in TLS, where the client did not say so, that as well."""
+        self._connection.note(Kind.CLIENT_EOF, b"truncated" if getattr(self, "was_truncated", False) else b"")
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         """See socket.socket."""
@@ -92,7 +98,7 @@ class Tap(_AnySocket):
             note_failure(self._connection, error)
             raise
         if result[0]:
-            if not flags & socket.MSG_PEEK:
+            if not flags or not flags & PEEK:
                 self._connection.note(Kind.UP, result[0])
         elif bufsize:
             self._connection.note(Kind.CLIENT_EOF)
@@ -242,7 +248,7 @@ def tap(request: Any, connection: Connection) -> Any:
             request.settimeout(timeout)
     else:
         request.__class__ = tapped_class(type(request))
-    request._connection = connection
+    request._connection = request._whose = connection
     request._mark = forks.now()
     request._was_shut_down = False
     return request
@@ -252,6 +258,12 @@ def mute(request: Any) -> None:
     """Note nothing of this request any more: what matters passes through another layer."""
     if isinstance(request, Tap):
         request._connection = _NOWHERE
+
+
+def unmute(request: Any) -> None:
+    """Take `mute()` back."""
+    if isinstance(request, Tap):
+        request._connection = request._whose
 
 
 class _Nowhere:

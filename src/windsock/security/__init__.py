@@ -1,0 +1,33 @@
+"""Encryption, and who may talk: mix-ins for any server class, first among its bases."""
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.security.access import AccessMixIn
+from windsock.security.challenge import ChallengeMixIn
+from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
+from windsock.security.peer_credentials import PeerCredentials, PeerCredentialsMixIn
+from windsock.security.tls import TLSMixIn
+
+if TYPE_CHECKING:
+    from windsock.security.tls_socket import TLSSocket
+
+__all__ = [
+    "AccessMixIn",
+    "ChallengeMixIn",
+    "HandshakeFailed",
+    "HandshakeFailure",
+    "PeerCredentials",
+    "PeerCredentialsMixIn",
+    "TLSHandshake",
+    "TLSMixIn",
+    "TLSSocket",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import ssl no earlier than somebody asks for it."""
+    if name == "TLSSocket":
+        from windsock.security.tls_socket import TLSSocket
+
+        return TLSSocket
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

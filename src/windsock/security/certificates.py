@@ -1,0 +1,128 @@
+"""A certificate authority for this run, and certificates: good ones, and such that a client must refuse."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+
+if TYPE_CHECKING:
+    import ssl
+
+    import trustme
+
+__all__ = ["authority", "certificate", "client_context", "server_context"]
+
+CLIENT = "client@windsock.invalid"
+DAY = datetime.timedelta(days=1)
+
+
+def authority() -> trustme.CA:
+    """Return the certificate authority of this process: made on first use, with keys on elliptic curves.
+
+    Raises UsageError if trustme is not installed.
+    """
+    return _authority("windsock")
+
+
+@cache
+def _authority(name: str) -> trustme.CA:
+    try:
+        import trustme
+    except ImportError:
+        raise UsageError(
+            "TLS with certificates made on the spot needs trustme; install it: pip install 'pytest-windsock[tls]', "
+            "or pass an ssl.SSLContext of your own"
+        ) from None
+    return trustme.CA(organization_name=name)
+
+
+def server_context(*, is_mutual: bool) -> ssl.SSLContext:
+    """Return a new context for a server, without a certificate yet; a mutual one asks for a client's."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.num_tickets = 0  # one that a client leaves unread would turn the end of its stream into a reset
+    _honour_keylog(context)
+    if is_mutual:
+        context.verify_mode = ssl.CERT_REQUIRED
+        authority().configure_trust(context)
+    return context
+
+
+def client_context(*, certificate: bool) -> ssl.SSLContext:
+    """Return a new context for a client that trusts our authority; with a certificate of its own if asked for."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _honour_keylog(context)
+    authority().configure_trust(context)
+    if certificate:
+        _client_certificate().configure_cert(context)
+    return context
+
+
+def _honour_keylog(context: ssl.SSLContext) -> None:
+    """Write the keys of sessions where SSLKEYLOGFILE says, for those who look at packets."""
+    path = os.environ.get("SSLKEYLOGFILE")
+    if path and not sys.flags.ignore_environment:
+        context.keylog_filename = path
+
+
+@cache
+def _client_certificate() -> Any:
+    return authority().issue_cert(CLIENT, common_name=CLIENT)
+
+
+@cache
+def certificate(profile: str, hosts: tuple[str, ...]) -> Any:
+    """Return a certificate, with its key: something that has `configure_cert(context)`.
+
+    `profile` is "valid", or what is wrong with it. The same question gets the same certificate.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if profile == "expired":
+        return authority().issue_cert(*hosts, not_before=now - 2 * DAY, not_after=now - DAY)
+    if profile == "not_yet_valid":
+        return authority().issue_cert(*hosts, not_before=now + DAY, not_after=now + 2 * DAY)
+    if profile == "wrong_name":
+        return authority().issue_cert("somebody-else.invalid")
+    if profile == "unknown_authority":
+        return _authority("nobody has heard of it").issue_cert(*hosts)
+    if profile == "self_signed":
+        return _self_signed(hosts)
+    return authority().issue_cert(*hosts)
+
+
+def _self_signed(hosts: tuple[str, ...]) -> Any:
+    """Make a certificate that its own key has signed."""
+    import ipaddress
+
+    import trustme
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
+    names = [_general_name(x509, ipaddress, each) for each in hosts]
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    return trustme.LeafCert(private, made.public_bytes(pem), [])
+
+
+def _general_name(x509: Any, ipaddress: Any, host: str) -> Any:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

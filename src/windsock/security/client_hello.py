@@ -1,0 +1,92 @@
+"""Reads what a client asks for from the first bytes of its TLS handshake, which the ssl module does not tell."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["HANDSHAKE", "ClientHello", "read_client_hello"]
+
+HANDSHAKE = 0x16
+"""The type of a TLS record that starts a conversation (RFC 8446, section 5.1)."""
+CLIENT_HELLO = 1
+SERVER_NAME, ALPN = 0, 16
+"""Types of extensions (RFC 6066, RFC 7301)."""
+
+
+class ClientHello(NamedTuple):
+    """The name and the protocols that a client asked for."""
+
+    server_name: str | None = None
+    alpn: tuple[str, ...] = ()
+
+
+class _Reader:
+    """Takes fields off a piece of a message; raises IndexError where it is too short."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        end = self._at + size
+        if end > len(self._data):
+            raise IndexError
+        piece, self._at = self._data[self._at : end], end
+        return piece
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def field(self, size: int) -> _Reader:
+        """Take a field with its length in so many bytes before it."""
+        return _Reader(self.take(self.number(size)))
+
+    def rest(self) -> bytes:
+        return self._data[self._at :]
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+
+def read_client_hello(stream: bytes) -> ClientHello:
+    """Return what the ClientHello at the start of a stream asks for; nothing if there is none, or half of one."""
+    try:
+        message = _Reader(_first_message(_Reader(stream)))
+        if message.number(1) != CLIENT_HELLO:
+            return ClientHello()
+        body = message.field(3)
+        body.take(2 + 32)  # version, random
+        for size in (1, 2, 1):  # session, ciphers, compressions
+            body.field(size)
+        return _asked_for(body.field(2))
+    except IndexError:
+        return ClientHello()
+
+
+def _first_message(records: _Reader) -> bytes:
+    """Join the records that a first message may be spread over."""
+    message = b""
+    while records:
+        if records.number(1) != HANDSHAKE:
+            break
+        records.take(2)  # version
+        message += records.field(2).rest()
+        if len(message) >= 4 and len(message) >= 4 + int.from_bytes(message[1:4], "big"):
+            break
+    return message
+
+
+def _asked_for(extensions: _Reader) -> ClientHello:
+    server_name = None
+    protocols: list[str] = []
+    while extensions:
+        kind, body = extensions.number(2), extensions.field(2)
+        if kind == SERVER_NAME:
+            names = body.field(2)
+            names.take(1)  # a host name: no other kind of name was ever defined
+            server_name = names.field(2).rest().decode("ascii", "backslashreplace")
+        elif kind == ALPN:
+            names = body.field(2)
+            while names:
+                protocols.append(names.field(1).rest().decode("ascii", "backslashreplace"))
+    return ClientHello(server_name, tuple(protocols))

@@ -1,0 +1,80 @@
+"""Says what a TLS handshake came to: from OpenSSL's objects and errors to plain values."""
+
+from __future__ import annotations
+
+import ssl
+
+from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
+from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
+
+__all__ = ["failed", "succeeded"]
+
+SHORT = {
+    "countryName": "C",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "commonName": "CN",
+    "emailAddress": "E",
+}
+
+
+def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
+    """Return what was agreed on."""
+    cipher = tls.cipher()
+    return TLSHandshake(
+        version=tls.version(),
+        cipher=cipher[0] if cipher else None,
+        server_name=hello.server_name,
+        alpn_offered=hello.alpn,
+        alpn=tls.selected_alpn_protocol(),
+        peer_subject=_subject(tls.getpeercert()),
+    )
+
+
+def failed(error: OSError, first: bytes) -> HandshakeFailed:
+    """Return the error to raise; `first` is what the client has sent."""
+    hello = read_client_hello(first)
+    failure = _failure(error, first)
+    return HandshakeFailed(
+        TLSHandshake(
+            server_name=hello.server_name, alpn_offered=hello.alpn, failure=failure, reason=_reason(error, failure)
+        )
+    )
+
+
+def _failure(error: OSError, first: bytes) -> HandshakeFailure:
+    if first and first[0] != HANDSHAKE:
+        return HandshakeFailure.PLAINTEXT
+    reason = str(getattr(error, "reason", None) or "")
+    found = HandshakeFailure.PROTOCOL
+    if isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in reason:
+        found = HandshakeFailure.EOF
+    elif isinstance(error, ssl.SSLCertVerificationError) or "PEER_DID_NOT_RETURN_A_CERTIFICATE" in reason:
+        found = HandshakeFailure.CERTIFICATE
+    elif "_ALERT_" in reason:
+        found = HandshakeFailure.ALERT
+    elif isinstance(error, TimeoutError):
+        found = HandshakeFailure.TIMEOUT
+    elif not isinstance(error, ssl.SSLError):
+        found = HandshakeFailure.RESET
+    return found
+
+
+def _reason(error: OSError, failure: HandshakeFailure) -> str:
+    """Return what is worth saying beside the kind of failure, without file names and line numbers of OpenSSL."""
+    if failure in (HandshakeFailure.EOF, HandshakeFailure.TIMEOUT):
+        return ""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        words = str(error.reason or error).replace("_", " ").lower()
+        return words.partition("alert ")[2] if failure is HandshakeFailure.ALERT else words
+    return error.strerror or str(error)
+
+
+def _subject(certificate: object) -> str | None:
+    """Return a certificate's subject in one line."""
+    if not isinstance(certificate, dict) or not certificate.get("subject"):
+        return None
+    names = [pair for part in certificate["subject"] for pair in part]
+    return ", ".join(f"{SHORT.get(name, name)}={value}" for name, value in names)

@@ -1,0 +1,60 @@
+"""PeerCredentialsMixIn: who may talk, by user and group, as the kernel knows them."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from windsock.errors import UsageError
+
+__all__ = ["PeerCredentials", "PeerCredentialsMixIn"]
+
+UCRED = struct.Struct("iII")
+"""struct ucred (unix(7)): pid, uid, gid."""
+
+
+class PeerCredentials(NamedTuple):
+    """The process at the other end of a Unix socket, as it was when it connected."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+class PeerCredentialsMixIn:
+    """Takes requests from some users' processes only. Comes before the mix-in for concurrency.
+
+    For Unix stream sockets on Linux (SO_PEERCRED, unix(7)): what the kernel says can't be forged.
+    `allowed_uids` and `allowed_gids` are numbers (None: all); where both are set, both must fit.
+
+    Hooks, in the order in which a request meets them: `verify_request`, and, where that says no, `handle_refused`.
+    """
+
+    allowed_uids: Collection[int] | None = None
+    allowed_gids: Collection[int] | None = None
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Return whether the client is one to talk to. May be extended (call super)."""
+        who = self.peer_credentials(request)
+        for word, number, allowed in (("uid", who.uid, self.allowed_uids), ("gid", who.gid, self.allowed_gids)):
+            if allowed is not None and number not in allowed:
+                self.handle_refused(request, client_address, f"process {who.pid} has {word} {number}, not allowed")
+                return False
+        return bool(super().verify_request(request, client_address))  # type: ignore[misc]  # the server class has it
+
+    def handle_refused(self, request: Any, client_address: Any, reason: str) -> None:
+        """Called for a request that is turned away. May be overridden. The default does nothing."""
+
+    def peer_credentials(self, request: Any) -> PeerCredentials:
+        """Return who is at the other end of a request.
+
+        Raises UsageError where the kernel does not tell.
+        """
+        option = getattr(socket, "SO_PEERCRED", None)
+        if option is None:
+            raise UsageError("peer_credentials(): this platform has no SO_PEERCRED")
+        if getattr(request, "family", None) != socket.AF_UNIX:
+            raise UsageError(f"peer_credentials(): {request!r} is no Unix stream socket, whose client the kernel knows")
+        return PeerCredentials(*UCRED.unpack(request.getsockopt(socket.SOL_SOCKET, option, UCRED.size)))

@@ -1,0 +1,90 @@
+"""TLSMixIn: requests that are encrypted, from their first byte or from when a handler says so."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.security.facts import HandshakeFailed
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.security.tls_socket import TLSSocket
+
+__all__ = ["TLSMixIn"]
+
+
+class TLSMixIn:
+    """Encrypts each request. Comes first among the bases, before the mix-in for concurrency.
+
+    The handshake is part of handling the request: it happens in the request's own thread, process or turn, so
+    that a client that says nothing keeps no other one waiting. Handlers get a TLSSocket.
+
+    `ssl_context` must be set. `handshake_timeout` (seconds) bounds the whole handshake, `goodbye_timeout`
+    (seconds) the end of the TLS stream (close_notify), which is sent when a request is shut down. With
+    `begins_with_tls = False` requests begin in the clear, until a handler says `self.start_tls()` (STARTTLS).
+
+    Hooks, in the order in which a request meets them: `start_tls`, and, where that fails,
+    `handle_handshake_error`.
+    """
+
+    ssl_context: ssl.SSLContext | None = None
+    begins_with_tls = True
+    handshake_timeout: float = 5.0
+    goodbye_timeout: float = 1.0
+
+    @property
+    def _tls_requests(self) -> dict[int, TLSSocket]:
+        """The encrypted side of each request, by the id() of the accepted one, which it keeps alive."""
+        found: dict[int, TLSSocket] = vars(self).setdefault("_tls_requests_of_mine", {})
+        return found
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Do the handshake, then handle the request. May be extended (call super)."""
+        try:
+            if self.begins_with_tls:
+                request = self.start_tls(request)
+            super().finish_request(request, client_address)  # type: ignore[misc]  # the server class has it
+        except HandshakeFailed as error:
+            self.handle_handshake_error(request, client_address, error)
+
+    def start_tls(self, request: Any) -> TLSSocket:
+        """Do the handshake on a request; return the socket to go on with.
+
+        May be extended (call super). Raises HandshakeFailed, which a handler may let pass: it ends the request.
+        """
+        from windsock.security.tls_socket import TLSSocket
+
+        if self.ssl_context is None:
+            raise UsageError(f"{type(self).__name__}.ssl_context is None; set it to an ssl.SSLContext for servers")
+        if isinstance(request, TLSSocket):
+            raise UsageError("start_tls(): this request is encrypted already")
+        secured = TLSSocket(request, self.ssl_context)
+        secured.do_handshake(self.handshake_timeout)
+        self._tls_requests[id(request)] = secured
+        return secured
+
+    def handle_handshake_error(self, request: Any, client_address: Any, error: HandshakeFailed) -> None:
+        """Called in place of the handler where there is no TLS with a client; the request is then shut down.
+
+        May be overridden. The default does nothing: what a client does is an outcome, not an error of ours.
+        """
+
+    def shutdown_request(self, request: Any) -> None:
+        """Send the end of the TLS stream, then that of the connection. May be extended (call super)."""
+        secured = self._tls_requests.get(id(request))
+        if secured is not None:
+            with contextlib.suppress(OSError):  # the client is gone, or does not take it
+                secured.settimeout(self.goodbye_timeout)
+                secured.shutdown(socket.SHUT_WR)
+        super().shutdown_request(request)  # type: ignore[misc]  # the server class has it
+
+    def close_request(self, request: Any) -> None:
+        """Close the encrypted side too. May be extended (call super)."""
+        secured = self._tls_requests.pop(id(request), None)
+        if secured is not None:
+            secured.abandon()
+        super().close_request(request)  # type: ignore[misc]  # the server class has it

@@ -1,0 +1,431 @@
+"""TLS over any connected socket: an object that looks like a socket, and whose bytes are encrypted on their way."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import socket
+import ssl
+import threading
+from time import monotonic
+from typing import Any, Self
+
+from windsock.security.client_hello import read_client_hello
+from windsock.security.facts import TLSHandshake
+from windsock.security.handshakes import failed, succeeded
+
+__all__ = ["TLSSocket"]
+
+BLOCK = 64 * 1024
+"""Bytes that are encrypted or taken from the kernel in one go."""
+GOODBYE = 1.0
+"""Seconds that `close()` tries to send the end of the TLS stream for."""
+
+
+class TLSSocket:
+    """The plaintext side of a connection that is encrypted below, over `raw`: any socket-like object.
+
+    One thread may read while another one writes. Reading the end of the stream without the client's
+    close_notify gives b"" and sets `was_truncated`, unless `suppress_ragged_eofs=False` (then: SSLEOFError).
+    Options and addresses are those of `raw`, timeouts too. Like ssl.SSLSocket it takes no flags.
+    """
+
+    def __init__(
+        self,
+        raw: Any,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool = True,
+        server_hostname: str | None = None,
+        suppress_ragged_eofs: bool = True,
+    ) -> None:
+        self.raw = raw
+        self.context = context
+        self.suppress_ragged_eofs = suppress_ragged_eofs
+        self.was_truncated = False
+        self.handshake: TLSHandshake | None = None
+        """What the handshake came to, once it is over."""
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
+        self._state = threading.Lock()
+        self._receiving = threading.Lock()
+        self._sending = threading.Lock()
+        self._unsent = memoryview(b"")
+        self._taken = 0
+        self._plain = bytearray()
+        self._first: bytearray | None = bytearray()
+        self._has_said_goodbye = False
+        self._io_refs = 0
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<TLSSocket {self.version() or 'before its handshake'}, over {self.raw!r}>"
+
+    # --- the handshake
+
+    def do_handshake(self, timeout: float | None = None) -> TLSHandshake:
+        """Do all of it, in `timeout` seconds; return what it came to.
+
+        Raises HandshakeFailed.
+        """
+        before = self.raw.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        try:
+            while not self._handshake_is_done():
+                self._wait_until(deadline)
+                self._fill()
+            self._wait_until(deadline)
+            self._flush()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._flush()  # the alert that says why
+            first = bytes(self._first or b"")
+            raise failed(error, first) from error
+        finally:
+            with contextlib.suppress(OSError):
+                self.raw.settimeout(before)
+        hello = read_client_hello(bytes(self._first or b""))
+        self._first = None
+        self._acknowledge()
+        self.handshake = succeeded(self._tls, hello)
+        return self.handshake
+
+    def _handshake_is_done(self) -> bool:
+        is_done = True
+        with self._state:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                is_done = False
+        if not is_done:
+            self._flush()
+        return is_done
+
+    def _acknowledge(self) -> None:
+        """Acknowledge the client's last word now: it says nothing new before (Nagle), and we have nothing to say."""
+        if hasattr(socket, "TCP_QUICKACK"):
+            with contextlib.suppress(OSError):  # not TCP
+                self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def _wait_until(self, deadline: float | None) -> None:
+        if deadline is not None:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self.raw.settimeout(left)
+
+    # --- receiving
+
+    def recv(self, bufsize: int = BLOCK, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        _check_flags("recv", flags)
+        data: bytes = self._read(bufsize, None)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        _check_flags("recv_into", flags)
+        with memoryview(buffer) as view, view.cast("B") as whole:
+            size: int = self._read(min(nbytes or len(whole), len(whole)), whole)
+        return size
+
+    def _read(self, size: int, into: memoryview | None) -> Any:
+        """Return decrypted bytes; or, with a buffer, how many have been put into it."""
+        nothing: Any = b"" if into is None else 0
+        if not size:
+            return nothing
+        with self._receiving:
+            while True:
+                found = self._decrypt(size, into)
+                if self._outgoing.pending and self._sending.acquire(blocking=False):
+                    self._release_after_push()
+                if found is not None:
+                    return found
+                self._fill()
+
+    def _decrypt(self, size: int, into: memoryview | None) -> Any:
+        """Return what is there, or None if more has to come."""
+        nothing: Any = b"" if into is None else 0
+        with self._state:
+            if self._plain:
+                return self._take_plain(size, into)
+            try:
+                return self._tls.read(size) if into is None else self._tls.read(size, into)
+            except ssl.SSLWantReadError:
+                return None
+            except ssl.SSLZeroReturnError:
+                return nothing
+            except ssl.SSLEOFError:
+                if not self.suppress_ragged_eofs:
+                    raise
+                self.was_truncated = True
+                return nothing
+
+    def _take_plain(self, size: int, into: memoryview | None) -> Any:
+        piece = bytes(self._plain[:size])
+        del self._plain[:size]
+        if into is None:
+            return piece
+        into[: len(piece)] = piece
+        return len(piece)
+
+    def _fill(self) -> None:
+        """Wait for more from the client."""
+        try:
+            data = self.raw.recv(BLOCK)
+        except BlockingIOError:
+            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "The operation did not complete (read)") from None
+        with self._state:
+            if data:
+                self._incoming.write(data)
+            else:
+                self._incoming.write_eof()
+            if self._first is not None:
+                self._first += data
+
+    # --- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket. After a timeout or SSLWantWriteError the same data must be tried again."""
+        _check_flags("send", flags)
+        with memoryview(data) as view, view.cast("B") as whole:
+            return self._write(whole)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket."""
+        _check_flags("sendall", flags)
+        with memoryview(data) as view, view.cast("B") as whole:
+            done = 0
+            while done < len(whole):
+                done += self._write(whole[done:])
+
+    def _write(self, whole: memoryview) -> int:
+        """Encrypt a block and give it to the kernel."""
+        with self._sending:
+            self._push()
+            if self._taken:  # by an earlier call that could not get rid of it
+                size, self._taken = min(self._taken, len(whole)), 0
+                return size
+            if not len(whole):
+                return 0
+            with self._state:
+                size = self._tls.write(whole[:BLOCK])
+            try:
+                self._push()
+            except (TimeoutError, ssl.SSLWantWriteError):
+                self._taken = size
+                raise
+            return size
+
+    def _push(self) -> None:
+        """Give the kernel all that is encrypted. The caller holds `_sending`."""
+        with self._state:
+            more = self._outgoing.read() if self._outgoing.pending else b""
+        if more:
+            self._unsent = memoryview(bytes(self._unsent) + more if self._unsent else more)
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self.raw.send(self._unsent) :]
+        except BlockingIOError:
+            raise ssl.SSLWantWriteError(ssl.SSL_ERROR_WANT_WRITE, "The operation did not complete (write)") from None
+
+    def _flush(self) -> None:
+        with self._sending:
+            self._push()
+
+    def _release_after_push(self) -> None:
+        """Send what reading makes us say. Whoever is just sending says it, so that a reader never waits for them."""
+        try:
+            self._push()
+        except (TimeoutError, ssl.SSLWantWriteError):
+            pass  # the next one to send goes on
+        finally:
+            self._sending.release()
+
+    # --- ending
+
+    def shutdown(self, how: int, /) -> None:
+        """See socket.socket. The end of what is sent is said in TLS first (close_notify)."""
+        try:
+            if how != socket.SHUT_RD:
+                self._say_goodbye()
+        finally:
+            self.raw.shutdown(how)
+
+    def unwrap(self) -> Any:
+        """End TLS both ways, and return the socket below, in the clear. Waits for the other end's close_notify."""
+        self._say_goodbye()
+        with self._receiving:
+            while not self._is_unwrapped():
+                self._fill()
+        self._flush()
+        return self.raw
+
+    def _is_unwrapped(self) -> bool:
+        with self._state:
+            try:
+                self._tls.unwrap()
+            except ssl.SSLWantReadError:
+                return False
+        return True
+
+    def _say_goodbye(self) -> None:
+        """Send close_notify, once. Data that has come by then can still be read."""
+        timeout = self.raw.gettimeout()
+        if not self._sending.acquire(timeout=-1 if timeout is None else timeout):
+            raise TimeoutError("timed out")
+        try:
+            with self._state:
+                if not self._has_said_goodbye:
+                    self._has_said_goodbye = True
+                    self._set_aside()
+                    with contextlib.suppress(ssl.SSLError):  # it wants to wait for the answer
+                        self._tls.unwrap()
+            self._push()
+        finally:
+            self._sending.release()
+
+    def _set_aside(self) -> None:
+        """Decrypt what has come: OpenSSL takes data behind its own close_notify for an error if it looks for an end."""
+        with contextlib.suppress(ssl.SSLError):
+            while data := self._tls.read(BLOCK):
+                self._plain += data
+
+    def makefile(self, mode: str = "r", buffering: int | None = None, **options: Any) -> Any:
+        """See socket.socket."""
+        if not set(mode) <= {"r", "w", "b"}:
+            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
+        kinds = ("r" if "r" in mode or "w" not in mode else "") + ("w" if "w" in mode else "")
+        raw = socket.SocketIO(self, kinds)  # type: ignore[arg-type]  # it looks like a socket
+        self._io_refs += 1
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        if size == 0:
+            if "b" not in mode:
+                raise ValueError("unbuffered streams must be binary")
+            return raw
+        buffered: Any
+        if kinds == "rw":
+            buffered = io.BufferedRWPair(raw, raw, size)
+        else:
+            buffered = io.BufferedReader(raw, size) if kinds == "r" else io.BufferedWriter(raw, size)
+        return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
+
+    def close(self) -> None:
+        """Say the end of the stream in TLS, if it can be done soon; close what is below, once all files are closed."""
+        self._closed = True
+        if self._io_refs > 0 or self.fileno() < 0:
+            return
+        with contextlib.suppress(OSError):
+            self.raw.settimeout(GOODBYE)
+            self._say_goodbye()
+        self._real_close()
+
+    def abandon(self) -> None:
+        """Close what is below, without a word to the other end, files or not."""
+        self._closed = True
+        self._real_close()
+
+    def _real_close(self) -> None:
+        self.raw.close()
+
+    def _decref_socketios(self) -> None:
+        """Be told by a file that it is closed (socket.SocketIO)."""
+        if self._io_refs > 0:
+            self._io_refs -= 1
+        if self._closed:
+            self.close()
+
+    # --- what is known of it
+
+    def version(self) -> str | None:
+        """See ssl.SSLSocket."""
+        return self._tls.version()
+
+    def cipher(self) -> tuple[str, str, int] | None:
+        """See ssl.SSLSocket."""
+        return self._tls.cipher()
+
+    def getpeercert(self, binary_form: bool = False) -> Any:
+        """See ssl.SSLSocket."""
+        return self._tls.getpeercert(binary_form)
+
+    def selected_alpn_protocol(self) -> str | None:
+        """See ssl.SSLSocket."""
+        return self._tls.selected_alpn_protocol()
+
+    @property
+    def server_hostname(self) -> str | None:
+        """The name that a client asked for (SNI); on a client's side, the name it asks for."""
+        return self.handshake.server_name if self.handshake is not None else self._tls.server_hostname
+
+    @property
+    def family(self) -> Any:
+        """See socket.socket."""
+        return self.raw.family
+
+    @property
+    def type(self) -> Any:
+        """See socket.socket."""
+        return self.raw.type
+
+    @property
+    def proto(self) -> int:
+        """See socket.socket."""
+        return int(self.raw.proto)
+
+    @property
+    def timeout(self) -> float | None:
+        """See socket.socket."""
+        return self.gettimeout()
+
+    def fileno(self) -> int:
+        """See socket.socket."""
+        return int(self.raw.fileno())
+
+    def getpeername(self) -> Any:
+        """See socket.socket."""
+        return self.raw.getpeername()
+
+    def getsockname(self) -> Any:
+        """See socket.socket."""
+        return self.raw.getsockname()
+
+    def getsockopt(self, *what: Any) -> Any:
+        """See socket.socket."""
+        return self.raw.getsockopt(*what)
+
+    def setsockopt(self, *what: Any) -> None:
+        """See socket.socket."""
+        self.raw.setsockopt(*what)
+
+    def gettimeout(self) -> float | None:
+        """See socket.socket."""
+        seconds: float | None = self.raw.gettimeout()
+        return seconds
+
+    def settimeout(self, value: float | None) -> None:
+        """See socket.socket."""
+        self.raw.settimeout(value)
+
+    def setblocking(self, flag: bool) -> None:
+        """See socket.socket."""
+        self.raw.settimeout(None if flag else 0.0)
+
+    def getblocking(self) -> bool:
+        """See socket.socket."""
+        return self.gettimeout() != 0
+
+    def pending(self) -> int:
+        """See ssl.SSLSocket."""
+        return len(self._plain) + self._tls.pending()
+
+
+def _check_flags(name: str, flags: int) -> None:
+    if flags:
+        raise ValueError(f"non-zero flags not allowed in calls to {name}() on TLSSocket")
