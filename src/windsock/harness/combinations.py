@@ -17,7 +17,7 @@ TRANSPORTS = {
     "unix_stream": "UnixStreamServer",
     "unix_datagram": "UnixDatagramServer",
 }
-CONCURRENCIES = {"sync": "", "threading": "Threading", "forking": "Forking"}
+CONCURRENCIES = {"sync": "", "threading": "Threading", "forking": "Forking", "selecting": "Selecting", "trio": "Trio"}
 
 
 class Unsupported(WindsockError):

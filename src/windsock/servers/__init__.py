@@ -7,20 +7,35 @@ import os
 import socket
 
 from windsock.servers.base import BaseServer
-from windsock.servers.combinations import ThreadingTCPServer, ThreadingUDPServer
+from windsock.servers.combinations import (
+    SelectingTCPServer,
+    SelectingUDPServer,
+    ThreadingTCPServer,
+    ThreadingUDPServer,
+    TrioTCPServer,
+    TrioUDPServer,
+)
 from windsock.servers.handlers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
+from windsock.servers.selecting import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer
+from windsock.servers.trio_mixin import TrioMixIn
 
 __all__ = [
     "BaseRequestHandler",
     "BaseServer",
     "DatagramRequestHandler",
+    "SelectingMixIn",
+    "SelectingTCPServer",
+    "SelectingUDPServer",
     "StreamRequestHandler",
     "TCPServer",
     "ThreadingMixIn",
     "ThreadingTCPServer",
     "ThreadingUDPServer",
+    "TrioMixIn",
+    "TrioTCPServer",
+    "TrioUDPServer",
     "UDPServer",
 ]
 
@@ -31,12 +46,23 @@ if hasattr(os, "fork"):
     __all__ += ["ForkingMixIn", "ForkingTCPServer", "ForkingUDPServer"]
 
 if hasattr(socket, "AF_UNIX"):
-    from windsock.servers.combinations import ThreadingUnixDatagramServer, ThreadingUnixStreamServer
+    from windsock.servers.combinations import (
+        SelectingUnixDatagramServer,
+        SelectingUnixStreamServer,
+        ThreadingUnixDatagramServer,
+        ThreadingUnixStreamServer,
+        TrioUnixDatagramServer,
+        TrioUnixStreamServer,
+    )
     from windsock.servers.transports import UnixDatagramServer, UnixStreamServer
 
     __all__ += [
+        "SelectingUnixDatagramServer",
+        "SelectingUnixStreamServer",
         "ThreadingUnixDatagramServer",
         "ThreadingUnixStreamServer",
+        "TrioUnixDatagramServer",
+        "TrioUnixStreamServer",
         "UnixDatagramServer",
         "UnixStreamServer",
     ]

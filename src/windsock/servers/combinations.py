@@ -5,10 +5,19 @@ from __future__ import annotations
 import os
 import socket
 
+from windsock.servers.selecting import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer, UnixDatagramServer, UnixStreamServer
+from windsock.servers.trio_mixin import TrioMixIn
 
-__all__ = ["ThreadingTCPServer", "ThreadingUDPServer"]
+__all__ = [
+    "SelectingTCPServer",
+    "SelectingUDPServer",
+    "ThreadingTCPServer",
+    "ThreadingUDPServer",
+    "TrioTCPServer",
+    "TrioUDPServer",
+]
 
 
 class ThreadingTCPServer(ThreadingMixIn, TCPServer):
@@ -19,14 +28,44 @@ class ThreadingUDPServer(ThreadingMixIn, UDPServer):
     """UDP datagrams, a thread for each."""
 
 
+class SelectingTCPServer(SelectingMixIn, TCPServer):
+    """TCP streams, a turn in one loop for each connection whose socket is ready."""
+
+
+class SelectingUDPServer(SelectingMixIn, UDPServer):
+    """UDP datagrams, a turn in one loop for each."""
+
+
+class TrioTCPServer(TrioMixIn, TCPServer):
+    """TCP streams, a trio task for each connection."""
+
+
+class TrioUDPServer(TrioMixIn, UDPServer):
+    """UDP datagrams, a trio task for each."""
+
+
 if hasattr(socket, "AF_UNIX"):
+    __all__ += ["SelectingUnixDatagramServer", "SelectingUnixStreamServer"]
     __all__ += ["ThreadingUnixDatagramServer", "ThreadingUnixStreamServer"]
+    __all__ += ["TrioUnixDatagramServer", "TrioUnixStreamServer"]
 
     class ThreadingUnixStreamServer(ThreadingMixIn, UnixStreamServer):
         """Unix streams, a thread for each connection."""
 
     class ThreadingUnixDatagramServer(ThreadingMixIn, UnixDatagramServer):
         """Unix datagrams, a thread for each."""
+
+    class SelectingUnixStreamServer(SelectingMixIn, UnixStreamServer):
+        """Unix streams, a turn in one loop for each connection whose socket is ready."""
+
+    class SelectingUnixDatagramServer(SelectingMixIn, UnixDatagramServer):
+        """Unix datagrams, a turn in one loop for each."""
+
+    class TrioUnixStreamServer(TrioMixIn, UnixStreamServer):
+        """Unix streams, a trio task for each connection."""
+
+    class TrioUnixDatagramServer(TrioMixIn, UnixDatagramServer):
+        """Unix datagrams, a trio task for each."""
 
 
 if hasattr(os, "fork"):
