@@ -27,6 +27,8 @@ CONCURRENCIES = {
     "sync": "one request after the other",
     "threading": "a thread for each request",
     "forking": "a process for each request",
+    "selecting": "a turn in one select loop for each request",
+    "trio": "a trio task for each request",
 }
 
 

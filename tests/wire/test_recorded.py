@@ -437,7 +437,7 @@ def test_an_error_of_verify_request_is_recorded() -> None:
 
 @on_every_concurrency
 def test_an_own_handle_error_is_asked_as_well(concurrency: str, signals: list[Signal]) -> None:
-    mix_in = {"sync": (), "threading": (servers.ThreadingMixIn,), "forking": (servers.ForkingMixIn,)}[concurrency]
+    mix_in = () if concurrency == "sync" else (getattr(servers, f"{concurrency.capitalize()}MixIn"),)
 
     def handle_error(server: Any, request: Any, client_address: Any) -> None:
         signals[0].set()

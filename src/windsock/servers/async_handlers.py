@@ -22,7 +22,9 @@ def is_async(handler: Any) -> bool:
         return is_async(handler.func)
     if inspect.iscoroutinefunction(handler):
         return True
-    return not inspect.isroutine(handler) and inspect.iscoroutinefunction(getattr(type(handler), "__call__", None))
+    if inspect.isroutine(handler):
+        return False
+    return inspect.iscoroutinefunction(vars(type(handler)).get("__call__"))
 
 
 def name_of(handler: Any) -> str:
@@ -38,7 +40,7 @@ def refuse_async(server: Any, handler: Any) -> None:
 
 def refuse_coroutine(method: Any, result: Any) -> None:
     """Raise UsageError if a handler's method has returned a coroutine, which nobody here can run."""
-    if inspect.iscoroutine(result):
+    if result is not None and inspect.iscoroutine(result):
         result.close()  # it would complain that it was never awaited
         raise UsageError(f"{method.__qualname__}() is async, and its server is not: {REMEDY}")
 

@@ -7,6 +7,9 @@ import io
 import socket
 from typing import Any
 
+from windsock.errors import PeerError, UsageError
+from windsock.servers.async_handlers import refuse_coroutine
+
 __all__ = ["BaseRequestHandler", "DatagramRequestHandler", "StreamRequestHandler"]
 
 
@@ -22,14 +25,14 @@ class BaseRequestHandler:
         self.client_address = client_address
         self.server = server
         try:
-            self.setup()
+            refuse_coroutine(self.setup, self.setup())  # type: ignore[func-returns-value]  # unless it is async
         except BaseException:
             self._close_files()
             raise
         try:
-            self.handle()
+            refuse_coroutine(self.handle, self.handle())  # type: ignore[func-returns-value]
         finally:
-            self.finish()
+            refuse_coroutine(self.finish, self.finish())  # type: ignore[func-returns-value]
 
     def setup(self) -> None:
         """Prepare. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""
@@ -67,11 +70,33 @@ class StreamRequestHandler(BaseRequestHandler):
             self.connection.settimeout(self.timeout)
         if self.disable_nagle_algorithm:
             self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, True)
+        self._make_files()
+
+    def _make_files(self) -> None:
         self.rfile = self.connection.makefile("rb", self.rbufsize)
         if self.wbufsize == 0:
             self.wfile = _Writer(self.connection)
         else:
             self.wfile = self.connection.makefile("wb", self.wbufsize)
+
+    def start_tls(self) -> None:
+        """Go on encrypted (STARTTLS): do the handshake, then read and write through new files.
+
+        For servers with windsock.security.TLSMixIn. Raises PeerError if the client has sent more behind its
+        request for TLS, which somebody in between could have put there (RFC 3207, section 6); HandshakeFailed,
+        which `handle()` may let pass, ends the request.
+        """
+        begin = getattr(self.server, "start_tls", None)
+        if begin is None:
+            raise UsageError(f"start_tls(): {type(self.server).__name__} can't; put TLSMixIn first among its bases")
+        early = _buffered(self.rfile)
+        if early:
+            raise PeerError(f"start_tls(): the client sent {early!r} in the clear, behind its request for TLS")
+        self.wfile.flush()
+        self.wfile.close()
+        self.rfile.close()
+        self.request = self.connection = begin(self.request)
+        self._make_files()
 
     def finish(self) -> None:
         """Flush what is left and close the files. May be extended (call super).
@@ -93,6 +118,19 @@ class StreamRequestHandler(BaseRequestHandler):
             if file is not None:
                 with contextlib.suppress(OSError):
                     file.close()
+
+
+def _buffered(file: Any) -> bytes:
+    """Return what has been read ahead into a file's buffer, without reading any more."""
+    raw = getattr(file, "raw", None)
+    if not isinstance(raw, socket.SocketIO):
+        return b""
+    raw._timeout_occurred = True  # type: ignore[attr-defined]  # as after a timeout, it refuses to ask the socket
+    try:
+        found: bytes = file.peek()
+    except OSError:
+        return b""
+    return found
 
 
 class _Writer(io.BufferedIOBase):

@@ -30,8 +30,6 @@ from windsock.servers.trio_loop import Run, call_every, cancel_when_stopped, los
 from windsock.servers.trio_tasks import Task, Tasks
 
 if TYPE_CHECKING:
-    import trio
-
     from windsock.servers.loop import Loop
     from windsock.servers.transports import TCPServer as _AnyServer
 else:  # a mix-in over any of the servers
@@ -246,7 +244,7 @@ class TrioMixIn(_AnyServer):
         if errors is None or rest is None:
             return error
         try:
-            raise errors
+            raise errors  # noqa: TRY301  # a hook asks for the exception being handled
         except Exception:
             report_failure(self, request, client_address)
         return rest
