@@ -15,8 +15,9 @@ from windsock.recording import Connection, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
 from windsock.servers.requests import client_is_gone
+from windsock.servers.transports import TCPServer
 from windsock.wire.datagram_tap import DatagramTap
-from windsock.wire.tap import Tap, mute, tap, unmute
+from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
 
 __all__ = ["Seam"]
 
@@ -56,9 +57,12 @@ class Seam:
             if original is not None:
                 self._originals[name] = original
                 setattr(self._server, name, getattr(self, f"_{name}"))
+        if getattr(type(self._server), "get_request", None) is TCPServer.get_request:
+            self._server.request_class = TappedSocket  # made with a tap, rather than made again
 
     def uninstall(self) -> None:
         """Give the server its own hooks back."""
+        vars(self._server).pop("request_class", None)
         for name, original in self._originals.items():
             if getattr(original, "__self__", None) is self._server:
                 delattr(self._server, name)
