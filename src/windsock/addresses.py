@@ -42,6 +42,8 @@ def plain(address: Address) -> Address:
 
 def show(address: Address) -> str:
     """Return the address as people write it: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
+    if type(address) is tuple and len(address) == 2:
+        return f"{address[0]}:{address[1]}"
     address = plain(address)
     if address is None:
         return "(unnamed)"

@@ -17,14 +17,22 @@ REMEDY = "only a trio server runs async handlers: TrioTCPServer, or concurrency=
 def is_async(handler: Any) -> bool:
     """Return whether a handler needs an event loop: a class with an async method, or an async function."""
     if isinstance(handler, type):
-        return any(inspect.iscoroutinefunction(getattr(handler, step, None)) for step in STEPS)
+        return _has_async_step(handler)
     if isinstance(handler, functools.partial):
         return is_async(handler.func)
-    if inspect.iscoroutinefunction(handler):
-        return True
     if inspect.isroutine(handler):
-        return False
-    return inspect.iscoroutinefunction(vars(type(handler)).get("__call__"))
+        return inspect.iscoroutinefunction(handler)
+    return _has_async_call(type(handler))
+
+
+@functools.lru_cache(maxsize=256)
+def _has_async_step(handler_class: Any) -> bool:
+    return any(inspect.iscoroutinefunction(getattr(handler_class, step, None)) for step in STEPS)
+
+
+@functools.lru_cache(maxsize=256)
+def _has_async_call(kind: Any) -> bool:
+    return inspect.iscoroutinefunction(vars(kind).get("__call__"))
 
 
 def name_of(handler: Any) -> str:

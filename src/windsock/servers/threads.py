@@ -15,6 +15,10 @@ from windsock.servers.requests import end_of_forked_handler, give_up, open_reque
 __all__ = ["ThreadingMixIn", "Threads"]
 
 
+MANY = 16
+"""Threads that may have ended before somebody joins them."""
+
+
 class Threads:
     """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
 
@@ -34,7 +38,8 @@ class Threads:
 
     def start(self, thread: threading.Thread) -> None:
         """Start a thread and keep it. If it can't be started it is not kept, and RuntimeError goes up."""
-        self._bury()
+        if len(self._ending) > MANY:
+            self._bury()
         with self._changed:
             self._running.add(thread)
         try:
@@ -70,6 +75,8 @@ class Threads:
 
     def _join(self, deadline: float | None, daemons: bool) -> list[threading.Thread]:
         """Wait for the threads themselves: one switch to each, and nobody has to say that it has ended."""
+        if not self._running and not self._ending:
+            return []
         with self._changed:
             others = self._others(daemons)
         for thread in others:
@@ -153,8 +160,8 @@ class ThreadingMixIn:
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
         super().server_close()  # type: ignore[misc]  # the server class has it
-        if self.block_on_close:
-            self.wait_for_requests(getattr(self, "stop_timeout", 5.0), daemons=False)
+        if self.block_on_close and not hasattr(self, "stop_timeout"):  # a stranger's class, which has not waited
+            self.wait_for_requests(5.0, daemons=False)
 
     def _run_request(self, request: Any, client_address: Any) -> None:
         process_id = os.getpid()

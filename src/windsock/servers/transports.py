@@ -32,6 +32,8 @@ class TCPServer(BaseServer):
     request_queue_size = 5
     allow_reuse_address = False
     allow_reuse_port = False
+    request_class: type[socket.socket] = socket.socket
+    """What an accepted connection becomes; the constructor's arguments are those of socket.socket."""
 
     def __init__(self, server_address: Any, RequestHandlerClass: Any, bind_and_activate: bool = True) -> None:
         """May be extended (call super). Do not override.
@@ -75,7 +77,15 @@ class TCPServer(BaseServer):
 
     def get_request(self) -> tuple[Any, Any]:
         """Accept one connection. May be overridden."""
-        request, client_address = self.socket.accept()
+        listener: Any = self.socket
+        if type(listener) is not socket.socket:
+            request, client_address = listener.accept()
+        else:  # the same, without making an object that is replaced, nor enums of plain numbers
+            plain: Any = super(socket.socket, listener)
+            descriptor, client_address = plain._accept()
+            request = self.request_class(plain.family, plain.type, plain.proto, descriptor)
+            if sys.platform != "linux" and listener.gettimeout():
+                request.setblocking(True)
         return request, addresses.plain(client_address)
 
     def shutdown_request(self, request: Any) -> None:
@@ -107,7 +117,7 @@ class UDPServer(TCPServer):
         size, _, flags, client_address = self.socket.recvmsg_into([buffer], 0, RECEIVE_FLAGS)
         data = bytes(memoryview(buffer)[:size])
         client_address = addresses.plain(client_address)
-        if flags & socket.MSG_TRUNC:
+        if flags & TRUNCATED:
             self.handle_truncated(data, size, client_address)
         return (data, self.socket), client_address
 
@@ -130,7 +140,8 @@ class UDPServer(TCPServer):
         """Nothing: the socket is the server's own."""
 
 
-RECEIVE_FLAGS = socket.MSG_TRUNC if sys.platform == "linux" else 0
+TRUNCATED = int(socket.MSG_TRUNC)
+RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
 """MSG_TRUNC as a flag of recvmsg(2) asks Linux for the real size of a datagram that was cut."""
 
 

@@ -15,6 +15,7 @@ __all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
+PEEK = int(socket.MSG_PEEK)  # a plain number: operators of enums are slow
 PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
 
 
@@ -246,7 +247,7 @@ def tap(request: Any, connection: Connection) -> Any:
         request = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
         if timeout is not None:
             request.settimeout(timeout)
-    else:
+    elif not isinstance(request, Tap):
         request.__class__ = tapped_class(type(request))
     request._connection = request._whose = connection
     request._mark = forks.now()
