@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.harness.combinations import CONCURRENCIES, TRANSPORTS, class_for, transport_of
+from windsock.harness.combinations import CONCURRENCIES, TRANSPORTS, class_for
 
 __all__ = ["combine"]
 
@@ -59,19 +59,22 @@ def _make(mixins: tuple[type[Any], ...], base: type[Any]) -> type[Any]:
 
 def __getattr__(name: str) -> type[Any]:
     """Return a class by its name, for pickle: in another process it may not have been made yet."""
-    for transport, concurrency in _kinds():
-        base = class_for(transport, concurrency)
-        if name.endswith(base.__name__) and name != base.__name__:
-            mixins = _mixins_named(name.removesuffix(base.__name__))
+    for base, transport, concurrency in _kinds():
+        if name.endswith(base) and name != base:
+            mixins = _mixins_named(name.removesuffix(base))
             if mixins:
-                return combine(transport=transport_of(base), concurrency=concurrency, mixins=mixins)
+                return combine(transport=transport, concurrency=concurrency, mixins=mixins)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def _kinds() -> list[tuple[str, str]]:
-    """Return every transport and concurrency, the longest class names first."""
-    kinds = [(transport, concurrency) for transport in TRANSPORTS for concurrency in CONCURRENCIES]
-    return sorted(kinds, key=lambda kind: -len(CONCURRENCIES[kind[1]] + TRANSPORTS[kind[0]]))
+def _kinds() -> list[tuple[str, str, str]]:
+    """Return the name of every class of the family, with its transport and concurrency; the longest names first."""
+    kinds = [
+        (prefix + suffix, transport, concurrency)
+        for transport, suffix in TRANSPORTS.items()
+        for concurrency, prefix in CONCURRENCIES.items()
+    ]
+    return sorted(kinds, key=lambda kind: -len(kind[0]))
 
 
 def _mixins_named(prefix: str) -> list[type[Any]]:

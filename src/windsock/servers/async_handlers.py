@@ -22,7 +22,8 @@ def is_async(handler: Any) -> bool:
         return is_async(handler.func)
     if inspect.isroutine(handler):
         return inspect.iscoroutinefunction(handler)
-    return _has_async_call(type(handler))
+    kind: Any = type(handler)
+    return _has_async_call(kind)
 
 
 @functools.lru_cache(maxsize=256)
