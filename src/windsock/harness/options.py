@@ -113,7 +113,8 @@ class Options:
 
     def _class(self) -> type[Any]:
         if self.server_class is None:
-            return class_for(self.transport or "tcp", self.concurrency or "threading")
+            by_default = "trio" if is_async(self.handler) else "threading"
+            return class_for(self.transport or "tcp", self.concurrency or by_default)
         check_class(self.server_class)
         for word, found in (("transport", transport_of), ("concurrency", concurrency_of)):
             asked, is_really = getattr(self, word), found(self.server_class)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from windsock.errors import PeerError, UsageError
@@ -18,29 +19,36 @@ class BaseRequestHandler:
 
     `request` is the accepted socket, or `(data, socket)` for datagrams; `client_address` and `server` are
     there as well. Every request has an instance of its own.
+
+    On a trio server any of the three methods may be async; the handler then has `stream`, or for datagrams
+    `packet` and `await reply(data)`.
     """
+
+    stream: Any
+    packet: bytes
+    reply: Callable[[bytes], Awaitable[None]]
 
     def __init__(self, request: Any, client_address: Any, server: Any) -> None:
         self.request = request
         self.client_address = client_address
         self.server = server
         try:
-            refuse_coroutine(self.setup, self.setup())  # type: ignore[func-returns-value]  # unless it is async
+            refuse_coroutine(self.setup, self.setup())
         except BaseException:
             self._close_files()
             raise
         try:
-            refuse_coroutine(self.handle, self.handle())  # type: ignore[func-returns-value]
+            refuse_coroutine(self.handle, self.handle())
         finally:
-            refuse_coroutine(self.finish, self.finish())  # type: ignore[func-returns-value]
+            refuse_coroutine(self.finish, self.finish())
 
-    def setup(self) -> None:
+    def setup(self) -> Awaitable[None] | None:
         """Prepare. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""
 
-    def handle(self) -> None:
+    def handle(self) -> Awaitable[None] | None:
         """Do all the work of one request. Must be overridden."""
 
-    def finish(self) -> None:
+    def finish(self) -> Awaitable[None] | None:
         """Clean up. May be extended (call super)."""
 
     def _close_files(self) -> None:
@@ -111,7 +119,6 @@ class StreamRequestHandler(BaseRequestHandler):
                 self.wfile.close()
         finally:
             self.rfile.close()
-
 
     def _close_files(self) -> None:
         for file in (vars(self).get("wfile"), vars(self).get("rfile")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from windsock.recording import Connection
+from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers.requests import client_is_gone
 from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of
@@ -21,6 +21,16 @@ class TrioSeam(Seam):
     """
 
     hooks = (*HOOKS, "serve_request", "make_stream", "shutdown_request", "close_request")
+
+    def __init__(self, server: Any, recorder: Recorder) -> None:
+        super().__init__(server, recorder)
+        self._taps: dict[int, StreamTap] = {}
+
+    def install(self) -> None:
+        """Wrap the hooks that the server has."""
+        super().install()
+        if self._server.handles_async:
+            vars(self._server).pop("request_class", None)
 
     def _tapped(self, request: Any, connection: Connection) -> Any:
         if type(request) is socket.socket and self._server.handles_async:
@@ -39,12 +49,15 @@ class TrioSeam(Seam):
         finally:
             if connection is not None and isinstance(request, tuple):
                 connection.note(Kind.CLOSE)
+            if (stream_tap := self._taps.pop(id(request), None)) is not None:
+                stream_tap.uninstall()
 
     async def _make_stream(self, request: Any) -> Any:
         connection = connection_of(request)
         stream = await self._originals["make_stream"](request)
         if connection is not None:
-            StreamTap(stream, connection).install()
+            self._taps[id(request)] = stream_tap = StreamTap(stream, connection)
+            stream_tap.install()
         return stream
 
     def _shutdown_request(self, request: Any) -> None:

@@ -1,0 +1,1 @@
+"""Servers whose requests are trio tasks."""

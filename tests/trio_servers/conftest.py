@@ -1,0 +1,20 @@
+"""Every test of trio servers must leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness.helpers import nothing_left, own_temporary_directory
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Threads and descriptors are after the test what they were before: blocking handlers' threads are our own."""
+    import trio
+
+    tmp_path_factory.getbasetemp()  # not in there
+    trio.run(trio.sleep, 0)
+    with own_temporary_directory(), nothing_left():
+        yield
