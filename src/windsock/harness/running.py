@@ -227,6 +227,7 @@ class RunningServer:
         """End the loop and the connections; wait for handlers; close the listener."""
         deadline = monotonic() + seconds
         self._recorder.stop()
+        self._driver.stop_timeout = seconds
         self._driver.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._driver.end_requests()  # serve_forever() ends no sooner
