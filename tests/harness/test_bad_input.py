@@ -41,7 +41,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"transport": "sctp"},
         "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'",
     ),
-    ({"concurrency": "fibers"}, "concurrency='fibers': expected one of 'sync', 'threading', 'forking'"),
+    (
+        {"concurrency": "fibers"},
+        "concurrency='fibers': expected one of 'sync', 'threading', 'forking', 'selecting', 'trio'",
+    ),
     (
         {"host": "0.0.0.0"},
         "host='0.0.0.0' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True",
