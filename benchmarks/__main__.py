@@ -14,6 +14,8 @@ from benchmarks.table import Result
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
+    "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),
+    "trio": ("benchmarks.trio_servers", "a trio server beside bare trio streams"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }

@@ -54,7 +54,7 @@ def test_every_kind_records_the_same_conversation_the_same_way(transport: str, c
 @on_every_kind
 def test_every_kind_is_of_the_class_that_its_words_say(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
-        prefix = {"sync": "", "threading": "Threading", "forking": "Forking"}[concurrency]
+        prefix = "" if concurrency == "sync" else concurrency.capitalize()
         suffix = {"tcp": "TCP", "udp": "UDP", "unix_stream": "UnixStream", "unix_datagram": "UnixDatagram"}[transport]
 
         assert type(server.server) is getattr(servers, f"{prefix}{suffix}Server")

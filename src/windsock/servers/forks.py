@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["forked_since", "now", "renew_in_children"]
+__all__ = ["forked_since", "now", "renew_in_children", "tell_apart"]
 
 _total = 0
 _latest: dict[int, int] = {}
+_who: Callable[[], int] = threading.get_ident
+
+
+def tell_apart(who: Callable[[], int]) -> None:
+    """From now on, ask this function who it is that forks: there is more than threads."""
+    global _who
+    _who = who
 
 
 def _note_fork() -> None:
     global _total
     _total += 1
-    _latest[threading.get_ident()] = _total
+    _latest[_who()] = _total
 
 
 def now() -> int:
@@ -25,11 +33,11 @@ def now() -> int:
 
 
 def forked_since(mark: int) -> bool:
-    """Return whether this thread has forked since the mark (os.fork, not subprocess).
+    """Return whether this thread (or greenlet) has forked since the mark (os.fork, not subprocess).
 
-    Thread idents are used again, but only ever with a newer mark.
+    Idents are used again, but only ever with a newer mark.
     """
-    return _total != mark and _latest.get(threading.get_ident(), 0) > mark
+    return _total != mark and _latest.get(_who(), 0) > mark
 
 
 class HasLocks(Protocol):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterable
 from time import monotonic
 from typing import Any
 
-from windsock.servers.hub import Hub, my_turn, wait_alone
+from greenlet import getcurrent
+
+from windsock.servers.hub import Hub, Turn, my_turn, wait_alone
 from windsock.servers.readiness import IN, OUT
 
 __all__ = ["GreenSocket", "wait_for"]
 
 Plain = socket.socket
-DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
+DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: operators of enums are slow
+AF_UNIX = getattr(socket, "AF_UNIX", None)
 FUEL = 512 * 1024
 """How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
 PER_CALL = 4096
@@ -265,7 +269,7 @@ class GreenSocket(socket.socket):
         """Before a call that would fail, wait at once; before one too many, let others run; return the deadline."""
         if self._fuel < 0:
             self._let_others(flags)
-        elif self._is_drained and self._timeout != 0.0 and not flags & DONTWAIT:
+        elif self._is_drained and not flags & DONTWAIT and self._timeout != 0.0:
             return self._wait(IN, flags, None)
         return None
 
@@ -276,11 +280,18 @@ class GreenSocket(socket.socket):
         """
         if self._timeout is not None or flags & DONTWAIT:
             if self._timeout == 0.0 or flags & DONTWAIT:
-                raise BlockingIOError(11, os.strerror(11))
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             if deadline is None:
                 deadline = monotonic() + (self._timeout or 0.0)
         self._fuel = FUEL
-        wait_for(self._hub, self.fileno(), what, deadline)
+        turn = getcurrent()
+        hub = self._hub
+        if type(turn) is Turn and turn.hub is hub and not hub.is_elsewhere:
+            is_ready = hub.wait_for(turn, self.fileno(), what, deadline)
+        else:
+            is_ready = wait_alone(self.fileno(), what, deadline)
+        if not is_ready:
+            raise TimeoutError("timed out")
         return deadline
 
     def _let_others(self, flags: int) -> None:
@@ -365,21 +376,22 @@ class GreenDatagrams:
                 return size
 
     def _wait_for_room(self, address: Any, deadline: float | None) -> None:
-        """Wait until there may be room: our buffer's, or for Unix sockets the receiver's (unix(7))."""
-        if address is not None and self._socket.family == getattr(socket, "AF_UNIX", None):
-            other = socket.socket(self._socket.family, self._socket.type)
-            with other:
-                other.connect(address)
-                wait_for(self._hub, other.fileno(), OUT, deadline)
-                self._done_with(other.fileno())
+        """Wait until there may be room: in our buffer, or among Unix sockets in the receiver's queue (unix(7))."""
+        own = self._socket.fileno()
+        if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
+            with socket.socket(self._socket.family, self._socket.type) as other:
+                other.connect(address)  # makes the kernel tell whether there is room over there
+                self._wait_for(other.fileno(), deadline)
             return
-        descriptor = os.dup(self._socket.fileno())
+        descriptor = os.dup(own)
+        try:
+            self._wait_for(descriptor, deadline)
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, deadline: float | None) -> None:
         try:
             wait_for(self._hub, descriptor, OUT, deadline)
         finally:
-            self._done_with(descriptor)
-            os.close(descriptor)
-
-    def _done_with(self, descriptor: int) -> None:
-        if self._hub is not None and not self._hub.is_elsewhere:
-            self._hub.closing(descriptor)
+            if self._hub is not None and not self._hub.is_elsewhere:
+                self._hub.closing(descriptor)

@@ -64,6 +64,7 @@ class Hub(Loop):
         """Those that did not end when the loop did."""
         self.handle: Callable[[Any, Any], None] = _nobody
         self.finished: Callable[[Hub], None] = _nothing
+        self.seconds_to_end: Callable[[], float] = float
         self.is_over = self.is_elsewhere = False
         forks.renew_in_children(self)
         self.has_ended_one = threading.Condition()
@@ -114,6 +115,8 @@ class Hub(Loop):
 
         `what` is IN or OUT. To be called in the turn's own greenlet.
         """
+        if self.is_over:
+            raise GreenletExit
         waiting = self._readers if what == IN else self._writers
         if descriptor in waiting:
             self._queues.setdefault((descriptor, what), []).append(turn)
@@ -292,12 +295,13 @@ class Hub(Loop):
         finally:
             self.is_over = True
             finished, self.finished, self.handle = self.finished, _nothing, _nobody
+            self.seconds_to_end = float
             finished(self)
             with self.has_ended_one:
                 self.has_ended_one.notify_all()
 
     def _end_turns(self) -> None:
-        deadline = monotonic() + self.seconds_to_end
+        deadline = monotonic() + self.seconds_to_end()
         self._selector.forget(self._wakeup.fileno())
         if self._listener is not None:
             self._selector.forget(self._listener.fileno())
@@ -311,8 +315,6 @@ class Hub(Loop):
             self._run_until(deadline, is_patient=True)
         self.stubborn = [turn for turn in self.turns if turn is not getcurrent()]
         _abandoned.extend(self.stubborn)
-
-    seconds_to_end = 2.5
 
     def _run_until(self, deadline: float, *, is_patient: bool) -> None:
         """Run greenlets until all have ended, or until none can go on without waiting."""
@@ -366,6 +368,9 @@ def _nothing(hub: Hub) -> None:
 
 def _nobody(request: Any, client_address: Any) -> None:
     """Handle nothing: the hub has no server yet."""
+
+
+forks.tell_apart(lambda: id(getcurrent()))
 
 
 def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:

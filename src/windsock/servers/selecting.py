@@ -147,9 +147,14 @@ class SelectingMixIn:
     def _adopt(self, hub: Hub) -> None:
         hub.handle = self._run_request
         hub.finished = self._hub_finished
-        hub.seconds_to_end = getattr(self, "stop_timeout", 5.0) / 2
+        hub.seconds_to_end = self._seconds_to_end
         os.set_blocking(self.fileno(), False)  # type: ignore[attr-defined]  # the server class has it
         self._hubs.append(hub)
+
+    def _seconds_to_end(self) -> float:
+        """Return how long requests that will not end may hold up the end of their loop."""
+        seconds: float = getattr(self, "stop_timeout", 5.0)
+        return seconds / 2
 
     def _hub_finished(self, hub: Hub) -> None:
         """Forget a loop, but not the requests that would not end with it: they lose their connections."""

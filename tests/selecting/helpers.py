@@ -1,0 +1,89 @@
+"""What the tests of selecting servers share: a server in a thread, and clients with deadlines."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+from tests.harness.helpers import DEADLINE
+from windsock import servers
+
+STREAMS: list[Any] = [servers.SelectingTCPServer, servers.SelectingUnixStreamServer]
+DATAGRAMS: list[Any] = [servers.SelectingUDPServer, servers.SelectingUnixDatagramServer]
+
+
+@contextlib.contextmanager
+def running(server_class: Any, handler: Any, **attributes: Any) -> Iterator[Any]:
+    """Serve, without any harness or recording, in a thread of its own."""
+    kind: Any = type(server_class.__name__, (server_class,), {"errors": [], "handle_error": note_error, **attributes})
+    address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else f"\0selecting-{monotonic()}"
+    server = kind(address, handler)
+    thread = threading.Thread(target=server.serve_forever, name="serving")
+    thread.start()
+    try:
+        yield server
+    finally:
+        try:
+            server.server_close()
+        finally:
+            thread.join(DEADLINE)
+            assert not thread.is_alive()
+
+
+def note_error(self: Any, request: Any, client_address: Any) -> None:
+    """Keep what a handler raised."""
+    import sys
+
+    self.errors.append(sys.exception())
+
+
+def connect(server: Any) -> socket.socket:
+    """Return a client of the server; one that can be answered, for datagrams too."""
+    client = socket.socket(server.address_family, server.socket_type)
+    client.settimeout(DEADLINE)
+    if (server.address_family, server.socket_type) == (socket.AF_UNIX, socket.SOCK_DGRAM):
+        client.bind("")
+    client.connect(server.server_address)
+    return client
+
+
+def read(client: socket.socket, size: int) -> bytes:
+    """Return exactly so many bytes."""
+    with client.makefile("rb") as file:
+        return file.read(size)
+
+
+def wait_until(condition: Any, what: str) -> None:
+    """Wait for something that no event tells of."""
+    deadline = monotonic() + DEADLINE
+    pause = threading.Event()
+    while not condition():
+        assert monotonic() < deadline, f"waited {DEADLINE} s for {what}"
+        pause.wait(0.002)
+
+
+class Lines(servers.StreamRequestHandler):
+    """Answers each line in capitals."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(line.upper())
+
+
+class Echo(servers.BaseRequestHandler):
+    """Sends everything back."""
+
+    def handle(self) -> None:
+        while data := self.request.recv(65536):
+            self.request.sendall(data)
+
+
+class Packet(servers.DatagramRequestHandler):
+    """Answers each packet in capitals."""
+
+    def handle(self) -> None:
+        self.wfile.write(self.rfile.read().upper())
