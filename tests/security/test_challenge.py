@@ -1,0 +1,223 @@
+"""Challenge and response: with the clients of multiprocessing, of every version, and with those who cheat."""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import socket
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client
+from typing import Any
+
+import pytest
+
+from tests.harness.helpers import DEADLINE, connect, on_every_stream_kind, rest_of
+from tests.security.helpers import Echo, wait_for_end
+from windsock import Ending, LengthPrefix, RunningServer, combine, serving
+from windsock.security import ChallengeMixIn, TLSMixIn
+from windsock.security.authkey import answer, is_right
+from windsock.servers import ThreadingTCPServer
+
+KEY = b"between the two of us"
+FRAMES = LengthPrefix(size=4, byteorder="big", includes_prefix=False)
+
+
+def guarded(transport: str = "tcp", concurrency: str = "threading", **what: Any) -> type[Any]:
+    made = combine(transport=transport, concurrency=concurrency, mixins=[ChallengeMixIn])
+    return type("Guarded", (made,), {"authkey": KEY, **what})
+
+
+@on_every_stream_kind
+def test_a_client_of_multiprocessing_with_the_key_can_talk(transport: str, concurrency: str) -> None:
+    with serving(guarded(transport, concurrency), framing=FRAMES) as server:
+        server.echo()
+        with Client(server.address, authkey=KEY) as client:
+            client.send({"question": 42})
+            answer_came = client.poll(DEADLINE)
+            assert answer_came
+            assert client.recv() == {"question": 42}
+
+        request = server.requests.wait(1)[0]
+
+    assert request.data == request.reply
+    assert len(server.connections[0].upstream) == len(request.data)
+    assert KEY not in server.connections[0].upstream
+    assert server.connections[0].refused is None
+
+
+@on_every_stream_kind
+def test_a_client_with_another_key_is_refused(transport: str, concurrency: str) -> None:
+    with serving(guarded(transport, concurrency), Echo) as server:
+        with pytest.raises(AuthenticationError):
+            Client(server.address, authkey=b"a guess")
+        wait_for_end(server)
+
+    (connection,) = server.connections
+    assert connection.ending == Ending.REFUSED
+    assert connection.refused == "the client's response does not fit the secret"
+    assert connection.upstream == connection.downstream == b""
+    assert list(server.errors) == []
+    assert KEY not in "\n".join(server.transcript()).encode()
+
+
+def message(data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + data
+
+
+def receive(client: socket.socket) -> bytes:
+    size = int.from_bytes(exactly(client, 4), "big")
+    return exactly(client, size)
+
+
+def exactly(client: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        more = client.recv(size - len(data))
+        assert more
+        data += more
+    return data
+
+
+def respond_as_of_old(client: socket.socket) -> None:
+    """Do what the clients of Python 3.11 and before do first."""
+    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    client.sendall(message(hmac.new(KEY, challenge, "md5").digest()))
+    assert receive(client) == b"#WELCOME#"
+
+
+def respond(client: socket.socket, digest: str = "sha256") -> None:
+    """Do what the clients of Python 3.12 and later do first."""
+    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    assert challenge.startswith(b"{sha256}")
+    client.sendall(message(b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()))
+    assert receive(client) == b"#WELCOME#"
+
+
+def test_a_client_of_old_is_answered_as_of_old() -> None:
+    with serving(guarded(), Echo) as server, connect(server) as client:
+        respond_as_of_old(client)
+        client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
+        assert receive(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
+        client.sendall(message(b"#WELCOME#") + b"hello")
+        assert exactly(client, 5) == b"hello"
+
+
+@pytest.mark.parametrize("digest", ["md5", "sha256", "sha384", "sha3_256", "sha3_384"])
+def test_a_client_of_today_may_choose_its_digest(digest: str) -> None:
+    challenge = b"{%s}" % digest.encode() + b"n" * 40
+    with serving(guarded(), Echo) as server, connect(server) as client:
+        respond(client, digest)
+        client.sendall(message(b"#CHALLENGE#" + challenge))
+        assert receive(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
+        client.sendall(message(b"#WELCOME#") + b"hello")
+        assert exactly(client, 5) == b"hello"
+
+
+def refusal_of(server: RunningServer) -> str | None:
+    wait_for_end(server)
+    assert server.connections[0].ending == Ending.REFUSED
+    return server.connections[0].refused
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (message(b"{sha1}" + b"x" * 20), "the client's response does not fit the secret"),
+        (message(b""), "the client's response does not fit the secret"),
+        (b"GET / HTTP/1.1\r\n\r\n", "the client sent something else than a response: a message of 1195725856 bytes"),
+        (b"\xff\xff\xff\xff" + bytes(8), "the client sent something else than a response: a message of -1 bytes"),
+        (b"\0\0", "the client left before it had shown that it knows the secret"),
+    ],
+)
+def test_other_answers_are_refused(sent: bytes, reason: str) -> None:
+    with serving(guarded(), Echo) as server, connect(server) as client:
+        receive(client)
+        client.sendall(sent)
+        with contextlib.suppress(OSError):  # the server may have hung up by then
+            client.shutdown(socket.SHUT_WR)
+        found = refusal_of(server)
+
+    assert found == reason
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"hello", "the client sent no challenge of its own"),
+        (b"#CHALLENGE#short", "the client sent a challenge of 5 bytes without the name of a digest"),
+        (b"#CHALLENGE#{crc32}" + b"n" * 40, "the client sent a challenge for the digest 'crc32', with 40 random bytes"),
+        (b"#CHALLENGE#{md5}n", "the client sent a challenge for the digest 'md5', with 1 random bytes"),
+    ],
+)
+def test_other_challenges_are_refused(sent: bytes, reason: str) -> None:
+    with serving(guarded(), Echo) as server, connect(server) as client:
+        respond(client)
+        client.sendall(message(sent))
+        found = refusal_of(server)
+
+    assert found == reason
+
+
+def test_a_client_that_does_not_believe_us_is_let_go() -> None:
+    with serving(guarded(), Echo) as server, connect(server) as client:
+        respond(client)
+        client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
+        receive(client)
+        client.sendall(message(b"#FAILURE#"))
+        found = refusal_of(server)
+
+    assert found == "the client did not take our response for right"
+
+
+def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
+    with serving(guarded(challenge_timeout=0.05), Echo) as server, connect(server) as client:
+        found = refusal_of(server)
+        assert rest_of(client).startswith(b"\0\0\0")
+
+    assert found == "the client did not answer within 0.05 s"
+
+
+@on_every_stream_kind
+def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str) -> None:
+    with serving(guarded(transport, concurrency), Echo) as server, connect(server) as client:
+        receive(client)
+
+        server.stop()
+
+        assert rest_of(client) == b""
+    assert server.connections[0].ending == Ending.STOPPED
+
+
+def test_the_challenge_goes_through_tls() -> None:
+    class Guarded(TLSMixIn, ChallengeMixIn, ThreadingTCPServer):
+        authkey = KEY
+
+    with serving(Guarded, Echo, tls=True) as server, connect(server) as raw:
+        with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
+            respond_as_of_old(client)
+            client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
+            receive(client)
+            client.sendall(message(b"#WELCOME#") + b"hello")
+            assert exactly(client, 5) == b"hello"
+            client.unwrap()
+        wait_for_end(server)
+
+    assert server.connections[0].upstream == b"hello"
+    assert server.connections[0].tls is not None
+
+
+def test_a_server_without_a_key_says_so() -> None:
+    with serving(guarded(authkey=None), Echo) as server:
+        with connect(server) as client:
+            assert rest_of(client) == b""
+        (error,) = server.errors.take()
+
+    assert str(error) == "Guarded.authkey is not set; expected bytes, the secret of both ends"
+
+
+def test_a_response_to_one_challenge_does_not_fit_another() -> None:
+    one, other = b"{sha256}" + b"1" * 40, b"{sha256}" + b"2" * 40
+
+    assert is_right(KEY, one, answer(KEY, one))
+    assert not is_right(KEY, other, answer(KEY, one))
+    assert not is_right(b"another key", one, answer(KEY, one))
