@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import cycle, islice, product
 
+import pytest
+
 import windsock
 from tests.harness.helpers import DEADLINE, ask, connect, nothing_left
 from windsock.harness import CONCURRENCIES, TRANSPORTS
@@ -42,3 +44,11 @@ def fail_once(transport: str, concurrency: str) -> None:
             client.send(b"hello")
         server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
     assert [type(error) for error in server.errors] == [LookupError]
+
+
+def test_a_server_that_could_not_start_is_no_burden_to_later_forks() -> None:
+    with nothing_left(), windsock.serving() as server:
+        for _ in range(3):
+            with pytest.raises(windsock.StartError):
+                windsock.serving(port=server.port)
+        serve_once("tcp", "forking")

@@ -68,15 +68,17 @@ def test_one_send_of_much_is_recorded_as_far_as_it_went(
 ) -> None:
     def handler(request: Any, client_address: Any, server: Any) -> None:
         request.setblocking(False)
-        sent = request.send(bytes(16 * MIB))
+        sent = request.send(bytes(64 * MIB))
+        signals[0].set()
         request.setblocking(True)
         request.sendall(b"%10d" % sent)
 
     with windsock.serving(handler, transport=transport, concurrency=concurrency) as server, connect(server) as client:
+        signals[0].wait()  # until then the client has taken nothing
         received = rest_of(client)
         sent = int(received[-10:])
 
-        assert sent < 16 * MIB
+        assert sent < 64 * MIB
         assert len(received) == sent + 10
         assert server.connections[0].downstream == received
 

@@ -46,6 +46,7 @@ class RunningServer:
         try:
             self.server: Any = listening.listen(options, options.handler or self._fake, self._private)
         except BaseException:
+            self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
             raise
         self.address: Any = _address(self.server.server_address)
