@@ -1,0 +1,106 @@
+"""What cannot work is said before anything is started, word for word."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.security.helpers import Echo
+from windsock import UsageError, serving
+
+CASES: list[tuple[dict[str, Any], str]] = [
+    ({"tls": "yes"}, "tls='yes': expected True, 'mutual', 'starttls' or an ssl.SSLContext"),
+    ({"tls": 1}, "tls=1: expected True, 'mutual', 'starttls' or an ssl.SSLContext"),
+    (
+        {"tls": True, "transport": "udp"},
+        "tls=True: TLS is for streams, and transport='udp' carries datagrams",
+    ),
+    (
+        {"tls": "mutual", "transport": "unix_datagram"},
+        "tls='mutual': TLS is for streams, and transport='unix_datagram' carries datagrams",
+    ),
+    ({"certificate": "expired"}, "certificate='expired' is for servers with TLS; say tls=True as well"),
+    ({"alpn": ["h2"], "tls": False}, "alpn=['h2'] is for servers with TLS; say tls=True as well"),
+    (
+        {"tls": True, "certificate": "rotten"},
+        "certificate='rotten': expected one of 'valid', 'expired', 'not_yet_valid', 'wrong_name', 'self_signed', "
+        "'unknown_authority', or files: ('cert.pem', 'key.pem')",
+    ),
+    (
+        {"tls": True, "certificate": ("a.pem", "b.pem", "c.pem")},
+        "certificate=('a.pem', 'b.pem', 'c.pem'): expected one of 'valid', 'expired', 'not_yet_valid', 'wrong_name', "
+        "'self_signed', 'unknown_authority', or files: ('cert.pem', 'key.pem')",
+    ),
+    ({"tls": True, "alpn": "h2"}, "alpn='h2': expected a list of names, such as ['h2', 'http/1.1']"),
+    ({"tls": True, "alpn": [""]}, "alpn=['']: '' can't be a protocol's name, 1 to 255 ASCII characters"),
+    (
+        {"tls": True, "minimum_version": "TLS 1.2"},
+        "minimum_version='TLS 1.2': expected one of 'TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'",
+    ),
+    (
+        {"tls": True, "minimum_version": "TLSv1.3", "maximum_version": ssl.TLSVersion.TLSv1_2},
+        "minimum_version='TLSv1.3' is above maximum_version='TLSv1.2'",
+    ),
+    (
+        {"tls": True, "ciphers": "ROT13"},
+        "ciphers='ROT13': OpenSSL knows none of them; see `openssl ciphers -v`",
+    ),
+    ({"tls": True, "ciphers": 13}, "ciphers=13: expected text, such as 'ECDHE+AESGCM'"),
+    (
+        {"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
+        "tls=SSLContext(PROTOCOL_TLS_CLIENT): that is for clients; expected PROTOCOL_TLS_SERVER",
+    ),
+    (
+        {"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "alpn": ["h2"]},
+        "alpn= and an ssl.SSLContext of your own don't go together; set it on the context",
+    ),
+    ({"tls": "starttls", "fake": True}, "tls='starttls' needs a handler, which says when: self.start_tls()"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), CASES, ids=[message[:40] for _, message in CASES])
+def test_it_is_said(options: dict[str, Any], message: str) -> None:
+    options = dict(options)
+    handler = None if options.pop("fake", False) or "transport" in options else Echo
+
+    with pytest.raises(UsageError) as caught:
+        serving(handler, **options)
+
+    assert str(caught.value) == message
+
+
+def test_a_server_without_tls_has_no_context_for_clients() -> None:
+    with serving(Echo, name="plain server") as server, pytest.raises(UsageError) as caught:
+        server.client_context()
+
+    assert str(caught.value) == "client_context(): the plain server does not speak TLS; say tls=True"
+
+
+def test_the_marker_is_checked_before_the_first_test(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.windsock(tls="mutal")
+        def test_it(tcp_server):
+            pass
+        """
+    )
+
+    result = pytester.runpytest_subprocess()
+
+    result.stderr.fnmatch_lines(["*@pytest.mark.windsock: tls='mutal': expected True, 'mutual', 'starttls' or an ssl*"])
+
+
+def test_nothing_of_tls_is_imported_before_it_is_asked_for() -> None:
+    code = (
+        "import sys, windsock, windsock.security\n"
+        "with windsock.serving() as server: server.requests.none()\n"
+        "assert not {'ssl', 'trustme', 'cryptography', 'hmac'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
