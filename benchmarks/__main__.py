@@ -16,6 +16,8 @@ BENCHMARKS = {
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
     "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),
     "trio": ("benchmarks.trio_servers", "a trio server beside bare trio streams"),
+    "waiting": ("benchmarks.waiting", "clients of a selecting server beside slow ones"),
+    "idle": ("benchmarks.idle", "what idle connections take in memory"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }

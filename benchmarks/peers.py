@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import os
 import resource
 import socketserver
 import subprocess
@@ -55,6 +56,11 @@ def answer_questions() -> None:
         with open("/proc/self/statm") as statm:
             pages = int(statm.read().split()[1])
         say({"kib": pages * resource.getpagesize() / 1024})
+
+
+def leave() -> None:
+    """End at once: an orderly end of thousands of tasks is not what is measured."""
+    os._exit(0)
 
 
 # --- ours
@@ -140,7 +146,7 @@ def asyncio_with(start: Callable[[], Any], *, loop_factory: Any = None) -> None:
         server = await start()
         say(server.sockets[0].getsockname())
         await asyncio.to_thread(answer_questions)
-        server.close()
+        leave()
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(main())
@@ -173,7 +179,7 @@ def trio_streams() -> None:
             nursery.start_soon(trio.serve_listeners, echo, [listener])
             say(listener.socket.getsockname())
             await trio.to_thread.run_sync(answer_questions)
-            nursery.cancel_scope.cancel()
+            leave()
 
     trio.run(main)
 

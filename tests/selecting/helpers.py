@@ -19,7 +19,7 @@ DATAGRAMS: list[Any] = [servers.SelectingUDPServer, servers.SelectingUnixDatagra
 @contextlib.contextmanager
 def running(server_class: Any, handler: Any, **attributes: Any) -> Iterator[Any]:
     """Serve, without any harness or recording, in a thread of its own."""
-    kind: Any = type(server_class.__name__, (server_class,), {"errors": [], "handle_error": note_error, **attributes})
+    kind: Any = type(server_class.__name__, (server_class,), {**DEFAULTS, "errors": [], **attributes})
     address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else f"\0selecting-{monotonic()}"
     server = kind(address, handler)
     thread = threading.Thread(target=server.serve_forever, name="serving")
@@ -44,11 +44,18 @@ def note_error(self: Any, request: Any, client_address: Any) -> None:
 def connect(server: Any) -> socket.socket:
     """Return a client of the server; one that can be answered, for datagrams too."""
     client = socket.socket(server.address_family, server.socket_type)
-    client.settimeout(DEADLINE)
-    if (server.address_family, server.socket_type) == (socket.AF_UNIX, socket.SOCK_DGRAM):
-        client.bind("")
-    client.connect(server.server_address)
+    try:
+        client.settimeout(DEADLINE)
+        if (server.address_family, server.socket_type) == (socket.AF_UNIX, socket.SOCK_DGRAM):
+            client.bind("")
+        client.connect(server.server_address)
+    except BaseException:
+        client.close()
+        raise
     return client
+
+
+DEFAULTS = {"request_queue_size": 128, "handle_error": note_error}
 
 
 def read(client: socket.socket, size: int) -> bytes:
