@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock import servers
 
-__all__ = ["Echo", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
+__all__ = ["AsyncEcho", "Echo", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
 
 BLOCK = 64 * 1024
 
@@ -52,6 +52,14 @@ class Echo(servers.BaseRequestHandler):
 
     def handle(self) -> None:
         echo(self.request)
+
+
+class AsyncEcho(servers.BaseRequestHandler):
+    """The same as a trio task."""
+
+    async def handle(self) -> None:
+        while data := await self.stream.receive_some(BLOCK):
+            await self.stream.send_all(data)
 
 
 class StockEcho(socketserver.BaseRequestHandler):

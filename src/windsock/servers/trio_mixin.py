@@ -169,6 +169,8 @@ class TrioMixIn(_AnyServer):
 
     async def serve_request(self, request: Any, client_address: Any) -> None:
         """Handle the request with an async handler. May be overridden, or extended (await super's)."""
+        import trio
+
         handler = self.RequestHandlerClass
         if isinstance(request, tuple):
             datagram = Datagram(request, client_address)
@@ -190,8 +192,8 @@ class TrioMixIn(_AnyServer):
                 raise
             raise lost from error  # as a blocking handler would have seen it
         finally:
-            if request.fileno() < 0 and hasattr(stream, "socket"):
-                stream.socket.close()  # nobody else would
+            if request.fileno() < 0:  # closed by the handler, or not a plain socket: nobody else would close it
+                await trio.aclose_forcefully(stream)
 
     async def make_stream(self, request: Any) -> Any:
         """Return the stream that an async handler gets for a socket. May be extended (await super's)."""

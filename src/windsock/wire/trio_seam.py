@@ -9,7 +9,7 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers.requests import client_is_gone
 from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of
-from windsock.wire.trio_tap import StreamTap
+from windsock.wire.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
 
@@ -24,7 +24,7 @@ class TrioSeam(Seam):
 
     def __init__(self, server: Any, recorder: Recorder) -> None:
         super().__init__(server, recorder)
-        self._taps: dict[int, StreamTap] = {}
+        self._taps: dict[int, SocketTap | StreamTap] = {}
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -56,7 +56,7 @@ class TrioSeam(Seam):
         connection = connection_of(request)
         stream = await self._originals["make_stream"](request)
         if connection is not None:
-            self._taps[id(request)] = stream_tap = StreamTap(stream, connection)
+            self._taps[id(request)] = stream_tap = _tap(stream, connection, request)
             stream_tap.install()
         return stream
 
@@ -67,6 +67,12 @@ class TrioSeam(Seam):
     def _close_request(self, request: Any) -> None:
         _note(request, Kind.CLOSE)
         self._originals["close_request"](request)
+
+
+def _tap(stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
+    """Return a tap for a stream: on its socket, if it is a stream of that very socket."""
+    is_plain = type(request) is socket.socket and getattr(stream, "socket", None) is not None
+    return SocketTap(stream, connection, request) if is_plain else StreamTap(stream, connection)
 
 
 def _note(request: Any, kind: int) -> None:
