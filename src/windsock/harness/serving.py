@@ -44,9 +44,10 @@ def serving(
 
     It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
     told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
-    "threading" (the default) or "forking". `framing` tells messages apart: "lines", "eof", a delimiter
-    (bytes), a size (int), LengthPrefix(...), or a function. At the end of the `with` a strict server raises
-    what its handlers raised, as an ExceptionGroup. `timeout` (seconds) bounds every wait for it.
+    "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
+    `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), or a
+    function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
+    `timeout` (seconds) bounds every wait for it.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; the other
