@@ -57,6 +57,7 @@ def lost_connection(error: BaseException) -> OSError | None:
     if isinstance(error, BaseExceptionGroup):
         causes = [lost_connection(each) for each in error.exceptions]
         return causes[0] if all(causes) else None
-    if isinstance(error, trio.BrokenResourceError):
-        return error.__cause__ if isinstance(error.__cause__, OSError) else None
-    return error if isinstance(error, OSError) else None
+    cause: BaseException | None = error
+    while isinstance(cause, trio.BrokenResourceError):  # an SSLStream's is due to that of the stream below
+        cause = cause.__cause__
+    return cause if isinstance(cause, OSError) else None

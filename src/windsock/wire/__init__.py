@@ -10,7 +10,7 @@ __all__ = ["Seam", "seam_for"]
 
 def seam_for(server: Any, recorder: Recorder) -> Seam:
     """Return the seam that fits a server: one whose handlers may be async has another."""
-    if not hasattr(server, "serve_request"):
+    if not getattr(server, "takes_async_handlers", False):
         return Seam(server, recorder)
     from windsock.wire.trio_seam import TrioSeam
 
