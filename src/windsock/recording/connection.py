@@ -5,12 +5,14 @@ from __future__ import annotations
 import pickle
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
+from windsock.recording.arena import Arena, Kept
 from windsock.recording.events import Chunk, Direction, Ending, Kind
-from windsock.recording.spool import PIECE, Block, Event, pieces
+from windsock.recording.spool import PIECE, Block, Event, Spool
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
@@ -20,6 +22,10 @@ __all__ = ["OVERHEAD", "Connection"]
 
 STEP = 64 * 1024
 """Bytes that a connection may hold before the recorder hears of it."""
+LARGE = 4096
+"""Bytes from which on a chunk goes to memory that is used again..."""
+FIRST_LARGE = 64 * 1024
+"""...but for so many in a connection's first large ones, so that not each connection needs a segment."""
 FAR_BACK = 4096
 """Events with data for the client that a retraction may reach back over: one call's pieces."""
 OVERHEAD = 192
@@ -55,9 +61,13 @@ class Connection:
         self._recorder: Recorder | _NoRecorder = recorder
         self._closed: float | None = None
         self._error: BaseException | None = None
-        self._events: list[Event | Block] = []
+        self._events: list[Event | Kept | Block] = []
+        self._arena = Arena()
+        self._latest: tuple[bytes, Kept] | None = None
+        self._first_large = 0
         self._held = 0
-        self._counted = 0
+        self.held_in_memory = 0
+        """Bytes in memory that the recorder has heard of; only for the recorder."""
         self._is_half_closed = False
         self._joined: dict[int, tuple[int, bytes]] = {}
         self._ending: Ending | None = None
@@ -123,7 +133,7 @@ class Connection:
         """Return bytes `start` to `end` of one direction (`Kind.UP` or `Kind.DOWN`)."""
         self._recorder.catch_up()
         events = list(self._events)
-        if any(isinstance(each, Block) for each in events):
+        if not all(isinstance(each, Event) for each in events):
             return b"".join(self._pieces(kind, start, end))
         count, joined = self._joined.get(kind, (-1, b""))
         if count != len(events):
@@ -140,19 +150,20 @@ class Connection:
         return _without(self.events(), _cuts(self.events()) if self._has_retracted else {})
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
-        if kind == Kind.DOWN and self._has_retracted:
-            position, events = 0, self.settled()
-        else:
+        position = 0
+        events: Iterator[Event | Kept] = self.settled()
+        if kind == Kind.UP or not self._has_retracted:
             position, events = self._events_from(kind, start)
         for event in events:
             if event.kind == kind:
-                if position + len(event.data) > start:
-                    yield event.data[max(0, start - position) : None if end is None else max(0, end - position)]
-                position += len(event.data)
+                data = event.data
+                if position + len(data) > start:
+                    yield data[max(0, start - position) : None if end is None else max(0, end - position)]
+                position += len(data)
                 if end is not None and position >= end:
                     return
 
-    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event]]:
+    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | Kept]]:
         """Return where the block with the start-th byte of that kind starts, and the events from there on."""
         position = passed = 0
         for each in list(self._events):
@@ -161,14 +172,17 @@ class Connection:
                 break
             position += size
             passed += each.count if isinstance(each, Block) else 1
-        return position, self.events(passed)
+        return position, self._entries(passed)
 
     def events(self, start: int = 0) -> Iterator[Event]:
         """Give the events from the start-th on, whether in memory or on disk."""
+        return (each if isinstance(each, Event) else each.event() for each in self._entries(start))
+
+    def _entries(self, start: int) -> Iterator[Event | Kept]:
         self._recorder.catch_up()
         seen = 0
         for each in list(self._events):
-            if isinstance(each, Event):
+            if not isinstance(each, Block):
                 if seen >= start:
                     yield each
                 seen += 1
@@ -189,22 +203,42 @@ class Connection:
     def note(self, kind: int, data: bytes = b"") -> None:
         """Note that something happened just now. From any thread, and from a forked child."""
         recorder = self._recorder
-        event = Event(monotonic(), kind, data)
-        if recorder.is_child:
-            recorder.tell_parent(self.index, event)
-            return
         size = len(data)
-        if size <= PIECE:
-            self._events.append(event)
+        if size >= LARGE and kind <= Kind.DOWN and not recorder.is_child:
+            size = self._keep(monotonic(), kind, data, size)
         else:
-            self._events += pieces(event)
-        if kind > Kind.MARK:
-            self.apply(event)
+            event = Event(monotonic(), kind, data)
+            if recorder.is_child:
+                recorder.tell_parent(self.index, event)
+                return
+            self._events.append(event)
+            if kind > Kind.MARK:
+                self._latest = None
+                self.apply(event)
         self._held += size + OVERHEAD
         if self._held > STEP:
             self._account()
         if recorder.waiters:
             recorder.wake()
+
+    def _keep(self, time: float, kind: int, data: bytes, size: int) -> int:
+        """Put large data where that is cheap; return how many bytes are held for it."""
+        latest, self._latest = self._latest, None
+        if latest is not None and latest[0] is data and kind == Kind.DOWN:  # an echo
+            _, (_, _, segment, at, _) = latest
+            self._events.append(Kept(time, kind, segment, at, size))
+            return 0
+        if size > PIECE:
+            view = memoryview(data)
+            self._events += [self._arena.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
+        elif self._first_large < FIRST_LARGE:
+            self._first_large += size
+            self._events.append(Event(time, kind, data))
+        else:
+            kept = self._arena.keep(time, kind, data)
+            self._events.append(kept)
+            self._latest = data, kept
+        return size
 
     def retract(self, size: int) -> None:
         """Note that the last `size` bytes given to the client did not go out after all."""
@@ -259,7 +293,7 @@ class Connection:
     def _has_heard_since(self) -> bool:
         """Return whether the client has sent something since the handler last waited for it in vain."""
         for each in reversed(self._events):
-            for kind in (each.kind,) if isinstance(each, Event) else reversed(each.kinds()):
+            for kind in reversed(each.kinds()) if isinstance(each, Block) else (each.kind,):
                 if kind in (Kind.UP, Kind.TIMEOUT):
                     return kind == Kind.UP
         return False
@@ -300,12 +334,30 @@ class Connection:
                 self._account()
 
     def _account(self) -> None:
-        """Tell the recorder what is held in memory; if that is too much, put it on disk."""
+        """Tell the recorder what is held in memory."""
         size, self._held = self._held, 0
-        self._counted += size
-        if self._recorder.holds_too_much(size):
-            counted, self._counted = self._counted, 0
-            self._recorder.spill(self.index, self._events, counted)
+        self._recorder.hold(self, size)
+
+    def spill(self, spool: Spool) -> None:
+        """Move the events from memory to a file. Not from two threads at a time."""
+        while True:
+            entries = list(self._events)
+            start = next((n for n, each in enumerate(entries) if not isinstance(each, Block)), len(entries))
+            moving = [each for each in takewhile(_is_in_memory, entries[start:]) if not isinstance(each, Block)]
+            if not moving:
+                break
+            block = spool.extend(self.index, map(_to_write, moving))
+            self._events[start : start + len(moving)] = [block]
+        self._latest = None
+        self._arena.leave()
+
+
+def _is_in_memory(entry: Event | Kept | Block) -> bool:
+    return not isinstance(entry, Block)
+
+
+def _to_write(entry: Event | Kept) -> tuple[float, int, bytes | memoryview]:
+    return entry if isinstance(entry, Event) else (entry.time, entry.kind, entry.view)
 
 
 def _cuts(events: Iterable[Event]) -> dict[int, int]:
@@ -357,18 +409,14 @@ class _NoRecorder:
         """Whatever still happens, it is because the server was stopped."""
         return True
 
-    def holds_too_much(self, size: int) -> bool:  # noqa: ARG002  # as Recorder's
+    def hold(self, connection: Connection, size: int) -> None:
         """Nobody counts any more."""
-        return False
 
     def tell_parent(self, index: int, event: Event) -> None:
         """Nobody listens."""
 
     def error_from_child(self, connection: Connection, parcel: bytes) -> None:
         """Nobody listens."""
-
-    def spill(self, index: int, events: list[Event | Block], counted: int) -> None:
-        """Never asked for."""
 
 
 NO_RECORDER = _NoRecorder()

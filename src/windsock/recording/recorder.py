@@ -7,7 +7,6 @@ import select
 import threading
 import weakref
 from collections.abc import Callable
-from itertools import takewhile
 from time import monotonic
 
 from windsock.addresses import Address
@@ -21,8 +20,10 @@ from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Recorder"]
 
-MEMORY = 16 * 1024 * 1024
-"""Bytes of traffic that one server's recording keeps in memory; more goes to a file."""
+MEMORY = 32 * 1024 * 1024
+"""Bytes of traffic that one server's recording keeps in memory; more goes to a file..."""
+MEMORY_AFTERWARDS = MEMORY // 2
+"""...until no more than so many are left: few writes of much are quicker than many of little."""
 
 RUN = 64 * 1024
 """Bytes of one child's events in a row, in memory, from which on they stay on disk."""
@@ -180,27 +181,24 @@ class Recorder:
 
     # --- memory
 
-    def holds_too_much(self, size: int) -> bool:
-        """Add to what is held in memory; return whether it is too much."""
+    def hold(self, connection: Connection, size: int) -> None:
+        """Add to what a connection holds in memory; if all is too much, move the oldest to a file."""
         with self._changed:
+            connection.held_in_memory += size
             self._in_memory += size
-            return self._in_memory > MEMORY
+            if self._in_memory > MEMORY:
+                self._spill()
 
-    def spill(self, index: int, events: list[Event | Block], counted: int) -> None:
-        """Move a connection's events from memory to a file."""
-        with self._changed:
-            self._in_memory -= counted
-            if self._spool is None:
-                self._spool = Spool()
-            first = next((n for n, each in enumerate(events) if isinstance(each, Event)), len(events))
-            moving = [each for each in takewhile(_is_event, events[first:]) if isinstance(each, Event)]
-            start = self._spool.size()
-            totals = {Kind.UP: 0, Kind.DOWN: 0}
-            for each in moving:
-                self._spool.append(index, each)
-                totals[each.kind] = totals.get(each.kind, 0) + len(each.data)
-            block = Block(self._spool, start, self._spool.size(), len(moving), totals[Kind.UP], totals[Kind.DOWN])
-            events[first : first + len(moving)] = [block]
+    def _spill(self) -> None:
+        if self._spool is None:
+            self._spool = Spool()
+        for each in self.connections:
+            if self._in_memory <= MEMORY_AFTERWARDS:
+                return
+            if each.held_in_memory:
+                each.spill(self._spool)
+                self._in_memory -= each.held_in_memory
+                each.held_in_memory = 0
 
     # --- forked children
 
@@ -246,10 +244,6 @@ class Recorder:
         if connection is not None:
             connection.fail(error)
         self.errors.add(connection, error, is_blameless=blameless)
-
-
-def _is_event(entry: Event | Block) -> bool:
-    return isinstance(entry, Event)
 
 
 class _Runs:
