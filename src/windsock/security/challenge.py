@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from windsock import addresses
 from windsock.errors import UsageError
 from windsock.security import authkey as protocol
 
@@ -30,6 +31,18 @@ class ChallengeMixIn:
             self.handle_refused(request, client_address, reason)
         else:
             super().finish_request(request, client_address)  # type: ignore[misc]  # the server class has it
+
+    async def serve_request(self, request: Any, client_address: Any) -> None:
+        """Challenge the client of an async handler (a trio server's), then handle the request."""
+        from windsock.security.trio_thread import in_thread
+
+        if getattr(self, "ssl_context", None) is not None:
+            raise UsageError("ChallengeMixIn under TLS is for blocking handlers: this one is async")
+        reason = await in_thread(lambda: self.authenticate(request), "challenge of " + addresses.show(client_address))
+        if reason:
+            self.handle_refused(request, client_address, reason)
+        else:
+            await super().serve_request(request, client_address)  # type: ignore[misc]  # TrioMixIn has it
 
     def authenticate(self, request: Any) -> str:
         """Return why the client may not talk; nothing if it has shown that it may. May be overridden."""

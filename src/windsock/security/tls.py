@@ -36,10 +36,15 @@ class TLSMixIn:
     handshake_timeout: float = 5.0
     goodbye_timeout: float = 1.0
 
+    def _context(self) -> ssl.SSLContext:
+        if self.ssl_context is None:
+            raise UsageError(f"{type(self).__name__}.ssl_context is None; set it to an ssl.SSLContext for servers")
+        return self.ssl_context
+
     @property
-    def _tls_requests(self) -> dict[int, TLSSocket]:
+    def _tls_requests(self) -> dict[int, Any]:
         """The encrypted side of each request, by the id() of the accepted one, which it keeps alive."""
-        found: dict[int, TLSSocket] = vars(self).setdefault("_tls_requests_of_mine", {})
+        found: dict[int, Any] = vars(self).setdefault("_tls_requests_of_mine", {})
         return found
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -58,14 +63,41 @@ class TLSMixIn:
         """
         from windsock.security.tls_socket import TLSSocket
 
-        if self.ssl_context is None:
-            raise UsageError(f"{type(self).__name__}.ssl_context is None; set it to an ssl.SSLContext for servers")
+        context = self._context()
         if isinstance(request, TLSSocket):
             raise UsageError("start_tls(): this request is encrypted already")
-        secured = TLSSocket(request, self.ssl_context)
+        secured = TLSSocket(request, context)
         secured.do_handshake(self.handshake_timeout)
         self._tls_requests[id(request)] = secured
         return secured
+
+    # --- async handlers of a trio server, which calls these in the place of finish_request()
+
+    async def serve_request(self, request: Any, client_address: Any) -> None:
+        """Handle the request, and say the end of its TLS stream. May be extended (await super's)."""
+        import trio
+
+        try:
+            await super().serve_request(request, client_address)  # type: ignore[misc]  # TrioMixIn has it
+        except HandshakeFailed as error:
+            self.handle_handshake_error(request, client_address, error)
+        finally:
+            stream = self._tls_requests.pop(id(request), None)
+            if stream is not None:
+                with trio.move_on_after(self.goodbye_timeout):
+                    await stream.aclose()
+
+    async def make_stream(self, request: Any) -> Any:
+        """Do the handshake; return a trio.SSLStream. May be extended (await super's)."""
+        from windsock.security.trio_tls import secure
+
+        stream = await super().make_stream(request)  # type: ignore[misc]  # TrioMixIn has it
+        if not self.begins_with_tls:
+            raise UsageError("STARTTLS is for blocking handlers; under TLS an async one begins with it")
+        self._tls_requests[id(request)] = stream = await secure(stream, self._context(), self.handshake_timeout)
+        return stream
+
+    # ---
 
     def handle_handshake_error(self, request: Any, client_address: Any, error: HandshakeFailed) -> None:
         """Called in place of the handler where there is no TLS with a client; the request is then shut down.

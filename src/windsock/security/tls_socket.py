@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import socket
 import ssl
 import threading
 from time import monotonic
-from typing import Any, Self
+from typing import Any
 
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
 from windsock.security.handshakes import failed, succeeded
+from windsock.security.layer import Layer
 
 __all__ = ["TLSSocket"]
 
 BLOCK = 64 * 1024
 """Bytes that are encrypted or taken from the kernel in one go."""
 GOODBYE = 1.0
-"""Seconds that `close()` tries to send the end of the TLS stream for."""
+"""Seconds for which `close()` tries to send the end of the TLS stream."""
 
 
-class TLSSocket:
+class TLSSocket(Layer):
     """The plaintext side of a connection that is encrypted below, over `raw`: any socket-like object.
 
     One thread may read while another one writes. Reading the end of the stream without the client's
@@ -39,7 +39,7 @@ class TLSSocket:
         server_hostname: str | None = None,
         suppress_ragged_eofs: bool = True,
     ) -> None:
-        self.raw = raw
+        super().__init__(raw)
         self.context = context
         self.suppress_ragged_eofs = suppress_ragged_eofs
         self.was_truncated = False
@@ -55,14 +55,6 @@ class TLSSocket:
         self._plain = bytearray()
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
-        self._io_refs = 0
-        self._closed = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"<TLSSocket {self.version() or 'before its handshake'}, over {self.raw!r}>"
@@ -297,49 +289,10 @@ class TLSSocket:
             while data := self._tls.read(BLOCK):
                 self._plain += data
 
-    def makefile(self, mode: str = "r", buffering: int | None = None, **options: Any) -> Any:
-        """See socket.socket."""
-        if not set(mode) <= {"r", "w", "b"}:
-            raise ValueError(f"invalid mode {mode!r} (only r, w, b allowed)")
-        kinds = ("r" if "r" in mode or "w" not in mode else "") + ("w" if "w" in mode else "")
-        raw = socket.SocketIO(self, kinds)  # type: ignore[arg-type]  # it looks like a socket
-        self._io_refs += 1
-        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
-        if size == 0:
-            if "b" not in mode:
-                raise ValueError("unbuffered streams must be binary")
-            return raw
-        buffered: Any
-        if kinds == "rw":
-            buffered = io.BufferedRWPair(raw, raw, size)
-        else:
-            buffered = io.BufferedReader(raw, size) if kinds == "r" else io.BufferedWriter(raw, size)
-        return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
-
-    def close(self) -> None:
-        """Say the end of the stream in TLS, if it can be done soon; close what is below, once all files are closed."""
-        self._closed = True
-        if self._io_refs > 0 or self.fileno() < 0:
-            return
+    def _say_goodbye_soon(self) -> None:
         with contextlib.suppress(OSError):
             self.raw.settimeout(GOODBYE)
             self._say_goodbye()
-        self._real_close()
-
-    def abandon(self) -> None:
-        """Close what is below, without a word to the other end, files or not."""
-        self._closed = True
-        self._real_close()
-
-    def _real_close(self) -> None:
-        self.raw.close()
-
-    def _decref_socketios(self) -> None:
-        """Be told by a file that it is closed (socket.SocketIO)."""
-        if self._io_refs > 0:
-            self._io_refs -= 1
-        if self._closed:
-            self.close()
 
     # --- what is known of it
 
@@ -363,63 +316,6 @@ class TLSSocket:
     def server_hostname(self) -> str | None:
         """The name that a client asked for (SNI); on a client's side, the name it asks for."""
         return self.handshake.server_name if self.handshake is not None else self._tls.server_hostname
-
-    @property
-    def family(self) -> Any:
-        """See socket.socket."""
-        return self.raw.family
-
-    @property
-    def type(self) -> Any:
-        """See socket.socket."""
-        return self.raw.type
-
-    @property
-    def proto(self) -> int:
-        """See socket.socket."""
-        return int(self.raw.proto)
-
-    @property
-    def timeout(self) -> float | None:
-        """See socket.socket."""
-        return self.gettimeout()
-
-    def fileno(self) -> int:
-        """See socket.socket."""
-        return int(self.raw.fileno())
-
-    def getpeername(self) -> Any:
-        """See socket.socket."""
-        return self.raw.getpeername()
-
-    def getsockname(self) -> Any:
-        """See socket.socket."""
-        return self.raw.getsockname()
-
-    def getsockopt(self, *what: Any) -> Any:
-        """See socket.socket."""
-        return self.raw.getsockopt(*what)
-
-    def setsockopt(self, *what: Any) -> None:
-        """See socket.socket."""
-        self.raw.setsockopt(*what)
-
-    def gettimeout(self) -> float | None:
-        """See socket.socket."""
-        seconds: float | None = self.raw.gettimeout()
-        return seconds
-
-    def settimeout(self, value: float | None) -> None:
-        """See socket.socket."""
-        self.raw.settimeout(value)
-
-    def setblocking(self, flag: bool) -> None:
-        """See socket.socket."""
-        self.raw.settimeout(None if flag else 0.0)
-
-    def getblocking(self) -> bool:
-        """See socket.socket."""
-        return self.gettimeout() != 0
 
     def pending(self) -> int:
         """See ssl.SSLSocket."""

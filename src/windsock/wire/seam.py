@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import socket
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock import addresses
@@ -113,13 +114,12 @@ class Seam:
             return self._originals["start_tls"](request)
         mute(request)
         try:
-            secured = self._originals["start_tls"](request)
-        except BaseException as error:
+            with noting_handshake(connection) as note:
+                secured = self._originals["start_tls"](request)
+                note(secured.handshake)
+        except BaseException:
             unmute(request)
-            if isinstance(error, HandshakeFailed):
-                connection.note(Kind.TLS, pickle.dumps(error.handshake))
             raise
-        connection.note(Kind.TLS, pickle.dumps(secured.handshake))
         return tap(secured, connection)
 
     def _authenticate(self, request: Any) -> str:
@@ -175,6 +175,21 @@ class Seam:
     def _child_exited(self, pid: int, exit_code: int) -> None:
         self._originals["child_exited"](pid, exit_code)
         self._recorder.child_exited(pid, exit_code)
+
+
+@contextlib.contextmanager
+def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
+    """Note what a handshake comes to: what the block says, or the HandshakeFailed that it raises."""
+
+    def note(handshake: Any) -> None:
+        if connection is not None and handshake is not None:
+            connection.note(Kind.TLS, pickle.dumps(handshake))
+
+    try:
+        yield note
+    except HandshakeFailed as error:
+        note(error.handshake)
+        raise
 
 
 def connection_of(request: Any) -> Connection | None:

@@ -8,7 +8,7 @@ from typing import Any
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers.requests import client_is_gone
-from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of
+from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, noting_handshake
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
@@ -54,7 +54,9 @@ class TrioSeam(Seam):
 
     async def _make_stream(self, request: Any) -> Any:
         connection = connection_of(request)
-        stream = await self._originals["make_stream"](request)
+        with noting_handshake(connection) as note:
+            stream = await self._originals["make_stream"](request)
+            note(getattr(stream, "handshake", None))
         if connection is not None:
             self._taps[id(request)] = stream_tap = _tap(stream, connection, request)
             stream_tap.install()
