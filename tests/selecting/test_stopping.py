@@ -18,6 +18,7 @@ from tests.harness.helpers import DEADLINE, rest_of
 from tests.selecting.helpers import DATAGRAMS, STREAMS, Echo, Lines, Packet, connect, read, running, wait_until
 from tests.servers.helpers import took_less_than
 from windsock import servers
+from windsock.servers.green import green
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
 
@@ -43,6 +44,15 @@ class Writing(Ending):
 
     def work(self) -> None:
         self.request.sendall(bytes(10_000_000))
+
+
+class Elsewhere(Ending):
+    """Waits for somebody else than its client, who does not say anything."""
+
+    def work(self) -> None:
+        here, there = socket.socketpair()
+        with here, there, green(here, self.request._hub) as mine:
+            mine.recv(1)
 
 
 @contextlib.contextmanager
@@ -90,10 +100,25 @@ def test_a_handler_that_reads_sees_the_end_of_the_stream_when_the_server_stops(k
 
 
 @on_every_stream
+def test_a_handler_that_writes_finds_itself_hung_up_on_when_the_server_stops(kind: Any) -> None:
+    ends: list[str] = []
+    gone: list[Any] = []
+    with (
+        running(kind, Writing, ends=ends, handle_disconnect=lambda *_: gone.append("disconnect")) as server,
+        connect(server),
+    ):
+        wait_until(lambda: server.table and server.table[0].doing == "writing", "a handler that writes")
+        with took_less_than(1.0):
+            server.server_close()
+
+    assert (ends, gone, server.errors) == (["finally"], ["disconnect"], [])
+
+
+@on_every_stream
 def test_a_handler_that_still_waits_gets_greenlet_exit(kind: Any) -> None:
     ends: list[str] = []
-    with running(kind, Writing, ends=ends) as server, connect(server):
-        wait_until(lambda: server.table and server.table[0].doing == "writing", "a handler that writes")
+    with running(kind, Elsewhere, ends=ends) as server, connect(server):
+        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
         with took_less_than(1.0):
             server.server_close()
 
@@ -104,8 +129,8 @@ def test_a_handler_that_still_waits_gets_greenlet_exit(kind: Any) -> None:
 @on_every_stream
 def test_shutdown_alone_ends_the_requests_too(kind: Any) -> None:
     ends: list[str] = []
-    with running(kind, Writing, ends=ends) as server, connect(server):
-        wait_until(lambda: server.table and server.table[0].doing == "writing", "a handler that writes")
+    with running(kind, Elsewhere, ends=ends) as server, connect(server):
+        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
         server.shutdown()
 
         assert ends == ["exit", "finally"]
@@ -115,19 +140,18 @@ def test_shutdown_alone_ends_the_requests_too(kind: Any) -> None:
 def test_a_handler_that_swallows_its_end_and_then_ends_is_not_held_against_it() -> None:
     ends: list[str] = []
 
-    class Slow(Ending):
+    class Slow(Elsewhere):
         def work(self) -> None:
-            try:
-                self.request.sendall(bytes(10_000_000))
-            except GreenletExit:
-                while self.request.recv(10):
-                    pass
+            with contextlib.suppress(GreenletExit):
+                super().work()
+            assert self.request.recv(10) == b""
 
     with running(servers.SelectingTCPServer, Slow, ends=ends) as server, connect(server):
-        wait_until(lambda: server.table and server.table[0].doing == "writing", "a handler that writes")
+        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
         server.server_close()
 
     assert ends == ["finally"]
+    assert server.errors == []
 
 
 @on_every_stream
@@ -146,13 +170,13 @@ def test_a_handler_that_will_not_end_is_named_and_loses_its_connection(kind: Any
     thread.start()
     with connect(server) as client:
         wait_until(lambda: server.table, "the request")
-        with took_less_than(3.0), pytest.raises(windsock.StillRunning, match="greenlet for"):
+        with took_less_than(3.0), pytest.raises(windsock.StillRunning, match="request from"):
             server.server_close()
         thread.join(DEADLINE)
 
         assert not thread.is_alive()
         assert rest_of(client) == b""
-        assert [name.split()[0] for name in server.wait_for_requests(0)] == ["greenlet"]
+        assert [name.split()[0] for name in server.wait_for_requests(0)] == ["request"]
 
 
 def test_a_stubborn_handler_of_a_server_in_a_test_is_named_too() -> None:
@@ -165,7 +189,7 @@ def test_a_stubborn_handler_of_a_server_in_a_test_is_named_too() -> None:
     server = windsock.serving(Stubborn, concurrency="selecting", timeout=0.5)
     with socket.create_connection(server.address, DEADLINE):
         wait_until(lambda: server.server.table, "the request")
-        with took_less_than(4.0), pytest.raises(windsock.StillRunning, match="greenlet for"):
+        with took_less_than(4.0), pytest.raises(windsock.StillRunning, match="request from"):
             server.stop()
 
 
@@ -232,7 +256,7 @@ def test_waiting_for_requests_ends_at_its_deadline_and_names_them(kind: Any) -> 
     with running(kind, Lines) as server, connect(server):
         wait_until(lambda: server.table, "the request")
 
-        assert [name.split()[0] for name in server.wait_for_requests(0.05)] == ["greenlet"]
+        assert [name.split()[0] for name in server.wait_for_requests(0.05)] == ["request"]
 
 
 @pytest.mark.parametrize("kind", [*STREAMS, *DATAGRAMS])

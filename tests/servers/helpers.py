@@ -20,13 +20,29 @@ from windsock import servers
 DEADLINE = 10.0
 """Seconds after which a wait of these tests has failed."""
 
-TCP: list[Any] = [servers.TCPServer, servers.ThreadingTCPServer, servers.ForkingTCPServer]
-UNIX_STREAM: list[Any] = [servers.UnixStreamServer, servers.ThreadingUnixStreamServer, servers.ForkingUnixStreamServer]
-UDP: list[Any] = [servers.UDPServer, servers.ThreadingUDPServer, servers.ForkingUDPServer]
+TCP: list[Any] = [
+    servers.TCPServer,
+    servers.ThreadingTCPServer,
+    servers.ForkingTCPServer,
+    servers.SelectingTCPServer,
+]
+UNIX_STREAM: list[Any] = [
+    servers.UnixStreamServer,
+    servers.ThreadingUnixStreamServer,
+    servers.ForkingUnixStreamServer,
+    servers.SelectingUnixStreamServer,
+]
+UDP: list[Any] = [
+    servers.UDPServer,
+    servers.ThreadingUDPServer,
+    servers.ForkingUDPServer,
+    servers.SelectingUDPServer,
+]
 UNIX_DATAGRAM: list[Any] = [
     servers.UnixDatagramServer,
     servers.ThreadingUnixDatagramServer,
     servers.ForkingUnixDatagramServer,
+    servers.SelectingUnixDatagramServer,
 ]
 STREAM = TCP + UNIX_STREAM
 DATAGRAM = UDP + UNIX_DATAGRAM

@@ -93,6 +93,14 @@ class GreenSocket(socket.socket):
             self._timeout = timeout
         return self
 
+    def detach(self) -> int:
+        """See socket.socket. The descriptor is a blocking one again."""
+        descriptor = self.fileno()
+        if descriptor >= 0:
+            self._part_with(descriptor)
+            os.set_blocking(descriptor, True)
+        return super().detach()
+
     # --- receiving
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
@@ -106,8 +114,9 @@ class GreenSocket(socket.socket):
             else:
                 size = len(data)
                 self.received += size
-                self._fuel -= PER_CALL + size
                 self._is_drained = 0 < size < bufsize
+                if not self._is_drained:  # otherwise the next call waits anyway
+                    self._fuel -= PER_CALL + size
                 return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
@@ -301,9 +310,12 @@ class GreenSocket(socket.socket):
         if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
             turn.hub.let_others(turn)
 
-    def _real_close(self, *args: Any) -> None:
+    def _part_with(self, descriptor: int) -> None:
         if self._hub is not None and not self._hub.is_elsewhere:
-            self._hub.closing(self.fileno())
+            self._hub.closing(descriptor)
+
+    def _real_close(self, *args: Any) -> None:
+        self._part_with(self.fileno())
         super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
 
 

@@ -113,7 +113,7 @@ class Hub(Loop):
     def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None) -> bool:
         """Let others run until a descriptor is ready; return False if the deadline came first.
 
-        `what` is IN or OUT. To be called in the turn's own greenlet.
+        `what` is IN or OUT. To be called in the turn's own greenlet. Not split up: every round trip comes by.
         """
         if self.is_over:
             raise GreenletExit
@@ -127,7 +127,17 @@ class Hub(Loop):
         turn.descriptor = descriptor
         if deadline is not None:
             self._set_alarm(turn, deadline)
-        return self._leave(turn, what)
+        turn.doing = what
+        turn.since = monotonic()
+        try:
+            is_ready: bool = self.home.switch()
+        except BaseException:
+            self._taken_back(turn)
+            raise
+        turn.deadline = None
+        turn.doing = RUNNING
+        turn.since = monotonic()
+        return is_ready
 
     def _set_alarm(self, turn: Turn, deadline: float | None) -> None:
         turn.deadline = deadline
@@ -140,19 +150,21 @@ class Hub(Loop):
         self._ready.append(turn)
         self._leave(turn, WAITING)
 
-    def _leave(self, turn: Turn, doing: int) -> bool:
+    def _leave(self, turn: Turn, doing: int) -> None:
+        """Let others run, until somebody switches back."""
         turn.doing = doing
         turn.since = monotonic()
         try:
-            came: bool = self.home.switch()
-        except BaseException:  # thrown in to end it
-            self._forget(turn)
-            raise
+            self.home.switch()
         finally:
-            turn.deadline = None
-            turn.doing = RUNNING
-            turn.since = monotonic()
-        return came
+            self._taken_back(turn)
+
+    def _taken_back(self, turn: Turn) -> None:
+        """Note that a greenlet runs again: it was woken, or something was thrown into it to end it."""
+        self._forget(turn)
+        turn.deadline = None
+        turn.doing = RUNNING
+        turn.since = monotonic()
 
     def closing(self, descriptor: int) -> None:
         """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
@@ -188,7 +200,11 @@ class Hub(Loop):
             is_listener_ready = self.round(end)
             if is_listener_ready or self.stopping or (end is not None and monotonic() >= end):
                 self._look_again()
-                return is_listener_ready and not self.stopping
+                return (is_listener_ready or self._has_lost_its_listener()) and not self.stopping
+
+    def _has_lost_its_listener(self) -> bool:
+        """Return whether somebody has closed the listener: epoll(7) says nothing of it."""
+        return self._listener is not None and self._listener.fileno() < 0
 
     def round(self, end: float | None) -> bool:
         """Wait until something is ready, give all that are ready a turn; return whether the listener is."""
@@ -286,8 +302,9 @@ class Hub(Loop):
     def finish(self) -> None:
         """End all requests, in this thread.
 
-        They see the end of their streams first, and may do what needs no waiting. Who then still waits is ended by
-        GreenletExit. Who goes on in spite of it has until the deadline, and stays behind in `stubborn`.
+        They see the end of their streams, then find themselves hung up on, and each time may do what needs no waiting.
+        Who then still waits is ended by GreenletExit. Who goes on in spite of it has until the deadline, and
+        stays behind in `stubborn`.
         """
         try:
             if self.turns and self.is_here():
@@ -305,15 +322,13 @@ class Hub(Loop):
         self._selector.forget(self._wakeup.fileno())
         if self._listener is not None:
             self._selector.forget(self._listener.fileno())
-        self._shut_down(socket.SHUT_RD)
-        self._run_until(min(deadline, monotonic() + FAREWELL), is_patient=False)
-        for turn in list(self.turns):
-            if not turn.dead and turn is not getcurrent():
-                self._throw(turn)
-        if self.turns:
-            self._shut_down(socket.SHUT_RDWR)
-            self._run_until(deadline, is_patient=True)
-        self.stubborn = [turn for turn in self.turns if turn is not getcurrent()]
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            self._shut_down(how)
+            self._run_until(min(deadline, monotonic() + FAREWELL), is_patient=False)
+        for turn in self.others():
+            self._throw(turn)
+        self._run_until(deadline, is_patient=True)
+        self.stubborn = self.others()
         _abandoned.extend(self.stubborn)
 
     def _run_until(self, deadline: float, *, is_patient: bool) -> None:

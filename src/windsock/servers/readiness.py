@@ -69,7 +69,7 @@ class Readiness:
         """Watch what has a `fileno()` for reading; without a callback it is the listener."""
         descriptor = what if isinstance(what, int) else what.fileno()
         if descriptor < 0:
-            raise ValueError(f"{what!r} is closed")
+            raise ValueError(f"Invalid file descriptor: {descriptor}")
         self.watch(descriptor, IN)
         self._callbacks[descriptor] = callback
 

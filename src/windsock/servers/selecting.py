@@ -47,8 +47,8 @@ class SelectingMixIn:
     request whose socket is ready goes on. A handler that blocks on anything else (`time.sleep`, a socket
     of its own, a long calculation) keeps all others waiting.
 
-    When the loop stops, each request first sees the end of its stream, and may do what needs no waiting; if
-    it still waits for something then, GreenletExit is raised in its handler.
+    When the loop stops, each request sees the end of its stream, then finds itself hung up on, and may each time do
+    what needs no waiting. If it still waits for something then, GreenletExit is raised in its handler.
     """
 
     if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class SelectingMixIn:
     @property
     def table(self) -> list[PartialRequest]:
         """The requests in progress, oldest first. From any thread."""
-        return [_row(turn) for hub in list(self._hubs) for turn in list(hub.turns)]
+        return [_row(turn) for hub in self._hubs_of_this_process() for turn in list(hub.turns)]
 
     # --- serving
 
@@ -163,6 +163,10 @@ class SelectingMixIn:
             self._stubborn.append(turn)
             _release_or_report(self, turn.request, turn.client_address, forks.now())
 
+    def _hubs_of_this_process(self) -> list[Hub]:
+        """Return the loops that are not a parent's."""
+        return [hub for hub in list(self._hubs) if not hub.is_elsewhere]
+
     def _hub_here(self) -> Hub | None:
         """Return the loop that runs in this thread of this process."""
         return next((hub for hub in reversed(self._hubs) if hub.is_here()), None)
@@ -185,11 +189,11 @@ class SelectingMixIn:
         """Wait for the greenlets; return those that are still running after `timeout` seconds."""
         deadline = None if timeout is None else monotonic() + timeout
         left: list[Turn] = []
-        for hub in list(self._hubs):
+        for hub in self._hubs_of_this_process():
             hub.wait_for_end(None if deadline is None else max(0.0, deadline - monotonic()))
             left += hub.others()
         left += self._stubborn
-        return [f"greenlet for {addresses.show(turn.client_address)}" for turn in left]
+        return [f"request from {addresses.show(turn.client_address)}" for turn in left]
 
 
 def _hub_module() -> Any:
