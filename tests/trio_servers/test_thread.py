@@ -171,6 +171,52 @@ def test_a_blocking_handler_that_will_not_end_is_named() -> None:
     assert server.server.wait_for_requests(DEADLINE) == []
 
 
+def test_a_handler_that_blocks_trio_is_named() -> None:
+    release = threading.Event()
+
+    class Blocks(Echo):
+        async def handle(self) -> None:
+            await self.stream.send_all(b"ready")
+            release.wait(DEADLINE)
+
+    server = serving(Blocks, timeout=0.3)
+    with connect(server) as client:
+        assert client.recv(10) == b"ready"
+        with pytest.raises(windsock.StillRunning, match=r"task 'Blocks 127\.0\.0\.1:"):
+            server.stop()
+    release.set()
+    server._job.join(DEADLINE)
+    assert not server._job.is_alive()
+
+
+def test_a_handler_that_swallows_its_cancellation_once_ends_all_the_same() -> None:
+    class Swallows(Echo):
+        async def handle(self) -> None:
+            await self.stream.send_all(b"ready")
+            with contextlib.suppress(trio.Cancelled):
+                await trio.sleep_forever()
+            await trio.sleep_forever()
+
+    with serving(Swallows) as server, connect(server) as client:
+        assert client.recv(10) == b"ready"
+    assert server.connections[0].ending == "stopped"
+
+
+def test_a_thread_that_cannot_be_started_costs_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    from windsock.servers.threads import Threads
+
+    def start(self: Threads, thread: threading.Thread) -> None:
+        monkeypatch.undo()
+        raise RuntimeError("can't start new thread")
+
+    with serving(BlockingEcho, strict=False) as server:
+        monkeypatch.setattr(Threads, "start", start)
+        with connect(server) as client:
+            assert rest_of(client) == b""
+        assert [str(error) for error in server.errors] == ["can't start new thread"]
+        assert ask(server, b"next\n") == [b"next\n"]
+
+
 def test_an_outage_ends_connections_and_the_server_comes_back() -> None:
     with serving(Echo) as server, connect(server) as client:
         client.sendall(b"x")
@@ -285,6 +331,26 @@ def test_two_threads_may_serve_the_same_server() -> None:
             with socket.create_connection(server.server_address, DEADLINE) as client:
                 client.sendall(b"x")
                 assert client.recv(1) == b"x"
+        timeout = server.socket.gettimeout()
+    assert timeout == 0
+
+
+def test_the_listener_blocks_again_after_the_last_of_two_threads() -> None:
+    server = servers.TrioTCPServer(("127.0.0.1", 0), Echo)
+    with server:
+        for _ in range(3):
+            threads = [threading.Thread(target=server.serve_forever) for _ in range(2)]
+            for thread in threads:
+                thread.start()
+            with socket.create_connection(server.server_address, DEADLINE) as client:
+                client.sendall(b"x")
+                assert client.recv(1) == b"x"
+            while len(server._runs) < 2:
+                threads[0].join(0.001)
+            server.shutdown()
+            for thread in threads:
+                thread.join(DEADLINE)
+            assert server.socket.gettimeout() is None
 
 
 def test_an_exception_of_a_hook_ends_serve_forever_as_itself() -> None:

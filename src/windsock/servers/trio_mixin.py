@@ -28,6 +28,7 @@ from windsock.servers.threads import Threads
 from windsock.servers.trio_datagrams import Datagram
 from windsock.servers.trio_loop import Run, call_every, cancel_when_stopped, lost_connection, only_one
 from windsock.servers.trio_tasks import Task, Tasks
+from windsock.servers.trio_threads import run_in_thread
 
 if TYPE_CHECKING:
     from windsock.servers.loop import Loop
@@ -61,6 +62,7 @@ class TrioMixIn(_AnyServer):
     takes_async_handlers = True
     raise_errors = False
     daemon_threads = False
+    _timeout_before: float | None = None
 
     # --- serving
 
@@ -128,13 +130,14 @@ class TrioMixIn(_AnyServer):
             yield
             return
         listener = self.socket
-        timeout = listener.gettimeout()
-        listener.setblocking(False)
+        if len(self._runs) == 1:  # no other thread serves too
+            self._timeout_before = listener.gettimeout()
+            listener.setblocking(False)
         try:
             yield
         finally:
-            if listener.fileno() >= 0:
-                listener.settimeout(timeout)
+            if len(self._runs) == 1 and listener.fileno() >= 0:
+                listener.settimeout(self._timeout_before)
 
     def _rest(self) -> None:
         """Leave the listener alone for a while, longer after each failure in a row."""
@@ -234,11 +237,11 @@ class TrioMixIn(_AnyServer):
         except BaseException as error:  # cancelled
             rest = self._report_errors_among(error, request, client_address)
             _nobody_waits_for(request)
-            self._release(request, client_address)
+            self._release(request, client_address, forks.now())
             raise rest from None
         else:
             _nobody_waits_for(request)
-            self._release(request, client_address)
+            self._release(request, client_address, forks.now())
 
     def _report_errors_among(self, error: BaseException, request: Any, client_address: Any) -> BaseException:
         """Report what a cancelled handler has raised besides; return what is to go on."""
@@ -251,46 +254,27 @@ class TrioMixIn(_AnyServer):
             report_failure(self, request, client_address)
         return rest
 
-    def _release(self, request: Any, client_address: Any) -> None:
+    def _release(self, request: Any, client_address: Any, mark: int) -> None:
         try:
-            release(self, request, forks.now())
+            release(self, request, mark)
         except Exception:
             report_failure(self, request, client_address)
 
     # --- a blocking handler
 
     async def _handle_in_thread(self, task: Task, request: Any, client_address: Any) -> None:
-        import trio
-
-        done = trio.Event()
-        token = trio.lowlevel.current_trio_token()
         failures: list[Exception] = []
-
-        def work() -> None:
-            try:
-                self._run_in_thread(request, client_address, failures)
-            finally:
-                with contextlib.suppress(trio.RunFinishedError):
-                    token.run_sync_soon(done.set)
-
-        thread = threading.Thread(target=work, name=task.name, daemon=self.daemon_threads)
+        work = functools.partial(self._run_in_thread, request, client_address, failures)
+        end = functools.partial(open_requests(self).end_one, request, BOTH)
         try:
-            self._threads.start(thread)
-        except Exception:
+            await run_in_thread(self._threads, work, end, name=task.name, daemon=self.daemon_threads)
+        except RuntimeError:  # no thread can be started
             give_up(self, request, client_address, forks.now())
-            return
-        try:
-            await done.wait()
-        finally:
-            if not done.is_set():  # cancelled: its handler sees the end of the stream
-                open_requests(self).end_one(request, BOTH)
-                with trio.CancelScope(shield=True):
-                    await done.wait()
         if failures and self.raise_errors:
             raise failures[0]
 
     def _run_in_thread(self, request: Any, client_address: Any, failures: list[Exception]) -> None:
-        """Handle the request with a blocking handler, in a thread of its own."""
+        """Handle the request with a blocking handler, in its thread."""
         mark = forks.now()
         process_id = os.getpid()
         try:
@@ -302,14 +286,10 @@ class TrioMixIn(_AnyServer):
             release(self, request, mark)
             raise
         else:
-            try:
-                release(self, request, mark)
-            except Exception:
-                report_failure(self, request, client_address)
+            self._release(request, client_address, mark)
         finally:
             if os.getpid() != process_id:
                 end_of_forked_handler(0)
-            self._threads.end()
 
     # --- stopping
 

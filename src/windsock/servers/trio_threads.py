@@ -1,0 +1,43 @@
+"""A blocking call from a task, in a thread of the server's: it has a name, and goes when the call is over."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from windsock.servers.threads import Threads
+
+__all__ = ["run_in_thread"]
+
+
+async def run_in_thread(
+    threads: Threads, work: Callable[[], None], end: Callable[[], None], *, name: str, daemon: bool
+) -> None:
+    """Wait for `work()`, in a thread of its own; if cancelled, call `end()` for it to end, and wait all the same.
+
+    trio's own worker threads would stay for ten seconds, and there are forty of them at the most.
+
+    Raises RuntimeError if no thread can be started.
+    """
+    import trio
+
+    done = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            threads.end()
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(done.set)
+
+    threads.start(threading.Thread(target=run, name=name, daemon=daemon))
+    try:
+        await done.wait()
+    finally:
+        if not done.is_set():
+            end()
+            with trio.CancelScope(shield=True):
+                await done.wait()
