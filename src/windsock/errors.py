@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["PeerError", "StillRunning", "UsageError", "WaitTimeout", "WindsockError"]
+__all__ = ["NotInstalled", "PeerError", "StillRunning", "UsageError", "WaitTimeout", "WindsockError"]
 
 
 class WindsockError(Exception):
@@ -11,6 +11,10 @@ class WindsockError(Exception):
 
 class UsageError(WindsockError, ValueError):
     """You: a value that cannot work. Says the value, what was expected, and the way out."""
+
+
+class NotInstalled(UsageError):
+    """A library that is optional is needed, and not there. Says how to install it."""
 
 
 class PeerError(WindsockError):

@@ -96,6 +96,24 @@ def test_the_marker_is_checked_before_the_first_test(pytester: pytest.Pytester) 
     result.stderr.fnmatch_lines(["*@pytest.mark.windsock: tls='mutal': expected True, 'mutual', 'starttls' or an ssl*"])
 
 
+def test_any_server_skips_tls_without_trustme(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("import sys; sys.modules['trustme'] = None")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.windsock(transports="tcp", concurrency="threading")
+        def test_it(any_server):
+            any_server.requests.none()
+        """
+    )
+
+    result = pytester.runpytest_subprocess("-rs")
+
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*needs trustme; install it: pip install 'pytest-windsock[[]tls]'*"])
+
+
 def test_nothing_of_tls_is_imported_before_it_is_asked_for() -> None:
     code = (
         "import sys, windsock, windsock.security\n"

@@ -8,7 +8,7 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from windsock.errors import UsageError
+from windsock.errors import NotInstalled
 
 if TYPE_CHECKING:
     import ssl
@@ -24,7 +24,7 @@ DAY = datetime.timedelta(days=1)
 def authority() -> trustme.CA:
     """Return the certificate authority of this process: made on first use, with keys on elliptic curves.
 
-    Raises UsageError if trustme is not installed.
+    Raises NotInstalled if trustme is not installed.
     """
     return _authority("windsock")
 
@@ -34,7 +34,7 @@ def _authority(name: str) -> trustme.CA:
     try:
         import trustme
     except ImportError:
-        raise UsageError(
+        raise NotInstalled(
             "TLS with certificates made on the spot needs trustme; install it: pip install 'pytest-windsock[tls]', "
             "or pass an ssl.SSLContext of your own"
         ) from None
