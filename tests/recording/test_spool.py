@@ -62,6 +62,30 @@ def test_whole_records_are_found_between_torn_ones(spool: Spool, records: list[t
     assert read(spool) == [(0, data) for data, torn in records if torn is None]
 
 
+@pytest.mark.parametrize(("count", "size"), [(0, 0), (1, 0), (2000, 3), (20, 100_000), (3, 300_000)])
+def test_many_events_are_written_at_once_and_read_as_one_block(spool: Spool, count: int, size: int) -> None:
+    spool.append(1, Event(0.5, 1, b"before"))
+    events = [Event(float(number), number % 3, os.urandom(size)) for number in range(count)]
+
+    block = spool.extend(7, events)
+
+    assert list(block.events()) == events
+    assert block.kinds() == [event.kind for event in events]
+    assert (block.count, block.up, block.down) == (count, (count + 2) // 3 * size, (count + 1) // 3 * size)
+
+
+def test_what_one_write_does_not_take_goes_with_the_next(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_a_part(file: int, parts: list[bytes]) -> int:
+        return os.write(file, b"".join(parts)[:1000])
+
+    events = [Event(1.0, 0, os.urandom(700)) for _ in range(5)]
+    with monkeypatch.context() as patched:
+        patched.setattr("windsock.recording.spool.os.writev", write_a_part)
+        block = spool.extend(7, events)
+
+    assert list(block.events()) == events
+
+
 def test_a_record_that_is_still_being_written_is_read_later(spool: Spool) -> None:
     spool.append(0, Event(1.0, 0, b"a record"))
     whole = os.pread(spool._file, spool.size(), 0)

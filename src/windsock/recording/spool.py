@@ -8,7 +8,6 @@ import struct
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import NamedTuple, TypeAlias
 
 from windsock.recording.events import Kind
@@ -24,8 +23,10 @@ HEADER_SIZE = MAGIC_SIZE + BODY.size
 FOOTER_SIZE = 8
 PIECE = 256 * 1024
 """Bytes of traffic in one event at the most, so that reading a recording back needs little memory."""
-AT_ONCE = 256
-"""Records in one writev(2); it takes 1024 buffers, three for each."""
+ENOUGH = 256 * 1024
+"""Bytes of data in one writev(2) of many records; with much more, the system takes longer to find room for it..."""
+MOST_PARTS = 768
+"""...and so many buffers, three for each record; it takes 1024."""
 
 
 class Event(NamedTuple):
@@ -95,13 +96,19 @@ class Spool:
     def extend(self, connection: int, events: Iterable[tuple[float, int, bytes | memoryview]]) -> Block:
         """Write many events of one connection, with few calls. For the only process that writes to this file."""
         start, count, totals = self.size(), 0, [0, 0]
-        found = iter(events)
-        while several := list(islice(found, AT_ONCE)):
-            self._write([part for each in several for part in self._record(connection, *each)])
-            count += len(several)
-            for _, kind, data in several:
-                if kind <= Kind.DOWN:
-                    totals[kind] += len(data)
+        parts: list[Buffer] = []
+        waiting = 0
+        for time, kind, data in events:
+            parts += self._record(connection, time, kind, data)
+            waiting += len(data)
+            count += 1
+            if kind <= Kind.DOWN:
+                totals[kind] += len(data)
+            if waiting >= ENOUGH or len(parts) >= MOST_PARTS:
+                self._write(parts)
+                parts, waiting = [], 0
+        if parts:
+            self._write(parts)
         return Block(self, start, self.size(), count, *totals)
 
     def _record(self, connection: int, time: float, kind: int, data: bytes | memoryview) -> tuple[Buffer, ...]:
