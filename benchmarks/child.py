@@ -10,10 +10,12 @@ import json
 import socketserver
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, Any
 
 import windsock
@@ -35,10 +37,18 @@ class Child:
 
     def report(self) -> dict[str, Any]:
         """Ask what it has recorded, and how much memory that has taken."""
-        self.questions.write("report\n")
-        self.questions.flush()
-        report: dict[str, Any] = json.loads(self.answers.readline())
+        report: dict[str, Any] = self._ask("report")
         return report
+
+    def renewed(self) -> Child:
+        """Have it stop its server and start a new one in the same process, as one test does after another."""
+        host, port = self._ask("renew")
+        return replace(self, address=(host, port))
+
+    def _ask(self, question: str) -> Any:
+        self.questions.write(f"{question}\n")
+        self.questions.flush()
+        return json.loads(self.answers.readline())
 
 
 @contextmanager
@@ -67,20 +77,36 @@ def child(kind: str) -> Iterator[Child]:
 
 def serve(kind: str) -> None:
     """Be the child: serve until nobody is at the other end of stdin."""
-    if kind == "stock":
-        import threading
+    while serve_one(kind):
+        pass
 
-        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), StockEcho) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            say(server.server_address)
-            sys.stdin.read()
-            server.shutdown()
-        return
-    with windsock.serving(Sink if kind == "sink" else Echo, concurrency="threading") as recorded:
-        say(recorded.address)
-        for _ in sys.stdin:
-            size = sum(len(chunk.data) for each in recorded.connections for chunk in each.chunks)
+
+def serve_one(kind: str) -> bool:
+    """Run one server; return whether another one is asked for."""
+    with stock() if kind == "stock" else recorded(kind) as server:
+        say(server.address)
+        for question in sys.stdin:
+            if question == "renew\n":
+                return True
+            size = sum(len(chunk.data) for each in server.connections for chunk in each.chunks)
             say({"recorded_mib": size / MIB, "peak_mib": peak_mib()})
+    return False
+
+
+def recorded(kind: str) -> AbstractContextManager[Any]:
+    """Run one of ours."""
+    return windsock.serving(Sink if kind == "sink" else Echo, concurrency="threading")
+
+
+@contextmanager
+def stock() -> Iterator[Any]:
+    """Run one of the standard library's."""
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), StockEcho) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01], daemon=True)
+        thread.start()
+        yield SimpleNamespace(address=server.server_address)
+        server.shutdown()
+        thread.join()
 
 
 def say(what: Any) -> None:
