@@ -32,6 +32,8 @@ OVERHEAD = 192
 """Bytes of memory that an event takes beside its data."""
 
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
+BY_STOPPING = ("EOF", "reset")
+"""Failures of a handshake that a server causes itself when it stops; all others are the client's doing."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
     Kind.CLIENT_RESET: Ending.CLIENT_RESET,
@@ -54,8 +56,7 @@ class Connection:
         """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
         self.pid: int | None = None
         """The forked process that handled the connection."""
-        self.is_tls_truncated = False
-        """Whether the client's end of the stream came without its end of TLS (close_notify)."""
+        self._is_tls_truncated = False
         self._tls: TLSHandshake | None = None
         self._refused: str | None = None
         self._recorder: Recorder | _NoRecorder = recorder
@@ -98,6 +99,12 @@ class Connection:
         """What the TLS handshake came to, the latest one; None without one."""
         self._recorder.catch_up()
         return self._tls
+
+    @property
+    def is_tls_truncated(self) -> bool:
+        """Whether the client's end of the stream came without its end of TLS (close_notify)."""
+        self._recorder.catch_up()
+        return self._is_tls_truncated
 
     @property
     def refused(self) -> str | None:
@@ -249,7 +256,7 @@ class Connection:
         """Draw the conclusions from an event that says more than that bytes passed."""
         time, kind, data = event
         if kind in ENDINGS:
-            self.is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
+            self._is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
             self._has_seen_stop |= self._recorder.was_stopped_at(time)
             if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
@@ -274,14 +281,17 @@ class Connection:
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
         """Keep what the server made of the client before it listened to it."""
+        is_stopped = self._recorder.was_stopped_at(time)
         ending = None
-        if kind == Kind.TLS:
-            self._tls = pickle.loads(data)
-            ending = None if self._tls is None or self._tls.failure is None else Ending.HANDSHAKE_FAILED
-        else:
+        if kind == Kind.REFUSED:
             self._refused, ending = data.decode(), Ending.REFUSED
+        else:
+            self._tls = handshake = pickle.loads(data)
+            if handshake.failure is not None:
+                ending = Ending.HANDSHAKE_FAILED
+                is_stopped = is_stopped and handshake.failure in BY_STOPPING
         if ending is not None:
-            self._ending = self._ending or (Ending.STOPPED if self._recorder.was_stopped_at(time) else ending)
+            self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
 
     def _server_ending(self, time: float) -> Ending:
         return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE
