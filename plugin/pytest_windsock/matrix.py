@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import windsock
-from windsock.harness import CONCURRENCIES, OPTION_NAMES, TRANSPORTS
+from windsock.harness import CONCURRENCIES, TRANSPORTS
 
 __all__ = ["Combination", "parametrize"]
 
@@ -20,7 +20,8 @@ class Combination(NamedTuple):
 
     transport: str
     concurrency: str
-    tls: bool
+    tls: bool | str
+    """True, "mutual", or False."""
 
     def __str__(self) -> str:
         return f"{self.transport}-{self.concurrency}{'-tls' if self.tls else ''}"
@@ -28,7 +29,7 @@ class Combination(NamedTuple):
     def options(self) -> dict[str, Any]:
         """Return the keywords of serving()."""
         options: dict[str, Any] = {"transport": self.transport, "concurrency": self.concurrency}
-        return options | {"tls": True} if self.tls else options
+        return options | {"tls": self.tls} if self.tls else options
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -47,13 +48,14 @@ def _chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
     transports = _names("transports", options.get("transports"), TRANSPORTS, GROUPS)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})
     tls = options.get("tls")
-    if tls not in (None, True, False):
-        raise windsock.UsageError(f"tls={tls!r}: for any_server expected True, False, or None for both")
+    if tls not in (None, True, False, "mutual"):
+        raise windsock.UsageError(f"tls={tls!r}: for any_server expected True, 'mutual', False, or None for both")
     for transport in transports:
         for concurrency in concurrencies:
-            for is_tls in (False, True) if "tls" in OPTION_NAMES else (False,):
-                if (not is_tls or transport in GROUPS["stream"]) and tls in (None, is_tls):
-                    yield Combination(transport, concurrency, is_tls)
+            if not tls:
+                yield Combination(transport, concurrency, False)
+            if tls is not False and transport in GROUPS["stream"]:
+                yield Combination(transport, concurrency, tls or True)
 
 
 def _names(key: str, value: Any, known: Iterable[str], groups: Mapping[str, tuple[str, ...]]) -> list[str]:

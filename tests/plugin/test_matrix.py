@@ -5,21 +5,15 @@ from __future__ import annotations
 import pytest
 
 TALK = """
-import socket
-
 import pytest
+from windsock.testing import client_of
 
 
 def talk(server):
-    family = socket.AF_UNIX if server.options.is_unix else socket.AF_INET
-    kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
-    with socket.socket(family, kind) as client:
-        client.settimeout(5)
-        if server.options.transport == "unix_datagram":
-            client.bind("")
-        client.connect(server.address)
+    with client_of(server) as client:
         client.send(b"x")
         assert client.recv(10) == b"x"
+    assert server.requests.only().data == b"x"
 """
 
 
@@ -27,11 +21,10 @@ def ids(result: pytest.RunResult) -> list[str]:
     return [line.partition("[")[2].partition("]")[0] for line in result.outlines if "::test_" in line]
 
 
-def test_a_test_runs_on_every_plain_combination(pytester: pytest.Pytester) -> None:
+def test_a_test_runs_on_every_combination(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         TALK
         + """
-@pytest.mark.windsock(tls=False)
 def test_all(any_server):
     any_server.echo()
     talk(any_server)
@@ -40,10 +33,9 @@ def test_all(any_server):
 
     result = pytester.runpytest_subprocess("-v", "-W", "error", "--timeout", "30")
 
-    outcomes = result.parseoutcomes()
-    assert set(outcomes) == {"passed"}
-    assert ids(result)[0] == "tcp-sync"
-    assert {"udp-threading", "unix_stream-forking", "unix_datagram-sync"} <= set(ids(result))
+    result.assert_outcomes(passed=30)
+    assert ids(result)[:3] == ["tcp-sync", "tcp-sync-tls", "tcp-threading"]
+    assert {"udp-trio", "unix_stream-selecting-tls", "unix_datagram-forking"} <= set(ids(result))
 
 
 def test_the_marker_filters(pytester: pytest.Pytester) -> None:
@@ -84,7 +76,7 @@ def test_some(any_server):
     [
         ("transports='sctp'", "transports='sctp': expected one or a list of 'tcp', 'udp', 'unix_stream'"),
         ("concurrency=['green']", "concurrency=['green']: expected one or a list of 'sync'"),
-        ("tls='maybe'", "tls='maybe': for any_server expected True, False, or None for both"),
+        ("tls='maybe'", "tls='maybe': for any_server expected True, 'mutual', False, or None for both"),
         ("flavour=1", "has no keyword 'flavour'; there are: "),
     ],
 )

@@ -13,22 +13,23 @@ from windsock.harness import CONCURRENCIES, TRANSPORTS
 from windsock.testing import Check, CheckFailed, check_server, checks_for
 
 CLASSES = [
-    windsock.combine(transport=transport, concurrency=concurrency)
+    (windsock.combine(transport=transport, concurrency=concurrency), tls)
     for transport in TRANSPORTS
     for concurrency in CONCURRENCIES
+    for tls in ((False, True) if transport in ("tcp", "unix_stream") else (False,))
 ]
 
 
 @pytest.mark.parametrize(
-    ("server_class", "check"),
+    ("server_class", "tls", "check"),
     [
-        pytest.param(each, check, id=f"{each.__name__}-{check.name.replace(' ', '_')}")
-        for each in CLASSES
+        pytest.param(each, tls, check, id=f"{'TLS' if tls else ''}{each.__name__}-{check.name.replace(' ', '_')}")
+        for each, tls in CLASSES
         for check in checks_for(each)
     ],
 )
-def test_every_combination_does_what_it_must(server_class: type[Any], check: Check) -> None:
-    check(server_class)
+def test_every_combination_does_what_it_must(server_class: type[Any], tls: bool, check: Check) -> None:
+    check(server_class, tls=tls)
 
 
 def test_one_line_checks_a_class_of_ones_own() -> None:

@@ -1,5 +1,6 @@
-"""What any server of this family must do, as checks to be run over a class of yours."""
+"""What any server of this family must do, as checks to be run over a class of yours; and clients for all of them."""
 
 from windsock.testing.checks import Check, CheckFailed, check_server, checks_for
+from windsock.testing.peers import client_of
 
-__all__ = ["Check", "CheckFailed", "check_server", "checks_for"]
+__all__ = ["Check", "CheckFailed", "check_server", "checks_for", "client_of"]

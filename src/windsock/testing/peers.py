@@ -13,7 +13,7 @@ from windsock.harness import RunningServer, serving
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.checks import Setting
 
-__all__ = ["EchoLines", "HookLog", "client_of", "expect", "receive_all", "served", "still_serves"]
+__all__ = ["EchoLines", "HookLog", "client_of", "expect", "receive_all", "served", "speaks_tls", "still_serves"]
 
 DEADLINE = 5.0
 """Seconds that a client waits for its server."""
@@ -58,13 +58,18 @@ def client_of(server: RunningServer) -> socket.socket:
         if server.options.transport == "unix_datagram":
             client.bind("")  # an abstract name, chosen by the kernel (unix(7), autobind)
         client.connect(server.server.server_address)
-        if getattr(server.options, "tls", None):
-            context: Any = server.client_context()  # type: ignore[attr-defined,unused-ignore]
-            client = context.wrap_socket(client, server_hostname="localhost")
+        if speaks_tls(server):
+            client = server.client_context().wrap_socket(client, server_hostname="localhost")
     except BaseException:
         client.close()
         raise
     return client
+
+
+def speaks_tls(server: RunningServer) -> bool:
+    """Return whether connections begin with a TLS handshake."""
+    encryption = server.options.encryption
+    return encryption is not None and encryption.begins_with_tls
 
 
 def receive_all(client: socket.socket) -> bytes:
