@@ -6,6 +6,8 @@ import contextlib
 import os
 import resource
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -359,8 +361,6 @@ def test_two_threads_may_serve_the_same_server() -> None:
 
 
 def test_without_greenlet_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "greenlet", None)
 
     with pytest.raises(windsock.UsageError, match="pip install greenlet"):
@@ -370,9 +370,6 @@ def test_without_greenlet_the_error_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_greenlet_is_not_imported_before_it_is_needed() -> None:
-    import subprocess
-    import sys
-
     script = "import windsock, windsock.servers, sys; print('greenlet' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(
@@ -389,3 +386,40 @@ def test_an_async_handler_is_refused_before_the_server_starts() -> None:
 
     with pytest.raises(windsock.UsageError, match="async"):
         windsock.serving(Async, concurrency="selecting")
+
+
+def test_the_interpreter_can_end_while_a_daemon_thread_serves() -> None:
+    script = """
+import socket, threading, time
+from windsock import servers
+
+class Echo(servers.BaseRequestHandler):
+    def handle(self):
+        while data := self.request.recv(100):
+            self.request.sendall(data)
+            time.sleep(0.001)
+
+server = servers.SelectingTCPServer(("127.0.0.1", 0), Echo)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+answered = threading.Event()
+
+def ask():
+    with socket.create_connection(server.server_address) as client:
+        try:
+            while True:
+                client.sendall(b"x")
+                client.recv(1)
+                answered.set()
+        except OSError:
+            pass
+
+for _ in range(3):
+    threading.Thread(target=ask, daemon=True).start()
+answered.wait(10)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, env=environment
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")

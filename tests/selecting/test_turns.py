@@ -81,6 +81,21 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(kind: Any) -> None:
 
 
 @on_every_stream
+def test_where_there_is_no_epoll_poll_does(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("select.epoll", raising=False)
+
+    class Impatient(Lines):
+        timeout = 0.05
+
+    with running(kind, Impatient) as server, connect(server) as slow, connect(server) as client:
+        client.sendall(b"one\n")
+        assert read(client, 4) == b"ONE\n"
+
+        assert rest_of(slow) == b""
+        assert [type(error) for error in server.errors[:1]] == [TimeoutError]
+
+
+@on_every_stream
 def test_a_client_that_never_reads_ten_megabytes_keeps_nobody_waiting(kind: Any) -> None:
     class Generous(servers.BaseRequestHandler):
         def handle(self) -> None:

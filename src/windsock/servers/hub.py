@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import heapq
 import select
 import socket
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable
 from itertools import count
 from time import monotonic
@@ -23,6 +26,8 @@ __all__ = ["Hub", "Turn"]
 READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
 FAREWELL = 0.1
 """Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
+LAST_WAIT = 1.0
+"""Seconds that the interpreter's end may be held up."""
 
 
 class Turn(greenlet):
@@ -73,7 +78,7 @@ class Hub(Loop):
         self._readers: dict[int, Turn] = {}
         self._writers: dict[int, Turn] = {}
         self._queues: dict[tuple[int, int], list[Turn]] = {}
-        self._ready: list[Turn] = []
+        self._ready: deque[Turn] = deque()  # others than the loop's thread append
         self._timers: list[tuple[float, int, Turn]] = []
         self._serial = count()
         self.accepted: Any = None
@@ -87,6 +92,7 @@ class Hub(Loop):
         """Make the loop this thread's, and this greenlet the one that all others come back to."""
         super().begin()
         self.home = getcurrent()
+        _live.add(self)
 
     # --- for the greenlets
 
@@ -104,7 +110,7 @@ class Hub(Loop):
             self.handle(request, client_address)
         finally:
             self.turns.pop(getcurrent(), None)  # type: ignore[call-overload]  # it is a Turn
-            self._ready += self._watching
+            self._ready.extend(self._watching)
             self._watching = []
             if self._watchers:
                 with self.has_ended_one:
@@ -172,7 +178,7 @@ class Hub(Loop):
         waiting = [book.pop(descriptor) for book in (self._readers, self._writers) if descriptor in book]
         for what in (IN, OUT):
             waiting += self._queues.pop((descriptor, what), ())
-        self._ready += waiting
+        self._ready.extend(waiting)
         if waiting and not self.is_mine():
             self._selector.nudge()
 
@@ -211,14 +217,15 @@ class Hub(Loop):
         readers = self._readers
         is_listener_ready = False
         ran = 0
-        ready, self._ready = self._ready, []
+        ready = len(self._ready)  # who comes in meanwhile has a turn in the next round
         for descriptor, events in self._selector.poll(0.0 if ready else self._patience(end)):
             if events == IN and not self._queues and (turn := readers.pop(descriptor, None)) is not None:
                 ran += 1
                 turn.switch(True)
             else:
                 is_listener_ready |= self._dispatch(descriptor, events)
-        for turn in ready:
+        for _ in range(min(ready, len(self._ready))):
+            turn = self._ready.popleft()
             if not turn.dead:
                 ran += 1
                 turn.switch(True)
@@ -295,7 +302,7 @@ class Hub(Loop):
 
     def _pass_on(self, descriptor: int, what: int) -> None:
         """Have the next one in the queue look for itself."""
-        self._ready += self._queues.pop((descriptor, what), ())
+        self._ready.extend(self._queues.pop((descriptor, what), ()))
 
     # --- ending
 
@@ -311,6 +318,7 @@ class Hub(Loop):
                 self._end_turns()
         finally:
             self.is_over = True
+            _live.discard(self)
             finished, self.finished, self.handle = self.finished, _nothing, _nobody
             self.seconds_to_end = float
             finished(self)
@@ -349,6 +357,10 @@ class Hub(Loop):
                 with contextlib.suppress(OSError, ValueError):
                     turn.request.shutdown(how)
 
+    def has_ended(self) -> bool:
+        """Return whether no greenlet of it will ever run again."""
+        return self.is_over
+
     def wait_for_end(self, timeout: float | None) -> None:
         """Wait until every request but one's own has ended; in the loop's own thread, run them meanwhile."""
         deadline = None if timeout is None else monotonic() + timeout
@@ -385,6 +397,21 @@ def _nobody(request: Any, client_address: Any) -> None:
     """Handle nothing: the hub has no server yet."""
 
 
+_live: weakref.WeakSet[Hub] = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """End the hubs of daemon threads before the interpreter does: it can't end a thread amid a greenlet."""
+    hubs = [hub for hub in _live if not (hub.is_elsewhere or hub.is_mine())]
+    for hub in hubs:
+        hub.stop()
+    deadline = monotonic() + LAST_WAIT
+    for hub in hubs:
+        with hub.has_ended_one:
+            hub.has_ended_one.wait_for(hub.has_ended, max(0.0, deadline - monotonic()))
+
+
+atexit.register(_end_all)
 forks.tell_apart(lambda: id(getcurrent()))
 
 

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
-from windsock.errors import UsageError
+from windsock.errors import NotInstalled
 from windsock.servers import forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
 
@@ -197,11 +197,11 @@ class SelectingMixIn:
 
 
 def _hub_module() -> Any:
-    """Return the module with the loop. Raises UsageError if there is no greenlet."""
+    """Return the module with the loop. Raises NotInstalled if there is no greenlet."""
     try:
         import greenlet  # noqa: F401  # only to see whether it is there
     except ImportError as error:
-        raise UsageError("a selecting server needs greenlet, which is not installed: pip install greenlet") from error
+        raise NotInstalled("a selecting server needs greenlet, which is not installed: pip install greenlet") from error
     from windsock.servers import hub
 
     return hub
