@@ -6,7 +6,6 @@ import contextlib
 import contextvars
 import http.server
 import socket
-import struct
 import threading
 import urllib.request
 from typing import Any
@@ -198,124 +197,6 @@ def test_a_handler_can_half_close_and_still_read(kind: Any) -> None:
 
 
 @on_every_stream
-@pytest.mark.parametrize(
-    "read_once",
-    [
-        lambda request: request.recv(10),
-        lambda request: request.recv_into(bytearray(10)),
-        lambda request: request.recvfrom(10),
-        lambda request: request.recvfrom_into(bytearray(10)),
-        lambda request: request.recvmsg(10),
-        lambda request: request.recvmsg_into([bytearray(10)]),
-        lambda request: request.makefile("rb").read(1),
-    ],
-    ids=["recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "makefile"],
-)
-def test_every_way_to_read_waits_and_times_out_by_itself_alone(kind: Any, read_once: Any) -> None:
-    outcomes = []
-
-    class Reader(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            read_once(self.request)
-            outcomes.append("came")
-            self.request.settimeout(0.05)
-            assert self.request.gettimeout() == 0.05
-            try:
-                read_once(self.request)
-            except TimeoutError:
-                outcomes.append("timed out")
-                self.request.settimeout(None)
-                self.request.sendall(b"over")
-
-    with running(kind, Reader) as server, connect(server) as client, connect(server):
-        client.sendall(b"x")
-
-        assert client.recv(10) == b"over"
-    assert outcomes[:2] == ["came", "timed out"]
-
-
-@on_every_stream
-@pytest.mark.parametrize(
-    "write_once",
-    [
-        lambda request, data: request.sendall(data),
-        lambda request, data: request.send(data),
-        lambda request, data: request.sendmsg([data]),
-        lambda request, data: request.makefile("wb").write(data),
-    ],
-    ids=["sendall", "send", "sendmsg", "makefile"],
-)
-def test_every_way_to_write_waits_and_times_out(kind: Any, write_once: Any) -> None:
-    outcomes = []
-
-    class Writer(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.settimeout(0.05)
-            try:
-                while True:
-                    write_once(self.request, bytes(1_000_000))
-            except TimeoutError:
-                outcomes.append("timed out")
-
-    with running(kind, Writer) as server, connect(server):
-        wait_until(lambda: outcomes, "the timeout")
-
-
-@on_every_stream
-def test_a_file_is_sent_as_a_whole(kind: Any, tmp_path: Any) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(bytes(range(200)) * 20_000)
-
-    class Sender(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            with path.open("rb") as file:
-                assert self.request.sendfile(file, 100) == 200 * 20_000 - 100
-
-    with running(kind, Sender) as server, connect(server) as client:
-        assert rest_of(client) == path.read_bytes()[100:]
-        assert server.errors == []
-
-
-@on_every_stream
-def test_a_handler_that_asks_not_to_wait_does_not(kind: Any) -> None:
-    outcomes = []
-
-    class Asking(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            for how in ("flag", "setblocking"):
-                try:
-                    if how == "flag":
-                        self.request.recv(1, socket.MSG_DONTWAIT)
-                    else:
-                        self.request.setblocking(False)
-                        self.request.recv(1)
-                except BlockingIOError:
-                    outcomes.append((how, self.request.getblocking(), self.request.timeout))
-            self.request.setblocking(True)
-            outcomes.append((self.request.recv(1), self.request.getblocking(), self.request.gettimeout()))
-
-    with running(kind, Asking) as server, connect(server) as client:
-        wait_until(lambda: len(outcomes) == 2, "both answers")
-        client.sendall(b"x")
-        wait_until(lambda: len(outcomes) == 3, "the byte")
-
-    assert outcomes == [("flag", True, None), ("setblocking", False, 0.0), (b"x", True, None)]
-
-
-@on_every_stream
-def test_a_handler_s_timeout_leaves_no_trail_of_timers(kind: Any) -> None:
-    class Patient(Lines):
-        timeout = 60.0
-
-    with running(kind, Patient) as server, connect(server) as client:
-        for _ in range(100):
-            client.sendall(b"x\n")
-            assert read(client, 2) == b"X\n"
-
-        assert [len(hub._timers) for hub in server._hubs] == [1]
-
-
-@on_every_stream
 def test_a_reset_ends_its_own_request_only(kind: Any) -> None:
     ends = []
 
@@ -398,121 +279,6 @@ def test_each_request_has_context_variables_of_its_own(kind: Any) -> None:
     assert answers == [b"nobody one", b"nobody two"]
 
 
-@on_every_stream
-def test_a_handler_may_write_to_the_socket_of_another_request(kind: Any) -> None:
-    members: list[Any] = []
-
-    class Chat(servers.StreamRequestHandler):
-        def handle(self) -> None:
-            members.append(self.request)
-            for line in self.rfile:
-                for each in members:
-                    each.sendall(line)
-
-    with running(kind, Chat) as server, connect(server) as one, connect(server) as two:
-        wait_until(lambda: len(members) == 2, "both members")
-        one.sendall(b"hello\n")
-        assert read(one, 6) == read(two, 6) == b"hello\n"
-        two.sendall(b"there\n")
-        assert read(one, 6) == read(two, 6) == b"there\n"
-
-
-@on_every_stream
-def test_a_thread_of_the_handler_can_use_its_socket(kind: Any) -> None:
-    class Helped(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            if self.request.recv(1) == b"t":
-                self.work = threading.Thread(target=self.talk)
-                self.work.start()
-                self.work.join(DEADLINE)
-
-        def talk(self) -> None:
-            self.request.settimeout(DEADLINE)
-            self.request.sendall(b"waiting")
-            self.request.sendall(self.request.recv(10).upper())
-
-    with running(kind, Helped) as server, connect(server) as client:
-        client.sendall(b"t")
-        assert read(client, 7) == b"waiting"
-        client.sendall(b"shout")
-
-        assert read(client, 5) == b"SHOUT"
-
-
-@on_every_stream
-def test_a_socket_closed_by_another_request_ends_the_wait_for_it(kind: Any) -> None:
-    sockets: list[Any] = []
-
-    class Closing(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            sockets.append(self.request)
-            if self.request.recv(1) == b"c":
-                sockets[0].close()
-
-    with running(kind, Closing) as server, connect(server), connect(server) as second:
-        wait_until(lambda: len(sockets) == 2, "both requests")
-        second.sendall(b"c")
-        wait_until(lambda: not server.table, "the end of both")
-
-        assert [type(error) for error in server.errors] == [OSError]
-
-
-@on_every_stream
-def test_a_socket_closed_by_another_thread_ends_the_wait_for_it(kind: Any) -> None:
-    sockets: list[Any] = []
-
-    class Held(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            sockets.append(self.request)
-            self.request.recv(1)
-
-    with running(kind, Held) as server, connect(server):
-        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that reads")
-        sockets[0].close()
-        wait_until(lambda: not server.table, "the end of the request")
-
-
-@on_every_stream
-def test_a_duplicate_of_a_request_s_socket_works_alike(kind: Any) -> None:
-    class Doubling(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            with self.request.dup() as twin:
-                twin.sendall(twin.recv(10))
-                assert twin.gettimeout() is None
-
-    with running(kind, Doubling) as server, connect(server) as client:
-        wait_until(lambda: server.table, "the request")
-        client.sendall(b"x")
-
-        assert rest_of(client) == b"x"
-        assert server.errors == []
-
-
-def test_a_handler_can_connect_elsewhere_without_keeping_others_waiting() -> None:
-    class Proxy(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            with self.request.dup() as twin:
-                kind = type(twin)
-            with kind(socket.AF_INET, socket.SOCK_STREAM).belong_to(twin._hub) as upstream:
-                upstream.connect(self.server.elsewhere)
-                upstream.sendall(self.request.recv(10))
-                self.request.sendall(upstream.recv(10))
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(DEADLINE)
-        with (
-            running(servers.SelectingTCPServer, Proxy, elsewhere=listener.getsockname()) as server,
-            connect(server) as client,
-        ):
-            client.sendall(b"ask")
-            upstream, _ = listener.accept()
-            with upstream:
-                assert upstream.recv(10) == b"ask"
-                upstream.sendall(b"answer")
-
-            assert rest_of(client) == b"answer"
-
-
 def test_handlers_of_http_server_work_unmodified() -> None:
     class Hello(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -531,29 +297,6 @@ def test_handlers_of_http_server_work_unmodified() -> None:
             with urllib.request.urlopen(f"http://{server.host}:{server.port}/", timeout=DEADLINE) as answer:
                 assert answer.read() == b"hello"
         assert len(server.requests) == 3
-
-
-@pytest.mark.parametrize("is_connected", [False, True], ids=["its queue", "the server's buffer"])
-def test_a_unix_client_that_does_not_take_its_datagrams_keeps_nobody_waiting(is_connected: bool) -> None:
-    class Many(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            data, server_socket = self.request
-            for number in range(200 if data == b"many" else 1):
-                server_socket.sendto(b"%4096d" % number, self.client_address)
-
-    with running(servers.SelectingUnixDatagramServer, Many) as server, connect(server) as fast:
-        with connect(server) if is_connected else socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as slow:
-            if not is_connected:
-                slow.bind("")
-                slow.settimeout(DEADLINE)
-            slow.sendto(b"many", server.server_address)
-            wait_until(lambda: [row.doing for row in server.table] == ["writing"], "a handler that waits for room")
-            if not is_connected:  # otherwise there is no room for anybody
-                fast.send(b"one")
-                assert int(fast.recv(5000)) == 0
-
-            assert [int(slow.recv(5000)) for _ in range(200)] == list(range(200))
-        assert server.errors == []
 
 
 def test_the_table_says_who_does_what_since_when() -> None:
@@ -630,16 +373,3 @@ def test_lack_of_descriptors_is_waited_out() -> None:
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
             assert second.recv(1) == b"b"
-
-
-def test_linger_zero_of_a_handler_resets_its_client() -> None:
-    class Rude(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.recv(1)
-            self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.request.close()
-
-    with running(servers.SelectingTCPServer, Rude) as server, connect(server) as client:
-        client.sendall(b"x")
-        with pytest.raises(ConnectionResetError):
-            client.recv(1)
