@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socketserver
 from typing import Any
 
@@ -55,10 +56,12 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert "the hooks are called in their order" in failed
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 def test_the_standard_librarys_class_fails_where_its_defects_are() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         check_server(socketserver.ThreadingTCPServer)
 
-    assert [getattr(error, "check", None) for error in caught.value.exceptions] == [
-        "a failing hook ends only its own request"
-    ]
+    names = [getattr(error, "check", None) for error in caught.value.exceptions]
+    del caught
+    gc.collect()  # it has left the request open, whose verify_request() failed
+    assert names == ["a failing hook ends only its own request"]

@@ -47,6 +47,20 @@ class TLSMixIn:
         found: dict[int, Any] = vars(self).setdefault("_tls_requests_of_mine", {})
         return found
 
+    def rehearse_in_child(self) -> None:
+        """Use what a handshake uses. Called first in each forked child, which is replaced if it gets stuck.
+
+        OpenSSL has locks of its own for the whole process. One that another thread holds at the moment of the
+        fork, such as a client's in the same process, would stay locked in the child for ever.
+        """
+        import ssl
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        client = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Do the handshake, then handle the request. May be extended (call super)."""
         try:

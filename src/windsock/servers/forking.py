@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock.errors import StillRunning
-from windsock.servers import forks, inheritance
+from windsock.servers import forks, inheritance, rehearsed
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.children import Children
 from windsock.servers.loop import Loop
@@ -54,7 +54,7 @@ class ForkingMixIn:
         loop = control.here() if control is not None else None
         if not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
-        pid = _fork()
+        pid = rehearsed.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
         if pid == 0:
             self._run_child(request, client_address)
         children.add(pid, client_address, loop)

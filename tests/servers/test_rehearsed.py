@@ -1,0 +1,74 @@
+"""A child that gets stuck right after its fork is replaced."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from windsock.servers import rehearsed
+
+
+@pytest.fixture
+def tokens() -> Iterator[tuple[int, int]]:
+    """A pipe that forked children take tokens from: each one that gets a token gets stuck."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    yield reader, writer
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rehearsed, "PATIENCE", 0.2)
+
+
+def stuck_with_a_token(reader: int) -> Callable[[], None]:
+    def rehearse() -> None:
+        try:
+            os.read(reader, 1)
+        except BlockingIOError:
+            return
+        threading.Event().wait(30)  # until it is killed
+
+    return rehearse
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+@pytest.mark.parametrize("stuck", [0, 1, 3])
+def test_the_first_child_that_comes_through_is_the_one(tokens: tuple[int, int], stuck: int) -> None:
+    os.write(tokens[1], b"x" * stuck) if stuck else None
+
+    pid = rehearsed.fork(os.fork, stuck_with_a_token(tokens[0]))
+    if pid == 0:
+        os._exit(7)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)  # those that were stuck are gone
+
+
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+def test_when_no_child_comes_through_it_is_said(tokens: tuple[int, int]) -> None:
+    os.write(tokens[1], b"x" * 10)
+
+    with pytest.raises(RuntimeError, match="5 children in a row got stuck right after the fork"):
+        rehearsed.fork(os.fork, stuck_with_a_token(tokens[0]))
+
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_fork_that_fails_leaves_no_descriptor() -> None:
+    before = len(os.listdir("/dev/fd"))
+
+    def failing() -> int:
+        raise BlockingIOError("no more processes")
+
+    with pytest.raises(BlockingIOError):
+        rehearsed.fork(failing, lambda: None)
+
+    assert len(os.listdir("/dev/fd")) == before
