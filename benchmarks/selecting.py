@@ -44,6 +44,8 @@ def crowd(server: Child, count: int) -> float:
         return count / (perf_counter() - start)
 
 
+FLOOR = "stock threads"
+"""A blocking recv() and send() in a thread, the least that a round trip takes: no loop, nothing recorded."""
 MEASURES: tuple[tuple[str, Callable[[Child, int], float], int, float | None], ...] = (
     ("64 B round trips/s", round_trips, 3000, 2.0),
     ("64 B round trips/s, 64 clients", crowd, 6400, 1.5),
@@ -59,7 +61,7 @@ def run(*, is_quick: bool) -> Result:
     others = ["asyncio streams", "asyncio protocol"]
     if importlib.util.find_spec("uvloop") is not None:
         others.append("uvloop streams")
-    names = ["selecting", *others]
+    names = ["selecting", *others, FLOOR]
     rows, bounds = [], []
     for what, measure, count, at_least in MEASURES:
         best = best_of(names, measure, count, rounds)

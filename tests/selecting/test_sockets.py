@@ -143,7 +143,7 @@ def test_a_handler_s_timeout_leaves_no_trail_of_timers(kind: Any) -> None:
             client.sendall(b"x\n")
             assert read(client, 2) == b"X\n"
 
-        assert [len(hub._timers) for hub in server._hubs] == [1]
+        assert [len(hub._alarms) for hub in server._hubs] == [1]
 
 
 @on_every_stream

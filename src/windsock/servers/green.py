@@ -11,33 +11,18 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from windsock.servers.hub import Hub, Turn, my_turn, wait_alone
-from windsock.servers.readiness import IN, OUT
+from windsock.servers.hub import Hub, my_turn
+from windsock.servers.readiness import DONTWAIT, IN, OUT, wait_alone
+from windsock.servers.turn import Turn
 
-__all__ = ["GreenSocket", "wait_for"]
+__all__ = ["GreenSocket", "green"]
 
 Plain = socket.socket
-DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: operators of enums are slow
-AF_UNIX = getattr(socket, "AF_UNIX", None)
 FUEL = 512 * 1024
 """How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
 PER_CALL = 4096
 """... as much again for each call."""
 LARGEST_PIECE = 1024 * 1024
-
-
-def wait_for(hub: Hub | None, descriptor: int, what: int, deadline: float | None) -> None:
-    """Wait until a descriptor is ready; in a greenlet of the hub by letting others run.
-
-    Raises TimeoutError if the deadline (monotonic seconds) passes before.
-    """
-    turn = my_turn(hub)
-    if turn is None:
-        is_ready = wait_alone(descriptor, what, deadline)
-    else:
-        is_ready = turn.hub.wait_for(turn, descriptor, what, deadline)
-    if not is_ready:
-        raise TimeoutError("timed out")
 
 
 class GreenSocket(socket.socket):
@@ -325,85 +310,3 @@ def green(plain: socket.socket, hub: Hub | None) -> GreenSocket:
     numbers: Any = super(socket.socket, plain)  # whose family and type are plain numbers, not made into enums
     twin = GreenSocket(numbers.family, numbers.type, numbers.proto, fileno=plain.detach())
     return twin.belong_to(hub, timeout)
-
-
-def over(request: Any, hub: Hub) -> Any:
-    """Return a request with a green socket in it, if its socket is a plain one."""
-    if type(request) is socket.socket:
-        hub.accepted = request = green(request, hub)
-    elif isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
-        hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
-        return request[0], hub.accepted
-    return request
-
-
-class GreenDatagrams:
-    """The server's datagram socket as a handler sees it: what would block lets others run.
-
-    The socket itself is the listener, and stays as it is: a wait is for a duplicate.
-    """
-
-    __slots__ = ("_hub", "_socket", "received", "sent")
-
-    def __init__(self, server_socket: Any, hub: Hub | None, received: int) -> None:
-        self._socket = server_socket
-        self._hub = hub
-        self.received = received
-        self.sent = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    def sendto(self, data: Any, *rest: Any) -> int:
-        """See socket.socket."""
-        flags = rest[0] if len(rest) > 1 else 0
-        return self._send(flags, lambda: self._socket.sendto(data, flags | DONTWAIT, rest[-1]), rest[-1])
-
-    def send(self, data: Any, flags: int = 0, /) -> int:
-        """See socket.socket."""
-        return self._send(flags, lambda: self._socket.send(data, flags | DONTWAIT), None)
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """See socket.socket."""
-        self.send(data, flags)
-
-    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
-        """See socket.socket."""
-        parts = list(buffers)
-        to = () if address is None else (address,)
-        return self._send(flags, lambda: self._socket.sendmsg(parts, ancdata, flags | DONTWAIT, *to), address)
-
-    def _send(self, flags: int, call: Any, address: Any) -> int:
-        timeout = self._socket.gettimeout()
-        deadline = None if timeout is None else monotonic() + timeout
-        while True:
-            try:
-                size: int = call()
-            except BlockingIOError:
-                if flags & DONTWAIT or timeout == 0.0:
-                    raise
-                self._wait_for_room(address, deadline)
-            else:
-                self.sent += size
-                return size
-
-    def _wait_for_room(self, address: Any, deadline: float | None) -> None:
-        """Wait until there may be room: in our buffer, or among Unix sockets in the receiver's queue (unix(7))."""
-        own = self._socket.fileno()
-        if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
-            with socket.socket(self._socket.family, self._socket.type) as other:
-                other.connect(address)  # makes the kernel tell whether there is room over there
-                self._wait_for(other.fileno(), deadline)
-            return
-        descriptor = os.dup(own)
-        try:
-            self._wait_for(descriptor, deadline)
-        finally:
-            os.close(descriptor)
-
-    def _wait_for(self, descriptor: int, deadline: float | None) -> None:
-        try:
-            wait_for(self._hub, descriptor, OUT, deadline)
-        finally:
-            if self._hub is not None and not self._hub.is_elsewhere:
-                self._hub.closing(descriptor)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import heapq
-import select
+import math
 import socket
 import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from itertools import count
 from time import monotonic
 from typing import Any
 
@@ -19,43 +17,22 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno, Loop
-from windsock.servers.readiness import IN, OUT, Readiness
+from windsock.servers.readiness import IN, OUT, Readiness, wait_alone
+from windsock.servers.turn import RUNNING, WAITING, Alarms, Turn
 
-__all__ = ["Hub", "Turn"]
+__all__ = ["Hub", "my_turn"]
 
-READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
 FAREWELL = 0.1
 """Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
 LAST_WAIT = 1.0
 """Seconds that the interpreter's end may be held up."""
 
 
-class Turn(greenlet):
-    """One request in progress: a greenlet, and what it is doing since when."""
-
-    __slots__ = ("client_address", "deadline", "descriptor", "doing", "hub", "request", "since", "timer", "traffic")
-
-    def __init__(self, hub: Hub, request: Any, client_address: Any, traffic: Any) -> None:
-        super().__init__(hub.run, hub.home)
-        self.hub = hub
-        self.request = request
-        self.client_address = client_address
-        self.traffic = traffic
-        """Whoever knows the bytes that came and went: an object with `received` and `sent`."""
-        self.doing = RUNNING
-        self.since = monotonic()
-        self.descriptor = -1
-        self.deadline: float | None = None
-        self.timer: float | None = None
-        """When the hub looks next whether its deadline has passed."""
-
-
 class Hub(Loop):
     """A serve loop that runs greenlets while it waits.
 
-    Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`. Deadlines are
-    in a heap in which each greenlet has, as a rule, one entry: when it comes up and the greenlet's real deadline is
-    later, it goes back, so that a handler with a timeout leaves no trail of timers.
+    Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`, when it is too late
+    in `Alarms`.
     """
 
     selector_class = Readiness
@@ -79,8 +56,7 @@ class Hub(Loop):
         self._writers: dict[int, Turn] = {}
         self._queues: dict[tuple[int, int], list[Turn]] = {}
         self._ready: deque[Turn] = deque()  # others than the loop's thread append
-        self._timers: list[tuple[float, int, Turn]] = []
-        self._serial = count()
+        self._alarms = Alarms()
         self.accepted: Any = None
         """Who knows the traffic of the request that was got last."""
         self.started = 0
@@ -132,7 +108,7 @@ class Hub(Loop):
                 self._watch_for(descriptor, what)
         turn.descriptor = descriptor
         if deadline is not None:
-            self._set_alarm(turn, deadline)
+            self._alarms.set(turn, deadline)
         turn.doing = what
         turn.since = monotonic()
         try:
@@ -144,12 +120,6 @@ class Hub(Loop):
         turn.doing = RUNNING
         turn.since = monotonic()
         return is_ready
-
-    def _set_alarm(self, turn: Turn, deadline: float | None) -> None:
-        turn.deadline = deadline
-        if deadline is not None and (turn.timer is None or deadline < turn.timer):
-            turn.timer = deadline
-            heapq.heappush(self._timers, (deadline, next(self._serial), turn))
 
     def let_others(self, turn: Turn) -> None:
         """Let everybody else who is ready have a turn."""
@@ -229,7 +199,7 @@ class Hub(Loop):
             if not turn.dead:
                 ran += 1
                 turn.switch(True)
-        if self._timers and self._timers[0][0] <= monotonic():
+        if self._alarms.next <= monotonic():
             self._ring()
         self.ran = ran
         return is_listener_ready
@@ -264,24 +234,15 @@ class Hub(Loop):
 
     def _patience(self, end: float | None) -> float | None:
         """Return how long to wait at the most, in seconds; None for ever."""
-        if self._timers and (end is None or self._timers[0][0] < end):
-            end = self._timers[0][0]
-        return None if end is None else max(0.0, end - monotonic())
+        if end is None or self._alarms.next < end:
+            end = self._alarms.next
+        return None if end == math.inf else max(0.0, end - monotonic())
 
     def _ring(self) -> None:
         """Wake those whose deadline has passed."""
         now = monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            when, _, turn = heapq.heappop(self._timers)
-            if turn.timer != when:
-                continue
-            turn.timer = None
-            if turn.dead or turn.deadline is None:
-                continue
-            if turn.deadline > now:
-                turn.timer = turn.deadline
-                heapq.heappush(self._timers, (turn.deadline, next(self._serial), turn))
-            else:
+        for turn in self._alarms.due(now):
+            if turn.deadline is not None and turn.deadline <= now:  # nobody has woken it meanwhile
                 self._forget(turn)
                 turn.switch(False)
 
@@ -374,7 +335,7 @@ class Hub(Loop):
         while self.others() and (deadline is None or monotonic() < deadline):
             if isinstance(me, Turn):
                 self._watching.append(me)
-                self._set_alarm(me, deadline)
+                self._alarms.set(me, deadline)
                 self._leave(me, WAITING)
             else:
                 self.round(deadline)
@@ -413,18 +374,6 @@ def _end_all() -> None:
 
 atexit.register(_end_all)
 forks.tell_apart(lambda: id(getcurrent()))
-
-
-def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
-    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run."""
-    poll = select.poll()
-    poll.register(descriptor, what)
-    while True:
-        left = None if deadline is None else max(0.0, deadline - monotonic())
-        if poll.poll(None if left is None else left * 1000):
-            return True
-        if deadline is not None and monotonic() >= deadline:
-            return False
 
 
 def my_turn(hub: Any) -> Turn | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import select
+import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from windsock.servers.wakeup import Wakeup
 
-__all__ = ["IN", "OUT", "Readiness"]
+__all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]
 
 IN = select.POLLIN
 OUT = select.POLLOUT
+DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: operators of enums are slow
 
 
 class Readiness:
@@ -95,3 +98,15 @@ class Readiness:
             self._kernel.close()
         if self._nudges is not None:
             self._nudges.close()
+
+
+def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
+    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run."""
+    poll = select.poll()
+    poll.register(descriptor, what)
+    while True:
+        left = None if deadline is None else max(0.0, deadline - monotonic())
+        if poll.poll(None if left is None else left * 1000):
+            return True
+        if deadline is not None and monotonic() >= deadline:
+            return False

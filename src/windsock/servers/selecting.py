@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import threading
 from dataclasses import dataclass
 from time import monotonic
@@ -15,8 +16,9 @@ from windsock.servers import forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
 
 if TYPE_CHECKING:
-    from windsock.servers.hub import Hub, Turn
+    from windsock.servers.hub import Hub
     from windsock.servers.loop import Loop
+    from windsock.servers.turn import Turn
 
 __all__ = ["PartialRequest", "SelectingMixIn"]
 
@@ -81,7 +83,7 @@ class SelectingMixIn:
         request, client_address = super().get_request()  # type: ignore[misc]  # the server class has it
         hub = self._hub_here()
         if hub is not None:
-            request = _green_module().over(request, hub)
+            request = _over(request, hub)
         return request, client_address
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -207,10 +209,17 @@ def _hub_module() -> Any:
     return hub
 
 
-def _green_module() -> Any:
-    from windsock.servers import green
+def _over(request: Any, hub: Hub) -> Any:
+    """Return a request with a green socket in it, if its socket is a plain one."""
+    from windsock.servers.green import green
+    from windsock.servers.green_datagrams import GreenDatagrams
 
-    return green
+    if type(request) is socket.socket:
+        hub.accepted = request = green(request, hub)
+    elif isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
+        hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
+        return request[0], hub.accepted
+    return request
 
 
 def _release_or_report(server: Any, request: Any, client_address: Any, mark: int) -> None:
