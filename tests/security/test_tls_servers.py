@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import os
+import pickle
 import socket
 import socketserver
 import ssl
@@ -24,7 +25,7 @@ from tests.security.helpers import (
     secured,
     wait_for_end,
 )
-from windsock import Ending, serving
+from windsock import Ending, combine, serving
 from windsock.security import TLSMixIn
 from windsock.servers import BaseRequestHandler, StreamRequestHandler, TCPServer, ThreadingMixIn
 
@@ -219,6 +220,31 @@ def test_a_handler_that_closes_its_socket_ends_the_tls_stream_too() -> None:
         context = server.client_context()
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
             assert client.recv(5) == b""
+
+
+def test_a_handler_may_have_its_server_shut_its_request_down() -> None:
+    class Leaver(BaseRequestHandler):
+        def handle(self) -> None:
+            self.server.shutdown_request(self.request)
+
+    with serving(Leaver, tls=True) as server, connect(server) as raw:
+        context = server.client_context()
+        with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
+            assert client.recv(5) == b""
+        wait_for_end(server)
+
+    assert server.connections[0].ending == Ending.SERVER_CLOSE
+
+
+@on_every_stream
+@on_every_concurrency
+def test_the_classes_have_names_that_pickle_knows(transport: str, concurrency: str) -> None:
+    with serving(Echo, transport=transport, concurrency=concurrency, tls=True) as server:
+        found = type(server.server)
+
+    assert found is combine(transport=transport, concurrency=concurrency, mixins=[TLSMixIn])
+    assert found.__name__.startswith("TLS")
+    assert pickle.loads(pickle.dumps(found)) is found
 
 
 def test_a_client_that_does_not_take_the_goodbye_does_not_keep_the_server() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import threading
@@ -221,6 +222,17 @@ def test_it_tells_what_a_socket_tells(pair: Pair) -> None:
     assert server.cipher() == client.cipher()
     assert client.getpeercert()["subjectAltName"] == (("DNS", "localhost"),)
     assert repr(server).startswith("<TLSSocket TLSv1.3, over <socket.socket ")
+
+
+def test_a_file_is_sent(pair: Pair) -> None:
+    server, client = pair
+    file = io.BytesIO(b"0123456789")
+
+    assert server.sendfile(file, 2, 5) == 5
+    assert file.tell() == 7
+    assert server.sendfile(file) == 3
+
+    assert client.recv(5) + client.recv(5) == b"23456789"
 
 
 def test_reading_nothing_gives_nothing(pair: Pair) -> None:

@@ -197,6 +197,21 @@ class TLSSocket(Layer):
             while done < len(whole):
                 done += self._write(whole[done:])
 
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See socket.socket. The bytes are read, since they are encrypted."""
+        if offset:
+            file.seek(offset)
+        done = 0
+        while count is None or done < count:
+            data = file.read(BLOCK if count is None else min(BLOCK, count - done))
+            if not data:
+                break
+            self.sendall(data)
+            done += len(data)
+        if hasattr(file, "seek"):
+            file.seek(offset + done)
+        return done
+
     def _write(self, whole: memoryview) -> int:
         """Encrypt a block and give it to the kernel."""
         with self._sending:
