@@ -47,7 +47,9 @@ def test_the_tests_on_the_page_pass(block: CodeBlock, pytester: pytest.Pytester)
     result = pytester.runpytest_subprocess("-W", "error", "--timeout", "20")
 
     counts = result.parseoutcomes()
-    assert counts == {"passed": len(re.findall(r"^def test_", block.code, re.MULTILINE))}
+    tests = len(re.findall(r"^def test_", block.code, re.MULTILINE))
+    assert set(counts) == {"passed"}
+    assert counts["passed"] == tests or ("any_server" in block.code and counts["passed"] > tests)
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=by_place)

@@ -16,6 +16,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+import werkzeug.serving
 
 import windsock
 
@@ -182,6 +183,23 @@ def test_a_wsgi_server_serves() -> None:
         server.server.set_app(app)
 
         assert fetch(server) == b"hello"
+
+
+@pytest.mark.parametrize("server_class", [werkzeug.serving.BaseWSGIServer, werkzeug.serving.ThreadedWSGIServer])
+def test_werkzeugs_servers_get_their_app(server_class: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(werkzeug.serving.WSGIRequestHandler, "log", lambda *args: None)
+
+    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    server = windsock.serving(server_class, app)
+    assert fetch(server) == b"hello"
+    started = monotonic()
+    server.finish()
+
+    assert monotonic() - started < STOP
+    assert server.requests.only().data.startswith(b"GET / HTTP/1.1\r\n")
 
 
 def test_an_xmlrpc_server_serves_with_a_handler_and_with_its_own(capfd: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from windsock.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.errors import UsageError, WindsockError
-from windsock.harness.options import Resolved
+from windsock.harness.options import Resolved, constructor_of
 from windsock.servers.requests import open_requests
 
 __all__ = ["StartError", "bind_again", "give_up_place", "listen", "take_place"]
@@ -53,7 +53,7 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
 def _made(options: Resolved, address: Any, handler: Any) -> Any:
     make = options.server_class
     handlers = [] if handler is None else [handler]
-    names = _parameters(make)  # type: ignore[arg-type]  # classes are hashable
+    names = constructor_of(make)  # type: ignore[arg-type]  # classes are hashable
     if "bind_and_activate" not in names:
         with _no_name_lookups():
             server = make(*address, *handlers) if names[:2] == ("host", "port") else make(address, *handlers)
@@ -81,11 +81,6 @@ def has_handler_of_its_own(server_class: Any) -> bool:
 def _second_is_optional(server_class: Any) -> bool:
     found = list(inspect.signature(server_class).parameters.values())
     return len(found) > 1 and found[1].default is not inspect.Parameter.empty
-
-
-@lru_cache(maxsize=256)
-def _parameters(make: Any) -> tuple[str, ...]:
-    return tuple(inspect.signature(make).parameters)
 
 
 _lookup_lock = threading.Lock()

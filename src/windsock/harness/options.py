@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from windsock import addresses
@@ -19,7 +20,7 @@ from windsock.servers.async_handlers import is_async
 
 __all__ = ["Handler", "Options"]
 
-Handler: TypeAlias = type | Callable[[Any, Any, Any], object]
+Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""
 
 NONE = type(None)
@@ -88,7 +89,9 @@ class Options:
         server_class = self._class()
         transport = transport_of(server_class)
         concurrency = concurrency_of(server_class)
-        check_handler(self.handler, concurrency)
+        made: Any = server_class
+        if constructor_of(made)[:2] != ("host", "port"):  # werkzeug's: what comes next is an app
+            check_handler(self.handler, concurrency)
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
@@ -195,6 +198,12 @@ def check_class(server_class: Any) -> None:
             f"{server_class.__name__} is no server class: it has no {', '.join(missing)}; "
             "expected a class that speaks the protocol of socketserver, such as one of windsock.servers"
         )
+
+
+@lru_cache(maxsize=256)
+def constructor_of(server_class: Any) -> tuple[str, ...]:
+    """Return the names of the arguments of a class's constructor."""
+    return tuple(inspect.signature(server_class).parameters)
 
 
 def check_handler(handler: Any, concurrency: str) -> None:

@@ -127,11 +127,10 @@ def _not_ready() -> tuple[type[OSError], ...]:
 def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
     """A reset is the client's own affair."""
     with served(setting, EchoLines) as server:
-        client = client_of(server)
-        client.sendall(b"one\n")
-        expect(client.recv(4), b"one\n", "an answer")
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()
+        with client_of(server) as client:
+            client.sendall(b"one\n")
+            expect(client.recv(4), b"one\n", "an answer")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         still_serves(server)
 
 
