@@ -8,6 +8,7 @@ import pickle
 import socket
 import socketserver
 import ssl
+import struct
 import threading
 import urllib.request
 from pathlib import Path
@@ -209,6 +210,35 @@ def test_what_a_handler_raises_is_an_error_as_ever(concurrency: str) -> None:
 
     assert isinstance(error, ValueError)
     assert error.args == (b"bad",)
+
+
+@on_every_concurrency
+def test_a_client_that_resets_is_an_outcome_as_ever(concurrency: str) -> None:
+    class Pusher(BaseRequestHandler):
+        def handle(self) -> None:
+            while True:
+                self.request.sendall(bytes(65536))
+
+    with serving(Pusher, concurrency=concurrency, tls=True) as server:
+        with secured(server) as client:
+            client.recv(1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_for_end(server)
+
+    assert server.connections[0].ending == Ending.CLIENT_RESET
+    assert list(server.errors) == []
+
+
+@on_every_concurrency
+def test_a_client_that_breaks_tls_is_an_error_of_the_handlers_call(concurrency: str) -> None:
+    with serving(Echo, concurrency=concurrency, tls=True) as server:
+        with secured(server) as client, socket.socket(fileno=client.detach()) as raw:
+            raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+            wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert isinstance(error, ssl.SSLError)
+    assert server.connections[0].upstream == b""
 
 
 def test_a_handler_that_closes_its_socket_ends_the_tls_stream_too() -> None:
