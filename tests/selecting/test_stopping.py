@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import socket
+import socketserver
 import subprocess
 import sys
 import threading
@@ -358,6 +360,58 @@ def test_two_threads_may_serve_the_same_server() -> None:
             assert [read(client, 2) for client in clients] == [b"X\n"] * 20
         server.shutdown()
         second.join(DEADLINE)
+
+
+def test_an_interrupt_ends_the_loop_and_all_requests() -> None:
+    ends: list[str] = []
+
+    class Interrupted(Ending):
+        def work(self) -> None:
+            if self.request.recv(1) == b"!":
+                signal.raise_signal(signal.SIGINT)
+
+    kind = type("Server", (servers.SelectingTCPServer,), {"ends": ends})
+    with kind(("127.0.0.1", 0), Interrupted) as server, connect(server) as first, connect(server) as second:
+        first.sendall(b"?")
+        second.sendall(b"!")
+        with pytest.raises(KeyboardInterrupt):
+            server.serve_forever()
+
+        assert server.table == []
+        assert rest_of(second) == b""
+    assert ends == ["finally"] * 2
+
+
+def test_a_server_whose_get_request_waits_itself_works() -> None:
+    class FromQueue(servers.SelectingMixIn, servers.BaseServer):
+        def get_request(self) -> tuple[Any, Any]:
+            here, there = socket.socketpair()
+            with there:
+                there.sendall(b"hello")
+            if self.served:
+                self.request_stop()
+            return here, "somebody"
+
+        def close_request(self, request: Any) -> None:
+            request.close()
+
+        served: list[bytes] = []  # noqa: RUF012  # one server, one test
+
+    class Reads(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            self.server.served.append(self.request.recv(10))
+
+    with FromQueue("nowhere", Reads) as server:
+        server.serve_forever()
+
+    assert set(server.served) == {b"hello"}
+
+
+def test_a_class_with_another_loop_is_refused() -> None:
+    with pytest.raises(windsock.UsageError, match=r"class Mine: SelectingMixIn needs a server of windsock\.servers"):
+
+        class Mine(servers.SelectingMixIn, socketserver.TCPServer):
+            pass
 
 
 def test_without_greenlet_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

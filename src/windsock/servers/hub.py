@@ -169,6 +169,9 @@ class Hub(Loop):
 
     def wait(self, interval: float | None) -> bool:
         """Run greenlets for at most `interval` seconds; return as soon as the listener is ready."""
+        if self._listener is None:  # the server's get_request() waits, and blocks all
+            self.round(0.0)
+            return not self.stopping
         end = None if interval is None else monotonic() + interval
         if self._resumes_at is not None:
             end = self._resumes_at if end is None else min(end, self._resumes_at)

@@ -11,8 +11,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
-from windsock.errors import NotInstalled
+from windsock.errors import NotInstalled, UsageError
 from windsock.servers import forks
+from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
 
 if TYPE_CHECKING:
@@ -53,8 +54,14 @@ class SelectingMixIn:
     what needs no waiting. If it still waits for something then, GreenletExit is raised in its handler.
     """
 
-    if TYPE_CHECKING:
-        _control: Any
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse classes whose loop is not of this family: they would handle one request after the other."""
+        super().__init_subclass__(**keywords)
+        if hasattr(cls, "serve_forever") and not issubclass(cls, BaseServer):
+            raise UsageError(
+                f"class {cls.__name__}: SelectingMixIn needs a server of windsock.servers below it, such as TCPServer, "
+                "whose loop gives requests their turns"
+            )
 
     @property
     def table(self) -> list[PartialRequest]:
@@ -150,7 +157,8 @@ class SelectingMixIn:
         hub.handle = self._run_request
         hub.finished = self._hub_finished
         hub.seconds_to_end = self._seconds_to_end
-        os.set_blocking(self.fileno(), False)  # type: ignore[attr-defined]  # the server class has it
+        if hasattr(self, "fileno"):
+            os.set_blocking(self.fileno(), False)
         self._hubs.append(hub)
 
     def _seconds_to_end(self) -> float:
