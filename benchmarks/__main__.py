@@ -13,6 +13,7 @@ from benchmarks.table import Result
 
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
+    "combinations": ("benchmarks.combinations", "what one server of each combination costs"),
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
     "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),
     "trio": ("benchmarks.trio_servers", "a trio server beside bare trio streams"),
@@ -39,7 +40,7 @@ def main() -> int:
 
 def parse() -> argparse.Namespace:
     """Return the options."""
-    listing = "\n".join(f"  {name:9} {what}" for name, (_, what) in BENCHMARKS.items())
+    listing = "\n".join(f"  {name:12} {what}" for name, (_, what) in BENCHMARKS.items())
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure windsock beside its peers. Ends with 1 if a figure misses its bound.",
