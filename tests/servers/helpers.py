@@ -25,24 +25,28 @@ TCP: list[Any] = [
     servers.ThreadingTCPServer,
     servers.ForkingTCPServer,
     servers.SelectingTCPServer,
+    servers.TrioTCPServer,
 ]
 UNIX_STREAM: list[Any] = [
     servers.UnixStreamServer,
     servers.ThreadingUnixStreamServer,
     servers.ForkingUnixStreamServer,
     servers.SelectingUnixStreamServer,
+    servers.TrioUnixStreamServer,
 ]
 UDP: list[Any] = [
     servers.UDPServer,
     servers.ThreadingUDPServer,
     servers.ForkingUDPServer,
     servers.SelectingUDPServer,
+    servers.TrioUDPServer,
 ]
 UNIX_DATAGRAM: list[Any] = [
     servers.UnixDatagramServer,
     servers.ThreadingUnixDatagramServer,
     servers.ForkingUnixDatagramServer,
     servers.SelectingUnixDatagramServer,
+    servers.TrioUnixDatagramServer,
 ]
 STREAM = TCP + UNIX_STREAM
 DATAGRAM = UDP + UNIX_DATAGRAM

@@ -309,6 +309,8 @@ def test_the_deadline_of_server_close_names_what_is_still_running(place: Place, 
         assert [what.startswith(f"thread '{kind.__name__} ") for what in error.what] == [True]
     elif issubclass(kind, servers.ForkingMixIn):
         assert [what.startswith("process ") for what in error.what] == [True]
+    elif issubclass(kind, servers.TrioMixIn):
+        assert [what.startswith("task 'Stuck ") for what in error.what] == [True]
     elif kind in STREAM:
         assert [what.startswith("request from ") for what in error.what] == [True]
     assert all(what in str(error) for what in error.what)

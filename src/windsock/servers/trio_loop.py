@@ -33,13 +33,13 @@ async def cancel_when_stopped(loop: Loop, scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def call_every(seconds: float, function: Callable[[], object]) -> None:
+async def call_every(seconds: float, function: Callable[..., object], *args: Any) -> None:
     """Call again and again, by trio's clock, until cancelled."""
     import trio
 
     while True:
         await trio.sleep(seconds)
-        function()
+        function(*args)
 
 
 def only_one(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -31,6 +31,8 @@ from windsock.servers.trio_tasks import Task, Tasks
 from windsock.servers.trio_threads import run_in_thread
 
 if TYPE_CHECKING:
+    import trio
+
     from windsock.servers.loop import Loop
     from windsock.servers.transports import TCPServer as _AnyServer
 else:  # a mix-in over any of the servers
@@ -89,11 +91,12 @@ class TrioMixIn(_AnyServer):
             run = Run(nursery)
             self._runs.append(run)
             try:
-                with self._control.serving(self) as loop, self._quick_to_accept():
+                with self._control.serving(self) as loop:
                     if task_status is not None:
                         task_status.started(self.server_address)
                     if loop is not None:
-                        await self._accept_until_stopped(loop, run, poll_interval)
+                        with self._quick_to_accept():
+                            await self._accept_until_stopped(loop, run, poll_interval)
             finally:
                 self._runs.remove(run)
 
@@ -109,7 +112,7 @@ class TrioMixIn(_AnyServer):
         async with trio.open_nursery() as waiting:
             waiting.start_soon(cancel_when_stopped, loop, waiting.cancel_scope)
             if getattr(self.service_actions, "__func__", None) not in QUIET_SERVICE_ACTIONS:
-                waiting.start_soon(call_every, poll_interval, self.service_actions)
+                waiting.start_soon(call_every, poll_interval, self._look_after, waiting.cancel_scope)
             while not loop.stopping and self.fileno() >= 0:
                 with contextlib.suppress(trio.ClosedResourceError):
                     await trio.lowlevel.wait_readable(self.fileno())
@@ -120,13 +123,19 @@ class TrioMixIn(_AnyServer):
                     await trio.sleep(rest)
             waiting.cancel_scope.cancel()
 
+    def _look_after(self, scope: trio.CancelScope) -> None:
+        """Do what is due while nothing happens; end if somebody has closed the listener."""
+        if self.fileno() < 0:
+            scope.cancel()
+        self.service_actions()
+
     @contextlib.contextmanager
     def _quick_to_accept(self) -> Iterator[None]:
         """Have a listener for streams not block, for the time being: its client may be gone before it is accepted.
 
         A datagram socket stays as it is: blocking handlers reply through it, and poll(2) is right about one.
         """
-        if self.socket_type != socket.SOCK_STREAM:
+        if self.socket_type != socket.SOCK_STREAM or self.fileno() < 0:
             yield
             return
         listener = self.socket
@@ -264,7 +273,7 @@ class TrioMixIn(_AnyServer):
 
     async def _handle_in_thread(self, task: Task, request: Any, client_address: Any) -> None:
         failures: list[Exception] = []
-        work = functools.partial(self._run_in_thread, request, client_address, failures)
+        work = functools.partial(self._run_in_thread, task, request, client_address, failures)
         end = functools.partial(open_requests(self).end_one, request, BOTH)
         try:
             await run_in_thread(self._threads, work, end, name=task.name, daemon=self.daemon_threads)
@@ -273,8 +282,9 @@ class TrioMixIn(_AnyServer):
         if failures and self.raise_errors:
             raise failures[0]
 
-    def _run_in_thread(self, request: Any, client_address: Any, failures: list[Exception]) -> None:
+    def _run_in_thread(self, task: Task, request: Any, client_address: Any, failures: list[Exception]) -> None:
         """Handle the request with a blocking handler, in its thread."""
+        task.worker_id = threading.get_ident()
         mark = forks.now()
         process_id = os.getpid()
         try:

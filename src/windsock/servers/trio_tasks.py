@@ -18,7 +18,7 @@ __all__ = ["Task", "Tasks"]
 class Task:
     """One request's task, from before it starts. What cancels `scope` ends it."""
 
-    __slots__ = ("_token", "name", "scope", "thread_id")
+    __slots__ = ("_token", "name", "scope", "thread_id", "worker_id")
 
     def __init__(self, name: str) -> None:
         import trio
@@ -26,6 +26,8 @@ class Task:
         self.name = name
         self.scope: trio.CancelScope = trio.CancelScope()
         self.thread_id = threading.get_ident()
+        self.worker_id: int | None = None
+        """The thread that its blocking handler runs in."""
         self._token = trio.lowlevel.current_trio_token()
 
     def cancel(self) -> None:
@@ -47,6 +49,7 @@ class Tasks:
         """Make the lock anew, and know of no tasks: a child has none of its parent's."""
         self._changed = threading.Condition()
         self._running: set[Task] = set()
+        self._waiting: set[Task] = set()
 
     def __len__(self) -> int:
         return len(self._running)
@@ -60,8 +63,7 @@ class Tasks:
         """Note that it is over."""
         with self._changed:
             self._running.discard(task)
-            if not self._running:
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def cancel(self) -> None:
         """End all of them, soon; from any thread."""
@@ -71,14 +73,19 @@ class Tasks:
             task.cancel()
 
     def wait(self, seconds: float | None) -> list[str]:
-        """Wait for all but those of the current thread, which cannot end while it waits; return who is left."""
+        """Wait for all but those that cannot end while the current thread waits; return the names of who is left."""
         deadline = None if seconds is None else monotonic() + seconds
+        me = threading.get_ident()
         with self._changed:
-            while left := self._others():
+            mine = {task for task in self._running if task.worker_id == me}
+            self._waiting |= mine
+            self._changed.notify_all()
+            while left := self._others(is_handler=bool(mine)):
                 remaining = None if deadline is None else deadline - monotonic()
                 if remaining is not None and remaining <= 0:
                     break
                 self._changed.wait(remaining)
+            self._waiting -= mine
             return [f"task {task.name!r}" for task in left]
 
     def are_here(self) -> bool:
@@ -87,6 +94,8 @@ class Tasks:
         with self._changed:
             return any(task.thread_id == me for task in self._running)
 
-    def _others(self) -> list[Task]:
+    def _others(self, *, is_handler: bool) -> list[Task]:
+        """Return whom to wait for. Handlers that wait for the others do not wait for each other."""
         me = threading.get_ident()
-        return [task for task in self._running if task.thread_id != me]
+        excused = self._waiting if is_handler else ()
+        return [task for task in self._running if task.thread_id != me and task not in excused]
