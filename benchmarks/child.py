@@ -14,12 +14,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import IO, Any
 
 import windsock
-from benchmarks.handlers import Echo, Sink, StockEcho
+from benchmarks.handlers import BLOCK, AsyncEcho, Echo, Sink, StockEcho
 
 __all__ = ["Child", "child"]
 
@@ -53,7 +55,7 @@ class Child:
 
 @contextmanager
 def child(kind: str) -> Iterator[Child]:
-    """Run "stock", "windsock" or "sink"."""
+    """Run "stock", "windsock", "sink", "trio" or "bare trio"."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.child", kind],
         cwd=ROOT,
@@ -83,7 +85,8 @@ def serve(kind: str) -> None:
 
 def serve_one(kind: str) -> bool:
     """Run one server; return whether another one is asked for."""
-    with stock() if kind == "stock" else recorded(kind) as server:
+    others = {"stock": stock, "bare trio": bare_trio}
+    with others[kind]() if kind in others else recorded(kind) as server:
         say(server.address)
         for question in sys.stdin:
             if question == "renew\n":
@@ -95,7 +98,33 @@ def serve_one(kind: str) -> bool:
 
 def recorded(kind: str) -> AbstractContextManager[Any]:
     """Run one of ours."""
+    if kind == "trio":
+        return windsock.serving(AsyncEcho, concurrency="trio")
     return windsock.serving(Sink if kind == "sink" else Echo, concurrency="threading")
+
+
+@contextmanager
+def bare_trio() -> Iterator[Any]:
+    """Run trio's own server, in a thread as ours has one."""
+    import trio
+
+    addresses: SimpleQueue[Any] = SimpleQueue()
+
+    async def echo(stream: trio.SocketStream) -> None:
+        while data := await stream.receive_some(BLOCK):
+            await stream.send_all(data)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(partial(trio.serve_tcp, echo, 0, host="127.0.0.1", backlog=128))
+            addresses.put((listeners[0].socket.getsockname(), nursery.cancel_scope, trio.lowlevel.current_trio_token()))
+
+    thread = threading.Thread(target=trio.run, args=[main], daemon=True)
+    thread.start()
+    address, scope, token = addresses.get()
+    yield SimpleNamespace(address=address)
+    token.run_sync_soon(scope.cancel)
+    thread.join()
 
 
 @contextmanager

@@ -103,9 +103,12 @@ def test_a_closed_stream_says_so_as_trio_says_it() -> None:
                     await step()
                 except trio.ClosedResourceError as error:
                     told.append(str(error))
+            is_over.set()
 
+    is_over = threading.Event()
     with serving(Closed) as server, connect(server) as client:
         assert rest_of(client) == b""
+        assert is_over.wait(DEADLINE)
     assert told == ["can't send data after sending EOF", "this socket was already closed"]
     assert server.connections[0].downstream == b""
 
@@ -120,14 +123,17 @@ def test_closing_wakes_a_task_that_receives() -> None:
                     await self.stream.receive_some()
                 except trio.ClosedResourceError as error:
                     told.append(type(error))
+                    is_over.set()
 
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(receive)
                 await trio.testing.wait_all_tasks_blocked(0.01)
                 await self.stream.aclose()
 
+    is_over = threading.Event()
     with serving(Closes) as server, connect(server) as client:
         assert rest_of(client) == b""
+        assert is_over.wait(DEADLINE)
     assert told == [trio.ClosedResourceError]
 
 
