@@ -7,7 +7,8 @@ from itertools import product
 
 import pytest
 
-from tests.harness.helpers import ask, nothing_left
+from pytest_windsock import fixtures
+from tests.harness.helpers import ask, nothing_left, own_temporary_directory
 from tests.plugin.conftest import Run
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
@@ -171,8 +172,9 @@ def test_two_hundred_tests_in_a_row_leave_nothing(run: Run) -> None:
             request.getfixturevalue(f"{kind}_server").echo()
         """
     run(code).assert_outcomes(passed=200)
+    fixtures.dismiss()  # idle threads of the tests before this one would end by themselves meanwhile
 
-    with nothing_left():
+    with own_temporary_directory(), nothing_left():
         run(code).assert_outcomes(passed=200)
 
 
