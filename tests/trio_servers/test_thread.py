@@ -412,7 +412,7 @@ def test_a_request_of_a_class_of_its_own_is_made_into_a_stream() -> None:
 
 
 def test_a_reply_waits_until_its_client_has_room() -> None:
-    count = 40
+    count = 40  # more than a receiver's queue takes (max_dgram_qlen, unix(7))
 
     class Answers(EchoPacket):
         async def handle(self) -> None:
@@ -434,3 +434,21 @@ def test_a_client_that_cannot_be_answered_is_no_error() -> None:
         with connect(server) as gone:
             gone.send(b"bye")
         assert len(server.requests.wait(2)) == 2
+
+
+def test_a_reply_waits_until_the_server_has_room() -> None:
+    count = 40
+
+    class Narrow(servers.TrioUnixDatagramServer):
+        def server_bind(self) -> None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # the least there is
+            super().server_bind()
+
+    class Answers(EchoPacket):
+        async def handle(self) -> None:
+            for number in range(count):
+                await self.reply(b"%d" % number)
+
+    with windsock.serving(Narrow, Answers) as server, connect(server) as client:
+        client.send(b"go")
+        assert [client.recv(100) for _ in range(count)] == [b"%d" % number for number in range(count)]

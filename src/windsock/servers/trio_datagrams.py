@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 from typing import Any
 
@@ -43,14 +44,19 @@ class Datagram:
             return False
         return True
 
+    def _has_room(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        return bool(poll.poll(0))
+
     def _what_becomes_writable(self) -> socket.socket:
         """Return a socket of our own that is writable when there is room again.
 
-        One task at a time may wait on a descriptor. A Unix socket is short of room at its receiver, of which only
-        a connected one is told (unix(7), EAGAIN).
+        One task at a time may wait on a descriptor. A Unix socket that has room itself is short of it at its
+        receiver, of which only a connected one is told (unix(7), EAGAIN).
         """
         family: int = self._socket.family
-        if family != getattr(socket, "AF_UNIX", None):
+        if family != getattr(socket, "AF_UNIX", None) or not self._has_room():
             duplicate: socket.socket = self._socket.dup()
             return duplicate
         probe = socket.socket(family, socket.SOCK_DGRAM)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TrioMixIn"]
 
+COUNTING = threading.Lock()
+"""Held for the moment in which a thread begins or ends to accept, as several may for one server."""
+
 
 class TrioMixIn(TrioRequests):
     """Handles each request in a trio task. Comes first among the bases.
@@ -45,6 +48,7 @@ class TrioMixIn(TrioRequests):
 
     takes_async_handlers = True
     _timeout_before: float | None = None
+    _accepting = 0
 
     # --- serving
 
@@ -119,14 +123,18 @@ class TrioMixIn(TrioRequests):
             yield
             return
         listener = self.socket
-        if len(self._runs) == 1:  # no other thread serves too
-            self._timeout_before = listener.gettimeout()
-            listener.setblocking(False)
+        with COUNTING:
+            self._accepting += 1
+            if self._accepting == 1:
+                self._timeout_before = listener.gettimeout()
+                listener.setblocking(False)
         try:
             yield
         finally:
-            if len(self._runs) == 1 and listener.fileno() >= 0:
-                listener.settimeout(self._timeout_before)
+            with COUNTING:
+                self._accepting -= 1
+                if not self._accepting and listener.fileno() >= 0:
+                    listener.settimeout(self._timeout_before)
 
     def _rest(self) -> None:
         """Leave the listener alone for a while, longer after each failure in a row."""
