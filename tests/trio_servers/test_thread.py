@@ -412,15 +412,20 @@ def test_a_request_of_a_class_of_its_own_is_made_into_a_stream() -> None:
 
 
 def test_a_reply_waits_until_its_client_has_room() -> None:
-    count = 40  # more than a receiver's queue takes (max_dgram_qlen, unix(7))
+    count = 40  # more than the queue of a receiver takes that is not connected to the sender (max_dgram_qlen, unix(7))
 
     class Answers(EchoPacket):
         async def handle(self) -> None:
             for number in range(count):
                 await self.reply(b"%d" % number)
 
-    with serving(Answers, transport="unix_datagram") as server, connect(server) as client:
-        client.send(b"go")
+    with (
+        serving(Answers, transport="unix_datagram") as server,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client,
+    ):
+        client.settimeout(DEADLINE)
+        client.bind("")  # Linux finds an abstract name
+        client.sendto(b"go", server.path)
         with connect(server) as other:  # the loop goes on meanwhile
             other.send(b"go")
             assert other.recv(100) == b"0"
