@@ -23,6 +23,7 @@ from tests.servers.helpers import (
     wait_until,
 )
 from windsock import addresses, servers
+from windsock.servers import threads
 
 THREADING: list[Any] = [servers.ThreadingTCPServer, servers.ThreadingUnixStreamServer]
 
@@ -80,15 +81,18 @@ def test_threads_that_have_ended_are_forgotten(place: Place, kind: Any) -> None:
 
     server = place.start(kind, Remembers)
 
-    def count_after_one_more() -> int:
+    def one_more() -> None:
         with place.connect(server) as client:
             assert has_ended(client)
+
+    def count_after_one_more() -> int:
+        one_more()
         gc.collect()
         return len([thread for thread in seen if thread() is not None])
 
-    for _ in range(30):
-        count_after_one_more()
-    wait_until(lambda: count_after_one_more() <= 3, "all but the latest to be forgotten")
+    for _ in range(60):
+        one_more()
+    wait_until(lambda: count_after_one_more() <= threads.MANY + 3, "all but the latest to be forgotten")
 
 
 @each(THREADING)

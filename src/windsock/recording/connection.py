@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from windsock.addresses import Address
 from windsock.recording.arena import Arena, Kept
@@ -48,33 +48,36 @@ class Connection:
     (`closed` is None while it is open), `error` is the exception that ended its handler.
     """
 
+    truncated_from: int | None = None
+    """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
+    pid: int | None = None
+    """The forked process that handled the connection."""
+    held_in_memory = 0
+    """Bytes in memory that the recorder has heard of; only for the recorder."""
+
+    # What most connections never set is here, so that none has to when it is made.
+    _is_tls_truncated = False
+    _tls: TLSHandshake | None = None
+    _refused: str | None = None
+    _closed: float | None = None
+    _error: BaseException | None = None
+    _latest: tuple[bytes, Kept] | None = None
+    _first_large = 0
+    _held = 0
+    _is_half_closed = False
+    _ending: Ending | None = None
+    _has_retracted = False
+    _has_half_closed = False
+    _has_seen_stop = False
+
     def __init__(self, recorder: Recorder, index: int, peer: Address) -> None:
         self.index = index
         self.peer = peer
         self.opened = monotonic()
-        self.truncated_from: int | None = None
-        """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
-        self.pid: int | None = None
-        """The forked process that handled the connection."""
-        self._is_tls_truncated = False
-        self._tls: TLSHandshake | None = None
-        self._refused: str | None = None
         self._recorder: Recorder | _NoRecorder = recorder
-        self._closed: float | None = None
-        self._error: BaseException | None = None
-        self._events: list[Event | Kept | Block] = []
+        self._log: list[Event | Kept | Block] = []
         self._arena = Arena()
-        self._latest: tuple[bytes, Kept] | None = None
-        self._first_large = 0
-        self._held = 0
-        self.held_in_memory = 0
-        """Bytes in memory that the recorder has heard of; only for the recorder."""
-        self._is_half_closed = False
         self._joined: dict[int, tuple[int, bytes]] = {}
-        self._ending: Ending | None = None
-        self._has_retracted = False
-        self._has_half_closed = False
-        self._has_seen_stop = False
 
     def __repr__(self) -> str:
         from windsock.addresses import show
@@ -120,6 +123,12 @@ class Connection:
         return self._ending or Ending.SERVER_CLOSE
 
     @property
+    def _events(self) -> list[Event | Kept | Block]:
+        """What there is at this moment."""
+        log: list[Any] = list(self._log)
+        return [Event._make(each) if type(each) is tuple else each for each in log]
+
+    @property
     def chunks(self) -> Iterator[Chunk]:
         """The bytes in the order in which the server took and gave them, read back piece by piece."""
         for event in self.settled():
@@ -139,7 +148,7 @@ class Connection:
     def read(self, kind: int, start: int = 0, end: int | None = None) -> bytes:
         """Return bytes `start` to `end` of one direction (`Kind.UP` or `Kind.DOWN`)."""
         self._recorder.catch_up()
-        events = list(self._events)
+        events = self._events
         if not all(isinstance(each, Event) for each in events):
             return b"".join(self._pieces(kind, start, end))
         count, joined = self._joined.get(kind, (-1, b""))
@@ -173,7 +182,7 @@ class Connection:
     def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | Kept]]:
         """Return where the block with the start-th byte of that kind starts, and the events from there on."""
         position = passed = 0
-        for each in list(self._events):
+        for each in self._events:
             size = (each.up if kind == Kind.UP else each.down) if isinstance(each, Block) else start + 1
             if position + size > start:
                 break
@@ -188,7 +197,7 @@ class Connection:
     def _entries(self, start: int) -> Iterator[Event | Kept]:
         self._recorder.catch_up()
         seen = 0
-        for each in list(self._events):
+        for each in self._events:
             if not isinstance(each, Block):
                 if seen >= start:
                     yield each
@@ -214,11 +223,11 @@ class Connection:
         if size >= LARGE and kind <= Kind.DOWN and not recorder.is_child:
             size = self._keep(monotonic(), kind, data, size)
         else:
-            event = Event(monotonic(), kind, data)
+            event: Any = (monotonic(), kind, data)  # a plain tuple: made quickly, and of no interest to the collector
             if recorder.is_child:
-                recorder.tell_parent(self.index, event)
+                recorder.tell_parent(self.index, Event._make(event))
                 return
-            self._events.append(event)
+            self._log.append(event)
             if kind > Kind.MARK:
                 self._latest = None
                 self.apply(event)
@@ -233,17 +242,17 @@ class Connection:
         latest, self._latest = self._latest, None
         if latest is not None and latest[0] is data and kind == Kind.DOWN:  # an echo
             _, (_, _, segment, at, _) = latest
-            self._events.append(Kept(time, kind, segment, at, size))
+            self._log.append(Kept(time, kind, segment, at, size))
             return 0
         if size > PIECE:
             view = memoryview(data)
-            self._events += [self._arena.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
+            self._log += [self._arena.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
         elif self._first_large < FIRST_LARGE:
             self._first_large += size
-            self._events.append(Event(time, kind, data))
+            self._log.append(Event(time, kind, data))
         else:
             kept = self._arena.keep(time, kind, data)
-            self._events.append(kept)
+            self._log.append(kept)
             self._latest = data, kept
         return size
 
@@ -337,7 +346,7 @@ class Connection:
 
     def append(self, entry: Event | Block) -> None:
         """Take over what a forked child has told."""
-        self._events.append(entry)
+        self._log.append(entry)
         if isinstance(entry, Event):
             self._held += len(entry.data) + OVERHEAD
             if self._held > STEP:
@@ -351,13 +360,13 @@ class Connection:
     def spill(self, spool: Spool) -> None:
         """Move the events from memory to a file. Not from two threads at a time."""
         while True:
-            entries = list(self._events)
+            entries = self._events
             start = next((n for n, each in enumerate(entries) if not isinstance(each, Block)), len(entries))
             moving = [each for each in takewhile(_is_in_memory, entries[start:]) if not isinstance(each, Block)]
             if not moving:
                 break
             block = spool.extend(self.index, map(_to_write, moving))
-            self._events[start : start + len(moving)] = [block]
+            self._log[start : start + len(moving)] = [block]
         self._latest = None
         self._arena.leave()
 

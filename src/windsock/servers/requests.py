@@ -48,7 +48,7 @@ class OpenRequests:
 
     def add(self, request: Any, client_address: Any) -> None:
         """Note a request that can be ended, that is, one with a `shutdown` method."""
-        if hasattr(request, "shutdown"):
+        if id(request) not in self._requests and hasattr(request, "shutdown"):
             with self._lock:
                 self._requests[id(request)] = (request, client_address)
                 if self._end_of_new is not None:

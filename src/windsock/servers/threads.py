@@ -52,9 +52,10 @@ class Threads:
 
     def end(self) -> None:
         """Note that the current thread has done its work."""
+        me = threading.current_thread()
         with self._changed:
-            self._running.discard(threading.current_thread())
-            self._ending.append(threading.current_thread())
+            self._running.discard(me)
+            self._ending.append(me)
             self._changed.notify_all()
 
     def wait(self, seconds: float | None, *, daemons: bool) -> list[threading.Thread]:
