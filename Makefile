@@ -33,8 +33,8 @@ coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage combine -q
 	$(CHECKS)/bin/coverage report
 
-interpreters: ## the test-suite on every interpreter that is installed
-	bash .ci/every-interpreter
+interpreters: ## the test-suite on the other interpreters that are installed
+	bash .ci/every-interpreter $(PYTHON)
 
 conformance: ## the interpreters' own tests, with windsock.servers in the place of socketserver
 	$(PYTHON) tests/conformance/run.py

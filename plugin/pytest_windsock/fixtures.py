@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.harness import Crew
+    from windsock.harness.options import Resolved
 
 __all__ = ["ALL", "SERVERS", "Serve", "State", "dismiss", "sections"]
 
@@ -49,15 +50,31 @@ class State:
 
     item: pytest.Item
     crew: Crew | None = None
+    plain: dict[tuple[str, int], Resolved] = {}  # noqa: RUF012  # there is one of it
+    """What a fixture serves in a test without a marker: the same each time, by its name and the run's config."""
 
 
 def _one(name: str, fixed: dict[str, str]) -> Iterator[RunningServer]:
     __tracebackhide__ = True
-    server = _start(name, (), fixed | {"name": name})
+    item = State.item
+    is_plain = next(item.iter_markers("windsock"), None) is None
+    known = State.plain.get((name, id(item.config))) if is_plain else None
+    server = _start(name, (), fixed | {"name": name}) if known is None else _start_again(known)
+    if is_plain:
+        State.plain[name, id(item.config)] = server.options
     try:
         yield server
     finally:
         server.finish()
+
+
+def _start_again(options: Resolved) -> RunningServer:
+    """Start what has been started before: its options need no second look."""
+    from windsock import RunningServer
+
+    server = RunningServer(options, State.crew)
+    State.item.stash.setdefault(SERVERS, []).append(server)
+    return server
 
 
 def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServer:
@@ -143,6 +160,7 @@ def _crew(config: pytest.Config) -> Crew:
 def dismiss() -> None:
     """End the idle threads."""
     crew, State.crew = State.crew, None
+    State.plain.clear()
     if crew is not None:
         crew.dismiss()
 

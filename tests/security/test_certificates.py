@@ -14,6 +14,7 @@ import pytest
 from tests.harness.helpers import connect
 from tests.security.helpers import Echo, fails_with, handshake_of, secured
 from windsock import UsageError, serving
+from windsock.harness import encryption
 from windsock.security import HandshakeFailure, certificates
 
 
@@ -137,6 +138,7 @@ def test_without_trustme_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "trustme", None)
     for name in ("_authority", "certificate"):  # as if nobody had asked for them yet
         monkeypatch.setattr(certificates, name, functools.cache(getattr(certificates, name).__wrapped__))
+    encryption.shared_context.cache_clear()
 
     with pytest.raises(UsageError) as caught:
         serving(Echo, tls=True)

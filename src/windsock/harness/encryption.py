@@ -45,7 +45,12 @@ class Encryption:
 
     def apply_to(self, server: Any, host: str) -> None:
         """Have the server speak TLS. Raises UsageError for files and ciphers that don't work."""
-        server.ssl_context = self.own_context or self._server_context(host)
+        if self.own_context is not None:
+            server.ssl_context = self.own_context
+        elif self.files or "SSLKEYLOGFILE" in os.environ:  # which may change from test to test
+            server.ssl_context = self.server_context(host)
+        else:
+            server.ssl_context = shared_context(self, host)
         server.begins_with_tls = self.begins_with_tls
 
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
@@ -62,7 +67,8 @@ class Encryption:
             context.set_alpn_protocols(list(alpn))
         return context
 
-    def _server_context(self, host: str) -> ssl.SSLContext:
+    def server_context(self, host: str) -> ssl.SSLContext:
+        """Return a new context for a server on that host. Raises UsageError for files and ciphers that don't work."""
         import ssl
 
         from windsock.security import certificates
@@ -94,6 +100,12 @@ class Encryption:
         except OSError as error:
             shown = self.files[0] if len(self.files) == 1 else self.files
             raise UsageError(f"certificate={shown!r}: {_explained(error)}") from error
+
+
+@lru_cache(maxsize=32)
+def shared_context(encryption: Encryption, host: str) -> ssl.SSLContext:
+    """Return the context that all servers of one kind share: to load keys costs more than to start a server."""
+    return encryption.server_context(host)
 
 
 def encryption_from(options: Options, transport: str) -> Encryption | None:
