@@ -1,1 +1,5 @@
 """The pytest plugin: fixtures, options and reports over windsock. The only place that has heard of pytest."""
+
+from pytest_windsock.fixtures import Serve
+
+__all__ = ["Serve"]
