@@ -140,7 +140,7 @@ def test_a_server_has_its_classic_attributes(kind: Any) -> None:
 
 
 def test_there_is_a_class_for_each_combination() -> None:
-    assert len(STREAM + DATAGRAM) == len(set(TCP + UDP + UNIX_STREAM + UNIX_DATAGRAM)) == 16
+    assert len(STREAM + DATAGRAM) == len(set(TCP + UDP + UNIX_STREAM + UNIX_DATAGRAM)) == 20
 
 
 @pytest.mark.parametrize(
