@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import takewhile
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from windsock.addresses import Address
 from windsock.recording.arena import Arena, Kept
 from windsock.recording.events import Chunk, Direction, Ending, Kind
+from windsock.recording.parted import NO_RECORDER, NoRecorder
+from windsock.recording.retraction import cuts_in, without
 from windsock.recording.spool import PIECE, Block, Event, Spool
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ LARGE = 4096
 """Bytes from which on a chunk goes to memory that is used again..."""
 FIRST_LARGE = 64 * 1024
 """...but for so many in a connection's first large ones, so that not each connection needs a segment."""
-FAR_BACK = 4096
-"""Events with data for the client that a retraction may reach back over: one call's pieces."""
 OVERHEAD = 192
 """Bytes of memory that an event takes beside its data."""
 
@@ -74,7 +73,7 @@ class Connection:
         self.index = index
         self.peer = peer
         self.opened = monotonic()
-        self._recorder: Recorder | _NoRecorder = recorder
+        self._recorder: Recorder | NoRecorder = recorder
         self._log: list[Event | Kept | Block] = []
         self._arena = Arena()
         self._joined: dict[int, tuple[int, bytes]] = {}
@@ -154,7 +153,7 @@ class Connection:
         count, joined = self._joined.get(kind, (-1, b""))
         if count != len(events):
             found = [each for each in events if isinstance(each, Event)]
-            joined = b"".join(each.data for each in _without(found, _cuts(found)) if each.kind == kind)
+            joined = b"".join(each.data for each in without(found, cuts_in(found)) if each.kind == kind)
             self._joined[kind] = (len(events), joined)
         return joined[start:end]
 
@@ -163,7 +162,7 @@ class Connection:
 
         Data for the client is noted before it is sent, so that it is there when the client has it.
         """
-        return _without(self.events(), _cuts(self.events()) if self._has_retracted else {})
+        return without(self.events(), cuts_in(self.events()) if self._has_retracted else {})
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
         position = 0
@@ -377,65 +376,3 @@ def _is_in_memory(entry: Event | Kept | Block) -> bool:
 
 def _to_write(entry: Event | Kept) -> tuple[float, int, bytes | memoryview]:
     return entry if isinstance(entry, Event) else (entry.time, entry.kind, entry.view)
-
-
-def _cuts(events: Iterable[Event]) -> dict[int, int]:
-    """Return how many bytes were retracted from the n-th data for the client: from the latest, and backwards."""
-    cuts: dict[int, int] = {}
-    latest: deque[tuple[int, int]] = deque(maxlen=FAR_BACK)
-    count = 0
-    for event in events:
-        if event.kind == Kind.DOWN:
-            latest.append((count, len(event.data)))
-            count += 1
-        elif event.kind == Kind.RETRACT:
-            rest = int(event.data)
-            while rest and latest:
-                number, size = latest.pop()
-                cut = min(rest, size)
-                cuts[number] = cuts.get(number, 0) + cut
-                rest -= cut
-                if cut < size:
-                    latest.append((number, size - cut))
-    return cuts
-
-
-def _without(events: Iterable[Event], cuts: dict[int, int]) -> Iterator[Event]:
-    """Give the events but for so many bytes of the n-th data for the client."""
-    count = 0
-    for event in events:
-        if event.kind == Kind.DOWN:
-            cut = cuts.get(count, 0)
-            count += 1
-            yield event._replace(data=event.data[:-cut]) if cut else event
-        elif event.kind != Kind.RETRACT:
-            yield event
-
-
-class _NoRecorder:
-    """What a connection has in its recorder's place once the server is gone."""
-
-    is_child = False
-    waiters = 0
-
-    def catch_up(self) -> None:
-        """Nothing more will come."""
-
-    def wake(self) -> None:
-        """Nobody waits."""
-
-    def was_stopped_at(self, time: float) -> bool:  # noqa: ARG002  # as Recorder's
-        """Whatever still happens, it is because the server was stopped."""
-        return True
-
-    def hold(self, connection: Connection, size: int) -> None:
-        """Nobody counts any more."""
-
-    def tell_parent(self, index: int, event: Event) -> None:
-        """Nobody listens."""
-
-    def error_from_child(self, connection: Connection, parcel: bytes) -> None:
-        """Nobody listens."""
-
-
-NO_RECORDER = _NoRecorder()
