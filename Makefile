@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 CHECKS := .venv-check
 PYTEST := -m pytest
+# Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
+FORKS := tests/servers/test_children.py tests/wire tests/scripts -k "fork or Fork or child"
 
 .PHONY: help demo test check lint types arrows coverage interpreters conformance bench clean
 
@@ -30,6 +32,7 @@ arrows: $(CHECKS)/ready
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
 	$(CHECKS)/bin/coverage run $(PYTEST) -q
+	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q $(FORKS)
 	$(CHECKS)/bin/coverage combine -q
 	$(CHECKS)/bin/coverage report
 

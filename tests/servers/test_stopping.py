@@ -245,7 +245,7 @@ def test_server_close_hangs_up_on_a_client_that_takes_nothing(place: Place, kind
             while True:
                 self.wfile.write(bytes(100_000))
 
-    server = place.start(kind, WritesForEver, stop_timeout=0.2)
+    server = place.start(kind, WritesForEver, stop_timeout=0.6)
     client = place.connect(server)
     assert client.recv(1) == b"\0"
 
