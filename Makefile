@@ -4,7 +4,7 @@ VENV := .venv
 CHECKS := .venv-check
 PYTEST := -m pytest
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
-FORKS := tests/servers/test_children.py tests/wire tests/scripts -k "fork or Fork or child"
+FORKS := tests/wire tests/scripts -k forking
 
 .PHONY: help demo test check lint types arrows coverage interpreters conformance bench clean
 
