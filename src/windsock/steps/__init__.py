@@ -1,0 +1,63 @@
+"""What a peer does, step by step: scripts as values, and how far they have come. No I/O."""
+
+from windsock.steps.failures import Failure, ScriptMismatch, ScriptTimeout
+from windsock.steps.inbox import Deed, Inbox
+from windsock.steps.kinds import (
+    Close,
+    Event,
+    Expect,
+    Expected,
+    ExpectEof,
+    ExpectReset,
+    ExpectSilence,
+    HalfClose,
+    Loop,
+    OneOf,
+    Pause,
+    ReadRate,
+    Reset,
+    Resume,
+    Send,
+    Stall,
+    StartTLS,
+    Step,
+    Urgent,
+    WaitFor,
+)
+from windsock.steps.progress import Act, Action, Progress, Transmit, Wait
+from windsock.steps.script import Script, Steps
+
+__all__ = [
+    "Act",
+    "Action",
+    "Close",
+    "Deed",
+    "Event",
+    "Expect",
+    "ExpectEof",
+    "ExpectReset",
+    "ExpectSilence",
+    "Expected",
+    "Failure",
+    "HalfClose",
+    "Inbox",
+    "Loop",
+    "OneOf",
+    "Pause",
+    "Progress",
+    "ReadRate",
+    "Reset",
+    "Resume",
+    "Script",
+    "ScriptMismatch",
+    "ScriptTimeout",
+    "Send",
+    "Stall",
+    "StartTLS",
+    "Step",
+    "Steps",
+    "Transmit",
+    "Urgent",
+    "Wait",
+    "WaitFor",
+]
