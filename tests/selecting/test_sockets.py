@@ -22,7 +22,7 @@ from tests.selecting.helpers import (
     wait_until,
 )
 from windsock import servers
-from windsock.servers.green import green
+from windsock.servers.green import GreenSocket, green
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
 on_every_datagram = pytest.mark.parametrize("kind", DATAGRAMS)
@@ -205,7 +205,6 @@ def test_a_socket_closed_by_another_request_ends_the_wait_for_it(kind: Any) -> N
         assert [type(error) for error in server.errors] == [OSError]
 
 
-@pytest.mark.xfail(strict=False, reason="known race: a close in the moment in which the wait begins can be missed")
 @on_every_stream
 def test_a_socket_closed_by_another_thread_ends_the_wait_for_it(kind: Any) -> None:
     sockets: list[Any] = []
@@ -219,6 +218,161 @@ def test_a_socket_closed_by_another_thread_ends_the_wait_for_it(kind: Any) -> No
         wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that reads")
         sockets[0].close()
         wait_until(lambda: not server.table, "the end of the request")
+
+
+def before_it_is_noted(hub: Any, close: Any, monkeypatch: Any) -> None:
+    """The descriptor is closed, and its number given to another file, once the handler has asked for it."""
+    original = hub.wait_for
+
+    def wait_for(*args: Any) -> Any:
+        close()
+        return original(*args)
+
+    monkeypatch.setattr(hub, "wait_for", wait_for)
+
+
+def before_the_kernel_watches(hub: Any, close: Any, monkeypatch: Any) -> None:
+    original = hub._watch_for
+
+    def watch_for(*args: Any) -> None:
+        close()
+        original(*args)
+
+    monkeypatch.setattr(hub, "_watch_for", watch_for)
+
+
+def once_the_kernel_watches(hub: Any, close: Any, monkeypatch: Any) -> None:
+    original = hub._alarms.set
+
+    def set_alarm(*args: Any) -> None:
+        close()
+        original(*args)
+
+    monkeypatch.setattr(hub._alarms, "set", set_alarm)
+
+
+def as_it_lets_others_run(hub: Any, close: Any, monkeypatch: Any) -> None:
+    class Home:
+        def switch(self, home: Any = hub.home) -> Any:
+            close()
+            return home.switch()
+
+    monkeypatch.setattr(hub, "home", Home())
+
+
+@on_every_stream
+@pytest.mark.parametrize("is_reused", [False, True], ids=["closed", "closed and opened again"])
+@pytest.mark.parametrize(
+    "at", [before_it_is_noted, before_the_kernel_watches, once_the_kernel_watches, as_it_lets_others_run]
+)
+def test_a_socket_closed_in_the_moment_in_which_a_wait_begins_ends_it(
+    kind: Any, at: Any, is_reused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.ExitStack() as opened:
+
+        class Held(servers.BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.settimeout(10 * DEADLINE)
+                if not self.server.errors:
+                    at(self.request._hub, self.close, monkeypatch)
+                self.request.recv(1)
+
+            def close(self) -> None:
+                monkeypatch.undo()
+                thread = threading.Thread(target=self.close_now)
+                thread.start()
+                thread.join(DEADLINE)
+
+            def close_now(self) -> None:
+                number = self.request.fileno()
+                self.request.close()
+                if is_reused:
+                    one, other = socket.socketpair()
+                    opened.enter_context(one)
+                    opened.enter_context(other)
+                    assert number in (one.fileno(), other.fileno())
+
+        with running(kind, Held) as server, connect(server):
+            wait_until(lambda: server.errors, "the end of the request")
+            assert [str(error) for error in server.errors] == ["[Errno 9] Bad file descriptor"]
+
+            with connect(server) as next_one, connect(server):  # whose numbers are the same as those that were closed
+                wait_until(lambda: len(server.table) == 2, "requests that wait")
+                next_one.sendall(b"x")
+                wait_until(lambda: len(server.table) == 1, "the one that has read")
+                assert len(server.errors) == 1
+
+
+@on_every_stream
+def test_whoever_is_woken_before_the_socket_is_closed_does_not_wait_again(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sockets: list[Any] = []
+
+    class Held(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            sockets.append(self.request)
+            self.request.recv(1)
+
+    def part_with(self: Any, descriptor: int) -> None:
+        """Let the handler go on as far as it can, before the descriptor is closed."""
+        since = server.table[0].since if server.table else 0.0
+        original(self, descriptor)
+        if threading.current_thread() is closing:
+            wait_until(lambda: not server.table or server.table[0].since > since, "the handler's next step")
+            wait_until(lambda: not server.table or server.table[0].doing == "reading", "its end, or its next wait")
+
+    closing = threading.current_thread()
+    original = GreenSocket._part_with
+    with running(kind, Held) as server, connect(server):
+        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that reads")
+        with monkeypatch.context() as patch:
+            patch.setattr(GreenSocket, "_part_with", part_with)
+            sockets[0].close()
+
+        wait_until(lambda: not server.table, "the end of the request")
+        assert [str(error) for error in server.errors] == ["[Errno 9] Bad file descriptor"]
+
+
+@on_every_stream
+def test_a_number_whose_socket_was_closed_behind_our_back_is_watched_anew(kind: Any) -> None:
+    class Careless(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            numbers.append(self.request.fileno())
+            if self.request.recv(1) == b"c":
+                os.close(socket.SocketType.detach(self.request))  # without a word to the loop
+
+    numbers: list[int] = []
+    with running(kind, Careless) as server, connect(server) as first:
+        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that reads")
+        with socket.socket(server.address_family) as second:  # whose own number is not the one that is free then
+            first.sendall(b"c")
+            wait_until(lambda: not server.table, "its end")
+            second.settimeout(DEADLINE)
+            second.connect(server.server_address)
+            wait_until(lambda: server.table and server.table[0].doing == "reading", "another handler that reads")
+            second.sendall(b"x")
+
+            assert rest_of(second) == b""
+        assert numbers[0] == numbers[1]
+
+
+@on_every_stream
+def test_a_socket_that_outlives_its_loop_can_be_closed(kind: Any) -> None:
+    twins: list[Any] = []
+
+    class Leaves(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            twins.append(self.request.dup())
+            twins[0].recv(1)
+
+    with running(kind, Leaves) as server, connect(server) as client:
+        client.sendall(b"x")
+        wait_until(lambda: twins and not server.table, "the end of the request")
+    twins[0].close()
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        twins[0].recv(1)
 
 
 @on_every_stream

@@ -36,6 +36,8 @@ class GreenSocket(socket.socket):
     _timeout: float | None = None
     _fuel = FUEL
     _is_drained = False
+    is_parting = False
+    """Whether its descriptor is no longer to be waited for, as it is closed this very moment, or has been."""
     received = 0
     """Bytes so far."""
     sent = 0
@@ -74,6 +76,8 @@ class GreenSocket(socket.socket):
         """Make the kernel's socket non-blocking, and the hub the one that is switched to."""
         Plain.setblocking(self, False)
         self._hub = hub
+        if hub is not None:
+            hub.has_new(self.fileno())
         if timeout is not None:
             self._timeout = timeout
         return self
@@ -281,7 +285,7 @@ class GreenSocket(socket.socket):
         turn = getcurrent()
         hub = self._hub
         if type(turn) is Turn and turn.hub is hub and not hub.is_elsewhere:
-            is_ready = hub.wait_for(turn, self.fileno(), what, deadline)
+            is_ready = hub.wait_for(turn, self.fileno(), what, deadline, self)
         else:
             is_ready = wait_alone(self.fileno(), what, deadline)
         if not is_ready:
@@ -297,7 +301,7 @@ class GreenSocket(socket.socket):
 
     def _part_with(self, descriptor: int) -> None:
         if self._hub is not None and not self._hub.is_elsewhere:
-            self._hub.closing(descriptor)
+            self._hub.part_with(descriptor, self)
 
     def _real_close(self, *args: Any) -> None:
         self._part_with(self.fileno())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import math
+import os
 import socket
 import threading
 import weakref
@@ -26,6 +28,15 @@ FAREWELL = 0.1
 """Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
 LAST_WAIT = 1.0
 """Seconds that the interpreter's end may be held up."""
+
+
+class _Alone:
+    """Whoever closes a descriptor in no other than the loop's own thread."""
+
+    is_parting = False
+
+
+ALONE = _Alone()
 
 
 class Hub(Loop):
@@ -52,6 +63,7 @@ class Hub(Loop):
         self.has_ended_one = threading.Condition()
         self._watchers = 0
         self._watching: list[Turn] = []
+        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
         self._readers: dict[int, Turn] = {}
         self._writers: dict[int, Turn] = {}
         self._queues: dict[tuple[int, int], list[Turn]] = {}
@@ -92,25 +104,33 @@ class Hub(Loop):
                 with self.has_ended_one:
                     self.has_ended_one.notify_all()
 
-    def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None) -> bool:
+    def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None, owner: Any = ALONE) -> bool:
         """Let others run until a descriptor is ready; return False if the deadline came first.
 
-        `what` is IN or OUT. To be called in the turn's own greenlet. Not split up: every round trip comes by.
+        `what` is IN or OUT; `owner` has `is_parting`, which is set before another thread closes the descriptor.
+        Raises OSError (EBADF) if it is. To be called in the turn's own greenlet. Not split up: every round trip
+        comes by.
+
+        Who closes sets `is_parting`, then looks who waits; who waits says so, then looks at `is_parting`: one of the
+        two sees the other.
         """
         if self.is_over:
             raise GreenletExit
+        turn.descriptor = descriptor
         waiting = self._readers if what == IN else self._writers
         if descriptor in waiting:
             self._queues.setdefault((descriptor, what), []).append(turn)
         else:
             waiting[descriptor] = turn
             if not self._selector.watched.get(descriptor, 0) & what:
-                self._watch_for(descriptor, what)
-        turn.descriptor = descriptor
+                self._watch_for(descriptor, owner)
         if deadline is not None:
             self._alarms.set(turn, deadline)
         turn.doing = what
         turn.since = monotonic()
+        if owner.is_parting:
+            self._taken_back(turn)
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         try:
             is_ready: bool = self.home.switch()
         except BaseException:
@@ -144,13 +164,27 @@ class Hub(Loop):
 
     def closing(self, descriptor: int) -> None:
         """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
-        self._selector.forget(descriptor)
-        waiting = [book.pop(descriptor) for book in (self._readers, self._writers) if descriptor in book]
-        for what in (IN, OUT):
-            waiting += self._queues.pop((descriptor, what), ())
-        self._ready.extend(waiting)
-        if waiting and not self.is_mine():
-            self._selector.nudge()
+        with self._books:
+            self._selector.forget(descriptor)
+            waiting = []
+            for what, book in ((IN, self._readers), (OUT, self._writers)):
+                if (turn := book.pop(descriptor, None)) is not None:
+                    waiting.append(turn)
+                waiting += self._queues.pop((descriptor, what), ())
+            self._ready.extend(waiting)
+            if waiting and not (self.is_mine() or self.is_closed):
+                self._selector.nudge()
+
+    def part_with(self, descriptor: int, owner: Any) -> None:
+        """Have nobody wait for an owner's descriptor from here on. From any thread, before it is closed."""
+        with self._books:
+            owner.is_parting = True
+            self.closing(descriptor)
+
+    def has_new(self, descriptor: int) -> None:
+        """Be told of a new descriptor: one of the same number that is still known was closed behind our back."""
+        if descriptor in self._selector.watched:
+            self.closing(descriptor)
 
     def after_fork_in_child(self) -> None:
         """Leave the loop to the parent: in the child, sockets wait as they would anywhere else."""
@@ -211,8 +245,8 @@ class Hub(Loop):
         """See to all but the usual case; return whether it was the listener."""
         woken = []
         for what, book in ((IN, self._readers), (OUT, self._writers)):
-            if events & ~(IN + OUT - what) and descriptor in book:  # also a hang-up, or an error
-                woken.append(book.pop(descriptor))
+            if events & ~(IN + OUT - what) and (turn := book.pop(descriptor, None)):  # also a hang-up, or an error
+                woken.append(turn)
                 woken += self._queues.pop((descriptor, what), ())
         if woken:
             for turn in woken:
@@ -224,16 +258,15 @@ class Hub(Loop):
         elif self._selector.is_listener(descriptor):
             return True
         else:
-            self._watch_for(descriptor, 0)
+            self._watch_for(descriptor, ALONE)
         return False
 
-    def _watch_for(self, descriptor: int, what: int) -> None:
-        """Have the kernel watch for what there are greenlets for."""
-        if descriptor in self._readers:
-            what |= IN
-        if descriptor in self._writers:
-            what |= OUT
-        self._selector.watch(descriptor, what)
+    def _watch_for(self, descriptor: int, owner: Any) -> None:
+        """Have the kernel watch for what there are greenlets for, unless the number may be somebody else's by now."""
+        with self._books:
+            if not owner.is_parting:
+                what = (IN if descriptor in self._readers else 0) | (OUT if descriptor in self._writers else 0)
+                self._selector.watch(descriptor, what)
 
     def _patience(self, end: float | None) -> float | None:
         """Return how long to wait at the most, in seconds; None for ever."""
@@ -251,18 +284,19 @@ class Hub(Loop):
 
     def _forget(self, turn: Turn) -> None:
         """Take a greenlet off those that wait for something."""
-        for book in (self._readers, self._writers):
-            if book.get(turn.descriptor) is turn:
-                del book[turn.descriptor]
-                self._pass_on(turn.descriptor, IN if book is self._readers else OUT)
-        for key, queue in list(self._queues.items()):
-            if turn in queue:
-                queue.remove(turn)
-                if not queue:
-                    del self._queues[key]
-        for waiting in (self._ready, self._watching):
-            if turn in waiting:
-                waiting.remove(turn)
+        with self._books:
+            for book in (self._readers, self._writers):
+                if book.get(turn.descriptor) is turn:
+                    del book[turn.descriptor]
+                    self._pass_on(turn.descriptor, IN if book is self._readers else OUT)
+            for key, queue in list(self._queues.items()):
+                if turn in queue:
+                    queue.remove(turn)
+                    if not queue:
+                        del self._queues[key]
+            for waiting in (self._ready, self._watching):
+                if turn in waiting:
+                    waiting.remove(turn)
 
     def _pass_on(self, descriptor: int, what: int) -> None:
         """Have the next one in the queue look for itself."""
@@ -320,6 +354,11 @@ class Hub(Loop):
             if hasattr(turn.request, "shutdown"):
                 with contextlib.suppress(OSError, ValueError):
                     turn.request.shutdown(how)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        with self._books:
+            super().close()
 
     def has_ended(self) -> bool:
         """Return whether no greenlet of it will ever run again."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import select
 import socket
 from collections.abc import Callable
@@ -94,6 +96,7 @@ class Readiness:
 
     def close(self) -> None:
         """Give the descriptors back."""
+        self.watched.clear()
         if self._is_epoll:
             self._kernel.close()
         if self._nudges is not None:
@@ -101,7 +104,12 @@ class Readiness:
 
 
 def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
-    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run."""
+    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run.
+
+    Raises OSError (EBADF) for the descriptor of what is closed.
+    """
+    if descriptor < 0:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     poll = select.poll()
     poll.register(descriptor, what)
     while True:
