@@ -37,6 +37,7 @@ ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
     Kind.CLIENT_RESET: Ending.CLIENT_RESET,
     Kind.TIMEOUT: Ending.TIMEOUT,
+    Kind.SERVER_RESET: Ending.SERVER_RESET,
 }
 
 

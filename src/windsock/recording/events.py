@@ -42,6 +42,10 @@ class Kind:
     """A TLS handshake was over; the data is what it came to, a TLSHandshake, pickled."""
     REFUSED = 12
     """The server turned the client away; the data is the reason."""
+    FAULT = 13
+    """A fault did something on purpose; the data says what, in words."""
+    SERVER_RESET = 14
+    """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
 
 
 class Ending(enum.StrEnum):
@@ -59,6 +63,8 @@ class Ending(enum.StrEnum):
     """The server was stopped while the connection was open."""
     HANDSHAKE_FAILED = "handshake failed"
     """There was no TLS with the client; `Connection.tls` says why."""
+    SERVER_RESET = "server reset"
+    """The server reset the connection, or was gone (behind a proxy)."""
     REFUSED = "refused"
     """The server did not want to talk to this client; `Connection.refused` says why."""
     HANDLER_DIED = "handler died"

@@ -95,6 +95,10 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
         return str(pickle.loads(data))
     if kind == Kind.REFUSED:
         return f"refused: {data.decode()}"
+    if kind == Kind.FAULT:
+        return f"~ fault: {data.decode(errors='replace')}"
+    if kind == Kind.SERVER_RESET:
+        return f"server reset: {data.decode()}" if data else "server reset"
     if kind == Kind.CLIENT_EOF and data:
         return "client EOF, TLS truncated (no close_notify)"
     return FACTS.get(kind, "")
