@@ -11,7 +11,7 @@ from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.errors import StillRunning, UsageError
 from windsock.harness import listening
-from windsock.harness.crew import Crew, Job
+from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.driving import driver_for
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
@@ -35,7 +35,7 @@ class RunningServer:
 
     def __init__(self, options: Resolved, crew: Crew | None = None) -> None:
         self.options = options
-        self._crew = crew or Crew()
+        self._hands = Hands(crew)
         self.name = options.name
         self.strict = options.strict
         self._recorder = Recorder()
@@ -60,6 +60,7 @@ class RunningServer:
         self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
+        self._hands.run_requests_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         try:
@@ -216,7 +217,7 @@ class RunningServer:
     def _start(self) -> None:
         show = addresses.show(self.address)
         self._driver.prepare_to_serve()
-        self._job = self._crew.start(self._serve, f"windsock {self.name} {show}")
+        self._job = self._hands.start(self._serve, f"windsock {self.name} {show}")
 
     def _serve(self) -> None:
         try:
@@ -248,6 +249,7 @@ class RunningServer:
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
+        self._hands.leave()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()

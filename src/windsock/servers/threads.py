@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from windsock import addresses
 from windsock.servers import forks
@@ -19,6 +19,34 @@ MANY = 16
 """Threads that may have ended before somebody joins them."""
 
 
+class Startable(Protocol):
+    """What is asked of a thread."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def daemon(self) -> bool:
+        """Whether the interpreter may exit while it runs."""
+        ...
+
+    def start(self) -> None:
+        """Start it."""
+        ...
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end."""
+        ...
+
+
+def current() -> Startable:
+    """Return the current thread, or what it is doing, if it does one thing after the other and says so."""
+    thread = threading.current_thread()
+    return getattr(thread, "windsock_job", None) or thread
+
+
 class Threads:
     """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
 
@@ -29,14 +57,14 @@ class Threads:
     def after_fork_in_child(self) -> None:
         """Make the lock anew, and know of no threads: a child has none of its parent's."""
         self._changed = threading.Condition()
-        self._running: set[threading.Thread] = set()
-        self._ending: list[threading.Thread] = []
-        self._waiting: set[threading.Thread] = set()
+        self._running: set[Startable] = set()
+        self._ending: list[Startable] = []
+        self._waiting: set[Startable] = set()
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, thread: threading.Thread) -> None:
+    def start(self, thread: Startable) -> None:
         """Start a thread and keep it. If it can't be started it is not kept, and RuntimeError goes up."""
         if len(self._ending) > MANY:
             self._bury()
@@ -52,29 +80,29 @@ class Threads:
 
     def end(self) -> None:
         """Note that the current thread has done its work."""
-        me = threading.current_thread()
+        me = current()
         with self._changed:
             self._running.discard(me)
             self._ending.append(me)
             self._changed.notify_all()
 
-    def wait(self, seconds: float | None, *, daemons: bool) -> list[threading.Thread]:
+    def wait(self, seconds: float | None, *, daemons: bool) -> list[Startable]:
         """Wait until all but the current thread have ended; return those that have not."""
         deadline = None if seconds is None else monotonic() + seconds
-        if threading.current_thread() not in self._running:
+        if current() not in self._running:
             return self._join(deadline, daemons)
         with self._changed:
-            self._waiting.add(threading.current_thread())
+            self._waiting.add(current())
             self._changed.notify_all()
             left = self._others(daemons)
             while left and (deadline is None or monotonic() < deadline):
                 self._changed.wait(None if deadline is None else deadline - monotonic())
                 left = self._others(daemons)
-            self._waiting.discard(threading.current_thread())
+            self._waiting.discard(current())
         self._bury()
         return left
 
-    def _join(self, deadline: float | None, daemons: bool) -> list[threading.Thread]:
+    def _join(self, deadline: float | None, daemons: bool) -> list[Startable]:
         """Wait for the threads themselves: one switch to each, and nobody has to say that it has ended."""
         if not self._running and not self._ending:
             return []
@@ -92,9 +120,9 @@ class Threads:
         with self._changed:
             return self._changed.wait_for(lambda: len(self._running) < most, seconds)
 
-    def _others(self, daemons: bool) -> list[threading.Thread]:
+    def _others(self, daemons: bool) -> list[Startable]:
         """Return whom to wait for. Requests that wait for the others do not wait for each other."""
-        me = threading.current_thread()
+        me = current()
         mine = self._waiting if me in self._running else {me}
         return [each for each in self._running if each not in mine and (daemons or not each.daemon)]
 
@@ -105,7 +133,7 @@ class Threads:
         with self._changed:
             ending, self._ending = self._ending, []
         for thread in ending:
-            if thread is not threading.current_thread():
+            if thread is not current():
                 thread.join(5)
 
 
@@ -121,6 +149,8 @@ class ThreadingMixIn:
     daemon_threads = False
     block_on_close = True
     max_threads: int | None = None
+    thread_class: Any = threading.Thread
+    """What a request runs in: called, started and joined as threading.Thread is."""
 
     @property
     def _threads(self) -> Threads:
@@ -133,7 +163,7 @@ class ThreadingMixIn:
         """Start a thread for the request."""
         self._wait_for_room()
         open_requests(self).add(request, client_address)  # it need not be the object that was accepted
-        thread = threading.Thread(
+        thread = self.thread_class(
             target=self._run_request,
             args=(request, client_address),
             name=f"{type(self).__name__} {addresses.show(client_address)}",
