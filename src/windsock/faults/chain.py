@@ -1,0 +1,211 @@
+"""The faults on one direction of one connection, in order: timed items in, timed items out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.faults.installed import Installed
+from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, size_of
+from windsock.faults.link import NEVER, Link
+from windsock.faults.selector import Met
+
+if TYPE_CHECKING:
+    from windsock.faults.weather import Weather
+
+__all__ = ["Chain"]
+
+
+class Chain:
+    """What `Weather.link` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
+
+    Items are fed when they arrive, and come out of `due` when their time has come, the same whenever that is asked for.
+    At the output of each fault items wait for their time, so that a fault looks at an item when it gets there.
+    """
+
+    __slots__ = (
+        "_concerned", "_emitted", "_has_ended", "_is_idle", "_is_over", "_is_stalled", "_links", "_met", "_next",
+        "_pending", "_ready", "_room", "_version", "_weather", "connection", "direction", "is_stream", "seed",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, weather: Weather, connection: int, direction: str, now: float, peer: Any = None) -> None:
+        self._weather = weather
+        self.connection = connection
+        self.direction = direction
+        self.is_stream = weather.carries == "stream"
+        self.seed = weather.seed
+        self.waiting = 0
+        """Items that wait anywhere in the chain."""
+        self._met = Met(connection, peer)
+        self._concerned: dict[int, bool] = {}
+        self._links: list[Link] = []
+        self._ready: list[Item] = []
+        self._next = NEVER
+        self._pending = 0
+        self._emitted = 0
+        self._room = NEVER
+        self._has_ended = self._is_over = self._is_stalled = False
+        self.refresh(now)
+
+    def __repr__(self) -> str:
+        return f"<Chain of connection #{self.connection} {self.direction}: {[link.fault for link in self._links]}>"
+
+    def feed(self, item: Item) -> None:
+        """Take what arrived at `item.at`."""
+        if self._version != self._weather.version:
+            self.refresh(item.at)
+        if self._next <= item.at:
+            self._advance(item.at)
+        self._pass(item, 0)
+        self._plan()
+
+    def due(self, now: float) -> list[Item]:
+        """Return all items whose time has come, in order; their times are `now` or before."""
+        if self._version != self._weather.version:
+            self.refresh(now)
+        if self._next <= now:
+            self._advance(now)
+        ready, self._ready = self._ready, []
+        if not self.waiting:
+            self._look_idle()
+        return ready
+
+    def next_time(self) -> float | None:
+        """Return when to call `due` next; None if nothing waits for a time."""
+        if self._ready:
+            return self._ready[0].at
+        return None if self._next == NEVER else self._next
+
+    def is_idle(self) -> bool:
+        """Return whether no active fault concerns this link and nothing waits, so that bytes may take a short cut.
+
+        Bytes that did are told by `carried`, for the offsets in logs.
+        """
+        return self._is_idle and self._version == self._weather.version
+
+    def reads(self) -> bool:
+        """Return whether the source may be read now: not stalled, and no slow line is full."""
+        return not self._is_stalled and self._pending <= self._room
+
+    @property
+    def pending_bytes(self) -> int:
+        """Bytes that are held back."""
+        return self._pending + sum(map(size_of, self._ready))
+
+    def carried(self, size: int) -> None:
+        """Note bytes that took the short cut while the chain was idle."""
+        self._emitted += size
+        for link in self._links:
+            link.offset += size
+
+    def refresh(self, now: float) -> None:
+        """Look at what is installed: what a healed or paused fault held goes on, new faults take their places."""
+        if self._next <= now:
+            self._advance(now)
+        self._version = self._weather.version
+        installed = self._weather.installed
+        for position in reversed(range(len(self._links))):
+            self._turn(position, now)
+        self._links = [link for link in self._links if not link.installed.is_healed]
+        present = {id(link.installed) for link in self._links}
+        for each in installed:
+            if id(each) not in present and each.is_active and not self._is_over and self._concerns(each):
+                self._add(each, now)
+        self._plan()
+        if self._next <= now:
+            self._advance(now)
+        self._look_idle()
+
+    def close(self, now: float) -> None:  # noqa: ARG002  # the contract of the wire
+        """Forget everything: the connection is over."""
+        if not self._is_over:
+            self._end()
+        self._ready = []
+        self._weather.unlink(self)
+
+    def _concerns(self, installed: Installed) -> bool:
+        if installed.fault.carries.isdisjoint(("stream", "datagram")):
+            return False
+        known = self._concerned.get(installed.order)
+        if known is None:
+            known = self._concerned[installed.order] = installed.concerns(self._met, self.direction)
+        return known
+
+    def _turn(self, position: int, now: float) -> None:
+        """Switch a link off, on, or tell it that something was changed."""
+        link = self._links[position]
+        is_active, is_same = link.installed.is_active, link.epoch == link.installed.epoch
+        if link.is_active and not (is_active and is_same):
+            for item in link.let_go(now):
+                self._pass(item, position + 1)
+        if is_active and not link.is_active:
+            link.start(now)
+        elif is_active and getattr(link.fault, "holds", False):
+            link.wake_at = now
+
+    def _add(self, installed: Installed, now: float) -> None:
+        key = (installed.fault.stage, installed.fault.rank, installed.order)
+        position = sum(link.key < key for link in self._links)
+        offset = self._links[position].offset if position < len(self._links) else self._emitted
+        self._links.insert(position, Link(self, installed, now, offset))
+
+    def _pass(self, item: Item, position: int) -> None:
+        if position == len(self._links):
+            self._emit(item)
+            return
+        for each in self._links[position].take(item):
+            self._pass(each, position + 1)
+
+    def _emit(self, item: Item) -> None:
+        if self._is_over:
+            return
+        kind = type(item)
+        if kind is Data:
+            if self._has_ended:
+                return
+            self._emitted += size_of(item)
+        elif kind is End:
+            if self._has_ended:
+                return
+            self._has_ended = True
+        elif kind is Stall or kind is Resume:
+            self._is_stalled = kind is Stall
+        elif kind is Reset or kind is Close:
+            self._end()
+        self._ready.append(item)
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._is_idle = False
+        for link in self._links:
+            link.drop()
+        self._pending = self.waiting = 0
+        self._next = NEVER
+
+    def _advance(self, now: float) -> None:
+        """Move on all that waits until now, in order of time; of two at the same time the one that is further on."""
+        while self._next <= now:
+            soonest, when = 0, NEVER
+            for position, link in enumerate(self._links):
+                if (time := link.next_time()) <= when:
+                    soonest, when = position, time
+            for item in self._links[soonest].take_due(when):
+                self._pass(item, soonest + 1)
+            self._plan()
+
+    def _plan(self) -> None:
+        self._next = min([link.next_time() for link in self._links], default=NEVER)
+
+    def _look_idle(self) -> None:
+        links = self._links
+        self._is_idle = not (
+            self._is_over or self._is_stalled or self.waiting or self._ready or any(link.is_active for link in links)
+        )
+        delay = sum(link.fault.latency for link in links if link.is_active)
+        rooms = [room for link in links if link.is_active and (room := link.fault.room(delay)) is not None]
+        self._room = min(rooms, default=NEVER)
+
+    def waits(self, items: int, size: int) -> None:
+        """Count what begins or ceases to wait; for links."""
+        self.waiting += items
+        self._pending += size

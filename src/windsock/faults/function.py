@@ -1,0 +1,58 @@
+"""A plain function as a fault."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from windsock.errors import UsageError
+from windsock.faults.fault import Fault
+from windsock.faults.items import Data, Datagram, Item
+from windsock.faults.link import Link
+
+__all__ = ["Function", "fault_from"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Function(Fault):
+    """A function of an item (Data or Datagram) and a link; it returns items, bytes in the place of the item's, or None.
+
+    What ends a stream passes by. A firing is logged when something else came out than went in. An error that it raises
+    is raised by `Chain.feed` or `Chain.due`.
+    """
+
+    rank: ClassVar[int] = 90
+
+    function: Callable[..., Any]
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return what the function made of it."""
+        if not isinstance(item, Data | Datagram):
+            return (item,)
+        outcome = self.function(item, link)
+        if outcome is None:
+            link.fire("took {} B away", len(item.data))
+            return ()
+        if isinstance(outcome, bytes | bytearray | memoryview):
+            outcome = type(item)(item.at, bytes(outcome))
+        items = (outcome,) if isinstance(outcome, Item) else tuple(outcome)
+        if items != (item,):
+            link.fire("made {} item(s) of {} B", len(items), len(item.data))
+        return items
+
+    def __repr__(self) -> str:
+        """Return the function's name, without its address: random streams are named by it."""
+        name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
+        return f"Function({getattr(self.function, '__module__', '?')}.{name})"
+
+
+def fault_from(value: object) -> Fault:
+    """Return a fault for a fault or a function; raise UsageError for anything else."""
+    if isinstance(value, Fault):
+        return value
+    if isinstance(value, type) and issubclass(value, Fault):
+        raise UsageError(f"{value.__name__}: that is the class; expected a fault, such as {value.__name__}(...)")
+    if callable(value):
+        return Function(value)
+    raise UsageError(f"{value!r}: expected a fault, such as Delay(0.2), or a function of an item and a link")

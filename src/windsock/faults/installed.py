@@ -1,0 +1,177 @@
+"""A fault that was installed: where it applies, its switch, and what it did."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.faults.checks import count
+from windsock.faults.fault import Fault
+from windsock.faults.selector import Met, Selector
+
+__all__ = ["LONGEST_LOG", "Firing", "Installed"]
+
+LONGEST_LOG = 10_000
+"""Firings that a log keeps, the latest ones; `Installed.fired` counts them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """One thing that a fault did.
+
+    `number` counts a fault's firings from 1, `at` is in seconds of the wire's clock (monotonic), `offset` in bytes of
+    that direction before it.
+    """
+
+    number: int
+    at: float
+    fault: str
+    connection: int | None
+    direction: str
+    offset: int
+    what: str
+
+    def __str__(self) -> str:
+        where = "" if self.connection is None else f" on connection #{self.connection} {self.direction}".rstrip()
+        return f"{self.fault}{where} at byte {self.offset}: {self.what}"
+
+
+class Installed:
+    """One fault on one server or proxy, shared by all of its connections. Thread-safe; `with` heals it at the end."""
+
+    def __init__(
+        self,
+        fault: Fault,
+        selector: Selector,
+        *,
+        name: str,
+        changed: Callable[[], None] = lambda: None,
+        may_not_fire: bool = False,
+        base: int = 0,
+    ) -> None:
+        self.fault = fault
+        self.selector = selector
+        self.name = name
+        """What its random streams are named by."""
+        self.may_not_fire = may_not_fire
+        self.turn = threading.RLock()
+        """Held by a link while it asks and fires, so that `times` is exact."""
+        self.is_active = True
+        """Whether it can act now: not paused, not healed."""
+        self.is_healed = False
+        self.is_released = False
+        """For Hold: whether everything may go on."""
+        self.credit = 0
+        """For Hold: how many items may have gone on, on each link."""
+        self.epoch = 0
+        """Counts resumes: a link begins the fault anew for each."""
+        self.fired = 0
+        self.order = 0
+        self.occasions = 0
+        self._changed = changed
+        self._base = base
+        self._log: deque[tuple[Any, ...]] = deque(maxlen=LONGEST_LOG)
+        self._claimed: set[int] = set()
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        state = "healed" if self.is_healed else "active" if self.is_active else "paused"
+        return f"<{self.fault!r}: {state}, fired {self.fired} times>"
+
+    def __enter__(self) -> Installed:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.heal()
+
+    @property
+    def log(self) -> list[Firing]:
+        """What it did, the latest LONGEST_LOG firings."""
+        with self._lock:
+            return [self._shown(*entry) for entry in self._log]
+
+    def _shown(self, number: int, at: float, link: Any, offset: int, what: str, values: tuple[Any, ...]) -> Firing:
+        connection, direction = link
+        return Firing(number, at, repr(self.fault), connection, direction, offset, what.format(*values))
+
+    def pause(self) -> None:
+        """Let everything pass until `resume()`. What it held back goes on at once, in order."""
+        self._may_still("pause")
+        self.is_active = False
+        self._changed()
+
+    def resume(self) -> None:
+        """Act again, on each connection as if just met; random draws and counts go on from where they were."""
+        self._may_still("resume")
+        with self._lock:
+            self.epoch += 1
+            self.credit = 0
+            self.is_released = False
+        self.is_active = True
+        self._changed()
+
+    def heal(self) -> None:
+        """End it for good. What it held back goes on at once, in order; what it has lost stays lost."""
+        self.is_active = False
+        self.is_healed = True
+        self._changed()
+
+    def release(self) -> None:
+        """Let go on what a Hold holds, and all that comes after it. `resume()` makes it hold again."""
+        self._is_hold("release")
+        self.is_released = True
+        self._changed()
+
+    def deliver(self, n: int = 1) -> None:
+        """Let the next `n` pieces of data or datagrams go on, on each link: held ones first, then such as will come."""
+        self._is_hold("deliver")
+        count("deliver", 1, n=n)
+        with self._lock:
+            self.credit += n
+        self._changed()
+
+    def _may_still(self, what: str) -> None:
+        if self.is_healed:
+            raise UsageError(
+                f"{what}(): {self.fault!r} was healed, for good; expected one that is installed: install it again"
+            )
+
+    def _is_hold(self, what: str) -> None:
+        self._may_still(what)
+        if not getattr(self.fault, "holds", False):
+            raise UsageError(f"{what}(): expected a Hold(), this is {self.fault!r}; use pause() or heal()")
+
+    def concerns(self, met: Met, direction: str = "") -> bool:
+        """Return whether it applies to that direction of that connection."""
+        if direction and self.selector.direction not in ("both", direction):
+            return False
+        return self.selector.has_connection(met, self._base)
+
+    def is_used_up(self) -> bool:
+        """Return whether it has fired as often as it may."""
+        return self.selector.times is not None and self.fired >= self.selector.times
+
+    def claim(self, connection: int) -> bool:
+        """Return True the first time for each connection, for what can happen to one only once."""
+        with self._lock:
+            if connection in self._claimed:
+                return False
+            self._claimed.add(connection)
+            return True
+
+    def fire(
+        self, at: float, what: str, *values: object, connection: int | None = None, direction: str = "", offset: int = 0
+    ) -> None:
+        """Note that it did something: `what` is a format of `values` (str.format), filled in when the log is read."""
+        self.note(at, (connection, direction), offset, what, values)
+
+    def note(self, at: float, link: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]) -> None:
+        """Note a firing on the fast path of a link."""
+        with self._lock:
+            self.fired += 1
+            self._log.append((self.fired, at, link, offset, what, values))

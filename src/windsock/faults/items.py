@@ -1,0 +1,114 @@
+"""What passes a link, one direction of one connection: data and the ways in which it ends, each with its time.
+
+Times are seconds of the caller's clock (`time.monotonic()` on a real wire, anything that grows in a test).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+__all__ = [
+    "Close",
+    "Data",
+    "Datagram",
+    "End",
+    "Item",
+    "Rebind",
+    "Reset",
+    "Resume",
+    "Stall",
+    "Tick",
+    "at_time",
+    "size_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A run of a stream's bytes, to be written at that time, with a call of its own."""
+
+    at: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The direction's orderly end (FIN); the other direction goes on."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A hard reset of the connection, seen by both ends (RST).
+
+    `flush`: only when the other end's kernel has taken what was written.
+    """
+
+    at: float
+    flush: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Both directions end, orderly."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """From now on nothing is read from the source, so that the kernel's buffers fill and the sender has to wait."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """The source is read again."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Datagram:
+    """One datagram.
+
+    `refuse`: it does not go out, and its sender gets that error (an errno name such as "EMSGSIZE") where that can be
+    done.
+    """
+
+    at: float
+    data: bytes
+    refuse: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebind:
+    """Datagrams that follow go out from another socket: the other end sees a new address of the client."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A fault's first moment on a link, or the time that it asked for (`Link.wake_at`). It never leaves a chain."""
+
+    at: float
+    is_first: bool = False
+
+
+Item: TypeAlias = Data | End | Reset | Close | Stall | Resume | Datagram | Rebind | Tick
+
+
+def at_time(item: Item, at: float) -> Item:
+    """Return the same item at another time."""
+    if type(item) is Data:
+        return Data(at, item.data)
+    return item if item.at == at else replace(item, at=at)
+
+
+def size_of(item: Item) -> int:
+    """Return the bytes of payload."""
+    return len(item.data) if isinstance(item, Data | Datagram) else 0
