@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 
@@ -38,18 +39,40 @@ def by_place(block: CodeBlock) -> str:
 WITH_TESTS = [block for block in blocks("python") if "def test_" in block.code]
 SCRIPTS = [block for block in blocks("python") if "def test_" not in block.code]
 FAILING = [block for block in WITH_TESTS if "class Broken" in block.code]
+PASSING = [block for block in WITH_TESTS if block not in FAILING]
 
 
-@pytest.mark.parametrize("block", [block for block in WITH_TESTS if block not in FAILING], ids=by_place)
-def test_the_tests_on_the_page_pass(block: CodeBlock, pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(block.code)
+def module_of(block: CodeBlock) -> str:
+    return f"test_{Path(block.page).stem.lower()}_{block.line}"
 
-    result = pytester.runpytest_subprocess("-W", "error", "--timeout", "20")
 
-    counts = result.parseoutcomes()
-    tests = len(re.findall(r"^def test_", block.code, re.MULTILINE))
-    assert set(counts) == {"passed"}
-    assert counts["passed"] == tests or ("any_server" in block.code and counts["passed"] > tests)
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What became of each test of each block, by module: one run for all pages."""
+    directory = tmp_path_factory.mktemp("pages")
+    for block in PASSING:
+        (directory / f"{module_of(block)}.py").write_text(block.code)
+    report = directory / "report.xml"
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--timeout", "20", "--rootdir", directory]
+    command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", directory]
+
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)
+
+    found: dict[str, list[str]] = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        module = (case.get("classname") or case.get("name") or "").rpartition(".")[2]
+        found.setdefault(module, []).append("\n".join(each.text or each.tag for each in case) or "passed")
+    return found
+
+
+@pytest.mark.timeout(320)
+@pytest.mark.parametrize("block", PASSING, ids=by_place)
+def test_the_tests_on_the_page_pass(block: CodeBlock, outcomes: dict[str, list[str]]) -> None:
+    seen = outcomes[module_of(block)]
+
+    tests = len(re.findall(r"^ *(?:async )?def test_", block.code, re.MULTILINE))
+    assert [each for each in seen if each != "passed"] == []
+    assert len(seen) == tests or (len(seen) > tests and ("any_server" in block.code or "parametrize" in block.code))
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=by_place)
