@@ -53,8 +53,8 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     for block in PASSING:
         (directory / f"{module_of(block)}.py").write_text(block.code)
     report = directory / "report.xml"
-    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--timeout", "20", "--rootdir", directory]
-    command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", directory]
+    options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--timeout", "20", "--rootdir", str(directory)]
+    command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", str(directory)]
 
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)
 
