@@ -97,6 +97,7 @@ class Progress:
         self._tried: dict[int, int] = {}
         self._pieces: list[bytes] | None = None
         self._piece_at = 0.0
+        self._is_acting = False
 
     def __repr__(self) -> str:
         return f"<Progress at {self.where}>"
@@ -198,15 +199,18 @@ class Progress:
         self._begun = now  # each piece has the whole time
         return Transmit(self._pieces.pop(0), self.deadline)
 
-    def _urgent(self, step: kinds.Urgent, now: float) -> Action:  # noqa: ARG002  # as every kind is asked
-        action = Transmit(step.data, self.deadline, is_urgent=True)
-        self._advance()
-        return action
+    def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+        return None if self._has_been_done() else Transmit(step.data, self.deadline, is_urgent=True)
 
-    def _act(self, step: Step, now: float) -> Action:  # noqa: ARG002  # as every kind is asked
-        action = Act(step, self.deadline)
-        self._advance()
-        return action
+    def _act(self, step: Step, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+        return None if self._has_been_done() else Act(step, self.deadline)
+
+    def _has_been_done(self) -> bool:
+        """Go on when asked for the second time: until then `timed_out()` and `stopped()` name this step."""
+        self._is_acting = not self._is_acting
+        if not self._is_acting:
+            self._advance()
+        return not self._is_acting
 
     def _pause(self, step: kinds.Pause, now: float) -> Action | None:
         return self._until(self._since(now) + step.seconds, now)
