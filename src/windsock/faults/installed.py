@@ -95,6 +95,12 @@ class Installed:
         with self._lock:
             return [self._shown(*entry) for entry in self._log]
 
+    def since(self, number: int) -> list[Firing]:
+        """Return the firings after that one, of those that the log keeps."""
+        with self._lock:
+            count = min(self.fired - number, len(self._log))
+            return [self._shown(*self._log[place]) for place in range(-count, 0)]
+
     def _shown(self, number: int, at: float, link: Any, offset: int, what: str, values: tuple[Any, ...]) -> Firing:
         connection, direction = link
         return Firing(number, at, repr(self.fault), connection, direction, offset, what.format(*values))
