@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from windsock.recording import Connection, Recorder
@@ -20,7 +22,15 @@ class TrioSeam(Seam):
     trio takes plain sockets only, so the request of an async handler stays as it was accepted.
     """
 
-    hooks = (*HOOKS, "serve_request", "make_stream", "shutdown_request", "close_request")
+    hooks = (
+        *HOOKS,
+        "serve_request",
+        "make_stream",
+        "start_tls_stream",
+        "authenticate_stream",
+        "shutdown_request",
+        "close_request",
+    )
 
     def __init__(self, server: Any, recorder: Recorder) -> None:
         super().__init__(server, recorder)
@@ -61,6 +71,40 @@ class TrioSeam(Seam):
             self._taps[id(request)] = stream_tap = _tap(stream, connection, request)
             stream_tap.install()
         return stream
+
+    async def _start_tls_stream(self, stream: Any) -> Any:
+        """Have the plaintext recorded from here on; of the handshake, what it came to."""
+        key, connection = self._whose(stream)
+        if connection is None:
+            return await self._originals["start_tls_stream"](stream)
+        with self._silence(key), noting_handshake(connection) as note:
+            secured = await self._originals["start_tls_stream"](stream)
+            note(secured.handshake)
+            self._taps[key] = StreamTap(secured, connection)
+        return secured
+
+    async def _authenticate_stream(self, stream: Any) -> str:
+        """Leave what both ends say to each other about their secret out of the recording."""
+        key, _ = self._whose(stream)
+        with self._silence(key):
+            reason: str = await self._originals["authenticate_stream"](stream)
+        return reason
+
+    def _whose(self, stream: Any) -> tuple[int, Connection | None]:
+        """Return the key of the tap on a stream, and the connection that it is of."""
+        found = ((key, each.connection) for key, each in self._taps.items() if each.stream is stream)
+        return next(found, (0, None))
+
+    @contextlib.contextmanager
+    def _silence(self, key: int) -> Iterator[None]:
+        """Take a tap off, and put it, or the one that has taken its place, on at the end."""
+        if key in self._taps:
+            self._taps[key].uninstall()
+        try:
+            yield
+        finally:
+            if key in self._taps:
+                self._taps[key].install()
 
     def _shutdown_request(self, request: Any) -> None:
         _note(request, Kind.HALF_CLOSE)

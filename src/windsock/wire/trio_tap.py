@@ -24,9 +24,10 @@ class _Tap:
 
     names: tuple[str, ...]
 
-    def __init__(self, tapped: Any, connection: Connection) -> None:
+    def __init__(self, stream: Any, tapped: Any, connection: Connection) -> None:
+        self.stream = stream
+        self.connection = self._connection = connection
         self._tapped = tapped
-        self._connection = connection
 
     def install(self) -> None:
         """Put these methods in the place of the object's own."""
@@ -51,8 +52,7 @@ class SocketTap(_Tap):
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio
 
-        super().__init__(stream.socket, connection)
-        self._stream: Any = stream
+        super().__init__(stream, stream.socket, connection)
         self._send_all = stream.send_all
         self._plain = plain
         self._left = 0
@@ -64,12 +64,12 @@ class SocketTap(_Tap):
     def install(self) -> None:
         """Put these methods in the place of the object's own."""
         super().install()
-        self._stream.send_all = self.send_all
+        self.stream.send_all = self.send_all
 
     def uninstall(self) -> None:
         """Give the stream its own methods back."""
         super().uninstall()
-        del self._stream.send_all
+        del self.stream.send_all
 
     async def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """See socket.socket."""
@@ -206,7 +206,7 @@ class StreamTap(_Tap):
     names: tuple[str, ...] = ("receive_some", "send_all", "send_eof", "aclose")
 
     def __init__(self, stream: Any, connection: Connection) -> None:
-        super().__init__(stream, connection)
+        super().__init__(stream, stream, connection)
         self.names = tuple(name for name in StreamTap.names if hasattr(stream, name))
         self._originals = {name: getattr(stream, name) for name in self.names}
         self._is_closed = False

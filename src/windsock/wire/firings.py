@@ -1,0 +1,64 @@
+"""What faults did, written into the recording as it happens."""
+
+from __future__ import annotations
+
+from windsock.faults import Firing, Installed, Weather
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+
+__all__ = ["Firings"]
+
+
+class Firings:
+    """Notes the firings of one weather's faults on the recorded connections that they happened to.
+
+    For one thread: the one that asks the faults, right after it has asked.
+    """
+
+    def __init__(self, weather: Weather) -> None:
+        self._weather = weather
+        self._version = -1
+        self._noted: dict[int, tuple[Installed, int]] = {}
+        self._connections: dict[int, Connection] = {}
+
+    def follow(self, index: int, connection: Connection) -> None:
+        """Note what happens to the connection that faults know by this index (from 0) there."""
+        self._connections[index] = connection
+
+    def leave(self, index: int) -> None:
+        """The connection is over."""
+        self._connections.pop(index, None)
+
+    def look(self) -> None:
+        """Note what has happened since."""
+        if not self._connections:
+            return
+        if self._version != self._weather.version:
+            self._meet()
+        for key, (installed, noted) in self._noted.items():
+            if installed.fired != noted:
+                found = installed.since(noted)
+                self._noted[key] = installed, found[-1].number if found else installed.fired
+                for firing in found:
+                    self._note(firing)
+
+    def _meet(self) -> None:
+        self._version = self._weather.version
+        self._noted = {key: pair for key, pair in self._noted.items() if not pair[0].is_healed or _has_news(*pair)}
+        for each in self._weather.installed:
+            self._noted.setdefault(id(each), (each, 0))
+
+    def _note(self, firing: Firing) -> None:
+        connection = self._connections.get(-1 if firing.connection is None else firing.connection)
+        if connection is not None:
+            connection.note(Kind.FAULT, words(firing).encode())
+
+
+def words(firing: Firing) -> str:
+    """Return what a transcript says of a firing."""
+    where = f" {firing.direction} at byte {firing.offset}" if firing.direction else ""
+    return f"{firing.fault}{where}: {firing.what}"
+
+
+def _has_news(installed: Installed, noted: int) -> bool:
+    return installed.fired != noted

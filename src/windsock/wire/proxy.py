@@ -1,0 +1,254 @@
+"""A proxy in front of any address: carries what passes, recorded, under faults."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+from windsock import addresses
+from windsock.addresses import PrivateSocketPath
+from windsock.errors import UsageError
+from windsock.faults import Weather
+from windsock.recording import Connection, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.wire.firings import Firings
+from windsock.wire.proxy_datagrams import DatagramFront
+from windsock.wire.proxy_places import listener, place_of
+from windsock.wire.proxy_streams import StreamFront
+from windsock.wire.proxy_tls import Termination
+from windsock.wire.relay import House
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.faults import Fault, Installed
+
+__all__ = ["Proxy"]
+
+
+class Proxy:
+    """A proxy from its constructor to `stop()`; also a context manager, which stops it.
+
+    `address` is where it leads: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
+    a Unix socket, of the kind that is bound there. It listens on an ephemeral loopback port, or on a private path of
+    its own; `listen` is another place. `proxy.address` is where clients go.
+
+    `framing` says where messages end, for `requests` (see `framing_from`). With `recorded=False` nothing is recorded.
+    `seed` is what faults draw from. `timeout`: seconds that connecting onwards, and stopping, may take. TLS passes
+    through as it is, unless `tls` (a server's SSLContext) has the proxy end the client's TLS; with `upstream_tls` (a
+    client's SSLContext; `server_name` is whom it expects) it speaks TLS onwards.
+
+    A client's connection is accepted by the system before any proxy hears of it, so a client never sees a refused
+    connect: it is reset if there is no connection onwards (on a Unix socket it sees the end of the stream, unless it
+    has sent something: then a reset, too). Raises UsageError for what cannot work, such as a proxy to itself.
+    """
+
+    def __init__(
+        self,
+        address: Any,
+        *,
+        transport: str | None = None,
+        listen: Any = None,
+        framing: object = None,
+        recorded: bool = True,
+        seed: int = 0,
+        timeout: float = 5.0,
+        tls: ssl.SSLContext | None = None,
+        upstream_tls: ssl.SSLContext | None = None,
+        server_name: str | None = None,
+        name: str = "proxy",
+        strict: bool = True,
+    ) -> None:
+        self.upstream = place_of(address, transport)
+        self.name = name
+        self.strict = strict
+        self.timeout = timeout
+        self.weather = Weather(seed=seed, carries="datagram" if self.upstream.is_datagram else "stream")
+        termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
+        framing = framing_from(framing)
+        self._recorder = Recorder()
+        self._is_recorded = recorded
+        self._firings = Firings(self.weather)
+        self._is_stopped = False
+        self._cut: Installed | None = None
+        self._private: PrivateSocketPath | None = None
+        self.requests = Requests(
+            self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: self.timeout
+        )
+        try:
+            self._open(listen, termination)
+        except BaseException:
+            self._recorder.close()
+            self._remove_private_path()
+            raise
+
+    def _open(self, listen: Any, termination: Termination | None) -> None:
+        if self.upstream.is_unix and listen is None:
+            self._private = PrivateSocketPath()
+        bound = listener(self.upstream, self._private.path if self._private is not None else listen)
+        try:
+            self.address: Any = _plain(bound.getsockname())
+            house = House(f"windsock {self.name} {addresses.show(self.address)}", self._broke)
+        except BaseException:
+            bound.close()
+            raise
+        self._house = house
+        self._front = self._front_of(bound, termination)
+        house.clockwork.call(self._front.start)
+        try:
+            house.start()
+        except BaseException:
+            bound.close()
+            raise
+        self.weather.subscribe(house.refresh)
+
+    def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
+        recorder = self._recorder if self._is_recorded else None
+        if self.upstream.is_datagram:
+            return DatagramFront(
+                self._house, bound, self.upstream, self.weather, recorder, self._firings, on_error=self._failed
+            )
+        return StreamFront(
+            self._house,
+            bound,
+            self.upstream,
+            self.weather,
+            recorder,
+            self._firings,
+            termination=termination,
+            seconds=self.timeout,
+            on_error=self._failed,
+        )
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._is_stopped else "running"
+        return f"<{self.name} on {addresses.show(self.address)} to {addresses.show(self.upstream.address)}, {state}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.finish()
+            return
+        self.stop()
+        if self.strict:
+            for failure in self.errors.failures():
+                error.add_note(f"windsock: the {self.name} had an error too: {failure!r}")
+
+    # --- where it is
+
+    @property
+    def host(self) -> str:
+        """The host that clients connect to. Raises UsageError for Unix sockets."""
+        return str(self._ip_address("host")[0])
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to. Raises UsageError for Unix sockets."""
+        return int(self._ip_address("port")[1])
+
+    @property
+    def path(self) -> str:
+        """The path of its Unix socket. Raises UsageError for others."""
+        if not self.upstream.is_unix:
+            raise UsageError(f"path: the {self.name} has none; its address is {addresses.show(self.address)}")
+        return str(self.address)
+
+    # --- what happened
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """The connections so far; for datagrams, one for each datagram of a client."""
+        return list(self._recorder.connections)
+
+    @property
+    def errors(self) -> HandlerErrors:
+        """What went wrong in the proxy itself, such as a lack of descriptors, or in a fault that is a function."""
+        return self._recorder.errors
+
+    def transcript(self) -> list[str]:
+        """Return what was recorded, with what faults did, a line an event, bounded in length."""
+        return transcript(self._recorder)
+
+    def describe(self) -> str:
+        """Return in one line what this is and where."""
+        count = len(self._recorder.connections)
+        noun = "datagram" if self.upstream.is_datagram else "connection"
+        return f"{self!r}, {count} {noun}{'' if count == 1 else 's'}"
+
+    # --- weather
+
+    def fault(
+        self, fault: Fault | Callable[..., Any], *, may_not_fire: bool = False, name: str | None = None, **selector: Any
+    ) -> Installed:
+        """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
+        return self.weather.install(fault, may_not_fire=may_not_fire, name=name, **selector)
+
+    def cut(self) -> None:
+        """Cut the line: nothing passes, neither ends nor resets, and new connections are not answered. Idempotent."""
+        from windsock.faults.kinds import Blackhole
+
+        if self._cut is None and not self._is_stopped:
+            self._house.clockwork.ask(self._front.shut, self.timeout)
+            self._cut = self.weather.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
+
+    def mend(self) -> None:
+        """Undo `cut()`: what was on its way on a stream goes on, and new connections are answered. Idempotent."""
+        cut, self._cut = self._cut, None
+        if cut is not None:
+            self.weather.remove(cut)
+            if not self._is_stopped:
+                self._house.clockwork.call(self._front.open)
+
+    # --- its life
+
+    def stop(self) -> None:
+        """Stop: end all connections, and give everything back. Idempotent.
+
+        Raises StillRunning if its thread has not ended in `timeout` seconds.
+        """
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._recorder.stop()
+        self.weather.unsubscribe(self._house.refresh)
+        try:
+            self._house.stop(self.timeout)
+        finally:
+            self._recorder.close_all()
+            self._recorder.close()
+            self._remove_private_path()
+
+    def finish(self) -> None:
+        """Stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
+        __tracebackhide__ = True  # pytest leaves such frames out
+        self.stop()
+        failures = self.errors.failures() if self.strict else []
+        if failures:
+            raise _group(f"{self.name} on {addresses.show(self.address)}: errors", failures)
+
+    def _failed(self, connection: Connection | None, error: BaseException) -> None:
+        self._recorder.failed(connection, error)
+
+    def _broke(self, error: Exception) -> None:
+        self._recorder.failed(None, error)
+
+    def _remove_private_path(self) -> None:
+        if self._private is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._private.remove()
+
+    def _ip_address(self, what: str) -> tuple[Any, ...]:
+        if self.upstream.is_unix:
+            raise UsageError(f"{what}: the {self.name} has none; its path is {addresses.show(self.address)}")
+        return tuple(self.address)
+
+
+def _plain(name: Any) -> Any:
+    """Return (host, port), also for IPv6, or the path."""
+    return name[:2] if isinstance(name, tuple) else addresses.plain(name)
+
+
+def _group(message: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
+    return BaseExceptionGroup(message, failures)

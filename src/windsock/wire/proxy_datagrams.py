@@ -1,0 +1,190 @@
+"""The datagram side of a proxy: each client has a socket of its own towards the server."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterable
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock import addresses
+from windsock.recording import Connection, Recorder
+from windsock.recording.events import Kind
+from windsock.wire.clockwork import READABLE
+from windsock.wire.firings import Firings
+from windsock.wire.proxy_notes import reason
+from windsock.wire.proxy_places import Place
+from windsock.wire.relay import House
+from windsock.wire.relay_datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, upstream_socket
+
+if TYPE_CHECKING:
+    from windsock.faults import Weather
+
+__all__ = ["DatagramFront"]
+
+
+class DatagramFront:
+    """Takes datagrams from a socket. Lives in its house's thread.
+
+    For faults a connection is a client: its index is the order in which clients first appeared. In the recording it
+    is a datagram with the replies that came before the client's next one.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        listener: socket.socket,
+        upstream: Place,
+        weather: Weather,
+        recorder: Recorder | None,
+        firings: Firings,
+        *,
+        on_error: Callable[[Connection | None, BaseException], None],
+    ) -> None:
+        self._house = house
+        self._listener = listener
+        self._upstream = upstream
+        self._weather = weather
+        self._recorder = recorder
+        self._firings = firings
+        self._on_error = on_error
+        self._clients: dict[Any, DatagramRelay] = {}
+        self.clients_by_name: dict[Any, Any] = {}
+        """The clients' addresses, by the names that the server knows them by."""
+        self.names_by_client: dict[Any, Any] = {}
+        """The other way round."""
+        self._is_watching = False
+        self._is_closed = False
+
+    def start(self) -> None:
+        """Begin."""
+        self._house.admit(self)
+        self.open()
+
+    def open(self) -> None:
+        """Take datagrams (again)."""
+        self._watch()
+
+    def shut(self) -> None:
+        """Nothing: a cut line takes datagrams, and loses them."""
+
+    def refresh(self, now: float) -> None:
+        """Nothing: each client is told."""
+
+    def finish(self) -> None:
+        """Close."""
+        self._unwatch()
+        self._is_closed = True
+        self._listener.close()
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return [self._listener]
+
+    def _watch(self) -> None:
+        if not self._is_watching and not self._is_closed:
+            self._house.clockwork.watch(self._listener.fileno(), READABLE, self._receive)
+            self._is_watching = True
+
+    def _unwatch(self) -> None:
+        if self._is_watching:
+            self._house.clockwork.forget(self._listener.fileno())
+            self._is_watching = False
+
+    def _receive(self, events: int) -> None:  # noqa: ARG002  # it is readable
+        for _ in range(BATCH):
+            try:
+                data, peer = self._listener.recvfrom(LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:
+                continue  # what a reply to somebody else has come to
+            if not self._take(data, addresses.plain(peer)):
+                self._unwatch()  # there is no room behind us, so there is none here
+                self._house.clockwork.at(monotonic() + ONCE_MORE, self._watch)
+                return
+
+    def _take(self, data: bytes, peer: Any) -> bool:
+        """Carry one datagram; return whether its way has room for more."""
+        relay = self._clients.get(peer)
+        if relay is None:
+            try:
+                relay = self._meet(peer)
+            except OSError as error:
+                self._refuse(data, peer, error)
+                return True
+        relay.take(data)
+        return relay.up.is_open()
+
+    def _refuse(self, data: bytes, peer: Any, error: OSError) -> None:
+        """There can be no socket for this client: the datagram is lost."""
+        connection = None
+        if self._recorder is not None:
+            connection = self._recorder.open(peer)
+            connection.note(Kind.UP, data)
+            connection.note(Kind.REFUSED, reason(error).encode())
+            connection.note(Kind.CLOSE)
+        if not isinstance(error, ConnectionRefusedError | FileNotFoundError):
+            self._on_error(connection, error)
+
+    def _meet(self, peer: Any) -> DatagramRelay:
+        index = len(self._clients)
+        now = monotonic()
+        make = partial(upstream_socket, self._upstream.family, self._upstream.address)
+        relay = DatagramRelay(
+            self._house.clockwork,
+            make,
+            partial(self._answer, peer),
+            upward=self._weather.link(connection=index, direction="upstream", now=now, peer=peer),
+            downward=self._weather.link(connection=index, direction="downstream", now=now, peer=peer),
+            notes=_Notes(self._recorder, self._firings, index, peer) if self._recorder is not None else None,
+            on_look=self._firings.look,
+            on_change=lambda: self._learn(relay, peer),
+            on_error=partial(self._on_error, None),
+        )
+        self._clients[peer] = relay
+        self._learn(relay, peer)
+        self._house.admit(relay)
+        relay.start()
+        return relay
+
+    def _learn(self, relay: DatagramRelay, peer: Any) -> None:
+        """Remember by which name the server knows a client. One that was bound anew is another client to it."""
+        name = addresses.plain(relay.names[-1])
+        is_new = len(relay.names) > 1
+        self.clients_by_name[name] = name if is_new else peer
+        self.names_by_client[name if is_new else peer] = name
+
+    def _answer(self, peer: Any, data: bytes) -> None:
+        if peer is not None:  # a Unix client without a name cannot be answered
+            self._listener.sendto(data, peer)
+
+
+class _Notes:
+    """Writes each datagram of one client down as a connection, with the replies that come before the next one."""
+
+    def __init__(self, recorder: Recorder, firings: Firings, index: int, peer: Any) -> None:
+        self._recorder = recorder
+        self._firings = firings
+        self._index = index
+        self._peer = peer
+        self._latest: Connection | None = None
+
+    def sent(self, data: bytes) -> None:
+        """The client has sent that."""
+        if self._latest is not None:
+            self._latest.note(Kind.CLOSE)
+        self._latest = self._recorder.open(self._peer)
+        self._firings.follow(self._index, self._latest)
+        self._latest.note(Kind.UP, data)
+
+    def answered(self, data: bytes) -> None:
+        """The server has sent that."""
+        if self._latest is not None:
+            self._latest.note(Kind.DOWN, data)
+
+    def refused(self, error: OSError) -> None:
+        """Nobody takes datagrams there."""
+        if self._latest is not None:
+            self._latest.note(Kind.SERVER_RESET, reason(error).encode())

@@ -1,0 +1,62 @@
+"""What a proxy writes down: what each end has sent, before faults have touched it."""
+
+from __future__ import annotations
+
+import os
+
+from windsock.recording import Connection
+from windsock.recording.connection import FIRST_LARGE, LARGE
+from windsock.recording.events import Kind
+
+__all__ = ["ClientNotes", "UpstreamNotes", "reason"]
+
+
+def reason(error: OSError) -> str:
+    """Return what went wrong in a few words."""
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+class _Notes:
+    kind: int
+
+    def __init__(self, connection: Connection) -> None:
+        self._note = connection.note
+        self._first_large = 0
+
+    def passed(self, data: memoryview) -> None:
+        """Note data; of large pieces, all but the first are copied to where the recording keeps them."""
+        size = len(data)
+        if size >= LARGE and self._first_large >= FIRST_LARGE:
+            self._note(self.kind, data)  # type: ignore[arg-type]  # what is large is copied, whatever it is
+        else:
+            if size >= LARGE:
+                self._first_large += size
+            self._note(self.kind, bytes(data))
+
+
+class ClientNotes(_Notes):
+    """What the client does."""
+
+    kind = Kind.UP
+
+    def ended(self) -> None:
+        """It has sent the end of its stream."""
+        self._note(Kind.CLIENT_EOF)
+
+    def vanished(self, error: OSError) -> None:  # noqa: ARG002  # what both are told
+        """It has reset the connection."""
+        self._note(Kind.CLIENT_RESET)
+
+
+class UpstreamNotes(_Notes):
+    """What the server does."""
+
+    kind = Kind.DOWN
+
+    def ended(self) -> None:
+        """It has sent the end of its stream."""
+        self._note(Kind.HALF_CLOSE)
+
+    def vanished(self, error: OSError) -> None:
+        """It has reset the connection, or does not answer any more."""
+        self._note(Kind.SERVER_RESET, reason(error).encode())

@@ -1,0 +1,94 @@
+"""A house of relays: one thread for all connections of a server or a proxy, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import Any, Protocol
+
+from windsock.errors import StillRunning
+from windsock.servers import forks
+from windsock.wire.clockwork import Clockwork
+from windsock.wire.relay_streams import BLOCK
+
+__all__ = ["House", "Member"]
+
+
+class Member(Protocol):
+    """What lives in a house: a relay, a listener, a connection that is being made."""
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        ...
+
+    def finish(self) -> None:
+        """End, at once: the house is closed."""
+        ...
+
+    def sockets(self) -> Iterable[Any]:
+        """Return the sockets it owns, which a forked child has no business with."""
+        ...
+
+
+class House:
+    """One thread, the buffer that all its relays share, and who lives there.
+
+    `on_error` is told what should not have happened. A forked child gives its copies of all sockets back, so that
+    the ends of streams and resets are seen by the other ends whatever children there are.
+    """
+
+    def __init__(self, name: str, on_error: Callable[[Exception], None]) -> None:
+        self.name = name
+        self.memory = memoryview(bytearray(BLOCK))
+        self._members: dict[int, Member] = {}
+        self._process_id = os.getpid()
+        self.clockwork = Clockwork(name, on_error, self._end)
+        forks.renew_in_children(self)
+
+    def start(self) -> None:
+        """Begin. Raises RuntimeError where no thread can be started."""
+        self.clockwork.start()
+
+    def admit(self, member: Member) -> None:
+        """Take somebody in; in the clockwork's thread, or before it has started."""
+        self._members[id(member)] = member
+
+    def dismiss(self, member: Member) -> None:
+        """Somebody has ended."""
+        self._members.pop(id(member), None)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def refresh(self, *_: object) -> None:
+        """Have everybody look at the faults again. From any thread."""
+        if self.clockwork.is_running():
+            self.clockwork.call(self._refresh)
+
+    def stop(self, seconds: float) -> None:
+        """End everybody, and the thread. Idempotent. Raises StillRunning after so many seconds."""
+        if not self.clockwork.stop(seconds):
+            raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"])
+
+    def after_fork_in_child(self) -> None:
+        """Give back what a child has inherited: it is the parent's."""
+        members, self._members = self._members, {}
+        for member in members.values():
+            for each in member.sockets():
+                with contextlib.suppress(OSError):
+                    descriptor = each.detach()
+                    if descriptor >= 0:
+                        os.close(descriptor)
+        self.clockwork.abandon()
+
+    def _refresh(self) -> None:
+        now = monotonic()
+        for member in list(self._members.values()):
+            member.refresh(now)
+
+    def _end(self) -> None:
+        for member in list(self._members.values()):
+            member.finish()
+        self._members.clear()

@@ -1,0 +1,286 @@
+"""Carries one client's datagrams to an address and the replies back, under faults."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+from windsock.addresses import Address
+from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
+from windsock.wire.clockwork import READABLE, Clockwork, Timer
+
+if TYPE_CHECKING:
+    from windsock.faults import Chain
+
+__all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "upstream_socket"]
+
+LARGEST = 256 * 1024
+"""Bytes: no UDP datagram is larger, and no usual one of a Unix socket."""
+BATCH = 64
+"""Datagrams read in a row before others have their turn."""
+MOST_WAITING = 256
+"""Datagrams that may wait for an end that takes none, before no more are read."""
+ONCE_MORE = 0.001
+"""Seconds until another attempt where the system does not tell when there is room."""
+GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
+AF_UNIX = getattr(socket, "AF_UNIX", -1)
+
+
+class DatagramNotes(Protocol):
+    """Who is told what passes, before faults have touched it."""
+
+    def sent(self, data: bytes) -> None:
+        """The client has sent that."""
+        ...
+
+    def answered(self, data: bytes) -> None:
+        """The server has sent that."""
+        ...
+
+    def refused(self, error: OSError) -> None:
+        """Nobody takes datagrams there."""
+        ...
+
+
+def upstream_socket(family: int, address: Address) -> socket.socket:
+    """Return a new socket that sends to the address, with a name that replies can reach."""
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        if family == AF_UNIX:
+            made.bind("")  # Linux finds an abstract name (unix(7))
+        made.connect(address)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class DatagramFlow:
+    """One direction: datagrams that are due and not sent yet, and how to send one."""
+
+    def __init__(
+        self, relay: DatagramRelay, chain: Chain | None, send: Callable[[bytes], object], before: Callable[[], None]
+    ) -> None:
+        self._relay = relay
+        self.chain = chain
+        self._send = send
+        self._look = before
+        self.out: deque[bytes] = deque()
+        self.is_stalled = False
+        self._timer: Timer | None = None
+        self._again: Timer | None = None
+
+    def is_open(self) -> bool:
+        """Return whether more is to be read."""
+        return len(self.out) < MOST_WAITING and not self.is_stalled and (self.chain is None or self.chain.reads())
+
+    def take(self, data: bytes) -> None:
+        """Carry a datagram that has arrived."""
+        chain = self.chain
+        if chain is None or chain.is_idle():
+            if chain is not None:
+                chain.carried(len(data))
+            self.out.append(data)
+            self.drain()
+        else:
+            chain.feed(Datagram(monotonic(), data))
+            self.pump()
+
+    def pump(self) -> None:
+        """Send what is due, and come back when more is."""
+        chain = self.chain
+        if chain is None or self._relay.is_over:
+            return
+        due = chain.due(monotonic())
+        self._look()
+        for item in due:
+            self._perform(item)
+        self.drain()
+        self._set_timer(chain.next_time())
+        self._relay.update()
+
+    def _perform(self, item: Item) -> None:
+        if isinstance(item, Datagram):
+            if not item.refuse:  # its sender cannot be told any more: it has been told that it went out
+                self.out.append(item.data)
+        elif isinstance(item, Rebind):
+            self.drain()
+            self._relay.rebind()
+        elif isinstance(item, Stall | Resume):
+            self.is_stalled = isinstance(item, Stall)
+
+    def drain(self) -> None:
+        """Send what can be sent now."""
+        out = self.out
+        while out:
+            try:
+                self._send(out[0])
+            except (BlockingIOError, InterruptedError):
+                self._try_again()
+                return
+            except OSError as error:
+                self._relay.failed(error)
+            out.popleft()
+
+    def _try_again(self) -> None:
+        """Come back soon; a socket that sends to many cannot be waited for."""
+        if self._again is None:
+            self._again = self._relay.clockwork.at(monotonic() + ONCE_MORE, self._drain_again)
+        self._relay.update()
+
+    def _drain_again(self) -> None:
+        self._again = None
+        if not self._relay.is_over:
+            self.drain()
+            self._relay.update()
+
+    def _set_timer(self, time: float | None) -> None:
+        if self._timer is not None:
+            if self._timer.time == time:
+                return
+            self._timer.cancel()
+        self._timer = None if time is None else self._relay.clockwork.at(time, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._relay.guarded(self.pump)
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        self.out.clear()
+        for timer in (self._timer, self._again):
+            if timer is not None:
+                timer.cancel()
+        if self.chain is not None:
+            self.chain.close(monotonic())
+
+
+class DatagramRelay:
+    """What one client has of a proxy: a socket of its own towards the server, and a flow each way."""
+
+    def __init__(
+        self,
+        clockwork: Clockwork,
+        make_socket: Callable[[], socket.socket],
+        answer: Callable[[bytes], object],
+        *,
+        upward: Chain | None,
+        downward: Chain | None,
+        notes: DatagramNotes | None = None,
+        on_look: Callable[[], None] = lambda: None,
+        on_change: Callable[[], None] = lambda: None,
+        on_error: Callable[[Exception], None],
+    ) -> None:
+        self.clockwork = clockwork
+        self._make_socket = make_socket
+        self._notes = notes
+        self._on_change = on_change
+        self._on_error = on_error
+        self.is_over = False
+        self._events: int | None = None
+        self.socket = make_socket()
+        self.up = DatagramFlow(self, upward, self._send, on_look)
+        self.down = DatagramFlow(self, downward, answer, on_look)
+        self.names: list[Any] = [self.socket.getsockname()]
+        """The names that the server has known it by, the latest one last."""
+
+    def start(self) -> None:
+        """Begin."""
+        self.up.pump()
+        self.down.pump()
+        self.update()
+
+    def take(self, data: bytes) -> None:
+        """The client has sent that."""
+        if self._notes is not None:
+            self._notes.sent(data)
+        self.guarded(lambda: self.up.take(data))
+
+    def _send(self, data: bytes) -> None:
+        self.socket.send(data)
+
+    def _ready(self, events: int) -> None:  # noqa: ARG002  # it is readable, or there is an error to read
+        self.guarded(self._read)
+
+    def _read(self) -> None:
+        for _ in range(BATCH):
+            if self.is_over or not self.down.is_open():
+                break
+            try:
+                data = self.socket.recv(LARGEST)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self.failed(error)
+                break
+            if self._notes is not None:
+                self._notes.answered(data)
+            self.down.take(data)
+        self.update()
+
+    def failed(self, error: OSError) -> None:
+        """A datagram could not be sent, or one that was sent has come to nobody."""
+        if error.errno in GONE:
+            if self._notes is not None:
+                self._notes.refused(error)
+        elif error.errno != errno.EMSGSIZE:
+            self._on_error(error)
+
+    def rebind(self) -> None:
+        """Use another socket from now on: the server sees a new client."""
+        self._unwatch()
+        self.socket.close()
+        self.socket = self._make_socket()
+        self.names.append(self.socket.getsockname())
+        self._on_change()
+        self.update()
+
+    def update(self) -> None:
+        """Wait for what matters now."""
+        events = READABLE if self.down.is_open() else 0
+        if self.is_over or events == self._events:
+            return
+        if not events:
+            self._unwatch()
+        else:
+            self.clockwork.watch(self.socket.fileno(), events, self._ready)
+            self._events = events
+
+    def _unwatch(self) -> None:
+        if self._events is not None:
+            self.clockwork.forget(self.socket.fileno())
+            self._events = None
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        for flow in (self.up, self.down):
+            if flow.chain is not None:
+                flow.chain.refresh(now)
+                self.guarded(flow.pump)
+
+    def guarded(self, action: Callable[[], object]) -> None:
+        """Do something; an error of a fault is told, and costs what it was about."""
+        try:
+            action()
+        except Exception as error:
+            self._on_error(error)
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return [self.socket]
+
+    def finish(self) -> None:
+        """Close."""
+        if not self.is_over:
+            self._unwatch()
+            self.is_over = True
+            self.up.close()
+            self.down.close()
+            with contextlib.suppress(OSError):
+                self.socket.close()

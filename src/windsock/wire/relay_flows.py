@@ -1,0 +1,216 @@
+"""One direction of a relayed stream: what is on its way, what faults make of it, and what the target takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall
+from windsock.wire import sockets
+from windsock.wire.clockwork import Timer
+
+if TYPE_CHECKING:
+    from windsock.faults import Chain
+    from windsock.wire.relay_sides import Side
+    from windsock.wire.relay_streams import StreamRelay
+
+__all__ = ["Flow"]
+
+MOST_PENDING = 64 * 1024 * 1024
+"""Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
+ONCE_MORE = 0.001
+"""Seconds between two looks at whether what was written has been taken."""
+
+
+class Flow:
+    """One direction: what is on its way from its source to its target."""
+
+    def __init__(self, relay: StreamRelay, source: Side, target: Side, chain: Chain | None) -> None:
+        self.relay = relay
+        self.source = source
+        self.target = target
+        self.chain = chain
+        self.out: deque[memoryview | Item] = deque()
+        """What is due and not written yet: data, and ends that wait for it."""
+        self.is_blocked = False
+        """Whether the target takes nothing just now."""
+        self.is_stalled = False
+        self.has_ended = False
+        """Whether nothing more will be written: the end has been, or nobody can take it."""
+        self._timer: Timer | None = None
+
+    def is_open(self) -> bool:
+        """Return whether the source is to be read now."""
+        if self.out or self.is_stalled or self.source.has_ended or self.source.is_gone:
+            return False
+        chain = self.chain
+        return chain is None or (chain.reads() and chain.pending_bytes < MOST_PENDING)
+
+    # --- from the source
+
+    def write(self, data: memoryview) -> None:
+        """Write data that no fault concerns; what is not taken now has to wait."""
+        if self.has_ended:
+            return
+        target = self.target
+        try:
+            size = target.write(data)
+        except OSError as error:
+            target.vanish(error)
+            return
+        if size < len(data):
+            self._queue(memoryview(bytes(data[size:])))
+            self._block()
+
+    def feed(self, data: bytes) -> None:
+        """Have the faults decide on data."""
+        self._feed(Data(monotonic(), data))
+
+    def end(self) -> None:
+        """The source has sent the end of its stream."""
+        if self.chain is None or self.chain.is_idle():
+            self.out.append(End(0.0))
+            self.drain()
+        else:
+            self._feed(End(monotonic()))
+
+    def reset(self) -> None:
+        """The source has reset the connection."""
+        if self.chain is None or self.chain.is_idle():
+            self.drain()
+            self.relay.reset()
+        else:
+            self._feed(Reset(monotonic()))
+
+    def _feed(self, item: Item) -> None:
+        assert self.chain is not None
+        self.chain.feed(item)
+        self.pump()
+
+    # --- to the target
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        if self.chain is not None and not self.relay.is_over:
+            self.chain.refresh(now)
+            self.pump()
+
+    def pump(self) -> None:
+        """Do what is due, and come back when more is."""
+        chain = self.chain
+        if chain is None or self.relay.is_over:
+            return
+        due = chain.due(monotonic())
+        self.relay.on_look()
+        for item in due:
+            self._perform(item)
+            if self.relay.is_over:
+                return
+        self.drain()
+        if not self.relay.is_over:
+            self._set_timer(chain.next_time())
+            self.source.update()
+            self.target.update()
+
+    def _set_timer(self, time: float | None) -> None:
+        timer = self._timer
+        if timer is not None:
+            if timer.time == time:
+                return
+            timer.cancel()
+        self._timer = None if time is None else self.relay.clockwork.at(time, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        try:
+            self.pump()
+        except Exception as error:
+            self.relay.broke(error)
+
+    def _perform(self, item: Item) -> None:
+        if isinstance(item, Data):
+            self._queue(memoryview(item.data))
+        elif isinstance(item, Stall):
+            self.is_stalled = True
+        elif isinstance(item, Resume):
+            self.is_stalled = False
+        elif isinstance(item, Reset) and not item.flush:
+            self.drain()
+            self.relay.reset()
+        else:
+            self.out.append(item)
+
+    def _queue(self, data: memoryview) -> None:
+        if len(data) and not self.has_ended:
+            self.out.append(data)
+
+    def drain(self) -> None:
+        """Write what is due, as far as the target takes it."""
+        out, target = self.out, self.target
+        self.is_blocked = False
+        try:
+            while out and not self.relay.is_over:
+                head = out[0]
+                if not isinstance(head, memoryview):
+                    if not self._finish(head):
+                        return
+                elif self.has_ended:
+                    out.popleft()
+                else:
+                    size = target.write(head)
+                    if size < len(head):
+                        out[0] = head[size:]
+                        self._block()
+                        return
+                    out.popleft()
+        except OSError as error:
+            target.vanish(error)
+            return
+        if not self.relay.is_over:
+            self.source.update()
+            target.update()
+
+    def _finish(self, item: Item) -> bool:
+        """Do what comes after the data before it; return whether it is done."""
+        is_flushing = isinstance(item, Reset) and not self.target.is_gone
+        if is_flushing and sockets.unacknowledged(self.target.socket):
+            self.relay.clockwork.at(monotonic() + ONCE_MORE, self._drain_again)
+            return False
+        self.out.popleft()
+        if isinstance(item, Reset):
+            self.relay.reset()
+        elif isinstance(item, Close):
+            self.relay.finish()
+        elif isinstance(item, End) and not self.has_ended:
+            self.has_ended = True
+            if not self.target.is_gone:
+                self.target.half_close()
+            self.relay.finish_if_done()
+        return True
+
+    def _drain_again(self) -> None:
+        try:
+            if not self.relay.is_over:
+                self.drain()
+        except Exception as error:
+            self.relay.broke(error)
+
+    def _block(self) -> None:
+        self.is_blocked = True
+        self.source.update()
+        self.target.update()
+
+    def give_up(self) -> None:
+        """Nobody is there to take anything any more."""
+        self.out.clear()
+        self.is_blocked = False
+        self.has_ended = True
+
+    def close(self) -> None:
+        """The connection is over."""
+        self.out.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.chain is not None:
+            self.chain.close(monotonic())

@@ -1,0 +1,202 @@
+"""One of the two sockets of a relayed stream: what comes from it, what goes to it, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Any, Protocol
+
+from windsock.wire import sockets
+from windsock.wire.clockwork import ERROR, HUNG_UP, READABLE, WRITABLE
+
+if TYPE_CHECKING:
+    from windsock.wire.relay_flows import Flow
+    from windsock.wire.relay_streams import StreamRelay
+
+__all__ = ["Notes", "Side"]
+
+PIECE = 128 * 1024
+"""Bytes read at a time where faults look at them and may keep them."""
+MOST_READS = 16
+"""Blocks that are read and thrown away before a close."""
+
+
+class Notes(Protocol):
+    """Who is told what passes, before faults have touched it."""
+
+    def passed(self, data: memoryview) -> None:
+        """This end has sent that. The memory is used again afterwards."""
+        ...
+
+    def ended(self) -> None:
+        """This end has sent the end of its stream."""
+        ...
+
+    def vanished(self, error: OSError) -> None:
+        """This end has reset the connection, or is gone otherwise."""
+        ...
+
+
+class Side:
+    """One of the two sockets: what comes from it goes into its `flow`, what goes to it comes out of `inflow`."""
+
+    flow: Flow
+    inflow: Flow
+
+    def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
+        self.relay = relay
+        self.socket = sock
+        self.descriptor = sock.fileno()
+        self.is_tcp = sockets.is_ip(sock)
+        self.notes = notes
+        self.has_ended = False
+        """Whether the end of its stream has been read."""
+        self.is_gone = False
+        """Whether nothing can be read from it nor written to it any more."""
+        self._watched: int | None = None
+        self._memory = relay.memory
+        self._receive = sock.recv_into
+
+    def ready(self, events: int) -> None:
+        """Something can be read, or written, or has happened."""
+        try:
+            if events == READABLE and self.flow.is_open():
+                self._carry()
+            else:
+                self._attend(events)
+        except Exception as error:
+            self.relay.broke(error)
+
+    def _carry(self) -> None:
+        """Read, and write at once what was read: the common case."""
+        memory = self._memory
+        flow = self.flow
+        chain = flow.chain
+        is_idle = chain is None or chain.is_idle()
+        try:
+            size = self._receive(memory if is_idle else memory[:PIECE])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.vanish(error)
+            return
+        if not size:
+            self._end()
+            return
+        data = memory[:size]
+        if self.notes is not None:
+            self.notes.passed(data)
+        if is_idle:
+            flow.write(data)
+            if chain is not None:
+                chain.carried(size)
+        else:
+            flow.feed(bytes(data))
+
+    def _attend(self, events: int) -> None:
+        if self.is_gone:
+            return
+        if events & (WRITABLE | ERROR | HUNG_UP) and self.inflow.is_blocked:
+            self.inflow.drain()
+        if self._is_done():
+            return
+        if events & READABLE and self.flow.is_open():
+            self._carry()
+        elif events & (ERROR | HUNG_UP):
+            self._hang_up(events)
+        self.update()
+
+    def _is_done(self) -> bool:
+        return self.is_gone or self.relay.is_over
+
+    def _hang_up(self, events: int) -> None:
+        """The other end is gone, at least for reading; told again and again, so it is not waited for any more."""
+        if self.has_ended:
+            if events & ERROR:
+                self.vanish(sockets.error_of(self.socket))
+            elif not self.is_tcp and not self.inflow.has_ended:
+                self._leave()
+                self.relay.finish_if_done()
+            else:
+                self._park()
+        elif self.flow.is_open():
+            self._carry()  # which fails, and says how
+        elif self.flow.out and events & ERROR:
+            self.vanish(sockets.error_of(self.socket))  # nobody will ever read the rest of what it has sent
+        else:
+            self._park()
+
+    def _end(self) -> None:
+        self.has_ended = True
+        if self.notes is not None:
+            self.notes.ended()
+        self.flow.end()
+        self.update()
+
+    def vanish(self, error: OSError) -> None:
+        """The other end has reset the connection: so will we, towards the one beyond."""
+        if self.is_gone or self.relay.is_over:
+            return
+        if self.notes is not None:
+            self.notes.vanished(error)
+        self._leave()
+        self.flow.reset()
+
+    def _leave(self) -> None:
+        """Nothing can reach it any more."""
+        self.is_gone = True
+        self._park()
+        self.inflow.give_up()
+
+    def _park(self) -> None:
+        if self._watched is not None:
+            self._watched = None
+            self.relay.clockwork.forget(self.descriptor)
+
+    def update(self) -> None:
+        """Wait for what matters now."""
+        if self.is_gone or self.relay.is_over:
+            return
+        events = (READABLE if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
+        if events == self._watched:
+            return
+        if self._watched is not None:
+            self.relay.clockwork.change(self.descriptor, events)
+        elif events:
+            self.relay.clockwork.watch(self.descriptor, events, self.ready)
+        else:
+            return
+        self._watched = events
+
+    def write(self, data: memoryview) -> int:
+        """Write what can be written now; return how much that was."""
+        try:
+            return self.socket.send(data)  # type: ignore[no-any-return]  # a socket, or what is like one
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def half_close(self) -> None:
+        """Send the end of the stream."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self, *, orderly: bool) -> None:
+        """Close: with the end of the stream after all that was written, or with a reset."""
+        self._park()
+        self.is_gone, was_gone = True, self.is_gone
+        if not orderly and not was_gone:
+            sockets.reset(self.socket)
+            return
+        if not was_gone:
+            self._close_in_order()
+        self.socket.close()
+
+    def _close_in_order(self) -> None:
+        """Read what is there first, as the unread would make it a reset; then end it, whoever else has it."""
+        with contextlib.suppress(OSError):
+            if not self.inflow.has_ended:
+                self.half_close()
+            for _ in range(MOST_READS):
+                if self.has_ended or not self._receive(self._memory):
+                    break
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,111 @@
+"""Carries a stream between two connected sockets, both ways, under faults: half-close as half-close, reset as reset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from windsock.wire.clockwork import Clockwork
+from windsock.wire.relay_flows import Flow
+from windsock.wire.relay_sides import Notes, Side
+
+if TYPE_CHECKING:
+    from windsock.faults import Chain
+
+__all__ = ["BLOCK", "StreamRelay"]
+
+BLOCK = 512 * 1024
+"""Bytes read at a time; one buffer serves all connections of a clockwork."""
+
+
+def _nothing() -> None:
+    """What nobody wants to know."""
+
+
+class StreamRelay:
+    """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
+
+    `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
+    sends. `on_end` is called once, when both sockets are closed; `on_error` with what should not have happened, such
+    as an error in a fault, which resets the connection; `on_look` is called each time that faults have been asked.
+    """
+
+    def __init__(
+        self,
+        clockwork: Clockwork,
+        memory: memoryview,
+        client: Any,
+        upstream: Any,
+        *,
+        upward: Chain | None = None,
+        downward: Chain | None = None,
+        client_notes: Notes | None = None,
+        upstream_notes: Notes | None = None,
+        on_end: Callable[[StreamRelay], None] | None = None,
+        on_error: Callable[[Exception], None] | None = None,
+        on_look: Callable[[], None] = _nothing,
+        side_class: Callable[[StreamRelay, Any, Notes | None], Side] = Side,
+    ) -> None:
+        self.clockwork = clockwork
+        self.memory = memory
+        self.is_over = False
+        self.on_look = on_look
+        self._on_end = on_end
+        self._on_error = on_error
+        self.client = side_class(self, client, client_notes)
+        self.upstream = side_class(self, upstream, upstream_notes)
+        self.up = Flow(self, self.client, self.upstream, upward)
+        self.down = Flow(self, self.upstream, self.client, downward)
+        self.client.flow = self.upstream.inflow = self.up
+        self.client.inflow = self.upstream.flow = self.down
+
+    def start(self) -> None:
+        """Begin; in the clockwork's thread."""
+        for flow in (self.up, self.down):
+            flow.pump()  # there may be a fault that waits for nothing
+        self.client.update()
+        self.upstream.update()
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        try:
+            self.up.refresh(now)
+            self.down.refresh(now)
+        except Exception as error:
+            self.broke(error)
+
+    def sockets(self) -> tuple[Any, Any]:
+        """Return what a forked child has to give back."""
+        return self.client.socket, self.upstream.socket
+
+    def finish_if_done(self) -> None:
+        """Close if nothing more will be written either way."""
+        if self.up.has_ended and self.down.has_ended and not self.up.out and not self.down.out:
+            self.finish()
+
+    def finish(self) -> None:
+        """Close both ends, orderly."""
+        self._close(orderly=True)
+
+    def reset(self) -> None:
+        """Reset both ends."""
+        self._close(orderly=False)
+
+    def broke(self, error: Exception) -> None:
+        """Something is wrong with a fault, or with us: say so, and reset the connection."""
+        try:
+            if self._on_error is not None:
+                self._on_error(error)
+        finally:
+            self.reset()
+
+    def _close(self, *, orderly: bool) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        for flow in (self.up, self.down):
+            flow.close()
+        for side in (self.client, self.upstream):
+            side.close(orderly=orderly)
+        if self._on_end is not None:
+            self._on_end(self)

@@ -1,0 +1,80 @@
+"""What a relay does to a socket beside reading and writing: reset it, for real, and look what is still on its way."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import os
+import socket
+import struct
+import sys
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["error_of", "is_ip", "prepare", "reset", "unacknowledged"]
+
+NO_LINGER = struct.pack("ii", 1, 0)
+
+
+def is_ip(each: socket.socket) -> bool:
+    """Return whether it speaks TCP or UDP, and not to a Unix socket."""
+    return each.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def prepare(each: socket.socket) -> None:
+    """Make a stream socket fit for a relay: it never blocks, and never waits with a small rest."""
+    each.setblocking(False)
+    if is_ip(each):
+        with contextlib.suppress(OSError):  # the client may have reset it by now (macOS)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def reset(each: socket.socket) -> None:
+    """Close so that the other end is reset, at once and whoever else holds the socket.
+
+    TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection, which sends RST. Elsewhere SO_LINGER with 0
+    seconds (socket(7)), which needs the only reference. A Unix socket's other end is only reset if there is
+    something that it has sent and nobody has read (unix(7)); otherwise it sees the end of the stream.
+    """
+    if is_ip(each) and each.fileno() >= 0 and not _dissolve()(each.fileno()):
+        with contextlib.suppress(OSError):
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    each.close()
+
+
+@functools.cache
+def _dissolve() -> Callable[[int], bool]:
+    """Return a function that dissolves a TCP connection and says whether that went well."""
+    if sys.platform != "linux":
+        return lambda _: False
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    nowhere = struct.pack("H14x", socket.AF_UNSPEC)
+
+    def dissolve(descriptor: int) -> bool:
+        return bool(libc.connect(descriptor, nowhere, len(nowhere)) == 0)
+
+    return dissolve
+
+
+def unacknowledged(each: socket.socket) -> int:
+    """Return how many bytes have been written that the other end's system does not have (SIOCOUTQ, tcp(7)).
+
+    For a Unix socket, what the other end has not read. 0 where the system does not tell.
+    """
+    import fcntl
+    import termios
+
+    try:
+        answer: Any = fcntl.ioctl(each.fileno(), termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int(struct.unpack("i", answer)[0])
+
+
+def error_of(each: socket.socket) -> OSError:
+    """Return what went wrong with a connection, as SO_ERROR has it (once)."""
+    number = each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
+    return OSError(number, os.strerror(number))
