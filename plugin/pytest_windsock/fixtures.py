@@ -50,18 +50,21 @@ class State:
 
     item: pytest.Item
     crew: Crew | None = None
-    plain: dict[tuple[str, int], Resolved] = {}  # noqa: RUF012  # there is one of it
-    """What a fixture serves in a test without a marker: the same each time, by its name and the run's config."""
+    known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Resolved]] = {}  # noqa: RUF012  # there is one of it
+    """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
 
 
 def _one(name: str, fixed: dict[str, str]) -> Iterator[RunningServer]:
     __tracebackhide__ = True
     item = State.item
-    is_plain = next(item.iter_markers("windsock"), None) is None
-    known = State.plain.get((name, id(item.config))) if is_plain else None
-    server = _start(name, (), fixed | {"name": name}) if known is None else _start_again(known)
-    if is_plain:
-        State.plain[name, id(item.config)] = server.options
+    marks = list(item.iter_markers("windsock"))
+    key = (name, id(item.config), *fixed.items(), *map(id, marks))
+    known = State.known.get(key)
+    if known is None:
+        server = _start(name, (), fixed | {"name": name})
+        State.known[key] = marks, server.options
+    else:
+        server = _start_again(known[1])
     try:
         yield server
     finally:
@@ -160,7 +163,7 @@ def _crew(config: pytest.Config) -> Crew:
 def dismiss() -> None:
     """End the idle threads."""
     crew, State.crew = State.crew, None
-    State.plain.clear()
+    State.known.clear()
     if crew is not None:
         crew.dismiss()
 

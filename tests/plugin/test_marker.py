@@ -145,3 +145,37 @@ def test_it_passes_strict_markers(run: Run) -> None:
         def test_it(tcp_server): pass
         """
     run(code, "--strict-markers").assert_outcomes(passed=1)
+
+
+def test_what_a_marker_says_is_for_the_tests_under_it(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.windsock(timeout=3)
+        wide = pytest.mark.windsock(backlog=7)
+
+        def of(server):
+            return server.options.timeout, server.options.backlog
+
+        def test_module(tcp_server):
+            assert of(tcp_server) == (3, 128)
+
+        @wide
+        def test_two(tcp_server):
+            assert of(tcp_server) == (3, 7)
+
+        @wide
+        def test_two_again(tcp_server, udp_server):
+            assert of(tcp_server) == of(udp_server) == (3, 7)
+
+        @pytest.mark.windsock(timeout=4)
+        def test_its_own(tcp_server):
+            assert of(tcp_server) == (4, 128)
+
+        def test_module_again(tcp_server):
+            assert of(tcp_server) == (3, 128)
+        """
+    )
+
+    result.assert_outcomes(passed=5)

@@ -38,6 +38,26 @@ def test_all(any_server):
     assert {"udp-trio", "unix_stream-selecting-tls", "unix_datagram-forking"} <= set(ids(result))
 
 
+@pytest.mark.parametrize("marker", ["", "@pytest.mark.windsock(strict=False)"])
+def test_an_item_runs_on_the_combination_that_its_name_says(pytester: pytest.Pytester, marker: str) -> None:
+    pytester.makepyfile(
+        f"""
+import pytest
+
+{marker}
+def test_it(any_server, request):
+    options = any_server.options
+    tls = "-tls" if options.encryption else ""
+    name = f"{{options.transport}}-{{options.concurrency}}{{tls}}"
+    assert request.node.name == f"test_it[{{name}}]"
+"""
+    )
+
+    result = pytester.runpytest_subprocess("--timeout", "30")
+
+    result.assert_outcomes(passed=30)
+
+
 def test_the_marker_filters(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         TALK
