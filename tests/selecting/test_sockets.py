@@ -539,6 +539,21 @@ def test_every_way_to_answer_a_datagram_works(how: str) -> None:
         assert server.errors == []
 
 
+@on_every_datagram
+def test_an_answer_goes_on_if_the_server_has_room_by_the_time_it_looks(kind: Any) -> None:
+    class Waits(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            data, server_socket = self.request
+            server_socket._wait_for_room(self.client_address, None)
+            server_socket.sendto(data, self.client_address)
+
+    with running(kind, Waits) as server, connect(server) as client:
+        client.send(b"x")
+
+        assert client.recv(10) == b"x"
+        assert server.errors == []
+
+
 @on_every_stream
 def test_a_detached_descriptor_blocks_again(kind: Any) -> None:
     class Detaches(servers.BaseRequestHandler):

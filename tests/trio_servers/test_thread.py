@@ -21,6 +21,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_stream, reset, rest_of
 from tests.trio_servers.helpers import BlockingEcho, Echo, EchoPacket, Quiet
 from windsock import servers
+from windsock.servers.trio_datagrams import Datagram
 
 
 def serving(handler: Any, **options: Any) -> windsock.RunningServer:
@@ -439,6 +440,17 @@ def test_a_client_that_cannot_be_answered_is_no_error() -> None:
         with connect(server) as gone:
             gone.send(b"bye")
         assert len(server.requests.wait(2)) == 2
+
+
+def test_a_reply_goes_on_if_the_server_has_room_by_the_time_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Datagram._send_now
+    results = iter([False])
+    monkeypatch.setattr(Datagram, "_send_now", lambda self, data: next(results, None) is None and original(self, data))
+
+    with serving(EchoPacket, transport="unix_datagram") as server, connect(server) as client:
+        client.send(b"go")
+        assert client.recv(100) == b"go"
+        assert list(server.errors) == []
 
 
 def test_a_reply_waits_until_the_server_has_room() -> None:

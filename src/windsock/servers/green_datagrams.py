@@ -71,7 +71,10 @@ class GreenDatagrams:
         own = self._socket.fileno()
         if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
             with socket.socket(self._socket.family, self._socket.type) as other:
-                other.connect(address)  # makes the kernel tell whether there is room over there
+                try:
+                    other.connect(address)  # makes the kernel tell whether there is room over there
+                except PermissionError:
+                    return  # it is connected to us, and only our own room counts, of which there is some by now
                 self._wait_for(other.fileno(), deadline)
             return
         descriptor = os.dup(own)

@@ -56,13 +56,18 @@ class Datagram:
         receiver, of which only a connected one is told (unix(7), EAGAIN).
         """
         family: int = self._socket.family
+        duplicate: socket.socket
         if family != getattr(socket, "AF_UNIX", None) or not self._has_room():
-            duplicate: socket.socket = self._socket.dup()
+            duplicate = self._socket.dup()
             return duplicate
         probe = socket.socket(family, socket.SOCK_DGRAM)
         try:
             probe.setblocking(False)
             probe.connect(self.client_address)
+        except PermissionError:  # it is connected to us, and only our own room counts, of which there is some by now
+            probe.close()
+            duplicate = self._socket.dup()
+            return duplicate
         except BaseException:
             probe.close()
             raise
