@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import hmac
 import socket
+import struct
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client
+from multiprocessing.connection import Client, answer_challenge, deliver_challenge
 from typing import Any
 
 import pytest
 
 from tests.harness.helpers import DEADLINE, connect, on_every_stream_kind, rest_of
-from tests.security.helpers import Echo, wait_for_end
+from tests.security.helpers import Echo, secured, wait_for_end
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
+from windsock.harness import CONCURRENCIES
 from windsock.security import ChallengeMixIn, TLSMixIn
 from windsock.security.authkey import answer, is_right
-from windsock.servers import ThreadingTCPServer
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 KEY = b"between the two of us"
 FRAMES = LengthPrefix(size=4, byteorder="big", includes_prefix=False)
@@ -188,22 +190,153 @@ def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: st
     assert server.connections[0].ending == Ending.STOPPED
 
 
-def test_the_challenge_goes_through_tls() -> None:
-    class Guarded(TLSMixIn, ChallengeMixIn, ThreadingTCPServer):
-        authkey = KEY
+class Messages:
+    """What the functions of multiprocessing.connection need of a connection."""
 
-    with serving(Guarded, Echo, tls=True) as server, connect(server) as raw:
-        with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
-            respond_as_of_old(client)
-            client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
-            receive(client)
-            client.sendall(message(b"#WELCOME#") + b"hello")
-            assert exactly(client, 5) == b"hello"
-            client.unwrap()
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+
+    def send_bytes(self, data: bytes) -> None:
+        self._client.sendall(message(data))
+
+    def recv_bytes(self, longest: int) -> bytes:
+        data = receive(self._client)
+        assert len(data) <= longest
+        return data
+
+
+def exchange(client: socket.socket, key: bytes) -> None:
+    """Do what multiprocessing.connection.Client does once it is connected."""
+    connection: Any = Messages(client)
+    answer_challenge(connection, key)
+    deliver_challenge(connection, key)
+
+
+async def async_echo(stream: Any, client_address: Any, server: Any) -> None:
+    async for data in stream:
+        await stream.send_all(data)
+
+
+def kinds_of_handlers() -> list[Any]:
+    kinds = [pytest.param(Echo, each, id=each) for each in CONCURRENCIES]
+    return [*kinds, pytest.param(async_echo, "trio", id="trio, async")]
+
+
+def guarded_and_encrypted(concurrency: str, **what: Any) -> type[Any]:
+    made = combine(concurrency=concurrency, mixins=[TLSMixIn, ChallengeMixIn])
+    return type("Guarded", (made,), {"authkey": KEY, **what})
+
+
+@pytest.mark.parametrize(("handler", "concurrency"), kinds_of_handlers())
+def test_the_challenge_goes_through_tls(handler: Any, concurrency: str) -> None:
+    with serving(guarded_and_encrypted(concurrency), handler, tls=True) as server, secured(server) as client:
+        exchange(client, KEY)
+        client.sendall(b"hello")
+        assert exactly(client, 5) == b"hello"
+        client.unwrap()
         wait_for_end(server)
 
-    assert server.connections[0].upstream == b"hello"
-    assert server.connections[0].tls is not None
+        (connection,) = server.connections
+        assert connection.upstream == connection.downstream == b"hello"
+        assert connection.tls is not None
+        assert connection.tls.version == "TLSv1.3"
+
+
+@pytest.mark.parametrize(("handler", "concurrency"), kinds_of_handlers())
+def test_who_has_another_key_is_refused_through_tls(handler: Any, concurrency: str) -> None:
+    with serving(guarded_and_encrypted(concurrency), handler, tls=True) as server:
+        with secured(server) as client:
+            with pytest.raises(AuthenticationError):
+                exchange(client, b"a guess")
+            assert client.recv(1) == b""
+        wait_for_end(server)
+
+        (connection,) = server.connections
+        assert connection.ending == Ending.REFUSED
+        assert connection.refused == "the client's response does not fit the secret"
+        assert connection.upstream == connection.downstream == b""
+        assert list(server.errors) == []
+
+
+@pytest.mark.parametrize(("handler", "concurrency"), kinds_of_handlers())
+def test_the_challenge_comes_first_and_starttls_later(handler: Any, concurrency: str) -> None:
+    class Later(StreamRequestHandler):
+        def handle(self) -> None:
+            self.start_tls()
+            self.wfile.write(b"hello")
+
+    class AsyncLater(BaseRequestHandler):
+        async def handle(self) -> None:
+            await self.start_tls()
+            await self.stream.send_all(b"hello")
+
+    later = AsyncLater if handler is async_echo else Later
+    with serving(guarded_and_encrypted(concurrency), later, tls="starttls") as server, connect(server) as raw:
+        exchange(raw, KEY)
+        with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
+            assert exactly(client, 5) == b"hello"
+
+
+@pytest.mark.parametrize("tls", [True, None])
+def test_a_mute_client_of_an_async_handler_is_waited_for_no_longer_than_the_deadline(tls: Any) -> None:
+    made = guarded_and_encrypted("trio", challenge_timeout=0.05) if tls else guarded(concurrency="trio")
+    made.challenge_timeout = 0.05
+    with serving(made, async_echo, tls=tls) as server, secured(server) if tls else connect(server) as client:
+        found = refusal_of(server)
+        assert rest_of(client).startswith(b"\0\0\0")
+
+    assert found == "the client did not answer within 0.05 s"
+
+
+def test_a_mute_client_of_an_async_handler_does_not_hold_up_the_stop() -> None:
+    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
+        receive(client)
+
+        server.stop()
+
+        assert rest_of(client) == b""
+    assert server.connections[0].ending == Ending.STOPPED
+
+
+def test_a_client_that_resets_in_the_course_of_it_is_refused() -> None:
+    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
+        receive(client)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        wait_for_end(server)
+
+    assert server.connections[0].refused == "the client left: Connection reset by peer"
+
+
+def test_an_override_that_an_async_handler_would_not_ask_is_not_left_out_in_silence() -> None:
+    def authenticate(server: Any, request: Any) -> str:
+        return "nobody may"
+
+    with serving(guarded(concurrency="trio", authenticate=authenticate), async_echo) as server:
+        with connect(server) as client:
+            assert rest_of(client) == b""
+        wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert str(error) == (
+        "Guarded overrides authenticate(), which async handlers do not ask; "
+        "override `async authenticate_stream(stream)` as well"
+    )
+
+
+def test_an_async_handler_of_datagrams_is_not_left_open_in_silence() -> None:
+    class Answers(BaseRequestHandler):
+        async def handle(self) -> None:
+            await self.reply(b"open")
+
+    with serving(guarded("udp", "trio"), Answers) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.connect(server.address)
+        client.send(b"x")
+        wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert server.connections[0].downstream == b""
+    assert str(error) == "Guarded: ChallengeMixIn is for streams, and this request is a datagram"
 
 
 def test_a_server_without_a_key_says_so() -> None:

@@ -12,7 +12,7 @@ from tests.harness.helpers import DEADLINE, connect, rest_of
 from tests.security.helpers import fails_with, handshake_of, secured, wait_for_end
 from tests.security.test_challenge import KEY, guarded
 from windsock import Ending, serving
-from windsock.security import HandshakeFailure, TLSMixIn
+from windsock.security import HandshakeFailure
 from windsock.servers import BaseRequestHandler
 
 pytest.importorskip("trio")
@@ -111,16 +111,6 @@ def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop() -> None:
         rest_of(mute)
 
 
-def test_starttls_is_for_blocking_handlers() -> None:
-    with serving(echo, concurrency="trio", tls="starttls") as server:
-        with connect(server) as client:
-            assert rest_of(client) == b""
-        wait_for_end(server)
-        (error,) = server.errors.take()
-
-    assert str(error) == "STARTTLS is for blocking handlers; under TLS an async one begins with it"
-
-
 def test_an_async_handler_is_behind_the_challenge_too() -> None:
     with serving(guarded(concurrency="trio"), echo) as server:
         with Client(server.address, authkey=KEY) as client:
@@ -132,14 +122,3 @@ def test_an_async_handler_is_behind_the_challenge_too() -> None:
 
     assert server.connections[0].upstream == b"\0\0\0\5hello"
     assert server.connections[1].ending == Ending.REFUSED
-
-
-def test_a_challenge_under_tls_is_not_left_out_in_silence() -> None:
-    base = guarded(concurrency="trio")
-    with serving(type("Guarded", (TLSMixIn, base), {}), echo, tls=True) as server:
-        with connect(server) as client:
-            assert rest_of(client) == b""
-        wait_for_end(server)
-        (error,) = server.errors.take()
-
-    assert str(error) == "ChallengeMixIn under TLS is for blocking handlers: this one is async"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Generator, Iterator
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
-__all__ = ["answer", "authenticate", "is_right"]
+__all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]
 
 CHALLENGE, WELCOME, FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
 LONGEST = 256
@@ -21,7 +22,7 @@ DIGESTS = ("md5", "sha256", "sha384", "sha3_256", "sha3_384")
 NAMED = re.compile(rb"\{([a-z0-9_]+)\}", re.ASCII)
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """Says why."""
 
 
@@ -56,75 +57,104 @@ def is_right(authkey: bytes, challenge: bytes, response: bytes) -> bool:
 def authenticate(request: Any, authkey: bytes, seconds: float) -> str:
     """Challenge the client, and answer its challenge; return why it may not talk, or nothing."""
     before = request.gettimeout()
-    talk = _Talk(request, monotonic() + seconds)
-    try:
-        _check(talk, authkey)
-        _be_checked(talk, authkey)
-    except _Refused as why:
-        return str(why)
-    except TimeoutError:
-        return f"the client did not answer within {seconds:g} s"
-    except OSError as error:
-        return f"the client left: {error.strerror or error}"
-    finally:
-        with contextlib.suppress(OSError):
-            request.settimeout(before)
-    return ""
+    deadline = monotonic() + seconds
+    talk = conversation(authkey)
+    with saying_why(seconds) as reasons:
+        try:
+            step = next(talk)
+            while True:
+                left = deadline - monotonic()
+                if left <= 0:
+                    raise TimeoutError("timed out")
+                request.settimeout(left)
+                step = talk.send(_take(request, step))
+        except StopIteration:
+            pass
+        finally:
+            with contextlib.suppress(OSError):
+                request.settimeout(before)
+    return "".join(reasons)
 
 
-def _check(talk: _Talk, authkey: bytes) -> None:
-    challenge = b"{sha256}" + os.urandom(NONCE)
-    talk.send(CHALLENGE + challenge)
-    if not is_right(authkey, challenge, talk.receive()):
-        talk.send(FAILURE)
-        raise _Refused("the client's response does not fit the secret")
-    talk.send(WELCOME)
-
-
-def _be_checked(talk: _Talk, authkey: bytes) -> None:
-    message = talk.receive()
-    if not message.startswith(CHALLENGE):
-        raise _Refused("the client sent no challenge of its own")
-    try:
-        talk.send(answer(authkey, message.removeprefix(CHALLENGE)))
-    except ValueError as error:
-        raise _Refused(f"the client sent {error}") from None
-    if talk.receive() != WELCOME:
-        raise _Refused("the client did not take our response for right")
-
-
-class _Talk:
-    """Messages with their size before them, until a deadline."""
-
-    def __init__(self, request: Any, deadline: float) -> None:
-        self._request = request
-        self._deadline = deadline
-
-    def send(self, message: bytes) -> None:
-        self._wait()
-        self._request.sendall(len(message).to_bytes(4, "big", signed=True) + message)
-
-    def receive(self) -> bytes:
-        size = int.from_bytes(self._exactly(4), "big", signed=True)
-        if not 0 <= size <= LONGEST:
-            raise _Refused(f"the client sent something else than a response: a message of {size} bytes")
-        return self._exactly(size)
-
-    def _exactly(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            self._wait()
-            more = self._request.recv(size - len(data))
-            if not more:
-                raise _Refused("the client left before it had shown that it knows the secret")
-            data += more
+def _take(request: Any, step: bytes | int) -> bytes:
+    """Do what a conversation asks for."""
+    if isinstance(step, int):
+        data: bytes = request.recv(step)
         return data
+    request.sendall(step)
+    return b""
 
-    def _wait(self) -> None:
-        left = self._deadline - monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._request.settimeout(left)
+
+@contextlib.contextmanager
+def saying_why(seconds: float) -> Iterator[list[str]]:
+    """Give a list, and put into it why the client may not talk; `seconds` are what it had in all."""
+    reasons: list[str] = []
+    try:
+        yield reasons
+    except Refused as why:
+        reasons.append(str(why))
+    except TimeoutError:
+        reasons.append(f"the client did not answer within {seconds:g} s")
+    except OSError as error:
+        reasons.append(f"the client left: {error.strerror or error}")
+
+
+Conversation: TypeAlias = Generator[bytes | int, bytes, Any]
+
+
+def conversation(authkey: bytes) -> Conversation:
+    """Yield what to do: bytes to send, or how many to receive at the most, which are then sent in (none: the end).
+
+    Raises Refused. Does no I/O of its own.
+    """
+    yield from _check(authkey)
+    yield from _be_checked(authkey)
+
+
+def _check(authkey: bytes) -> Conversation:
+    challenge = b"{sha256}" + os.urandom(NONCE)
+    yield _framed(CHALLENGE + challenge)
+    response = yield from _message()
+    if not is_right(authkey, challenge, response):
+        yield _framed(FAILURE)
+        raise Refused("the client's response does not fit the secret")
+    yield _framed(WELCOME)
+
+
+def _be_checked(authkey: bytes) -> Conversation:
+    message = yield from _message()
+    if not message.startswith(CHALLENGE):
+        raise Refused("the client sent no challenge of its own")
+    try:
+        response = answer(authkey, message.removeprefix(CHALLENGE))
+    except ValueError as error:
+        raise Refused(f"the client sent {error}") from None
+    yield _framed(response)
+    verdict = yield from _message()
+    if verdict != WELCOME:
+        raise Refused("the client did not take our response for right")
+
+
+def _framed(message: bytes) -> bytes:
+    return len(message).to_bytes(4, "big", signed=True) + message
+
+
+def _message() -> Conversation:
+    head = yield from _exactly(4)
+    size = int.from_bytes(head, "big", signed=True)
+    if not 0 <= size <= LONGEST:
+        raise Refused(f"the client sent something else than a response: a message of {size} bytes")
+    return (yield from _exactly(size))
+
+
+def _exactly(size: int) -> Conversation:
+    data = b""
+    while len(data) < size:
+        more = yield size - len(data)
+        if not more:
+            raise Refused("the client left before it had shown that it knows the secret")
+        data += more
+    return data
 
 
 def _digest(authkey: bytes, message: bytes, name: str) -> bytes:

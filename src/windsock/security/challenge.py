@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from windsock import addresses
 from windsock.errors import UsageError
 from windsock.security import authkey as protocol
 
@@ -18,7 +17,8 @@ class ChallengeMixIn:
     bytes, and the other one their HMAC with the key. It is done where the request is handled, within
     `challenge_timeout` seconds. Comes before the mix-in for concurrency, and after TLSMixIn.
 
-    Hooks, in the order in which a request meets them: `authenticate`, and, where that says no, `handle_refused`.
+    Hooks, in the order in which a request meets them: `authenticate` (for an async handler `authenticate_stream`),
+    and, where that says no, `handle_refused`.
     """
 
     authkey: bytes | None = None
@@ -32,23 +32,46 @@ class ChallengeMixIn:
         else:
             super().finish_request(request, client_address)  # type: ignore[misc]  # the server class has it
 
-    async def serve_request(self, request: Any, client_address: Any) -> None:
-        """Challenge the client of an async handler (a trio server's), then handle the request."""
-        from windsock.security.trio_thread import in_thread
+    def authenticate(self, request: Any) -> str:
+        """Return why the client may not talk; nothing if it has shown that it may. May be overridden."""
+        return protocol.authenticate(request, self._secret(), self.challenge_timeout)
 
-        if getattr(self, "ssl_context", None) is not None:
-            raise UsageError("ChallengeMixIn under TLS is for blocking handlers: this one is async")
-        reason = await in_thread(lambda: self.authenticate(request), "challenge of " + addresses.show(client_address))
+    # --- async handlers of a trio server: these are called in the place of finish_request() and authenticate()
+
+    async def serve_request(self, request: Any, client_address: Any) -> None:
+        """Refuse datagrams. May be extended (await super's)."""
+        if isinstance(request, tuple):
+            raise UsageError(f"{type(self).__name__}: ChallengeMixIn is for streams, and this request is a datagram")
+        await super().serve_request(request, client_address)  # type: ignore[misc]  # TrioMixIn has it
+
+    async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
+        """Challenge the client, over TLS if there is any, then handle the request. May be extended (await super's)."""
+        reason = await self.authenticate_stream(stream)
         if reason:
             self.handle_refused(request, client_address, reason)
         else:
-            await super().serve_request(request, client_address)  # type: ignore[misc]  # TrioMixIn has it
+            await super().serve_stream(stream, request, client_address)  # type: ignore[misc]  # TrioMixIn has it
 
-    def authenticate(self, request: Any) -> str:
-        """Return why the client may not talk; nothing if it has shown that it may. May be overridden."""
+    async def authenticate_stream(self, stream: Any) -> str:
+        """Return why the client may not talk; nothing if it has shown that it may. May be overridden.
+
+        Raises UsageError if only `authenticate()` is overridden, which is for blocking handlers.
+        """
+        from windsock.security.trio_authkey import authenticate
+
+        if type(self).authenticate is not ChallengeMixIn.authenticate:
+            raise UsageError(
+                f"{type(self).__name__} overrides authenticate(), which async handlers do not ask; "
+                "override `async authenticate_stream(stream)` as well"
+            )
+        return await authenticate(stream, self._secret(), self.challenge_timeout)
+
+    # ---
+
+    def _secret(self) -> bytes:
         if not isinstance(self.authkey, bytes):
             raise UsageError(f"{type(self).__name__}.authkey is not set; expected bytes, the secret of both ends")
-        return protocol.authenticate(request, self.authkey, self.challenge_timeout)
+        return self.authkey
 
     def handle_refused(self, request: Any, client_address: Any, reason: str) -> None:
         """Called for a request that is turned away. May be overridden. The default does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -28,7 +29,7 @@ class TLSMixIn:
     `begins_with_tls = False` requests begin in the clear, until a handler says `self.start_tls()` (STARTTLS).
 
     Hooks, in the order in which a request meets them: `start_tls`, and, where that fails,
-    `handle_handshake_error`.
+    `handle_handshake_error`; of async handlers, `make_stream`, or `start_tls_stream` where one asks for TLS.
     """
 
     ssl_context: ssl.SSLContext | None = None
@@ -85,7 +86,7 @@ class TLSMixIn:
         self._tls_requests[id(request)] = secured
         return secured
 
-    # --- async handlers of a trio server, which calls these in the place of finish_request()
+    # --- async handlers of a trio server: these are called in the place of finish_request() and start_tls()
 
     async def serve_request(self, request: Any, client_address: Any) -> None:
         """Handle the request, and say the end of its TLS stream. May be extended (await super's)."""
@@ -102,14 +103,44 @@ class TLSMixIn:
                     await stream.aclose()
 
     async def make_stream(self, request: Any) -> Any:
-        """Do the handshake; return a trio.SSLStream. May be extended (await super's)."""
-        from windsock.security.trio_tls import secure
+        """Do the handshake; return a trio.SSLStream, or one in the clear as `begins_with_tls` says.
 
+        May be extended (await super's).
+        """
         stream = await super().make_stream(request)  # type: ignore[misc]  # TrioMixIn has it
         if not self.begins_with_tls:
-            raise UsageError("STARTTLS is for blocking handlers; under TLS an async one begins with it")
-        self._tls_requests[id(request)] = stream = await secure(stream, self._context(), self.handshake_timeout)
-        return stream
+            self._clear_streams[stream] = request
+            return stream
+        return await self._secure(stream, request)
+
+    async def start_tls_stream(self, stream: Any) -> Any:
+        """Do the handshake on a request's stream in the clear; return the trio.SSLStream to go on with.
+
+        May be extended (await super's). Raises HandshakeFailed, which a handler may let pass: it ends the request.
+        """
+        import trio
+
+        if isinstance(stream, trio.SSLStream):
+            raise UsageError("start_tls(): this request is encrypted already")
+        if stream not in self._clear_streams:
+            raise UsageError(f"start_tls(): {stream!r} is no stream that make_stream() of this server has returned")
+        secured = await self._secure(stream, self._clear_streams[stream])
+        del self._clear_streams[stream]
+        return secured
+
+    async def _secure(self, stream: Any, request: Any) -> Any:
+        from windsock.security.trio_tls import secure
+
+        self._tls_requests[id(request)] = secured = await secure(stream, self._context(), self.handshake_timeout)
+        return secured
+
+    @property
+    def _clear_streams(self) -> weakref.WeakKeyDictionary[Any, Any]:
+        """The request of each stream whose handler may still ask for TLS."""
+        found: weakref.WeakKeyDictionary[Any, Any] | None = vars(self).get("_clear_streams_of_mine")
+        if found is None:
+            found = vars(self)["_clear_streams_of_mine"] = weakref.WeakKeyDictionary()
+        return found
 
     # ---
 

@@ -11,6 +11,7 @@ import trio
 
 from windsock.security.client_hello import read_client_hello
 from windsock.security.handshakes import failed, succeeded
+from windsock.security.trio_errors import cause_of
 
 __all__ = ["secure"]
 
@@ -31,7 +32,8 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     except trio.TooSlowError:
         raise failed(TimeoutError("timed out"), first) from None
     except (trio.BrokenResourceError, OSError) as error:
-        raise failed(_cause(error), first) from error
+        reason = cause_of(error) or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the stream ended")
+        raise failed(reason, first) from error
     found: Any = secured
     found.handshake = succeeded(found, read_client_hello(first))
     found.receive_some = _Leniently(secured)
@@ -55,13 +57,3 @@ class _Leniently:
 
 def _is_ragged_end(error: BaseException | None) -> bool:
     return isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in str(getattr(error, "reason", ""))
-
-
-def _cause(error: BaseException) -> OSError:
-    """Return what the kernel or OpenSSL has said."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError):
-            return found
-        found = found.__cause__
-    return ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the stream ended")

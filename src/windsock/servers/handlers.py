@@ -51,6 +51,23 @@ class BaseRequestHandler:
     def finish(self) -> Awaitable[None] | None:
         """Clean up. May be extended (call super)."""
 
+    def start_tls(self, *, unread: bytes = b"") -> Any:
+        """Go on encrypted (STARTTLS): do the handshake, and make `request` anew.
+
+        To be awaited in an async handler, whose `stream` it makes anew.
+
+        `unread` is what was read of the client behind its request for TLS: if there is any, PeerError is raised,
+        since somebody in between could have put it there (RFC 3207, section 6). For servers with
+        windsock.security.TLSMixIn. HandshakeFailed, which `handle()` may let pass, ends the request.
+        """
+        if "stream" in vars(self):
+            return self._start_tls_in_task(unread)
+        self.request = _starter(self.server, "start_tls", unread)(self.request)
+        return None
+
+    async def _start_tls_in_task(self, unread: bytes) -> None:
+        self.stream = await _starter(self.server, "start_tls_stream", unread)(self.stream)
+
     def _close_files(self) -> None:
         """Give back what a `setup()` that failed half-way has opened."""
 
@@ -87,24 +104,20 @@ class StreamRequestHandler(BaseRequestHandler):
         else:
             self.wfile = self.connection.makefile("wb", self.wbufsize)
 
-    def start_tls(self) -> None:
-        """Go on encrypted (STARTTLS): do the handshake, then read and write through new files.
+    def start_tls(self, *, unread: bytes = b"") -> Any:
+        """Go on encrypted, as any handler does, and read and write through new files.
 
-        For servers with windsock.security.TLSMixIn. Raises PeerError if the client has sent more behind its
-        request for TLS, which somebody in between could have put there (RFC 3207, section 6); HandshakeFailed,
-        which `handle()` may let pass, ends the request.
+        What has been read ahead into `rfile` counts as unread.
         """
-        begin = getattr(self.server, "start_tls", None)
-        if begin is None:
-            raise UsageError(f"start_tls(): {type(self.server).__name__} can't; put TLSMixIn first among its bases")
-        early = _buffered(self.rfile)
-        if early:
-            raise PeerError(f"start_tls(): the client sent {early!r} in the clear, behind its request for TLS")
+        if "stream" in vars(self):
+            return super().start_tls(unread=unread)
+        begin = _starter(self.server, "start_tls", unread or _buffered(self.rfile))
         self.wfile.flush()
         self.wfile.close()
         self.rfile.close()
         self.request = self.connection = begin(self.request)
         self._make_files()
+        return None
 
     def finish(self) -> None:
         """Flush what is left and close the files. May be extended (call super).
@@ -125,6 +138,16 @@ class StreamRequestHandler(BaseRequestHandler):
             if file is not None:
                 with contextlib.suppress(OSError):
                     file.close()
+
+
+def _starter(server: Any, name: str, early: bytes) -> Any:
+    """Return the server's hook that begins TLS."""
+    begin = getattr(server, name, None)
+    if begin is None:
+        raise UsageError(f"start_tls(): {type(server).__name__} can't; put TLSMixIn first among its bases")
+    if early:
+        raise PeerError(f"start_tls(): the client sent {early!r} in the clear, behind its request for TLS")
+    return begin
 
 
 def _buffered(file: Any) -> bytes:

@@ -38,9 +38,9 @@ class TrioMixIn(TrioRequests):
     other handler runs unmodified in a thread, with a blocking socket.
 
     Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`, then
-    for an async handler `serve_request` and `make_stream`, for a blocking one `finish_request`, and in the end
-    `shutdown_request` and `close_request`. All are called in trio's thread and must not block, except from
-    `finish_request` on for a blocking handler: those are called in its thread.
+    for an async handler `serve_request`, `make_stream` and `serve_stream`, for a blocking one `finish_request`, and
+    in the end `shutdown_request` and `close_request`. All are called in trio's thread and must not block, except
+    from `finish_request` on for a blocking handler: those are called in its thread.
 
     `raise_errors`: whether a handler's exception, once reported, goes on to whoever runs `serve()`.
     `daemon_threads`: whether the interpreter may exit while blocking handlers run.

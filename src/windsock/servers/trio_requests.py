@@ -60,10 +60,7 @@ class TrioRequests(_AnyServer):
             return
         stream = await self.make_stream(request)
         try:
-            if isinstance(handler, type):
-                await run_class(handler, request, client_address, self, {"stream": stream})
-            else:
-                await handler(stream, client_address, self)
+            await self.serve_stream(stream, request, client_address)
         except Exception as error:
             lost = lost_connection(error)
             if lost is None or lost is error or not client_is_gone(request, lost):
@@ -72,6 +69,14 @@ class TrioRequests(_AnyServer):
         finally:
             if request.fileno() < 0:  # closed by the handler, or not a plain socket: nobody else would close it
                 await trio.aclose_forcefully(stream)
+
+    async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
+        """Handle a request of which there is a stream. May be extended (await super's)."""
+        handler = self.RequestHandlerClass
+        if isinstance(handler, type):
+            await run_class(handler, request, client_address, self, {"stream": stream})
+        else:
+            await handler(stream, client_address, self)
 
     async def make_stream(self, request: Any) -> Any:
         """Return the stream that an async handler gets for a socket. May be extended (await super's)."""

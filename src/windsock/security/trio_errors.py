@@ -1,0 +1,13 @@
+"""What is behind the exceptions of trio's streams."""
+
+from __future__ import annotations
+
+__all__ = ["cause_of"]
+
+
+def cause_of(error: BaseException) -> OSError | None:
+    """Return what the kernel or OpenSSL has said."""
+    found: BaseException | None = error
+    while found is not None and not isinstance(found, OSError):
+        found = found.__cause__
+    return found

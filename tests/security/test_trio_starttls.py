@@ -1,0 +1,325 @@
+"""STARTTLS for async handlers, proved by the standard library's own mail clients."""
+
+from __future__ import annotations
+
+import imaplib
+import poplib
+import smtplib
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.harness.helpers import DEADLINE, connect, rest_of
+from tests.security.helpers import fails_with, handshake_of, wait_for_end
+from windsock import Ending, PeerError, UsageError, serving
+from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
+from windsock.servers import BaseRequestHandler, TrioTCPServer
+
+trio = pytest.importorskip("trio")
+
+
+class Lines(BaseRequestHandler):
+    """Reads lines, as far as they have come."""
+
+    unread = b""
+
+    async def line(self) -> bytes:
+        while b"\n" not in self.unread:
+            more = await self.stream.receive_some()
+            if not more:
+                return b""
+            self.unread += more
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line + b"\n"
+
+    async def say(self, text: bytes) -> None:
+        await self.stream.send_all(text + b"\r\n")
+
+
+class Mail(Lines):
+    """A mail server that takes one message and throws it away."""
+
+    async def handle(self) -> None:
+        await self.say(b"220 mail.test ready")
+        while line := await self.line():
+            command = line.strip().upper()
+            if command == b"STARTTLS":
+                await self.say(b"220 go ahead")
+                await self.start_tls(unread=self.unread)
+            elif command.startswith(b"EHLO"):
+                await self.say(b"250-mail.test\r\n250 STARTTLS")
+            elif command == b"DATA":
+                await self.say(b"354 go ahead")
+                while await self.line() != b".\r\n":
+                    pass
+                await self.say(b"250 OK")
+            elif command == b"QUIT":
+                await self.say(b"221 bye")
+            else:
+                await self.say(b"250 OK")
+
+
+class Imap(Lines):
+    async def handle(self) -> None:
+        await self.say(b"* OK IMAP4rev1 ready")
+        while line := await self.line():
+            tag, command = line.split()[:2]
+            if command == b"CAPABILITY":
+                await self.say(b"* CAPABILITY IMAP4rev1 STARTTLS")
+            elif command == b"LOGOUT":
+                await self.say(b"* BYE")
+            await self.say(tag + b" OK done")
+            if command == b"STARTTLS":
+                await self.start_tls(unread=self.unread)
+
+
+async def pop(stream: Any, client_address: Any, server: Any) -> None:
+    await stream.send_all(b"+OK ready\r\n")
+    while line := await stream.receive_some():
+        await stream.send_all(b"+OK\r\nSTLS\r\n.\r\n" if line == b"CAPA\r\n" else b"+OK\r\n")
+        if line == b"STLS\r\n":
+            stream = await server.start_tls_stream(stream)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+def test_the_plaintext_is_recorded_before_and_after(transport: str) -> None:
+    with serving(Mail, transport=transport, concurrency="trio", tls="starttls") as server, connect(server) as raw:
+        assert raw.recv(100) == b"220 mail.test ready\r\n"
+        raw.sendall(b"STARTTLS\r\n")
+        assert raw.recv(100) == b"220 go ahead\r\n"
+        with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
+            client.sendall(b"NOOP\r\n")
+            assert client.recv(100) == b"250 OK\r\n"
+            client.unwrap()
+        found = handshake_of(server)
+
+    assert (found.version, found.server_name) == ("TLSv1.3", "localhost")
+    (connection,) = server.connections
+    assert connection.upstream == b"STARTTLS\r\nNOOP\r\n"
+    assert connection.downstream == b"220 mail.test ready\r\n220 go ahead\r\n250 OK\r\n"
+    assert connection.ending == Ending.CLIENT_EOF
+    assert list(server.errors) == []
+
+
+def test_smtplib_starts_tls() -> None:
+    with serving(Mail, tls="starttls", framing="lines") as server:
+        with smtplib.SMTP("localhost", server.port, local_hostname="client.test", timeout=DEADLINE) as client:
+            client.starttls(context=server.client_context())
+            assert isinstance(client.sock, ssl.SSLSocket)
+            client.sendmail("a@example.com", ["b@example.com"], b"Subject: hi\r\n\r\nSecret.\r\n")
+        found = handshake_of(server)
+
+    assert found.version == "TLSv1.3"
+    lines = [each.data for each in server.requests]
+    assert lines[:2] == [b"ehlo client.test\r\n", b"STARTTLS\r\n"]
+    assert b"Secret.\r\n" in lines
+    assert lines[-1].upper() == b"QUIT\r\n"
+    (at,) = [number for number, line in enumerate(server.transcript()) if "TLSv1.3" in line]
+    assert "220 go ahead" in server.transcript()[at - 1]
+
+
+def test_imaplib_starts_tls() -> None:
+    with serving(Imap, tls="starttls") as server:
+        with imaplib.IMAP4("localhost", server.port, timeout=DEADLINE) as client:
+            client.starttls(ssl_context=server.client_context())
+            assert client.login("user", "word") == ("OK", [b"done"])
+        wait_for_end(server)
+
+    assert b"LOGIN user" in server.connections[0].upstream
+
+
+def test_poplib_starts_tls_with_an_async_function() -> None:
+    with serving(pop, tls="starttls") as server:
+        client = poplib.POP3("localhost", server.port, timeout=DEADLINE)
+        assert client.stls(context=server.client_context()) == b"+OK"
+        assert client.user("somebody") == b"+OK"
+        client.quit()
+        wait_for_end(server)
+
+    assert server.connections[0].upstream.endswith(b"USER somebody\r\nQUIT\r\n")
+
+
+def test_what_was_sent_behind_the_request_for_tls_is_refused() -> None:
+    with serving(Mail, tls="starttls") as server:
+        with connect(server) as client:
+            assert client.recv(100) == b"220 mail.test ready\r\n"
+            client.sendall(b"STARTTLS\r\nNOOP\r\n")
+            assert rest_of(client) == b"220 go ahead\r\n"
+        wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert isinstance(error, PeerError)
+    assert str(error) == "start_tls(): the client sent b'NOOP\\r\\n' in the clear, behind its request for TLS"
+    assert server.connections[0].tls is None
+
+
+class Exact(BaseRequestHandler):
+    """Reads no more than the request for TLS."""
+
+    async def handle(self) -> None:
+        assert await self.stream.receive_some(len(b"STARTTLS\r\n")) == b"STARTTLS\r\n"
+        await self.start_tls()
+
+
+def test_what_was_sent_behind_it_and_is_not_read_yet_is_no_handshake() -> None:
+    with serving(Exact, tls="starttls") as server, connect(server) as client:
+        client.sendall(b"STARTTLS\r\nNOOP\r\n")
+        found = handshake_of(server)
+
+    assert found.failure is HandshakeFailure.PLAINTEXT
+    assert server.connections[0].upstream == b"STARTTLS\r\n"
+    assert server.connections[0].ending == Ending.HANDSHAKE_FAILED
+    assert list(server.errors) == []
+
+
+class AtOnce(BaseRequestHandler):
+    async def handle(self) -> None:
+        await self.start_tls()
+        await self.stream.send_all(b"hello")
+
+
+def says_something_else(server: Any) -> None:
+    with connect(server) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        wait_for_end(server)
+
+
+def leaves(server: Any) -> None:
+    connect(server).close()
+
+
+def says_nothing(server: Any) -> None:
+    server.server.handshake_timeout = 0.05
+    with connect(server):
+        wait_for_end(server)
+
+
+def trusts_nobody(server: Any) -> None:
+    fails_with(server, ssl.create_default_context())
+
+
+@pytest.mark.parametrize(
+    ("client", "failure"),
+    [
+        (says_something_else, HandshakeFailure.PLAINTEXT),
+        (leaves, HandshakeFailure.EOF),
+        (says_nothing, HandshakeFailure.TIMEOUT),
+        (trusts_nobody, HandshakeFailure.ALERT),
+    ],
+)
+def test_handshakes_that_fail_are_outcomes(client: Callable[[Any], None], failure: HandshakeFailure) -> None:
+    with serving(AtOnce, tls="starttls") as server:
+        client(server)
+        found = handshake_of(server)
+
+    assert found.failure is failure
+    assert server.connections[0].ending == Ending.HANDSHAKE_FAILED
+    assert list(server.errors) == []
+
+
+def test_a_handler_may_go_on_in_the_clear_after_a_failure() -> None:
+    class Stubborn(BaseRequestHandler):
+        async def handle(self) -> None:
+            try:
+                await self.start_tls()
+            except HandshakeFailed as error:
+                await self.stream.send_all(str(error.handshake.failure).encode())
+
+    with serving(Stubborn, tls="starttls") as server, connect(server) as client:
+        client.sendall(b"not a handshake")
+        assert rest_of(client).endswith(b"plaintext")
+        wait_for_end(server)
+
+    assert server.connections[0].downstream == b"plaintext"
+
+
+def test_the_end_of_the_stream_is_said_in_tls() -> None:
+    with serving(AtOnce, tls="starttls") as server, connect(server) as raw:
+        context = server.client_context()
+        with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
+            assert client.recv(5) == b"hello"
+            assert client.recv(5) == b""
+
+
+def test_a_mute_client_does_not_hold_up_the_stop() -> None:
+    with serving(Mail, tls="starttls") as server, connect(server) as client:
+        client.recv(100)
+        client.sendall(b"STARTTLS\r\n")
+        assert client.recv(100) == b"220 go ahead\r\n"
+
+        server.stop()
+
+        rest_of(client)
+
+
+class Doubly(BaseRequestHandler):
+    async def handle(self) -> None:
+        await self.start_tls()
+        await self.start_tls()
+
+
+class OfAStranger(BaseRequestHandler):
+    async def handle(self) -> None:
+        import trio.testing
+
+        one, _ = trio.testing.memory_stream_pair()
+        self.stream = one
+        await self.start_tls()
+
+
+def test_tls_in_tls_is_refused() -> None:
+    with serving(Doubly, tls="starttls") as server:
+        with connect(server) as raw, server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
+            assert client.recv(1) == b""
+        wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert str(error) == "start_tls(): this request is encrypted already"
+
+
+def test_a_stream_of_a_stranger_is_refused() -> None:
+    with serving(OfAStranger, tls="starttls") as server:
+        with connect(server) as client:
+            assert rest_of(client) == b""
+        (error,) = server.errors.take()
+
+    assert isinstance(error, UsageError)
+    assert str(error).startswith("start_tls(): StapledStream")
+    assert str(error).endswith("is no stream that make_stream() of this server has returned")
+
+
+def test_a_server_that_cannot_says_so() -> None:
+    with serving(AtOnce) as server:
+        with connect(server) as client:
+            assert rest_of(client) == b""
+        (error,) = server.errors.take()
+
+    assert str(error) == "start_tls(): TrioTCPServer can't; put TLSMixIn first among its bases"
+
+
+def test_a_server_in_a_nursery_starts_tls_too() -> None:
+    import trustme
+
+    authority = trustme.CA()
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(server_context)
+    client_context = ssl.create_default_context()
+    authority.configure_trust(client_context)
+
+    class Secure(TLSMixIn, TrioTCPServer):
+        ssl_context = server_context
+        begins_with_tls = False
+
+    async def main() -> bytes | bytearray:
+        with Secure(("127.0.0.1", 0), AtOnce) as server, trio.fail_after(DEADLINE):
+            async with trio.open_nursery() as nursery:
+                host, port = await nursery.start(server.serve)
+                plain = await trio.open_tcp_stream(host, port)
+                async with trio.SSLStream(plain, client_context, server_hostname="localhost") as stream:
+                    said: bytes | bytearray = await stream.receive_some()
+                nursery.cancel_scope.cancel()
+        return said
+
+    assert trio.run(main) == b"hello"
