@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock.addresses import Address
-from windsock.recording.arena import Arena, Kept
+from windsock.recording.arena import Arena, Kept, Segment
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.parted import NO_RECORDER, NoRecorder
 from windsock.recording.retraction import cuts_in, without
@@ -59,6 +59,7 @@ class Connection:
     _is_tls_truncated = False
     _tls: TLSHandshake | None = None
     _refused: str | None = None
+    _played: str | None = None
     _closed: float | None = None
     _error: BaseException | None = None
     _latest: tuple[bytes, Kept] | None = None
@@ -114,6 +115,16 @@ class Connection:
         """Why the server turned the client away; None if it did not."""
         self._recorder.catch_up()
         return self._refused
+
+    @property
+    def played(self) -> str | None:
+        """How far the script has come that a fake plays on it; None without a script.
+
+        The first word is "begun", "resting" (in a loop without an end, between two rounds), "done", "failed" or
+        "stopped"; for the latter two the step follows.
+        """
+        self._recorder.catch_up()
+        return self._played
 
     @property
     def ending(self) -> Ending | None:
@@ -256,6 +267,25 @@ class Connection:
             self._latest = data, kept
         return size
 
+    def lend(self) -> tuple[Segment, int, memoryview]:
+        """Return memory of the recording, to receive much into it at once: the arguments of `note_lent`, and a view.
+
+        Not in forked children, and not from two threads at a time.
+        """
+        segment, at = self._arena.lend()
+        return segment, at, segment.memory[at : at + PIECE]
+
+    def note_lent(self, kind: int, segment: Segment, at: int, size: int) -> None:
+        """Note that so many bytes of what was lent have just passed."""
+        self._log.append(Kept(monotonic(), kind, segment, at, size))
+        self._arena.take_back(segment, at + size)
+        self._latest = None
+        self._held += size + OVERHEAD
+        if self._held > STEP:
+            self._account()
+        if self._recorder.waiters:
+            self._recorder.wake()
+
     def retract(self, size: int) -> None:
         """Note that the last `size` bytes given to the client did not go out after all."""
         if size:
@@ -285,6 +315,8 @@ class Connection:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
             self._recorder.error_from_child(self, data)
+        elif kind == Kind.SCRIPT:
+            self._played = data.decode()
         elif kind in (Kind.TLS, Kind.REFUSED):
             self._apply_admission(time, kind, data)
 

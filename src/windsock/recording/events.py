@@ -46,6 +46,8 @@ class Kind:
     """A fault did something on purpose; the data says what, in words."""
     SERVER_RESET = 14
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
+    SCRIPT = 15
+    """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
 
 
 class Ending(enum.StrEnum):

@@ -95,10 +95,18 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
         return str(pickle.loads(data))
     if kind == Kind.REFUSED:
         return f"refused: {data.decode()}"
-    if kind == Kind.FAULT:
-        return f"~ fault: {data.decode(errors='replace')}"
-    if kind == Kind.SERVER_RESET:
-        return f"server reset: {data.decode()}" if data else "server reset"
+    if kind in (Kind.FAULT, Kind.SERVER_RESET, Kind.SCRIPT):
+        return _on_purpose(kind, data.decode(errors="replace"))
     if kind == Kind.CLIENT_EOF and data:
         return "client EOF, TLS truncated (no close_notify)"
     return FACTS.get(kind, "")
+
+
+def _on_purpose(kind: int, text: str) -> str:
+    """Say what was done to a connection because a test wanted it so."""
+    if kind == Kind.FAULT:
+        return f"~ fault: {text}"
+    if kind == Kind.SERVER_RESET:
+        return f"server reset: {text}" if text else "server reset"
+    has_just_begun = text.partition(" ")[0] in ("begun", "resting")
+    return "" if has_just_begun else f"script: {text.splitlines()[0]}"
