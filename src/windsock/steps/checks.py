@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
-    from windsock.steps.kinds import Step
+    from windsock.steps.base import Step
 
 __all__ = ["Expected", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
 

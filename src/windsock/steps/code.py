@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["code_of"]
+__all__ = ["brief_of", "code_of", "sketch", "wrapped"]
 
 FLAGS = (
+    (re.ASCII, "re.ASCII"),
     (re.DOTALL, "re.DOTALL"),
     (re.IGNORECASE, "re.IGNORECASE"),
+    (re.LOCALE, "re.LOCALE"),
     (re.MULTILINE, "re.MULTILINE"),
     (re.VERBOSE, "re.VERBOSE"),
 )
+BRIEF = 64
+"""Bytes, or columns of a script, that a message shows at the most."""
 
 
 def code_of(value: Any) -> str:
@@ -23,3 +28,33 @@ def code_of(value: Any) -> str:
     if callable(value) and hasattr(value, "__qualname__"):
         return str(value.__qualname__)
     return repr(value)
+
+
+def brief_of(value: Any) -> str:
+    """Return the same in one line of bounded length."""
+    if isinstance(value, bytes):
+        return sketch(value)
+    steps = getattr(value, "steps", None)
+    if not isinstance(steps, tuple):
+        return code_of(value)
+    line = "Script()" + "".join(f".{each.text}" for each in steps)
+    return line if len(line) <= BRIEF else f"Script() of {len(steps)} step{'' if len(steps) == 1 else 's'}"
+
+
+def sketch(data: bytes | bytearray, most: int = BRIEF) -> str:
+    """Return bytes in one line, bounded in length, with the number of those that are left out."""
+    if len(data) <= most:
+        return repr(bytes(data))
+    return f"{bytes(data[:most])!r}... ({len(data) - most} more)"
+
+
+def wrapped(data: bytes, columns: int) -> Iterator[str]:
+    """Give literals that make the bytes when they stand one below the other: a line each, or less if that is long."""
+    line = b""
+    for at in range(len(data)):
+        each = data[at : at + 1]
+        if line and (line.endswith(b"\n") or len(repr(line + each)) > columns):
+            yield repr(line)
+            line = b""
+        line += each
+    yield repr(line)

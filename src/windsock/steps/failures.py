@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from windsock.errors import PeerError, WaitTimeout
 from windsock.steps.inbox import Deed
 from windsock.steps.kinds import Expect, Step
-from windsock.steps.words import history, side_by_side, sketch
+from windsock.steps.words import ROW, count_of, history, side_by_side, sketch
 
 __all__ = ["Failure", "ScriptMismatch", "ScriptTimeout"]
 
@@ -17,7 +17,8 @@ class Failure:
     """The facts of a step that was not met.
 
     `number` is its place in the script, from 1, such as "3" or "2.1" within a loop; `offset` counts from the first
-    byte that the step looked at; `unread` is all that has come and was not expected before.
+    byte that the step looked at; `unread` is all that has come and was not expected before (of datagrams the first,
+    with `waiting` more behind it); `taken` bytes had been expected before. Times are in monotonic seconds.
     """
 
     number: str
@@ -29,21 +30,24 @@ class Failure:
     deeds: tuple[Deed, ...] = ()
     now: float = 0.0
     whose: str = ""
+    waiting: int = 0
 
     def __str__(self) -> str:
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
         expected = self.step.what if isinstance(self.step, Expect) else None
         if isinstance(expected, bytes) and self.unread:
-            lines += side_by_side(expected, self.unread[: len(expected) + 8], self.offset)
-        if self.unread:
-            lines.append(
-                f"  unread: {len(self.unread)} B {sketch(self.unread)}, after {self.taken} B that were expected"
-            )
-        else:
-            lines.append(f"  unread: nothing, after {self.taken} B that were expected")
+            shown = -(-max(len(expected), self.offset + 1) // ROW) * ROW
+            lines += side_by_side(expected, self.unread[:shown], self.offset)
+        lines.append(f"  unread: {self._what_is_unread()}")
         if self.deeds:
             lines += ["  before:", *history(self.deeds, self.now)]
         return "\n".join(lines)
+
+    def _what_is_unread(self) -> str:
+        words = f"{len(self.unread)} B {sketch(self.unread)}" if self.unread else "nothing"
+        if self.waiting:
+            words += f", and {count_of(self.waiting, 'datagram')} more"
+        return f"{words}, after {self.taken} B that were expected" if self.taken else words
 
 
 class ScriptMismatch(PeerError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -27,20 +28,34 @@ class Inbox:
     """What has come through one socket, in order, until it is expected.
 
     Of a stream `unread` is a run of bytes; of datagrams it is the first one, and `datagrams` holds all.
-    `taken` counts the bytes that have been expected before.
+    `taken` counts the bytes that have been expected before, `takes` how often something was. `came_at` is when the
+    first of what there is came, if there is anything, in monotonic seconds.
     """
 
-    __slots__ = ("_deeds", "datagrams", "has_eof", "is_datagram", "sent", "taken", "unread", "was_reset")
+    __slots__ = (
+        "_deeds",
+        "came_at",
+        "datagrams",
+        "has_eof",
+        "is_datagram",
+        "sent",
+        "taken",
+        "takes",
+        "unread",
+        "was_reset",
+    )
 
     def __init__(self, *, is_datagram: bool = False) -> None:
         self.is_datagram = is_datagram
         self.unread = bytearray()
         self.datagrams: deque[bytes] = deque()
         self.taken = 0
+        self.takes = 0
         self.sent = 0
         self.has_eof = False
         self.was_reset = False
-        self._deeds: deque[tuple[float, str, bytes]] = deque(maxlen=REMEMBERED)
+        self.came_at = -math.inf
+        self._deeds: deque[tuple[float, str, int, bytes]] = deque(maxlen=REMEMBERED)
 
     def __bool__(self) -> bool:
         """Return whether there is something to look at; an empty datagram is something."""
@@ -55,45 +70,58 @@ class Inbox:
 
     def receive(self, data: bytes, now: float) -> None:
         """Take in what has come: some bytes of a stream, or one datagram."""
+        if not self:
+            self.came_at = now
+            self.unread += data
+        elif not self.is_datagram:
+            self.unread += data
         if self.is_datagram:
             self.datagrams.append(data)
-            self.unread = bytearray(self.datagrams[0])
-        else:
-            self.unread += data
-        self._deeds.append((now, "received", data))
+        self._deeds.append((now, "received", len(data), data[:EXCERPT]))
 
     def receive_eof(self, now: float) -> None:
         """The other end will send no more."""
         if not self.has_ended:
             self.has_eof = True
-            self._deeds.append((now, "received the end (EOF)", b""))
+            self._ended("received the end (EOF)", now)
 
     def receive_reset(self, now: float, how: str = "was reset") -> None:
         """The connection is gone."""
         if not self.was_reset:
             self.was_reset = True
-            self._deeds.append((now, how, b""))
+            self._ended(how, now)
 
     def note_sent(self, data: bytes, now: float) -> None:
         """This end has sent bytes."""
         self.sent += len(data)
-        self._deeds.append((now, "sent", data))
+        self._deeds.append((now, "sent", len(data), data[:EXCERPT]))
 
     def note(self, what: str, now: float) -> None:
         """This end did something else."""
-        self._deeds.append((now, what, b""))
+        self._deeds.append((now, what, 0, b""))
+
+    def _ended(self, how: str, now: float) -> None:
+        if not self:
+            self.came_at = now
+        self._deeds.append((now, how, 0, b""))
 
     # --- what is expected
 
     def take(self, size: int) -> bytes:
         """Take so many bytes of the stream, or the first datagram."""
+        unread = self.unread
         if self.is_datagram:
             data = self.datagrams.popleft()
-            self.unread = bytearray(self.datagrams[0]) if self.datagrams else bytearray()
+            unread[:] = self.datagrams[0] if self.datagrams else b""
+        elif size >= len(unread):
+            data = bytes(unread)
+            unread.clear()
         else:
-            data = bytes(self.unread[:size])
-            del self.unread[:size]
+            with memoryview(unread) as view:
+                data = bytes(view[:size])
+            del unread[:size]
         self.taken += len(data)
+        self.takes += 1
         return data
 
     def discard(self) -> None:
@@ -104,4 +132,4 @@ class Inbox:
     @property
     def deeds(self) -> list[Deed]:
         """The last things that both ends did, oldest first."""
-        return [Deed(at, what, len(data), bytes(data[:EXCERPT])) for at, what, data in self._deeds]
+        return [Deed(at, what, size, bytes(data)) for at, what, size, data in self._deeds]

@@ -8,11 +8,10 @@ from typing import TypeAlias
 
 from windsock.steps.inbox import Inbox
 from windsock.steps.kinds import Expect, ExpectEof, ExpectReset, ExpectSilence, Step
+from windsock.steps.shortest import most_of, shortest
+from windsock.steps.words import count_of, difference, ended
 
-__all__ = ["Met", "Open", "Unmet", "Verdict", "judge"]
-
-MOST = 16 * 1024
-"""Bytes that a pattern without until= or length= is tried on: each longer run costs another try."""
+__all__ = ["Met", "Open", "Unmet", "Verdict", "first_difference", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,8 @@ class Open:
 
 Verdict: TypeAlias = Met | Unmet | Open
 
+OPEN = Open()
+
 
 def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
     """Return whether the inbox meets an expectation. `tried` is what the last verdict on it said."""
@@ -51,6 +52,9 @@ def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
     raise TypeError(f"{step!r} expects nothing")  # no test's doing: a driver asks for expectations only
 
 
+# --- of a stream
+
+
 def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
     unread = inbox.unread
     if isinstance(step.what, bytes):
@@ -60,17 +64,17 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
     else:
         verdict = _shortest(step, unread, tried)
     if isinstance(verdict, Open) and inbox.has_ended:
-        return Unmet(f"{_ended(inbox)} after {_bytes(len(unread))} of it", len(unread))
+        return Unmet(f"{ended(inbox)} {_how_far(step, len(unread))}", len(unread))
     return verdict
 
 
 def _exact(what: bytes, unread: bytearray) -> Verdict:
     if unread.startswith(what):
         return Met(len(what))
+    if not unread:
+        return OPEN
     offset = first_difference(what, unread)
-    if offset < len(unread):
-        return Unmet(f"bytes differ at offset {offset}", offset)
-    return Open()
+    return Unmet(f"bytes {difference(what, unread, offset)}", offset) if offset < len(unread) else OPEN
 
 
 def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
@@ -82,46 +86,64 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         size = step.length or 0
     if not size or len(unread) < size:
         return Open(len(unread))
-    return Met(size) if _is_in(step, bytes(unread[:size])) else Unmet(f"the first {_bytes(size)} do not match")
+    return Met(size) if _is_in(step, bytes(unread[:size])) else Unmet(f"the first {count_of(size)} do not match")
 
 
 def _is_in(step: Expect, unit: bytes) -> bool:
-    if step.what is None:
-        return True
     if isinstance(step.what, re.Pattern):
         return step.what.search(unit) is not None
-    assert callable(step.what)
-    return bool(step.what(unit))
+    return bool(step.what(unit)) if callable(step.what) else True
 
 
 def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
-    """Return the shortest run that matches in full: the longest would depend on how much has come so far."""
-    whole = bytes(unread[:MOST])
-    for size in range(tried + 1, len(whole) + 1):
-        if isinstance(step.what, re.Pattern):
-            is_met = step.what.fullmatch(whole, 0, size) is not None
-        else:
-            assert callable(step.what)
-            is_met = bool(step.what(whole[:size]))
-        if is_met:
-            return Met(size)
-    if len(unread) >= MOST:
-        return Unmet(f"none of the first {MOST} runs of bytes matches; say until= or length= to look at more", MOST)
-    return Open(len(whole))
+    """Take the shortest run that matches in full: the longest would depend on how much has come so far."""
+    assert isinstance(step.what, re.Pattern) or callable(step.what)
+    most = most_of(step.what)
+    size = shortest(step.what, bytes(unread[:most]), tried)
+    if size is not None:
+        return Met(size)
+    if len(unread) >= most:
+        return Unmet(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
+    return Open(len(unread))
+
+
+def _how_far(step: Expect, size: int) -> str:
+    """Say how far it had come at the end."""
+    if not size:
+        return "before it"
+    if isinstance(step.what, bytes) or step.length is not None:
+        whole = len(step.what) if isinstance(step.what, bytes) else step.length
+        return f"after {size} of {whole} bytes"
+    if step.until is not None:
+        return f"after {count_of(size)} without {step.until!r}"
+    return f"after {count_of(size)}, of which no run matches"
+
+
+# --- of datagrams
 
 
 def _datagram(step: Expect, inbox: Inbox) -> Verdict:
     if not inbox.datagrams:
-        return Unmet(_ended(inbox)) if inbox.has_ended else Open()
+        return Unmet(f"{ended(inbox)} before it") if inbox.has_ended else OPEN
     data = inbox.datagrams[0]
     if isinstance(step.what, bytes):
         if data == step.what:
             return Met(len(data))
         offset = first_difference(step.what, data)
-        return Unmet(f"datagrams differ at offset {offset}", offset)
+        return Unmet(f"datagrams {difference(step.what, data, offset)}", offset)
     if step.length is not None and len(data) != step.length:
-        return Unmet(f"the datagram has {_bytes(len(data))}", min(len(data), step.length))
-    return Met(len(data)) if _is_in(step, data) else Unmet("the datagram does not match")
+        return Unmet(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
+    return Met(len(data)) if _fits(step, data) else Unmet("the datagram does not match")
+
+
+def _fits(step: Expect, data: bytes) -> bool:
+    """A pattern without a length says all of the datagram; with one, it has to be found in it."""
+    if isinstance(step.what, re.Pattern) and step.length is None:
+        return step.what.fullmatch(data) is not None
+    return _is_in(step, data)
+
+
+# --- of ends, and of nothing
 
 
 def _ending(step: ExpectEof | ExpectReset, inbox: Inbox) -> Verdict:
@@ -130,22 +152,14 @@ def _ending(step: ExpectEof | ExpectReset, inbox: Inbox) -> Verdict:
     if inbox.has_eof if isinstance(step, ExpectEof) else inbox.was_reset:
         return Met(len(inbox.unread))
     if isinstance(step, ExpectEof) and inbox.was_reset:
-        return Unmet(_ended(inbox))
-    return Open()  # after an EOF a reset may still come
+        return Unmet(ended(inbox))
+    return OPEN  # after an EOF a reset may still come
 
 
 def _silence(inbox: Inbox) -> Verdict:
     if inbox:
         return Unmet("something came")
-    return Unmet(_ended(inbox)) if inbox.has_ended else Open()
-
-
-def _ended(inbox: Inbox) -> str:
-    return "the connection was reset" if inbox.was_reset else "the other end closed (EOF)"
-
-
-def _bytes(count: int) -> str:
-    return f"{count} byte{'' if count == 1 else 's'}"
+    return Unmet(ended(inbox)) if inbox.has_ended else OPEN
 
 
 def first_difference(one: bytes | bytearray, other: bytes | bytearray) -> int:
@@ -153,4 +167,11 @@ def first_difference(one: bytes | bytearray, other: bytes | bytearray) -> int:
     size = min(len(one), len(other))
     if one[:size] == other[:size]:
         return size
-    return next(offset for offset in range(size) if one[offset] != other[offset])
+    low, high = 0, size  # the first `low` bytes are equal, the first `high` ones are not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low

@@ -8,72 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from windsock.steps import kinds
+from windsock.steps.actions import Act, Action, Transmit, Wait
 from windsock.steps.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.steps.inbox import Inbox
 from windsock.steps.judging import Met, Open, Unmet, Verdict, judge
-from windsock.steps.kinds import Event, Step
+from windsock.steps.kinds import Step
+from windsock.steps.place import Place
 from windsock.steps.script import Script
+from windsock.steps.words import lack_of, none_of
 
 __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
-    """Send these bytes, all of them, until the monotonic time `deadline`."""
-
-    data: bytes
-    deadline: float
-    is_urgent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Do what a step says: HalfClose, Close, Reset, Stall, Resume, ReadRate, StartTLS."""
-
-    step: Step
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait for bytes (unless reading is stalled) or for the event, until the monotonic time `until` at the latest."""
-
-    until: float
-    event: Event | None = None
-
-
-Action: TypeAlias = Transmit | Act | Wait
-
-
-@dataclass(slots=True)
-class Frame:
-    """Where we are in one script: the outermost one, or that of a loop or a branch."""
-
-    steps: tuple[Step, ...]
-    prefix: str = ""
-    index: int = 0
-    loop: kinds.Loop | None = None
-    round: int = 1
-    taken: int = 0
-    """What the inbox had taken when the round began."""
-
-    @property
-    def number(self) -> str:
-        """The number of the current step, such as "2.1"."""
-        rounds = f" (round {self.round})" if self.loop is not None else ""
-        return f"{self.prefix}{self.index + 1}{rounds}"
-
-
-class Progress:
+class Progress(Place):
     """One script being played over one inbox.
 
     `timeout` is how long a step may take that does not say so itself, `limit` the monotonic time at which all has to
     be over; `first` the number of the first step, and `whose` a word for error messages.
     """
+
+    __slots__ = ("_begun", "_is_acting", "_limit", "_piece_at", "_pieces", "_timeout", "_tried", "_whose")
 
     def __init__(
         self,
@@ -86,44 +43,18 @@ class Progress:
         whose: str = "",
     ) -> None:
         script.check(is_datagram=inbox.is_datagram)
-        self.script = script
-        self.inbox = inbox
+        Place.__init__(self, script, inbox, first)
         self._timeout = timeout
         self._limit = limit
         self._whose = whose
-        self._frames = [Frame(script.steps, index=0)]
-        self._first = first
         self._begun: float | None = None
-        self._tried: dict[int, int] = {}
+        self._is_acting = False
+        self._tried: dict[int, int] | None = None
         self._pieces: list[bytes] | None = None
         self._piece_at = 0.0
-        self._is_acting = False
 
     def __repr__(self) -> str:
         return f"<Progress at {self.where}>"
-
-    # --- where it is
-
-    @property
-    def step(self) -> Step | None:
-        """The step that is being taken; None when all have been."""
-        for frame in reversed(self._frames):
-            if frame.index < len(frame.steps):
-                return frame.steps[frame.index]
-        return None
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all steps have been taken."""
-        return self.step is None
-
-    @property
-    def where(self) -> str:
-        """In words, where it is: "step 2 of 3, expect(b'OK')"."""
-        step = self.step
-        if step is None:
-            return f"the end of its {len(self.script)} step{'' if len(self.script) == 1 else 's'}"
-        return f"step {self._number()} of {len(self.script) + self._first - 1}, {step.text}"
 
     @property
     def deadline(self) -> float:
@@ -131,8 +62,8 @@ class Progress:
         step = self.step
         if step is None or self._begun is None:
             return self._limit
-        own = step.timeout if step.timeout is not None else self._timeout
-        return min(self._begun + own, self._limit)
+        end = self._begun + (self._timeout if step.timeout is None else step.timeout)
+        return end if end < self._limit else self._limit
 
     # --- going on
 
@@ -143,9 +74,11 @@ class Progress:
         something else, ScriptTimeout when it did not do it in time.
         """
         while True:
-            step = self._current()
-            if step is None:
-                return None
+            if self._index == len(self._steps):
+                if not self._go_on():
+                    return None
+                continue
+            step = self._steps[self._index]
             if self._begun is None:
                 self._begun = now
             action = self._handlers[type(step)](self, step, now)
@@ -158,49 +91,36 @@ class Progress:
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error that says that the current step has taken too long."""
-        return ScriptTimeout(self._failure(why or self._nothing_in_time(now), 0, now))
-
-    def _current(self) -> Step | None:
-        """Return the step to take, out of frames and rounds that have ended."""
-        while True:
-            frame = self._frames[-1]
-            if frame.index < len(frame.steps):
-                return frame.steps[frame.index]
-            if frame.loop is not None and (frame.loop.times is None or frame.round < frame.loop.times):
-                frame.round += 1
-                frame.index = 0
-                frame.taken = self.inbox.taken
-                continue
-            if len(self._frames) == 1:
-                return None
-            self._frames.pop()
-            self._advance()
+        return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
 
     def _advance(self) -> None:
-        self._frames[-1].index += 1
+        self._index += 1
         self._begun = None
-        self._tried.clear()
+        self._tried = None
 
     # --- one method a kind of step; None: taken, go on with the next one
 
     def _send(self, step: kinds.Send, now: float) -> Action | None:
+        if step.pieces is None:
+            return None if self._has_been_done() else Transmit(step.data, self.deadline)
         if self._pieces is None:
-            self._pieces = step.cut()
+            self._pieces = step.cut()[::-1]
             self._piece_at = now
         if not self._pieces:
             self._pieces = None
             self._advance()
             return None
+        if now >= self._limit:
+            left = f"{len(self._pieces)} piece{' is' if len(self._pieces) == 1 else 's are'} left to send"
+            raise ScriptTimeout(self._failure(f"the test's time is over, and {left}", 0, now))
         if now < self._piece_at:
             return Wait(min(self._piece_at, self._limit))
-        if now >= self._limit:
-            raise ScriptTimeout(self._failure(f"the test's time is over, {len(self._pieces)} pieces are left", 0, now))
         self._piece_at = max(self._piece_at + step.every, now)
         self._begun = now  # each piece has the whole time
-        return Transmit(self._pieces.pop(0), self.deadline)
+        return Transmit(self._pieces.pop(), self.deadline)
 
     def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
-        return None if self._has_been_done() else Transmit(step.data, self.deadline, is_urgent=True)
+        return None if self._has_been_done() else Transmit(step.data, self.deadline, True)
 
     def _act(self, step: Step, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
         return None if self._has_been_done() else Act(step, self.deadline)
@@ -208,9 +128,10 @@ class Progress:
     def _has_been_done(self) -> bool:
         """Go on when asked for the second time: until then `timed_out()` and `stopped()` name this step."""
         self._is_acting = not self._is_acting
-        if not self._is_acting:
-            self._advance()
-        return not self._is_acting
+        if self._is_acting:
+            return False
+        self._advance()
+        return True
 
     def _pause(self, step: kinds.Pause, now: float) -> Action | None:
         return self._until(self._since(now) + step.seconds, now)
@@ -220,55 +141,65 @@ class Progress:
             self._advance()
             return None
         if now >= self.deadline:
-            raise ScriptTimeout(self._failure(f"the event was not set within {now - self._since(now):.3g} s", 0, now))
+            raise ScriptTimeout(self._failure(self._lack(now), 0, now))
         return Wait(self.deadline, step.event)
 
     def _silence(self, step: kinds.ExpectSilence, now: float) -> Action | None:
+        end = self._since(now) + step.for_
         verdict = judge(step, self.inbox)
-        if isinstance(verdict, Unmet):
-            raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
-        return self._until(self._since(now) + step.for_, now)
+        if isinstance(verdict, Unmet) and self.inbox.came_at < end:
+            self._unmet(verdict, now)
+            return None
+        return self._until(end, now)
 
-    def _expect(self, step: Step, now: float) -> Action | None:
+    def _expect(self, step: kinds.Expect, now: float) -> Action | None:
+        inbox = self.inbox
+        if not inbox.is_datagram and type(step.what) is bytes:  # what most clients expect, without a verdict
+            if not inbox.unread and not inbox.has_eof and not inbox.was_reset:
+                return self._patience(now)
+            if inbox.unread.startswith(step.what):
+                inbox.take(len(step.what))
+                self._advance()
+                return None
+        return self._look(step, now)
+
+    def _look(self, step: Step, now: float) -> Action | None:
         verdict = self._judge(step)
         if isinstance(verdict, Met):
-            self._meet(verdict.size)
+            if verdict.size or self.inbox.is_datagram:
+                self.inbox.take(verdict.size)
+            self._advance()
             return None
         if isinstance(verdict, Open):
+            if self.inbox and isinstance(step, kinds.ExpectEof | kinds.ExpectReset):
+                self.inbox.discard()  # as it comes, or an endless stream would fill the memory
             return self._patience(now)
-        if self._ends_loop():
-            return None
-        raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
+        self._unmet(verdict, now)
+        return None
 
     def _loop(self, step: kinds.Loop, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
-        prefix = f"{self._number()}."
-        self._frames.append(Frame(step.script.steps, prefix, loop=step, taken=self.inbox.taken))
+        self._enter(step.script, loop=step)
         self._begun = None
         return None
 
     def _one_of(self, step: kinds.OneOf, now: float) -> Action | None:
         verdicts = [self._judge(each.steps[0]) for each in step.scripts]
         met = [
-            (verdict.size, isinstance(step.scripts[number].steps[0], kinds.ExpectEof | kinds.ExpectReset), number)
-            for number, verdict in enumerate(verdicts)
-            if isinstance(verdict, Met)
+            (each.size, RANKS[type(step.scripts[number].steps[0])], number)
+            for number, each in enumerate(verdicts)
+            if isinstance(each, Met)
         ]
         if met:
-            number = min(met)[2]  # an end comes after all bytes
-            prefix = f"{self._number()}.{number + 1}."
-            self._tried.clear()
-            self._frames.append(Frame(step.scripts[number].steps, prefix))
+            number = min(met)[2]
+            self._tried = None
+            self._enter(step.scripts[number], branch=number + 1)
             return None
         if any(isinstance(each, Open) for each in verdicts):
             return self._patience(now)
-        if self._ends_loop():
-            return None
-        whys = "; ".join(
-            f"{each.steps[0].text}: {verdict.why}"
-            for each, verdict in zip(step.scripts, verdicts, strict=True)
-            if isinstance(verdict, Unmet)
-        )
-        raise ScriptMismatch(self._failure(f"none of them was met ({whys})", 0, now))
+        unmet = [each for each in verdicts if isinstance(each, Unmet)]
+        reasons = [(script.steps[0].text, each.why) for script, each in zip(step.scripts, unmet, strict=True)]
+        self._unmet(Unmet(none_of(reasons), max(each.offset for each in unmet)), now)
+        return None
 
     _handlers: ClassVar[dict[type[Step], Callable[[Any, Any, float], Action | None]]] = {
         kinds.Send: _send,
@@ -276,42 +207,42 @@ class Progress:
         kinds.Pause: _pause,
         kinds.WaitFor: _wait_for,
         kinds.Expect: _expect,
-        kinds.ExpectEof: _expect,
-        kinds.ExpectReset: _expect,
+        kinds.ExpectEof: _look,
+        kinds.ExpectReset: _look,
         kinds.ExpectSilence: _silence,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
-        **dict.fromkeys(
-            (
-                kinds.HalfClose,
-                kinds.Close,
-                kinds.Reset,
-                kinds.Stall,
-                kinds.Resume,
-                kinds.ReadRate,
-                kinds.StartTLS,
-            ),
-            _act,
-        ),
+        kinds.HalfClose: _act,
+        kinds.Close: _act,
+        kinds.Reset: _act,
+        kinds.Stall: _act,
+        kinds.Resume: _act,
+        kinds.ReadRate: _act,
+        kinds.StartTLS: _act,
     }
 
     # --- what they share
 
     def _judge(self, step: Step) -> Verdict:
-        verdict = judge(step, self.inbox, self._tried.get(id(step), 0))
-        if isinstance(verdict, Open):
+        verdict = judge(step, self.inbox, self._tried.get(id(step), 0) if self._tried else 0)
+        if isinstance(verdict, Open) and verdict.tried:
+            if self._tried is None:
+                self._tried = {}
             self._tried[id(step)] = verdict.tried
         return verdict
 
-    def _meet(self, size: int) -> None:
-        if self.inbox.is_datagram or size:
-            self.inbox.take(size)
-        self._advance()
+    def _unmet(self, verdict: Unmet, now: float) -> None:
+        """Raise the mismatch, unless it is the way in which an endless loop ends."""
+        if not self._ends_loop():
+            raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
+        self._begun = None
+        self._tried = None
 
     def _patience(self, now: float) -> Action:
-        if now >= self.deadline:
-            raise ScriptTimeout(self._failure(self._nothing_in_time(now), len(self.inbox.unread), now))
-        return Wait(self.deadline)
+        deadline = self.deadline
+        if now >= deadline:
+            raise ScriptTimeout(self._failure(self._lack(now), len(self.inbox.unread), now))
+        return Wait(deadline)
 
     def _until(self, end: float, now: float) -> Action | None:
         if now >= end:
@@ -323,42 +254,28 @@ class Progress:
         return Wait(end)
 
     def _since(self, now: float) -> float:
-        return self._begun if self._begun is not None else now
+        return now if self._begun is None else self._begun
 
-    def _ends_loop(self) -> bool:
-        """End an endless loop whose round finds, before its first byte, that the other end has ended."""
-        frame = self._frames[-1]
-        is_over = self.inbox.has_ended and not self.inbox
-        if frame.loop is None or frame.loop.times is not None or frame.index or not is_over:
-            return False
-        if self.inbox.taken != frame.taken:
-            return False
-        self._frames.pop()
-        self._advance()
-        return True
-
-    def _nothing_in_time(self, now: float) -> str:
-        seconds = now - self._since(now)
-        came = "nothing more came" if self.inbox else "nothing came"
-        return f"{came} within {seconds:.3g} s"
-
-    def _number(self) -> str:
-        frame = self._frames[-1]
-        if len(self._frames) == 1:
-            return str(frame.index + self._first)
-        return frame.number
+    def _lack(self, now: float) -> str:
+        """Say what has not happened in time."""
+        assert self.step is not None
+        return lack_of(self.step, self.inbox, now - self._since(now), is_over=now >= self._limit)
 
     def _failure(self, why: str, offset: int, now: float) -> Failure:
-        step = self.step
-        assert step is not None
+        assert self.step is not None
         return Failure(
-            number=self._number(),
-            step=step,
+            number=self.number,
+            step=self.step,
             why=why,
             offset=offset,
             unread=bytes(self.inbox.unread),
+            waiting=max(0, len(self.inbox.datagrams) - 1),
             taken=self.inbox.taken,
             deeds=tuple(self.inbox.deeds),
             now=now,
             whose=self._whose,
         )
+
+
+RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
+"""Of expectations that are met with as many bytes: an end comes after all bytes, and a reset after an orderly end."""

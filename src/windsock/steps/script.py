@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from windsock.errors import UsageError
 from windsock.steps import kinds
+from windsock.steps.base import written
+from windsock.steps.code import wrapped
 from windsock.steps.kinds import Event, Expected, Step
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ __all__ = ["Script", "Steps"]
 R = TypeVar("R")
 WIDTH = 100
 """Columns that a script's code may have on one line."""
+ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
 
 
 class Steps(Generic[R]):
@@ -38,7 +41,7 @@ class Steps(Generic[R]):
         timeout: float | None = None,
     ) -> R:
         """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
-        sizes = pieces if pieces is None or isinstance(pieces, int) else tuple(pieces)
+        sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
         return self._take(kinds.Send(data, pieces=sizes, every=every, timeout=timeout))
 
     def expect(
@@ -141,40 +144,68 @@ class Script(Steps["Script"]):
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
-    def __add__(self, other: Script) -> Script:
+    def __add__(self, other: object) -> Script:
         return Script(*self.steps, *other.steps) if isinstance(other, Script) else NotImplemented
 
     def __repr__(self) -> str:
-        calls = [f".{each.text}" for each in self.steps]
+        calls = [_call(each) for each in self.steps]
         line = "Script()" + "".join(calls)
-        if len(line) <= WIDTH or len(calls) < 2:
+        if "\n" not in line and (len(line) <= WIDTH or len(calls) < 2):
             return line
         return "(\n    Script()\n" + "".join(f"    {_indented(each)}\n" for each in calls) + ")"
 
     def check(self, *, is_datagram: bool, has_to_end: bool = False) -> None:
         """Raise UsageError for a step that such sockets can't take, or a loop without an end where one is needed."""
-        for number, step in enumerate(self.steps, 1):
-            _check_step(f"step {number}, {step.text}", step, is_datagram, has_to_end)
+        _check(self.steps, "", "datagram" if is_datagram else "stream", has_to_end)
 
     def _take(self, step: Step) -> Script:
         return Script(*self.steps, step)
 
 
-def _check_step(where: str, step: Step, is_datagram: bool, has_to_end: bool) -> None:
-    kind = "datagram" if is_datagram else "stream"
-    if step.is_for and step.is_for != kind:
-        raise UsageError(f"{where}: that is for {step.is_for}s, and this peer's socket carries {kind}s; leave it out")
-    if isinstance(step, kinds.Send) and not step.data and not is_datagram:
-        raise UsageError(f"{where}: an empty message can be sent as a datagram only; on a stream it is nothing")
-    if isinstance(step, kinds.Expect) and step.until is not None and is_datagram:
-        raise UsageError(f"{where}: a datagram ends by itself; leave until= out")
+def _check(steps: tuple[Step, ...], within: str, kind: str, has_to_end: bool) -> None:
+    gone: Step | None = None
+    for number, step in enumerate(steps, 1):
+        misfit = step.misfit(kind)
+        if not misfit and gone is not None:
+            misfit = _after(gone, step)
+        if misfit:
+            raise UsageError(f"step {within}{number}, {step.text}: {misfit}")
+        if isinstance(step, ENDS):
+            gone = step
+        elif isinstance(step, kinds.Loop | kinds.OneOf):
+            _check_within(step, f"{within}{number}", kind, has_to_end)
+
+
+def _check_within(step: kinds.Loop | kinds.OneOf, number: str, kind: str, has_to_end: bool) -> None:
     if isinstance(step, kinds.Loop):
         if has_to_end and step.has_no_end:
-            raise UsageError(f"{where}: this never ends; say times=, or begin the loop with an expectation")
-        step.script.check(is_datagram=is_datagram, has_to_end=has_to_end)
-    if isinstance(step, kinds.OneOf):
-        for each in step.scripts:
-            each.check(is_datagram=is_datagram, has_to_end=has_to_end)
+            words = "this never ends; say times=, or begin the loop with an expectation"
+            raise UsageError(f"step {number}, {step.text}: {words}")
+        _check(step.script.steps, f"{number}.", kind, has_to_end)
+    else:
+        for branch, each in enumerate(step.scripts, 1):
+            _check(each.steps, f"{number}.{branch}.", kind, has_to_end)
+
+
+def _after(gone: Step, step: Step) -> str:
+    """Return why a step can't follow the one with which this end, or what it sends, has ended; empty if it can."""
+    if isinstance(gone, kinds.HalfClose):
+        is_misfit = isinstance(step, kinds.Send | kinds.Urgent | kinds.HalfClose | kinds.StartTLS)
+        return "nothing can be sent after half_close(); send it before" if is_misfit else ""
+    if isinstance(step, kinds.Pause | kinds.WaitFor):
+        return ""
+    return f"this end is gone after {gone.text}; let the script end there"
+
+
+def _call(step: Step) -> str:
+    """Return the step as a method call, with long bytes over several lines."""
+    line = f".{step.method}({written(step.arguments())})"
+    first = step.arguments()[:1]
+    if len(line) + 4 <= WIDTH or not first or not isinstance(first[0][1], bytes):
+        return line
+    pieces = list(wrapped(first[0][1], WIDTH - 8))
+    rest = "".join(f",\n    {written([each])}" for each in step.arguments()[1:])
+    return f".{step.method}(\n    " + "\n    ".join(pieces) + rest + ",\n)"
 
 
 def _indented(text: str) -> str:

@@ -4,23 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from windsock.steps.inbox import Deed
+from windsock.steps.code import sketch
+from windsock.steps.inbox import Deed, Inbox
+from windsock.steps.kinds import Expect, ExpectEof, ExpectReset, OneOf, Step, WaitFor
 
-__all__ = ["hexdump", "history", "side_by_side", "sketch"]
+__all__ = ["count_of", "difference", "ended", "hexdump", "history", "lack_of", "none_of", "side_by_side", "sketch"]
 
 ROW = 8
 """Bytes in a row of a dump of two sides."""
 AROUND = 2
 """Rows before and after the one with the offset."""
-MOST = 64
-"""Bytes that are shown in one line."""
 
 
-def sketch(data: bytes | bytearray, most: int = MOST) -> str:
-    """Return bytes in one line, bounded in length, with the number of those that are left out."""
-    if len(data) <= most:
-        return repr(bytes(data))
-    return f"{bytes(data[:most])!r}... ({len(data) - most} more)"
+# --- reasons, as they stand behind a step
+
+
+def count_of(number: int, what: str = "byte") -> str:
+    """Return "1 byte", "2 bytes"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def difference(expected: bytes | bytearray, received: bytes | bytearray, offset: int) -> str:
+    """Say where two runs of bytes part, and what is there."""
+    there, wanted = received[offset : offset + 1], expected[offset : offset + 1]
+    if not there:
+        return f"differ at offset {offset}, where the received ones end"
+    if not wanted:
+        return f"differ at offset {offset}, where the expected ones end"
+    return f"differ at offset {offset}, {bytes(there)!r} instead of {bytes(wanted)!r}"
+
+
+def ended(inbox: Inbox) -> str:
+    """Say how the other end ended."""
+    return "the connection was reset" if inbox.was_reset else "the other end closed (EOF)"
+
+
+def none_of(reasons: Sequence[tuple[str, str]]) -> str:
+    """Say why each of several expectations was not met."""
+    return "none of these was met" + "".join(f"\n    {text}: {why}" for text, why in reasons)
+
+
+def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
+    """Say what has not happened in so many seconds; `is_over`: there are no more for the test."""
+    if isinstance(step, WaitFor):
+        what = "the event was not set"
+    elif isinstance(step, ExpectEof):
+        what = "the other end did not close"
+    elif isinstance(step, ExpectReset):
+        what = f"{ended(inbox)}, but no reset came" if inbox.has_eof else "no reset came"
+    elif isinstance(step, Expect | OneOf):
+        what = "nothing more came" if inbox else "nothing came"
+    else:
+        what = "it was not done"
+    return f"{what} within {seconds:.3g} s{', when the time of the test was over' if is_over else ''}"
+
+
+# --- bytes
 
 
 def hexdump(data: bytes | bytearray, width: int = ROW) -> str:
@@ -31,29 +70,27 @@ def hexdump(data: bytes | bytearray, width: int = ROW) -> str:
 
 
 def side_by_side(expected: bytes | bytearray, received: bytes | bytearray, offset: int) -> list[str]:
-    """Return a short dump around an offset, expected on the left, received on the right, rows that differ marked."""
+    """Return a short dump around an offset, expected on the left, received on the right; its row is marked."""
     middle = offset // ROW
     last = (max(len(expected), len(received), 1) - 1) // ROW
-    lines = [f"           {'expected':<{ROW * 4 + 3}}received"]
+    lines = [f"{'':11}{'expected':<{ROW * 4 + 3}}received"]
     for row in range(max(0, middle - AROUND), min(last, middle + AROUND) + 1):
         start = row * ROW
         left, right = expected[start : start + ROW], received[start : start + ROW]
-        mark = " " if left == right else ">"
+        mark = ">" if row == middle else " "
         lines.append(f"  {mark} {start:06x} {hexdump(left)}  {hexdump(right)}".rstrip())
     return lines
+
+
+# --- what went before
 
 
 def history(deeds: Sequence[Deed], now: float) -> list[str]:
     """Return what both ends did last, a line each, with how long before it was."""
     lines = []
     for each in deeds:
-        line = f"    {each.at - now:+.3f} s {each.what}"
+        line = f"    -{max(0.0, now - each.at):.3f} s {each.what}"
         if each.size:
-            line += f" {each.size} B {sketch_of(each)}"
+            line += f" {each.size} B {each.data!r}{'...' if each.size > len(each.data) else ''}"
         lines.append(line)
     return lines
-
-
-def sketch_of(deed: Deed) -> str:
-    """Return the bytes of a deed, with a sign that there were more."""
-    return f"{deed.data!r}{'...' if deed.size > len(deed.data) else ''}"
