@@ -98,17 +98,31 @@ class Place:
         frame = self._frames.pop()
         self._steps, self._index = frame.steps, frame.index + 1
 
+    @property
+    def is_between_rounds(self) -> bool:
+        """Whether an endless loop waits for what begins its next round: the other end may as well end now."""
+        step = self.step
+        is_waiting = step is not None and step.method.startswith("expect") and not self.inbox
+        return is_waiting and self._idle_loop() is not None
+
     def _ends_loop(self) -> bool:
         """End an endless loop whose round finds at its first step that the other end has ended. Return whether."""
-        if self.inbox or not self.inbox.has_ended or self._index:
+        depth = self._idle_loop() if self.inbox.has_ended and not self.inbox else None
+        if depth is None:
             return False
+        del self._frames[depth + 1 :]
+        self._leave()
+        return True
+
+    def _idle_loop(self) -> int | None:
+        """Return the depth of the endless loop of which a round has begun without anything taken; None if none has."""
+        if self._index:
+            return None
         for depth, frame in reversed(list(enumerate(self._frames))):
             if frame.takes != self.inbox.takes or frame.loop is None:
-                return False
+                return None
             if frame.loop.times is None:
-                del self._frames[depth + 1 :]
-                self._leave()
-                return True
+                return depth
             if frame.index or frame.round > 1:
-                return False
-        return False
+                return None
+        return None
