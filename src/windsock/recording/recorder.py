@@ -46,6 +46,8 @@ class Recorder:
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
+        self.expected: list[object] = []
+        """What is made to fail on purpose: the errors, or the indices of the connections whose handler it is."""
         self._changed = threading.Condition()
         self._has_leader = False
         self._in_memory = 0
@@ -243,7 +245,11 @@ class Recorder:
         blameless = connection is not None and connection.ended_by_stop()
         if connection is not None:
             connection.fail(error)
-        self.errors.add(connection, error, is_blameless=blameless)
+        self.errors.add(connection, error, is_blameless=blameless or self._is_expected(connection, error))
+
+    def _is_expected(self, connection: Connection | None, error: BaseException) -> bool:
+        index = None if connection is None else connection.index
+        return any(each is error or (index is not None and each == index) for each in self.expected)
 
 
 class _Runs:
