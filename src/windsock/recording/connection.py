@@ -315,10 +315,10 @@ class Connection:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
             self._recorder.error_from_child(self, data)
-        elif kind == Kind.SCRIPT:
-            self._played = data.decode()
         elif kind in (Kind.TLS, Kind.REFUSED):
             self._apply_admission(time, kind, data)
+        else:
+            self._played = data.decode() if kind == Kind.SCRIPT else self._played
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
         """Keep what the server made of the client before it listened to it."""
