@@ -21,10 +21,12 @@ from windsock.recording import (
     TruncatedDatagram,
     UntilEof,
 )
-from windsock.scripts import UnexpectedMessage
+from windsock.scripts import ConnectFailed, Outcome, ScriptedClient, UnexpectedMessage, garbage, scripted_client
+from windsock.steps import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
     "Chunk",
+    "ConnectFailed",
     "Connection",
     "Delimiter",
     "Direction",
@@ -35,12 +37,17 @@ __all__ = [
     "HandlerFailed",
     "LengthPrefix",
     "Lines",
+    "Outcome",
     "PeerError",
     "RecordedRequest",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
     "RunningServer",
+    "Script",
+    "ScriptMismatch",
+    "ScriptTimeout",
+    "ScriptedClient",
     "StartError",
     "StillRunning",
     "TruncatedDatagram",
@@ -51,5 +58,7 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "combine",
+    "garbage",
+    "scripted_client",
     "serving",
 ]

@@ -16,12 +16,16 @@ from windsock.harness.driving import driver_for
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
 from windsock.scripts import Fake, Rule
+from windsock.scripts.company import Company
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
     import ssl
 
     import trustme
+
+    from windsock.scripts.clients import ScriptedClient
+    from windsock.scripts.opening import Line
 
 __all__ = ["RunningServer"]
 
@@ -32,6 +36,11 @@ class RunningServer:
     `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
     Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`.
     """
+
+    _company: Company | None = None
+    """Its clients, if it has had any."""
+    _client_failures: tuple[BaseException, ...] = ()
+    """What scripts in the background have failed with, and nobody has heard of."""
 
     def __init__(self, options: Resolved, crew: Crew | None = None) -> None:
         self.options = options
@@ -85,6 +94,8 @@ class RunningServer:
         if self.strict:
             for failure in self.errors.failures():
                 error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+        for failure in self._client_failures:
+            error.add_note(f"windsock: a script in the background failed too: {failure}")
 
     # --- where it is
 
@@ -163,6 +174,53 @@ class RunningServer:
         self._told().echo()
         return self
 
+    # --- its clients
+
+    def connect(
+        self,
+        *,
+        tls: bool | ssl.SSLContext | None = None,
+        certificate: Any = None,
+        handshake: bool = True,
+        source: Any = None,
+        anonymous: bool = False,
+        timeout: float | None = None,
+        name: str = "",
+        server_hostname: str | None = None,
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
+    ) -> ScriptedClient:
+        """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
+
+        It speaks TLS if the server does; `tls=False`: plaintext all the same; an ssl.SSLContext: yours.
+        `certificate` is the client's, for tls="mutual": "missing", something to be refused for ("expired",
+        "unknown_authority", ...), or PEM files. With `handshake=False` it is connected and silent. The other keywords
+        are those of `windsock.scripted_client()`; `anonymous=True`: a Unix datagram client without a name.
+
+        Whatever is not closed by then is closed when the server is stopped. Raises ConnectFailed.
+        """
+        line = self._line(
+            tls=tls,
+            certificate=certificate,
+            source=source,
+            anonymous=anonymous,
+            timeout=timeout,
+            server_hostname=server_hostname,
+            receive_buffer=receive_buffer,
+            send_buffer=send_buffer,
+        )
+        if self._company is None:
+            self._company = Company()
+        return line.client(name=name, handshake=handshake, company=self._company)
+
+    def _line(self, **options: Any) -> Line:
+        """Return what is known of the way to this server."""
+        from windsock.harness.visiting import line_to_server
+
+        if self._is_stopped:
+            raise UsageError(f"connect(): the {self.name} is stopped already")
+        return line_to_server(self, **options)
+
     # --- its life
 
     def stop(self) -> None:
@@ -173,6 +231,8 @@ class RunningServer:
         if self._is_stopped:
             return
         self._is_stopped = True
+        if self._company is not None:
+            self._client_failures = tuple(self._company.close())
         try:
             self._end(self.options.timeout)
         finally:
@@ -193,9 +253,10 @@ class RunningServer:
             failures.append(error)
         else:
             failures = self.errors.failures() if self.strict else []
-        if failures:
-            message = f"{self.name} on {addresses.show(self.address)}: errors in handlers"
-            raise _group(message, failures)
+        if failures or self._client_failures:
+            what = "errors in handlers" if failures else "scripts in the background failed"
+            message = f"{self.name} on {addresses.show(self.address)}: {what}"
+            raise _group(message, [*failures, *self._client_failures])
 
     @contextmanager
     def outage(self) -> Iterator[None]:

@@ -44,5 +44,4 @@ def perform(action: Action, progress: Progress, end: StreamEnd | DatagramEnd, cl
     except TimeoutError as error:
         raise progress.timed_out(clock(), str(error) or "it took too long") from None
     except PeerError as error:  # a handshake that failed
-        end.ended_as(Outcome.TLS_FAILED)
         raise progress.stopped(str(error), clock()) from error

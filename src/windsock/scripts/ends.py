@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import select
 import socket
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from windsock.errors import UsageError
+from windsock.errors import PeerError, UsageError
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, is_only_later, outcome_of
 from windsock.steps import Inbox, kinds
@@ -44,9 +45,18 @@ class End:
         self.is_stalled = False
         self.is_closed = False
         self.has_half_closed = False
+        self.is_gone = False
+        """Whether the last attempt to send has met nobody."""
         self.outcome: str = Outcome.OPEN
+        self.may_have_more = False
+        """Whether a layer, such as TLS, may hold bytes that the kernel does not know of any more."""
         self._rate: float | None = None
         self._may_read_at = 0.0
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether its script has done nothing to it that changes how it sends and reads."""
+        return not (self.is_stalled or self.is_closed or self.has_half_closed or self._rate)
 
     # --- acts
 
@@ -108,8 +118,7 @@ class End:
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read. May be overridden."""
-        pending = getattr(self.sock, "pending", None)
-        if pending is not None and pending():
+        if self.may_have_more:
             return True
         poll = select.poll()
         poll.register(self.sock.fileno(), select.POLLIN)
@@ -165,9 +174,10 @@ class StreamEnd(End):
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of it. A peer that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
         self.check_may_send()
+        self.is_gone = False
         view, sent = memoryview(data), 0
         try:
-            while sent < len(view) and not self.inbox.was_reset:
+            while sent < len(view) and not self.is_gone:
                 with _time_is_up(sent, len(view)):
                     sent += self.send_some(view[sent:], self.left(deadline), is_urgent=is_urgent)
         finally:
@@ -194,13 +204,13 @@ class StreamEnd(End):
         """Take in what has come before the connection was gone, then note that. Raises the error if it is not gone."""
         if is_only_later(error) or (isinstance(error, TimeoutError) and not error.errno):
             raise error
+        self.is_gone = True
         has_ended = self._drain()
         if has_ended and isinstance(error, BrokenPipeError):
             self.inbox.receive_eof(self.clock())
             self.ended_as(Outcome.EOF)
             if self.sock.family == socket.AF_UNIX:  # whose other end has only closed
                 self.inbox.note("could not send: the other end is gone", self.clock())
-                self.inbox.was_reset = True
                 return
         self.lost(error)
 
@@ -217,8 +227,10 @@ class StreamEnd(End):
         """Read once."""
         now = self.clock()
         size = CHUNK if self._rate is None else max(1, min(CHUNK, int(self._rate * SLICE)))
-        if hasattr(self.sock, "pending"):  # TLS: what is readable may be half of a record
-            self.sock.settimeout(SLICE)
+        is_layered = hasattr(self.sock, "pending")  # TLS: what is readable may be half of a record, or two of them
+        if is_layered:
+            self.sock.settimeout(0.0)
+        self.may_have_more = False
         try:
             data = self.sock.recv(size)
         except OSError as error:
@@ -227,6 +239,7 @@ class StreamEnd(End):
             self.lost(error)
             return True
         if data:
+            self.may_have_more = is_layered
             self.inbox.receive(data, now)
             if self._rate is not None:
                 self._may_read_at = max(self._may_read_at, now - 2 * SLICE) + len(data) / self._rate
@@ -267,6 +280,7 @@ class StreamEnd(End):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer // 2)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:
+        from windsock.security.facts import HandshakeFailed
         from windsock.security.tls_socket import TLSSocket
 
         secured = TLSSocket(
@@ -275,8 +289,16 @@ class StreamEnd(End):
             server_side=not self.is_client,
             server_hostname=(step.server_hostname or "localhost") if self.is_client else None,
         )
-        secured.do_handshake(max(0.001, self.left(deadline)))
+        try:
+            secured.do_handshake(max(0.001, self.left(deadline)))
+        except HandshakeFailed as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or (isinstance(cause, TimeoutError) and not cause.errno):
+                raise TimeoutError("the other end did not do its part of the handshake in time") from None
+            self.lost(cause)
+            raise PeerError(f"there is no TLS: {self.outcome}") from error
         self.sock = secured
+        self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
 
     def default_context(self) -> ssl.SSLContext:
@@ -325,9 +347,15 @@ class DatagramEnd(End):
         except OSError as error:
             if isinstance(error, TimeoutError) and not error.errno:
                 raise TimeoutError("the receiver took nothing") from None
-            self.lost(error)
+            self.failed_to_send(error, len(data))
         else:
             self.inbox.note_sent(data, self.clock())
+
+    def failed_to_send(self, error: OSError, size: int) -> None:
+        """Note that the receiver is gone. Raises UsageError for what no receiver could take."""
+        if error.errno == errno.EMSGSIZE:
+            raise UsageError(f"send(...): {size} bytes are more than one datagram can carry here") from None
+        self.lost(error)
 
     def send_one(self, data: bytes) -> None:
         """Send one datagram to where they go."""

@@ -1,0 +1,103 @@
+"""Playing a script in a thread of its own, and the failure that somebody has to hear of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from windsock import deadlines
+from windsock.errors import WaitTimeout
+from windsock.scripts.polled import CalledOff, Polled
+
+if TYPE_CHECKING:
+    from windsock.steps import Progress
+
+__all__ = ["Background"]
+
+
+class Background:
+    """One script that is being played in the background: `play_in_background()` returns it.
+
+    `join()` waits for its end and raises its failure. A failure that nobody has joined is raised when the client or its
+    server is finished, unless `strict=False`.
+    """
+
+    def __init__(
+        self, progress: Progress, end: Polled, play: Callable[[], None], *, strict: bool, timeout: float, name: str
+    ) -> None:
+        self.strict = strict
+        self._progress = progress
+        self._end = end
+        self._play = play
+        self._timeout = timeout
+        self._failure: BaseException | None = None
+        self._is_known = False
+        self._was_called_off = False
+        self._thread = threading.Thread(target=self._run, name=f"windsock {name}", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<Background, {'playing' if self.is_playing else 'over'}, at {self.where}>"
+
+    def start(self) -> None:
+        """Begin."""
+        self._end.can_be_called_off()
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._play()
+        except CalledOff:
+            self._was_called_off = True
+        except BaseException as error:  # for whoever joins
+            self._failure = error
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it is not over yet."""
+        return self._thread.is_alive()
+
+    @property
+    def where(self) -> str:
+        """In words, how far it is: "step 2 of 3, expect(b'OK')"."""
+        return self._progress.where
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps have been taken."""
+        return self._progress.is_done
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has gone wrong, if anything has; to look at it does not count as to have heard of it."""
+        return self._failure
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the script. Raises its failure, or WaitTimeout after `timeout` seconds.
+
+        Without a timeout the steps' own deadlines bound the wait, and what the test has left of its time.
+        """
+        __tracebackhide__ = True
+        seconds = deadlines.latest() - monotonic()
+        if timeout is not None:
+            seconds = min(timeout, seconds)
+        self._thread.join(min(max(0.0, seconds), threading.TIMEOUT_MAX))
+        if self._thread.is_alive():
+            raise WaitTimeout(f"join(): the script is still at {self.where} after {seconds:.3g} s")
+        self._is_known = True
+        if self._failure is not None:
+            raise self._failure
+
+    def call_off(self) -> None:
+        """End it wherever it is, and wait for that."""
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._end.call_off()
+            self._thread.join(self._timeout)
+
+    def unheard(self) -> BaseException | None:
+        """Return the failure if nobody has heard of it yet; from then on somebody has."""
+        if self._is_known or not self.strict:
+            return None
+        self._is_known = True
+        return self._failure

@@ -1,0 +1,319 @@
+"""A client whose methods are the steps of a script."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import stat
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from windsock import addresses, deadlines
+from windsock.errors import UsageError
+from windsock.scripts import connecting, driving, nonsense
+from windsock.scripts.background import Background
+from windsock.scripts.company import Company
+from windsock.scripts.outcomes import Outcome
+from windsock.scripts.polled import PolledDatagrams, PolledStream
+from windsock.scripts.rude import kernel_socket
+from windsock.steps import Deed, Progress, Script, Step, Steps, kinds
+from windsock.steps.kinds import Expected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from windsock.addresses import PrivateSocketPath
+
+__all__ = ["ScriptedClient"]
+
+
+class ScriptedClient(Steps["ScriptedClient"]):
+    """A connected client. Each step is taken at once: `client.send(b"PING").expect(b"PONG").half_close()`.
+
+    It raises only where the other end does something else than the steps say: ScriptMismatch, ScriptTimeout. What
+    happens to the connection is its `outcome`. Use it in a `with`, which closes it.
+    """
+
+    def __init__(
+        self,
+        sock: Any,
+        *,
+        timeout: float = 5.0,
+        name: str = "",
+        context: Callable[[], Any] | None = None,
+        private: PrivateSocketPath | None = None,
+        company: Company | None = None,
+    ) -> None:
+        is_datagram = sock.type == socket.SOCK_DGRAM
+        self.timeout = timeout
+        """Seconds that a step may take that does not say so itself."""
+        self.name = name
+        self.end: PolledStream | PolledDatagrams
+        self.end = PolledDatagrams(sock) if is_datagram else PolledStream(sock, context=context)
+        self._private = private
+        self._path = _path_of(sock) if private is None else None
+        self._address = _or_none(sock.getsockname)
+        self._peer = _or_none(sock.getpeername)
+        self._count = 0
+        self._background: Background | None = None
+        self._company = company
+        if company is not None:
+            company.add(self)
+
+    def __repr__(self) -> str:
+        return f"<ScriptedClient{' ' + self.name if self.name else ''} of {addresses.show(self.peer)}, {self.outcome}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True
+        self._end()
+        failure = self._background.unheard() if self._background is not None else None
+        if failure is not None and error is not None:
+            error.add_note(f"windsock: a script in the background failed too: {failure}")
+        elif failure is not None:
+            raise failure
+
+    def __del__(self) -> None:
+        if (end := getattr(self, "end", None)) is not None and not end.is_closed:
+            with contextlib.suppress(Exception):
+                self._end()
+
+    # --- what is known of it
+
+    @property
+    def address(self) -> Any:
+        """Its own address, as the server sees it; None for a Unix socket without a name."""
+        return self._address
+
+    @property
+    def peer(self) -> Any:
+        """The address it is connected to."""
+        return self._peer
+
+    @property
+    def outcome(self) -> str:
+        """What has become of it, in the same word on every version of Python: see Outcome."""
+        return str(self.end.outcome)
+
+    @property
+    def unread(self) -> bytes:
+        """What has come and was not expected yet, as far as a step has read it; of datagrams the first one."""
+        return bytes(self.end.inbox.unread)
+
+    @property
+    def datagrams(self) -> tuple[bytes, ...]:
+        """All datagrams that have come and were not expected yet."""
+        return tuple(self.end.inbox.datagrams)
+
+    @property
+    def deeds(self) -> list[Deed]:
+        """The last things that both ends did, the oldest first."""
+        return self.end.inbox.deeds
+
+    @property
+    def socket(self) -> Any:
+        """The socket below, for what nobody thought of. It does not block; under TLS it has the encrypted bytes."""
+        return kernel_socket(self.end.sock)
+
+    @property
+    def is_datagram(self) -> bool:
+        """Whether it speaks in datagrams."""
+        return self.end.inbox.is_datagram
+
+    # --- playing
+
+    def play(self, script: Script) -> Self:
+        """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
+        __tracebackhide__ = True
+        driving.play(self._progress("play()", script), self.end)
+        return self
+
+    def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
+        """Take all steps of a script in a thread of its own; see Background.
+
+        Until it is over nobody else can take steps; `close()` and `reset()` end it. With `strict=False` a failure that
+        nobody joins is passed over.
+        """
+        progress = self._progress("play_in_background()", script)
+        self._heard()
+        end = self.end  # not self: a client that nobody has any more closes
+        name = self.name or f"client of {addresses.show(self.peer)}"
+        self._background = Background(
+            progress, end, lambda: driving.play(progress, end), strict=strict, timeout=self.timeout, name=name
+        )
+        if self._company is not None and strict:
+            self._company.watch(self._background)
+        self._background.start()
+        return self._background
+
+    def _heard(self) -> None:
+        """Raise what an earlier script in the background has failed with, before the next one takes its place."""
+        failure = self._background.unheard() if self._background is not None else None
+        if failure is not None:
+            raise failure
+
+    def _progress(self, method: str, script: Script) -> Progress:
+        if not isinstance(script, Script):
+            raise UsageError(f"{method.removesuffix(')')}{script!r}): expected a Script")
+        self._check_free(method)
+        first = self._count + 1
+        self._count += len(script)
+        return Progress(
+            script,
+            self.end.inbox,
+            timeout=self.timeout,
+            limit=deadlines.latest(),
+            first=first,
+            whose=f"{self.name}, " if self.name else "",
+        )
+
+    def _check_free(self, method: str) -> None:
+        """Raise UsageError if no step can be taken now."""
+        if self.end.is_closed:
+            raise UsageError(f"{method}: this client is closed; make another one, with server.connect()")
+        background = self._background
+        if background is not None and background.is_playing:
+            raise UsageError(f"{method}: a script is being played in the background; join() it first")
+
+    def _take(self, step: Step) -> ScriptedClient:
+        __tracebackhide__ = True
+        if isinstance(step, kinds.Close | kinds.Reset) and self._background is not None:
+            self._background.call_off()
+            self.end.is_called_off = False
+        driving.play(self._progress(step.text, Script(step)), self.end)
+        if self.end.is_closed:
+            self._give_back()
+        return self
+
+    # --- the two steps that most tests consist of, without a script around them; they leave the same traces
+
+    def send(
+        self,
+        data: bytes,
+        *,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        timeout: float | None = None,
+    ) -> ScriptedClient:
+        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
+        __tracebackhide__ = True
+        if type(data) is bytes and data and pieces is None and not every and self._is_plain():
+            sent = self.end.try_to_send(data)
+            if sent:
+                self.end.inbox.note_sent(data[:sent], monotonic())
+            if sent == len(data) or self.end.is_gone:
+                self._count += 1
+                return self
+            data = data[sent or 0 :]
+        return super().send(data, pieces=pieces, every=every, timeout=timeout)
+
+    def expect(
+        self,
+        what: Expected | int | None = None,
+        *,
+        until: bytes | None = None,
+        length: int | None = None,
+        timeout: float | None = None,
+    ) -> ScriptedClient:
+        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
+        __tracebackhide__ = True
+        if type(what) is bytes and what and until is None and length is None and timeout is None and self._is_plain():
+            inbox, size = self.end.inbox, len(what)
+            if (len(inbox.unread) >= size or self._read_once()) and inbox.unread.startswith(what):
+                inbox.take(size)
+                self._count += 1
+                return self
+        return super().expect(what, until=until, length=length, timeout=timeout)
+
+    def _read_once(self) -> bool:
+        """Read what is there now; return whether there was something."""
+        seconds = min(self.timeout, deadlines.latest() - monotonic())
+        return self.end.ready(select.POLLIN, seconds) and self.end.take_in()
+
+    def _is_plain(self) -> bool:
+        """Whether nothing but sending and receiving can be about to happen."""
+        end = self.end
+        return end.outcome == "open" and end.is_simple and type(end.sock) is connecting.QuietSocket
+
+    # --- its end
+
+    def close_at_the_end(self) -> None:
+        """Close it, if that has not been done yet; as whoever has opened it does in the end."""
+        self._end()
+
+    def finish(self) -> None:
+        """Close it, and raise the failure of a script in the background that nobody has joined."""
+        __tracebackhide__ = True
+        self.__exit__(None, None, None)
+
+    def half_handshake(self) -> Self:
+        """Send the first half of what a client says in TLS, and no more (RFC 8446, section 4.1.2).
+
+        For clients that were connected with `handshake=False`. Go on as you like: stay silent, close, reset.
+        """
+        __tracebackhide__ = True
+        self._check_free("half_handshake()")
+        if not isinstance(self.end, PolledStream) or type(self.end.sock) is not connecting.QuietSocket:
+            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
+        hello = nonsense.client_hello(self.end.default_context(), "localhost")
+        self.send(hello[: len(hello) // 2])
+        return self
+
+    def cut(self) -> Self:
+        """Close the connection without the end of the TLS stream (close_notify), as somebody who cuts the line."""
+        self._check_free("cut()")
+        abandon = getattr(self.end.sock, "abandon", None)
+        if abandon is None:
+            raise UsageError("cut(): this connection has no TLS to cut; close() it")
+        self._end(abandon)
+        return self
+
+    def _end(self, close: Callable[[], None] | None = None) -> None:
+        if self._background is not None:
+            self._background.call_off()
+        end = self.end
+        if not end.is_closed:
+            end.is_closed = True
+            end.inbox.note("closed", monotonic())
+            end.ended_as(Outcome.CLOSED)
+            with contextlib.suppress(OSError):
+                (close or end.sock.close)()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self.end.give_back()
+        private, self._private = self._private, None
+        if private is not None:
+            private.remove()
+        path, self._path = self._path, None
+        if path is not None:
+            addresses.unlink_socket(*path)
+        if self._company is not None:
+            self._company.leave(self)
+
+
+def _or_none(ask: Callable[[], Any]) -> Any:
+    """Return an address, or None if there is none (any more)."""
+    try:
+        found = addresses.plain(ask())
+    except OSError:
+        return None
+    return found[:2] if isinstance(found, tuple) else found
+
+
+def _path_of(sock: Any) -> tuple[str, tuple[int, int]] | None:
+    """Return the path that a Unix socket is bound to, and the identity of the file; None if there is none."""
+    if sock.family != getattr(socket, "AF_UNIX", None):
+        return None
+    path = _or_none(sock.getsockname)
+    if not path or addresses.is_abstract(path):
+        return None
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return (path, (found.st_dev, found.st_ino)) if stat.S_ISSOCK(found.st_mode) else None

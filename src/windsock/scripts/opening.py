@@ -1,0 +1,146 @@
+"""Making a scripted client of an address: connected, and speaking TLS if asked to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock import addresses, deadlines
+from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.scripts import connecting
+from windsock.scripts.clients import ScriptedClient
+from windsock.scripts.outcomes import Outcome
+from windsock.steps import StartTLS
+from windsock.steps.checks import check_seconds
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.scripts.company import Company
+
+__all__ = ["Line", "line_to", "scripted_client"]
+
+
+def scripted_client(
+    address: Any,
+    *,
+    transport: str | None = None,
+    tls: bool | ssl.SSLContext = False,
+    server_hostname: str | None = None,
+    handshake: bool = True,
+    source: Any = None,
+    timeout: float = 5.0,
+    name: str = "",
+    receive_buffer: int | None = None,
+    send_buffer: int | None = None,
+    _company: Company | None = None,
+) -> ScriptedClient:
+    """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
+
+    `address` is `(host, port)`, or the path or abstract name of a Unix socket. `transport` ("tcp", "udp",
+    "unix_stream", "unix_datagram") is needed for UDP only. `tls` is an ssl.SSLContext, or True for one that trusts
+    the certificate authority of this run; with `handshake=False` nothing is said until `client.start_tls()`.
+
+    `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
+    without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
+    `timeout` (seconds) is how long a step may take that does not say so; the buffers (bytes) are the kernel's.
+
+    Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
+    only WaitTimeout, when the other end is silent.
+    """
+    line = line_to(
+        address,
+        transport=transport,
+        tls=tls,
+        server_hostname=server_hostname,
+        source=source,
+        timeout=timeout,
+        receive_buffer=receive_buffer,
+        send_buffer=send_buffer,
+    )
+    return line.client(name=name, handshake=handshake, company=_company)
+
+
+class Line:
+    """All that there is to know before a connection: made once for a crowd, and checked."""
+
+    def __init__(
+        self,
+        place: connecting.Place,
+        *,
+        context: Callable[[], ssl.SSLContext] | None,
+        begins_with_tls: bool,
+        server_hostname: str | None = None,
+        source: Any = None,
+        timeout: float = 5.0,
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
+    ) -> None:
+        check_seconds(f"timeout={timeout!r}", timeout)
+        self.place = place
+        self.context = context
+        self.begins_with_tls = begins_with_tls
+        self.server_hostname = server_hostname
+        self.source = source
+        self.timeout = timeout
+        self.buffers = {"receive_buffer": receive_buffer, "send_buffer": send_buffer}
+
+    def connect(self) -> tuple[connecting.QuietSocket, Any]:
+        """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
+        seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
+        return connecting.connect(self.place, source=self.source, timeout=seconds, **self.buffers)
+
+    def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
+        """Return a connected client."""
+        sock, private = self.connect()
+        client = ScriptedClient(
+            sock, timeout=self.timeout, name=name, context=self.context, private=private, company=company
+        )
+        if self.begins_with_tls and handshake:
+            try:
+                self._shake_hands(client)
+            except BaseException:
+                client.finish()
+                raise
+        return client
+
+    def _shake_hands(self, client: ScriptedClient) -> None:
+        """Begin TLS. What comes of it is the client's outcome."""
+        deadline = min(monotonic() + self.timeout, deadlines.latest())
+        try:
+            client.end.act(StartTLS(server_hostname=self.server_hostname), deadline)
+        except PeerError:
+            pass
+        except TimeoutError as error:
+            client.end.ended_as(Outcome.TIMEOUT)
+            where = addresses.show(self.place.address)
+            raise WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})") from None
+
+
+def line_to(
+    address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
+) -> Line:
+    """Return what is known of the way to an address. Raises UsageError."""
+    place = connecting.place_of(address, transport)
+    begins_with_tls, context = _context(tls, server_hostname)
+    if begins_with_tls and transport in ("udp", "unix_datagram"):
+        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
+    if server_hostname is None and begins_with_tls and isinstance(place.address, tuple):
+        server_hostname = place.address[0]
+    return Line(place, context=context, begins_with_tls=begins_with_tls, server_hostname=server_hostname, **options)
+
+
+def _context(tls: Any, server_hostname: str | None) -> tuple[bool, Callable[[], Any] | None]:
+    if tls is False or tls is None:
+        if server_hostname is not None:
+            raise UsageError(f"server_hostname={server_hostname!r} is for clients with TLS; say tls=True as well")
+        return False, None
+    if tls is True:
+        from windsock.security import certificates
+
+        return True, lambda: certificates.client_context(certificate=False)
+    if "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext):
+        return True, lambda: tls
+    raise UsageError(f"tls={tls!r}: expected True, False or an ssl.SSLContext")
