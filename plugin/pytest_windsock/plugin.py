@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
-from pytest_windsock import fixtures
+from pytest_windsock import fixtures, seeds, weather
 
 __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_enter_pdb",
+    "pytest_configure_node",
     "pytest_generate_tests",
+    "pytest_report_header",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
+    "pytest_timeout_cancel_timer",
+    "pytest_timeout_set_timer",
     "pytest_unconfigure",
 ]
 
-globals().update(fixtures.ALL)
+globals().update(fixtures.ALL, **weather.ALL)
 
 MARKER = (
     "windsock(*, handler=None, concurrency=..., framing=..., strict=True, ...): what the windsock fixtures of "
@@ -27,7 +33,8 @@ MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the ini value."""
+    """Add the option and the ini values."""
+    seeds.add_option(parser)
     parser.addini(
         "windsock_timeout",
         "windsock: seconds that a server's stop and a wait for requests may take (default: 5)",
@@ -41,9 +48,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and check the ini value."""
+    """Register the marker, and check the option and the ini value."""
     config.addinivalue_line("markers", MARKER)
     fixtures.timeout_of(config)
+    seeds.seed_of_run(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what the seed is."""
+    return seeds.header(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give the seed to an xdist worker."""
+    seeds.tell_worker(node)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
