@@ -20,6 +20,8 @@ SEGMENT = 512 * 1024
 """Bytes of memory that are handed out at a time."""
 MAPPING = 4 * 1024 * 1024
 """Bytes that are asked of the system at a time: a huge page or two."""
+LEAST_LENT = 64 * 1024
+"""Bytes that are lent at the least."""
 POOLED = 64
 """Segments out of use that are kept for the next one; more go back to the system, mapping by mapping."""
 
@@ -126,6 +128,18 @@ class Arena:
         segment.memory[at:end] = data
         self._open.append((segment, end))
         return Kept(time, kind, segment, at, size)
+
+    def lend(self) -> tuple[Segment, int]:
+        """Return a segment and where its free part starts, for somebody to read into; see `take_back`."""
+        try:
+            segment, at = self._open.pop()
+        except IndexError:
+            return self._pool.take(), 0
+        return (segment, at) if at <= SEGMENT - LEAST_LENT else (self._pool.take(), 0)
+
+    def take_back(self, segment: Segment, end: int) -> None:
+        """Take a lent segment back, which is full up to there now. One that is not returned is not used again."""
+        self._open.append((segment, end))
 
     def leave(self) -> None:
         """Begin the next chunk in another segment, so that the present one can return to the pool."""

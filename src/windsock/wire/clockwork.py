@@ -59,6 +59,9 @@ class Clockwork:
         self._timers: list[Timer] = []
         self._calls: deque[Action] = deque()
         self._is_stopping = False
+        self._is_closed = False
+        self._gate = threading.Lock()
+        """Held by whoever calls, so that nobody writes to a descriptor that is closed, or another's by now."""
         self._wakeup = Wakeup()
         try:
             self._poller = _Poller()
@@ -81,7 +84,7 @@ class Clockwork:
         self._is_stopping = True
         if self._process_id != os.getpid():
             return True
-        self._wakeup.call()
+        self._wake()
         if self._thread is not threading.current_thread() and self._thread.ident is not None:
             self._thread.join(seconds)
         return not self._thread.is_alive()
@@ -97,7 +100,12 @@ class Clockwork:
     def call(self, action: Action) -> None:
         """Have something done soon, before anything that arrives from now on. From any thread."""
         self._calls.append(action)
-        self._wakeup.call()
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._gate:
+            if not self._is_closed:
+                self._wakeup.call()
 
     def ask(self, action: Action, seconds: float) -> bool:
         """Have something done, and wait for that; return False if it was not in time. From any thread."""
@@ -142,8 +150,10 @@ class Clockwork:
 
     def abandon(self) -> None:
         """Give the descriptors back in a forked child, which has no such thread."""
-        self._actions.clear()
-        self._close()
+        self._gate = threading.Lock()
+        self._is_stopping = True
+        if not self._is_closed:
+            self._close()
 
     # --- the thread
 
@@ -194,8 +204,19 @@ class Clockwork:
         self._wakeup.clear()
 
     def _close(self) -> None:
+        """Give the descriptors back, and let go of all that is called: a cycle would wait for the collector."""
+        with self._gate:
+            self._is_closed = True
+            self._wakeup.close()
         self._poller.close()
-        self._wakeup.close()
+        self._actions.clear()
+        self._timers.clear()
+        self._calls.clear()
+        self._on_error = self._at_end = _nothing
+
+
+def _nothing(*_: object) -> None:
+    """What is left to do."""
 
 
 class _Poller:

@@ -73,7 +73,7 @@ class Proxy:
         self._cut: Installed | None = None
         self._private: PrivateSocketPath | None = None
         self.requests = Requests(
-            self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: self.timeout
+            self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: timeout
         )
         try:
             self._open(listen, termination)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from windsock.recording import Connection
+from windsock.recording.arena import Segment
 from windsock.recording.connection import FIRST_LARGE, LARGE
 from windsock.recording.events import Kind
 
@@ -20,8 +21,10 @@ class _Notes:
     kind: int
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self._note = connection.note
         self._first_large = 0
+        self._loan: tuple[Segment, int] | None = None
 
     def passed(self, data: memoryview) -> None:
         """Note data; of large pieces, all but the first are copied to where the recording keeps them."""
@@ -32,6 +35,18 @@ class _Notes:
             if size >= LARGE:
                 self._first_large += size
             self._note(self.kind, bytes(data))
+
+    def lend(self) -> memoryview:
+        """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
+        segment, at, memory = self._connection.lend()
+        self._loan = segment, at
+        return memory
+
+    def kept(self, size: int) -> None:
+        """Note so many bytes that are in the memory that was lent."""
+        assert self._loan is not None
+        self._connection.note_lent(self.kind, *self._loan, size)
+        self._loan = None
 
 
 class ClientNotes(_Notes):

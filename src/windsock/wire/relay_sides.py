@@ -17,6 +17,8 @@ __all__ = ["Notes", "Side"]
 
 PIECE = 128 * 1024
 """Bytes read at a time where faults look at them and may keep them."""
+BULK = 32 * 1024
+"""Bytes that came at once, after which more of that kind is expected."""
 MOST_READS = 16
 """Blocks that are read and thrown away before a close."""
 
@@ -26,6 +28,14 @@ class Notes(Protocol):
 
     def passed(self, data: memoryview) -> None:
         """This end has sent that. The memory is used again afterwards."""
+        ...
+
+    def lend(self) -> memoryview:
+        """Return memory to receive much into, which `kept` is told of."""
+        ...
+
+    def kept(self, size: int) -> None:
+        """This end has sent so many bytes, which are in the memory that was lent."""
         ...
 
     def ended(self) -> None:
@@ -53,6 +63,7 @@ class Side:
         """Whether the end of its stream has been read."""
         self.is_gone = False
         """Whether nothing can be read from it nor written to it any more."""
+        self._is_bulk = False
         self._watched: int | None = None
         self._memory = relay.memory
         self._receive = sock.recv_into
@@ -69,10 +80,10 @@ class Side:
 
     def _carry(self) -> None:
         """Read, and write at once what was read: the common case."""
-        memory = self._memory
-        flow = self.flow
+        flow, notes = self.flow, self.notes
         chain = flow.chain
         is_idle = chain is None or chain.is_idle()
+        memory = notes.lend() if self._is_bulk and notes is not None else self._memory
         try:
             size = self._receive(memory if is_idle else memory[:PIECE])
         except (BlockingIOError, InterruptedError):
@@ -84,8 +95,12 @@ class Side:
             self._end()
             return
         data = memory[:size]
-        if self.notes is not None:
-            self.notes.passed(data)
+        if notes is not None:
+            if self._is_bulk:
+                notes.kept(size)
+            else:
+                notes.passed(data)
+            self._is_bulk = size >= BULK
         if is_idle:
             flow.write(data)
             if chain is not None:

@@ -107,5 +107,7 @@ class StreamRelay:
             flow.close()
         for side in (self.client, self.upstream):
             side.close(orderly=orderly)
-        if self._on_end is not None:
-            self._on_end(self)
+            side.notes = None
+        on_end, self._on_end, self._on_error = self._on_end, None, None  # or there would be cycles
+        if on_end is not None:
+            on_end(self)

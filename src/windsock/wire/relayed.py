@@ -1,0 +1,161 @@
+"""The door of relayed servers: an accepted client goes in, the socket that its handler gets comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock import addresses
+from windsock.addresses import Address
+from windsock.servers import forks
+from windsock.wire import sockets
+from windsock.wire.clockwork import READABLE
+from windsock.wire.firings import Firings
+from windsock.wire.relay import House
+from windsock.wire.relay_streams import StreamRelay
+from windsock.wire.relayed_pairs import Pairs, RelayedSocket
+
+if TYPE_CHECKING:
+    from windsock.faults import Weather
+    from windsock.recording import Connection
+
+__all__ = ["RelayHouse"]
+
+ORDER = struct.Struct("qii")
+"""What a child says: which connection, level, name of the option; its value follows."""
+
+
+class RelayHouse:
+    """The relays of one stream server, all in one thread, from the constructor to `stop()`.
+
+    The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
+    is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
+    of the accepted socket, then `follow(...)` to have firings noted in its recording.
+
+    `on_error` is told what should not have happened, such as an error in a fault that is a function.
+    """
+
+    def __init__(self, weather: Weather, *, name: str, on_error: Callable[[Exception], None]) -> None:
+        self.weather = weather
+        self._on_error = on_error
+        self._count = 0
+        self._process_id = os.getpid()
+        self._pairs = Pairs()
+        self._firings = Firings(weather)
+        self._clients: dict[int, socket.socket] = {}
+        self._house = House(f"windsock relays of the {name}", on_error)
+        self._orders, self._child_orders = socket.socketpair(getattr(socket, "AF_UNIX", -1), socket.SOCK_DGRAM)
+        self._orders.setblocking(False)
+        self._child_orders.setblocking(False)
+        self._house.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
+        forks.renew_in_children(self)
+        try:
+            self._house.start()
+        except BaseException:
+            self._close()
+            raise
+        weather.subscribe(self._house.refresh)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are being relayed."""
+        return len(self._clients)
+
+    def relay(self, client: socket.socket, client_address: Address, *, index: int | None = None) -> RelayedSocket:
+        """Take an accepted connection over; return the socket that its handler gets.
+
+        `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
+        default they are counted. Raises OSError for a lack of descriptors; the client is reset then.
+        """
+        if index is None:
+            index = self._count
+        self._count = max(self._count, index) + 1
+        timeout = client.gettimeout()
+        owned = socket.socket(client.family, client.type, client.proto, fileno=client.detach())
+        try:
+            owned.settimeout(timeout)
+            ours, handlers = self._pairs.make(owned, client_address)
+        except BaseException:
+            sockets.reset(owned)
+            raise
+        for each in (owned, ours):
+            sockets.prepare(each)
+        self._clients[index] = owned
+        handlers._forward = partial(self._forward, index)
+        relay = self._make(index, owned, ours, addresses.plain(client_address))
+        self._house.admit(relay)
+        self._house.clockwork.call(relay.start)
+        if not self._house.clockwork.is_running():
+            relay.finish()  # it was stopped just now
+        return handlers
+
+    def follow(self, index: int, connection: Connection) -> None:
+        """Note firings on a recorded connection."""
+        self._firings.follow(index, connection)
+
+    def stop(self, seconds: float) -> None:
+        """End all connections, and the thread. Idempotent. Raises StillRunning after so many seconds."""
+        self.weather.unsubscribe(self._house.refresh)
+        try:
+            self._house.stop(seconds)
+        finally:
+            self._close()
+
+    def after_fork_in_child(self) -> None:
+        """Give back what is the parent's, but for the line on which it takes orders."""
+        with contextlib.suppress(OSError):
+            os.close(self._orders.detach())
+        self._pairs.after_fork_in_child()
+        self._clients = {}
+
+    def _make(self, index: int, client: socket.socket, handlers: socket.socket, peer: Address) -> StreamRelay:
+        chain = partial(self.weather.link, connection=index, now=monotonic(), peer=peer)
+        return StreamRelay(
+            self._house.clockwork,
+            self._house.memory,
+            client,
+            handlers,
+            upward=chain(direction="upstream"),
+            downward=chain(direction="downstream"),
+            on_end=partial(self._ended, index),
+            on_error=self._on_error,
+            on_look=self._firings.look,
+        )
+
+    def _ended(self, index: int, relay: StreamRelay) -> None:
+        self._house.dismiss(relay)
+        self._clients.pop(index, None)
+        self._firings.look()
+        self._firings.leave(index)
+
+    def _forward(self, index: int, level: int, name: int, *value: Any) -> None:
+        """Set an option of the client's socket; in a child, ask the parent to."""
+        if os.getpid() == self._process_id:
+            client = self._clients.get(index)
+            if client is not None:
+                with contextlib.suppress(OSError):  # closed meanwhile, or no option of its kind of connection
+                    client.setsockopt(level, name, *value)
+            return
+        data = struct.pack("i", value[0]) if isinstance(value[0], int) else bytes(value[0] or b"")
+        with contextlib.suppress(OSError):
+            self._child_orders.send(ORDER.pack(index, level, name) + data)
+
+    def _obey(self, events: int) -> None:  # noqa: ARG002  # it is readable
+        with contextlib.suppress(BlockingIOError):
+            order = self._orders.recv(4096)
+            index, level, name = ORDER.unpack_from(order)
+            client = self._clients.get(index)
+            if client is not None:
+                with contextlib.suppress(OSError):
+                    client.setsockopt(level, name, order[ORDER.size :])
+
+    def _close(self) -> None:
+        self._pairs.close()
+        self._orders.close()
+        self._child_orders.close()

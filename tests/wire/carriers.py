@@ -1,0 +1,167 @@
+"""Every way in which bytes can get from a client to a server: directly, relayed, through a proxy, with and without faults."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tests.harness.helpers import DEADLINE
+from windsock.addresses import PrivateSocketPath
+from windsock.faults import Weather
+from windsock.faults.kinds.delay import Delay
+from windsock.faults.kinds.segment import Segment
+from windsock.wire.proxy import Proxy
+from windsock.wire.relayed import RelayHouse
+
+STREAMS = {
+    "tcp": (socket.AF_INET, "127.0.0.1"),
+    "tcp6": (socket.AF_INET6, "::1"),
+    "unix_stream": (socket.AF_UNIX, None),
+}
+
+
+class Line:
+    """A client and a server that are connected, and the word that stops what is between them."""
+
+    def __init__(self, client: socket.socket, server: socket.socket, stop: Callable[[], None]) -> None:
+        self.client = client
+        self.server = server
+        self.stop = stop
+
+
+@contextlib.contextmanager
+def listening(transport: str) -> Iterator[socket.socket]:
+    """A listener."""
+    family, host = STREAMS[transport]
+    private = PrivateSocketPath() if host is None else None
+    with socket.socket(family) as listener:
+        listener.settimeout(DEADLINE)
+        listener.bind(private.path if private is not None else (host, 0))
+        listener.listen(100)
+        try:
+            yield listener
+        finally:
+            if private is not None:
+                private.remove()
+
+
+def connected(family: int, address: Any) -> socket.socket:
+    """A client."""
+    client = socket.socket(family)
+    try:
+        client.settimeout(DEADLINE)
+        client.connect(address)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+@contextlib.contextmanager
+def direct(transport: str) -> Iterator[Line]:
+    with listening(transport) as listener, connected(listener.family, listener.getsockname()) as client:
+        server, _ = listener.accept()
+        with server:
+            server.settimeout(DEADLINE)
+            yield Line(client, server, lambda: shut(server, client))
+
+
+def shut(*ends: socket.socket) -> None:
+    """What a carrier does that is stopped."""
+    for each in ends:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+
+
+def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
+    @contextlib.contextmanager
+    def carrier(transport: str) -> Iterator[Line]:
+        errors: list[Exception] = []
+        weather = Weather()
+        for fault in faults:
+            weather.install(fault)
+        with listening(transport) as listener, connected(listener.family, listener.getsockname()) as client:
+            house = RelayHouse(weather, name="test", on_error=errors.append)
+            try:
+                accepted, peer = listener.accept()
+                with house.relay(accepted, peer) as server:
+                    server.settimeout(DEADLINE)
+                    yield Line(client, server, lambda: house.stop(DEADLINE))
+            finally:
+                house.stop(DEADLINE)
+        assert errors == []
+
+    return carrier
+
+
+def proxied(faults: Iterable[Any] = (), **options: Any) -> Callable[[str], Any]:
+    @contextlib.contextmanager
+    def carrier(transport: str) -> Iterator[Line]:
+        with listening(transport) as listener, Proxy(listener.getsockname(), **options) as proxy:
+            for fault in faults:
+                proxy.fault(fault)
+            with connected(listener.family, proxy.address) as client:
+                server, _ = listener.accept()
+                with server:
+                    server.settimeout(DEADLINE)
+                    yield Line(client, server, proxy.stop)
+
+    return carrier
+
+
+SLOW = (Delay(0.001), Segment(50_000))
+CARRIERS: dict[str, Callable[[str], Any]] = {
+    "direct": direct,
+    "relay": relayed(),
+    "proxy": proxied(),
+    "unrecorded proxy": proxied(recorded=False),
+    "relay under faults": relayed(SLOW),
+    "proxy under faults": proxied(SLOW),
+}
+"""Faults that change times and pieces only: what they carry is carried all the same."""
+
+
+class Sender(threading.Thread):
+    """Sends in the background, then says that it is done; an error is kept."""
+
+    def __init__(self, sock: socket.socket, data: bytes) -> None:
+        super().__init__(daemon=True)
+        self._socket = sock
+        self._data = data
+        self.error: OSError | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._socket.sendall(self._data)
+        except OSError as error:
+            self.error = error
+
+    def wait(self) -> OSError | None:
+        self.join(DEADLINE)
+        assert not self.is_alive(), "still sending"
+        return self.error
+
+
+def receive(sock: socket.socket, size: int) -> bytes:
+    """Return exactly so many bytes."""
+    data = bytearray()
+    while len(data) < size:
+        piece = sock.recv(min(65536, size - len(data)))
+        assert piece, f"the stream ended after {len(data)} of {size} bytes"
+        data += piece
+    return bytes(data)
+
+
+def fill(sock: socket.socket) -> int:
+    """Send until nothing more is taken for a while; return how much that was."""
+    sock.settimeout(0.3)
+    total = 0
+    with contextlib.suppress(TimeoutError):
+        while total < 256 << 20:
+            total += sock.send(bytes(65536))
+    sock.settimeout(DEADLINE)
+    return total
