@@ -1,5 +1,5 @@
 """The pytest plugin: fixtures, options and reports over windsock. The only place that has heard of pytest."""
 
-from pytest_windsock.fixtures import Serve
+from pytest_windsock.fixtures import Connect, Serve
 
-__all__ = ["Serve"]
+__all__ = ["Connect", "Serve"]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from pytest_windsock import deadline
+
 if TYPE_CHECKING:
-    from windsock import RunningServer
+    from windsock import RunningServer, ScriptedClient
     from windsock.harness import Crew
     from windsock.harness.options import Resolved
 
-__all__ = ["ALL", "SERVERS", "Serve", "State", "dismiss", "sections"]
+__all__ = ["ALL", "SERVERS", "Connect", "Serve", "State", "dismiss", "sections"]
 
 SERVERS: pytest.StashKey[list[RunningServer]] = pytest.StashKey()
 """The servers that a test has used, running or stopped."""
@@ -42,6 +44,14 @@ class Serve(Protocol):
 
     def __call__(self, first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
         """Start a server that runs until the test ends."""
+        ...
+
+
+class Connect(Protocol):
+    """The factory that the fixture `scripted_client` gives: takes what `windsock.scripted_client()` takes."""
+
+    def __call__(self, address: Any, **options: Any) -> ScriptedClient:
+        """Connect; the client is closed when the test ends."""
         ...
 
 
@@ -86,6 +96,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     import windsock
     from windsock.errors import NotInstalled
 
+    deadline.hand_over()
     item = State.item
     options: dict[str, Any] = {"timeout": timeout_of(item.config)}
     marked = _marked(item)
@@ -196,6 +207,32 @@ def serve() -> Iterator[Serve]:
 
 
 @pytest.fixture
+def scripted_client() -> Iterator[Connect]:
+    """Factory of scripted clients: scripted_client(address), with transport=, tls=, source=, timeout=, ..."""
+    __tracebackhide__ = True
+    import windsock
+    from windsock.scripts.company import Company
+
+    deadline.hand_over()
+    company = Company()
+    seconds = timeout_of(State.item.config)
+
+    def connect(address: Any, **options: Any) -> ScriptedClient:
+        __tracebackhide__ = True
+        defaults: dict[str, Any] = {"timeout": seconds, "_company": company}
+        return windsock.scripted_client(address, **defaults | options)
+
+    try:
+        yield connect
+    finally:
+        failures = company.close()
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise BaseExceptionGroup("scripts in the background failed", failures)
+
+
+@pytest.fixture
 def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
     __tracebackhide__ = True
@@ -217,7 +254,7 @@ def _finish_all(servers: list[RunningServer]) -> None:
 
 
 def _all() -> dict[str, Any]:
-    fixtures: dict[str, Any] = {"serve": serve, "any_server": any_server}
+    fixtures: dict[str, Any] = {"serve": serve, "scripted_client": scripted_client, "any_server": any_server}
     for transport, what in TRANSPORTS.items():
         name = f"{transport}_server"
         doc = (

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from pytest_windsock import fixtures, seeds, weather
+from pytest_windsock.deadline import pytest_enter_pdb, pytest_timeout_cancel_timer, pytest_timeout_set_timer
 
 __all__ = [
     "pytest_addoption",
     "pytest_collection_modifyitems",
     "pytest_configure",
-    "pytest_enter_pdb",
     "pytest_configure_node",
+    "pytest_enter_pdb",
     "pytest_generate_tests",
     "pytest_report_header",
     "pytest_runtest_makereport",

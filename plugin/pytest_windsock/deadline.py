@@ -1,0 +1,61 @@
+"""What is left of a test's time, by pytest-timeout's settings: every wait of windsock's is over before that."""
+
+from __future__ import annotations
+
+import math
+import sys
+from time import monotonic
+from typing import Any
+
+import pytest
+
+__all__ = ["hand_over", "pytest_enter_pdb", "pytest_timeout_cancel_timer", "pytest_timeout_set_timer"]
+
+MARGIN = 1.0
+"""Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
+SHARE = 0.1
+"""...or this part of the test's time, where that is less."""
+
+_running: list[tuple[Any, float]] = []
+"""Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """Note when the test has to be over; pytest-timeout sets its own timer all the same."""
+    if not settings.disable_debugger_detection and _is_debugging():
+        return
+    seconds = settings.timeout - min(MARGIN, settings.timeout * SHARE)
+    _running.append((item, monotonic() + seconds))
+    hand_over()
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
+    """Forget the test; one around it, if there is one, has its own time."""
+    _running[:] = [each for each in _running if each[0] is not item]
+    hand_over()
+
+
+def pytest_enter_pdb() -> None:
+    """Whoever looks around takes their time, as pytest-timeout has it."""
+    _running.clear()
+    hand_over()
+
+
+def hand_over() -> None:
+    """Tell windsock, if it has been imported: it is not imported for this."""
+    deadlines = sys.modules.get("windsock.deadlines")
+    if deadlines is None:
+        return
+    until = min((each[1] for each in _running), default=math.inf)
+    if until == math.inf:
+        deadlines.no_limit()
+    else:
+        deadlines.limit_to(until - monotonic())
+
+
+def _is_debugging() -> bool:
+    """Return whether a debugger is at work, which pytest-timeout leaves alone."""
+    timeout = sys.modules.get("pytest_timeout")
+    return timeout is not None and bool(timeout.is_debugging())
