@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
+import functools
+import mmap
+import operator
 import os
 import signal
 import socket
@@ -384,6 +388,61 @@ def test_server_close_lets_children_finish_and_exit_well(place: Place, kind: Any
 
     assert place.notes.read() == "exit 0"
     assert rest_of(client) == b""
+
+
+class NoticesTooLate(servers.BaseRequestHandler):
+    """Begins to read when a signal has come, but before Python sees to it: there is no step of Python in between."""
+
+    def handle(self) -> None:
+        libc = ctypes.CDLL(None)
+        nothing, ours = (ctypes.create_string_buffer(1024) for _ in range(2))  # sigset_t
+        libc.sigemptyset(nothing)
+        libc.sigemptyset(ours)
+        libc.sigaddset(ours, int(signal.SIGTERM))
+        calls = [
+            functools.partial(libc.sigsuspend, nothing),  # returns when the signal has come, which is blocked again
+            functools.partial(libc.pthread_sigmask, int(signal.SIG_UNBLOCK), ours, None),
+            functools.partial(self.request.recv, 1),
+        ]
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        self.server.notes.write("waits")
+        self.server.notes.write(f"read {list(map(operator.call, calls))[-1]!r}")
+
+
+@only_linux
+@each(FORKING_STREAM)
+def test_a_child_that_is_about_to_block_when_it_is_told_to_end_is_told_again(place: Place, kind: Any) -> None:
+    server = place.start(kind, NoticesTooLate)
+    place.connect(server)
+    assert place.notes.read() == "waits"
+    only_child(server)
+
+    server.end_requests(how=socket.SHUT_RD)
+
+    assert server.wait_for_requests(DEADLINE) == []
+    assert place.notes.read() == "read b''"
+
+
+@each(FORKING_STREAM)
+def test_a_child_that_is_busy_when_it_is_told_to_end_notices_when_it_reads(place: Place, kind: Any) -> None:
+    class Busy(servers.BaseRequestHandler):
+        def handle(self) -> None:
+            self.server.notes.write("busy")
+            while not told[0]:
+                pass  # no system call
+            self.server.notes.write(f"read {self.request.recv(1)!r}")
+
+    with mmap.mmap(-1, 1) as told:
+        server = place.start(kind, Busy)
+        place.connect(server)
+        assert place.notes.read() == "busy"
+        only_child(server)
+
+        server.end_requests(how=socket.SHUT_RD)
+        told[0] = 1
+
+        assert server.wait_for_requests(DEADLINE) == []
+        assert place.notes.read() == "read b''"
 
 
 class Stuck(servers.BaseRequestHandler):

@@ -19,12 +19,19 @@ __all__ = ["Children"]
 
 FALLBACK_INTERVAL = 0.02
 """Seconds between two looks at a child where the kernel has no pidfd_open(2)."""
+FIRST_REMINDER, LAST_REMINDER = 0.01, 0.5
+"""Seconds after which a child that was told to end, and is waited for, is told again: twice as many each time."""
 
 
 class Children:
     """Each child by its pid, with a pidfd that becomes readable when it ends, so that no zombie waits.
 
     A pidfd also keeps a pid from being taken for another process that got the same number later.
+
+    A signal may come in vain: Python runs its handlers between two steps of the program, and one that comes when
+    it is about to block in a system call is noticed after the call. (In 3.13, where the child of a thread other
+    than the main one notices signals in system calls only, it is about to block most of the time.) So a child
+    that is waited for is told again.
     """
 
     def __init__(self, pids: set[int], on_exit: Callable[[int, int], None]) -> None:
@@ -32,6 +39,7 @@ class Children:
         self._on_exit = on_exit
         self._watched: dict[int, tuple[int, Loop | None]] = {}
         self._clients: dict[int, Any] = {}
+        self._told: dict[int, signal.Signals] = {}
         self._lock = threading.Lock()
         forks.renew_in_children(self)
 
@@ -40,6 +48,7 @@ class Children:
         self._lock = threading.Lock()
         self.pids.clear()
         self._clients.clear()
+        self._told.clear()
         self.stop_watching()
 
     def add(self, pid: int, client_address: Any, loop: Loop | None) -> None:
@@ -64,6 +73,7 @@ class Children:
             if exit_code is not None:
                 self.pids.discard(pid)
                 self._clients.pop(pid, None)
+                self._told.pop(pid, None)
             if pid not in self.pids:
                 self._unwatch(pid)
         if exit_code is not None:
@@ -77,10 +87,15 @@ class Children:
     def wait(self, enough: Callable[[], bool], seconds: float | None, wakeup: int | None = None) -> bool:
         """Collect children until `enough()`; return False at the deadline, or when `wakeup` is readable."""
         deadline = None if seconds is None else monotonic() + seconds
+        reminders = _Reminders()
         self.collect_all()
         while not enough():
             left = None if deadline is None else deadline - monotonic()
-            if (left is not None and left <= 0) or self._wait_for_one(left, wakeup):
+            if left is not None and left <= 0:
+                return False
+            if self._told and reminders.are_due():
+                self._remind()
+            if self._wait_for_one(reminders.no_longer_than(left) if self._told else left, wakeup):
                 return False
             self.collect_all()
         return True
@@ -89,11 +104,20 @@ class Children:
         """Send a signal to each of them, and to nobody who may have got the pid of one that is gone."""
         with self._lock:
             for pid in list(self.pids):
-                with contextlib.suppress(ProcessLookupError):
-                    if pid in self._watched:
-                        signal.pidfd_send_signal(self._watched[pid][0], number)
-                    else:
-                        os.kill(pid, number)
+                self._told[pid] = number
+                self._signal(pid, number)
+
+    def _remind(self) -> None:
+        with self._lock:
+            for pid, number in self._told.items():
+                self._signal(pid, number)
+
+    def _signal(self, pid: int, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if pid in self._watched:
+                signal.pidfd_send_signal(self._watched[pid][0], number)
+            else:
+                os.kill(pid, number)
 
     def describe(self) -> list[str]:
         """Return who is still running, and for whom."""
@@ -145,3 +169,24 @@ class Children:
         if descriptor >= 0 and (loop is None or loop.unwatch(descriptor)):
             del self._watched[pid]
             os.close(descriptor)
+
+
+class _Reminders:
+    """When to tell children again."""
+
+    def __init__(self) -> None:
+        self._interval = FIRST_REMINDER
+        self._next = monotonic() + self._interval
+
+    def are_due(self) -> bool:
+        """Return whether it is time, and set the time after it."""
+        if monotonic() < self._next:
+            return False
+        self._interval = min(2 * self._interval, LAST_REMINDER)
+        self._next = monotonic() + self._interval
+        return True
+
+    def no_longer_than(self, seconds: float | None) -> float:
+        """Return how long to wait: until the next time, or less if less is left."""
+        left = max(0.0, self._next - monotonic())
+        return left if seconds is None else min(seconds, left)

@@ -50,6 +50,7 @@ class Hub(Loop):
     _selector: Readiness
 
     def __init__(self, listener: HasFileno | None) -> None:
+        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
         super().__init__(listener)
         self.home: greenlet = getcurrent()
         self.turns: dict[Turn, None] = {}
@@ -63,7 +64,6 @@ class Hub(Loop):
         self.has_ended_one = threading.Condition()
         self._watchers = 0
         self._watching: list[Turn] = []
-        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
         self._readers: dict[int, Turn] = {}
         self._writers: dict[int, Turn] = {}
         self._queues: dict[tuple[int, int], list[Turn]] = {}
