@@ -144,7 +144,7 @@ class Chain:
             link.wake_at = now
 
     def _add(self, installed: Installed, now: float) -> None:
-        key = (installed.fault.stage, installed.fault.rank, installed.order)
+        key = (installed.fault.place, installed.fault.rank, installed.order)
         position = sum(link.key < key for link in self._links)
         offset = self._links[position].offset if position < len(self._links) else self._emitted
         self._links.insert(position, Link(self, installed, now, offset))

@@ -32,7 +32,7 @@ class Fault:
 
     __slots__ = ()
 
-    stage: ClassVar[Stage] = Stage.MODIFY
+    place: ClassVar[Stage] = Stage.MODIFY
     """Where it stands in the chain."""
     rank: ClassVar[int] = 50
     """Where it stands within its stage; a lower one comes first."""
@@ -74,6 +74,11 @@ class Fault:
     @property
     def starts_at_once(self) -> bool:
         """Return whether it happens without waiting for an item, unless its selector is about items."""
+        return False
+
+    @property
+    def is_for_connection(self) -> bool:
+        """Return whether what it does is done to both directions at once, so that one of them is enough."""
         return False
 
     @property

@@ -47,7 +47,7 @@ class Link:
         self.connection = chain.connection
         self.direction = chain.direction
         self.is_stream = chain.is_stream
-        self.key = (self.fault.stage, self.fault.rank, installed.order)
+        self.key = (self.fault.place, self.fault.rank, installed.order)
         self.held: deque[Item] = deque()
         self.offset = offset
         self.counted = 0
@@ -73,11 +73,7 @@ class Link:
 
     def _starts_here(self) -> bool:
         """Of the two directions, one is enough for what happens to the whole connection."""
-        return not (
-            getattr(self.fault, "ends_connection", False)
-            and self.selector.direction == "both"
-            and self.direction != "upstream"
-        )
+        return not (self.fault.is_for_connection and self.selector.direction == "both" and self.direction != "upstream")
 
     # For faults
 
@@ -98,9 +94,12 @@ class Link:
         """Items that wait anywhere in the chain."""
         return self.chain.waiting
 
-    def fire(self, what: str, *values: object) -> None:
-        """Log a firing: `what` it did to what, a format that is filled with `values` when it is read."""
-        self.installed.note(self.now, (self.connection, self.direction), self.offset, what, values)
+    def fire(self, what: str, *values: object, ahead: int = 0) -> None:
+        """Log a firing: `what` it did to what, a format that is filled with `values` when it is read.
+
+        It was done so many bytes `ahead` in the item.
+        """
+        self.installed.note(self.now, (self.connection, self.direction), self.offset + ahead, what, values)
 
     def claim(self) -> bool:
         """Return True the first time on this connection, whichever direction asks."""

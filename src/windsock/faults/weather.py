@@ -77,6 +77,8 @@ class Weather:
         self, faults: Iterable[tuple[Fault, Selector] | Fault], *, may_not_fire: bool = False
     ) -> tuple[Installed, ...]:
         """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
+        if self.carries == "datagram":
+            faults = getattr(faults, "datagrams", faults)
         pairs = [each if isinstance(each, tuple) else (each, Selector()) for each in faults]
         for fault, where in pairs:
             self._check(fault_from(fault), where)

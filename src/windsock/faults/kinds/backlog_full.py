@@ -1,0 +1,24 @@
+"""BacklogFull: connections are not even refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.fault import ACCEPT, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["BacklogFull"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BacklogFull(Fault):
+    """The listener's queue is full: a client's connect waits, as its SYN is dropped (listen(2), tcp_abort_on_overflow).
+
+    Healed, Linux's clients come through at their next retransmission: 1 s after the first SYN, then 3, 7, ... On Unix
+    stream sockets a connect that must not block gets EAGAIN at once (unix(7)).
+    """
+
+    place: ClassVar[Stage] = Stage.ACCEPT
+    rank: ClassVar[int] = 20
+    carries: ClassVar[frozenset[str]] = ACCEPT

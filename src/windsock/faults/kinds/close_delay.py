@@ -1,0 +1,43 @@
+"""CloseDelay: the end is late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import seconds
+from windsock.faults.fault import STREAM, Fault
+from windsock.faults.items import Close, End, Item, Reset, at_time
+from windsock.faults.link import Link
+from windsock.faults.stages import Stage
+
+__all__ = ["CloseDelay"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CloseDelay(Fault):
+    """The end of a direction, a close and a reset arrive `time` seconds later; data is not delayed.
+
+    Ends that other faults make are late too.
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 90
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    time: float
+
+    def __post_init__(self) -> None:
+        seconds(self, time=self.time)
+
+    def is_occasion(self, item: Item, link: Link) -> bool:  # noqa: ARG002  # the contract of faults
+        """Return whether it is an end."""
+        return isinstance(item, End | Close | Reset)
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return ends at a later time."""
+        if not self.is_occasion(item, link):
+            return (item,)
+        link.fire("{} is {:g} s late", type(item).__name__, self.time)
+        return (at_time(item, item.at + self.time),)

@@ -1,0 +1,88 @@
+"""Delay: what passes arrives later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.errors import UsageError
+from windsock.faults.checks import one_of, probability, seconds
+from windsock.faults.fault import Fault
+from windsock.faults.items import Data, Item, at_time
+from windsock.faults.link import Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Delay"]
+
+SHAPE = 3.0
+"""Of the Pareto law: the smallest whole number for which it has a variance."""
+
+
+def _rest(normal: float) -> float:
+    """Return the share of a normal law that lies above; never 0."""
+    return max(0.5 * math.erfc(normal / math.sqrt(2)), 1e-300)
+
+
+LAWS: dict[str, Callable[[float], float]] = {
+    "uniform": lambda normal: math.erf(normal / math.sqrt(2)),
+    "normal": lambda normal: normal,
+    "lognormal": lambda normal: math.exp(normal - 0.5),
+    "pareto": lambda normal: (SHAPE - 1) * (_rest(normal) ** (-1 / SHAPE) - 1),
+    "exponential": lambda normal: -math.log(_rest(normal)),
+}
+"""From a standard normal number to one of the law, so that correlation is the same for all of them."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Delay(Fault):
+    """Each piece of data, or datagram, and each end arrives `time` seconds later; the sender is not held back.
+
+    With `jitter` seconds the delay varies: "uniform" is time - jitter to time + jitter, "normal" has jitter for its
+    standard deviation (both as in tc-netem(8)); with "exponential", "lognormal" (sigma 1) and "pareto" (shape 3) `time`
+    is the least delay and jitter the mean of what is added (our choice). It is never below 0. `correlation` (0 to 1) is
+    that of each delay with the one before: an autoregressive normal process mapped to the law, so that the law stays
+    what it is. Bytes of a stream keep their order: one that would overtake waits. Datagrams are delayed each on its
+    own, and do overtake, as in netem.
+    """
+
+    place: ClassVar[Stage] = Stage.DELAY
+    rank: ClassVar[int] = 10
+
+    time: float
+    jitter: float = field(default=0.0, kw_only=True)
+    distribution: str = field(default="uniform", kw_only=True)
+    correlation: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        seconds(self, time=self.time, jitter=self.jitter)
+        one_of(self, LAWS, distribution=self.distribution)
+        probability(self, correlation=self.correlation)
+        if not self.jitter and (self.correlation or self.distribution != "uniform"):
+            raise UsageError(f"{self!r}: jitter=0: expected seconds above 0; nothing varies without")
+
+    @property
+    def latency(self) -> float:
+        """Return the time."""
+        return self.time
+
+    def begin(self, link: Link) -> list[float]:
+        """Return the latest normal number; the first one is of the law as well."""
+        return [link.random.gauss(0.0, 1.0)] if self.correlation else []
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return it at its later time."""
+        delay = self.time if not self.jitter else self._drawn(link)
+        if type(item) is Data:
+            link.fire("delayed {} B by {:.6f} s", len(item.data), delay)
+            return (Data(item.at + delay, item.data),)
+        link.fire("delayed {} by {:.6f} s", type(item).__name__, delay)
+        return (at_time(item, item.at + delay),)
+
+    def _drawn(self, link: Link) -> float:
+        normal = link.random.gauss(0.0, 1.0)
+        if self.correlation:
+            share = self.correlation
+            normal = link.state[0] = share * link.state[0] + math.sqrt(1 - share * share) * normal
+        return max(0.0, self.time + self.jitter * LAWS[self.distribution](normal))

@@ -1,0 +1,52 @@
+"""Dribble: data comes drop by drop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import count, seconds
+from windsock.faults.fault import STREAM, Fault
+from windsock.faults.items import Data, Item
+from windsock.faults.link import NEVER, Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Dribble"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Dribble(Fault):
+    """Each run of data arrives in `chunks` equal pieces (fewer if it has not as many bytes), spread `over` seconds.
+
+    They come at even distances, the last one `over` seconds after the data; the next run waits for that.
+    """
+
+    place: ClassVar[Stage] = Stage.SEGMENT
+    rank: ClassVar[int] = 20
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    chunks: int
+    over: float = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        count(self, 1, chunks=self.chunks)
+        seconds(self, over=self.over)
+
+    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+        """Return when the run before has arrived."""
+        return [-NEVER]
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return the drops."""
+        if not isinstance(item, Data):
+            return (item,)
+        start, size = max(item.at, link.state[0]), len(item.data)
+        chunks = min(self.chunks, size)
+        link.state[0] = start + self.over
+        link.fire("{} B in {} drops over {:g} s", size, chunks, self.over)
+        cuts = [size * number // chunks for number in range(chunks + 1)] if chunks else []
+        return [
+            Data(start + self.over * number / chunks, item.data[cuts[number - 1] : cuts[number]])
+            for number in range(1, chunks + 1)
+        ]

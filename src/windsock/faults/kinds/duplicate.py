@@ -1,0 +1,41 @@
+"""Duplicate: a datagram arrives more than once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import count, seconds
+from windsock.faults.fault import DATAGRAM, Fault
+from windsock.faults.items import Datagram, Item
+from windsock.faults.link import Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Duplicate"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Duplicate(Fault):
+    """Each chosen datagram arrives `copies` times more, one every `after` seconds (0: at once).
+
+    With a long `after` it is a replay.
+    """
+
+    place: ClassVar[Stage] = Stage.MODIFY
+    rank: ClassVar[int] = 30
+    carries: ClassVar[frozenset[str]] = DATAGRAM
+
+    copies: int = 1
+    after: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        count(self, 1, copies=self.copies)
+        seconds(self, after=self.after)
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return it and its copies."""
+        if not isinstance(item, Datagram):
+            return (item,)
+        link.fire("{} more of {} B", self.copies, len(item.data))
+        return [Datagram(item.at + self.after * number, item.data) for number in range(self.copies + 1)]

@@ -1,0 +1,31 @@
+"""ForkError: fork(2) fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import code_of
+from windsock.faults.fault import PROCESS, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["ForkError"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ForkError(Fault):
+    """The server gets no process for a request: "EAGAIN" (too many of them) or "ENOMEM" (fork(2))."""
+
+    place: ClassVar[Stage] = Stage.PROCESS
+    rank: ClassVar[int] = 10
+    carries: ClassVar[frozenset[str]] = PROCESS
+
+    errno: str = "EAGAIN"
+
+    def __post_init__(self) -> None:
+        code_of(self, self.errno)
+
+    @property
+    def code(self) -> int:
+        """Return the error's number on this system."""
+        return code_of(self, self.errno)

@@ -1,0 +1,43 @@
+"""HalfClose: one direction ends, the other goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults import items
+from windsock.faults.checks import optional_count
+from windsock.faults.fault import STREAM
+from windsock.faults.items import Item
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault, size_of_all
+from windsock.faults.stages import Stage
+
+__all__ = ["HalfClose"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HalfClose(PointFault):
+    """The receiver sees an end of the stream (FIN), at once or as soon as `after_bytes` have passed.
+
+    What the sender writes after that is lost, its own end too; the other direction goes on. Say which: `direction=`.
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 20
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    after_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return the end."""
+        link.fire("ended the direction, {} B that had come are lost", size_of_all(rest), ahead=ahead)
+        return (items.End(at),)
+
+    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+        """Return nothing of what the sender still sends."""
+        return () if isinstance(item, items.Data | items.End) else (item,)

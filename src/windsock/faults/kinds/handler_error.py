@@ -1,0 +1,33 @@
+"""HandlerError: the server's own code fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import wrong
+from windsock.faults.fault import PROCESS, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["HandlerError"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HandlerError(Fault):
+    """The handler raises this exception (a class or an instance) in the place of handling its request."""
+
+    place: ClassVar[Stage] = Stage.PROCESS
+    rank: ClassVar[int] = 30
+    carries: ClassVar[frozenset[str]] = PROCESS
+
+    exception: Exception | type[Exception]
+
+    def __post_init__(self) -> None:
+        error: object = self.exception
+        if not (isinstance(error, Exception) or (isinstance(error, type) and issubclass(error, Exception))):
+            raise wrong(self, "exception", error, "an Exception, such as ValueError('no'), or a class of them")
+
+    def __repr__(self) -> str:
+        """Return the code that makes it."""
+        error = self.exception
+        return f"HandlerError({error.__name__ if isinstance(error, type) else repr(error)})"

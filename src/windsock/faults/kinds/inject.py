@@ -1,0 +1,40 @@
+"""Inject: data that nobody sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import bytes_of, optional_count
+from windsock.faults.items import Data, Datagram, Item
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault
+from windsock.faults.stages import Stage
+
+__all__ = ["Inject"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Inject(PointFault):
+    """Bytes, or a datagram, that the sender has not sent: at once, or as soon as `after_bytes` have passed.
+
+    With a selector about items it comes before each chosen one. Say which direction: `direction=`.
+    """
+
+    place: ClassVar[Stage] = Stage.MODIFY
+    rank: ClassVar[int] = 70
+
+    data: bytes
+    after_bytes: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        bytes_of(self, data=self.data)
+        optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return the bytes, and what follows them."""
+        link.state.is_done = not link.selector.is_about_items
+        link.fire("injected {} B", len(self.data), ahead=ahead)
+        made = Data(at, self.data) if link.is_stream else Datagram(at, self.data)
+        return (made, *rest)

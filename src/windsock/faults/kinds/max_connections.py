@@ -1,0 +1,38 @@
+"""MaxConnections: so many at a time and no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import count, one_of
+from windsock.faults.fault import ACCEPT, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["MaxConnections"]
+
+FATES = ("refuse", "stall", "reset")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MaxConnections(Fault):
+    """While `n` connections are open, one more is turned away.
+
+    "refuse": it is closed in good order before anything is served; "reset": it is reset; "stall": it stays open,
+    unserved, until there is room.
+    """
+
+    place: ClassVar[Stage] = Stage.ACCEPT
+    rank: ClassVar[int] = 50
+    carries: ClassVar[frozenset[str]] = ACCEPT
+
+    n: int
+    then: str = field(default="refuse", kw_only=True)
+
+    def __post_init__(self) -> None:
+        count(self, 0, "connections", n=self.n)
+        one_of(self, FATES, then=self.then)
+
+    def happens(self, active: int) -> bool:
+        """Return whether there is no room beside so many."""
+        return active >= self.n

@@ -1,0 +1,23 @@
+"""Pause: the process that handles a connection stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.fault import PROCESS, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["Pause"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pause(Fault):
+    """A forked child, or a server in a process of its own, is stopped (SIGSTOP, signal(7)).
+
+    It keeps its connections, and the kernel goes on to take bytes for it until its buffers are full.
+    """
+
+    place: ClassVar[Stage] = Stage.PROCESS
+    rank: ClassVar[int] = 40
+    carries: ClassVar[frozenset[str]] = PROCESS

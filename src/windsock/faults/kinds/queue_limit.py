@@ -1,0 +1,39 @@
+"""QueueLimit: only so many datagrams are on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import count
+from windsock.faults.fault import DATAGRAM, Fault
+from windsock.faults.items import Datagram, Item
+from windsock.faults.link import Link
+from windsock.faults.stages import Stage
+
+__all__ = ["QueueLimit"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueueLimit(Fault):
+    """While `n` datagrams wait behind other faults (Delay, Rate, Hold) in a direction, the next one is lost.
+
+    A drop-tail queue, as netem's `limit` (tc-netem(8)); it does nothing where nothing waits.
+    """
+
+    place: ClassVar[Stage] = Stage.QUEUE
+    rank: ClassVar[int] = 20
+    carries: ClassVar[frozenset[str]] = DATAGRAM
+
+    n: int
+
+    def __post_init__(self) -> None:
+        count(self, 0, "datagrams", n=self.n)
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return it if there is room."""
+        if not isinstance(item, Datagram) or link.waiting < self.n:
+            return (item,)
+        link.fire("dropped {} B, {} wait", len(item.data), link.waiting)
+        return ()

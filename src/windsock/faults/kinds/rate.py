@@ -1,0 +1,81 @@
+"""Rate: so many bytes a second and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import count, is_number, wrong
+from windsock.faults.fault import Fault
+from windsock.faults.items import Data, Datagram, Item
+from windsock.faults.link import NEVER, Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Rate"]
+
+PIECE = 0.002
+"""Seconds of the line's time that a piece takes: nothing is early or late by more."""
+PIECES = 1024
+"""Pieces that one run of data is cut into at the most, for very slow lines."""
+SMALLEST_BUFFER = 64 * 1024
+BUFFERED = 0.1
+"""Seconds of the line's time that are buffered if nothing else is said, so that the line does not run dry."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rate(Fault):
+    """A line that carries `bytes_per_second`, exact on average: a token bucket of `burst` bytes, full at the start.
+
+    A stream's data is cut into pieces of 2 ms each (at most 1,024 of them); a piece arrives when its last byte has gone
+    over the line. A datagram stays whole. The state is the time at which the line is free, so there is no drift. Above
+    `buffer` bytes that wait (64 KiB or 0.1 s of the rate, whichever is more, and what a Delay has on the way), a
+    stream's sender is held back; datagrams are never: use QueueLimit.
+    """
+
+    place: ClassVar[Stage] = Stage.RATE
+
+    bytes_per_second: float
+    burst: int = field(default=0, kw_only=True)
+    buffer: int | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not is_number(self.bytes_per_second) or self.bytes_per_second <= 0:
+            expected = "bytes per second, a number above 0 (1 Mbit/s is 125_000); Blackhole() carries none at all"
+            raise wrong(self, "bytes_per_second", self.bytes_per_second, expected)
+        count(self, 0, "bytes", burst=self.burst)
+        if self.buffer is not None:
+            count(self, 1, "bytes", buffer=self.buffer)
+
+    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+        """Return when the line is free: it has been for ever."""
+        return [-NEVER]
+
+    def room(self, delay: float) -> float:
+        """Return what may wait."""
+        buffer = self.buffer or max(SMALLEST_BUFFER, int(self.bytes_per_second * BUFFERED))
+        return buffer + self.bytes_per_second * delay
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return it in pieces, each when it has gone over the line."""
+        if not isinstance(item, Data | Datagram):
+            return (item,)
+        at, data = item.at, item.data
+        if isinstance(item, Datagram):
+            pieces: list[Item] = [Datagram(self._over(at, len(data), link), data, item.refuse)]
+        else:
+            size = self._piece(len(data))
+            cuts = [data[start : start + size] for start in range(0, len(data), size)]
+            pieces = [Data(self._over(at, len(piece), link), piece) for piece in cuts]
+        if pieces and pieces[-1].at > at:
+            link.fire("{} B took {:.6f} s", len(data), pieces[-1].at - at)
+        return pieces
+
+    def _piece(self, size: int) -> int:
+        return max(1, int(self.bytes_per_second * PIECE), -(-size // PIECES))
+
+    def _over(self, at: float, size: int, link: Link) -> float:
+        """Return when so many bytes that arrived then have gone over the line."""
+        free: float = max(link.state[0], at - self.burst / self.bytes_per_second) + size / self.bytes_per_second
+        link.state[0] = free
+        return max(at, free)

@@ -1,0 +1,43 @@
+"""Rebind: a client's address changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults import items
+from windsock.faults.fault import DATAGRAM
+from windsock.faults.items import Item
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault
+from windsock.faults.stages import Stage
+
+__all__ = ["Rebind"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rebind(PointFault):
+    """From now on the server sees another address of the client, as when a NAT forgets a mapping (RFC 4787, 4.3).
+
+    At once, or before each datagram that a selector chooses (`nth=3`).
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 50
+    carries: ClassVar[frozenset[str]] = DATAGRAM
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return the change, and what follows it."""
+        link.state.is_done = not link.selector.is_about_items
+        link.fire("the client has another address", ahead=ahead)
+        return (items.Rebind(at), *rest)
+
+    @property
+    def after_bytes(self) -> None:
+        """Return that no bytes have to pass."""
+
+    @property
+    def is_for_connection(self) -> bool:
+        """Return that one direction is enough."""
+        return True

@@ -1,0 +1,24 @@
+"""Refuse: nobody is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.fault import ACCEPT, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["Refuse"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Refuse(Fault):
+    """Connections are refused (ECONNREFUSED): the server's address stays taken, but nobody listens there.
+
+    With a selector, a connection that it chooses can only be reset once it has been accepted, as it is not known
+    earlier.
+    """
+
+    place: ClassVar[Stage] = Stage.ACCEPT
+    rank: ClassVar[int] = 10
+    carries: ClassVar[frozenset[str]] = ACCEPT

@@ -1,0 +1,81 @@
+"""Reorder: a datagram is overtaken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.errors import UsageError
+from windsock.faults.checks import count, probability, seconds
+from windsock.faults.fault import DATAGRAM, Fault
+from windsock.faults.items import Datagram, Item, Tick
+from windsock.faults.link import Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Reorder"]
+
+
+class Line:
+    """Where the datagrams are: how many have come, and how many have still to overtake the one that is held."""
+
+    __slots__ = ("come", "to_pass")
+
+    def __init__(self) -> None:
+        self.come = self.to_pass = 0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reorder(Fault):
+    """Every `gap`-th datagram, or each with `probability`, arrives after the `by` datagrams that follow it.
+
+    If they do not come it waits `patience` seconds. One is held at a time. (tc-netem(8) lets the chosen ones overtake
+    all that are being delayed; here no Delay is needed.)
+    """
+
+    place: ClassVar[Stage] = Stage.MODIFY
+    rank: ClassVar[int] = 40
+    carries: ClassVar[frozenset[str]] = DATAGRAM
+
+    gap: int | None = field(default=None, kw_only=True)
+    probability: float | None = field(default=None, kw_only=True)
+    by: int = field(default=1, kw_only=True)
+    patience: float = field(default=0.1, kw_only=True)
+
+    def __post_init__(self) -> None:
+        if (self.gap is None) == (self.probability is None):
+            raise UsageError(f"{self!r}: expected either gap= (every so many datagrams) or probability=")
+        if self.gap is not None:
+            count(self, 1, "datagrams", gap=self.gap)
+        else:
+            probability(self, probability=self.probability)
+        count(self, 1, "datagrams", by=self.by)
+        seconds(self, patience=self.patience)
+
+    def begin(self, link: Link) -> Line:  # noqa: ARG002  # the contract of faults
+        """Return that none has come."""
+        return Line()
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return it, and one that it overtook, or hold it."""
+        if isinstance(item, Tick):
+            return link.take_held()
+        if not isinstance(item, Datagram):
+            return (item,)
+        line = link.state
+        line.come += 1
+        is_chosen = line.come % self.gap == 0 if self.gap else link.random.random() < (self.probability or 0.0)
+        if link.held or not is_chosen:
+            return self.passes(item, link)
+        line.to_pass = self.by
+        link.fire("held {} B, to be overtaken by {}", len(item.data), self.by)
+        link.hold(item)
+        link.wake_at = item.at + self.patience
+        return ()
+
+    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return an item that overtakes what is held, and that if it was the last to do so."""
+        if not (link.held and isinstance(item, Datagram)):
+            return (item,)
+        link.state.to_pass -= 1
+        return (item,) if link.state.to_pass else (item, *link.take_held())

@@ -1,0 +1,50 @@
+"""Reset: the connection is torn down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults import items
+from windsock.faults.checks import optional_count
+from windsock.faults.fault import STREAM
+from windsock.faults.items import Item
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault, size_of_all
+from windsock.faults.stages import Stage
+
+__all__ = ["Reset"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reset(PointFault):
+    """A hard reset of the connection (RST), at once or as soon as `after_bytes` of a direction have passed.
+
+    It fires once for a connection. A kernel throws away what it has not sent yet when a connection is reset;
+    `flush=True` waits until the other end's has taken what was written.
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 40
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    after_bytes: int | None = None
+    flush: bool = field(default=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
+
+    @property
+    def ends_connection(self) -> bool:
+        """Return that it does."""
+        return True
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return the reset."""
+        link.fire("reset the connection, {} B that had come are lost", size_of_all(rest), ahead=ahead)
+        return (items.Reset(at, flush=self.flush),)
+
+    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+        """Return nothing."""
+        return ()

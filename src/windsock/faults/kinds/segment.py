@@ -1,0 +1,52 @@
+"""Segment: data arrives in small pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults.checks import count, seconds
+from windsock.faults.fault import STREAM, Fault
+from windsock.faults.items import Data, Item
+from windsock.faults.link import NEVER, Link
+from windsock.faults.stages import Stage
+
+__all__ = ["Segment"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Segment(Fault):
+    """Each run of data is cut into pieces of `size` bytes, one every `interval` seconds; each is written by itself.
+
+    What the reader gets from one call is up to its kernel: pieces that come before it reads are joined again, so that
+    exact cuts need an interval in which it can read.
+    """
+
+    place: ClassVar[Stage] = Stage.SEGMENT
+    rank: ClassVar[int] = 10
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    size: int
+    interval: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        count(self, 1, "bytes", size=self.size)
+        seconds(self, interval=self.interval)
+
+    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+        """Return when the next piece may go."""
+        return [-NEVER]
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return the pieces."""
+        if not isinstance(item, Data):
+            return (item,)
+        at, data = max(item.at, link.state[0]), item.data
+        starts = range(0, len(data), self.size)
+        link.state[0] = at + len(starts) * self.interval
+        if len(starts) > 1 or at > item.at:
+            link.fire("cut {} B into {} pieces", len(data), len(starts))
+        return [
+            Data(at + number * self.interval, data[start : start + self.size]) for number, start in enumerate(starts)
+        ]

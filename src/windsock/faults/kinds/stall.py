@@ -1,0 +1,55 @@
+"""Stall: nothing is read any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults import items
+from windsock.faults.checks import optional_count
+from windsock.faults.fault import STREAM
+from windsock.faults.items import Item, Tick
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault
+from windsock.faults.stages import Stage
+
+__all__ = ["Stall"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Stall(PointFault):
+    """The sender is not read any more, at once or as soon as `after_bytes` have passed: its kernel's buffer fills.
+
+    Then its writes block. Nothing is lost: when the fault is healed or paused, everything goes on.
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 30
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    after_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return that nothing is read from now on."""
+        link.fire("reads no more", ahead=ahead)
+        for item in rest:
+            link.hold(item)
+        return (items.Stall(at),)
+
+    def beyond(self, item: Item, link: Link) -> Iterable[Item]:
+        """Keep what had been read already; a reset is not to be kept."""
+        if isinstance(item, Tick):
+            return ()
+        if isinstance(item, items.Reset):
+            return (item,)
+        link.hold(item)
+        return ()
+
+    def release(self, link: Link) -> Iterable[Item]:
+        """Return what was kept, and read on."""
+        held = link.take_held()
+        return (*held, items.Resume(link.now)) if link.state.is_done else held

@@ -1,0 +1,20 @@
+"""ThreadError: no thread can be started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.fault import PROCESS, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["ThreadError"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ThreadError(Fault):
+    """The server gets no thread for a request: Thread.start raises RuntimeError, as at a limit of threads."""
+
+    place: ClassVar[Stage] = Stage.PROCESS
+    rank: ClassVar[int] = 20
+    carries: ClassVar[frozenset[str]] = PROCESS

@@ -1,0 +1,70 @@
+"""TLSAlert: the handshake is called off, by the book."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import one_of, wrong
+from windsock.faults.fault import HANDSHAKE, Fault
+from windsock.faults.kinds.tls_stages import STAGES
+from windsock.faults.stages import Stage
+
+__all__ = ["ALERTS", "TLSAlert"]
+
+ALERTS = {
+    "close_notify": 0,
+    "unexpected_message": 10,
+    "bad_record_mac": 20,
+    "record_overflow": 22,
+    "handshake_failure": 40,
+    "bad_certificate": 42,
+    "unsupported_certificate": 43,
+    "certificate_revoked": 44,
+    "certificate_expired": 45,
+    "certificate_unknown": 46,
+    "illegal_parameter": 47,
+    "unknown_ca": 48,
+    "access_denied": 49,
+    "decode_error": 50,
+    "decrypt_error": 51,
+    "protocol_version": 70,
+    "insufficient_security": 71,
+    "internal_error": 80,
+    "inappropriate_fallback": 86,
+    "user_canceled": 90,
+    "missing_extension": 109,
+    "unsupported_extension": 110,
+    "unrecognized_name": 112,
+    "bad_certificate_status_response": 113,
+    "unknown_psk_identity": 115,
+    "certificate_required": 116,
+    "no_application_protocol": 120,
+}
+"""AlertDescription of RFC 8446, section 6."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TLSAlert(Fault):
+    """The server sends a fatal alert once a stage of the handshake has passed, and closes.
+
+    `code`: a name of RFC 8446, section 6 ("handshake_failure"), or a number from 0 to 255.
+    """
+
+    place: ClassVar[Stage] = Stage.HANDSHAKE
+    rank: ClassVar[int] = 30
+    carries: ClassVar[frozenset[str]] = HANDSHAKE
+
+    code: str | int = "handshake_failure"
+    stage: str = "client_hello"
+
+    def __post_init__(self) -> None:
+        is_byte = isinstance(self.code, int) and not isinstance(self.code, bool) and 0 <= self.code <= 255
+        if not is_byte and self.code not in ALERTS:
+            raise wrong(self, "code", self.code, "a number from 0 to 255, or one of " + ", ".join(ALERTS))
+        one_of(self, STAGES, stage=self.stage)
+
+    @property
+    def number(self) -> int:
+        """Return the alert's number."""
+        return self.code if isinstance(self.code, int) else ALERTS[self.code]

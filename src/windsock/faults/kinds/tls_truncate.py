@@ -1,0 +1,29 @@
+"""TLSTruncate: TLS ends without a word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from windsock.faults.checks import optional_count
+from windsock.faults.fault import HANDSHAKE, Fault
+from windsock.faults.stages import Stage
+
+__all__ = ["TLSTruncate"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class TLSTruncate(Fault):
+    """The server's end of the stream comes without its end of TLS (close_notify, RFC 8446, section 6.1).
+
+    In the place of the server's own orderly end, or once it has sent `after_bytes` of plaintext.
+    """
+
+    place: ClassVar[Stage] = Stage.HANDSHAKE
+    rank: ClassVar[int] = 40
+    carries: ClassVar[frozenset[str]] = HANDSHAKE
+
+    after_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        optional_count(self, 0, "bytes", after_bytes=self.after_bytes)

@@ -1,0 +1,61 @@
+"""Truncate: a stream is cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from windsock.faults import items
+from windsock.faults.checks import count, one_of
+from windsock.faults.fault import STREAM
+from windsock.faults.items import Item
+from windsock.faults.link import Link
+from windsock.faults.point import PointFault, size_of_all
+from windsock.faults.stages import Stage
+
+__all__ = ["Truncate"]
+
+CUTS = ("close", "reset", "stall", "discard")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Truncate(PointFault):
+    """After so many bytes of the direction the rest is lost.
+
+    Then, at once: "close" ends the connection in good order, "reset" hard, "stall" reads no more from the sender and
+    leaves the connection open, "discard" reads on and throws away what it reads; the sender's end passes then.
+    """
+
+    place: ClassVar[Stage] = Stage.CLOSE
+    rank: ClassVar[int] = 10
+    carries: ClassVar[frozenset[str]] = STREAM
+
+    after_bytes: int
+    then: str = field(default="close", kw_only=True)
+
+    def __post_init__(self) -> None:
+        count(self, 0, "bytes", after_bytes=self.after_bytes)
+        one_of(self, CUTS, then=self.then)
+
+    @property
+    def ends_connection(self) -> bool:
+        """Return whether it does."""
+        return self.then in ("close", "reset")
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return the cut."""
+        link.fire("cut the stream, {} B that had come are lost, then " + self.then, size_of_all(rest), ahead=ahead)
+        if self.then == "close":
+            return (items.Close(at),)
+        if self.then == "reset":
+            return (items.Reset(at),)
+        return (items.Stall(at),) if self.then == "stall" else ()
+
+    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+        """Return nothing, but the end of a stream that is read on."""
+        return () if self.then != "discard" or isinstance(item, items.Data) else (item,)
+
+    def release(self, link: Link) -> Iterable[Item]:
+        """Read on, if reading was stalled."""
+        return (items.Resume(link.now),) if self.then == "stall" and link.state.is_done else ()

@@ -1,0 +1,101 @@
+"""Faults that happen at a point of a stream: at once, at a byte, or at an item that a selector chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from windsock.faults.fault import Fault
+from windsock.faults.items import Data, Datagram, Item, Tick
+from windsock.faults.link import Link
+
+__all__ = ["PointFault", "Progress"]
+
+
+class Progress:
+    """Whether the point has been reached on a link."""
+
+    __slots__ = ("is_done",)
+
+    def __init__(self) -> None:
+        self.is_done = False
+
+
+class PointFault(Fault):
+    """A fault that has a field `after_bytes`: it happens as soon as so many bytes have passed, not with the next one.
+
+    Without it, or with 0, it happens when the fault meets the link (plus the selector's `after`); with a selector that
+    is about items (`nth`, `every`, `match`, `after_bytes`), in the place of, or before, the item that is chosen.
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def after_bytes(self) -> int | None:
+            """Return the bytes that pass first; a field of each subclass."""
+
+    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        """Return what comes at the point; `rest` has arrived beyond it, none or one item. Must be overridden."""
+        raise NotImplementedError
+
+    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
+        """Return what becomes of an item after the point. May be overridden."""
+        return (item,)
+
+    @property
+    def ends_connection(self) -> bool:
+        """Return whether it ends the connection, so that it can happen only once. May be overridden."""
+        return False
+
+    @property
+    def is_for_connection(self) -> bool:
+        """Return whether one direction is enough."""
+        return self.ends_connection
+
+    @property
+    def starts_at_once(self) -> bool:
+        """Return whether no byte has to pass first."""
+        return not self.after_bytes
+
+    def begin(self, link: Link) -> Progress:  # noqa: ARG002  # the contract of faults
+        """Return that the point has not been reached."""
+        return Progress()
+
+    def is_occasion(self, item: Item, link: Link) -> bool:
+        """Return whether the point may be in this item."""
+        if not isinstance(item, Data | Datagram):
+            return False
+        if not self.after_bytes:
+            return link.selector.is_about_items
+        return not link.state.is_done and link.seen + len(item.data) >= self.after_bytes
+
+    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return the item, or what becomes of it after the point."""
+        return self.beyond(item, link) if link.state.is_done else (item,)
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        """Return the item, or what comes at the point if it is in there."""
+        if link.state.is_done:
+            return self.beyond(item, link)
+        if isinstance(item, Tick):
+            return self._reach(item.at, (), link, 0)
+        if not isinstance(item, Data | Datagram) or not self.is_occasion(item, link):
+            return (item,)
+        if not self.after_bytes or isinstance(item, Datagram):
+            return self._reach(item.at, (item,), link, 0)
+        size = self.after_bytes - link.seen
+        head, rest = item.data[:size], item.data[size:]
+        return [Data(item.at, head), *self._reach(item.at, (Data(item.at, rest),) if rest else (), link, size)]
+
+    def _reach(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+        if self.ends_connection and not link.claim():
+            return rest
+        link.state.is_done = True
+        return self.happen(at, rest, link, ahead)
+
+
+def size_of_all(items: Iterable[Item]) -> int:
+    """Return the bytes of payload in those."""
+    return sum(len(item.data) for item in items if isinstance(item, Data | Datagram))
