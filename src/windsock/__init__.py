@@ -21,7 +21,16 @@ from windsock.recording import (
     TruncatedDatagram,
     UntilEof,
 )
-from windsock.scripts import ConnectFailed, Outcome, ScriptedClient, UnexpectedMessage, garbage, scripted_client
+from windsock.scripts import (
+    ConnectFailed,
+    Outcome,
+    ScriptedClient,
+    UnexpectedConnection,
+    UnexpectedMessage,
+    Unmet,
+    garbage,
+    scripted_client,
+)
 from windsock.steps import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
@@ -51,7 +60,9 @@ __all__ = [
     "StartError",
     "StillRunning",
     "TruncatedDatagram",
+    "UnexpectedConnection",
     "UnexpectedMessage",
+    "Unmet",
     "Unsupported",
     "UntilEof",
     "UsageError",

@@ -30,6 +30,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "path": (str, os.PathLike, NONE),
     "backlog": (int,),
     "strict": (bool,),
+    "allow_unused": (bool,),
     "timeout": (int, float),
     "allow_external": (bool,),
     "name": (str, NONE),
@@ -71,6 +72,7 @@ class Options:
     path: str | os.PathLike[str] | None = None
     backlog: int = 128
     strict: bool = True
+    allow_unused: bool = False
     timeout: float = 5.0
     allow_external: bool = False
     name: str | None = None
@@ -110,6 +112,7 @@ class Options:
             path=None if self.path is None else os.fspath(self.path),
             backlog=self.backlog,
             strict=self.strict,
+            allow_unused=self.allow_unused,
             timeout=self.timeout,
             name=self.name or f"{concurrency} {transport} server",
         )
@@ -173,6 +176,7 @@ class Resolved:
     path: str | None
     backlog: int
     strict: bool
+    allow_unused: bool
     timeout: float
     name: str
     encryption: Encryption | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -13,10 +13,12 @@ from windsock.errors import StillRunning, UsageError
 from windsock.harness import listening
 from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.driving import driver_for
+from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
-from windsock.scripts import Fake, Rule
+from windsock.scripts import Fake
 from windsock.scripts.company import Company
+from windsock.scripts.unmet import Unmet
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
@@ -26,15 +28,17 @@ if TYPE_CHECKING:
 
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.opening import Line
+    from windsock.scripts.summary import CrowdSummary
+    from windsock.steps import Script
 
 __all__ = ["RunningServer"]
 
 
-class RunningServer:
+class RunningServer(Faked):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
-    Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`.
+    Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`, or `play()` a script.
     """
 
     _company: Company | None = None
@@ -48,9 +52,15 @@ class RunningServer:
         self.name = options.name
         self.strict = options.strict
         self._recorder = Recorder()
-        self._fake = None
+        self._fake: Fake | None = None
         if options.handler is None and not listening.has_handler_of_its_own(options.server_class):
-            self._fake = Fake(options.framing, forks=options.concurrency == "forking")
+            self._fake = Fake(
+                options.framing,
+                self._recorder,
+                forks=options.concurrency == "forking",
+                is_datagram=options.is_datagram,
+                timeout=lambda: options.timeout,
+            )
         self._private = PrivateSocketPath() if options.is_unix and options.path is None else None
         try:
             self.server: Any = listening.listen(options, options.handler or self._fake, self._private)
@@ -94,6 +104,7 @@ class RunningServer:
         if self.strict:
             for failure in self.errors.failures():
                 error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+        self._note_unmet(error)
         for failure in self._client_failures:
             error.add_note(f"windsock: a script in the background failed too: {failure}")
 
@@ -158,22 +169,6 @@ class RunningServer:
         where = f"{type(self.server).__name__} on {addresses.show(self.address)}"
         return f"{self.name}, {where}, {count} {noun}{plural}"
 
-    # --- what a fake answers
-
-    def on(self, pattern: object) -> Rule:
-        """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
-        return self._told().on(pattern)
-
-    def reply(self, data: bytes, *, times: int | None = 1) -> Self:
-        """Answer the next message, whatever it is; `times` of them, or every one with None."""
-        self._told().reply(data, times=times)
-        return self
-
-    def echo(self) -> Self:
-        """Answer every message with itself."""
-        self._told().echo()
-        return self
-
     # --- its clients
 
     def connect(
@@ -213,6 +208,26 @@ class RunningServer:
             self._company = Company()
         return line.client(name=name, handshake=handshake, company=self._company)
 
+    def crowd(
+        self,
+        count: int,
+        script: Script | Callable[[int], Script],
+        *,
+        spread: float = 0.0,
+        strict: bool = True,
+        **options: Any,
+    ) -> CrowdSummary:
+        """Play a script with `count` clients at once, in this thread; return one summary of what became of them.
+
+        `script` may be a function from the index of a client, from 0, to its script. The clients begin evenly over
+        `spread` seconds. `options` are keywords of `connect()`. A handshake of TLS, and `reset(flush=True)`, hold up
+        the others. Raises CrowdFailed, an ExceptionGroup with a `summary`, if somebody did not get to the end of the
+        script, unless `strict=False`.
+        """
+        from windsock.scripts.crowd import crowd
+
+        return crowd(self._line(**options), count, script, spread=spread, strict=strict)
+
     def _line(self, **options: Any) -> Line:
         """Return what is known of the way to this server."""
         from windsock.harness.visiting import line_to_server
@@ -231,8 +246,7 @@ class RunningServer:
         if self._is_stopped:
             return
         self._is_stopped = True
-        if self._company is not None:
-            self._client_failures = tuple(self._company.close())
+        self._close_clients()
         try:
             self._end(self.options.timeout)
         finally:
@@ -241,22 +255,48 @@ class RunningServer:
     def finish(self) -> None:
         """Stop, and if the server is strict, raise what went wrong in it.
 
-        Raises an ExceptionGroup of all errors of handlers that nobody has taken.
+        Raises an ExceptionGroup of all errors of handlers that nobody has taken; without any, one of all that a fake
+        was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        if self._fake is not None and self.strict and not self._is_stopped:
+            self._close_clients()
+            self._fake.settle(self.options.timeout)
         try:
             self.stop()
         except StillRunning as error:
             failures = self.errors.failures() if self.strict else []
             if not failures:
+                self._note_unmet(error)
                 raise
             failures.append(error)
         else:
             failures = self.errors.failures() if self.strict else []
-        if failures or self._client_failures:
-            what = "errors in handlers" if failures else "scripts in the background failed"
-            message = f"{self.name} on {addresses.show(self.address)}: {what}"
-            raise _group(message, [*failures, *self._client_failures])
+        what = "errors in handlers" if failures else "scripts in the background failed"
+        failures += self._client_failures
+        unmet = self._unmet()
+        if not failures and unmet:
+            what, failures = "what it was told of has not happened", [*unmet]
+        if failures:
+            group = _group(f"{self.name} on {addresses.show(self.address)}: {what}", failures)
+            if failures != unmet:
+                self._note_unmet(group)
+            raise group
+
+    def _unmet(self) -> list[Unmet]:
+        """Return what a fake was told and what has not happened, if that is to fail the test."""
+        if self._fake is None or not self.strict or self.options.allow_unused:
+            return []
+        return self._fake.unmet()
+
+    def _note_unmet(self, error: BaseException) -> None:
+        """Say beside an error what has not happened: as a rule that is why."""
+        for each in self._unmet():
+            error.add_note(f"windsock: the {self.name}: {each.what}")
+
+    def _close_clients(self) -> None:
+        if self._company is not None:
+            self._client_failures += tuple(self._company.close())
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -273,6 +313,8 @@ class RunningServer:
             else:
                 listening.bind_again(self.server, holder)
                 self._recorder.resume()
+                if self._fake is not None:
+                    self._fake.resume()
                 self._start()
 
     def _start(self) -> None:
@@ -291,6 +333,8 @@ class RunningServer:
         deadline = monotonic() + seconds
         self._recorder.stop()
         self._driver.stop_timeout = seconds
+        if self._fake is not None:
+            self._fake.stop(seconds)
         self._driver.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._driver.end_requests()  # serve_forever() ends no sooner
@@ -318,11 +362,6 @@ class RunningServer:
     def _remove_private_path(self) -> None:
         if self._private is not None:
             self._private.remove()
-
-    def _told(self) -> Fake:
-        if self._fake is None:
-            raise UsageError(f"the {self.name} has a handler, which answers; on(), reply() and echo() are for fakes")
-        return self._fake
 
     def _ip_address(self, what: str) -> tuple[Any, ...]:
         if self.options.is_unix:

@@ -29,6 +29,7 @@ def serving(
     path: str | os.PathLike[str] | None = None,
     backlog: int = 128,
     strict: bool = True,
+    allow_unused: bool = False,
     timeout: float = 5.0,
     allow_external: bool = False,
     name: str | None = None,
@@ -47,7 +48,8 @@ def serving(
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), or a
     function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
-    `timeout` (seconds) bounds every wait for it.
+    So it does with what a fake was told and what has not happened, unless `allow_unused`. `timeout` (seconds) bounds
+    every wait for it.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; the other
@@ -67,6 +69,7 @@ def serving(
         path=path,
         backlog=backlog,
         strict=strict,
+        allow_unused=allow_unused,
         timeout=timeout,
         allow_external=allow_external,
         name=name,

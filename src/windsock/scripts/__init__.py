@@ -2,7 +2,7 @@
 
 from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.connecting import ConnectFailed
-from windsock.scripts.fake import Fake, Rule, UnexpectedMessage
+from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMessage, Unmet
 from windsock.scripts.nonsense import garbage
 from windsock.scripts.opening import scripted_client
 from windsock.scripts.outcomes import Outcome
@@ -13,7 +13,9 @@ __all__ = [
     "Outcome",
     "Rule",
     "ScriptedClient",
+    "UnexpectedConnection",
     "UnexpectedMessage",
+    "Unmet",
     "garbage",
     "scripted_client",
 ]

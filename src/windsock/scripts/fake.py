@@ -2,241 +2,298 @@
 
 from __future__ import annotations
 
-import os
-import select
-import struct
 import threading
-from collections import deque
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
 from windsock import addresses
-from windsock.errors import PeerError, UsageError
-from windsock.recording import Cutter, Framing, UntilEof, preview
+from windsock.errors import UsageError
+from windsock.recording import Connection, Framing, Recorder
 from windsock.scripts import matching
-from windsock.scripts.matching import Pattern
+from windsock.scripts.answers import Answer, checked_script, checked_times, made_answer
+from windsock.scripts.conversation import Conversation
+from windsock.scripts.nearest import MOST, Miss, miss, nearest
+from windsock.scripts.playing import Performance, perform
+from windsock.scripts.plays import Play, Plays
+from windsock.scripts.rules import Connections, HowToEnd, Queue, Rule, checked_after, checked_connections
+from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream
+from windsock.scripts.talks import Talks
+from windsock.scripts.tally import Tally
+from windsock.scripts.unmet import UnexpectedConnection, UnexpectedMessage, Unmet
+from windsock.steps import Script, StartTLS
+from windsock.wire.seam import connection_of
 
-__all__ = ["Fake", "Rule", "UnexpectedMessage"]
+__all__ = ["Fake", "Rule", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
 
-CHUNK = 256 * 1024
-
-
-class UnexpectedMessage(PeerError):
-    """A client sent what a fake server was not told to answer. `message` is what it sent."""
-
-    def __init__(self, message: bytes, expected: list[str]) -> None:
-        self.message = message
-        self.expected = expected
-        wanted = "".join(f"\n  {each}" for each in expected) or "\n  (nothing any more)"
-        super().__init__(f"received {preview(message)}, which matches none of what is answered:{wanted}")
-
-
-class Rule:
-    """Messages that match a pattern, and the reply to them."""
-
-    def __init__(self, pattern: Pattern) -> None:
-        self.pattern = pattern
-        self.answer: bytes | None = None
-
-    def reply(self, data: bytes) -> Self:
-        """Answer each such message with these bytes."""
-        self.answer = _checked_reply(data)
-        return self
-
-
-class Turns:
-    """Which of the queued replies is next; in one pipe for all processes, if there are several."""
-
-    def __init__(self, *, across_processes: bool) -> None:
-        self._local: deque[int] = deque()
-        self._pipe = os.pipe() if across_processes else None
-        if self._pipe is not None:
-            os.set_blocking(self._pipe[0], False)
-            os.set_blocking(self._pipe[1], False)
-
-    def put(self, number: int) -> None:
-        if self._pipe is None:
-            self._local.append(number)
-            return
-        try:
-            os.write(self._pipe[1], struct.pack("=I", number))
-        except BlockingIOError:
-            raise UsageError(f"reply(): {number} replies are queued; a forking server can queue no more") from None
-
-    def take(self) -> int | None:
-        if self._pipe is not None:
-            try:
-                return int(struct.unpack("=I", os.read(self._pipe[0], 4))[0])
-            except BlockingIOError:
-                return None
-        try:
-            return self._local.popleft()
-        except IndexError:
-            return None
-
-    def are_left(self) -> bool:
-        if self._pipe is not None:
-            return bool(select.select([self._pipe[0]], [], [], 0)[0])
-        return bool(self._local)
-
-    def close(self) -> None:
-        if self._pipe is not None:
-            os.close(self._pipe[0])
-            os.close(self._pipe[1])
-            self._pipe = None
+GRACE = 1.0
+"""Seconds that a server which is about to stop leaves what is on its way."""
 
 
 class Fake:
     """Answers for a server without a handler; each instance is its server's RequestHandlerClass.
 
-    Rules come first, in the order in which they were made, then the queued replies, then the echo. With
-    none of them, everything is taken and nothing answered. A forked child knows what was told before its
-    client connected.
+    A connection with a script of its own plays that. In all others rules come first, in the order in which they were
+    made, then the queued replies, then the echo. With none of them, everything is taken and nothing answered. A forked
+    child knows what was told before its client connected.
     """
 
-    def __init__(self, framing: Framing | None, *, forks: bool) -> None:
+    def __init__(
+        self,
+        framing: Framing | None,
+        recorder: Recorder,
+        *,
+        forks: bool,
+        is_datagram: bool = False,
+        timeout: Callable[[], float] = lambda: 5.0,
+    ) -> None:
         self._framing = framing
+        self._recorder = recorder
         self._forks = forks
+        self._is_datagram = is_datagram
+        self.timeout = timeout
+        self._plays = Plays(recorder, is_datagram=is_datagram)
         self._rules: list[Rule] = []
-        self._replies: list[bytes] = []
-        self._turns: Turns | None = None
-        self._every: bytes | None = None
+        self._tally: Tally | None = None
+        self._queue: Queue | None = None
+        self._every: Answer | None = None
         self._echoes = False
+        self._halt: Halt | None = None
+        self._talks: Talks | None = None
         self._lock = threading.Lock()
 
     # --- telling it what to answer
 
-    def on(self, pattern: object) -> Rule:
+    def on(self, pattern: object, *, after: int = 0, connections: Connections | None = None) -> Rule:
         """Begin a rule: bytes, a compiled regular expression over bytes, or a predicate.
 
         With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
         a regular expression must be found in it. Without, they must match what has arrived from its first byte.
+
+        `after`: so many messages that match go by first. `connections`: in which the rule counts, by their index from
+        0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
         """
-        rule = Rule(matching.checked(pattern))
+        checked_after(after)
+        which = checked_connections(connections)
+        matching.checked(pattern)
         with self._lock:
+            rule = Rule(pattern, self._shared_tally(), after=after, connections=which, is_datagram=self._is_datagram)
+            self._make_halt()
             self._rules = [*self._rules, rule]
         return rule
 
-    def reply(self, data: bytes, *, times: int | None = 1) -> None:
-        """Answer the next message, whatever it is; `times` of them in a row, or every one with None."""
-        data = _checked_reply(data)
-        if times is None:
-            self._every = data
-            return
-        if times < 1:
-            raise UsageError(f"reply(times={times}): expected 1 or more, or None for every message")
+    def reply(
+        self,
+        data: bytes,
+        *,
+        times: int | None = 1,
+        delay: float = 0.0,
+        pieces: Any = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> None:
+        """Answer the next message, whatever it is; `times` of them in a row, or every one with None.
+
+        How it is given: see Rule.reply.
+        """
+        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        checked_times("reply", times)
+        answer.check("reply", is_datagram=self._is_datagram)
         with self._lock:
-            if self._turns is None:
-                self._turns = Turns(across_processes=self._forks)
-            for _ in range(times):
-                self._replies.append(data)
-                self._turns.put(len(self._replies) - 1)
+            self._make_halt()
+            if times is None:
+                self._every = answer
+                return
+            if self._queue is None:
+                self._queue = Queue(self._shared_tally())
+            self._queue.add(answer, times)
 
     def echo(self) -> None:
         """Answer every message with itself."""
         self._echoes = True
 
+    def play(self, server: Any, *scripts: Script) -> None:
+        """Have the next connections play these scripts, one each, in their order."""
+        if not scripts:
+            raise UsageError("play(): expected a script, or several for as many connections")
+        for each in scripts:
+            self._check("play", server, each)
+        self._prepare(server)
+        self._plays.queue(scripts)
+
+    def play_all(self, server: Any, script: Script) -> None:
+        """Have each connection play this script that has none of its own."""
+        self._check("play_all", server, script, has_to_end=True)
+        self._prepare(server)
+        self._plays.for_all(script)
+
+    def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
+        checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
+        for number, step in enumerate(script.steps, 1):
+            if isinstance(step, StartTLS):
+                _check_start_tls(f"step {number}, {step.text}", step, server)
+
+    def _prepare(self, server: Any) -> None:
+        """Make what playing needs, before the next fork."""
+        with self._lock:
+            halt = self._make_halt()
+            if self._is_datagram and self._talks is None:
+                self._talks = Talks(server, self._plays, self._recorder, halt, self.timeout)
+
+    def _make_halt(self) -> Halt:
+        if self._halt is None:
+            self._halt = Halt()
+        return self._halt
+
+    def _shared_tally(self) -> Tally:
+        if self._tally is None:
+            self._tally = Tally(across_processes=self._forks)
+        return self._tally
+
+    # --- its life
+
+    def stop(self, seconds: float) -> None:
+        """End scripts and answers that are being played: the server is being stopped."""
+        if self._halt is not None:
+            self._halt.set()
+        if self._talks is not None:
+            self._talks.halt(seconds)
+
+    def resume(self) -> None:
+        """Undo `stop()`: it was an outage, and what it has ended is over."""
+        self._plays.excuse()
+        if self._halt is not None:
+            self._halt.clear()
+
     def close(self) -> None:
         """Give descriptors back."""
         with self._lock:
-            turns, self._turns = self._turns, None
-        if turns is not None:
-            turns.close()
+            if self._tally is not None:
+                self._tally.close()
+            if self._halt is not None:
+                self._halt.close()
+
+    def settle(self, seconds: float) -> None:
+        """Give what is on its way a moment: what was told may be about to happen."""
+        has_failed = self._recorder.errors.__len__
+        self._recorder.wait_until(lambda: bool(has_failed()) or not self._unmet(is_final=False), min(seconds, GRACE))
+
+    def unmet(self) -> list[Unmet]:
+        """Return what was told and has not happened."""
+        return [Unmet(each) for each in self._unmet(is_final=True)]
+
+    def _unmet(self, *, is_final: bool) -> list[str]:
+        found = [*self._plays.unmet(is_final=is_final)]
+        found += [words for rule in self._rules if (words := rule.unmet()) is not None]
+        return found + (self._queue.unmet() if self._queue is not None else [])
 
     # --- answering
 
-    def __call__(self, request: Any, client_address: Any, server: Any) -> None:  # noqa: ARG002  # as a handler class
+    def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as a handler class's constructor does."""
+        connection = connection_of(request)
         if isinstance(request, tuple):
-            self._handle_datagram(request, addresses.plain(client_address))
-        else:
-            self._handle_stream(request)
-
-    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any) -> None:
-        message, server_socket = request
-        answer = self._answer(message)
-        if answer is not None and client_address is not None:
-            server_socket.sendto(answer, client_address)
-
-    def _handle_stream(self, request: Any) -> None:
-        if self._framing is None:
-            self._handle_bytes(request)
+            self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
             return
-        cutter = Cutter(self._framing)
-        while data := request.recv(CHUNK):
-            cutter.feed(data)
-            while (message := cutter.cut()) is not None:
-                mark_exchange(request)
-                send(request, self._answer(message))
-        if len(cutter) and isinstance(self._framing, UntilEof):
-            mark_exchange(request)
-            send(request, self._answer(cutter.rest()))
+        play = None if connection is None else self._plays.of(connection.index)
+        if play is not None and connection is not None:
+            self._play(play, request, server, connection)
+            return
+        if self._plays.are_any and not (self._rules or self._queue or self._every or self._echoes):
+            raise UnexpectedConnection(self._plays.count)
+        index = -1 if connection is None else connection.index
+        Conversation(self, request, server, index, self._framing, self._make_halt).run()
 
-    def _handle_bytes(self, request: Any) -> None:
-        """Without framing: a rule matches from the first byte; with none, what one call took is a message."""
-        arrived = b""
-        is_over = False
-        while not is_over:
-            data = request.recv(CHUNK)
-            is_over = not data
-            arrived += data
-            while arrived:
-                size, rule = self._first_message(arrived)
-                if not size:
-                    break
-                message, arrived = arrived[:size], arrived[size:]
-                mark_exchange(request)
-                send(request, rule.answer if rule is not None else self._answer(message))
-        if arrived:
-            raise UnexpectedMessage(arrived, self._expected())
+    def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:
+        halt = self._make_halt()
+        end = ServedStream(request, server, halt)
+        Performance(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
 
-    def _first_message(self, arrived: bytes) -> tuple[int, Rule | None]:
-        """Return the size of the first message to answer, 0 if more has to come; and its rule, if known."""
+    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
+        message, server_socket = request
+        answer = self.answer(message, connection)
+        plan = None if answer is None else answer.plan(message)
+        address = addresses.plain(client_address)
+        if plan is None or address is None:
+            return
+        if isinstance(plan, bytes):
+            server_socket.sendto(plan, address)
+            return
+        end = ServedDatagram(request, client_address, self._make_halt())
+        try:
+            perform(plan, end, self.timeout())
+        except Halted:
+            pass  # the server is being stopped in the middle of an answer
+
+    def answer(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
         for rule in self._rules:
-            if size := matching.match_start(rule.pattern, arrived):
-                return size, rule
-        if self._rules and self._has_nothing_else() and self._could_match(arrived):
+            if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
+                turn = rule.take()
+                if turn is not None:
+                    return rule.answer(turn)
+        return self._otherwise(message, connection)
+
+    def answer_start(self, arrived: bytes, connection: int) -> tuple[int, Answer | None]:
+        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer."""
+        known = 0
+        for rule in self._rules:
+            size = matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+            if size:
+                turn = rule.take()
+                if turn is not None:
+                    return size, rule.answer(turn)
+                known = known or size
+        if not known and self._has_only_rules() and self._could_match(arrived, connection):
             return 0, None
-        return len(arrived), None
+        size = known or len(arrived)
+        return size, self._otherwise(arrived[:size], connection)
 
-    def _answer(self, message: bytes) -> bytes | None:
-        """Return the reply to a message; None if there is to be none."""
-        for rule in self._rules:
-            if matching.match_message(rule.pattern, message, self._framing):
-                return rule.answer
-        number = self._turns.take() if self._turns is not None else None
-        if number is not None and number < len(self._replies):
-            return self._replies[number]
+    def unexpected(self, message: bytes, connection: int) -> None:
+        """Raise UnexpectedMessage, with what came closest."""
+        misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
+        raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
+
+    def _otherwise(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer where no rule does."""
+        queued = self._queue.take() if self._queue is not None else None
+        if queued is not None:
+            return queued
         if self._every is not None:
             return self._every
         if self._echoes:
-            return message
-        if self._rules or self._replies:
-            raise UnexpectedMessage(message, self._expected())
+            return Answer(message)
+        if self._rules or self._queue is not None or self._plays.are_any:
+            self.unexpected(message, connection)
         return None
 
-    def _has_nothing_else(self) -> bool:
-        return not (self._turns and self._turns.are_left()) and self._every is None and not self._echoes
+    def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
+        if self._framing is None and not self._is_datagram:
+            size = matching.match_start(rule.pattern, message)
+            is_match = bool(size)
+        else:
+            is_match = matching.match_message(rule.pattern, message, self._framing)
+        if is_match:
+            return Miss(rule.why_not(connection), len(message) + 1)
+        return miss(rule.pattern, message, self._framing, is_whole=self._framing is not None or self._is_datagram)
 
-    def _could_match(self, arrived: bytes) -> bool:
-        return any(matching.could_match(rule.pattern, arrived) for rule in self._rules)
+    def _has_only_rules(self) -> bool:
+        has_replies = self._queue is not None and not self._queue.is_empty()
+        return bool(self._rules) and not has_replies and self._every is None and not self._echoes
 
-    def _expected(self) -> list[str]:
-        return [f"on({matching.describe(rule.pattern)})" for rule in self._rules]
-
-
-def mark_exchange(request: Any) -> None:
-    """Tell the recording that the next message's turn has come."""
-    if hasattr(request, "mark_exchange"):
-        request.mark_exchange()
-
-
-def send(request: Any, answer: bytes | None) -> None:
-    """Send an answer if there is one."""
-    if answer:
-        request.sendall(answer)
+    def _could_match(self, arrived: bytes, connection: int) -> bool:
+        return any(
+            matching.could_match(rule.pattern, arrived)
+            for rule in self._rules
+            if rule.is_for(connection) and not rule.is_used_up()
+        )
 
 
-def _checked_reply(data: object) -> bytes:
-    if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data)
-    raise UsageError(f"reply({data!r}): expected bytes; encode text first")
+def _check_start_tls(where: str, step: StartTLS, server: Any) -> None:
+    """Raise UsageError where a server can't go on in TLS."""
+    if not hasattr(server, "start_tls"):
+        raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
+    if getattr(server, "begins_with_tls", False):
+        raise UsageError(f"{where}: this server speaks TLS from the first byte; say tls='starttls'")
+    if step.context is not None or step.server_hostname is not None:
+        raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")

@@ -38,13 +38,13 @@ def nearest(misses: Iterable[tuple[str, Miss]]) -> list[str]:
     return [f"{what}: {each.why}" for what, each in ordered[:MOST]]
 
 
-def miss(pattern: Pattern, message: bytes, framing: Framing | None) -> Miss:
-    """Return how a message that does not match a pattern missed it."""
+def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole: bool) -> Miss:
+    """Return how a message that does not match a pattern missed it; one that is not whole has to begin with it."""
     if isinstance(pattern, bytes):
         both = (_of_bytes(pattern, message), _of_bytes(pattern, matching.body(framing, message)))
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
-        return _of_regex(pattern, message, is_at_start=framing is None)
+        return _of_regex(pattern, message, is_at_start=not is_whole)
     return Miss("said no")
 
 

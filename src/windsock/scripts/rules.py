@@ -13,7 +13,7 @@ from windsock.scripts.tally import Tally
 from windsock.steps import Script
 from windsock.steps.code import code_of
 
-__all__ = ["Connections", "Queue", "Rule", "checked_connections"]
+__all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
 
 Connections: TypeAlias = int | slice | range | Callable[[int], object]
 """Which connections, by their index from 0: one, a slice, or those that please a function."""
@@ -218,6 +218,12 @@ class Queue:
                 state = "never sent" if not sent else f"sent {sent} of {_times(times)}"
                 found.append(f"{answer.code('reply', None if times == 1 else times)}: {state}")
         return found
+
+
+def checked_after(after: Any) -> None:
+    """Raise UsageError for what is no number of messages."""
+    if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+        raise UsageError(f"on(after={after!r}): expected how many messages that match go by first, 0 or more")
 
 
 def checked_connections(which: Any) -> Connections | None:

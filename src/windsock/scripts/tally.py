@@ -50,6 +50,16 @@ class Tally:
 
     def take(self, counter: int, limit: int | None = None) -> int | None:
         """Return the next number, from 0; None if that would be `limit`."""
+        if self._shared is not None:
+            return self._take_shared(counter, limit)
+        with self._lock:
+            number: int = self._numbers[counter]
+            if limit is not None and number >= limit:
+                return None
+            self._numbers[counter] = number + 1
+            return number
+
+    def _take_shared(self, counter: int, limit: int | None) -> int | None:
         with self._locked():
             number: int = self._numbers[counter]
             if limit is not None and number >= limit:
@@ -80,12 +90,9 @@ class Tally:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep all others out: threads by a lock, processes by one on the file."""
-        with self._lock:
-            if self._shared is None:
-                yield
-                return
-            import fcntl
+        import fcntl
 
+        with self._lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
                 yield

@@ -1,0 +1,72 @@
+"""What a test tells a fake server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from windsock.errors import UsageError
+from windsock.scripts import Fake, Rule
+from windsock.scripts.rules import Connections, HowToEnd
+from windsock.steps import Script
+
+__all__ = ["Faked"]
+
+
+class Faked:
+    """The part of a running server that is told what to answer."""
+
+    name: str
+    server: Any
+    _fake: Fake | None
+    _is_stopped: bool
+
+    def on(self, pattern: object, *, after: int = 0, connections: Connections | None = None) -> Rule:
+        """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
+        return self._told().on(pattern, after=after, connections=connections)
+
+    def reply(
+        self,
+        data: bytes,
+        *,
+        times: int | None = 1,
+        delay: float = 0.0,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> Self:
+        """Answer the next message, whatever it is; `times` of them, or every one with None.
+
+        After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
+        the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        """
+        self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        return self
+
+    def echo(self) -> Self:
+        """Answer every message with itself."""
+        self._told().echo()
+        return self
+
+    def play(self, *scripts: Script) -> Self:
+        """Have the next connections play these scripts, one each: `server.play(Script().expect(b"A").send(b"B"))`.
+
+        A script is told from the server's side. At its end the connection is ended as at the end of a handler; if
+        more has come than it expects, that is a mismatch. On a datagram server each is played with the client that
+        sends the next datagram, until its end.
+
+        Raises UsageError for a step that such a server can't take.
+        """
+        self._told().play(self.server, *scripts)
+        return self
+
+    def play_all(self, script: Script) -> Self:
+        """Have each connection from now on that has no script of its own play this one, which has to have an end."""
+        self._told().play_all(self.server, script)
+        return self
+
+    def _told(self) -> Fake:
+        if self._fake is None:
+            raise UsageError(f"the {self.name} has a handler, which answers; on(), reply() and echo() are for fakes")
+        return self._fake

@@ -1,0 +1,126 @@
+"""One connection of a fake without a script of its own: cuts messages out of what comes, and gives the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock.recording import Cutter, Framing, UntilEof
+from windsock.scripts.answers import Answer
+from windsock.scripts.playing import perform
+from windsock.scripts.served import Halt, Halted, ServedStream
+from windsock.steps import Script
+
+if TYPE_CHECKING:
+    from windsock.scripts.fake import Fake
+
+__all__ = ["Conversation", "mark_exchange"]
+
+CHUNK = 256 * 1024
+
+
+class Conversation:
+    """What a fake says on one stream connection, by its rules and replies."""
+
+    def __init__(
+        self, fake: Fake, request: Any, server: Any, connection: int, framing: Framing | None, halt: Callable[[], Halt]
+    ) -> None:
+        self._fake = fake
+        self._request = request
+        self._server = server
+        self._connection = connection
+        self._framing = framing
+        self._halt = halt
+        self._end: ServedStream | None = None
+        self._is_over = False
+        self._is_mute = False
+        """Whether nothing can be sent any more."""
+
+    def run(self) -> None:
+        """Go on until the client's end, or until an answer ends it."""
+        try:
+            if self._framing is None:
+                self._handle_bytes()
+            else:
+                self._handle_messages(self._framing)
+        except Halted:
+            pass  # the server is being stopped in the middle of an answer
+
+    def _handle_messages(self, framing: Framing) -> None:
+        cutter = Cutter(framing)
+        while data := self._receive():
+            cutter.feed(data)
+            while not self._is_over and (message := cutter.cut()) is not None:
+                self._answer_message(message, cutter)
+        if len(cutter) and isinstance(framing, UntilEof):
+            self._answer_message(cutter.rest(), cutter)
+
+    def _answer_message(self, message: bytes, cutter: Cutter) -> None:
+        mark_exchange(self._request)
+        plan = self._plan(self._fake.answer(message, self._connection), message)
+        if isinstance(plan, Script):
+            cutter.feed(self._perform(plan, cutter.rest()))
+        else:
+            self._send(plan)
+
+    def _handle_bytes(self) -> None:
+        """Without framing: a rule matches from the first byte; with none, what one call took is a message."""
+        arrived = b""
+        while data := self._receive():
+            arrived = self._answer_start(arrived + data)
+        if arrived and not self._is_over:
+            self._fake.unexpected(arrived, self._connection)
+
+    def _answer_start(self, arrived: bytes) -> bytes:
+        """Answer what makes whole messages; return the rest."""
+        while arrived and not self._is_over:
+            size, answer = self._fake.answer_start(arrived, self._connection)
+            if not size:
+                return arrived
+            message, arrived = arrived[:size], arrived[size:]
+            mark_exchange(self._request)
+            plan = self._plan(answer, message)
+            if isinstance(plan, Script):
+                arrived = self._perform(plan, arrived)
+            else:
+                self._send(plan)
+        return arrived
+
+    # --- its two ends
+
+    def _receive(self) -> bytes:
+        if self._is_over or (self._end is not None and self._end.inbox.has_ended):
+            return b""
+        data: bytes = self._request.recv(CHUNK)
+        return data
+
+    def _plan(self, answer: Answer | None, message: bytes) -> bytes | Script | None:
+        return None if answer is None else answer.plan(message)
+
+    def _send(self, data: bytes | None) -> None:
+        if data and not self._is_mute:
+            self._request.sendall(data)
+
+    def _perform(self, script: Script, rest: bytes) -> bytes:
+        """Play a script in answer to a message; return what has come meanwhile and was not taken by it."""
+        if self._is_mute:
+            return rest
+        if self._end is None:
+            self._end = ServedStream(self._request, self._server, self._halt())
+        end = self._end
+        if rest:
+            end.inbox.receive(rest, monotonic())
+        perform(script, end, self._fake.timeout())
+        self._request = end.sock
+        self._is_over = end.is_closed
+        self._is_mute = end.has_half_closed or end.inbox.was_reset
+        if not self._is_over:
+            self._request.settimeout(None)
+        return end.inbox.take(len(end.inbox.unread)) if end.inbox else b""
+
+
+def mark_exchange(request: Any) -> None:
+    """Tell the recording that the next message's turn has come."""
+    if hasattr(request, "mark_exchange"):
+        request.mark_exchange()

@@ -1,0 +1,199 @@
+"""A server's end of a conversation, as a script plays it: waits as the server's other requests do, until the stop."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from windsock import addresses
+from windsock.scripts.ends import SLICE, End, StreamEnd, milliseconds
+from windsock.scripts.rude import kernel_socket
+from windsock.servers.wakeup import Wakeup
+from windsock.steps import Inbox, kinds
+from windsock.steps.kinds import Step
+
+__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream"]
+
+DONTWAIT = int(socket.MSG_DONTWAIT)
+
+
+class Halted(Exception):
+    """The server is being stopped: whatever waits ends here."""
+
+
+class Halt:
+    """Whether the server is being stopped; a descriptor that threads, greenlets and forked children can wait for."""
+
+    def __init__(self) -> None:
+        self._wakeup: Wakeup | None = Wakeup()
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable."""
+        return -1 if self._wakeup is None else self._wakeup.fileno()
+
+    def is_set(self) -> bool:
+        """Return whether it is so."""
+        return self._wakeup is None or bool(select.select([self._wakeup], [], [], 0)[0])
+
+    def set(self) -> None:
+        """Say so."""
+        if self._wakeup is not None:
+            self._wakeup.call()
+
+    def clear(self) -> None:
+        """Take it back: the server is up again."""
+        if self._wakeup is not None:
+            self._wakeup.clear()
+
+    def close(self) -> None:
+        """Give the descriptors back; from here on it is set."""
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is not None:
+            wakeup.close()
+
+    def check(self) -> None:
+        """Raise Halted if the server is being stopped."""
+        if self.is_set():
+            raise Halted
+
+    def sleep(self, seconds: float, hub: Any) -> None:
+        """Let time pass; in a selecting server's greenlet by letting others run. Raises Halted."""
+        deadline = monotonic() + max(0.0, seconds)
+        turn = _turn(hub)
+        while True:
+            if turn is not None and self.fileno() >= 0:
+                turn.hub.wait_for(turn, self.fileno(), select.POLLIN, deadline)  # which may come back for no reason
+            elif self.fileno() >= 0:
+                _poll([self.fileno()], deadline - monotonic())
+            self.check()
+            if monotonic() >= deadline:
+                return
+
+    def wait_for(self, sock: Any, seconds: float) -> bool:
+        """Return whether a socket becomes readable in so many seconds. Raises Halted."""
+        self.check()
+        turn = _turn(getattr(sock, "_hub", None))
+        if turn is not None:  # a stop ends the connection, which wakes it
+            is_ready = bool(
+                turn.hub.wait_for(turn, sock.fileno(), select.POLLIN, monotonic() + max(0.0, seconds), sock)
+            )
+        else:
+            is_ready = sock.fileno() in _poll([sock.fileno(), self.fileno()], seconds)
+        self.check()
+        return is_ready
+
+
+def _turn(hub: Any) -> Any:
+    """Return the greenlet that runs now, if it is one of a selecting server's."""
+    if hub is None:
+        return None
+    from windsock.servers.hub import my_turn
+
+    return my_turn(hub)
+
+
+def _poll(descriptors: list[int], seconds: float) -> list[int]:
+    poll = select.poll()
+    for each in descriptors:
+        if each >= 0:
+            poll.register(each, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(milliseconds(seconds))]
+
+
+class ServedStream(StreamEnd):
+    """Over the request of a stream server, recorded, green or encrypted as it may be.
+
+    `before_wait` is called before each wait for the client.
+    """
+
+    def __init__(self, request: Any, server: Any, halt: Halt) -> None:
+        super().__init__(request, is_client=False)
+        self.before_wait: Callable[[], None] = _nothing
+        self._server = server
+        self._halt = halt
+
+    def is_readable(self, seconds: float) -> bool:
+        """Wait until there is something to read, or the server is stopped. Raises Halted."""
+        pending = getattr(self.sock, "pending", None)
+        if pending is not None and pending():
+            return True
+        self.before_wait()
+        return self._halt.wait_for(kernel_socket(self.sock), seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises Halted."""
+        self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
+
+    def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        self.sock.settimeout(None)
+        self.sock = self._server.start_tls(self.sock)
+        self.inbox.note("speaks TLS from here", self.clock())
+
+    def act(self, step: Step, deadline: float) -> None:
+        """Do what a step says."""
+        if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded as its handshakes are
+            self._start_tls(step, deadline)
+        else:
+            super().act(step, deadline)
+
+
+class ServedDatagram(End):
+    """Over the socket of a datagram server, to one client; each datagram that comes is put in by `receive()`.
+
+    `request` is the latest one that has been looked at, `(data, socket)`: what is sent is a reply to it.
+    """
+
+    def __init__(self, request: tuple[bytes, Any], client_address: Any, halt: Halt) -> None:
+        super().__init__(request[1], Inbox(is_datagram=True))
+        self.client_address = addresses.plain(client_address)
+        self.before_wait: Callable[[], None] = _nothing
+        self._halt = halt
+
+    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
+        """Send one. A client that has no name, or is gone, is no error. Raises TimeoutError at the deadline."""
+        self.check_open("send(...)")
+        if self.client_address is None:
+            self.inbox.note("could not answer: the client has no name", self.clock())
+            return
+        while True:
+            try:
+                self.sock.sendto(data, DONTWAIT, self.client_address)
+            except BlockingIOError:
+                if self.clock() >= deadline:
+                    raise TimeoutError("the client took nothing") from None
+                self.sleep(SLICE)
+            except OSError as error:
+                self.inbox.note(f"could not send: {error.strerror}", self.clock())
+                return
+            else:
+                self.inbox.note_sent(data, self.clock())
+                return
+
+    def act(self, step: Step, deadline: float) -> None:  # noqa: ARG002  # as every act
+        """Do what a step says: to this client's conversation, not to the socket, which is everybody's."""
+        self.check_open(step.text)
+        if isinstance(step, kinds.Close):
+            self.is_closed = True
+        elif isinstance(step, kinds.Stall | kinds.Resume):
+            self.is_stalled = isinstance(step, kinds.Stall)
+        self.inbox.note(step.method, self.clock())
+
+    def is_readable(self, seconds: float) -> bool:
+        """Let time pass: nothing comes but by `receive()`. Raises Halted."""
+        self.sleep(seconds)
+        return False
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises Halted."""
+        hub = None
+        with contextlib.suppress(AttributeError):
+            hub = self.sock._hub
+        self._halt.sleep(seconds, hub)
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
