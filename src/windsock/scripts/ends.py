@@ -48,21 +48,19 @@ class End:
         self.is_gone = False
         """Whether the last attempt to send has met nobody."""
         self.outcome: str = Outcome.OPEN
+        self.is_plain = not hasattr(sock, "pending")
+        """Whether nothing has happened that changes how to send and read: there is a short way then."""
         self.may_have_more = False
         """Whether a layer, such as TLS, may hold bytes that the kernel does not know of any more."""
         self._rate: float | None = None
-        self._may_read_at = 0.0
-
-    @property
-    def is_simple(self) -> bool:
-        """Whether its script has done nothing to it that changes how it sends and reads."""
-        return not (self.is_stalled or self.is_closed or self.has_half_closed or self._rate)
+        self.may_read_at = 0.0
 
     # --- acts
 
     def act(self, step: Step, deadline: float) -> None:
         """Do what a step says. Raises TimeoutError when it is not done at the deadline."""
         self.check_open(step.text)
+        self.is_plain = False
         self._acts[type(step)](self, step, deadline)
 
     def check_open(self, what: str) -> None:
@@ -104,8 +102,8 @@ class End:
             left = min(left, SLICE)
         if self.is_stalled or self.is_closed or self.inbox.has_ended:
             self._let_pass(left)
-        elif self._may_read_at and self._may_read_at > self.clock():
-            self.sleep(min(left, self._may_read_at - self.clock()))
+        elif self.rate_holds_back():
+            self.sleep(min(left, self.may_read_at - self.clock()))
         elif self.is_readable(left):
             self.take_in()
 
@@ -113,8 +111,17 @@ class End:
         """Let time pass; see a reset that comes after the end."""
         is_in_doubt = self.inbox.has_eof and not self.inbox.was_reset and not self.is_closed
         self.sleep(min(seconds, SLICE) if is_in_doubt else seconds)
-        if is_in_doubt and rude.was_reset(self.sock):
+        if is_in_doubt:
+            self.look_for_reset()
+
+    def look_for_reset(self) -> None:
+        """Take in a reset that has come behind the end of the stream."""
+        if self.inbox.has_eof and not self.inbox.was_reset and rude.was_reset(self.sock):
             self.lost(ConnectionResetError())
+
+    def rate_holds_back(self) -> bool:
+        """Return whether nothing may be read now, for it would be faster than `read_rate()` says."""
+        return self.may_read_at > 0.0 and self.may_read_at > self.clock()
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read. May be overridden."""
@@ -135,10 +142,10 @@ class End:
     # --- what happens to it
 
     def ended_as(self, outcome: str) -> None:
-        """Say what has become of it; what has happened first counts, but for an orderly end of the other side."""
-        if self.outcome in (Outcome.OPEN, Outcome.TIMEOUT) or (
-            self.outcome == Outcome.EOF and outcome != Outcome.CLOSED
-        ):
+        """Say what has become of it. What the other end did counts before what this one did; a reset comes last."""
+        self.is_plain = False
+        is_ours = outcome in (Outcome.CLOSED, Outcome.TIMEOUT)
+        if self.outcome == Outcome.OPEN or (not is_ours and self.outcome in (Outcome.TIMEOUT, Outcome.EOF)):
             self.outcome = outcome
 
     def lost(self, error: OSError) -> None:
@@ -169,7 +176,7 @@ class StreamEnd(End):
         is_client: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(sock, inbox or Inbox(), is_client=is_client, clock=clock)
+        super().__init__(sock, Inbox() if inbox is None else inbox, is_client=is_client, clock=clock)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of it. A peer that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
@@ -242,7 +249,7 @@ class StreamEnd(End):
             self.may_have_more = is_layered
             self.inbox.receive(data, now)
             if self._rate is not None:
-                self._may_read_at = max(self._may_read_at, now - 2 * SLICE) + len(data) / self._rate
+                self.may_read_at = max(self.may_read_at, now - 2 * SLICE) + len(data) / self._rate
         else:
             self.inbox.receive_eof(now)
             self.ended_as(Outcome.EOF)
@@ -273,7 +280,7 @@ class StreamEnd(End):
 
     def _read_rate(self, step: kinds.ReadRate, deadline: float) -> None:  # noqa: ARG002  # as every act
         self._rate = step.bytes_per_second
-        self._may_read_at = 0.0
+        self.may_read_at = 0.0
         if self._rate is not None:
             with contextlib.suppress(OSError):  # the other end is to notice: a tenth of a second fits into the kernel
                 buffer = max(kinds.READ_BUFFER, int(self._rate / 10))
@@ -332,7 +339,7 @@ class DatagramEnd(End):
         is_client: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(sock, inbox or Inbox(is_datagram=True), is_client=is_client, clock=clock)
+        super().__init__(sock, Inbox(is_datagram=True) if inbox is None else inbox, is_client=is_client, clock=clock)
         self.to = to
         """Where datagrams go; None: where the socket is connected to."""
 
