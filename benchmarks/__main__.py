@@ -19,6 +19,7 @@ BENCHMARKS = {
     "trio": ("benchmarks.trio_servers", "a trio server beside bare trio streams"),
     "waiting": ("benchmarks.waiting", "clients of a selecting server beside slow ones"),
     "idle": ("benchmarks.idle", "what idle connections take in memory"),
+    "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }

@@ -1,4 +1,4 @@
-"""Every way in which bytes can get from a client to a server: directly, relayed, through a proxy, with and without faults."""
+"""Every way in which bytes get from a client to a server: directly, relayed, through a proxy, under faults or not."""
 
 from __future__ import annotations
 

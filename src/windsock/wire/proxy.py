@@ -187,7 +187,7 @@ class Proxy:
 
     def cut(self) -> None:
         """Cut the line: nothing passes, neither ends nor resets, and new connections are not answered. Idempotent."""
-        from windsock.faults.kinds import Blackhole
+        from windsock.faults.kinds.blackhole import Blackhole
 
         if self._cut is None and not self._is_stopped:
             self._house.clockwork.ask(self._front.shut, self.timeout)

@@ -146,16 +146,16 @@ class StreamFront:
         except Exception as problem:
             self._on_error(guest.connection, problem)
             sockets.reset(upstream)
-            sockets.reset(guest.socket)
             guest.note(Kind.CLOSE)
+            sockets.reset(guest.socket)
 
     def _turn_away(self, guest: _Guest, error: OSError | None) -> None:
         """Reset the client: it must not think that somebody took what it sent, and had nothing to say."""
         if error is not None and error.errno != errno.ECANCELED:
             where = addresses.show(self._upstream.address)
             guest.note(Kind.REFUSED, f"no connection to {where}: {reason(error)}".encode())
-        sockets.reset(guest.socket)
         guest.note(Kind.CLOSE)
+        sockets.reset(guest.socket)
 
     def _carry(self, guest: _Guest, upstream: socket.socket) -> None:
         chain = partial(self._weather.link, connection=guest.index, now=monotonic(), peer=guest.peer)

@@ -26,7 +26,7 @@ class StreamRelay:
     """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
 
     `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
-    sends. `on_end` is called once, when both sockets are closed; `on_error` with what should not have happened, such
+    sends. `on_end` is called once, just before both sockets are closed; `on_error` with what should not have happened, such
     as an error in a fault, which resets the connection; `on_look` is called each time that faults have been asked.
     """
 
@@ -105,9 +105,11 @@ class StreamRelay:
         self.is_over = True
         for flow in (self.up, self.down):
             flow.close()
-        for side in (self.client, self.upstream):
-            side.close(orderly=orderly)
-            side.notes = None
         on_end, self._on_end, self._on_error = self._on_end, None, None  # or there would be cycles
-        if on_end is not None:
-            on_end(self)
+        try:
+            if on_end is not None:  # before anybody can see it
+                on_end(self)
+        finally:
+            for side in (self.client, self.upstream):
+                side.close(orderly=orderly)
+                side.notes = None
