@@ -52,6 +52,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
         self.name = name
         self.end: PolledStream | PolledDatagrams
         self.end = PolledDatagrams(sock) if is_datagram else PolledStream(sock, context=context)
+        self.end.is_plain = not is_datagram
         self._private = private
         self._path = _path_of(sock) if private is None else None
         self._address = _or_none(sock.getsockname)
@@ -201,14 +202,15 @@ class ScriptedClient(Steps["ScriptedClient"]):
     ) -> ScriptedClient:
         """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
         __tracebackhide__ = True
-        if type(data) is bytes and data and pieces is None and not every and self._is_plain():
+        if self.end.is_plain and type(data) is bytes and data and pieces is None and not every:
             sent = self.end.try_to_send(data)
-            if sent:
-                self.end.inbox.note_sent(data[:sent], monotonic())
-            if sent == len(data) or self.end.is_gone:
+            if sent == len(data):
+                self.end.inbox.note_sent(data, monotonic())
+            elif sent:
+                return self._send_the_rest(data, sent, timeout)
+            if sent or self.end.is_gone:
                 self._count += 1
                 return self
-            data = data[sent or 0 :]
         return super().send(data, pieces=pieces, every=every, timeout=timeout)
 
     def expect(
@@ -221,7 +223,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
     ) -> ScriptedClient:
         """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
         __tracebackhide__ = True
-        if type(what) is bytes and what and until is None and length is None and timeout is None and self._is_plain():
+        if type(what) is bytes and self.end.is_plain and what and until is None and length is None and timeout is None:
             inbox, size = self.end.inbox, len(what)
             if (len(inbox.unread) >= size or self._read_once()) and inbox.unread.startswith(what):
                 inbox.take(size)
@@ -229,15 +231,16 @@ class ScriptedClient(Steps["ScriptedClient"]):
                 return self
         return super().expect(what, until=until, length=length, timeout=timeout)
 
-    def _read_once(self) -> bool:
-        """Read what is there now; return whether there was something."""
-        seconds = min(self.timeout, deadlines.latest() - monotonic())
-        return self.end.ready(select.POLLIN, seconds) and self.end.take_in()
+    def _send_the_rest(self, data: bytes, sent: int, timeout: float | None) -> ScriptedClient:
+        """Send what the kernel has not taken at once, as one step with what it has taken."""
+        __tracebackhide__ = True
+        self.end.inbox.note_sent(data[:sent], monotonic())
+        return super().send(data[sent:], timeout=timeout)
 
-    def _is_plain(self) -> bool:
-        """Whether nothing but sending and receiving can be about to happen."""
-        end = self.end
-        return end.outcome == "open" and end.is_simple and type(end.sock) is connecting.QuietSocket
+    def _read_once(self) -> bool:
+        """Read what comes next, in a step's time; return whether something came."""
+        left = deadlines.latest() - monotonic()
+        return self.end.ready(select.POLLIN, left if left < self.timeout else self.timeout) and self.end.take_in()
 
     # --- its end
 

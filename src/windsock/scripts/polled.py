@@ -70,6 +70,7 @@ class Polled(End):
         if self.wakeup is None:
             self.wakeup = Wakeup()
             self._poll = None
+            self.is_plain = False
 
     def call_off(self) -> None:
         """Have whoever waits here, in another thread, go away."""
