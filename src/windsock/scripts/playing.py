@@ -107,7 +107,7 @@ class Performance:
             step=script.steps[-1],
             why="more came after this last step",
             unread=bytes(inbox.unread),
-            waiting=max(0, len(inbox.datagrams) - 1),
+            datagrams=len(inbox.datagrams),
             taken=inbox.taken,
             deeds=tuple(inbox.deeds),
             now=monotonic(),
