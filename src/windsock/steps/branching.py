@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from windsock.errors import UsageError
 from windsock.steps.base import Argument, Step, written
 from windsock.steps.checks import check_count, steps_of
+from windsock.steps.code import BRIEF
 from windsock.steps.doing import Pause
 from windsock.steps.expecting import Expect, ExpectEof, ExpectReset, ExpectSilence
 
@@ -59,6 +60,12 @@ class OneOf(Step):
     def __repr__(self) -> str:
         scripts, *rest = super(OneOf, self).arguments()
         return f"OneOf({written([scripts, *rest])})"
+
+    @property
+    def text(self) -> str:
+        """Without the scripts if they are long."""
+        text = super(OneOf, self).text
+        return text if len(text) <= BRIEF else f"one_of({len(self.scripts)} scripts)"
 
     def arguments(self) -> list[Argument]:
         """The method takes them one by one."""

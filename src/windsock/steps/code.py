@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["brief_of", "code_of", "sketch", "wrapped"]
+__all__ = ["BRIEF", "brief_of", "code_of", "sketch", "wrapped"]
 
 FLAGS = (
     (re.ASCII, "re.ASCII"),

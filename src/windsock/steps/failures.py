@@ -17,8 +17,8 @@ class Failure:
     """The facts of a step that was not met.
 
     `number` is its place in the script, from 1, such as "3" or "2.1" within a loop; `offset` counts from the first
-    byte that the step looked at; `unread` is all that has come and was not expected before (of datagrams the first,
-    with `waiting` more behind it); `taken` bytes had been expected before. Times are in monotonic seconds.
+    byte that the step looked at; `unread` is all that has come and was not expected before (of `datagrams` the first);
+    `taken` bytes had been read by then. Times are in monotonic seconds.
     """
 
     number: str
@@ -30,12 +30,12 @@ class Failure:
     deeds: tuple[Deed, ...] = ()
     now: float = 0.0
     whose: str = ""
-    waiting: int = 0
+    datagrams: int = 0
 
     def __str__(self) -> str:
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
         expected = self.step.what if isinstance(self.step, Expect) else None
-        if isinstance(expected, bytes) and self.unread:
+        if isinstance(expected, bytes) and (self.unread or self.datagrams):
             shown = -(-max(len(expected), self.offset + 1) // ROW) * ROW
             lines += side_by_side(expected, self.unread[:shown], self.offset)
         lines.append(f"  unread: {self._what_is_unread()}")
@@ -44,10 +44,12 @@ class Failure:
         return "\n".join(lines)
 
     def _what_is_unread(self) -> str:
-        words = f"{len(self.unread)} B {sketch(self.unread)}" if self.unread else "nothing"
-        if self.waiting:
-            words += f", and {count_of(self.waiting, 'datagram')} more"
-        return f"{words}, after {self.taken} B that were expected" if self.taken else words
+        words = "an empty datagram" if self.datagrams else "nothing"
+        if self.unread:
+            words = f"{len(self.unread)} B {sketch(self.unread)}"
+        if self.datagrams > 1:
+            words += f", and {count_of(self.datagrams - 1, 'datagram')} more"
+        return f"{words}, after {self.taken} B that were read" if self.taken else words
 
 
 class ScriptMismatch(PeerError):

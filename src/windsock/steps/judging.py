@@ -86,7 +86,9 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         size = step.length or 0
     if not size or len(unread) < size:
         return Open(len(unread))
-    return Met(size) if _is_in(step, bytes(unread[:size])) else Unmet(f"the first {count_of(size)} do not match")
+    if _is_in(step, bytes(unread[:size])):
+        return Met(size)
+    return Unmet("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
 
 
 def _is_in(step: Expect, unit: bytes) -> bool:

@@ -112,7 +112,7 @@ class Progress(Place):
             return None
         if now >= self._limit:
             left = f"{len(self._pieces)} piece{' is' if len(self._pieces) == 1 else 's are'} left to send"
-            raise ScriptTimeout(self._failure(f"the test's time is over, and {left}", 0, now))
+            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now))
         if now < self._piece_at:
             return Wait(min(self._piece_at, self._limit))
         self._piece_at = max(self._piece_at + step.every, now)
@@ -164,6 +164,8 @@ class Progress(Place):
         return self._look(step, now)
 
     def _look(self, step: Step, now: float) -> Action | None:
+        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset) and step.discard:
+            self.inbox.discard()  # as it comes, or an endless stream would fill the memory
         verdict = self._judge(step)
         if isinstance(verdict, Met):
             if verdict.size or self.inbox.is_datagram:
@@ -171,8 +173,6 @@ class Progress(Place):
             self._advance()
             return None
         if isinstance(verdict, Open):
-            if self.inbox and isinstance(step, kinds.ExpectEof | kinds.ExpectReset):
-                self.inbox.discard()  # as it comes, or an endless stream would fill the memory
             return self._patience(now)
         self._unmet(verdict, now)
         return None
@@ -250,7 +250,7 @@ class Progress(Place):
             return None
         if end > self._limit:
             left = max(0.0, self._limit - now)
-            raise ScriptTimeout(self._failure(f"only {left:.3g} s are left of the test's time", 0, now))
+            raise ScriptTimeout(self._failure(f"only {left:.3g} s are left of the time of the test", 0, now))
         return Wait(end)
 
     def _since(self, now: float) -> float:
@@ -262,14 +262,14 @@ class Progress(Place):
         return lack_of(self.step, self.inbox, now - self._since(now), is_over=now >= self._limit)
 
     def _failure(self, why: str, offset: int, now: float) -> Failure:
-        assert self.step is not None
+        step = self.step or self.script.steps[-1]  # after the last one: more came than was expected
         return Failure(
-            number=self.number,
-            step=self.step,
+            number=self.number if self.step else str(len(self.script) + self._first - 1),
+            step=step,
             why=why,
             offset=offset,
             unread=bytes(self.inbox.unread),
-            waiting=max(0, len(self.inbox.datagrams) - 1),
+            datagrams=len(self.inbox.datagrams),
             taken=self.inbox.taken,
             deeds=tuple(self.inbox.deeds),
             now=now,

@@ -27,16 +27,14 @@ def count_of(number: int, what: str = "byte") -> str:
 def difference(expected: bytes | bytearray, received: bytes | bytearray, offset: int) -> str:
     """Say where two runs of bytes part, and what is there."""
     there, wanted = received[offset : offset + 1], expected[offset : offset + 1]
-    if not there:
-        return f"differ at offset {offset}, where the received ones end"
-    if not wanted:
-        return f"differ at offset {offset}, where the expected ones end"
+    if not there or not wanted:
+        return f"differ at offset {offset}, where the {'expected' if there else 'received'} one ends"
     return f"differ at offset {offset}, {bytes(there)!r} instead of {bytes(wanted)!r}"
 
 
 def ended(inbox: Inbox) -> str:
-    """Say how the other end ended."""
-    return "the connection was reset" if inbox.was_reset else "the other end closed (EOF)"
+    """Say how the other end ended: what came first."""
+    return "the other end closed (EOF)" if inbox.has_eof else "the connection was reset"
 
 
 def none_of(reasons: Sequence[tuple[str, str]]) -> str:
@@ -92,5 +90,7 @@ def history(deeds: Sequence[Deed], now: float) -> list[str]:
         line = f"    -{max(0.0, now - each.at):.3f} s {each.what}"
         if each.size:
             line += f" {each.size} B {each.data!r}{'...' if each.size > len(each.data) else ''}"
+        elif each.what in ("sent", "received"):
+            line += " an empty datagram"
         lines.append(line)
     return lines
