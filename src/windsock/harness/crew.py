@@ -190,11 +190,7 @@ class _Worker(threading.Thread):
             job.worker = self
             before = self._shape()
             self._do(job)
-            self.name = "windsock (idle)"
-            is_kept = self._shape() == before and self._is_wanted(job, slate)
-            if is_kept:
-                job.worker = None
-            job.end()
+            is_kept = self._end(job, slate, was_changed=self._shape() != before)
             del job
 
     def _do(self, job: Job) -> None:
@@ -209,8 +205,18 @@ class _Worker(threading.Thread):
         finally:
             self.windsock_job = None
 
-    def _is_wanted(self, job: Job, slate: Slate) -> bool:
-        return not job.is_last and self._crew.most > 0 and slate.is_clean() and self._crew.keep(self._jobs)
+    def _end(self, job: Job, slate: Slate, *, was_changed: bool) -> bool:
+        """Let go of a job; return whether there will be another one."""
+        self.name = "windsock (idle)"
+        is_kept = False
+        try:
+            is_wanted = not job.is_last and self._crew.most > 0
+            is_kept = is_wanted and not was_changed and slate.is_clean() and self._crew.keep(self._jobs)
+        finally:
+            if is_kept:
+                job.worker = None
+            job.end()
+        return is_kept
 
     def _shape(self) -> tuple[int, int]:
         """Return how many hold this object, and how many attributes it has."""

@@ -78,7 +78,7 @@ def _thread_state() -> dict[Any, Any] | None:
         import ctypes
 
         get = ctypes.PYFUNCTYPE(ctypes.c_void_p)(("PyThreadState_GetDict", ctypes.pythonapi))
-    except (ImportError, AttributeError):
+    except (ImportError, AttributeError, OSError, MemoryError):  # the last where no memory may be executable
         return None
     address = get()  # a borrowed reference: as a py_object it would be given back without having been taken
     return None if address is None else ctypes.cast(address, ctypes.py_object).value
