@@ -190,7 +190,8 @@ class _Worker(threading.Thread):
             job.worker = self
             before = self._shape()
             self._do(job)
-            is_kept = self._end(job, slate, was_changed=self._shape() != before)
+            was_changed = self._shape() != before  # each look at it from the very same place
+            is_kept = self._end(job, slate, was_changed=was_changed)
             del job
 
     def _do(self, job: Job) -> None:
