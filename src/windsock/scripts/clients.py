@@ -38,25 +38,21 @@ class ScriptedClient(Steps["ScriptedClient"]):
 
     def __init__(
         self,
-        sock: Any,
+        end: PolledStream | PolledDatagrams,
         *,
         timeout: float = 5.0,
         name: str = "",
-        context: Callable[[], Any] | None = None,
         private: PrivateSocketPath | None = None,
         company: Company | None = None,
     ) -> None:
-        is_datagram = sock.type == socket.SOCK_DGRAM
+        self.end = end
         self.timeout = timeout
         """Seconds that a step may take that does not say so itself."""
         self.name = name
-        self.end: PolledStream | PolledDatagrams
-        self.end = PolledDatagrams(sock) if is_datagram else PolledStream(sock, context=context)
-        self.end.is_plain = not is_datagram
         self._private = private
-        self._path = _path_of(sock) if private is None else None
-        self._address = _or_none(sock.getsockname)
-        self._peer = _or_none(sock.getpeername)
+        self._path = _path_of(end.sock) if private is None else None
+        self._address = _or_none(end.sock.getsockname)
+        self._peer = _or_none(end.sock.getpeername)
         self._count = 0
         self._background: Background | None = None
         self._company = company

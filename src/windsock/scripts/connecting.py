@@ -14,7 +14,7 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import PeerError, UsageError
 from windsock.scripts.outcomes import outcome_of
 
-__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "place_of"]
+__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "place_of"]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 
@@ -101,18 +101,19 @@ def connect(
             private = _bind(sock, place, source)
             _connect(sock, place, timeout)
         except OSError as error:
-            _give_back(sock, private)
+            give_back(sock, private)
             if error.errno == errno.EPROTOTYPE and number < len(place.kinds):
                 continue
             raise ConnectFailed(place.address, error) from error
         except BaseException:
-            _give_back(sock, private)
+            give_back(sock, private)
             raise
         return sock, private
     raise AssertionError("there is a last kind")
 
 
-def _give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
+def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
+    """Close it and remove its path."""
     sock.close()
     if private is not None:
         private.remove()

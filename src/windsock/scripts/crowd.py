@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
-from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome
+from windsock.scripts.rude import kernel_socket
 from windsock.scripts.summary import CrowdMember, CrowdSummary
-from windsock.steps import Act, Progress, Script, StartTLS, Transmit, Wait
+from windsock.steps import Act, Close, Progress, Script, StartTLS, Transmit, Wait
 from windsock.steps.checks import check_count, check_seconds
 
 if TYPE_CHECKING:
+    from windsock.addresses import PrivateSocketPath
     from windsock.scripts.opening import Line
 
 __all__ = ["crowd"]
 
+CLOSE = Close()
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -63,7 +65,6 @@ class _Member:
     """One client, and where it is."""
 
     __slots__ = (
-        "client",
         "deadline",
         "end",
         "ended",
@@ -71,6 +72,7 @@ class _Member:
         "failure",
         "index",
         "outcome",
+        "private",
         "progress",
         "rest",
         "sent",
@@ -84,8 +86,9 @@ class _Member:
         self.ended = 0.0
         self.outcome: str = Outcome.CLOSED
         self.failure: Exception | None = None
-        self.client: ScriptedClient | None = None
         self.end: Any = None
+        self.private: PrivateSocketPath | None = None
+        """The path that its Unix datagram socket is bound to."""
         self.progress: Any = None
         self.rest: memoryview | None = None
         """What is left of the data to send."""
@@ -134,7 +137,7 @@ class _Loop:
     def go_on(self, member: _Member, *, is_ready: bool = False) -> None:
         """Move one on, as far as it goes."""
         try:
-            if member.client is None:
+            if member.end is None:
                 self.connect(member)
             elif is_ready and member.events & READ:
                 member.end.take_in()
@@ -144,11 +147,9 @@ class _Loop:
 
     def connect(self, member: _Member) -> None:
         member.started = monotonic()
-        member.client = client = self.line.client()
-        member.end = client.end
-        member.progress = Progress(
-            self.scripts[member.index], client.end.inbox, timeout=self.line.timeout, limit=self.limit
-        )
+        member.end, member.private = self.line.end()
+        script = self.scripts[member.index]
+        member.progress = Progress(script, member.end.inbox, timeout=self.line.timeout, limit=self.limit)
 
     def play(self, member: _Member) -> None:
         """Do what comes next, until it has to wait or is over."""
@@ -193,7 +194,7 @@ class _Loop:
         """Do what a step says. What has to be waited for holds up the others."""
         try:
             if member.events:
-                self.selector.unregister(member.client.socket)  # type: ignore[union-attr]  # it is connected
+                self.selector.unregister(kernel_socket(member.end.sock))
                 member.events = 0
             member.end.act(action.step, action.deadline)
         except TimeoutError as error:
@@ -244,14 +245,13 @@ class _Loop:
     def watch(self, member: _Member, events: int, until: float) -> None:
         """Come back when the socket is ready, or at that time at the latest."""
         if events != member.events:
-            client = member.client
-            assert client is not None
+            bare = kernel_socket(member.end.sock)
             if not events:
-                self.selector.unregister(client.socket)
+                self.selector.unregister(bare)
             elif member.events:
-                self.selector.modify(client.socket, events, member)
+                self.selector.modify(bare, events, member)
             else:
-                self.selector.register(client.socket, events, member)
+                self.selector.register(bare, events, member)
             member.events = events
         if until < member.wanted:  # or the next look comes early enough, and sees to it again
             member.wanted = until
@@ -263,23 +263,31 @@ class _Loop:
         member.wanted = math.inf
         member.failure = failure
         self.left -= 1
-        client = member.client
-        if client is not None:
+        end = member.end
+        if end is not None:
             if member.events:
-                self.selector.unregister(client.socket)
+                self.selector.unregister(kernel_socket(end.sock))
                 member.events = 0
             if isinstance(failure, WaitTimeout):
-                client.end.ended_as(Outcome.TIMEOUT)
-            client.close_at_the_end()
-            member.outcome = client.outcome
+                end.ended_as(Outcome.TIMEOUT)
+            self.leave(member)
+            member.outcome = end.outcome
         elif isinstance(failure, ConnectFailed):
             member.outcome = failure.outcome
-        elif not isinstance(failure, PeerError | WaitTimeout):
-            raise failure or AssertionError  # a mistake in the call
-        member.client = member.end = member.progress = None
+        if failure is not None and not isinstance(failure, PeerError | WaitTimeout):
+            raise failure  # a mistake in the script
+        member.progress = None
+
+    def leave(self, member: _Member) -> None:
+        """Close it."""
+        end, member.end = member.end, None
+        if not end.is_closed:
+            end.act(CLOSE, math.inf)
+        if member.private is not None:
+            member.private.remove()
 
     def close(self) -> None:
         """Close whoever is left, when something has gone wrong."""
         for member in self.members:
-            if member.client is not None:
-                member.client.close_at_the_end()
+            if member.end is not None:
+                self.leave(member)

@@ -389,7 +389,9 @@ class DatagramEnd(End):
 
 def milliseconds(seconds: float) -> int:
     """Return what poll(2) takes, rounded up: not to come back too early."""
-    return math.ceil(min(max(0.0, seconds), 3600.0) * 1000)
+    if 0.0 < seconds < 3600.0:
+        return int(seconds * 1000.0) + 1
+    return 0 if seconds <= 0.0 else 3600_000
 
 
 class _time_is_up:  # noqa: N801  # a context manager, read as words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from socket import SOCK_DGRAM
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,14 @@ from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.scripts import connecting
 from windsock.scripts.clients import ScriptedClient
-from windsock.scripts.outcomes import Outcome
+from windsock.scripts.polled import PolledDatagrams, PolledStream
 from windsock.steps import StartTLS
 from windsock.steps.checks import check_seconds
 
 if TYPE_CHECKING:
     import ssl
 
+    from windsock.addresses import PrivateSocketPath
     from windsock.scripts.company import Company
 
 __all__ = ["Line", "line_to", "scripted_client"]
@@ -92,29 +94,32 @@ class Line:
         seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
         return connecting.connect(self.place, source=self.source, timeout=seconds, **self.buffers)
 
-    def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
-        """Return a connected client."""
+    def end(self, *, handshake: bool = True) -> tuple[PolledStream | PolledDatagrams, PrivateSocketPath | None]:
+        """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
         sock, private = self.connect()
-        client = ScriptedClient(
-            sock, timeout=self.timeout, name=name, context=self.context, private=private, company=company
-        )
+        end: PolledStream | PolledDatagrams
+        end = PolledDatagrams(sock) if sock.type == SOCK_DGRAM else PolledStream(sock, context=self.context)
         if self.begins_with_tls and handshake:
             try:
-                self._shake_hands(client)
+                self._shake_hands(end)
             except BaseException:
-                client.finish()
+                connecting.give_back(sock, private)
                 raise
-        return client
+        return end, private
 
-    def _shake_hands(self, client: ScriptedClient) -> None:
-        """Begin TLS. What comes of it is the client's outcome."""
+    def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
+        """Return a client that is connected."""
+        end, private = self.end(handshake=handshake)
+        return ScriptedClient(end, timeout=self.timeout, name=name, private=private, company=company)
+
+    def _shake_hands(self, end: PolledStream | PolledDatagrams) -> None:
+        """Begin TLS. What comes of it is the end's outcome."""
         deadline = min(monotonic() + self.timeout, deadlines.latest())
         try:
-            client.end.act(StartTLS(server_hostname=self.server_hostname), deadline)
+            end.act(StartTLS(server_hostname=self.server_hostname), deadline)
         except PeerError:
             pass
         except TimeoutError as error:
-            client.end.ended_as(Outcome.TIMEOUT)
             where = addresses.show(self.place.address)
             raise WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})") from None
 

@@ -130,6 +130,7 @@ class PolledDatagrams(Polled, DatagramEnd):
 
     def __init__(self, sock: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), is_client=True, clock=clock)
+        self.is_plain = False
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """See DatagramEnd."""
