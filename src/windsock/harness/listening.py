@@ -17,7 +17,7 @@ from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved, constructor_of
 from windsock.servers.requests import open_requests
 
-__all__ = ["StartError", "bind_again", "give_up_place", "listen", "take_place"]
+__all__ = ["StartError", "bind_again", "give_up_place", "hold_place", "listen", "listen_again", "take_place"]
 
 
 class StartError(WindsockError):
@@ -166,3 +166,31 @@ def bind_again(server: Any, holder: socket.socket | None) -> None:
     finally:
         if holder is not None:
             holder.close()
+
+
+def hold_place(server: Any) -> socket.socket | None:
+    """Hold the address of a listener that was shut down and is to come back; a Unix socket's file stays as it is."""
+    return None if server.address_family == getattr(socket, "AF_UNIX", None) else take_place(server)
+
+
+def listen_again(server: Any, holder: socket.socket | None) -> socket.socket:
+    """Return a new socket that listens on a server's address, after `hold_place()`."""
+    address = server.server_address
+    made = socket.socket(server.address_family, server.socket_type)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if holder is None and not is_abstract(address):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(address)
+        made.bind(address)
+        made.listen(getattr(server, "request_queue_size", 128))
+        if holder is None and hasattr(server, "_identity") and not is_abstract(address):
+            found = os.lstat(address)
+            server._identity = (found.st_dev, found.st_ino)  # or it would not take its file away in the end
+    except BaseException:
+        made.close()
+        raise
+    finally:
+        if holder is not None:
+            holder.close()
+    return made

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from windsock import addresses
 from windsock.errors import UsageError
+from windsock.harness import fault_options
 from windsock.harness.combinations import class_for, concurrency_of, transport_of
 from windsock.harness.encryption import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
@@ -34,6 +35,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "timeout": (int, float),
     "allow_external": (bool,),
     "name": (str, NONE),
+    "relay": (bool,),
 }
 WORDS = {
     str: "text",
@@ -82,6 +84,9 @@ class Options:
     minimum_version: Any = None
     maximum_version: Any = None
     ciphers: str | None = None
+    faults: Any = None
+    relay: bool = False
+    seed: int | None = None
 
     def resolved(self) -> Resolved:
         """Return the options with every default filled in.
@@ -115,6 +120,9 @@ class Options:
             allow_unused=self.allow_unused,
             timeout=self.timeout,
             name=self.name or f"{concurrency} {transport} server",
+            faults=fault_options.plans_from(self.faults),
+            relay=self.relay,
+            seed=fault_options.seed_from(self.seed),
         )
 
     def _class(self) -> type[Any]:
@@ -180,6 +188,9 @@ class Resolved:
     timeout: float
     name: str
     encryption: Encryption | None
+    faults: tuple[fault_options.Planned, ...] = ()
+    relay: bool = False
+    seed: int | None = None
 
     @property
     def is_datagram(self) -> bool:

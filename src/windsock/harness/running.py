@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
     import trustme
 
+    from windsock.faults import Fault, Installed
+    from windsock.harness.fault_errors import FaultNeverFired
+    from windsock.harness.fault_options import Several
+    from windsock.harness.faults import ServerFaults
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.opening import Line
     from windsock.scripts.summary import CrowdSummary
@@ -46,8 +50,12 @@ class RunningServer(Faked):
     _client_failures: tuple[BaseException, ...] = ()
     """What scripts in the background have failed with, and nobody has heard of."""
 
-    def __init__(self, options: Resolved, crew: Crew | None = None) -> None:
+    _faults: ServerFaults | None = None
+    """What goes wrong on purpose, if anything was ever asked for."""
+
+    def __init__(self, options: Resolved, crew: Crew | None = None, seed: Callable[[], int] | None = None) -> None:
         self.options = options
+        self._seed = seed
         self._hands = Hands(crew)
         self.name = options.name
         self.strict = options.strict
@@ -83,6 +91,8 @@ class RunningServer(Faked):
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         try:
+            if options.faults or options.relay:
+                self._plan_faults()
             self._start()
         except BaseException:
             self.server.server_close()
@@ -228,6 +238,60 @@ class RunningServer(Faked):
 
         return crowd(self._line(**options), count, script, spread=spread, strict=strict)
 
+    # --- its weather
+
+    @property
+    def seed(self) -> int:
+        """What its faults draw from."""
+        if self.options.seed is not None:
+            return self.options.seed
+        return self._seed() if self._seed is not None else 0
+
+    def fault(
+        self,
+        fault: Fault | Callable[..., Any] | tuple[Any, ...],
+        *,
+        name: str | None = None,
+        may_not_fire: bool | None = None,
+        **selector: Any,
+    ) -> Installed | Several:
+        """Have something go wrong from now on: a fault, a function that is one, or a profile.
+
+        The keywords say where, as those of `windsock.faults.Selector`. What is returned knows what the fault did
+        (`fired`, `log`), and can `pause()`, `resume()` and `heal()` it; a `with` heals it at its end, the stop
+        in any case. What a healed fault has held goes on; what is held when the server stops is lost. `name` is what
+        its random numbers are drawn under. One that never fires fails a strict test, unless `may_not_fire=True`.
+
+        On a server made without `faults=` and `relay=True` faults of streams and datagrams act on connections that
+        come from now on. Raises UsageError for what cannot happen to this server.
+        """
+        given = {"name": name, "may_not_fire": may_not_fire}
+        keywords = selector | {key: value for key, value in given.items() if value is not None}
+        return self._weather().install(fault, keywords)
+
+    def _weather(self) -> ServerFaults:
+        from windsock.harness.faults import ServerFaults
+
+        if self._is_stopped:
+            raise UsageError(f"fault(): the {self.name} is stopped already")
+        if self._faults is None:
+            self._faults = ServerFaults(self.server, self.options, self._seam, self._recorder, self.seed)
+        return self._faults
+
+    def _plan_faults(self) -> None:
+        """Have the faults of `faults=` act from the first connection on."""
+        weather = self._weather()
+        try:
+            for each in self.options.faults:
+                weather.install(each.fault, dict(each.keywords))
+        except BaseException:
+            weather.close()
+            raise
+
+    def fault_report(self) -> list[str]:
+        """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
+        return [] if self._faults is None else self._faults.report()
+
     def _line(self, **options: Any) -> Line:
         """Return what is known of the way to this server."""
         from windsock.harness.visiting import line_to_server
@@ -246,6 +310,8 @@ class RunningServer(Faked):
         if self._is_stopped:
             return
         self._is_stopped = True
+        if self._faults is not None:
+            self._faults.before_stop()
         self._close_clients()
         try:
             self._end(self.options.timeout)
@@ -283,11 +349,14 @@ class RunningServer(Faked):
                 self._note_unmet(group)
             raise group
 
-    def _unmet(self) -> list[Unmet]:
-        """Return what a fake was told and what has not happened, if that is to fail the test."""
-        if self._fake is None or not self.strict or self.options.allow_unused:
-            return []
-        return self._fake.unmet()
+    def _unmet(self) -> list[Unmet | FaultNeverFired]:
+        """Return what a fake was told, and what faults were there for, and has not happened, if that is to fail."""
+        found: list[Unmet | FaultNeverFired] = []
+        if self.strict and self._fake is not None and not self.options.allow_unused:
+            found += self._fake.unmet()
+        if self.strict and self._faults is not None:
+            found += self._faults.failures()
+        return found
 
     def _note_unmet(self, error: BaseException) -> None:
         """Say beside an error what has not happened: as a rule that is why."""
@@ -351,6 +420,8 @@ class RunningServer(Faked):
             raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
 
     def _clean_up(self) -> None:
+        if self._faults is not None:
+            self._faults.close()
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()

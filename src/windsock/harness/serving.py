@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from windsock.harness.crew import Crew
@@ -39,7 +39,11 @@ def serving(
     minimum_version: str | ssl.TLSVersion | None = None,
     maximum_version: str | ssl.TLSVersion | None = None,
     ciphers: str | None = None,
+    faults: Sequence[Any] = (),
+    relay: bool = False,
+    seed: int | None = None,
     _crew: Crew | None = None,
+    _seed: Callable[[], int] | None = None,
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
 
@@ -54,6 +58,10 @@ def serving(
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; the other
     keywords for TLS narrow down what the server agrees to.
+
+    `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
+    With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
+    open (see `RunningServer.fault`). `seed` is what faults draw from; 0 by default, the test's own in fixtures.
 
     Raises UsageError for values that can't work, StartError if the address can't be had.
     """
@@ -79,8 +87,11 @@ def serving(
         minimum_version=minimum_version,
         maximum_version=maximum_version,
         ciphers=ciphers,
+        faults=faults,
+        relay=relay,
+        seed=seed,
     )
-    return RunningServer(options.resolved(), _crew)
+    return RunningServer(options.resolved(), _crew, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -1,0 +1,42 @@
+"""What goes wrong with faults themselves: one that never did anything."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+from windsock.errors import WindsockError
+
+if TYPE_CHECKING:
+    from windsock.faults import Installed, Selector
+
+__all__ = ["FaultNeverFired", "said"]
+
+
+class FaultNeverFired(WindsockError):
+    """A fault was installed and did nothing, so the test has not tested what it seems to.
+
+    `fault` is its code, `selector` where it applied, `traffic` what there was.
+    """
+
+    def __init__(self, fault: str, selector: str, traffic: str) -> None:
+        self.fault = fault
+        self.selector = selector
+        self.traffic = traffic
+        where = f", {selector}," if selector else ""
+        self.what = (
+            f"{fault}{where} never fired; {traffic}; "
+            "expected something it applies to, or may_not_fire=True if that is all right"
+        )
+        super().__init__(self.what)
+
+    @classmethod
+    def of(cls, installed: Installed, traffic: str) -> FaultNeverFired:
+        """Return the error for a fault."""
+        return cls(repr(installed.fault), said(installed.selector), traffic)
+
+
+def said(selector: Selector) -> str:
+    """Return the keywords of a selector, as they were said."""
+    given = ((each.name, getattr(selector, each.name), each.default) for each in fields(selector))
+    return ", ".join(f"{name}={value!r}" for name, value, default in given if value != default)

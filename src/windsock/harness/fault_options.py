@@ -1,0 +1,131 @@
+"""What can be said about faults when a server is made: `faults=`, `relay=`, `seed=`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+
+if TYPE_CHECKING:
+    from windsock.faults import Installed, Weather
+
+__all__ = ["Planned", "install", "install_all", "plans_from", "seed_from"]
+
+LARGEST_SEED = 2**64 - 1
+EXPECTED = (
+    "expected a list of faults, of pairs such as (Reset(), {'connections': first(1)}), and of profiles such as "
+    "profiles.flaky"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One fault or profile with what is said about where it applies."""
+
+    fault: Any
+    keywords: tuple[tuple[str, Any], ...] = ()
+
+
+def plans_from(faults: Any) -> tuple[Planned, ...]:
+    """Return the faults of `faults=`, in their order. Raises UsageError for what is none."""
+    if not faults and (faults is None or isinstance(faults, list | tuple)):
+        return ()
+    from windsock.faults import Fault, profiles
+
+    if isinstance(faults, Fault) or callable(faults) or isinstance(faults, profiles.Profile):
+        raise UsageError(f"faults={faults!r}: {EXPECTED}; put it into a list")
+    if not isinstance(faults, Iterable) or isinstance(faults, str | bytes | Mapping):
+        raise UsageError(f"faults={faults!r}: {EXPECTED}")
+    return tuple(_plan(each) for each in faults)
+
+
+def _plan(each: Any) -> Planned:
+    from windsock.faults import Selector, profiles
+    from windsock.faults.function import fault_from
+
+    if isinstance(each, profiles.Profile):
+        return Planned(each)
+    if isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], Mapping | Selector):
+        fault, where = each
+        keywords = {"selector": where} if isinstance(where, Selector) else dict(where)
+        return Planned(fault if isinstance(fault, profiles.Profile) else fault_from(fault), tuple(keywords.items()))
+    if isinstance(each, tuple | list):
+        raise UsageError(f"faults=[{each!r}]: {EXPECTED}")
+    return Planned(fault_from(each))
+
+
+def install_all(weather: Weather, plans: Iterable[Planned], check: Any) -> None:
+    """Install what was planned; `check` may refuse a fault."""
+    for each in plans:
+        install(weather, each.fault, check, dict(each.keywords))
+
+
+def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> Installed | Several:
+    """Install a fault, or all faults of a profile. Raises UsageError for what cannot work here."""
+    from windsock.faults import profiles
+    from windsock.faults.function import fault_from
+
+    if not isinstance(fault, profiles.Profile):
+        value = fault_from(fault)
+        check(value)
+        return weather.install(value, **keywords)
+    may_not_fire = keywords.pop("may_not_fire", True)
+    if keywords:
+        name = next(iter(keywords))
+        raise UsageError(
+            f"{name}={keywords[name]!r}: a profile says itself where its faults apply; install them one by one "
+            "for something else"
+        )
+    for each, _ in fault:
+        check(each)
+    return Several(weather.install_all(fault, may_not_fire=may_not_fire))
+
+
+class Several:
+    """The handle of a profile: what is said to it is said to all of its faults. A context manager that heals them."""
+
+    def __init__(self, installed: tuple[Installed, ...]) -> None:
+        self.installed = installed
+
+    def __repr__(self) -> str:
+        return f"<profile: {list(self.installed)}>"
+
+    def __enter__(self) -> Several:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.heal()
+
+    @property
+    def fired(self) -> int:
+        """How often any of them has fired."""
+        return sum(each.fired for each in self.installed)
+
+    @property
+    def log(self) -> list[Any]:
+        """What they did, in order of time."""
+        return sorted((firing for each in self.installed for firing in each.log), key=lambda firing: firing.at)
+
+    def pause(self) -> None:
+        """Let everything pass until `resume()`."""
+        for each in self.installed:
+            each.pause()
+
+    def resume(self) -> None:
+        """Act again."""
+        for each in self.installed:
+            each.resume()
+
+    def heal(self) -> None:
+        """End it for good."""
+        for each in self.installed:
+            each.heal()
+
+
+def seed_from(seed: Any) -> int | None:
+    """Return the seed, checked; None: whoever starts the server knows one."""
+    if seed is None or (type(seed) is int and 0 <= seed <= LARGEST_SEED):
+        return seed
+    raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**64 - 1")

@@ -1,0 +1,201 @@
+"""The weather of one server: its faults, and the hooks on the server's instance by which they act."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
+from windsock.harness import fault_options
+from windsock.harness.fault_accept import Admission
+from windsock.harness.fault_doorway import Doorway
+from windsock.harness.fault_errors import FaultNeverFired, said
+from windsock.harness.fault_options import Several
+from windsock.harness.fault_process import Processes, check_process_fault
+from windsock.recording.events import Kind
+from windsock.servers.async_handlers import is_async
+from windsock.wire.seam import connection_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from windsock.harness.options import Resolved
+    from windsock.recording import Recorder
+    from windsock.wire import Seam
+
+__all__ = ["ServerFaults"]
+
+FIRST, LAST = 20, 30
+"""Lines of a report that are kept when there are more."""
+
+
+class ServerFaults:
+    """All that goes wrong on purpose with one server.
+
+    Made when the first fault is installed; a server that has none pays nothing. The hooks stand between the seam of
+    recording and the server's own, on the instance.
+    """
+
+    def __init__(self, server: Any, options: Resolved, seam: Seam, recorder: Recorder, seed: int) -> None:
+        self._server = server
+        self._options = options
+        self._seam = seam
+        self._recorder = recorder
+        self.weather = Weather(seed=seed, carries="datagram" if options.is_datagram else "stream")
+        self._skip_past_connections()
+        self._processes = Processes(server, seam, recorder)
+        self._doorway = Doorway(server)
+        self._admission = Admission(server, self.weather, recorder, self._doorway)
+        self._is_stopped = False
+        self._hook()
+        self.weather.subscribe(self._changed)
+
+    def _skip_past_connections(self) -> None:
+        """Have `first(n)` count from here."""
+        past = len(self._recorder.connections)
+        if past:
+            chain = self.weather.link(connection=past - 1, direction="upstream", now=monotonic())
+            chain.close(monotonic())
+
+    # --- installing
+
+    def install(self, fault: Any, keywords: dict[str, Any]) -> Installed | Several:
+        """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
+        if self._is_stopped:
+            raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
+        installed = fault_options.install(self.weather, fault, self._check, keywords)
+        for each in installed.installed if isinstance(installed, Several) else (installed,):
+            self._begin(each)
+        return installed
+
+    def _check(self, fault: Fault) -> None:
+        options = self._options
+        if "process" in fault.carries:
+            handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
+            check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
+        if "handshake" in fault.carries and options.encryption is None:
+            raise UsageError(
+                f"{fault!r}: the {options.name} does not speak TLS, so there is no handshake; expected tls=True"
+            )
+
+    def _begin(self, installed: Installed) -> None:
+        """Do at once what need not wait for a connection.
+
+        What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
+        """
+        if isinstance(installed.fault, BacklogFull) and said(installed.selector):
+            installed.may_not_fire = True
+            installed.heal()
+            raise UsageError(
+                f"{installed.fault!r} with {said(installed.selector)}: clients wait before anybody knows them; "
+                "expected no selector; MaxConnections(n, then='stall') counts"
+            )
+        if isinstance(installed.fault, Pause | Resume | Kill) and not _counts(installed.selector):
+            for connection in self._processes.live():
+                if self._fires_now(installed, connection.index, connection.peer):
+                    connection.note(Kind.FAULT, f"{installed.fault!r}: to the child".encode())
+                    self._processes.signal_now(installed.fault, connection)
+
+    def _fires_now(self, installed: Installed, index: int, peer: Any) -> bool:
+        return self.weather._fires(installed, "process", Met(index, peer), monotonic(), 0)
+
+    def _changed(self) -> None:
+        """Something was installed, paused, resumed or healed: have the listener be what is wanted."""
+        active = [each for each in self.weather.installed if each.is_active]
+        shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
+        full = [each for each in active if isinstance(each.fault, BacklogFull)]
+        wanted = "shut" if shut else "full" if full else "open"
+        if not self._is_stopped and wanted != self._doorway.state:
+            self._doorway.become(wanted)
+            for each in shut or full:
+                each.fire(monotonic(), "the listener is {}", wanted)
+        if not any(isinstance(each.fault, Pause) for each in active):
+            self._processes.resume_all()
+
+    # --- hooks
+
+    def _hook(self) -> None:
+        seam, server = self._seam, self._server
+        self._get_request: Callable[[], Any] = seam._originals["get_request"]
+        self._tapped: Callable[[Any, Any], Any] = seam._tapped
+        self._process_request: Callable[[Any, Any], None] = server.process_request
+        if not self._options.is_datagram:
+            seam._originals["get_request"] = self._next_request
+            seam._tapped = self._admit  # type: ignore[method-assign]  # on the instance
+        server.process_request = self._process
+
+    def _unhook(self) -> None:
+        self._seam._originals["get_request"] = self._get_request
+        vars(self._seam).pop("_tapped", None)
+        self._server.process_request = self._process_request
+
+    def _next_request(self) -> Any:
+        self._admission.before()
+        return self._get_request()
+
+    def _admit(self, request: Any, connection: Any) -> Any:
+        self._admission.after(request, connection)
+        return self._tapped(request, connection)
+
+    def _process(self, request: Any, client_address: Any) -> None:
+        connection = connection_of(request)
+        if connection is None or self._recorder.is_child:
+            self._process_request(request, client_address)
+            return
+        faults = self.weather.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
+        for each in faults:
+            connection.note(Kind.FAULT, f"{each!r}: to the request".encode())
+        self._processes.decide(connection, faults)
+        with self._processes.around(connection, faults):
+            self._process_request(request, client_address)
+
+    # --- the end
+
+    def before_stop(self) -> None:
+        """Stand in nobody's way: the server is being stopped."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._admission.stop()
+        self._processes.resume_all()
+
+    def close(self) -> None:
+        """Heal all faults and give everything back; the server is gone. What was held is lost."""
+        self.before_stop()
+        self.weather.heal()
+        self._doorway.close()
+        self._processes.close()
+        self._unhook()
+
+    def failures(self) -> list[FaultNeverFired]:
+        """Return an error for each fault that has never fired, though it was to."""
+        return [FaultNeverFired.of(each, self._traffic()) for each in self.weather.unfired]
+
+    def _traffic(self) -> str:
+        connections = self._recorder.connections
+        noun = "datagram" if self._options.is_datagram else "connection"
+        count = len(connections)
+        up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
+        return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
+
+    def report(self) -> list[str]:
+        """Return the seed and what the faults did, for people: bounded in length."""
+        return report_of(self.weather)
+
+
+def _counts(selector: Selector) -> bool:
+    given = (selector.nth, selector.every, selector.times, selector.probability)
+    return any(each is not None for each in given) or isinstance(selector.connections, First)
+
+
+def report_of(weather: Weather) -> list[str]:
+    """Return the seed and the log of all faults, a line a firing, the middle left out if it is long."""
+    log = weather.log
+    if not log and not weather.unfired:
+        return []
+    start = log[0].at if log else 0.0
+    lines = [f"+{firing.at - start:.4f} {firing}" for firing in log]
+    if len(lines) > FIRST + LAST:
+        lines = [*lines[:FIRST], f"... {len(lines) - FIRST - LAST} more firings ...", *lines[-LAST:]]
+    return [f"seed {weather.seed}", *lines, *(f"never fired: {each.fault!r}" for each in weather.unfired)]
