@@ -12,7 +12,9 @@ STEPS = 200_000
 """Looks at a chain after which it counts as one that hangs."""
 
 
-def weather_of(*faults: Any, seed: int = 1, carries: Literal["stream", "datagram"] = "stream", **selector: Any) -> Weather:
+def weather_of(
+    *faults: Any, seed: int = 1, carries: Literal["stream", "datagram"] = "stream", **selector: Any
+) -> Weather:
     """Return weather with those faults, all with the same selector."""
     weather = Weather(seed=seed, carries=carries)
     for fault in faults:
@@ -25,7 +27,11 @@ def link(weather: Weather, *, connection: int = 0, direction: str = "upstream", 
 
 
 def one(
-    fault: Fault | Callable[..., Any], *, carries: Literal["stream", "datagram"] = "stream", seed: int = 1, **selector: Any
+    fault: Fault | Callable[..., Any],
+    *,
+    carries: Literal["stream", "datagram"] = "stream",
+    seed: int = 1,
+    **selector: Any,
 ) -> tuple[Installed, Chain]:
     """Return a fault that was installed, and a link under it."""
     weather = Weather(seed=seed, carries=carries)
