@@ -251,6 +251,7 @@ def test_the_shortest_run_is_taken(step: kinds.Expect, data: bytes, size: int) -
         (kinds.Expect(re.compile(rb"a"), length=2), b"ba"),
         (kinds.Expect(3), b"abc"),
         (kinds.Expect(lambda data: True), b""),
+        (kinds.Expect(b""), b""),
     ],
 )
 def test_a_datagram_is_taken_as_a_whole(step: kinds.Expect, data: bytes) -> None:

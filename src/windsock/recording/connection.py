@@ -18,6 +18,7 @@ from windsock.recording.spool import PIECE, Block, Event, Spool
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
     from windsock.security.facts import TLSHandshake
+    from windsock.steps import Script
 
 __all__ = ["OVERHEAD", "Connection"]
 
@@ -50,6 +51,8 @@ class Connection:
 
     truncated_from: int | None = None
     """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
+    is_datagram = False
+    """Whether it is one datagram with the replies to it."""
     pid: int | None = None
     """The forked process that handled the connection."""
     held_in_memory = 0
@@ -168,6 +171,17 @@ class Connection:
             joined = b"".join(each.data for each in without(found, cuts_in(found)) if each.kind == kind)
             self._joined[kind] = (len(events), joined)
         return joined[start:end]
+
+    def as_script(self, side: str = "client", *, timing: bool = False) -> Script:
+        """Return what one side did as a script: play it again, or `print()` it and paste it into a test.
+
+        `side` is "client" or "server" (for a fake). With `timing` there are pauses as they were, rounded; without, all
+        that was sent in a row is sent at once. Of TLS it has what was said in it. What the server's stop has ended is
+        left open. Raises UsageError if more was carried than a script should hold (16 MiB).
+        """
+        from windsock.recording.scripted import as_script
+
+        return as_script(self, side, timing=timing)
 
     def settled(self) -> Iterator[Event]:
         """Give the events without what was retracted.

@@ -36,8 +36,6 @@ def checked_bytes(method: str, data: object) -> bytes:
 def checked_pattern(what: object) -> Expected:
     """Return what can be expected. Raises UsageError for what can not."""
     if isinstance(what, bytes | bytearray | memoryview):
-        if not what:
-            raise UsageError("expect(b''): an empty pattern would match without anything coming; say what is to come")
         return bytes(what)
     if isinstance(what, re.Pattern):
         if not isinstance(what.pattern, bytes):

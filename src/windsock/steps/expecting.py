@@ -32,7 +32,7 @@ class Expect(Step):
 
     def __post_init__(self) -> None:
         is_plain = type(self.what) is bytes and self.until is None and self.length is None and self.timeout is None
-        if not is_plain or not self.what:
+        if not is_plain:
             self._check()
             self._check_timeout()
 
@@ -48,8 +48,12 @@ class Expect(Step):
         _check_unit(self)
 
     def misfit(self, kind: str) -> str:
-        """Datagrams have their ends."""
-        return "a datagram ends by itself; leave until= out" if self.until is not None and kind == "datagram" else ""
+        """Datagrams have their ends, and may be empty."""
+        if kind == "datagram":
+            return "a datagram ends by itself; leave until= out" if self.until is not None else ""
+        if self.what == b"":
+            return "an empty pattern would match without anything coming; say what is to come"
+        return ""
 
     def arguments(self) -> list[Argument]:
         """A length alone is written without its name."""

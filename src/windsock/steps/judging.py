@@ -58,7 +58,7 @@ def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
 def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
     unread = inbox.unread
     if isinstance(step.what, bytes):
-        verdict = _exact(step.what, unread)
+        verdict = _exact(step.what, unread, tried)
     elif step.until is not None or step.length is not None:
         verdict = _unit(step, unread, tried)
     else:
@@ -68,13 +68,13 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
     return verdict
 
 
-def _exact(what: bytes, unread: bytearray) -> Verdict:
-    if unread.startswith(what):
-        return Met(len(what))
-    if not unread:
-        return OPEN
-    offset = first_difference(what, unread)
-    return Unmet(f"bytes {difference(what, unread, offset)}", offset) if offset < len(unread) else OPEN
+def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
+    """What has been found equal before is not looked at again: there may be megabytes of it."""
+    size = len(unread)
+    if not unread.startswith(what[tried:size], tried):
+        offset = tried + first_difference(what[tried:size], unread[tried : len(what)])
+        return Unmet(f"bytes {difference(what, unread, offset)}", offset)
+    return Met(len(what)) if size >= len(what) else Open(size)
 
 
 def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:

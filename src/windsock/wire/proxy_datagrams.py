@@ -122,6 +122,7 @@ class DatagramFront:
         connection = None
         if self._recorder is not None:
             connection = self._recorder.open(peer)
+            connection.is_datagram = True
             connection.note(Kind.UP, data)
             connection.note(Kind.REFUSED, reason(error).encode())
             connection.note(Kind.CLOSE)
@@ -176,6 +177,7 @@ class _Notes:
         if self._latest is not None:
             self._latest.note(Kind.CLOSE)
         self._latest = self._recorder.open(self._peer)
+        self._latest.is_datagram = True
         self._firings.follow(self._index, self._latest)
         self._latest.note(Kind.UP, data)
 

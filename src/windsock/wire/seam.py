@@ -86,6 +86,7 @@ class Seam:
     def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:
         data, server_socket = request
         connection = self._recorder.open(peer)
+        connection.is_datagram = True
         if self._truncated is not None:
             connection.truncated_from = self._truncated
             limit = getattr(self._server, "max_packet_size", len(data))
