@@ -67,7 +67,7 @@ def _reason(error: OSError, failure: HandshakeFailure) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
-        words = str(error.reason or error).replace("_", " ").lower()
+        words = str(getattr(error, "reason", None) or error).replace("_", " ").lower()
         return words.partition("alert ")[2] if failure is HandshakeFailure.ALERT else words
     return error.strerror or str(error)
 
