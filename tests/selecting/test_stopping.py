@@ -353,6 +353,7 @@ def test_two_threads_may_serve_the_same_server() -> None:
     with running(servers.SelectingTCPServer, Lines) as server:
         second = threading.Thread(target=server.serve_forever)
         second.start()
+        wait_until(lambda: len(server._hubs) == 2, "both loops: shutdown() ends those that there are")
         with contextlib.ExitStack() as stack:
             clients = [stack.enter_context(connect(server)) for _ in range(20)]
             for client in clients:
