@@ -13,6 +13,7 @@ from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
 from windsock.security.handshakes import failed, succeeded
 from windsock.security.layer import Layer
+from windsock.sending import send_file
 
 __all__ = ["TLSSocket"]
 
@@ -199,18 +200,7 @@ class TLSSocket(Layer):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """See socket.socket. The bytes are read, since they are encrypted."""
-        if offset:
-            file.seek(offset)
-        done = 0
-        while count is None or done < count:
-            data = file.read(BLOCK if count is None else min(BLOCK, count - done))
-            if not data:
-                break
-            self.sendall(data)
-            done += len(data)
-        if hasattr(file, "seek"):
-            file.seek(offset + done)
-        return done
+        return send_file(self.sendall, file, offset, count, BLOCK)
 
     def _write(self, whole: memoryview) -> int:
         """Encrypt a block and give it to the kernel."""

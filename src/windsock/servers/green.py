@@ -11,6 +11,7 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from windsock.sending import send_file
 from windsock.servers.hub import Hub, my_turn
 from windsock.servers.readiness import DONTWAIT, IN, OUT, wait_alone
 from windsock.servers.turn import Turn
@@ -225,18 +226,7 @@ class GreenSocket(socket.socket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """See socket.socket. The bytes are read and sent."""
-        if offset:
-            file.seek(offset)
-        done = 0
-        while count is None or done < count:
-            data = file.read(LARGEST_PIECE if count is None else min(LARGEST_PIECE, count - done))
-            if not data:
-                break
-            self.sendall(data)
-            done += len(data)
-        if hasattr(file, "seek"):
-            file.seek(offset + done)
-        return done
+        return send_file(self.sendall, file, offset, count, LARGEST_PIECE)
 
     # --- connecting and accepting
 

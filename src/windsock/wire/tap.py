@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.sending import send_file
 from windsock.servers import forks
 
 __all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
@@ -191,18 +192,7 @@ class Tap(_AnySocket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """See socket.socket. The bytes are read, since they are recorded."""
-        if offset:
-            file.seek(offset)
-        sent = 0
-        while count is None or sent < count:
-            data = file.read(BLOCK if count is None else min(BLOCK, count - sent))
-            if not data:
-                break
-            self.sendall(data)
-            sent += len(data)
-        if hasattr(file, "seek"):
-            file.seek(offset + sent)
-        return sent
+        return send_file(self.sendall, file, offset, count, BLOCK)
 
     # --- ending
 
