@@ -113,7 +113,8 @@ class Recorder:
         self.catch_up()
         for connection in self.connections:
             connection.close(monotonic())
-        self.wake()
+        if self.waiters:
+            self.wake()
 
     def close(self) -> None:
         """Give descriptors back that are of no use any more; what was recorded can still be read."""
