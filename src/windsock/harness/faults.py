@@ -13,6 +13,7 @@ from windsock.harness.fault_doorway import Doorway
 from windsock.harness.fault_errors import FaultNeverFired, said
 from windsock.harness.fault_options import Several
 from windsock.harness.fault_process import Processes, check_process_fault
+from windsock.harness.fault_relays import Relays
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
 from windsock.wire.seam import connection_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerFaults"]
 
+ON_LINKS = frozenset({"stream", "datagram"})
+"""What faults carry that act on what passes."""
 FIRST, LAST = 20, 30
 """Lines of a report that are kept when there are more."""
 
@@ -47,8 +50,11 @@ class ServerFaults:
         self._processes = Processes(server, seam, recorder)
         self._doorway = Doorway(server)
         self._admission = Admission(server, self.weather, recorder, self._doorway)
+        self._relays: Relays | None = None
         self._is_stopped = False
         self._hook()
+        if options.relay or options.faults:
+            self._have_relays()
         self.weather.subscribe(self._changed)
 
     def _skip_past_connections(self) -> None:
@@ -65,6 +71,8 @@ class ServerFaults:
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
         installed = fault_options.install(self.weather, fault, self._check, keywords)
+        if self._wants_relays():
+            self._have_relays()
         for each in installed.installed if isinstance(installed, Several) else (installed,):
             self._begin(each)
         return installed
@@ -96,6 +104,17 @@ class ServerFaults:
                 if self._fires_now(installed, connection.index, connection.peer):
                     connection.note(Kind.FAULT, f"{installed.fault!r}: to the child".encode())
                     self._processes.signal_now(installed.fault, connection)
+
+    def _wants_relays(self) -> bool:
+        """Return whether a connection that comes now is to be relayed."""
+        options = self._options
+        return bool(options.relay or options.faults) or any(
+            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.installed
+        )
+
+    def _have_relays(self) -> None:
+        if self._relays is None and not self._options.is_datagram:
+            self._relays = Relays(self._server, self.weather, self._recorder, self._options.name)
 
     def _fires_now(self, installed: Installed, index: int, peer: Any) -> bool:
         return self.weather._fires(installed, "process", Met(index, peer), monotonic(), 0)
@@ -136,6 +155,8 @@ class ServerFaults:
 
     def _admit(self, request: Any, connection: Any) -> Any:
         self._admission.after(request, connection)
+        if self._relays is not None and self._wants_relays():
+            request = self._relays.relay(request, connection)
         return self._tapped(request, connection)
 
     def _process(self, request: Any, client_address: Any) -> None:
@@ -163,6 +184,8 @@ class ServerFaults:
     def close(self) -> None:
         """Heal all faults and give everything back; the server is gone. What was held is lost."""
         self.before_stop()
+        if self._relays is not None:
+            self._relays.stop(self._options.timeout)
         self.weather.heal()
         self._doorway.close()
         self._processes.close()

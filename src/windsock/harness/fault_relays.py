@@ -1,0 +1,102 @@
+"""Relayed connections of one stream server: what its handlers get in the place of accepted sockets."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.faults import Weather
+from windsock.recording import Connection, Recorder
+from windsock.recording.events import Kind
+from windsock.wire.relayed import RelayHouse
+from windsock.wire.relayed_pairs import RelayedSocket
+
+__all__ = ["Relays"]
+
+
+class Relays:
+    """Between the clients of one server and its handlers, whatever runs those."""
+
+    def __init__(self, server: Any, weather: Weather, recorder: Recorder, name: str) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._house = RelayHouse(weather, name=name, on_error=self._broke)
+        self._names: dict[int, RelayedSocket] = {}
+        self._make_stream = getattr(server, "make_stream", None)
+        if self._make_stream is not None:
+            server.make_stream = self._make_named_stream
+
+    def relay(self, request: Any, connection: Connection) -> Any:
+        """Take an accepted connection over; return what its handler gets: a socket of the kind that it would have got.
+
+        Raises UsageError for a socket of a class that has more to it than the descriptor.
+        """
+        if hasattr(request, "_sslobj"):
+            raise UsageError(
+                f"a {type(request).__name__} can't be relayed: the server's class has begun TLS by itself; expected a "
+                "plain socket from get_request(); use fault_proxy(server.address), or tls= in its place"
+            )
+        hub = getattr(request, "_hub", None)
+        timeout = request.gettimeout()
+        plain = socket.socket(request.family, request.type, request.proto, fileno=request.detach())
+        plain.settimeout(timeout)
+        self._house.follow(connection.index, connection)
+        try:
+            relayed = self._house.relay(plain, connection.peer, index=connection.index)
+        except BaseException:
+            connection.note(Kind.CLOSE)
+            raise
+        if hub is not None:
+            return self._green(relayed, hub)
+        if getattr(self._server, "handles_async", False):
+            return self._for_trio(relayed)
+        return relayed
+
+    def _green(self, relayed: RelayedSocket, hub: Any) -> Any:
+        """Return the same for a selecting server: it never blocks the loop."""
+        timeout = relayed.gettimeout()
+        green: Any = _green_class()(relayed.family, relayed.type, relayed.proto, fileno=relayed.detach())
+        _copy_names(relayed, green)
+        hub.accepted = green.belong_to(hub, timeout)
+        return green
+
+    def _for_trio(self, relayed: RelayedSocket) -> socket.socket:
+        """Return the same for a task: trio takes plain sockets only, and the stream gets the names."""
+        plain = socket.socket(relayed.family, relayed.type, relayed.proto, fileno=relayed.detach())
+        self._names[id(plain)] = relayed
+        return plain
+
+    async def _make_named_stream(self, request: Any) -> Any:
+        stream = await self._make_stream(request)  # type: ignore[misc]  # it is there, or this would not be called
+        relayed = self._names.pop(id(request), None)
+        if relayed is not None:
+            below = getattr(stream, "transport_stream", stream).socket
+            below.getpeername = lambda: relayed._peer
+            below.getsockname = lambda: relayed._name
+        return stream
+
+    def _broke(self, error: Exception) -> None:
+        self._recorder.failed(None, error)
+
+    def stop(self, seconds: float) -> None:
+        """End all connections. Raises StillRunning."""
+        self._house.stop(seconds)
+        if self._make_stream is not None:
+            self._server.make_stream = self._make_stream
+
+
+def _copy_names(relayed: RelayedSocket, other: Any) -> None:
+    other._peer, other._name, other._forward = relayed._peer, relayed._name, relayed._forward
+
+
+_classes: dict[str, Any] = {}
+
+
+def _green_class() -> Any:
+    """Return the class of green sockets with the client's addresses; greenlet is imported on first use."""
+    if "green" not in _classes:
+        from windsock.servers.green import GreenSocket
+
+        _classes["green"] = type("RelayedGreenSocket", (RelayedSocket, GreenSocket), {"__module__": __name__})
+    return _classes["green"]
