@@ -45,8 +45,7 @@ class _Notes:
     def kept(self, size: int) -> None:
         """Note so many bytes that are in the memory that was lent."""
         assert self._loan is not None
-        self._connection.note_lent(self.kind, *self._loan, size)
-        self._loan = None
+        self._connection.note_lent(self.kind, *self._loan, size)  # the loan keeps the memory alive while it is sent
 
 
 class ClientNotes(_Notes):

@@ -162,7 +162,7 @@ class StreamFront:
         connection = guest.connection
         relay = StreamRelay(
             self._house.clockwork,
-            self._house.memory,
+            self._house.scratch,
             guest.socket,
             upstream,
             upward=chain(direction="upstream"),

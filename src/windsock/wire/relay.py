@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from windsock.errors import StillRunning
 from windsock.servers import forks
 from windsock.wire.clockwork import Clockwork
-from windsock.wire.relay_streams import BLOCK
+from windsock.wire.relay_streams import Scratch
 
 __all__ = ["House", "Member"]
 
@@ -33,7 +33,7 @@ class Member(Protocol):
 
 
 class House:
-    """One thread, the buffer that all its relays share, and who lives there.
+    """One thread, the memory that all its relays share, and who lives there.
 
     `on_error` is told what should not have happened. A forked child gives its copies of all sockets back, so that
     the ends of streams and resets are seen by the other ends whatever children there are.
@@ -41,7 +41,7 @@ class House:
 
     def __init__(self, name: str, on_error: Callable[[Exception], None]) -> None:
         self.name = name
-        self.memory = memoryview(bytearray(BLOCK))
+        self.scratch = Scratch()
         self._members: dict[int, Member] = {}
         self._process_id = os.getpid()
         self.clockwork = Clockwork(name, on_error, self._end)

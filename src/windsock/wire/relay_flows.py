@@ -19,6 +19,8 @@ __all__ = ["Flow"]
 
 MOST_PENDING = 64 * 1024 * 1024
 """Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
+WORTH_KEEPING = 16 * 1024
+"""Bytes from which on it costs more to copy them than to receive into other memory."""
 ONCE_MORE = 0.001
 """Seconds between two looks at whether what was written has been taken."""
 
@@ -38,6 +40,7 @@ class Flow:
         self.is_stalled = False
         self.has_ended = False
         """Whether nothing more will be written: the end has been, or nobody can take it."""
+        self._kept: memoryview | None = None
         self._timer: Timer | None = None
 
     def is_open(self) -> bool:
@@ -49,8 +52,8 @@ class Flow:
 
     # --- from the source
 
-    def write(self, data: memoryview) -> None:
-        """Write data that no fault concerns; what is not taken now has to wait."""
+    def write(self, data: memoryview, *, is_scratch: bool = False) -> None:
+        """Write data that no fault concerns; what is not taken now has to wait, in a copy or in the scratch itself."""
         if self.has_ended:
             return
         target = self.target
@@ -60,7 +63,12 @@ class Flow:
             target.vanish(error)
             return
         if size < len(data):
-            self._queue(memoryview(bytes(data[size:])))
+            rest = data[size:]
+            if is_scratch and len(rest) >= WORTH_KEEPING:
+                self._kept = self.relay.scratch.keep()
+            else:
+                rest = memoryview(bytes(rest))
+            self._queue(rest)
             self._block()
 
     def feed(self, data: bytes) -> None:
@@ -167,6 +175,9 @@ class Flow:
         except OSError as error:
             target.vanish(error)
             return
+        if self._kept is not None:
+            self.relay.scratch.give_back(self._kept)
+            self._kept = None
         if not self.relay.is_over:
             self.source.update()
             target.update()

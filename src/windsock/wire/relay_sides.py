@@ -65,7 +65,7 @@ class Side:
         """Whether nothing can be read from it nor written to it any more."""
         self._is_bulk = False
         self._watched: int | None = None
-        self._memory = relay.memory
+        self._scratch = relay.scratch
         self._receive = sock.recv_into
 
     def ready(self, events: int) -> None:
@@ -83,7 +83,8 @@ class Side:
         flow, notes = self.flow, self.notes
         chain = flow.chain
         is_idle = chain is None or chain.is_idle()
-        memory = notes.lend() if self._is_bulk and notes is not None else self._memory
+        is_lent = self._is_bulk and notes is not None
+        memory = notes.lend() if is_lent and notes is not None else self._scratch.memory
         try:
             size = self._receive(memory if is_idle else memory[:PIECE])
         except (BlockingIOError, InterruptedError):
@@ -96,13 +97,13 @@ class Side:
             return
         data = memory[:size]
         if notes is not None:
-            if self._is_bulk:
+            if is_lent:
                 notes.kept(size)
             else:
                 notes.passed(data)
             self._is_bulk = size >= BULK
         if is_idle:
-            flow.write(data)
+            flow.write(data, is_scratch=not is_lent)
             if chain is not None:
                 chain.carried(size)
         else:
@@ -211,7 +212,7 @@ class Side:
             if not self.inflow.has_ended:
                 self.half_close()
             for _ in range(MOST_READS):
-                if self.has_ended or not self._receive(self._memory):
+                if self.has_ended or not self._receive(self._scratch.memory):
                     break
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)

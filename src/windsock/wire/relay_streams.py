@@ -12,14 +12,42 @@ from windsock.wire.relay_sides import Notes, Side
 if TYPE_CHECKING:
     from windsock.faults import Chain
 
-__all__ = ["BLOCK", "StreamRelay"]
+__all__ = ["BLOCK", "Scratch", "StreamRelay"]
 
 BLOCK = 512 * 1024
 """Bytes read at a time; one buffer serves all connections of a clockwork."""
 
+MOST_SPARE = 2
+"""Blocks of memory that are kept for the next time that one is."""
+
 
 def _nothing() -> None:
     """What nobody wants to know."""
+
+
+class Scratch:
+    """The memory that all relays of a clockwork receive into, one after the other.
+
+    Who cannot pass on what is in it may `keep` it until that can be done; the others have another one meanwhile.
+    """
+
+    __slots__ = ("_spare", "memory")
+
+    def __init__(self) -> None:
+        self.memory = memoryview(bytearray(BLOCK))
+        self._spare: list[memoryview] = []
+
+    def keep(self) -> memoryview:
+        """Return the memory in use, which is the caller's from now on."""
+        kept = self.memory
+        self.memory = self._spare.pop() if self._spare else memoryview(bytearray(BLOCK))
+        return kept
+
+    def give_back(self, kept: memoryview) -> None:
+        """Take it back, and use it next: it is in the core's cache."""
+        if len(self._spare) < MOST_SPARE:
+            self._spare.append(self.memory)
+        self.memory = kept
 
 
 class StreamRelay:
@@ -33,7 +61,7 @@ class StreamRelay:
     def __init__(
         self,
         clockwork: Clockwork,
-        memory: memoryview,
+        scratch: Scratch,
         client: Any,
         upstream: Any,
         *,
@@ -47,7 +75,7 @@ class StreamRelay:
         side_class: Callable[[StreamRelay, Any, Notes | None], Side] = Side,
     ) -> None:
         self.clockwork = clockwork
-        self.memory = memory
+        self.scratch = scratch
         self.is_over = False
         self.on_look = on_look
         self._on_end = on_end

@@ -118,7 +118,7 @@ class RelayHouse:
         chain = partial(self.weather.link, connection=index, now=monotonic(), peer=peer)
         return StreamRelay(
             self._house.clockwork,
-            self._house.memory,
+            self._house.scratch,
             client,
             handlers,
             upward=chain(direction="upstream"),

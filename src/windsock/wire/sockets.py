@@ -14,8 +14,8 @@ from typing import Any
 
 __all__ = ["error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
-BUFFERS = 256 * 1024
-"""Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk a third slower."""
+RECEIVED, SENT = 512 * 1024, 1024 * 1024
+"""Bytes in the system's buffers of a TCP connection: with more than fits into a core's cache, bulk is a third slower."""
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -30,8 +30,8 @@ def prepare(each: socket.socket) -> None:
     if is_ip(each):
         with contextlib.suppress(OSError):  # the client may have reset it by now (macOS)
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFERS)
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFERS)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT)
 
 
 def reset(each: socket.socket) -> None:
