@@ -58,14 +58,13 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), "alpn": ["h2"]},
         "alpn= and an ssl.SSLContext of your own don't go together; set it on the context",
     ),
-    ({"tls": "starttls", "fake": True}, "tls='starttls' needs a handler, which says when: self.start_tls()"),
 ]
 
 
 @pytest.mark.parametrize(("options", "message"), CASES, ids=[message[:40] for _, message in CASES])
 def test_it_is_said(options: dict[str, Any], message: str) -> None:
     options = dict(options)
-    handler = None if options.pop("fake", False) or "transport" in options else Echo
+    handler = None if "transport" in options else Echo
 
     with pytest.raises(UsageError) as caught:
         serving(handler, **options)

@@ -123,8 +123,6 @@ def encryption_from(options: Options, transport: str) -> Encryption | None:
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
     if is_own:
         return Encryption(own_context=_checked_context(tls, given))
-    if tls == "starttls" and options.handler is None:
-        raise UsageError("tls='starttls' needs a handler, which says when: self.start_tls()")
     profile, files = _certificate(options.certificate)
     return Encryption(
         is_mutual=tls == "mutual",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import traceback
 
+from windsock.errors import WindsockError
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
 __all__ = ["pack", "unpack"]
@@ -13,7 +14,7 @@ __all__ = ["pack", "unpack"]
 def pack(error: BaseException) -> bytes:
     """Return the exception and its traceback's text as bytes; one that can't be pickled is named instead."""
     text = "".join(traceback.format_exception(error))
-    for make in (_whole, _in_parts):
+    for make in (_whole, _in_parts, _in_words):
         try:
             parcel = pickle.dumps((*make(error), text))
             if str(unpack(parcel)) == str(error):
@@ -30,6 +31,13 @@ def _whole(error: BaseException) -> tuple[object, dict[str, object]]:
 def _in_parts(error: BaseException) -> tuple[object, dict[str, object]]:
     """For a class whose constructor takes something else than `args`, as pickle would have it."""
     return (type(error), error.args), vars(error)
+
+
+def _in_words(error: BaseException) -> tuple[object, dict[str, object]]:
+    """For one of ours whose facts can't be pickled (a script's lambda): its class, and what it says."""
+    if not isinstance(error, WindsockError):
+        raise TypeError(type(error))
+    return (type(error), (str(error),)), {}
 
 
 def unpack(parcel: bytes) -> BaseException:

@@ -199,9 +199,9 @@ class Fake:
         if play is not None and connection is not None:
             self._play(play, request, server, connection)
             return
-        if self._plays.are_any and not (self._rules or self._queue or self._every or self._echoes):
-            raise UnexpectedConnection(self._plays.count)
         index = -1 if connection is None else connection.index
+        if self._plays.are_over(index) and not (self._rules or self._queue or self._every or self._echoes):
+            raise UnexpectedConnection(self._plays.count)
         Conversation(self, request, server, index, self._framing, self._make_halt).run()
 
     def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:

@@ -18,6 +18,9 @@ from windsock.steps.failures import Failure
 
 __all__ = ["Performance", "perform"]
 
+BY_STOPPING = ("received the end", "was reset")
+"""What the server's own stop looks like from here."""
+
 
 def perform(script: Script, end: ServedStream | ServedDatagram, timeout: float, whose: str = "") -> Progress:
     """Play a script to its end; return its progress. Raises ScriptMismatch, ScriptTimeout, Halted, HandshakeFailed."""
@@ -128,5 +131,7 @@ class Performance:
 
     def _what_went_before(self) -> str:
         failure = self.progress.stopped("", monotonic()).failure
-        deeds = [each for each in failure.deeds if not each.what.startswith("received the end")]
-        return str(dataclasses.replace(failure, deeds=tuple(deeds))).partition("\n")[2]
+        deeds = failure.deeds
+        if deeds and deeds[-1].what.startswith(BY_STOPPING):
+            deeds = deeds[:-1]
+        return str(dataclasses.replace(failure, deeds=deeds)).partition("\n")[2]

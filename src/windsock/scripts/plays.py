@@ -53,6 +53,10 @@ class Plays:
         """How many have been queued."""
         return len(self._queued)
 
+    def are_over(self, connection: int) -> bool:
+        """Return whether a connection comes behind those that scripts were queued for."""
+        return bool(self._queued) and (self._queued[0].connection or 0) < connection
+
     # --- telling
 
     def queue(self, scripts: Sequence[Script]) -> None:

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 
 from windsock import addresses
+from windsock.errors import PeerError
 from windsock.scripts.ends import SLICE, End, StreamEnd, milliseconds
 from windsock.scripts.rude import kernel_socket
 from windsock.servers.wakeup import Wakeup
@@ -112,14 +113,14 @@ class ServedStream(StreamEnd):
 
     def __init__(self, request: Any, server: Any, halt: Halt) -> None:
         super().__init__(request, is_client=False)
+        self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
         self.before_wait: Callable[[], None] = _nothing
         self._server = server
         self._halt = halt
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read, or the server is stopped. Raises Halted."""
-        pending = getattr(self.sock, "pending", None)
-        if pending is not None and pending():
+        if self.may_have_more:
             return True
         self.before_wait()
         return self._halt.wait_for(kernel_socket(self.sock), seconds)
@@ -129,8 +130,11 @@ class ServedStream(StreamEnd):
         self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        if self.inbox:
+            raise PeerError("more has come in the clear, where TLS was to begin")  # RFC 3207, section 6
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)
+        self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
 
     def act(self, step: Step, deadline: float) -> None:
