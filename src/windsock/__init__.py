@@ -23,8 +23,11 @@ from windsock.recording import (
 )
 from windsock.scripts import (
     ConnectFailed,
+    CrowdFailed,
+    CrowdSummary,
     Outcome,
     ScriptedClient,
+    TrioClient,
     UnexpectedConnection,
     UnexpectedMessage,
     Unmet,
@@ -37,6 +40,8 @@ __all__ = [
     "Chunk",
     "ConnectFailed",
     "Connection",
+    "CrowdFailed",
+    "CrowdSummary",
     "Delimiter",
     "Direction",
     "Ending",
@@ -59,6 +64,7 @@ __all__ = [
     "ScriptedClient",
     "StartError",
     "StillRunning",
+    "TrioClient",
     "TruncatedDatagram",
     "UnexpectedConnection",
     "UnexpectedMessage",

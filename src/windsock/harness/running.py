@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.opening import Line
     from windsock.scripts.summary import CrowdSummary
+    from windsock.scripts.trio_client import TrioClient
     from windsock.steps import Script
 
 __all__ = ["RunningServer"]
@@ -217,6 +218,12 @@ class RunningServer(Faked):
         if self._company is None:
             self._company = Company()
         return line.client(name=name, handshake=handshake, company=self._company)
+
+    def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
+        """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
+        from windsock.scripts.trio_client import TrioClient
+
+        return TrioClient(name=name, handshake=handshake, _line=self._line(**options))
 
     def crowd(
         self,

@@ -6,13 +6,18 @@ from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMe
 from windsock.scripts.nonsense import garbage
 from windsock.scripts.opening import scripted_client
 from windsock.scripts.outcomes import Outcome
+from windsock.scripts.summary import CrowdFailed, CrowdSummary
+from windsock.scripts.trio_client import TrioClient
 
 __all__ = [
     "ConnectFailed",
+    "CrowdFailed",
+    "CrowdSummary",
     "Fake",
     "Outcome",
     "Rule",
     "ScriptedClient",
+    "TrioClient",
     "UnexpectedConnection",
     "UnexpectedMessage",
     "Unmet",

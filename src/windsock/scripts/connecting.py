@@ -14,7 +14,7 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import PeerError, UsageError
 from windsock.scripts.outcomes import outcome_of
 
-__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "place_of"]
+__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "is_of_another_kind", "place_of", "prepare"]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 
@@ -93,23 +93,41 @@ def connect(
 
     Raises ConnectFailed.
     """
-    for number, kind in enumerate(place.kinds, 1):
-        sock = QuietSocket(place.family, kind)
-        private = None
+    for kind in place.kinds:
+        sock, private = prepare(place, kind, source=source, receive_buffer=receive_buffer, send_buffer=send_buffer)
         try:
-            _set_buffers(sock, receive_buffer, send_buffer)
-            private = _bind(sock, place, source)
             _connect(sock, place, timeout)
         except OSError as error:
             give_back(sock, private)
-            if error.errno == errno.EPROTOTYPE and number < len(place.kinds):
-                continue
-            raise ConnectFailed(place.address, error) from error
+            if not is_of_another_kind(error, place, kind):
+                raise ConnectFailed(place.address, error) from error
         except BaseException:
             give_back(sock, private)
             raise
-        return sock, private
-    raise AssertionError("there is a last kind")
+        else:
+            return sock, private
+    raise AssertionError("the last kind is none of another kind")
+
+
+def is_of_another_kind(error: OSError, place: Place, kind: int) -> bool:
+    """Return whether a Unix socket of another kind is there, which can be tried."""
+    return error.errno == errno.EPROTOTYPE and kind != place.kinds[-1]
+
+
+def prepare(
+    place: Place, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
+) -> tuple[QuietSocket, PrivateSocketPath | None]:
+    """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
+    sock = QuietSocket(place.family, kind)
+    try:
+        _set_buffers(sock, receive_buffer, send_buffer)
+        return sock, _bind(sock, place, source)
+    except OSError as error:
+        sock.close()
+        raise ConnectFailed(place.address, error) from error
+    except BaseException:
+        sock.close()
+        raise
 
 
 def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:

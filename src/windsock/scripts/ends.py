@@ -20,9 +20,12 @@ from windsock.steps.kinds import Event, Step
 if TYPE_CHECKING:
     import ssl
 
+    from windsock.security.tls_socket import TLSSocket
+
 __all__ = ["LARGEST", "SLICE", "DatagramEnd", "End", "StreamEnd"]
 
 CHUNK = 256 * 1024
+NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 LARGEST = 65536
 """Bytes of the largest datagram."""
 SLICE = 0.01
@@ -288,22 +291,49 @@ class StreamEnd(End):
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:
         from windsock.security.facts import HandshakeFailed
+
+        secured = self.begin_tls(step)
+        try:
+            secured.do_handshake(max(0.001, self.left(deadline)))
+        except HandshakeFailed as error:
+            raise self._without_tls(error) from error
+        self._go_on_in_tls(secured)
+
+    def begin_tls(self, step: kinds.StartTLS) -> TLSSocket:
+        """Return the socket to go on with, before its handshake."""
         from windsock.security.tls_socket import TLSSocket
 
-        secured = TLSSocket(
+        self.is_plain = False
+        return TLSSocket(
             self.sock,
             step.context or self.default_context(),
             server_side=not self.is_client,
             server_hostname=(step.server_hostname or "localhost") if self.is_client else None,
         )
+
+    def try_tls(self, secured: TLSSocket) -> str | None:
+        """Go as far as it goes with a socket that does not block: what it waits for, "read" or "write"; None: done."""
+        from windsock.security.facts import HandshakeFailed
+
         try:
-            secured.do_handshake(max(0.001, self.left(deadline)))
+            secured.do_handshake()
         except HandshakeFailed as error:
             cause = error.__cause__
-            if not isinstance(cause, OSError) or (isinstance(cause, TimeoutError) and not cause.errno):
-                raise TimeoutError("the other end did not do its part of the handshake in time") from None
-            self.lost(cause)
-            raise PeerError(f"there is no TLS: {self.outcome}") from error
+            if isinstance(cause, OSError) and is_only_later(cause):
+                return "write" if type(cause).__name__ == "SSLWantWriteError" else "read"
+            raise self._without_tls(error) from error
+        self._go_on_in_tls(secured)
+        return None
+
+    def _without_tls(self, error: PeerError) -> Exception:
+        """Return what to raise for a handshake that has failed."""
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or (isinstance(cause, TimeoutError) and not cause.errno):
+            return TimeoutError(NO_HANDSHAKE)
+        self.lost(cause)
+        return PeerError(f"there is no TLS: {self.outcome}")
+
+    def _go_on_in_tls(self, secured: TLSSocket) -> None:
         self.sock = secured
         self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())

@@ -85,20 +85,22 @@ class Line:
         self.context = context
         self.begins_with_tls = begins_with_tls
         self.server_hostname = server_hostname
-        self.source = source
         self.timeout = timeout
-        self.buffers = {"receive_buffer": receive_buffer, "send_buffer": send_buffer}
+        self.options: dict[str, Any] = {
+            "source": source,
+            "receive_buffer": receive_buffer,
+            "send_buffer": send_buffer,
+        }
 
     def connect(self) -> tuple[connecting.QuietSocket, Any]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
-        return connecting.connect(self.place, source=self.source, timeout=seconds, **self.buffers)
+        return connecting.connect(self.place, timeout=seconds, **self.options)
 
     def end(self, *, handshake: bool = True) -> tuple[PolledStream | PolledDatagrams, PrivateSocketPath | None]:
         """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
         sock, private = self.connect()
-        end: PolledStream | PolledDatagrams
-        end = PolledDatagrams(sock) if sock.type == SOCK_DGRAM else PolledStream(sock, context=self.context)
+        end = self.end_over(sock)
         if self.begins_with_tls and handshake:
             try:
                 self._shake_hands(end)
@@ -106,6 +108,14 @@ class Line:
                 connecting.give_back(sock, private)
                 raise
         return end, private
+
+    def end_over(
+        self, sock: connecting.QuietSocket, clock: Callable[[], float] = monotonic
+    ) -> PolledStream | PolledDatagrams:
+        """Return the end over a connected socket."""
+        if sock.type == SOCK_DGRAM:
+            return PolledDatagrams(sock, clock=clock)
+        return PolledStream(sock, context=self.context, clock=clock)
 
     def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
         """Return a client that is connected."""
