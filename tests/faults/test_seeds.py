@@ -1,0 +1,166 @@
+"""What is random is repeatable, and nobody's business but its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.faults.helpers import datagrams, datas, link, run
+from windsock.faults import Corrupt, Delay, Firing, Inject, Installed, Loss, Reset, Weather, derive, profiles
+from windsock.faults.items import Item
+
+
+def firings(weather: Weather, *, connections: int = 5) -> list[tuple[Firing, ...]]:
+    """Return what each fault did to the same traffic."""
+    for index in range(connections):
+        for direction in ("upstream", "downstream"):
+            traffic: list[Item] = datas(*[b"x" * 100] * 50, every=0.01)
+            run(link(weather, connection=index, direction=direction), traffic)
+    return [tuple(each.log) for each in weather.installed]
+
+
+def stormy(seed: int) -> Weather:
+    weather = Weather(seed=seed)
+    weather.install(Delay(0.1, jitter=0.1, distribution="pareto", correlation=0.5))
+    weather.install(Corrupt(bits=3), probability=0.2)
+    weather.install(Reset(after_bytes=3000), probability=0.3)
+    return weather
+
+
+def test_the_same_seed_and_traffic_make_the_same_firings() -> None:
+    assert firings(stormy(1)) == firings(stormy(1))
+    assert firings(stormy(1)) != firings(stormy(2))
+
+
+@pytest.mark.parametrize("profile", [profiles.flaky, profiles.mobile_3g, profiles.edge])
+def test_a_profile_is_repeatable(profile: profiles.Profile) -> None:
+    first, second = Weather(seed=3), Weather(seed=3)
+    first.install_all(profile)
+    second.install_all(profile)
+
+    assert firings(first) == firings(second)
+    assert any(firings(first))
+
+
+def draws(installed: Installed) -> list[tuple[Any, ...]]:
+    return [(firing.connection, firing.direction, firing.offset, firing.what) for firing in installed.log]
+
+
+def corrupted(*, before: int = 0, behind: int = 0, name: str | None = None) -> list[tuple[Any, ...]]:
+    """Return what Corrupt did, among other faults that draw too."""
+    weather = Weather(seed=9)
+    for _ in range(before):
+        weather.install(Delay(0.1, jitter=0.1))
+    installed = weather.install(Corrupt(), probability=0.5, name=name)
+    for _ in range(behind):
+        weather.install(Delay(0.1, jitter=0.1))
+    firings(weather)
+    return draws(installed)
+
+
+def test_another_fault_before_or_behind_changes_no_draw() -> None:
+    assert corrupted() == corrupted(before=1) == corrupted(behind=1) == corrupted(before=3, behind=2)
+    assert corrupted() != corrupted(name="another one")
+
+
+def test_the_order_of_installation_changes_no_draw() -> None:
+    one, other = Weather(seed=4), Weather(seed=4)
+    delay_first = one.install(Delay(0.1, jitter=0.1)), one.install(Corrupt(), probability=0.5)
+    corrupt_first = other.install(Corrupt(), probability=0.5), other.install(Delay(0.1, jitter=0.1))
+    firings(one)
+    firings(other)
+
+    assert draws(delay_first[0]) == draws(corrupt_first[1])
+    assert draws(delay_first[1]) == draws(corrupt_first[0])
+
+
+def test_a_fault_that_is_switched_off_and_on_changes_no_draw_of_another() -> None:
+    weather = Weather(seed=9)
+    toggled = weather.install(Delay(0.0, jitter=0.0001))
+    installed = weather.install(Corrupt(), probability=0.5)
+    for index in range(5):
+        for direction in ("upstream", "downstream"):
+            chain = link(weather, connection=index, direction=direction)
+            for number, item in enumerate(datas(*[b"x" * 100] * 50, every=0.01)):
+                if number % 7 == 3:
+                    toggled.pause()
+                if number % 7 == 5:
+                    toggled.resume()
+                run(chain, [item])
+
+    assert [what for _, _, _, what in draws(installed)] == [what for _, _, _, what in corrupted()]
+    assert draws(installed) == corrupted()
+
+
+def test_a_fault_that_is_switched_off_and_on_goes_on_with_its_own_draws() -> None:
+    def lost(*, is_toggled: bool) -> list[Any]:
+        weather = Weather(seed=2, carries="datagram")
+        installed = weather.install(Loss(0.5))
+        chain = link(weather)
+        run(chain, datagrams(20))
+        if is_toggled:
+            installed.pause()
+            run(chain, datagrams(7))
+            installed.resume()
+        run(chain, datagrams(20))
+        return [firing.what for firing in installed.log]
+
+    assert lost(is_toggled=True) == lost(is_toggled=False)
+
+
+def test_connections_and_directions_draw_each_their_own() -> None:
+    weather = Weather(seed=1)
+    installed = weather.install(Corrupt(), probability=0.5)
+    firings(weather, connections=2)
+
+    seen = {}
+    for connection, direction, offset, _ in draws(installed):
+        seen.setdefault((connection, direction), []).append(offset)
+    assert len({tuple(offsets) for offsets in seen.values()}) == 4
+
+
+def test_equal_faults_draw_each_their_own() -> None:
+    weather = Weather(seed=1)
+    weather.install(Corrupt(), probability=0.5)
+    weather.install(Corrupt(), probability=0.5)
+
+    first, second = firings(weather)
+
+    assert [each.offset for each in first] != [each.offset for each in second]
+
+
+def test_bytes_that_are_put_in_do_not_change_what_a_delay_draws() -> None:
+    def delays(*others: Any) -> list[str]:
+        weather = Weather(seed=6)
+        installed = weather.install(Delay(0.1, jitter=0.1))
+        for other in others:
+            weather.install(other, every=3)
+        firings(weather)
+        return [firing.what for firing in installed.log]
+
+    assert delays() == delays(Inject(b"nobody said this"))
+
+
+def test_a_seed_is_derived_alike_in_every_process() -> None:
+    code = "from windsock.faults import derive; print(derive(7, 'a', 3, 'ä'))"
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert seen == {f"{derive(7, 'a', 3, 'ä')}\n"}
+    assert derive(7, "a", 3) == 15296254314590150480
+
+
+def test_names_are_told_apart() -> None:
+    assert len({derive(1), derive(1, ""), derive(1, "ab"), derive(1, "a", "b"), derive(11, "a"), derive(1, "1a")}) == 6
