@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from windsock import Ending, UsageError, combine, serving
 from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn
 from windsock.servers import BaseRequestHandler, ThreadingMixIn, ThreadingTCPServer, UnixStreamServer
 
-pytestmark = pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="needs SO_PEERCRED")
+needs_peercred = pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="needs SO_PEERCRED")
 
 
 def guarded(concurrency: str = "threading", **who: Any) -> type[Any]:
@@ -22,6 +23,7 @@ def guarded(concurrency: str = "threading", **who: Any) -> type[Any]:
     return type("Guarded", (made,), who)
 
 
+@needs_peercred
 @on_every_concurrency
 def test_a_user_who_is_not_allowed_is_refused(concurrency: str) -> None:
     with serving(guarded(concurrency, allowed_uids=[os.getuid() + 1]), Echo) as server:
@@ -33,6 +35,7 @@ def test_a_user_who_is_not_allowed_is_refused(concurrency: str) -> None:
     assert server.connections[0].refused == f"process {os.getpid()} has uid {os.getuid()}, not allowed"
 
 
+@needs_peercred
 @pytest.mark.parametrize(
     ("who", "is_allowed"),
     [
@@ -58,12 +61,14 @@ class TellsWho(BaseRequestHandler):
         self.request.sendall(repr(self.server.peer_credentials(self.request)).encode())
 
 
+@needs_peercred
 @on_every_concurrency
 def test_a_handler_can_ask_who_it_is(concurrency: str) -> None:
     with serving(guarded(concurrency), TellsWho) as server, connect(server) as client:
         assert rest_of(client).decode() == repr(PeerCredentials(os.getpid(), os.getuid(), os.getgid()))
 
 
+@needs_peercred
 def test_it_goes_together_with_tls() -> None:
     class Guarded(TLSMixIn, PeerCredentialsMixIn, ThreadingMixIn, UnixStreamServer):
         pass
@@ -74,6 +79,7 @@ def test_it_goes_together_with_tls() -> None:
             assert f"pid={os.getpid()}".encode() in client.recv(1000)
 
 
+@needs_peercred
 def test_a_tcp_client_is_nobody_the_kernel_knows() -> None:
     class Guarded(PeerCredentialsMixIn, ThreadingTCPServer):
         pass
@@ -86,3 +92,60 @@ def test_a_tcp_client_is_nobody_the_kernel_knows() -> None:
     assert isinstance(error, UsageError)
     assert str(error).startswith("peer_credentials(): <")
     assert str(error).endswith("> is no Unix stream socket, whose client the kernel knows")
+
+
+class AsOnMacOS:
+    """A stand-in for an accepted Unix socket of macOS: answers what its kernel documents (sys/un.h, sys/ucred.h)."""
+
+    family = socket.AF_UNIX
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def getsockopt(self, level: int, option: int, size: int = 0) -> bytes | int:
+        if (level, option, size) == (0, 0x001, 76):  # SOL_LOCAL, LOCAL_PEERCRED, sizeof(struct xucred)
+            return self._answer
+        assert (level, option, size) == (0, 0x002, 0)  # LOCAL_PEERPID
+        return 4711
+
+
+def on_macos(monkeypatch: pytest.MonkeyPatch, platform: str = "darwin") -> PeerCredentialsMixIn:
+    monkeypatch.delattr(socket, "SO_PEERCRED", raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    return PeerCredentialsMixIn()
+
+
+def xucred(version: int, uid: int, groups: list[int]) -> bytes:
+    number = [each.to_bytes(4, sys.byteorder) for each in [version, uid, *groups, *[0] * (16 - len(groups))]]
+    return b"".join(number[:2]) + len(groups).to_bytes(2, sys.byteorder) + bytes(2) + b"".join(number[2:])
+
+
+def test_what_macos_says_is_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = on_macos(monkeypatch)
+
+    found = server.peer_credentials(AsOnMacOS(xucred(0, 501, [20, 12, 61])))
+
+    assert found == PeerCredentials(pid=4711, uid=501, gid=20)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (xucred(1, 501, [20]), "gave version 1 with 1 groups"),
+        (xucred(0, 501, []), "gave version 0 with 0 groups"),
+        (b"", "gave 0 bytes, expected 76"),
+    ],
+)
+def test_what_macos_does_not_say_lets_nobody_in(monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str) -> None:
+    server = on_macos(monkeypatch)
+    server.allowed_uids = [501]
+
+    with pytest.raises(UsageError, match=message):
+        server.verify_request(AsOnMacOS(answer), "")
+
+
+def test_a_platform_that_has_neither_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = on_macos(monkeypatch, "another")
+
+    with pytest.raises(UsageError, match="this platform has no SO_PEERCRED"):
+        server.peer_credentials(AsOnMacOS(xucred(0, 501, [20])))

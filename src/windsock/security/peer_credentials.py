@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -13,6 +14,11 @@ __all__ = ["PeerCredentials", "PeerCredentialsMixIn"]
 
 UCRED = struct.Struct("iII")
 """struct ucred (unix(7)): pid, uid, gid."""
+XUCRED = struct.Struct("IIh2x16I")
+"""struct xucred (macOS, sys/ucred.h): version, uid, number of groups, groups, of which the first is the gid."""
+XUCRED_VERSION = 0
+SOL_LOCAL, LOCAL_PEERCRED, LOCAL_PEERPID = 0, 1, 2
+"""macOS, sys/un.h."""
 
 
 class PeerCredentials(NamedTuple):
@@ -26,7 +32,8 @@ class PeerCredentials(NamedTuple):
 class PeerCredentialsMixIn:
     """Takes requests from some users' processes only. Comes before the mix-in for concurrency.
 
-    For Unix stream sockets on Linux (SO_PEERCRED, unix(7)): what the kernel says can't be forged.
+    For Unix stream sockets on Linux (SO_PEERCRED, unix(7)): what the kernel says can't be forged. On macOS it asks
+    LOCAL_PEERCRED and LOCAL_PEERPID (sys/un.h), which was tried against a stand-in only.
     `allowed_uids` and `allowed_gids` are numbers (None: all); where both are set, both must fit.
 
     Hooks, in the order in which a request meets them: `verify_request`, and, where that says no, `handle_refused`.
@@ -53,8 +60,20 @@ class PeerCredentialsMixIn:
         Raises UsageError where the kernel does not tell.
         """
         option = getattr(socket, "SO_PEERCRED", None)
-        if option is None:
+        if option is None and sys.platform != "darwin":
             raise UsageError("peer_credentials(): this platform has no SO_PEERCRED")
         if getattr(request, "family", None) != socket.AF_UNIX:
             raise UsageError(f"peer_credentials(): {request!r} is no Unix stream socket, whose client the kernel knows")
+        if option is None:
+            return _of_macos(request)
         return PeerCredentials(*UCRED.unpack(request.getsockopt(socket.SOL_SOCKET, option, UCRED.size)))
+
+
+def _of_macos(request: Any) -> PeerCredentials:
+    answer = request.getsockopt(SOL_LOCAL, LOCAL_PEERCRED, XUCRED.size)
+    if len(answer) != XUCRED.size:
+        raise UsageError(f"peer_credentials(): LOCAL_PEERCRED gave {len(answer)} bytes, expected {XUCRED.size}")
+    version, uid, count, *groups = XUCRED.unpack(answer)
+    if version != XUCRED_VERSION or count < 1:
+        raise UsageError(f"peer_credentials(): LOCAL_PEERCRED gave version {version} with {count} groups, expected 0")
+    return PeerCredentials(request.getsockopt(SOL_LOCAL, LOCAL_PEERPID), uid, groups[0])
