@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_windsock import deadline
+from pytest_windsock import deadline, seeds
 
 if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
     from windsock.harness import Crew
     from windsock.harness.options import Resolved
+    from windsock.wire.proxied import FaultProxy
 
-__all__ = ["ALL", "SERVERS", "Connect", "Serve", "State", "dismiss", "sections"]
+__all__ = [
+    "ALL",
+    "SERVERS",
+    "Connect",
+    "Serve",
+    "State",
+    "dismiss",
+    "finish_all",
+    "sections",
+    "seed_source",
+    "timeout_of",
+]
 
-SERVERS: pytest.StashKey[list[RunningServer]] = pytest.StashKey()
-"""The servers that a test has used, running or stopped."""
+SERVERS: pytest.StashKey[list[RunningServer | FaultProxy]] = pytest.StashKey()
+"""The servers and proxies that a test has used, running or stopped."""
 
 TRANSPORTS = {
     "tcp": "TCP streams",
@@ -85,9 +97,16 @@ def _start_again(options: Resolved) -> RunningServer:
     """Start what has been started before: its options need no second look."""
     from windsock import RunningServer
 
-    server = RunningServer(options, State.crew)
+    server = RunningServer(options, State.crew, seed_source())
     State.item.stash.setdefault(SERVERS, []).append(server)
     return server
+
+
+def seed_source() -> Callable[[], int]:
+    """Return what knows the seed for the next server or proxy of the test that runs now; asked only if it is needed."""
+    item = State.item
+    number = len(item.stash.get(SERVERS, ()))
+    return lambda: seeds.seed_of_server(item, number)
 
 
 def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServer:
@@ -111,7 +130,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     if State.crew is None:
         State.crew = _crew(item.config)
     try:
-        server = windsock.serving(*what, **options, _crew=State.crew)
+        server = windsock.serving(*what, **options, _crew=State.crew, _seed=seed_source())
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
@@ -203,7 +222,7 @@ def serve() -> Iterator[Serve]:
     try:
         yield start
     finally:
-        _finish_all(started)
+        finish_all(started)
 
 
 @pytest.fixture
@@ -239,7 +258,7 @@ def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     yield from _one("any_server", request.param.options())
 
 
-def _finish_all(servers: list[RunningServer]) -> None:
+def finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:
     """Finish every server, the latest first; raise all that went wrong at once."""
     failures: list[BaseException] = []
     for server in reversed(servers):
@@ -272,7 +291,13 @@ ALL = _all()
 """Each fixture by its name."""
 
 
-def sections(servers: list[RunningServer], when: str) -> list[tuple[str, str]]:
-    """Return the report sections that show what the servers recorded."""
+def sections(servers: Iterable[RunningServer | FaultProxy], when: str) -> list[tuple[str, str]]:
+    """Return the report sections that show what the servers recorded, and what their faults did."""
     suffix = " (teardown)" if when == "teardown" else ""
-    return [(f"windsock: {server.describe()}{suffix}", "\n".join(server.transcript())) for server in servers]
+    found = []
+    for server in servers:
+        found.append((f"windsock: {server.describe()}{suffix}", "\n".join(server.transcript())))
+        if faults := server.fault_report():
+            run = seeds.seed_of_run(State.item.config)
+            found.append((f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}", "\n".join(faults)))
+    return found

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["add_option", "header", "seed_of_run", "seed_of_test", "tell_worker"]
+__all__ = ["add_option", "header", "seed_of_run", "seed_of_server", "seed_of_test", "tell_worker"]
 
 LARGEST = 2**64 - 1
 KEY = "windsock_seed"
@@ -58,6 +58,15 @@ def seed_of_test(item: pytest.Item) -> int:
     if item.get_closest_marker("xdist_group") is not None:
         name = name.rpartition("@")[0] or name  # which xdist adds in its workers
     return derive(seed_of_run(item.config), name)
+
+
+def seed_of_server(item: pytest.Item, number: int) -> int:
+    """Return the seed for one of the test's servers and proxies, by their order from 0: the first has the test's."""
+    if not number:
+        return seed_of_test(item)
+    from windsock.faults.seeds import derive
+
+    return derive(seed_of_test(item), number)
 
 
 def tell_worker(node: Any) -> None:

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from pytest_windsock import seeds
+from pytest_windsock import deadline, seeds
+from pytest_windsock.fixtures import SERVERS, State, finish_all, seed_source, timeout_of
 
-__all__ = ["ALL"]
+if TYPE_CHECKING:
+    from windsock.wire.proxied import FaultProxy
+
+__all__ = ["ALL", "Proxies"]
+
+
+class Proxies(Protocol):
+    """The factory that the fixture `fault_proxy` gives: takes what `windsock.proxy()` takes."""
+
+    def __call__(self, address: Any, **options: Any) -> FaultProxy:
+        """Start a proxy in front of an address; it is stopped when the test ends."""
+        ...
 
 
 @pytest.fixture
@@ -17,5 +30,32 @@ def windsock_seed(request: pytest.FixtureRequest) -> int:
     return seeds.seed_of_test(request.node)
 
 
-ALL: dict[str, Any] = {"windsock_seed": windsock_seed}
+@pytest.fixture
+def fault_proxy() -> Iterator[Proxies]:
+    """Factory of proxies: fault_proxy(address), with transport=, faults=, framing=, timeout=, ..."""
+    __tracebackhide__ = True
+    import windsock
+
+    deadline.hand_over()
+    started: list[FaultProxy] = []
+    seconds = timeout_of(State.item.config)
+
+    def start(address: Any, **options: Any) -> FaultProxy:
+        __tracebackhide__ = True
+        seed = seed_source()
+        given: dict[str, Any] = {"timeout": seconds, "name": f"fault_proxy {len(started) + 1}"} | options
+        if given.get("seed") is None:
+            given["seed"] = seed()
+        made = windsock.proxy(address, **given)
+        started.append(made)
+        State.item.stash.setdefault(SERVERS, []).append(made)
+        return made
+
+    try:
+        yield start
+    finally:
+        finish_all(started)
+
+
+ALL: dict[str, Any] = {"fault_proxy": fault_proxy, "windsock_seed": windsock_seed}
 """Each fixture by its name."""

@@ -1,5 +1,7 @@
 """Fake and real servers for tests of anything that talks over a socket."""
 
+from typing import TYPE_CHECKING, Any
+
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout, WindsockError
 from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
 from windsock.recording import (
@@ -36,6 +38,11 @@ from windsock.scripts import (
 )
 from windsock.steps import Script, ScriptMismatch, ScriptTimeout
 
+if TYPE_CHECKING:
+    from windsock import faults
+    from windsock.wire.never_fired import FaultNeverFired
+    from windsock.wire.proxied import FaultProxy, Partition, partition, proxy
+
 __all__ = [
     "Chunk",
     "ConnectFailed",
@@ -45,6 +52,8 @@ __all__ = [
     "Delimiter",
     "Direction",
     "Ending",
+    "FaultNeverFired",
+    "FaultProxy",
     "FixedSize",
     "HandlerDied",
     "HandlerErrors",
@@ -52,6 +61,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "Outcome",
+    "Partition",
     "PeerError",
     "RecordedRequest",
     "RequestMismatch",
@@ -75,7 +85,31 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "combine",
+    "faults",
     "garbage",
+    "partition",
+    "proxy",
     "scripted_client",
     "serving",
 ]
+
+ON_FIRST_USE = {
+    "FaultNeverFired": "windsock.wire.never_fired",
+    "FaultProxy": "windsock.wire.proxied",
+    "Partition": "windsock.wire.proxied",
+    "faults": "windsock.faults",
+    "partition": "windsock.wire.proxied",
+    "proxy": "windsock.wire.proxied",
+}
+"""Names that a test without bad weather has no use for, and the modules that they come with."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is only imported when somebody asks for it."""
+    if name not in ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(ON_FIRST_USE[name])
+    found = globals()[name] = module if name == "faults" else getattr(module, name)
+    return found

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
-from windsock.harness import fault_options
 from windsock.harness.fault_accept import Admission
 from windsock.harness.fault_doorway import Doorway
-from windsock.harness.fault_errors import FaultNeverFired, said
-from windsock.harness.fault_options import Several
 from windsock.harness.fault_process import Processes, check_process_fault
 from windsock.harness.fault_relays import Relays
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
+from windsock.wire import planned
+from windsock.wire.fault_reports import report_of
+from windsock.wire.never_fired import FaultNeverFired, said
+from windsock.wire.planned import Several
 from windsock.wire.seam import connection_of
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ __all__ = ["ServerFaults"]
 
 ON_LINKS = frozenset({"stream", "datagram"})
 """What faults carry that act on what passes."""
-FIRST, LAST = 20, 30
-"""Lines of a report that are kept when there are more."""
 
 
 class ServerFaults:
@@ -70,7 +69,7 @@ class ServerFaults:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        installed = fault_options.install(self.weather, fault, self._check, keywords)
+        installed = planned.install(self.weather, fault, self._check, keywords)
         if self._wants_relays():
             self._have_relays()
         for each in installed.installed if isinstance(installed, Several) else (installed,):
@@ -210,15 +209,3 @@ class ServerFaults:
 def _counts(selector: Selector) -> bool:
     given = (selector.nth, selector.every, selector.times, selector.probability)
     return any(each is not None for each in given) or isinstance(selector.connections, First)
-
-
-def report_of(weather: Weather) -> list[str]:
-    """Return the seed and the log of all faults, a line a firing, the middle left out if it is long."""
-    log = weather.log
-    if not log and not weather.unfired:
-        return []
-    start = log[0].at if log else 0.0
-    lines = [f"+{firing.at - start:.4f} {firing}" for firing in log]
-    if len(lines) > FIRST + LAST:
-        lines = [*lines[:FIRST], f"... {len(lines) - FIRST - LAST} more firings ...", *lines[-LAST:]]
-    return [f"seed {weather.seed}", *lines, *(f"never fired: {each.fault!r}" for each in weather.unfired)]

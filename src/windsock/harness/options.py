@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 
 from windsock import addresses
 from windsock.errors import UsageError
-from windsock.harness import fault_options
 from windsock.harness.combinations import class_for, concurrency_of, transport_of
 from windsock.harness.encryption import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
+from windsock.wire import planned
 
 __all__ = ["Handler", "Options"]
 
@@ -120,9 +120,9 @@ class Options:
             allow_unused=self.allow_unused,
             timeout=self.timeout,
             name=self.name or f"{concurrency} {transport} server",
-            faults=fault_options.plans_from(self.faults),
+            faults=planned.plans_from(self.faults),
             relay=self.relay,
-            seed=fault_options.seed_from(self.seed),
+            seed=planned.seed_from(self.seed),
         )
 
     def _class(self) -> type[Any]:
@@ -188,7 +188,7 @@ class Resolved:
     timeout: float
     name: str
     encryption: Encryption | None
-    faults: tuple[fault_options.Planned, ...] = ()
+    faults: tuple[planned.Planned, ...] = ()
     relay: bool = False
     seed: int | None = None
 

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import trustme
 
     from windsock.faults import Fault, Installed
-    from windsock.harness.fault_errors import FaultNeverFired
-    from windsock.harness.fault_options import Several
     from windsock.harness.faults import ServerFaults
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.opening import Line
     from windsock.scripts.summary import CrowdSummary
     from windsock.scripts.trio_client import TrioClient
     from windsock.steps import Script
+    from windsock.wire.never_fired import FaultNeverFired
+    from windsock.wire.planned import Several
 
 __all__ = ["RunningServer"]
 
