@@ -54,6 +54,8 @@ class ScriptedClient(Steps["ScriptedClient"]):
         self._address = _or_none(end.sock.getsockname)
         self._peer = _or_none(end.sock.getpeername)
         self._count = 0
+        self._begun: float | None = None
+        """When the step began that the short way could not take."""
         self._background: Background | None = None
         self._company = company
         if company is not None:
@@ -181,7 +183,11 @@ class ScriptedClient(Steps["ScriptedClient"]):
         if isinstance(step, kinds.Close | kinds.Reset) and self._background is not None:
             self._background.call_off()
             self.end.is_called_off = False
-        driving.play(self._progress(step.text, Script(step)), self.end)
+        progress = self._progress(step.text, Script(step))
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            progress.next(begun)
+        driving.play(progress, self.end)
         if self.end.is_closed:
             self._give_back()
         return self
@@ -223,6 +229,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
             inbox, size = self.end.inbox, len(what)
             if (len(inbox.unread) >= size or self._read_once()) and inbox.unread.startswith(what):
                 inbox.take(size)
+                self._begun = None
                 self._count += 1
                 return self
         return super().expect(what, until=until, length=length, timeout=timeout)
@@ -235,7 +242,8 @@ class ScriptedClient(Steps["ScriptedClient"]):
 
     def _read_once(self) -> bool:
         """Read what comes next, in a step's time; return whether something came."""
-        left = deadlines.latest() - monotonic()
+        self._begun = monotonic()
+        left = deadlines.latest() - self._begun
         return self.end.ready(select.POLLIN, left if left < self.timeout else self.timeout) and self.end.take_in()
 
     # --- its end
