@@ -12,6 +12,7 @@ from pytest_windsock.deadline import pytest_enter_pdb, pytest_timeout_cancel_tim
 
 __all__ = [
     "pytest_addoption",
+    "pytest_assertrepr_compare",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
@@ -107,6 +108,18 @@ def pytest_runtest_makereport(
     if servers and call.when == "teardown":
         del item.stash[fixtures.SERVERS]  # items live as long as the session
     return report
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Show where bytes differ, in tests that have used a server: those of other tests are none of our business."""
+    if op != "==" or not isinstance(left, bytes | bytearray) or not isinstance(right, bytes | bytearray):
+        return None
+    item = getattr(fixtures.State, "item", None)
+    if item is None or not item.stash.get(fixtures.SERVERS, None):
+        return None
+    from pytest_windsock import comparison
+
+    return comparison.of_bytes(left, right)
 
 
 def pytest_unconfigure() -> None:

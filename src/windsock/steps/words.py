@@ -67,16 +67,22 @@ def hexdump(data: bytes | bytearray, width: int = ROW) -> str:
     return f"{numbers:<{width * 3 - 1}}  {text:<{width}}"
 
 
-def side_by_side(expected: bytes | bytearray, received: bytes | bytearray, offset: int) -> list[str]:
-    """Return a short dump around an offset, expected on the left, received on the right; its row is marked."""
+def side_by_side(
+    left: bytes | bytearray,
+    right: bytes | bytearray,
+    offset: int,
+    *,
+    titles: tuple[str, str] = ("expected", "received"),
+    around: int = AROUND,
+) -> list[str]:
+    """Return a short dump of two sides around an offset, whose row is marked."""
     middle = offset // ROW
-    last = (max(len(expected), len(received), 1) - 1) // ROW
-    lines = [f"{'':11}{'expected':<{ROW * 4 + 3}}received"]
-    for row in range(max(0, middle - AROUND), min(last, middle + AROUND) + 1):
+    last = (max(len(left), len(right), 1) - 1) // ROW
+    lines = [f"{'':11}{titles[0]:<{ROW * 4 + 3}}{titles[1]}"]
+    for row in range(max(0, middle - around), min(last, middle + around) + 1):
         start = row * ROW
-        left, right = expected[start : start + ROW], received[start : start + ROW]
-        mark = ">" if row == middle else " "
-        lines.append(f"  {mark} {start:06x} {hexdump(left)}  {hexdump(right)}".rstrip())
+        sides = f"{hexdump(left[start : start + ROW])}  {hexdump(right[start : start + ROW])}"
+        lines.append(f"  {'>' if row == middle else ' '} {start:06x} {sides}".rstrip())
     return lines
 
 
