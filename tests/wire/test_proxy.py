@@ -284,15 +284,15 @@ def test_errors_that_nobody_takes_are_raised_at_the_end() -> None:
     def fail(item: Data, link: Any) -> bytes:
         raise LookupError("no such thing")
 
-    with (
-        pytest.raises(ExceptionGroup, match=r"proxy on 127\.0\.0\.1:.*: errors") as caught,
-        proxied("tcp") as (proxy, _),
-    ):
+    with proxied("tcp") as (proxy, _):
         proxy.fault(fail)
         with client_of(proxy) as client:
             client.sendall(b"x")
             with pytest.raises(ConnectionResetError):
                 client.recv(1)
+        with pytest.raises(ExceptionGroup, match=r"proxy on 127\.0\.0\.1:.*: errors") as caught:
+            proxy.finish()
+        proxy.errors.take()
     assert caught.group_contains(LookupError)
 
 
@@ -388,9 +388,9 @@ def test_a_thousand_faulted_connections_leave_nothing_behind() -> None:
 def test_a_lack_of_descriptors_is_an_error_and_passes() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with proxied("tcp") as (proxy, _), ExitStack() as stack:
-        with client_of(proxy) as client:
-            client.sendall(b"x")
-            assert client.recv(1) == b"x"
+        client = stack.enter_context(client_of(proxy))  # stays, so that no descriptor becomes free meanwhile
+        client.sendall(b"x")
+        assert client.recv(1) == b"x"
         waiting = stack.enter_context(socket.socket())
         waiting.settimeout(DEADLINE)
         lowest = os.dup(0)

@@ -54,8 +54,8 @@ class StreamRelay:
     """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
 
     `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
-    sends. `on_end` is called once, just before both sockets are closed; `on_error` with what should not have happened, such
-    as an error in a fault, which resets the connection; `on_look` is called each time that faults have been asked.
+    sends. `on_end` is called once, just before both sockets are closed; `on_error` with what should not have happened,
+    such as an error in a fault, which resets the connection; `on_look` each time that faults have been asked.
     """
 
     def __init__(

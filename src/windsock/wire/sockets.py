@@ -15,7 +15,7 @@ from typing import Any
 __all__ = ["error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
 RECEIVED, SENT = 512 * 1024, 1024 * 1024
-"""Bytes in the system's buffers of a TCP connection: with more than fits into a core's cache, bulk is a third slower."""
+"""Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
