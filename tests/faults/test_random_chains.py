@@ -76,7 +76,12 @@ without_bytes = selectors.filter(lambda selector: "after_bytes" not in selector)
 
 
 def planned(faults: st.SearchStrategy[Fault], most: int = 5) -> st.SearchStrategy[list[tuple[Fault, dict[str, Any]]]]:
-    return st.lists(st.tuples(faults, selectors), max_size=most)
+    return st.lists(st.tuples(faults, selectors).filter(is_said_once), max_size=most)
+
+
+def is_said_once(plan: tuple[Fault, dict[str, Any]]) -> bool:
+    """Return whether the bytes after which it happens are not said twice."""
+    return getattr(plan[0], "after_bytes", None) is None or "after_bytes" not in plan[1]
 
 
 streams = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=60)), max_size=20)

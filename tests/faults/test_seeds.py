@@ -116,7 +116,7 @@ def test_connections_and_directions_draw_each_their_own() -> None:
     installed = weather.install(Corrupt(), probability=0.5)
     firings(weather, connections=2)
 
-    seen = {}
+    seen: dict[tuple[Any, Any], list[Any]] = {}
     for connection, direction, offset, _ in draws(installed):
         seen.setdefault((connection, direction), []).append(offset)
     assert len({tuple(offsets) for offsets in seen.values()}) == 4

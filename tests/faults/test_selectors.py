@@ -111,7 +111,12 @@ def test_the_first_connections_are_those_that_the_fault_meets() -> None:
 
 def test_a_predicate_is_asked_once_for_each_direction() -> None:
     asked: list[Met] = []
-    weather = weather_of(Delay(1.0), connections=lambda met: bool(asked.append(met)))
+
+    def is_friend(met: Met) -> bool:
+        asked.append(met)
+        return False
+
+    weather = weather_of(Delay(1.0), connections=is_friend)
     chain = link(weather)
 
     for _ in range(3):
