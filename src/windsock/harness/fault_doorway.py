@@ -58,6 +58,11 @@ class Doorway:
             each.close()
         raise BlockingIOError(errno.EAGAIN, "the listener was changed on purpose")
 
+    def replace(self, descriptor: int) -> None:
+        """Put something in the socket's place for good. Raises BlockingIOError: there is nothing to read there yet."""
+        self._take_place(descriptor)
+        raise BlockingIOError(errno.EAGAIN, "the socket was changed on purpose")
+
     def _take_place(self, descriptor: int) -> None:
         control = getattr(self._server, "_control", None)
         loop = control.here() if control is not None else None

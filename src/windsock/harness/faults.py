@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
 from windsock.harness.fault_accept import Admission
+from windsock.harness.fault_datagrams import RelayedDatagrams
 from windsock.harness.fault_doorway import Doorway
 from windsock.harness.fault_process import Processes, check_process_fault
 from windsock.harness.fault_relays import Relays
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
 from windsock.wire import planned
-from windsock.wire.fault_reports import report_of
+from windsock.wire.fault_reports import report_of, with_firings
 from windsock.wire.never_fired import FaultNeverFired, said
 from windsock.wire.planned import Several
 from windsock.wire.seam import connection_of
@@ -50,10 +51,11 @@ class ServerFaults:
         self._doorway = Doorway(server)
         self._admission = Admission(server, self.weather, recorder, self._doorway)
         self._relays: Relays | None = None
+        self._datagrams: RelayedDatagrams | None = None
         self._is_stopped = False
         self._hook()
         if options.relay or options.faults:
-            self._have_relays()
+            self._have_relays(is_running=False)
         self.weather.subscribe(self._changed)
 
     def _skip_past_connections(self) -> None:
@@ -111,9 +113,16 @@ class ServerFaults:
             not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.installed
         )
 
-    def _have_relays(self) -> None:
-        if self._relays is None and not self._options.is_datagram:
-            self._relays = Relays(self._server, self.weather, self._recorder, self._options.name)
+    def _have_relays(self, *, is_running: bool = True) -> None:
+        server, weather, recorder, options = self._server, self.weather, self._recorder, self._options
+        if not options.is_datagram:
+            self._relays = self._relays or Relays(server, weather, recorder, options.name)
+        elif self._datagrams is None:
+            self._datagrams = RelayedDatagrams(server, weather, recorder, self._doorway, options.name)
+            if is_running:
+                self._datagrams.begin_soon()
+            else:
+                self._datagrams.begin_now()
 
     def _fires_now(self, installed: Installed, index: int, peer: Any) -> bool:
         return self.weather._fires(installed, "process", Met(index, peer), monotonic(), 0)
@@ -138,7 +147,9 @@ class ServerFaults:
         self._get_request: Callable[[], Any] = seam._originals["get_request"]
         self._tapped: Callable[[Any, Any], Any] = seam._tapped
         self._process_request: Callable[[Any, Any], None] = server.process_request
-        if not self._options.is_datagram:
+        if self._options.is_datagram:
+            seam._originals["get_request"] = self._next_datagram
+        else:
             seam._originals["get_request"] = self._next_request
             seam._tapped = self._admit  # type: ignore[method-assign]  # on the instance
         server.process_request = self._process
@@ -151,6 +162,12 @@ class ServerFaults:
     def _next_request(self) -> Any:
         self._admission.before()
         return self._get_request()
+
+    def _next_datagram(self) -> Any:
+        request, client_address = self._get_request()
+        if self._datagrams is None:
+            return request, client_address
+        return self._datagrams.next_request(request, client_address)
 
     def _admit(self, request: Any, connection: Any) -> Any:
         self._admission.after(request, connection)
@@ -183,8 +200,9 @@ class ServerFaults:
     def close(self) -> None:
         """Heal all faults and give everything back; the server is gone. What was held is lost."""
         self.before_stop()
-        if self._relays is not None:
-            self._relays.stop(self._options.timeout)
+        for each in (self._relays, self._datagrams):
+            if each is not None:
+                each.stop(self._options.timeout)
         self.weather.heal()
         self._doorway.close()
         self._processes.close()
@@ -200,6 +218,22 @@ class ServerFaults:
         count = len(connections)
         up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
         return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
+
+    def add_firings(self, lines: list[str]) -> list[str]:
+        """Return a transcript with what faults did to datagrams; to connections, it is in there already."""
+        connections = self._recorder.connections
+        if not self._options.is_datagram or not self.weather.log:
+            return lines
+        start = connections[0].opened if connections else self.weather.log[0].at
+        return with_firings(lines, self.weather, start)
+
+    def check_outage(self) -> None:
+        """Raise UsageError if the server's address is a relay's."""
+        if self._datagrams is not None or self._doorway.state != "open":
+            raise UsageError(
+                f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
+                "for datagrams, and no Refuse() or BacklogFull() at the same time"
+            )
 
     def report(self) -> list[str]:
         """Return the seed and what the faults did, for people: bounded in length."""

@@ -170,7 +170,8 @@ class RunningServer(Faked):
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""
-        return transcript(self._recorder)
+        lines = transcript(self._recorder)
+        return lines if self._faults is None else self._faults.add_firings(lines)
 
     def describe(self) -> str:
         """Return in one line what this server is and where."""
@@ -332,9 +333,9 @@ class RunningServer(Faked):
         was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
-        if self._fake is not None and self.strict and not self._is_stopped:
+        if self._fake is not None and self._is_to_be_used and not self._is_stopped:
             self._close_clients()
-            self._fake.settle(self.options.timeout)
+            self._fake.settle(self.server, self.options.timeout)
         try:
             self.stop()
         except StillRunning as error:
@@ -379,6 +380,8 @@ class RunningServer(Faked):
         """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
         if self._is_stopped:
             raise UsageError(f"outage(): the {self.name} is stopped already")
+        if self._faults is not None:
+            self._faults.check_outage()
         self._end(self.options.timeout)
         holder = listening.take_place(self.server)
         try:

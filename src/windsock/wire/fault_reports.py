@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windsock.faults import Weather
+    from windsock.faults import Firing, Weather
 
-__all__ = ["report_of"]
+__all__ = ["report_of", "with_firings"]
 
 FIRST, LAST = 20, 30
 """Lines of a report that are kept when there are more."""
@@ -23,3 +24,23 @@ def report_of(weather: Weather) -> list[str]:
     if len(lines) > FIRST + LAST:
         lines = [*lines[:FIRST], f"... {len(lines) - FIRST - LAST} more firings ...", *lines[-LAST:]]
     return [f"seed {weather.seed}", *lines, *(f"never fired: {each.fault!r}" for each in unfired)]
+
+
+def with_firings(lines: list[str], weather: Weather, start: float) -> list[str]:
+    """Return a transcript with the firings of faults on datagrams in it, whose connections are clients."""
+    log = weather.log
+    shown = log if len(log) <= FIRST + LAST else [*log[:FIRST], *log[-LAST:]]
+    firings = [f"{firing.at - start:+.4f} client #{firing.connection} ~ fault: {_words(firing)}" for firing in shown]
+    return sorted([*lines, *firings], key=_time_of) if firings else lines
+
+
+def _words(firing: Firing) -> str:
+    return f"{firing.fault} {firing.direction}: {firing.what}"
+
+
+def _time_of(line: str) -> float:
+    word = line.partition(" ")[0]
+    try:
+        return float(word)
+    except ValueError:  # a line that says how many are left out
+        return math.inf
