@@ -382,6 +382,21 @@ def test_a_loop_that_only_sends_ends_when_nobody_is_there() -> None:
     assert done_at(progress, 1.0) == []
 
 
+@pytest.mark.parametrize(
+    "body", [Script().expect(b"ab"), Script().one_of(Script().expect(b"ab"), Script().expect(b"c"))], ids=repr
+)
+def test_it_knows_whether_it_rests_between_two_rounds(body: Script) -> None:
+    progress = begin(Script().loop(body.send(b"!")).pause(1))
+
+    for said, rests in ((b"", True), (b"a", False), (b"b", True)):
+        progress.inbox.receive(said, 0.0)
+        done_at(progress, 0.0)
+        assert progress.is_between_rounds is rests
+    progress.inbox.receive_eof(0.0)
+    done_at(progress, 0.0)
+    assert not progress.is_between_rounds
+
+
 # --- branches
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windsock.steps.base import Step
-from windsock.steps.branching import Loop
+from windsock.steps.branching import Loop, OneOf
+from windsock.steps.expecting import Expect, ExpectEof, ExpectReset, ExpectSilence
 from windsock.steps.inbox import Inbox
 from windsock.steps.script import Script
 
 __all__ = ["Place"]
+
+EXPECTATIONS = (Expect, ExpectEof, ExpectReset, ExpectSilence, OneOf)
 
 
 @dataclass(slots=True)
@@ -101,8 +104,7 @@ class Place:
     @property
     def is_between_rounds(self) -> bool:
         """Whether an endless loop waits for what begins its next round: the other end may as well end now."""
-        step = self.step
-        is_waiting = step is not None and step.method.startswith("expect") and not self.inbox
+        is_waiting = isinstance(self.step, EXPECTATIONS) and not self.inbox
         return is_waiting and self._idle_loop() is not None
 
     def _ends_loop(self) -> bool:
