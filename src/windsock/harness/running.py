@@ -360,11 +360,16 @@ class RunningServer(Faked):
     def _unmet(self) -> list[Unmet | FaultNeverFired]:
         """Return what a fake was told, and what faults were there for, and has not happened, if that is to fail."""
         found: list[Unmet | FaultNeverFired] = []
-        if self.strict and self._fake is not None and not self.options.allow_unused:
+        if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
         return found
+
+    @property
+    def _is_to_be_used(self) -> bool:
+        """Whether what a fake was told has to happen."""
+        return self.strict and not self.options.allow_unused
 
     def _note_unmet(self, error: BaseException) -> None:
         """Say beside an error what has not happened: as a rule that is why."""
