@@ -194,17 +194,17 @@ def _method(answer: Answer, first: str) -> str:
 
 
 def _checked_reply(method: str, what: object) -> Reply:
+    if method == "reply" and not isinstance(what, bytes | bytearray | memoryview):
+        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
+    if method == "play":
+        return checked_script(method, what)
+    if method == "reply_with" and not callable(what):
+        raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
     if isinstance(what, bytes | bytearray | memoryview):
         return bytes(what)
-    if method == "reply":
-        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
-    if method == "reply_with":
-        if callable(what):
-            return what
-        raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
     if isinstance(what, Script):
         return checked_script(method, what)
-    if method == "then" and callable(what):
+    if callable(what):
         return what
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")
 

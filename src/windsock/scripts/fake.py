@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import threading
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from windsock import addresses
@@ -27,6 +29,8 @@ __all__ = ["Fake", "Rule", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
 
 GRACE = 1.0
 """Seconds that a server which is about to stop leaves what is on its way."""
+LOOK = 0.05
+"""Seconds between two looks at whether there is anybody."""
 
 
 class Fake:
@@ -173,10 +177,26 @@ class Fake:
             if self._halt is not None:
                 self._halt.close()
 
-    def settle(self, seconds: float) -> None:
-        """Give what is on its way a moment: what was told may be about to happen."""
-        has_failed = self._recorder.errors.__len__
-        self._recorder.wait_until(lambda: bool(has_failed()) or not self._unmet(is_final=False), min(seconds, GRACE))
+    def settle(self, server: Any, seconds: float) -> None:
+        """Give what is on its way a moment: what was told may be about to happen. Nothing is if nobody is there."""
+        deadline = monotonic() + min(seconds, GRACE)
+        quiet = 0
+        while quiet < 2 and monotonic() < deadline:
+            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
+                return
+            quiet = 0 if self._is_busy(server) else quiet + 1
+
+    def _is_decided(self) -> bool:
+        return bool(self._recorder.errors) or not self._unmet(is_final=False)
+
+    def _is_busy(self, server: Any) -> bool:
+        """Return whether there are clients, be it such that have not been accepted yet."""
+        if any(not each.is_closed for each in self._recorder.connections):
+            return True
+        try:
+            return bool(select.select([server.socket], [], [], 0)[0])
+        except (AttributeError, OSError, ValueError):  # it has none, or none any more
+            return False
 
     def unmet(self) -> list[Unmet]:
         """Return what was told and has not happened."""
