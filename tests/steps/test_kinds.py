@@ -10,9 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from windsock.errors import UsageError
 from windsock.steps import Script, kinds
+from windsock.steps.code import wrapped
 
 
 def says(action: Callable[[], object]) -> str:
@@ -412,3 +415,20 @@ def test_a_script_cant_be_changed() -> None:
 
 def test_a_script_can_be_pickled() -> None:
     assert pickle.loads(pickle.dumps(EVERYTHING)) == EVERYTHING
+
+
+@given(st.binary(max_size=300), st.integers(10, 40))
+def test_long_bytes_are_wrapped_into_literals_that_make_them(data: bytes, columns: int) -> None:
+    lines = list(wrapped(data, columns))
+
+    assert b"".join(map(eval, lines)) == data
+    assert all(len(line) <= columns for line in lines)
+    assert all(b"\n" not in eval(line)[:-1] for line in lines)
+
+
+def test_a_script_of_megabytes_is_written_in_lines_that_are_full() -> None:
+    lines = list(wrapped(b"\xff" * 10_000 + b"x" * 10_000, 92))
+
+    assert lines[0] == repr(b"\xff" * 22)
+    assert lines[-2] == repr(b"x" * 89)
+    assert len(lines) < 10_000 / 22 + 10_000 / 89 + 3

@@ -16,6 +16,7 @@ FLAGS = (
     (re.MULTILINE, "re.MULTILINE"),
     (re.VERBOSE, "re.VERBOSE"),
 )
+LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 BRIEF = 64
 """Bytes, or columns of a script, that a message shows at the most."""
 
@@ -50,11 +51,11 @@ def sketch(data: bytes | bytearray, most: int = BRIEF) -> str:
 
 def wrapped(data: bytes, columns: int) -> Iterator[str]:
     """Give literals that make the bytes when they stand one below the other: a line each, or less if that is long."""
-    line = b""
-    for at in range(len(data)):
-        each = data[at : at + 1]
-        if line and (line.endswith(b"\n") or len(repr(line + each)) > columns):
-            yield repr(line)
-            line = b""
-        line += each
-    yield repr(line)
+    for line in LINE.findall(data):
+        at = 0
+        while at < len(line):
+            size = columns
+            while (excess := len(repr(line[at : at + size])) - columns) > 0:
+                size = min(size, len(line) - at) - -(-excess // 4)  # a byte takes four columns at the most
+            yield repr(line[at : at + size])
+            at += size
