@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
 from tests.faults.helpers import datagrams, datas, joined, kinds, link, numbers, one, run, weather_of
-from windsock.faults import Corrupt, Delay, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
+from windsock.faults import Corrupt, Delay, Fault, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
 from windsock.faults.items import Close, Data, Datagram, End, Item, Resume
 
 
@@ -133,6 +134,42 @@ def test_a_reset_of_the_sender_passes_a_stall() -> None:
     _, chain = one(Stall())
 
     assert kinds(run(chain, [Data(1.0, b"a"), items.Reset(2.0)])) == ["Stall", "Reset"]
+
+
+def test_at_its_byte_a_fault_has_one_chance() -> None:
+    weather = weather_of(Reset(after_bytes=150), probability=0.3)
+    outcomes = [run(link(weather, connection=index), datas(*[b"x" * 100] * 10)) for index in range(300)]
+
+    cut = [out for out in outcomes if "Reset" in kinds(out)]
+    assert {len(joined(out)) for out in cut} == {150}
+    assert {len(joined(out)) for out in outcomes if out not in cut} == {1000}
+    assert 60 < len(cut) < 120
+
+
+def test_a_byte_that_passed_before_its_time_counts_when_the_time_has_come() -> None:
+    _, chain = one(Truncate(2), after=5.0)
+
+    assert run(chain, datas(b"abc", b"d", every=6.0)) == [Data(0.0, b"abc"), Close(6.0)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "selector", "upstream", "downstream"),
+    [
+        (Truncate(0), {"direction": "downstream", "nth": 1}, [Data(1.0, b"get")], [Close(2.0)]),
+        (HalfClose(), {"direction": "downstream", "nth": 1}, [Data(1.0, b"get")], [End(2.0)]),
+        (Truncate(0, then="discard"), {"direction": "downstream"}, [Data(1.0, b"get")], []),
+        (Stall(), {"direction": "upstream"}, [items.Stall(0.0)], [Data(2.0, b"reply")]),
+        (Truncate(0), {"after": 1.5}, [Data(1.0, b"get"), Close(1.5)], [Data(2.0, b"reply")]),
+    ],
+)
+def test_what_other_tools_call_by_another_name(
+    fault: Fault, selector: dict[str, Any], upstream: list[Item], downstream: list[Item]
+) -> None:
+    weather = weather_of(fault, **selector)
+    upward, downward = link(weather), link(weather, direction="downstream")
+
+    assert run(upward, [Data(1.0, b"get")]) == upstream
+    assert run(downward, [Data(2.0, b"reply")]) == downstream
 
 
 def test_bytes_are_put_in_at_their_place() -> None:

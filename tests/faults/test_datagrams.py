@@ -132,6 +132,13 @@ def test_one_that_nobody_overtakes_does_not_wait_for_ever() -> None:
     assert run(chain, [Datagram(1.0, b"a")]) == [Datagram(1.5, b"a")]
 
 
+def test_the_patience_with_one_does_not_end_that_with_the_next() -> None:
+    _, chain = one(Reorder(gap=2, patience=1.0), carries="datagram")
+    sent = [Datagram(at, bytes([number])) for number, at in enumerate((0.0, 0.1, 0.2, 0.9))]
+
+    assert run(chain, sent)[-1] == Datagram(1.9, bytes([3]))
+
+
 def test_some_are_overtaken_by_chance_and_none_is_lost() -> None:
     installed, chain = one(Reorder(probability=0.2), carries="datagram")
 

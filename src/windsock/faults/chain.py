@@ -56,6 +56,8 @@ class Chain:
             self.refresh(item.at)
         if self._next <= item.at:
             self._advance(item.at)
+        if self._is_over:
+            return
         self._pass(item, 0)
         self._plan()
 
@@ -161,9 +163,10 @@ class Chain:
             return
         kind = type(item)
         if kind is Data:
-            if self._has_ended:
+            size = size_of(item)
+            if self._has_ended or not size:
                 return
-            self._emitted += size_of(item)
+            self._emitted += size
         elif kind is End:
             if self._has_ended:
                 return

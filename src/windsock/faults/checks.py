@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from windsock.errors import UsageError
@@ -74,10 +74,3 @@ def code_of(where: object, name: str) -> int:
     if not isinstance(value, int):
         raise wrong(where, "errno", name, "a name of errno(3), such as 'EMFILE', 'ENOBUFS' or 'ECONNABORTED'")
     return value
-
-
-def callable_or_none(where: object, what: str, **values: Callable[..., object] | None) -> None:
-    """Check functions."""
-    for name, value in values.items():
-        if value is not None and not callable(value):
-            raise wrong(where, name, value, what)

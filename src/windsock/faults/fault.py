@@ -11,7 +11,6 @@ from windsock.faults.stages import Stage
 
 if TYPE_CHECKING:
     from windsock.faults.link import Link
-    from windsock.faults.selector import Selector
 
 __all__ = ["ACCEPT", "BOTH", "DATAGRAM", "HANDSHAKE", "PROCESS", "STREAM", "Fault"]
 
@@ -89,9 +88,6 @@ class Fault:
     def happens(self, active: int) -> bool:  # noqa: ARG002  # what an override may need
         """Return whether it happens to one more connection beside so many open ones; for faults at accept."""
         return True
-
-    def check(self, selector: Selector) -> None:
-        """Raise UsageError if the fault and this selector contradict each other. May be extended."""
 
     def __repr__(self) -> str:
         """Return the code that makes it."""

@@ -24,6 +24,9 @@ class Progress:
 class PointFault(Fault):
     """A fault that has a field `after_bytes`: it happens as soon as so many bytes have passed, not with the next one.
 
+    With a selector's `probability` it has one chance there; with others that do not hold at that byte (`after`), it
+    happens as soon as they do.
+
     Without it, or with 0, it happens when the fault meets the link (plus the selector's `after`); with a selector that
     is about items (`nth`, `every`, `match`, `after_bytes`), in the place of, or before, the item that is chosen.
     """
@@ -69,7 +72,9 @@ class PointFault(Fault):
             return False
         if not self.after_bytes:
             return link.selector.is_about_items
-        return not link.state.is_done and link.seen + len(item.data) >= self.after_bytes
+        if link.state.is_done or link.seen + len(item.data) < self.after_bytes:
+            return False
+        return link.selector.probability is None or link.seen < self.after_bytes  # one chance, where the point is
 
     def passes(self, item: Item, link: Link) -> Iterable[Item]:
         """Return the item, or what becomes of it after the point."""
@@ -85,9 +90,10 @@ class PointFault(Fault):
             return (item,)
         if not self.after_bytes or isinstance(item, Datagram):
             return self._reach(item.at, (item,), link, 0)
-        size = self.after_bytes - link.seen
+        size = max(0, self.after_bytes - link.seen)
         head, rest = item.data[:size], item.data[size:]
-        return [Data(item.at, head), *self._reach(item.at, (Data(item.at, rest),) if rest else (), link, size)]
+        reached = self._reach(item.at, (Data(item.at, rest),) if rest else (), link, size)
+        return [Data(item.at, head), *reached] if head else reached
 
     def _reach(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
         if self.ends_connection and not link.claim():

@@ -203,7 +203,6 @@ class Weather:
                     )
         if where.after_bytes is not None and getattr(fault, "after_bytes", None) is not None:
             raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: said twice; leave one of them out")
-        fault.check(where)
 
     def _name(self, name: str) -> str:
         ordinal = self._names.get(name, 0)

@@ -10,7 +10,7 @@ from windsock.errors import UsageError
 from windsock.faults.checks import count, probability, seconds
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item, Tick
-from windsock.faults.link import Link
+from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Reorder"]
@@ -78,4 +78,7 @@ class Reorder(Fault):
         if not (link.held and isinstance(item, Datagram)):
             return (item,)
         link.state.to_pass -= 1
-        return (item,) if link.state.to_pass else (item, *link.take_held())
+        if link.state.to_pass:
+            return (item,)
+        link.wake_at = NEVER
+        return (item, *link.take_held())
