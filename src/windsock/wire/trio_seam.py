@@ -9,7 +9,9 @@ from typing import Any
 
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
+from windsock.security.facts import HandshakeFailed
 from windsock.servers.requests import client_is_gone
+from windsock.servers.trio_loop import lost_connection
 from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, noting_handshake
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
@@ -26,6 +28,7 @@ class TrioSeam(Seam):
         *HOOKS,
         "serve_request",
         "make_stream",
+        "serve_stream",
         "start_tls_stream",
         "authenticate_stream",
         "shutdown_request",
@@ -53,7 +56,8 @@ class TrioSeam(Seam):
         try:
             await self._originals["serve_request"](request, client_address)
         except Exception as error:
-            if not (isinstance(error, OSError) and client_is_gone(request, error)):
+            is_lost = isinstance(error, OSError) and client_is_gone(request, error)
+            if not is_lost and not self._is_noted(connection, error):
                 self._recorder.failed(connection, error)
             raise
         finally:
@@ -61,6 +65,16 @@ class TrioSeam(Seam):
                 connection.note(Kind.CLOSE)
             if (stream_tap := self._taps.pop(id(request), None)) is not None:
                 stream_tap.uninstall()
+
+    async def _serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
+        """Note what the handler raises before anybody closes the stream on account of it."""
+        try:
+            await self._originals["serve_stream"](stream, request, client_address)
+        except Exception as error:
+            connection = connection_of(request)
+            if connection is not None and not isinstance(error, HandshakeFailed) and lost_connection(error) is None:
+                self._recorder.failed(connection, error)
+            raise
 
     async def _make_stream(self, request: Any) -> Any:
         connection = connection_of(request)
