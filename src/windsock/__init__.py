@@ -24,6 +24,7 @@ from windsock.recording import (
     UntilEof,
 )
 from windsock.scripts import (
+    Background,
     ConnectFailed,
     CrowdFailed,
     CrowdSummary,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from windsock.wire.proxied import FaultProxy, Partition, partition, proxy
 
 __all__ = [
+    "Background",
     "Chunk",
     "ConnectFailed",
     "Connection",

@@ -200,7 +200,7 @@ def test_a_flush_that_nobody_takes_says_so() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         with windsock.scripted_client(listener.getsockname(), timeout=0.2) as client:
-            client.end.try_to_send(bytes(4_000_000))  # type: ignore[arg-type]  # bytes do
+            client.end.try_to_send(bytes(4_000_000))
 
             with pytest.raises(windsock.ScriptTimeout, match=r"reset\(flush=True\): \d+ bytes that were sent"):
                 client.reset(flush=True)
@@ -232,7 +232,7 @@ def test_plaintext_to_a_server_with_tls(kind: str) -> None:
 @each(TLS)
 def test_tls_that_is_cut_without_a_close_notify(kind: str) -> None:
     with serving(kind, Lines) as server:
-        server.connect().send(b"one\n").expect(b"ONE\n").cut()  # type: ignore[attr-defined]  # it is a client
+        server.connect().send(b"one\n").expect(b"ONE\n").cut()
         server.connect().send(b"one\n").expect(b"ONE\n").close()
         wait_for_end(server, 1)
         server.stop()

@@ -129,7 +129,7 @@ def test_an_event_is_waited_for_while_bytes_are_read() -> None:
 
 @pytest.mark.parametrize("step", ["send", "expect", "play", "half_close", "close", "reset", "half_handshake", "cut"])
 def test_a_closed_client_takes_no_more_steps(step: str) -> None:
-    arguments = {"send": [b"x"], "expect": [b"x"], "play": [Script().pause(0)]}
+    arguments: dict[str, list[object]] = {"send": [b"x"], "expect": [b"x"], "play": [Script().pause(0)]}
     with windsock.serving() as server:
         client = server.connect()
         client.close()

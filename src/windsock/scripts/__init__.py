@@ -1,5 +1,6 @@
 """The other end, from a script."""
 
+from windsock.scripts.background import Background
 from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMessage, Unmet
@@ -10,6 +11,7 @@ from windsock.scripts.summary import CrowdFailed, CrowdSummary
 from windsock.scripts.trio_client import TrioClient
 
 __all__ = [
+    "Background",
     "ConnectFailed",
     "CrowdFailed",
     "CrowdSummary",

@@ -25,9 +25,18 @@ class Background:
     """
 
     def __init__(
-        self, progress: Progress, end: Polled, play: Callable[[], None], *, strict: bool, timeout: float, name: str
+        self,
+        client: object,
+        progress: Progress,
+        end: Polled,
+        play: Callable[[], None],
+        *,
+        strict: bool,
+        timeout: float,
+        name: str,
     ) -> None:
         self.strict = strict
+        self._client = client  # which stays open while it is played, though nobody else may have it
         self._progress = progress
         self._end = end
         self._play = play

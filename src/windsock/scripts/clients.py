@@ -139,10 +139,10 @@ class ScriptedClient(Steps["ScriptedClient"]):
         """
         progress = self._progress("play_in_background()", script)
         self._heard()
-        end = self.end  # not self: a client that nobody has any more closes
+        end = self.end
         name = self.name or f"client of {addresses.show(self.peer)}"
         self._background = Background(
-            progress, end, lambda: driving.play(progress, end), strict=strict, timeout=self.timeout, name=name
+            self, progress, end, lambda: driving.play(progress, end), strict=strict, timeout=self.timeout, name=name
         )
         if self._company is not None and strict:
             self._company.watch(self._background)
