@@ -477,9 +477,11 @@ def test_a_server_with_a_handler_plays_nothing() -> None:
 
 
 def test_an_error_in_the_test_itself_is_shown_with_what_has_not_happened() -> None:
-    with pytest.raises(LookupError) as caught, windsock.serving(name="fake") as server:
-        server.play(Script().send(b"1"))
+    server = windsock.serving(name="fake").play(Script().send(b"1"))
+
+    with pytest.raises(LookupError) as caught, server:
         raise LookupError
+
     assert caught.value.__notes__ == [
         "windsock: the fake: play(): script 1 of 1: never played, no connection came for it\n  Script().send(b'1')"
     ]
@@ -496,11 +498,10 @@ def test_what_a_script_came_to_is_in_the_transcript() -> None:
 
 
 def test_a_connection_from_before_play_is_not_the_next_one() -> None:
-    with windsock.serving() as server:
-        with connect(server) as early:
-            server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
-            server.play(Script().send(b"1"))
-            with connect(server) as client:
-                assert rest_of(client) == b"1"
-            early.shutdown(socket.SHUT_WR)
-            assert rest_of(early) == b""
+    with windsock.serving() as server, connect(server) as early:
+        server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
+        server.play(Script().send(b"1"))
+        with connect(server) as client:
+            assert rest_of(client) == b"1"
+        early.shutdown(socket.SHUT_WR)
+        assert rest_of(early) == b""

@@ -237,13 +237,23 @@ class Fake:
         if plan is None or address is None:
             return
         if isinstance(plan, bytes):
-            server_socket.sendto(plan, address)
+            self._send_datagram(server_socket, plan, address)
             return
         end = ServedDatagram(request, client_address, self._make_halt())
         try:
             perform(plan, end, self.timeout())
         except Halted:
             pass  # the server is being stopped in the middle of an answer
+
+    def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
+        """Send one; that the client is gone, or the server has been stopped meanwhile, is no error."""
+        try:
+            server_socket.sendto(data, address)
+        except (ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+            pass
+        except OSError:
+            if self._recorder.stopped_at is None:
+                raise
 
     def answer(self, message: bytes, connection: int) -> Answer | None:
         """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
