@@ -10,6 +10,7 @@ from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pau
 from windsock.harness.fault_accept import Admission
 from windsock.harness.fault_datagrams import RelayedDatagrams
 from windsock.harness.fault_doorway import Doorway
+from windsock.harness.fault_handshake import Handshakes, check_handshake_fault
 from windsock.harness.fault_process import Processes, check_process_fault
 from windsock.harness.fault_relays import Relays
 from windsock.recording.events import Kind
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from windsock.harness.options import Resolved
-    from windsock.recording import Recorder
+    from windsock.recording import Connection, Recorder
     from windsock.wire import Seam
 
 __all__ = ["ServerFaults"]
@@ -49,6 +50,9 @@ class ServerFaults:
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
         self._doorway = Doorway(server)
+        self._handshakes: Handshakes | None = None
+        if options.encryption is not None:
+            self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
         self._admission = Admission(server, self.weather, recorder, self._doorway)
         self._relays: Relays | None = None
         self._datagrams: RelayedDatagrams | None = None
@@ -83,10 +87,8 @@ class ServerFaults:
         if "process" in fault.carries:
             handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
             check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
-        if "handshake" in fault.carries and options.encryption is None:
-            raise UsageError(
-                f"{fault!r}: the {options.name} does not speak TLS, so there is no handshake; expected tls=True"
-            )
+        if "handshake" in fault.carries:
+            check_handshake_fault(fault, options.encryption, options.name)
 
     def _begin(self, installed: Installed) -> None:
         """Do at once what need not wait for a connection.
@@ -181,11 +183,19 @@ class ServerFaults:
             self._process_request(request, client_address)
             return
         faults = self.weather.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
-        for each in faults:
+        shaking = self._at_handshake(connection) if self._handshakes is not None else []
+        for each in [*faults, *shaking]:
             connection.note(Kind.FAULT, f"{each!r}: to the request".encode())
         self._processes.decide(connection, faults)
         with self._processes.around(connection, faults):
             self._process_request(request, client_address)
+
+    def _at_handshake(self, connection: Connection) -> list[Fault]:
+        """Decide in the loop's thread: a forked child could not tell what has fired."""
+        assert self._handshakes is not None
+        found = self.weather.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
+        self._handshakes.decide(connection, found)
+        return found
 
     # --- the end
 
