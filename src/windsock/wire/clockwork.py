@@ -171,6 +171,7 @@ class Clockwork:
     def _turn(self) -> None:
         ready = self._poller.wait(self._timers[0].time if self._timers else None)
         if self._calls:
+            self._wakeup.clear()  # in this order: somebody may call at any moment
             self._answer()
         actions = self._actions
         for descriptor, events in ready:
@@ -202,6 +203,7 @@ class Clockwork:
 
     def _clear(self, events: int) -> None:  # noqa: ARG002  # what every action of a descriptor is called with
         self._wakeup.clear()
+        self._answer()
 
     def _close(self) -> None:
         """Give the descriptors back, and let go of all that is called: a cycle would wait for the collector."""

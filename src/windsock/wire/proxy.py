@@ -13,6 +13,7 @@ from windsock.faults import Weather
 from windsock.recording import Connection, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
+from windsock.wire.proxy_doorway import Doorway
 from windsock.wire.proxy_places import listener, place_of
 from windsock.wire.proxy_streams import StreamFront
 from windsock.wire.proxy_tls import Termination
@@ -85,9 +86,10 @@ class Proxy:
     def _open(self, listen: Any, termination: Termination | None) -> None:
         if self.upstream.is_unix and listen is None:
             self._private = PrivateSocketPath()
-        bound = listener(self.upstream, self._private.path if self._private is not None else listen)
+        where = self._private.path if self._private is not None else listen
+        bound: Any = (listener if self.upstream.is_datagram else Doorway)(self.upstream, where)
         try:
-            self.address: Any = _plain(bound.getsockname())
+            self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
             house = House(f"windsock {self.name} {addresses.show(self.address)}", self._broke)
         except BaseException:
             bound.close()

@@ -11,7 +11,7 @@ from windsock import addresses
 from windsock.addresses import Address
 from windsock.errors import UsageError
 
-__all__ = ["TRANSPORTS", "Place", "listener", "place_of"]
+__all__ = ["AF_UNIX", "BACKLOG", "TRANSPORTS", "Place", "listener", "place_of"]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
@@ -97,7 +97,7 @@ def _takes_datagrams(path: Address) -> bool:
 
 
 def listener(upstream: Place, where: Any) -> socket.socket:
-    """Return a socket of the same transport, bound there; with None, to a new loopback port.
+    """Return a socket of the same transport, bound there and not yet listening; with None, to a new loopback port.
 
     Raises UsageError if that is the very address it leads to.
     """
@@ -105,11 +105,11 @@ def listener(upstream: Place, where: Any) -> socket.socket:
         raise UsageError(f"listen={where!r}: a proxy to itself; expected another place than where it leads")
     made = socket.socket(upstream.family, upstream.kind)
     try:
+        if not upstream.is_datagram and upstream.family != AF_UNIX:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # another one is to hold the port as well
         made.bind(where if where is not None else ("::1" if upstream.family == socket.AF_INET6 else "127.0.0.1", 0))
         if where is None and _is_same(made.getsockname(), upstream.address):
             return _another(made, upstream)
-        if not upstream.is_datagram:
-            made.listen(BACKLOG)
         made.setblocking(False)
     except BaseException:
         made.close()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import addresses
 from windsock.recording import Connection, Recorder
@@ -15,7 +16,9 @@ from windsock.recording.events import Kind
 from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE
 from windsock.wire.firings import Firings
+from windsock.wire.proxy_admission import Admission, Fate
 from windsock.wire.proxy_dialing import EXHAUSTED, Dialing
+from windsock.wire.proxy_doorway import Doorway
 from windsock.wire.proxy_notes import ClientNotes, UpstreamNotes, reason
 from windsock.wire.proxy_places import Place
 from windsock.wire.proxy_tls import Termination
@@ -31,6 +34,8 @@ BATCH = 64
 """Connections accepted in a row before others have their turn."""
 FIRST_REST = 0.05
 LONGEST_REST = 1.0
+Waiting: TypeAlias = "tuple[socket.socket, Any, Any]"
+"""A client, its address, and its fate if that is known."""
 
 
 class StreamFront:
@@ -39,7 +44,7 @@ class StreamFront:
     def __init__(
         self,
         house: House,
-        listener: socket.socket,
+        door: Doorway,
         upstream: Place,
         weather: Weather,
         recorder: Recorder | None,
@@ -50,80 +55,157 @@ class StreamFront:
         on_error: Callable[[Connection | None, BaseException], None],
     ) -> None:
         self._house = house
-        self._listener = listener
+        self._door = door
         self._upstream = upstream
         self._weather = weather
         self._recorder = recorder
         self._firings = firings
         self._termination = termination
         self._seconds = seconds
+        self._nobody = f"no connection to {addresses.show(upstream.address)}"
         self._on_error = on_error
         self._count = 0
         self._rest = 0.0
-        self._is_watching = False
+        self._watched = 0
+        self._is_shut = False
+        self._guests: set[_Guest] = set()
+        self._admission = Admission(weather, lambda: len(self._guests))
+        self._stalled: list[Waiting] = []
+        self._put_back: deque[Waiting] = deque()
+        self._late: list[Waiting] = []
         self._is_closed = False
 
     def start(self) -> None:
         """Begin to accept."""
         self._house.admit(self)
+        self.refresh(monotonic())
         self.open()
 
     def open(self) -> None:
         """Accept (again)."""
-        if not self._is_watching and not self._is_closed:
-            self._house.clockwork.watch(self._listener.fileno(), READABLE, self._accept)
-            self._is_watching = True
+        self._is_shut = False
+        self._watch()
 
     def shut(self) -> None:
         """Leave new connections where they are: the system has accepted them, and nobody answers."""
-        if self._is_watching:
-            self._house.clockwork.forget(self._listener.fileno())
-            self._is_watching = False
+        self._is_shut = True
+        self._unwatch()
 
-    def refresh(self, now: float) -> None:
-        """Nothing: faults are asked for at each connection."""
+    def refresh(self, now: float) -> None:  # noqa: ARG002  # what all members are told
+        """Faults have come, gone or changed: be as open as they let us."""
+        state = self._admission.door()
+        if state != self._door.state:
+            self._unwatch()
+            self._door.become(state)
+            self._admission.note_door(state)
+            self._watch()
+        self._look_at_stalled()
 
     def finish(self) -> None:
         """Close."""
-        self.shut()
+        self._unwatch()
         self._is_closed = True
-        self._listener.close()
+        self._door.close()
+        for client, _, _ in [*self._stalled, *self._put_back, *self._late]:
+            client.close()
 
     def sockets(self) -> Iterable[Any]:
         """Return what a forked child has to give back."""
-        return [self._listener]
+        return [*self._door.all(), *(each[0] for each in (*self._stalled, *self._put_back, *self._late))]
 
-    def _accept(self, events: int) -> None:  # noqa: ARG002  # it is readable
+    def _watch(self) -> None:
+        if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
+            self._watched = self._door.socket.fileno()
+            self._house.clockwork.watch(self._watched, READABLE, self._accept)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._house.clockwork.forget(self._watched)
+            self._watched = 0
+
+    def _accept(self, events: int = READABLE) -> None:  # noqa: ARG002  # it is readable
         for _ in range(BATCH):
             try:
-                client, peer = self._listener.accept()
+                client, peer, fate = self._next()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 self._accept_failed(error)
                 return
             self._rest = 0.0
-            self._admit(client, addresses.plain(peer))
+            self._admit(client, peer, fate)
+
+    def _next(self) -> tuple[socket.socket, Any, Fate]:
+        """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
+        client, peer, _ = self._put_back.popleft() if self._put_back else (*self._door.accept(), None)
+        fate = self._admission.fate_of(self._count, peer)
+        error = fate.error
+        if error is None:
+            return client, peer, fate
+        if error.errno == errno.ECONNABORTED:
+            client.close()
+        else:
+            self._put_back.append((client, peer, None))  # the connection stays in the queue (accept(2))
+        if self._recorder is not None:
+            self._recorder.expected.append(error)
+        raise error
 
     def _accept_failed(self, error: OSError) -> None:
-        if error.errno not in EXHAUSTED:
+        if error.errno not in EXHAUSTED and not self._put_back:
             return  # that client is gone already (accept(2))
         if not self._rest:
             self._on_error(None, error)
         self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
-        self.shut()
-        self._house.clockwork.at(monotonic() + self._rest, self.open)
+        self._unwatch()
+        self._house.clockwork.at(monotonic() + self._rest, self._try_again)
 
-    def _admit(self, client: socket.socket, peer: Any) -> None:
+    def _try_again(self) -> None:
+        self._watch()
+        if self._put_back and self._watched:
+            self._accept()
+
+    def _admit(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        if fate.stalled_by is not None:
+            self._stalled.append((client, peer, fate))
+            return
         connection = self._recorder.open(peer) if self._recorder is not None else None
-        index, self._count = self._count, self._count + 1
+        guest = _Guest(client, peer, self._count, connection)
+        self._count += 1
+        self._guests.add(guest)
+        for words in fate.words:
+            guest.note(Kind.FAULT, words.encode())
         try:
             sockets.prepare(client)
-            guest = _Guest(client, peer, index, connection)
-            self._dial(guest)
+            if fate.turned_away:
+                self._turn_away(guest, fate.reason, is_reset=fate.turned_away == "reset")
+            elif fate.delay:
+                self._serve_later(guest, fate)
+            else:
+                self._dial(guest)
         except Exception as error:
             self._on_error(connection, error)
+            self._leave(guest)
             sockets.reset(client)
+
+    def _serve_later(self, guest: _Guest, fate: Fate) -> None:
+        entry = (guest.socket, guest.peer, fate)
+        self._late.append(entry)
+
+        def serve() -> None:
+            self._late.remove(entry)
+            self._dial(guest)
+
+        self._house.clockwork.at(monotonic() + fate.delay, serve)
+
+    def _look_at_stalled(self) -> None:
+        """Serve those who have waited for a fault that has passed."""
+        waiting, self._stalled = self._stalled, []
+        for client, peer, fate in waiting:
+            if fate.stalled_by is not None and self._admission.still_stalls(fate.stalled_by):
+                self._stalled.append((client, peer, fate))
+            else:
+                fate.stalled_by = None
+                self._admit(client, peer, fate)
 
     def _dial(self, guest: _Guest) -> None:
         Dialing(
@@ -138,7 +220,8 @@ class StreamFront:
 
     def _dialed(self, guest: _Guest, upstream: socket.socket | None, error: OSError | None) -> None:
         if upstream is None:
-            self._turn_away(guest, error)
+            is_theirs = error is not None and error.errno != errno.ECANCELED
+            self._turn_away(guest, f"{self._nobody}: {reason(error)}" if is_theirs and error else "", is_reset=True)
             return
         try:
             sockets.prepare(upstream)
@@ -146,16 +229,18 @@ class StreamFront:
         except Exception as problem:
             self._on_error(guest.connection, problem)
             sockets.reset(upstream)
-            guest.note(Kind.CLOSE)
+            self._leave(guest)
             sockets.reset(guest.socket)
 
-    def _turn_away(self, guest: _Guest, error: OSError | None) -> None:
-        """Reset the client: it must not think that somebody took what it sent, and had nothing to say."""
-        if error is not None and error.errno != errno.ECANCELED:
-            where = addresses.show(self._upstream.address)
-            guest.note(Kind.REFUSED, f"no connection to {where}: {reason(error)}".encode())
-        guest.note(Kind.CLOSE)
-        sockets.reset(guest.socket)
+    def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
+        """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
+        if why:
+            guest.note(Kind.REFUSED, why.encode())
+        self._leave(guest)
+        if is_reset:
+            sockets.reset(guest.socket)
+        else:
+            sockets.close(guest.socket)
 
     def _carry(self, guest: _Guest, upstream: socket.socket) -> None:
         chain = partial(self._weather.link, connection=guest.index, now=monotonic(), peer=guest.peer)
@@ -178,11 +263,18 @@ class StreamFront:
         self._house.admit(relay)
         relay.start()
 
+    def _leave(self, guest: _Guest) -> None:
+        """Somebody is gone, or is about to: there is room for another one."""
+        self._guests.discard(guest)
+        if self._stalled:
+            self._house.clockwork.call(self._look_at_stalled)
+        guest.note(Kind.CLOSE)
+
     def _ended(self, guest: _Guest, relay: StreamRelay) -> None:
         self._house.dismiss(relay)
         self._firings.look()
         self._firings.leave(guest.index)
-        guest.note(Kind.CLOSE)
+        self._leave(guest)
 
 
 class _Guest:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["error_of", "is_ip", "prepare", "reset", "unacknowledged"]
+__all__ = ["close", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
 RECEIVED, SENT = 512 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
@@ -44,6 +44,17 @@ def reset(each: socket.socket) -> None:
     if is_ip(each) and each.fileno() >= 0 and not _dissolve()(each.fileno()):
         with contextlib.suppress(OSError):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+    each.close()
+
+
+def close(each: socket.socket) -> None:
+    """Close so that the other end sees the end of the stream, whoever else holds the socket, and no reset."""
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_WR)
+        while each.recv(65536):
+            pass
+    with contextlib.suppress(OSError):
+        each.shutdown(socket.SHUT_RDWR)
     each.close()
 
 

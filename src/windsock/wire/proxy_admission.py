@@ -1,0 +1,92 @@
+"""Who gets through a proxy's door, when and how: faults at accept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock.faults.kinds.accept_delay import AcceptDelay
+from windsock.faults.kinds.accept_error import AcceptError
+from windsock.faults.kinds.backlog_full import BacklogFull
+from windsock.faults.kinds.max_connections import MaxConnections
+from windsock.faults.kinds.refuse import Refuse
+
+if TYPE_CHECKING:
+    from windsock.faults import Fault, Installed, Selector, Weather
+
+__all__ = ["Admission", "Fate"]
+
+
+class Fate:
+    """What becomes of one client: `turned_away` ("reset" or "close", with a reason), `error`, or served after `delay`.
+
+    `stalled_by` is what it has to wait for without a word.
+    """
+
+    __slots__ = ("delay", "error", "reason", "stalled_by", "turned_away", "words")
+
+    def __init__(self) -> None:
+        self.turned_away = ""
+        self.reason = ""
+        self.error: OSError | None = None
+        self.delay = 0.0
+        self.stalled_by: Fault | None = None
+        self.words: list[str] = []
+
+
+class Admission:
+    """Asks one weather about each client. For the thread that accepts."""
+
+    def __init__(self, weather: Weather, active: Callable[[], int]) -> None:
+        self._weather = weather
+        self._active = active
+
+    def door(self) -> str:
+        """Return what the listener is to be, as no client can be told from another: "open", "shut" or "full"."""
+        whole = [each.fault for each in self._weather.installed if each.is_active and _is_open(each.selector)]
+        if any(isinstance(each, Refuse) for each in whole):
+            return "shut"
+        return "full" if any(isinstance(each, BacklogFull) for each in whole) else "open"
+
+    def note_door(self, state: str) -> None:
+        """Note that the faults that shut the listener have done something."""
+        kinds: dict[str, type[Fault]] = {"shut": Refuse, "full": BacklogFull}
+        for each in self._weather.installed:
+            if type(each.fault) is kinds.get(state) and not each.fired:
+                each.fire(monotonic(), "the listener is {}", state)
+
+    def fate_of(self, index: int, peer: Any) -> Fate:
+        """Return what becomes of the next client."""
+        fate = Fate()
+        if any("accept" in each.fault.carries for each in self._weather.installed):
+            found = self._weather.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
+            for each in found:
+                fate.words.append(f"{each!r}: at accept")
+                self._apply(each, fate)
+        return fate
+
+    def _apply(self, fault: Fault, fate: Fate) -> None:
+        if isinstance(fault, AcceptDelay):
+            fate.delay += fault.time
+        elif isinstance(fault, AcceptError):
+            fate.error = OSError(fault.code, os.strerror(fault.code))
+        elif isinstance(fault, BacklogFull) or (isinstance(fault, MaxConnections) and fault.then == "stall"):
+            fate.stalled_by = fault
+        elif isinstance(fault, Refuse | MaxConnections) and not fate.turned_away:
+            is_closed = isinstance(fault, MaxConnections) and fault.then == "refuse"
+            fate.turned_away, fate.reason = "close" if is_closed else "reset", repr(fault)
+
+    def still_stalls(self, fault: Fault) -> bool:
+        """Return whether a client has to wait for this fault to pass."""
+        installed = [each for each in self._weather.installed if each.fault is fault and each.is_active]
+        return any(_stalls(each, self._active()) for each in installed)
+
+
+def _stalls(installed: Installed, active: int) -> bool:
+    return isinstance(installed.fault, BacklogFull) or installed.fault.happens(active)
+
+
+def _is_open(selector: Selector) -> bool:
+    return selector.is_open and selector.connections is None
