@@ -370,6 +370,15 @@ def test_the_text_of_a_step_is_one_line_of_bounded_length() -> None:
     assert kinds.OneOf((Script().expect(1), EVERYTHING + LOOP)[:1]).text == "one_of(Script().expect(1))"
 
 
+def test_functions_are_written_by_their_names() -> None:
+    def is_odd(data: bytes) -> bool:
+        return len(data) % 2 == 1
+
+    script = Script().expect(is_odd).expect(bytes.isdigit, length=2).expect(lambda data: True)
+
+    assert repr(script) == "Script().expect(is_odd).expect(bytes.isdigit, length=2).expect(<lambda>)"
+
+
 # --- equality, and use
 
 

@@ -76,8 +76,8 @@ step 2, expect(b'HELO there\r\n'): bytes differ at offset 3, b'P' instead of b'O
     000008 72 65 0d 0a              re..
   unread: 6 B b'HELP\r\n'
   before:
-    -0.002 s sent 6 B b'EHLO\r\n'
-    -0.001 s received 6 B b'HELP\r\n'
+    -0.0020 s sent 6 B b'EHLO\r\n'
+    -0.0010 s received 6 B b'HELP\r\n'
 """
     )
 
@@ -90,7 +90,7 @@ step 1, expect(b'+OK\r\n'): bytes differ at offset 0, b'-' instead of b'+'
   > 000000 2b 4f 4b 0d 0a           +OK..     2d 45 52 52 20 6e 6f 0d  -ERR no.
   unread: 9 B b'-ERR no\r\n'
   before:
-    -0.001 s received 9 B b'-ERR no\r\n'
+    -0.0010 s received 9 B b'-ERR no\r\n'
 """
     )
 
@@ -113,7 +113,7 @@ step 2, expect({start}): bytes differ at offset 4100, b'\xff' instead of b'a'
     001010 61 62 61 62 61 62 61 62  abababab  61 62 61 62 61 62 61 62  abababab
   unread: 5120 B {start}, after 1 B that were read
   before:
-    -0.001 s received 5121 B b'aabababababababababababa'...
+    -0.0010 s received 5121 B b'aabababababababababababa'...
 """
     )
 
@@ -133,8 +133,8 @@ def test_a_pattern_that_matches_no_run_until_the_end() -> None:
 step 1, expect(re.compile(b'\\d+ OK\\n')): the other end closed (EOF) after 7 bytes, of which no run matches
   unread: 7 B b'250 NO\n'
   before:
-    -0.003 s received 7 B b'250 NO\n'
-    -0.002 s received the end (EOF)
+    -0.0030 s received 7 B b'250 NO\n'
+    -0.0020 s received the end (EOF)
 """
     )
 
@@ -154,7 +154,7 @@ def test_a_predicate_that_a_line_does_not_please() -> None:
 step 1, expect(is_json, until=b'\n'): the first 4 bytes do not match
   unread: 7 B b'[1]\n{}\n'
   before:
-    -0.001 s received 7 B b'[1]\n{}\n'
+    -0.0010 s received 7 B b'[1]\n{}\n'
 """
     )
 
@@ -165,7 +165,7 @@ def test_a_pattern_that_is_not_in_so_many_bytes() -> None:
 step 1, expect(re.compile(b'x'), length=3): the first 3 bytes do not match
   unread: 4 B b'abcd'
   before:
-    -0.001 s received 4 B b'abcd'
+    -0.0010 s received 4 B b'abcd'
 """
     )
 
@@ -183,9 +183,9 @@ step 1, expect(b'pong'): datagrams differ at offset 4, where the expected one en
   > 000000 70 6f 6e 67              pong      70 6f 6e 67 73           pongs
   unread: 5 B b'pongs', and 2 datagrams more
   before:
-    -0.003 s received 5 B b'pongs'
-    -0.002 s received 1 B b'2'
-    -0.001 s received 1 B b'3'
+    -0.0030 s received 5 B b'pongs'
+    -0.0020 s received 1 B b'2'
+    -0.0010 s received 1 B b'3'
 """
     )
 
@@ -198,7 +198,7 @@ step 1, expect(b'pong'): datagrams differ at offset 0, where the received one en
   > 000000 70 6f 6e 67              pong
   unread: an empty datagram
   before:
-    -0.001 s received an empty datagram
+    -0.0010 s received an empty datagram
 """
     )
 
@@ -224,8 +224,8 @@ def test_an_end_before_anything_came() -> None:
 step 2, expect(b'PONG'): the other end closed (EOF) before it
   unread: nothing
   before:
-    -0.003 s sent 4 B b'PING'
-    -0.002 s received the end (EOF)
+    -0.0030 s sent 4 B b'PING'
+    -0.0020 s received the end (EOF)
 """
     )
 
@@ -238,8 +238,8 @@ step 1, expect(b'PONG'): the other end closed (EOF) after 2 of 4 bytes
   > 000000 50 4f 4e 47              PONG      50 4f                    PO
   unread: 2 B b'PO'
   before:
-    -0.003 s received 2 B b'PO'
-    -0.002 s received the end (EOF)
+    -0.0030 s received 2 B b'PO'
+    -0.0020 s received the end (EOF)
 """
     )
 
@@ -264,8 +264,8 @@ def test_a_reset_in_the_middle() -> None:
 step 2, expect(4): the connection was reset after 2 of 4 bytes
   unread: 2 B b'ab', after 5 B that were read
   before:
-    -0.003 s received 7 B b'helloab'
-    -0.002 s was reset
+    -0.0030 s received 7 B b'helloab'
+    -0.0020 s was reset
 """
     )
 
@@ -276,7 +276,7 @@ def test_bytes_instead_of_an_end() -> None:
 step 2, expect_eof(): bytes came instead
   unread: 2 B b'\r\n', after 3 B that were read
   before:
-    -0.001 s received 5 B b'bye\r\n'
+    -0.0010 s received 5 B b'bye\r\n'
 """
     )
 
@@ -287,7 +287,7 @@ def test_a_reset_instead_of_an_end() -> None:
 step 1, expect_eof(): the connection was reset
   unread: nothing
   before:
-    -0.002 s was reset
+    -0.0020 s was reset
 """
     )
 
@@ -301,7 +301,7 @@ def test_nothing_in_time() -> None:
 step 2, expect(b'PONG'): nothing came within 5 s
   unread: nothing
   before:
-    -5.001 s sent 4 B b'PING'
+    -5.0010 s sent 4 B b'PING'
 """
     )
 
@@ -314,7 +314,7 @@ step 1, expect(b'PONG', timeout=0.25): nothing more came within 0.25 s
   > 000000 50 4f 4e 47              PONG      50 4f                    PO
   unread: 2 B b'PO'
   before:
-    -0.251 s received 2 B b'PO'
+    -0.2510 s received 2 B b'PO'
 """
     )
 
@@ -327,7 +327,7 @@ def test_no_end_in_time() -> None:
 step 1, expect_eof(discard=True): the other end did not close within 5 s
   unread: nothing, after 30 B that were read
   before:
-    -5.001 s received 30 B b'xxxxxxxxxxxxxxxxxxxxxxxx'...
+    -5.0010 s received 30 B b'xxxxxxxxxxxxxxxxxxxxxxxx'...
 """
     )
 
@@ -342,7 +342,7 @@ def test_an_end_instead_of_a_reset() -> None:
 step 1, expect_reset(): the other end closed (EOF), but no reset came within 5 s
   unread: nothing
   before:
-    -5.002 s received the end (EOF)
+    -5.0020 s received the end (EOF)
 """
     )
 
@@ -364,8 +364,8 @@ def test_a_silence_that_is_broken() -> None:
 step 2, expect_silence(0.5): something came
   unread: 3 B b'354'
   before:
-    -0.002 s sent 4 B b'DATA'
-    -0.001 s received 3 B b'354'
+    -0.0020 s sent 4 B b'DATA'
+    -0.0010 s received 3 B b'354'
 """
     )
 
@@ -376,7 +376,7 @@ def test_a_silence_that_an_end_breaks() -> None:
 step 1, expect_silence(0.5): the other end closed (EOF)
   unread: nothing
   before:
-    -0.002 s received the end (EOF)
+    -0.0020 s received the end (EOF)
 """
     )
 
@@ -416,8 +416,8 @@ def test_the_time_of_the_test_is_over_between_two_pieces() -> None:
 step 1, send(b'abc', pieces=3, every=1.5): the time of the test is over, and 1 piece is left to send
   unread: nothing
   before:
-    -2.500 s sent 1 B b'a'
-    -1.000 s sent 1 B b'b'
+    -2.5000 s sent 1 B b'a'
+    -1.0000 s sent 1 B b'b'
 """
     )
 
@@ -455,8 +455,8 @@ step 2, one_of(3 scripts): none of these was met
     expect_eof(): bytes came instead
   unread: 3 B b'-?\n'
   before:
-    -0.002 s sent 2 B b'GO'
-    -0.001 s received 3 B b'-?\n'
+    -0.0020 s sent 2 B b'GO'
+    -0.0010 s received 3 B b'-?\n'
 """
     )
 
@@ -474,7 +474,7 @@ the fake's step 2.1.2.2.2 (round 2, inner round 2), expect(b'c'): bytes differ a
   > 000000 63                       c         21                       !
   unread: 1 B b'!', after 11 B that were read
   before:
-    -0.001 s received 12 B b'abcbcbcabcb!'
+    -0.0010 s received 12 B b'abcbcbcabcb!'
 """
     )
 
@@ -487,14 +487,14 @@ def test_the_last_eight_things_are_shown() -> None:
 
     assert talk.go().receive(b"n").mismatch().splitlines()[-9:] == [
         "  before:",
-        "    -0.008 s sent 1 B b'2'",
-        "    -0.007 s received 1 B b'k'",
-        "    -0.006 s sent 1 B b'3'",
-        "    -0.005 s received 1 B b'k'",
-        "    -0.004 s sent 1 B b'4'",
-        "    -0.003 s received 1 B b'k'",
-        "    -0.002 s sent 1 B b'5'",
-        "    -0.001 s received 1 B b'n'",
+        "    -0.0080 s sent 1 B b'2'",
+        "    -0.0070 s received 1 B b'k'",
+        "    -0.0060 s sent 1 B b'3'",
+        "    -0.0050 s received 1 B b'k'",
+        "    -0.0040 s sent 1 B b'4'",
+        "    -0.0030 s received 1 B b'k'",
+        "    -0.0020 s sent 1 B b'5'",
+        "    -0.0010 s received 1 B b'n'",
     ]
 
 

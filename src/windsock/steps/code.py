@@ -27,7 +27,7 @@ def code_of(value: Any) -> str:
         flags = " | ".join(name for flag, name in FLAGS if value.flags & flag)
         return f"re.compile({value.pattern!r}{', ' + flags if flags else ''})"
     if callable(value) and hasattr(value, "__qualname__"):
-        return str(value.__qualname__)
+        return str(value.__qualname__).rpartition("<locals>.")[2]
     return repr(value)
 
 

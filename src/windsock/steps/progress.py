@@ -1,7 +1,7 @@
 """How far a script has come: a value fed with bytes, ends and time, which says what to do next. No I/O.
 
 A driver asks `next(now)` in a loop: it does what an action says, or waits as a `Wait` says and feeds the inbox,
-until there is nothing left to do.
+until there is nothing left to do. (`__tracebackhide__`: pytest shows the line of the test, and not who found it unmet.)
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Progress(Place):
         An action is taken to be done when this is called again. Raises ScriptMismatch when the other end did
         something else, ScriptTimeout when it did not do it in time.
         """
+        __tracebackhide__ = True
         while True:
             if self._index == len(self._steps):
                 if not self._go_on():
@@ -101,6 +102,7 @@ class Progress(Place):
     # --- one method a kind of step; None: taken, go on with the next one
 
     def _send(self, step: kinds.Send, now: float) -> Action | None:
+        __tracebackhide__ = True
         if step.pieces is None:
             return None if self._has_been_done() else Transmit(step.data, self.deadline)
         if self._pieces is None:
@@ -134,9 +136,11 @@ class Progress(Place):
         return True
 
     def _pause(self, step: kinds.Pause, now: float) -> Action | None:
+        __tracebackhide__ = True
         return self._until(self._since(now) + step.seconds, now)
 
     def _wait_for(self, step: kinds.WaitFor, now: float) -> Action | None:
+        __tracebackhide__ = True
         if step.event.is_set():
             self._advance()
             return None
@@ -145,6 +149,7 @@ class Progress(Place):
         return Wait(self.deadline, step.event)
 
     def _silence(self, step: kinds.ExpectSilence, now: float) -> Action | None:
+        __tracebackhide__ = True
         end = self._since(now) + step.for_
         verdict = judge(step, self.inbox)
         if isinstance(verdict, Unmet) and self.inbox.came_at < end:
@@ -153,6 +158,7 @@ class Progress(Place):
         return self._until(end, now)
 
     def _expect(self, step: kinds.Expect, now: float) -> Action | None:
+        __tracebackhide__ = True
         inbox = self.inbox
         if not inbox.is_datagram and type(step.what) is bytes:  # what most clients expect, without a verdict
             if not inbox.unread and not inbox.has_eof and not inbox.was_reset:
@@ -164,6 +170,7 @@ class Progress(Place):
         return self._look(step, now)
 
     def _look(self, step: Step, now: float) -> Action | None:
+        __tracebackhide__ = True
         if isinstance(step, kinds.ExpectEof | kinds.ExpectReset) and step.discard:
             self.inbox.discard()  # as it comes, or an endless stream would fill the memory
         verdict = self._judge(step)
@@ -183,6 +190,7 @@ class Progress(Place):
         return None
 
     def _one_of(self, step: kinds.OneOf, now: float) -> Action | None:
+        __tracebackhide__ = True
         verdicts = [self._judge(each.steps[0]) for each in step.scripts]
         met = [
             (each.size, RANKS[type(step.scripts[number].steps[0])], number)
@@ -233,18 +241,21 @@ class Progress(Place):
 
     def _unmet(self, verdict: Unmet, now: float) -> None:
         """Raise the mismatch, unless it is the way in which an endless loop ends."""
+        __tracebackhide__ = True
         if not self._ends_loop():
             raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
         self._begun = None
         self._tried = None
 
     def _patience(self, now: float) -> Action:
+        __tracebackhide__ = True
         deadline = self.deadline
         if now >= deadline:
             raise ScriptTimeout(self._failure(self._lack(now), len(self.inbox.unread), now))
         return Wait(deadline)
 
     def _until(self, end: float, now: float) -> Action | None:
+        __tracebackhide__ = True
         if now >= end:
             self._advance()
             return None

@@ -24,7 +24,10 @@ ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
 
 
 class Steps(Generic[R]):
-    """The steps as methods: a script adds them, a client takes them at once."""
+    """The steps as methods: a script adds them, a client takes them at once.
+
+    pytest leaves their frames out of tracebacks (`__tracebackhide__`): what failed is the step, in the test's own line.
+    """
 
     __slots__ = ()
 
@@ -41,6 +44,7 @@ class Steps(Generic[R]):
         timeout: float | None = None,
     ) -> R:
         """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
+        __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
         return self._take(kinds.Send(data, pieces=sizes, every=every, timeout=timeout))
 
@@ -53,54 +57,67 @@ class Steps(Generic[R]):
         timeout: float | None = None,
     ) -> R:
         """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
+        __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
 
     def expect_eof(self, *, discard: bool = False, timeout: float | None = None) -> R:
         """Expect the orderly end of what the other end sends; `discard`: bytes that come before it are taken."""
+        __tracebackhide__ = True
         return self._take(kinds.ExpectEof(discard=discard, timeout=timeout))
 
     def expect_reset(self, *, discard: bool = False, timeout: float | None = None) -> R:
         """Expect a reset of the connection; `discard`: bytes that come before it are taken."""
+        __tracebackhide__ = True
         return self._take(kinds.ExpectReset(discard=discard, timeout=timeout))
 
     def expect_silence(self, for_: float) -> R:
         """Expect that nothing comes for so many seconds."""
+        __tracebackhide__ = True
         return self._take(kinds.ExpectSilence(for_))
 
     def pause(self, seconds: float) -> R:
         """Do nothing for so many seconds; what comes meanwhile is read, but not looked at."""
+        __tracebackhide__ = True
         return self._take(kinds.Pause(seconds))
 
     def wait_for(self, event: Event, *, timeout: float | None = None) -> R:
         """Wait until an event is set."""
+        __tracebackhide__ = True
         return self._take(kinds.WaitFor(event, timeout=timeout))
 
     def half_close(self) -> R:
         """End what this end sends; go on reading."""
+        __tracebackhide__ = True
         return self._take(kinds.HalfClose())
 
     def close(self) -> R:
         """Close the connection."""
+        __tracebackhide__ = True
         return self._take(kinds.Close())
 
     def reset(self, *, flush: bool = False, timeout: float | None = None) -> R:
         """Reset the connection at once; with `flush` when what was sent has been taken."""
+        __tracebackhide__ = True
         return self._take(kinds.Reset(flush=flush, timeout=timeout))
 
     def stall(self, *, buffer: int = kinds.READ_BUFFER) -> R:
         """Stop reading, with a small kernel buffer (bytes), so that the other end soon notices."""
+        __tracebackhide__ = True
         return self._take(kinds.Stall(buffer=buffer))
 
     def resume(self) -> R:
         """Read again after `stall()`."""
+        __tracebackhide__ = True
         return self._take(kinds.Resume())
 
     def read_rate(self, bytes_per_second: float | None) -> R:
         """Read so many bytes a second at the most from now on; None: as they come."""
+        __tracebackhide__ = True
         return self._take(kinds.ReadRate(bytes_per_second))
 
     def urgent(self, data: bytes) -> R:
         """Send bytes of which the last is out-of-band."""
+        __tracebackhide__ = True
         return self._take(kinds.Urgent(data))
 
     def start_tls(
@@ -111,14 +128,17 @@ class Steps(Generic[R]):
         timeout: float | None = None,
     ) -> R:
         """Go on in TLS; without a context of yours with the one that the server and its clients share."""
+        __tracebackhide__ = True
         return self._take(kinds.StartTLS(context=context, server_hostname=server_hostname, timeout=timeout))
 
     def loop(self, script: Script, *, times: int | None = None) -> R:
         """Play a script `times` times; with None until the other end has ended when a round begins."""
+        __tracebackhide__ = True
         return self._take(kinds.Loop(script, times=times))
 
     def one_of(self, *scripts: Script, timeout: float | None = None) -> R:
         """Go on with whichever script's first step, an expectation, is met with the fewest bytes."""
+        __tracebackhide__ = True
         return self._take(kinds.OneOf(scripts, timeout=timeout))
 
 

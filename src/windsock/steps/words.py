@@ -93,7 +93,7 @@ def history(deeds: Sequence[Deed], now: float) -> list[str]:
     """Return what both ends did last, a line each, with how long before it was."""
     lines = []
     for each in deeds:
-        line = f"    -{max(0.0, now - each.at):.3f} s {each.what}"
+        line = f"    -{max(0.0, now - each.at):.4f} s {each.what}"
         if each.size:
             line += f" {each.size} B {each.data!r}{'...' if each.size > len(each.data) else ''}"
         elif each.what in ("sent", "received"):
