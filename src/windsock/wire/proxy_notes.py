@@ -53,9 +53,9 @@ class ClientNotes(_Notes):
 
     kind = Kind.UP
 
-    def ended(self) -> None:
-        """It has sent the end of its stream."""
-        self._note(Kind.CLIENT_EOF)
+    def ended(self, *, is_truncated: bool) -> None:
+        """It has sent the end of its stream, perhaps without the end of TLS."""
+        self._note(Kind.CLIENT_EOF, b"truncated" if is_truncated else b"")
 
     def vanished(self, error: OSError) -> None:  # noqa: ARG002  # what both are told
         """It has reset the connection."""
@@ -67,7 +67,7 @@ class UpstreamNotes(_Notes):
 
     kind = Kind.DOWN
 
-    def ended(self) -> None:
+    def ended(self, *, is_truncated: bool) -> None:  # noqa: ARG002  # what both are told
         """It has sent the end of its stream."""
         self._note(Kind.HALF_CLOSE)
 

@@ -21,7 +21,7 @@ from windsock.wire.proxy_dialing import EXHAUSTED, Dialing
 from windsock.wire.proxy_doorway import Doorway
 from windsock.wire.proxy_notes import ClientNotes, UpstreamNotes, reason
 from windsock.wire.proxy_places import Place
-from windsock.wire.proxy_tls import Termination
+from windsock.wire.proxy_tls import Securing, Termination
 from windsock.wire.relay import House
 from windsock.wire.relay_streams import StreamRelay
 
@@ -225,30 +225,51 @@ class StreamFront:
             return
         try:
             sockets.prepare(upstream)
-            self._carry(guest, upstream)
+            if self._termination is None:
+                self._carry(guest, guest.socket, upstream)
+            else:
+                self._secure(guest, upstream, self._termination)
         except Exception as problem:
             self._on_error(guest.connection, problem)
             sockets.reset(upstream)
             self._leave(guest)
             sockets.reset(guest.socket)
 
+    def _secure(self, guest: _Guest, upstream: socket.socket, termination: Termination) -> None:
+        def done(client_end: Any, upstream_end: Any, error: Exception | None) -> None:
+            if error is None:
+                self._carry(guest, client_end, upstream_end)
+                return
+            if isinstance(upstream_end, socket.socket) and termination.upstream is not None:
+                self._note_refusal(guest, f"no TLS with {addresses.show(self._upstream.address)}: {error}")
+            self._leave(guest)
+            for each in (upstream, guest.socket):
+                sockets.close(each)
+
+        seconds = self._seconds
+        connection = guest.connection
+        Securing(self._house, termination, guest.socket, upstream, seconds, connection=connection, on_done=done).start()
+
     def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
         if why:
-            guest.note(Kind.REFUSED, why.encode())
+            self._note_refusal(guest, why)
         self._leave(guest)
         if is_reset:
             sockets.reset(guest.socket)
         else:
             sockets.close(guest.socket)
 
-    def _carry(self, guest: _Guest, upstream: socket.socket) -> None:
+    def _note_refusal(self, guest: _Guest, why: str) -> None:
+        guest.note(Kind.REFUSED, why.encode())
+
+    def _carry(self, guest: _Guest, client: Any, upstream: Any) -> None:
         chain = partial(self._weather.link, connection=guest.index, now=monotonic(), peer=guest.peer)
         connection = guest.connection
         relay = StreamRelay(
             self._house.clockwork,
             self._house.scratch,
-            guest.socket,
+            client,
             upstream,
             upward=chain(direction="upstream"),
             downward=chain(direction="downstream"),

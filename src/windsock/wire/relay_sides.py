@@ -38,8 +38,8 @@ class Notes(Protocol):
         """This end has sent so many bytes, which are in the memory that was lent."""
         ...
 
-    def ended(self) -> None:
-        """This end has sent the end of its stream."""
+    def ended(self, *, is_truncated: bool) -> None:
+        """This end has sent the end of its stream; truncated: in TLS that the relay ends, without close_notify."""
         ...
 
     def vanished(self, error: OSError) -> None:
@@ -63,6 +63,8 @@ class Side:
         """Whether the end of its stream has been read."""
         self.is_gone = False
         """Whether nothing can be read from it nor written to it any more."""
+        self.carried = 0
+        """Bytes that have come from it."""
         self._is_bulk = False
         self._watched: int | None = None
         self._scratch = relay.scratch
@@ -95,6 +97,7 @@ class Side:
         if not size:
             self._end()
             return
+        self.carried += size
         data = memory[:size]
         if notes is not None:
             if is_lent:
@@ -145,7 +148,7 @@ class Side:
     def _end(self) -> None:
         self.has_ended = True
         if self.notes is not None:
-            self.notes.ended()
+            self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
         self.flow.end()
         self.update()
 

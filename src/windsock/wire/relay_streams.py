@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,15 @@ class Scratch:
         self.memory = kept
 
 
+def _side_class(end: Any) -> type[Side]:
+    """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
+    if isinstance(end, socket.socket):
+        return Side
+    from windsock.wire.relay_tls import TLSSide
+
+    return TLSSide
+
+
 class StreamRelay:
     """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
 
@@ -72,7 +82,6 @@ class StreamRelay:
         on_end: Callable[[StreamRelay], None] | None = None,
         on_error: Callable[[Exception], None] | None = None,
         on_look: Callable[[], None] = _nothing,
-        side_class: Callable[[StreamRelay, Any, Notes | None], Side] = Side,
     ) -> None:
         self.clockwork = clockwork
         self.scratch = scratch
@@ -80,8 +89,8 @@ class StreamRelay:
         self.on_look = on_look
         self._on_end = on_end
         self._on_error = on_error
-        self.client = side_class(self, client, client_notes)
-        self.upstream = side_class(self, upstream, upstream_notes)
+        self.client = _side_class(client)(self, client, client_notes)
+        self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
         self.up = Flow(self, self.client, self.upstream, upward)
         self.down = Flow(self, self.upstream, self.client, downward)
         self.client.flow = self.upstream.inflow = self.up

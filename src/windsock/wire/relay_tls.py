@@ -1,0 +1,106 @@
+"""An end of a relayed stream that speaks TLS: what passes the relay is the plaintext."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Any
+
+from windsock.security.tls_socket import TLSSocket
+from windsock.wire import sockets
+from windsock.wire.relay_sides import Side
+
+__all__ = ["TLSEnd", "TLSSide"]
+
+MOST_IN_A_ROW = 64
+"""Records that are read before others have their turn."""
+
+
+class TLSEnd(TLSSocket):
+    """A TLS socket for a relay: it never blocks, and says so as plain sockets do."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError(str(error)) from None
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket. What could not be sent must be tried again."""
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError(str(error)) from None
+
+    def shutdown(self, how: int, /) -> None:
+        """See socket.socket. The end of TLS is said first, as far as there is room for it."""
+        with contextlib.suppress(ssl.SSLWantWriteError):
+            super().shutdown(how)
+
+    def cut(self) -> None:
+        """Send the end of the stream without the end of TLS."""
+        self.raw.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close, without waiting."""
+        self.abandon()
+
+    def detach(self) -> int:
+        """See socket.socket."""
+        return int(self.raw.detach())
+
+
+class TLSSide(Side):
+    """A side whose data is not all where the system could tell of it: more may have been received than was read."""
+
+    _is_coming_back = False
+
+    def ready(self, events: int) -> None:
+        """Something can be read, or written, or has happened."""
+        super().ready(events)
+        self._come_back()
+
+    def update(self) -> None:
+        """Wait for what matters now; read what is here already."""
+        was_open = bool(self._watched)
+        super().update()
+        if self._watched and not was_open:
+            self._come_back()
+
+    def _come_back(self) -> None:
+        if not self._is_coming_back and not self._is_done() and self.flow.is_open():
+            self._is_coming_back = True
+            self.relay.clockwork.call(self._read_on)
+
+    def _read_on(self) -> None:
+        self._is_coming_back = False
+        try:
+            for _ in range(MOST_IN_A_ROW):
+                if self._is_done() or not self.flow.is_open():
+                    return
+                before = self.carried
+                self._carry()
+                if self.carried == before:
+                    return
+        except Exception as error:
+            self.relay.broke(error)
+            return
+        self._come_back()
+
+    def half_close(self) -> None:
+        """Send the end of the stream: of TLS, too, unless the other end has left that out."""
+        if getattr(self.inflow.source.socket, "was_truncated", False):
+            self.socket.cut()
+        else:
+            super().half_close()
+
+    def close(self, *, orderly: bool) -> None:
+        """Close; a reset is one of the connection below."""
+        if not orderly and not self.is_gone:
+            self._park()
+            self.is_gone = True
+            sockets.reset(self.socket.raw)
+            return
+        super().close(orderly=orderly)
