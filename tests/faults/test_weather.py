@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -14,14 +17,18 @@ from windsock.faults import (
     Blackhole,
     Corrupt,
     Delay,
+    Fault,
     ForkError,
     Hold,
+    Installed,
+    Link,
     MaxConnections,
     Rate,
     Refuse,
     Replace,
     Reset,
     Selector,
+    Stage,
     TLSStall,
     Truncate,
     Weather,
@@ -30,7 +37,7 @@ from windsock.faults import (
     profiles,
 )
 from windsock.faults.installed import LONGEST_LOG
-from windsock.faults.items import Data, End
+from windsock.faults.items import Data, End, Item
 
 
 def test_without_faults_a_link_is_idle_and_carries_everything() -> None:
@@ -356,6 +363,36 @@ def test_weather_changes_while_many_links_carry() -> None:
             thread.join(30)
 
     assert wrong == []
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Healing(Fault):
+    """It heals another fault just when a link looks at what has changed, as another thread may do."""
+
+    place: ClassVar[Stage] = Stage.DELAY
+    rank: ClassVar[int] = 0
+
+    other: Installed
+
+    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+        return (item,)
+
+    def release(self, link: Link) -> Iterable[Item]:
+        self.other.heal()
+        return ()
+
+
+def test_a_fault_that_is_healed_while_a_link_looks_loses_nothing() -> None:
+    weather = weather_of(Delay(9.0))
+    healing = weather.install(Healing(weather.installed[0]))
+    chain = link(weather)
+    chain.feed(Data(0.0, b"a"))
+
+    healing.pause()
+    chain.refresh(1.0)
+    chain.refresh(2.0)
+
+    assert joined(chain.due(2.0)) == b"a"
 
 
 def test_a_reset_fault_that_is_told_twice_resets_once() -> None:

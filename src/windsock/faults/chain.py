@@ -108,7 +108,8 @@ class Chain:
         installed = self._weather.installed
         for position in reversed(range(len(self._links))):
             self._turn(position, now)
-        self._links = [link for link in self._links if not link.installed.is_healed]
+        # Only those that have let go: another thread may heal one right now, which the next refresh will see.
+        self._links = [link for link in self._links if link.is_active or not link.installed.is_healed]
         present = {id(link.installed) for link in self._links}
         for each in installed:
             if id(each) not in present and each.is_active and not self._is_over and self._concerns(each):
