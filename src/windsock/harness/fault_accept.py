@@ -98,19 +98,21 @@ class Admission:
 
     # --- afterwards
 
-    def after(self, request: Any, connection: Connection) -> None:
-        """Come behind each accept. Raises TurnedAway for a connection that nobody is to handle."""
+    def after(self, request: Any, connection: Connection, *, is_relayed: bool) -> None:
+        """Come behind each accept. Raises TurnedAway for a connection that nobody is to handle.
+
+        What happens to one that is to be relayed is noted by its relay.
+        """
         if self._doorway.is_ours(connection.peer):
             self._turn_away(request, connection, "a connection that filled the queue", is_reset=False)
         if connection.index != self._index:
             return
-        for words in self._words:
+        is_welcome = not any(_turns_away(each) for each in self._faults)
+        for words in () if is_relayed and is_welcome else self._words:
             connection.note(Kind.FAULT, words.encode())
         for each in self._faults:
-            if isinstance(each, Refuse | BacklogFull):
-                self._turn_away(request, connection, repr(each), is_reset=True)
-            elif isinstance(each, MaxConnections) and each.then != "stall":
-                self._turn_away(request, connection, repr(each), is_reset=each.then == "reset")
+            if _turns_away(each):
+                self._turn_away(request, connection, repr(each), is_reset=getattr(each, "then", "reset") == "reset")
 
     def _turn_away(self, request: Any, connection: Connection, why: str, *, is_reset: bool) -> None:
         connection.note(Kind.REFUSED, why.encode())
@@ -127,3 +129,7 @@ class Admission:
     def stop(self) -> None:
         """Hold nobody up any more."""
         self._stop.set()
+
+
+def _turns_away(fault: Fault) -> bool:
+    return isinstance(fault, Refuse | BacklogFull) or (isinstance(fault, MaxConnections) and fault.then != "stall")

@@ -68,6 +68,7 @@ class Processes:
         self._paused: set[int] = set()
         self._original_handler = server.RequestHandlerClass
         self._has_patched_threads = False
+        self._stands_in_async = False
 
     # --- before and around process_request, in the loop's thread
 
@@ -95,6 +96,7 @@ class Processes:
         signals = [each for each in faults if isinstance(each, IN_CHILDREN)]
         for pid in set(self._pids()) - before:
             self._adopt(pid, connection.index)
+            connection.pid = pid  # a child that dies at once does not say so itself
             for each in signals:
                 self._send(each, connection.index)
 
@@ -130,10 +132,11 @@ class Processes:
             server.RequestHandlerClass = _Handler(self._original_handler, self)
 
     def _stand_in_async(self) -> None:
-        server = self._server
-        if "serve_stream" in vars(server):
+        originals = self._seam._originals
+        if self._stands_in_async:
             return
-        serve_stream, serve_request = server.serve_stream, self._seam._originals["serve_request"]
+        self._stands_in_async = True
+        serve_stream, serve_request = originals["serve_stream"], originals["serve_request"]
 
         async def stream(stream: Any, request: Any, client_address: Any) -> None:
             self.fail(request)
@@ -144,8 +147,7 @@ class Processes:
                 self.fail(request)
             await serve_request(request, client_address)
 
-        server.serve_stream = stream
-        self._seam._originals["serve_request"] = request
+        originals["serve_stream"], originals["serve_request"] = stream, request
 
     def fail(self, request: Any) -> None:
         """Raise what the handler of this request is to raise, if anything."""

@@ -22,6 +22,8 @@ class Relays:
         self._server = server
         self._recorder = recorder
         self._house = RelayHouse(weather, name=name, on_error=self._broke)
+        self.indices: set[int] = set()
+        """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}
         self._make_stream = getattr(server, "make_stream", None)
         if self._make_stream is not None:
@@ -41,6 +43,7 @@ class Relays:
         timeout = request.gettimeout()
         plain = socket.socket(request.family, request.type, request.proto, fileno=request.detach())
         plain.settimeout(timeout)
+        self.indices.add(connection.index)
         self._house.follow(connection.index, connection)
         try:
             relayed = self._house.relay(plain, connection.peer, index=connection.index)

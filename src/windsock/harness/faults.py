@@ -105,7 +105,7 @@ class ServerFaults:
         if isinstance(installed.fault, Pause | Resume | Kill) and not _counts(installed.selector):
             for connection in self._processes.live():
                 if self._fires_now(installed, connection.index, connection.peer):
-                    connection.note(Kind.FAULT, f"{installed.fault!r}: to the child".encode())
+                    self._note(connection, installed.fault)
                     self._processes.signal_now(installed.fault, connection)
 
     def _wants_relays(self) -> bool:
@@ -172,8 +172,9 @@ class ServerFaults:
         return self._datagrams.next_request(request, client_address)
 
     def _admit(self, request: Any, connection: Any) -> Any:
-        self._admission.after(request, connection)
-        if self._relays is not None and self._wants_relays():
+        is_relayed = self._relays is not None and self._wants_relays()
+        self._admission.after(request, connection, is_relayed=is_relayed)
+        if self._relays is not None and is_relayed:
             request = self._relays.relay(request, connection)
         return self._tapped(request, connection)
 
@@ -185,10 +186,14 @@ class ServerFaults:
         faults = self.weather.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
         shaking = self._at_handshake(connection) if self._handshakes is not None else []
         for each in [*faults, *shaking]:
-            connection.note(Kind.FAULT, f"{each!r}: to the request".encode())
+            self._note(connection, each)
         self._processes.decide(connection, faults)
         with self._processes.around(connection, faults):
             self._process_request(request, client_address)
+
+    def _note(self, connection: Connection, fault: Fault) -> None:
+        if self._relays is None or connection.index not in self._relays.indices:
+            connection.note(Kind.FAULT, f"{fault!r}: happens".encode())
 
     def _at_handshake(self, connection: Connection) -> list[Fault]:
         """Decide in the loop's thread: a forked child could not tell what has fired."""
@@ -236,6 +241,10 @@ class ServerFaults:
             return lines
         start = connections[0].opened if connections else self.weather.log[0].at
         return with_firings(lines, self.weather, start)
+
+    def listener_was_closed(self) -> None:
+        """There is an outage: what has to do with the listener of before is closed too."""
+        self._doorway.close()
 
     def check_outage(self) -> None:
         """Raise UsageError if the server's address is a relay's."""

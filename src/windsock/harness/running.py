@@ -388,6 +388,8 @@ class RunningServer(Faked):
         if self._faults is not None:
             self._faults.check_outage()
         self._end(self.options.timeout)
+        if self._faults is not None:
+            self._faults.listener_was_closed()
         holder = listening.take_place(self.server)
         try:
             yield
