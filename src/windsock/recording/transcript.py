@@ -90,7 +90,8 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
     if kind == Kind.DOWN and data:
         return f"< {len(data)} B {preview(data)}"
     if kind == Kind.ERROR:
-        return f"! handler error: {type(connection.error).__name__}: {connection.error}"
+        first, _, more = str(connection.error).partition("\n")
+        return f"! handler error: {type(connection.error).__name__}: {first}{'...' if more else ''}"
     if kind == Kind.TLS:
         return str(pickle.loads(data))
     if kind == Kind.REFUSED:
