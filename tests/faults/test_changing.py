@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.faults.helpers import datagrams, datas, joined, kinds, link, numbers, one, run, weather_of
-from windsock.faults import Corrupt, Delay, Fault, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
+from windsock.faults import CloseDelay, Corrupt, Delay, Fault, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
 from windsock.faults.items import Close, Data, Datagram, End, Item, Resume
 
 
@@ -128,6 +128,12 @@ def test_a_stall_stops_reading_and_loses_nothing() -> None:
 
     assert chain.due(4.0) == [Data(4.0, b"c"), Data(4.0, b"d"), End(4.0), Resume(4.0)]
     assert chain.reads()
+
+
+def test_nothing_follows_a_reset_of_a_late_kind() -> None:
+    chain = link(weather_of(Reset(after_bytes=1), CloseDelay(5.0)))
+
+    assert run(chain, [Data(1.0, b"ab"), Data(2.0, b"c"), End(3.0)]) == [Data(1.0, b"a"), items.Reset(6.0)]
 
 
 def test_a_reset_of_the_sender_passes_a_stall() -> None:

@@ -216,6 +216,42 @@ def test_the_log_of_all_faults_is_in_order_of_time() -> None:
     assert str(weather.log[0]) == "Delay(0.1) on connection #0 upstream at byte 0: delayed 1 B by 0.100000 s"
 
 
+def test_firings_after_a_certain_one_can_be_had() -> None:
+    installed, chain = one(Corrupt())
+    run(chain, datas(b"a", b"b", b"c"))
+
+    assert [firing.number for firing in installed.since(1)] == [2, 3]
+    assert installed.since(3) == []
+
+
+def test_what_is_installed_says_how_it_is() -> None:
+    weather = weather_of(Corrupt())
+    installed = weather.installed[0]
+
+    assert repr(weather) == "<Weather seed=1: [<Corrupt(): active, fired 0 times>]>"
+    installed.pause()
+    assert repr(installed) == "<Corrupt(): paused, fired 0 times>"
+    installed.heal()
+    assert repr(installed) == "<Corrupt(): healed, fired 0 times>"
+    assert repr(link(weather)) == "<Chain of connection #0 upstream: []>"
+
+
+def test_a_link_has_one_of_two_directions() -> None:
+    with pytest.raises(UsageError, match="direction='both'"):
+        weather_of().link(connection=0, direction="both", now=0.0)
+
+
+def test_every_other_connection_is_refused() -> None:
+    weather = weather_of(AcceptDelay(1.0), every=2)
+
+    assert [bool(weather.at_accept(connection=index, now=0.0)) for index in range(4)] == [False, True, False, True]
+
+
+def test_a_fault_of_no_chain_does_not_act_in_one() -> None:
+    with pytest.raises(NotImplementedError, match=r"Refuse\(\).apply"):
+        Refuse().apply(Data(0.0, b""), None)  # type: ignore[arg-type]  # it is not looked at
+
+
 def test_when_a_connection_is_over_nothing_is_kept() -> None:
     installed, chain = one(Hold())
     run(chain, datas(b"a", b"b"))

@@ -107,24 +107,26 @@ class Installed:
 
     def pause(self) -> None:
         """Let everything pass until `resume()`. What it held back goes on at once, in order."""
-        self._may_still("pause")
-        self.is_active = False
+        with self._lock:
+            self._may_still("pause")
+            self.is_active = False
         self._changed()
 
     def resume(self) -> None:
         """Act again, on each connection as if just met; random draws and counts go on from where they were."""
-        self._may_still("resume")
         with self._lock:
+            self._may_still("resume")
             self.epoch += 1
             self.credit = 0
             self.is_released = False
-        self.is_active = True
+            self.is_active = True
         self._changed()
 
     def heal(self) -> None:
         """End it for good. What it held back goes on at once, in order; what it has lost stays lost."""
-        self.is_active = False
-        self.is_healed = True
+        with self._lock:
+            self.is_active = False
+            self.is_healed = True
         self._changed()
 
     def release(self) -> None:
