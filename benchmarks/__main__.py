@@ -17,6 +17,7 @@ BENCHMARKS = {
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
     "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),
     "trio": ("benchmarks.trio_servers", "a trio server beside bare trio streams"),
+    "scripts": ("benchmarks.scripts", "scripted clients, and crowds of them, beside bare sockets"),
     "waiting": ("benchmarks.waiting", "clients of a selecting server beside slow ones"),
     "idle": ("benchmarks.idle", "what idle connections take in memory"),
     "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),

@@ -193,3 +193,43 @@ def test_no_step_lasts_longer_than_the_test_may() -> None:
                 client.play(Script().pause(10))
         finally:
             deadlines.limit_to(before - monotonic())
+
+
+def test_the_short_way_keeps_the_deadline_of_a_client() -> None:
+    with windsock.serving() as server, server.connect(timeout=0.1) as client:
+        begun = monotonic()
+        with pytest.raises(ScriptTimeout, match=r"^step 1, expect\(b'x'\): nothing came within 0\.1"):
+            client.expect(b"x")
+
+        assert 0.09 < monotonic() - begun < 1
+        assert client.outcome == "timeout"
+
+
+def test_the_short_way_and_the_long_way_take_turns() -> None:
+    with windsock.serving() as server:
+        server.echo()
+        with server.connect() as client:
+            for number in range(3):
+                client.send(b"short %d" % number).expect(b"short %d" % number)
+                client.send(b"long").expect(re.compile(rb"lo.*"), length=4)
+                client.play(Script().send(b"played").expect(b"pl").expect(b"ayed"))
+
+            assert client.end.is_plain
+            assert client.socket.getblocking() is False
+
+
+def test_an_answer_in_pieces_is_one_answer() -> None:
+    with windsock.serving() as server:
+        server.reply(b"answer", pieces=3, every=0.02)
+        with server.connect() as client:
+            client.send(b"x").expect(b"answer")
+
+
+def test_what_comes_behind_an_answer_stays_unread() -> None:
+    with windsock.serving() as server:
+        server.reply(b"answer, and more")
+        with server.connect() as client:
+            client.send(b"x").expect(b"answer")
+
+            assert client.unread == b", and more"
+            client.expect(b", and more")

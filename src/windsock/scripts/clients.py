@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import socket
 import stat
 from time import monotonic
@@ -15,7 +14,7 @@ from windsock.errors import UsageError
 from windsock.scripts import connecting, driving, nonsense
 from windsock.scripts.background import Background
 from windsock.scripts.company import Company
-from windsock.scripts.outcomes import Outcome
+from windsock.scripts.outcomes import Outcome, is_only_later
 from windsock.scripts.polled import PolledDatagrams, PolledStream
 from windsock.scripts.rude import kernel_socket
 from windsock.steps import Deed, Progress, Script, Step, Steps, kinds
@@ -27,6 +26,9 @@ if TYPE_CHECKING:
     from windsock.addresses import PrivateSocketPath
 
 __all__ = ["ScriptedClient"]
+
+CHUNK = 64 * 1024
+DONTWAIT = int(socket.MSG_DONTWAIT)  # a plain number: a flag of an enum costs more than the rest of a call
 
 
 class ScriptedClient(Steps["ScriptedClient"]):
@@ -116,6 +118,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
     @property
     def socket(self) -> Any:
         """The socket below, for what nobody thought of. It does not block; under TLS it has the encrypted bytes."""
+        self.end.be_careful()
         return kernel_socket(self.end.sock)
 
     @property
@@ -204,15 +207,22 @@ class ScriptedClient(Steps["ScriptedClient"]):
     ) -> ScriptedClient:
         """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
         __tracebackhide__ = True
-        if self.end.is_plain and type(data) is bytes and data and pieces is None and not every:
-            sent = self.end.try_to_send(data)
-            if sent == len(data):
-                self.end.inbox.note_sent(data, monotonic())
-            elif sent:
-                return self._send_the_rest(data, sent, timeout)
-            if sent or self.end.is_gone:
+        end = self.end
+        if end.is_plain and type(data) is bytes and data and pieces is None and not every:
+            try:
+                sent = end.sock.send(data, DONTWAIT)
+            except OSError as error:
+                if is_only_later(error):
+                    return super().send(data, timeout=timeout)
+                end.be_careful()
+                end.failed_to_send(error)
                 self._count += 1
                 return self
+            end.inbox.note_sent(data[:sent], monotonic())
+            if sent < len(data):
+                return super().send(data[sent:], timeout=timeout)
+            self._count += 1
+            return self
         return super().send(data, pieces=pieces, every=every, timeout=timeout)
 
     def expect(
@@ -225,7 +235,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
     ) -> ScriptedClient:
         """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
         __tracebackhide__ = True
-        if type(what) is bytes and self.end.is_plain and what and until is None and length is None and timeout is None:
+        if self.end.is_plain and type(what) is bytes and what and until is None and length is None and timeout is None:
             inbox, size = self.end.inbox, len(what)
             if (len(inbox.unread) >= size or self._read_once()) and inbox.unread.startswith(what):
                 inbox.take(size)
@@ -234,17 +244,26 @@ class ScriptedClient(Steps["ScriptedClient"]):
                 return self
         return super().expect(what, until=until, length=length, timeout=timeout)
 
-    def _send_the_rest(self, data: bytes, sent: int, timeout: float | None) -> ScriptedClient:
-        """Send what the kernel has not taken at once, as one step with what it has taken."""
-        __tracebackhide__ = True
-        self.end.inbox.note_sent(data[:sent], monotonic())
-        return super().send(data[sent:], timeout=timeout)
-
     def _read_once(self) -> bool:
         """Read what comes next, in a step's time; return whether something came."""
-        self._begun = monotonic()
-        left = deadlines.latest() - self._begun
-        return self.end.ready(select.POLLIN, left if left < self.timeout else self.timeout) and self.end.take_in()
+        end = self.end
+        self._begun = begun = monotonic()
+        if not end.is_quick or end.quick_for != self.timeout:
+            end.be_quick(self.timeout)
+        if deadlines.latest() - begun < self.timeout:
+            return False  # the step looks at its deadline more closely
+        try:
+            data = end.sock.recv(CHUNK)
+        except OSError as error:
+            if not is_only_later(error):
+                end.lost(error)
+            return False
+        if data:
+            end.inbox.receive(data, monotonic())
+        else:
+            end.inbox.receive_eof(monotonic())
+            end.ended_as(Outcome.EOF)
+        return bool(data)
 
     # --- its end
 

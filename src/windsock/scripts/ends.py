@@ -58,12 +58,16 @@ class End:
         self._rate: float | None = None
         self.may_read_at = 0.0
 
+    def be_careful(self) -> None:
+        """Take the long way from here on. May be extended (call super)."""
+        self.is_plain = False
+
     # --- acts
 
     def act(self, step: Step, deadline: float) -> None:
         """Do what a step says. Raises TimeoutError when it is not done at the deadline."""
         self.check_open(step.text)
-        self.is_plain = False
+        self.be_careful()
         self._acts[type(step)](self, step, deadline)
 
     def check_open(self, what: str) -> None:
@@ -146,7 +150,7 @@ class End:
 
     def ended_as(self, outcome: str) -> None:
         """Say what has become of it. What the other end did counts before what this one did; a reset comes last."""
-        self.is_plain = False
+        self.be_careful()
         is_ours = outcome in (Outcome.CLOSED, Outcome.TIMEOUT)
         if self.outcome == Outcome.OPEN or (not is_ours and self.outcome in (Outcome.TIMEOUT, Outcome.EOF)):
             self.outcome = outcome
@@ -303,7 +307,7 @@ class StreamEnd(End):
         """Return the socket to go on with, before its handshake."""
         from windsock.security.tls_socket import TLSSocket
 
-        self.is_plain = False
+        self.be_careful()
         return TLSSocket(
             self.sock,
             step.context or self.default_context(),
@@ -388,7 +392,7 @@ class DatagramEnd(End):
         else:
             self.inbox.note_sent(data, self.clock())
 
-    def failed_to_send(self, error: OSError, size: int) -> None:
+    def failed_to_send(self, error: OSError, size: int = 0) -> None:
         """Note that the receiver is gone. Raises UsageError for what no receiver could take."""
         if error.errno == errno.EMSGSIZE:
             raise UsageError(f"send(...): {size} bytes are more than one datagram can carry here") from None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +26,30 @@ class CalledOff(WindsockError):
 
 class Polled(End):
     """Waits with poll(2), for its socket and for being called off."""
+
+    is_quick = False
+    """Whether one call of the socket waits for what comes, `quick_for` seconds at the most: poll(2) is saved."""
+    quick_for = 0.0
+
+    def be_quick(self, seconds: float) -> None:
+        """Have the socket block, with a deadline of the kernel's (SO_RCVTIMEO), while nothing but bytes is at stake."""
+        microseconds = max(1, int(min(seconds, 3600.0) * 1e6))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
+        self.sock.setblocking(True)
+        self.is_quick = True
+        self.quick_for = seconds
+
+    def be_careful(self) -> None:
+        """See End."""
+        super().be_careful()
+        self.not_block()
+
+    def not_block(self) -> None:
+        """Have the socket not block any more."""
+        if self.is_quick:
+            self.is_quick = False
+            with contextlib.suppress(OSError):
+                self.sock.setblocking(False)
 
     wakeup: Wakeup | None = None
     is_called_off = False
@@ -70,7 +97,7 @@ class Polled(End):
         if self.wakeup is None:
             self.wakeup = Wakeup()
             self._poll = None
-            self.is_plain = False
+            self.be_careful()
 
     def call_off(self) -> None:
         """Have whoever waits here, in another thread, go away."""
@@ -102,6 +129,11 @@ class PolledStream(Polled, StreamEnd):
         """See StreamEnd."""
         return self._context() if self._context is not None else super().default_context()
 
+    def take_in(self) -> bool:
+        """See StreamEnd."""
+        self.not_block()
+        return super().take_in()
+
     def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
         """See StreamEnd. Reads what comes meanwhile: the other end may not go on before."""
         sent = self.try_to_send(view, is_urgent=is_urgent)
@@ -116,6 +148,7 @@ class PolledStream(Polled, StreamEnd):
     def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
         """Send what goes at once; return how much, or None if the socket takes nothing now."""
         self.is_gone = False
+        self.not_block()
         try:
             return int(self.sock.send(view, 1) if is_urgent else self.sock.send(view))  # MSG_OOB is 1 everywhere
         except OSError as error:
