@@ -23,8 +23,8 @@ class Chain:
     """
 
     __slots__ = (
-        "_concerned", "_emitted", "_has_ended", "_is_idle", "_is_over", "_is_stalled", "_links", "_met", "_next",
-        "_pending", "_ready", "_room", "_version", "_weather", "connection", "direction", "is_stream", "seed",
+        "_concerned", "_emitted", "_has_ended", "_is_calm", "_is_idle", "_is_over", "_is_stalled", "_links", "_met",
+        "_next", "_pending", "_ready", "_room", "_version", "_weather", "connection", "direction", "is_stream", "seed",
         "waiting",
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ class Chain:
         self._pending = 0
         self._emitted = 0
         self._room = NEVER
-        self._has_ended = self._is_over = self._is_stalled = False
+        self._has_ended = self._is_over = self._is_stalled = self._is_calm = self._is_idle = False
         self.refresh(now)
 
     def __repr__(self) -> str:
@@ -68,8 +68,8 @@ class Chain:
         if self._next <= now:
             self._advance(now)
         ready, self._ready = self._ready, []
-        if not self.waiting:
-            self._look_idle()
+        if self._is_calm:
+            self._is_idle = self._may_idle()
         return ready
 
     def next_time(self) -> float | None:
@@ -117,7 +117,7 @@ class Chain:
         self._plan()
         if self._next <= now:
             self._advance(now)
-        self._look_idle()
+        self._survey()
 
     def close(self, now: float) -> None:  # noqa: ARG002  # the contract of the wire
         """Forget everything: the connection is over."""
@@ -200,14 +200,17 @@ class Chain:
     def _plan(self) -> None:
         self._next = min([link.next_time() for link in self._links], default=NEVER)
 
-    def _look_idle(self) -> None:
-        links = self._links
-        self._is_idle = not (
-            self._is_over or self._is_stalled or self.waiting or self._ready or any(link.is_active for link in links)
-        )
-        delay = sum(link.fault.latency for link in links if link.is_active)
-        rooms = [room for link in links if link.is_active and (room := link.fault.room(delay)) is not None]
+    def _survey(self) -> None:
+        """Look at what is active, after a change."""
+        active = [link for link in self._links if link.is_active]
+        delay = sum(link.fault.latency for link in active)
+        rooms = [room for link in active if (room := link.fault.room(delay)) is not None]
         self._room = min(rooms, default=NEVER)
+        self._is_calm = not active
+        self._is_idle = self._may_idle()
+
+    def _may_idle(self) -> bool:
+        return self._is_calm and not (self._is_over or self._is_stalled or self.waiting or self._ready)
 
     def waits(self, items: int, size: int) -> None:
         """Count what begins or ceases to wait; for links."""
