@@ -129,7 +129,7 @@ def test_a_refusing_upstream_is_a_reset_for_the_client_never_a_silent_end() -> N
     with listening("tcp") as listener:
         address = listener.getsockname()
     with Proxy(address) as proxy:
-        with connected(socket.AF_INET, proxy.address) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(socket.AF_INET, proxy.address) as client:
             client.recv(1)
 
         proxy._recorder.wait_until(lambda: proxy.connections[0].is_closed, DEADLINE)

@@ -24,7 +24,8 @@ LONGEST_REST = 0.25
 
 
 class Dialing:
-    """One attempt to connect, for `seconds` at the most; then `on_done` gets the socket, or the error, once.
+    """One attempt to connect, for `seconds` at the most; then `on_done` gets the socket, or the error, once; or
+    both, for a connection that was made and has been reset since: what came before can be read, the error cannot.
 
     A lack of descriptors, and a Unix server whose backlog is full (EAGAIN, unix(7)), are waited for; `on_lack` is
     told of the former.
@@ -93,10 +94,11 @@ class Dialing:
         assert self._socket is not None
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self._stop_waiting()
-        if number:
-            self._failed(OSError(number, os.strerror(number)))
-        else:
-            self._done(self._take(), None)
+        error = OSError(number, os.strerror(number)) if number else None
+        if number in (0, errno.ECONNRESET):  # refused is ECONNREFUSED: this one was there, and may have said something
+            self._done(self._take(), error)
+        elif error is not None:
+            self._failed(error)
 
     def _failed(self, error: OSError) -> None:
         self._drop()

@@ -221,12 +221,13 @@ class StreamFront:
     def _dialed(self, guest: _Guest, upstream: socket.socket | None, error: OSError | None) -> None:
         if upstream is None:
             is_theirs = error is not None and error.errno != errno.ECANCELED
-            self._turn_away(guest, f"{self._nobody}: {reason(error)}" if is_theirs and error else "", is_reset=True)
+            why = f"{self._nobody}: {reason(error)}" if is_theirs and error else ""
+            self._turn_away(guest, why, is_reset=is_theirs)
             return
         try:
             sockets.prepare(upstream)
             if self._termination is None:
-                self._carry(guest, guest.socket, upstream)
+                self._carry(guest, guest.socket, upstream, error)
             else:
                 self._secure(guest, upstream, self._termination)
         except Exception as problem:
@@ -263,7 +264,7 @@ class StreamFront:
     def _note_refusal(self, guest: _Guest, why: str) -> None:
         guest.note(Kind.REFUSED, why.encode())
 
-    def _carry(self, guest: _Guest, client: Any, upstream: Any) -> None:
+    def _carry(self, guest: _Guest, client: Any, upstream: Any, error: OSError | None = None) -> None:
         chain = partial(self._weather.link, connection=guest.index, now=monotonic(), peer=guest.peer)
         connection = guest.connection
         relay = StreamRelay(
@@ -279,6 +280,7 @@ class StreamFront:
             on_error=partial(self._on_error, connection),
             on_look=self._firings.look,
         )
+        relay.upstream.error = error
         if connection is not None:
             self._firings.follow(guest.index, connection)
         self._house.admit(relay)

@@ -63,6 +63,8 @@ class Side:
         """Whether the end of its stream has been read."""
         self.is_gone = False
         """Whether nothing can be read from it nor written to it any more."""
+        self.error: OSError | None = None
+        """What has happened to it already and cannot be read any more; it comes after what can be."""
         self.carried = 0
         """Bytes that have come from it."""
         self._is_bulk = False
@@ -93,6 +95,9 @@ class Side:
             return
         except OSError as error:
             self.vanish(error)
+            return
+        if not size and self.error is not None:
+            self.vanish(self.error)
             return
         if not size:
             self._end()
