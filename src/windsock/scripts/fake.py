@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -18,7 +17,7 @@ from windsock.scripts.nearest import MOST, Miss, miss, nearest
 from windsock.scripts.playing import Performance, perform
 from windsock.scripts.plays import Play, Plays
 from windsock.scripts.rules import Connections, HowToEnd, Queue, Rule, checked_after, checked_connections
-from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream
+from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.scripts.talks import Talks
 from windsock.scripts.tally import Tally
 from windsock.scripts.unmet import UnexpectedConnection, UnexpectedMessage, Unmet
@@ -174,6 +173,9 @@ class Fake:
         with self._lock:
             if self._tally is not None:
                 self._tally.close()
+            if self._talks is not None:
+                self._talks.close()
+                self._talks = None
             if self._halt is not None:
                 self._halt.close()
 
@@ -194,7 +196,7 @@ class Fake:
         if any(not each.is_closed for each in self._recorder.connections):
             return True
         try:
-            return bool(select.select([server.socket], [], [], 0)[0])
+            return bool(ready_among([server.socket.fileno()], 0.0))
         except (AttributeError, OSError, ValueError):  # it has none, or none any more
             return False
 

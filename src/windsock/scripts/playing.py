@@ -11,10 +11,9 @@ from windsock.deadlines import latest
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.scripts import driving
-from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream
+from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, nothing
 from windsock.security.facts import HandshakeFailed
 from windsock.steps import Progress, Script, ScriptMismatch, ScriptTimeout
-from windsock.steps.failures import Failure
 
 __all__ = ["Performance", "perform"]
 
@@ -57,7 +56,6 @@ class Performance:
         self._end = end
         self._connection = connection
         self._halt = halt
-        self._whose = whose
         self._rests = False
         end.before_wait = self._look
         self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
@@ -92,6 +90,7 @@ class Performance:
             raise
         finally:
             self._note(word)
+            self._end.before_wait = nothing
 
     def check_rest(self) -> None:
         """Look whether more has come than the script expects, unless it has closed the connection itself."""
@@ -101,21 +100,7 @@ class Performance:
         if not (end.is_closed or end.is_stalled or end.inbox.has_ended or end.inbox):
             end.wait(monotonic())
         if end.inbox and not (end.is_closed or end.is_stalled):
-            raise ScriptMismatch(self._more_came())
-
-    def _more_came(self) -> Failure:
-        script, inbox = self.progress.script, self._end.inbox
-        return Failure(
-            number=str(len(script)),
-            step=script.steps[-1],
-            why="more came after this last step",
-            unread=bytes(inbox.unread),
-            datagrams=len(inbox.datagrams),
-            taken=inbox.taken,
-            deeds=tuple(inbox.deeds),
-            now=monotonic(),
-            whose=f"{self._whose}, ",
-        )
+            raise self.progress.stopped("more came after this last step", monotonic())
 
     def _halted(self) -> str:
         """Return what the server's stop has made of it: nothing, if it was only waiting for another round."""

@@ -17,7 +17,7 @@ from windsock.servers.wakeup import Wakeup
 from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step
 
-__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream"]
+__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among"]
 
 DONTWAIT = int(socket.MSG_DONTWAIT)
 
@@ -38,7 +38,7 @@ class Halt:
 
     def is_set(self) -> bool:
         """Return whether it is so."""
-        return self._wakeup is None or bool(select.select([self._wakeup], [], [], 0)[0])
+        return self._wakeup is None or bool(ready_among([self._wakeup.fileno()], 0.0))
 
     def set(self) -> None:
         """Say so."""
@@ -66,26 +66,29 @@ class Halt:
         deadline = monotonic() + max(0.0, seconds)
         turn = _turn(hub)
         while True:
-            if turn is not None and self.fileno() >= 0:
+            self.check()
+            if turn is not None:
                 turn.hub.wait_for(turn, self.fileno(), select.POLLIN, deadline)  # which may come back for no reason
-            elif self.fileno() >= 0:
-                _poll([self.fileno()], deadline - monotonic())
+            else:
+                ready_among([self.fileno()], deadline - monotonic())
             self.check()
             if monotonic() >= deadline:
                 return
 
     def wait_for(self, sock: Any, seconds: float) -> bool:
         """Return whether a socket becomes readable in so many seconds. Raises Halted."""
-        self.check()
         turn = _turn(getattr(sock, "_hub", None))
         if turn is not None:  # a stop ends the connection, which wakes it
+            self.check()
             is_ready = bool(
                 turn.hub.wait_for(turn, sock.fileno(), select.POLLIN, monotonic() + max(0.0, seconds), sock)
             )
-        else:
-            is_ready = sock.fileno() in _poll([sock.fileno(), self.fileno()], seconds)
-        self.check()
-        return is_ready
+            self.check()
+            return is_ready
+        ready = ready_among([sock.fileno(), self.fileno()], seconds)
+        if self._wakeup is None or self.fileno() in ready:
+            raise Halted
+        return bool(ready)
 
 
 def _turn(hub: Any) -> Any:
@@ -97,7 +100,8 @@ def _turn(hub: Any) -> Any:
     return my_turn(hub)
 
 
-def _poll(descriptors: list[int], seconds: float) -> list[int]:
+def ready_among(descriptors: list[int], seconds: float) -> list[int]:
+    """Return those that become readable in so many seconds, as soon as one has."""
     poll = select.poll()
     for each in descriptors:
         if each >= 0:
@@ -114,7 +118,7 @@ class ServedStream(StreamEnd):
     def __init__(self, request: Any, server: Any, halt: Halt) -> None:
         super().__init__(request, is_client=False)
         self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
-        self.before_wait: Callable[[], None] = _nothing
+        self.before_wait: Callable[[], None] = nothing
         self._server = server
         self._halt = halt
 
@@ -154,7 +158,7 @@ class ServedDatagram(End):
     def __init__(self, request: tuple[bytes, Any], client_address: Any, halt: Halt) -> None:
         super().__init__(request[1], Inbox(is_datagram=True))
         self.client_address = addresses.plain(client_address)
-        self.before_wait: Callable[[], None] = _nothing
+        self.before_wait: Callable[[], None] = nothing
         self._halt = halt
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
@@ -199,5 +203,5 @@ class ServedDatagram(End):
         self._halt.sleep(seconds, hub)
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody wants to know."""

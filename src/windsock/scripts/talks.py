@@ -118,6 +118,13 @@ class Talks:
         for talk in talks:
             talk.thread.join(max(0.0, deadline - monotonic()))
 
+    def close(self) -> None:
+        """Give the server its own hook back."""
+        if getattr(self._process, "__self__", None) is self._server:
+            vars(self._server).pop("process_request", None)
+        else:
+            self._server.process_request = self._process
+
 
 class _Talk:
     """One conversation: its script, its client, and the datagrams that have come for it."""
