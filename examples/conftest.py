@@ -12,9 +12,9 @@ from pytest_windsock.fixtures import SERVERS
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the transcripts after the teardown, when every connection has ended."""
+    servers = item.stash.get(SERVERS, [])  # which the plugin forgets at the end
     report = yield
     if report.when == "teardown":
-        servers = item.stash.get(SERVERS, [])
         report.__dict__["about"] = (item.module.__doc__ or "").split("\n")[0]
         report.__dict__["recorded"] = [[server.describe(), *server.transcript()] for server in servers]
     return report

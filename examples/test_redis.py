@@ -1,4 +1,4 @@
-"""Redis: the `redis` client from PyPI talks to a small store, and to a fake over a Unix socket (RESP)."""
+"""Redis: the `redis` client talks to a small store, and to fakes that are loading, or die in the middle (RESP)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from windsock import RunningServer
 from windsock.servers import StreamRequestHandler
 
 redis = pytest.importorskip("redis")
+
+GET_WIND = b"*2\r\n$3\r\nGET\r\n$4\r\nwind\r\n"
 
 
 class RedisHandler(StreamRequestHandler):
@@ -62,6 +64,10 @@ def client_of(**where: Any) -> Any:
     return redis.Redis(protocol=2, driver_info=None, socket_timeout=5, **where)
 
 
+def once_more() -> Any:
+    return redis.retry.Retry(redis.backoff.NoBackoff(), 1)
+
+
 @pytest.mark.windsock(handler=RedisHandler, framing=command_size)
 def test_a_value_comes_back(threading_tcp_server: RunningServer) -> None:
     with client_of(host=threading_tcp_server.host, port=threading_tcp_server.port) as client:
@@ -89,4 +95,30 @@ def test_a_fake_that_is_loading_is_an_error_of_the_client(unix_stream_server: Ru
     ):
         client.get("wind")
 
-    assert unix_stream_server.requests.wait(1)[0].data == b"*2\r\n$3\r\nGET\r\n$4\r\nwind\r\n"
+    assert unix_stream_server.requests.wait(1)[0].data == GET_WIND
+
+
+@pytest.mark.windsock(framing=command_size)
+def test_half_a_reply_and_then_a_reset_is_tried_again(tcp_server: RunningServer) -> None:
+    tcp_server.on(GET_WIND, connections=0).reply(b"$2\r\nNW\r\n", cut=5, end="reset")
+    tcp_server.on(GET_WIND).reply(b"$2\r\nNW\r\n")
+
+    with client_of(host=tcp_server.host, port=tcp_server.port, retry=once_more()) as client:
+        found = client.get("wind")
+
+    assert found == b"NW"
+    assert [request.reply for request in tcp_server.requests.wait(2)] == [b"$2\r\nN", b"$2\r\nNW\r\n"]
+    assert [request.connection for request in tcp_server.requests] == [0, 1]
+
+
+@pytest.mark.windsock(framing=command_size)
+def test_who_gives_up_says_that_the_connection_was_reset(tcp_server: RunningServer) -> None:
+    tcp_server.on(GET_WIND).reply(b"$2\r\nNW\r\n", times=2, cut=5, end="reset")
+
+    with (
+        client_of(host=tcp_server.host, port=tcp_server.port, retry=once_more()) as client,
+        pytest.raises(redis.exceptions.ConnectionError, match="reset by peer"),
+    ):
+        client.get("wind")
+
+    assert [request.data for request in tcp_server.requests.wait(2)] == [GET_WIND, GET_WIND]

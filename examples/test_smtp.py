@@ -1,14 +1,15 @@
-"""Mail: `smtplib` sends a message to a handler that speaks enough SMTP (RFC 5321) to take it."""
+"""Mail: `smtplib` sends a message to a handler that takes it, and to a fake that goes silent (RFC 5321)."""
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.message import EmailMessage
 from typing import Any
 
 import pytest
 
-from windsock import RunningServer
+from windsock import RunningServer, Script
 from windsock.servers import StreamRequestHandler
 
 ANSWERS = {
@@ -71,3 +72,22 @@ def test_the_client_falls_back_to_helo(threading_tcp_server: RunningServer) -> N
     assert refused == (502, b"Not here")
     lines = [request.data for request in threading_tcp_server.requests.wait(3)]
     assert lines == [b"ehlo here\r\n", b"helo here\r\n", b"QUIT\r\n"]
+
+
+def to_the_data() -> Script:
+    script = Script().send(b"220 mail.example ready\r\n")
+    for command in (rb"^ehlo ", rb"^mail FROM:", rb"^rcpt TO:"):
+        script = script.expect(re.compile(command), until=b"\r\n").send(b"250 OK\r\n")
+    return script.expect(b"data\r\n").send(b"354 Go on, end with a dot\r\n")
+
+
+def test_a_server_that_goes_silent_after_data_is_given_up(tcp_server: RunningServer) -> None:
+    tcp_server.play(to_the_data().expect(until=b"\r\n.\r\n").expect_eof())
+    gives_up = pytest.raises(smtplib.SMTPServerDisconnected, match="timed out")
+
+    with smtplib.SMTP(tcp_server.host, tcp_server.port, timeout=0.2) as client, gives_up:
+        client.send_message(message_to("bob@example.com", "The wind today"))
+
+    session = tcp_server.requests.wait(1)[0]
+    assert session.data.endswith(b"Northwest, five knots.\r\n.\r\n")  # all of it was said, and
+    assert session.reply.endswith(b"354 Go on, end with a dot\r\n")  # nobody knows whether it was taken
