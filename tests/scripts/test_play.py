@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 import threading
@@ -14,7 +16,7 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
-from windsock import Script, ScriptMismatch, ScriptTimeout
+from windsock import Script, ScriptMismatch, ScriptTimeout, deadlines
 from windsock.harness import CONCURRENCIES
 
 on_every_stream_and_tls = pytest.mark.parametrize(
@@ -505,3 +507,32 @@ def test_a_connection_from_before_play_is_not_the_next_one() -> None:
             assert rest_of(client) == b"1"
         early.shutdown(socket.SHUT_WR)
         assert rest_of(early) == b""
+
+
+@on_every_concurrency
+def test_a_step_never_waits_longer_than_the_test_may_take(concurrency: str) -> None:
+    deadlines.limit_to(0.3)
+    try:
+        server = windsock.serving(concurrency=concurrency, timeout=30.0)
+        server.play(Script().expect(b"HELO"))
+        with connect(server) as client:
+            assert rest_of(client) == b""
+    finally:
+        deadlines.no_limit()
+
+    (text,) = failures_of(server)
+    assert text.startswith("script 1, step 1, expect(b'HELO'): ")
+    assert server.errors[0].__class__ is ScriptTimeout
+
+
+def test_a_fake_with_a_thousand_descriptors_open_plays_on() -> None:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 1300:
+        pytest.skip("this process may not have so many descriptors")
+    with contextlib.ExitStack() as stack:
+        for _ in range(1100):
+            stack.enter_context(open(os.devnull))
+        server = stack.enter_context(windsock.serving())
+        server.play(Script().expect(b"?").pause(0.001).send(b"!"))
+        with connect(server) as client:
+            client.sendall(b"?")
+            assert rest_of(client) == b"!"
