@@ -122,6 +122,19 @@ def test_a_reset_is_seen_at_once(kind: str) -> None:
         assert server.connections[0].ending == "client reset"
 
 
+def test_a_unix_socket_is_reset_if_something_is_unread_and_ends_in_order_if_not() -> None:
+    with serving("unix_stream", Lines) as server:
+        unread = server.connect().send(b"one\n")
+        unread.socket.setblocking(True)
+        unread.socket.recv(1, socket.MSG_PEEK)
+        unread.reset()
+        server.connect().send(b"one\n").expect(b"ONE\n").reset()
+        wait_for_end(server)
+        wait_for_end(server, 1)
+
+        assert [each.ending for each in server.connections] == ["client reset", "client EOF"]
+
+
 @on_linux
 def test_a_reset_does_not_wait_for_a_thread_that_reads() -> None:
     with windsock.serving(Lines) as server, server.connect() as client:
@@ -149,8 +162,11 @@ def test_a_reset_does_not_wait_for_a_thread_that_reads() -> None:
 
 
 @on_linux
-def test_a_reset_does_not_wait_for_a_child_that_has_it_open() -> None:
-    with windsock.serving(Lines, concurrency="selecting") as server, server.connect() as client:
+@pytest.mark.parametrize(
+    ("transport", "ending"), [("tcp", "client reset"), ("unix_stream", "client EOF")], ids=["tcp", "unix_stream"]
+)
+def test_a_reset_does_not_wait_for_a_child_that_has_it_open(transport: str, ending: str) -> None:
+    with windsock.serving(Lines, transport=transport, concurrency="selecting") as server, server.connect() as client:
         client.send(b"one\n").expect(b"ONE\n")
         reader, writer = os.pipe()
         child = os.fork() if sys.version_info < (3, 12) else _fork()
@@ -164,7 +180,7 @@ def test_a_reset_does_not_wait_for_a_child_that_has_it_open() -> None:
             still_serves(server)
             wait_for_end(server)
 
-            assert server.connections[0].ending == "client reset"
+            assert server.connections[0].ending == ending
         finally:
             os.close(writer)
             os.waitpid(child, 0)

@@ -51,7 +51,9 @@ class End:
         self.is_gone = False
         """Whether the last attempt to send has met nobody."""
         self.outcome: str = Outcome.OPEN
-        self.is_plain = not hasattr(sock, "pending")
+        self.is_layered = hasattr(sock, "pending")
+        """Whether there is TLS: what is readable may be half of a record, or two of them."""
+        self.is_plain = not self.is_layered
         """Whether nothing has happened that changes how to send and read: there is a short way then."""
         self.may_have_more = False
         """Whether a layer, such as TLS, may hold bytes that the kernel does not know of any more."""
@@ -241,8 +243,7 @@ class StreamEnd(End):
         """Read once."""
         now = self.clock()
         size = CHUNK if self._rate is None else max(1, min(CHUNK, int(self._rate * SLICE)))
-        is_layered = hasattr(self.sock, "pending")  # TLS: what is readable may be half of a record, or two of them
-        if is_layered:
+        if self.is_layered:
             self.sock.settimeout(0.0)
         self.may_have_more = False
         try:
@@ -253,7 +254,7 @@ class StreamEnd(End):
             self.lost(error)
             return True
         if data:
-            self.may_have_more = is_layered
+            self.may_have_more = self.is_layered
             self.inbox.receive(data, now)
             if self._rate is not None:
                 self.may_read_at = max(self.may_read_at, now - 2 * SLICE) + len(data) / self._rate
@@ -339,7 +340,7 @@ class StreamEnd(End):
 
     def _go_on_in_tls(self, secured: TLSSocket) -> None:
         self.sock = secured
-        self.may_have_more = True
+        self.is_layered = self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
 
     def default_context(self) -> ssl.SSLContext:

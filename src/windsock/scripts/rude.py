@@ -27,14 +27,18 @@ def reset(sock: Any) -> None:
 
     TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection and sends RST, even while another thread waits for
     it or a forked child has it open too; what the kernel has not sent yet is lost. Elsewhere: SO_LINGER with 0 seconds
-    (socket(7)), which takes effect when the last one closes it. A Unix socket's other end sees a reset only if
-    something that it has sent is unread (unix(7)); otherwise an orderly end. All who have it open are shut down.
+    (socket(7)), which takes effect when the last one closes it.
+
+    A Unix socket's other end sees a reset if something that it has sent is unread, once the last one has closed this
+    one (unix(7)). Otherwise it sees an orderly end, at once, whoever else has this one open.
     """
     bare = kernel_socket(sock)
     if bare.fileno() < 0:
         return
     if bare.family == getattr(socket, "AF_UNIX", None):
-        _end_unix(bare)
+        if not _unread(bare):
+            with contextlib.suppress(OSError):
+                bare.shutdown(socket.SHUT_RDWR)
     elif not _dissolve()(bare.fileno()):
         with contextlib.suppress(OSError):
             bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
@@ -44,9 +48,22 @@ def reset(sock: Any) -> None:
     bare.close()
 
 
-def _end_unix(bare: Any) -> None:
-    """Close a Unix socket; where others have it open too, end it under their hands, which can't be a reset."""
-    bare.close()
+def _unread(bare: Any) -> int:
+    """Return how many bytes have come that nobody has read (FIONREAD, unix(7))."""
+    import termios
+
+    return _ask(bare, termios.FIONREAD)
+
+
+def _ask(bare: Any, question: int) -> int:
+    """Return a number that ioctl(2) tells of a socket; 0 where it does not."""
+    import fcntl
+
+    try:
+        answer = fcntl.ioctl(bare.fileno(), question, bytes(4))
+    except OSError:
+        return 0
+    return int(struct.unpack("i", answer)[0])
 
 
 @functools.cache
@@ -66,14 +83,9 @@ def unacknowledged(sock: Any) -> int:
 
     For a Unix socket: more than 0 while the other end has not read all. 0 where the system does not tell.
     """
-    import fcntl
     import termios
 
-    try:
-        answer = fcntl.ioctl(kernel_socket(sock).fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:
-        return 0
-    return int(struct.unpack("i", answer)[0])
+    return _ask(kernel_socket(sock), termios.TIOCOUTQ)
 
 
 def was_reset(sock: Any) -> bool:
