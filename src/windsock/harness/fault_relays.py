@@ -41,12 +41,16 @@ class Relays:
             )
         hub = getattr(request, "_hub", None)
         timeout = request.gettimeout()
+        try:
+            peer = request.getpeername()
+        except OSError:  # the client is gone already
+            peer = connection.peer
         plain = socket.socket(request.family, request.type, request.proto, fileno=request.detach())
         plain.settimeout(timeout)
         self.indices.add(connection.index)
         self._house.follow(connection.index, connection)
         try:
-            relayed = self._house.relay(plain, connection.peer, index=connection.index)
+            relayed = self._house.relay(plain, peer, index=connection.index)
         except BaseException:
             connection.note(Kind.CLOSE)
             raise
