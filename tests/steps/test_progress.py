@@ -348,6 +348,15 @@ def test_an_endless_loop_does_not_end_between_the_rounds_of_an_inner_one() -> No
         progress.next(0.0)
 
 
+def test_an_endless_loop_does_not_end_in_an_inner_one_that_is_not_what_it_begins_with() -> None:
+    progress = begin(Script().loop(Script().send(b"x").loop(Script().expect(b"a"), times=2)))
+    progress.inbox.receive_eof(0.0)
+    assert progress.next(0.0) == Transmit(b"x", 5.0)
+
+    with pytest.raises(ScriptMismatch, match=r"step 1\.2\.1 \(round 1, inner round 1\)"):
+        progress.next(0.0)
+
+
 @pytest.mark.parametrize(
     "body",
     [
