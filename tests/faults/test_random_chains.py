@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,6 +37,8 @@ from windsock.faults.items import Data, Datagram, End, Item
 
 EXAMPLES = int(os.environ.get("WINDSOCK_EXAMPLES", "1000" if os.environ.get("CI") else "100"))
 """More of them where nobody waits."""
+
+pytestmark = pytest.mark.timeout(300)  # for as many examples as are asked for
 
 often = settings(max_examples=EXAMPLES, deadline=None)
 
