@@ -15,6 +15,7 @@ from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.segment import Segment
 from windsock.wire.proxy import Proxy
 from windsock.wire.relayed import RelayHouse
+from windsock.wire.relayed_datagrams import DatagramHouse, RelayedReplies
 
 STREAMS = {
     "tcp": (socket.AF_INET, "127.0.0.1"),
@@ -165,3 +166,66 @@ def fill(sock: socket.socket) -> int:
             total += sock.send(bytes(65536))
     sock.settimeout(DEADLINE)
     return total
+
+
+# --- datagrams
+
+
+DATAGRAMS = ["udp", "udp6", "unix_datagram"]
+
+
+class Post:
+    """Clients and a server of datagrams."""
+
+    def __init__(self, server: socket.socket, family: int, address: Any, carrier: Any) -> None:
+        self.server = server
+        self._family = family
+        self._address = address
+        self._carrier = carrier
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[socket.socket]:
+        with socket.socket(self._family, socket.SOCK_DGRAM) as client:
+            client.settimeout(DEADLINE)
+            if self._family == socket.AF_UNIX:
+                client.bind("")
+            client.connect(self._address)
+            yield client
+
+    def reply(self, data: bytes, sender: Any) -> None:
+        """Answer who sent something, as the server sees them."""
+        if isinstance(self._carrier, DatagramHouse):
+            RelayedReplies(self.server, self._carrier).sendto(data, self._carrier.client_of(sender))
+        else:
+            self.server.sendto(data, sender)
+
+    def stop(self) -> None:
+        """Stop what is between."""
+        if isinstance(self._carrier, DatagramHouse):
+            self._carrier.stop(DEADLINE)
+        elif self._carrier is not None:
+            self._carrier.stop()
+
+
+@contextlib.contextmanager
+def posted(transport: str, carrier: str) -> Iterator[Post]:
+    """A server of datagrams, and what is in front of it."""
+    family = {"udp": socket.AF_INET, "udp6": socket.AF_INET6}.get(transport, socket.AF_UNIX)
+    with contextlib.ExitStack() as stack:
+        private = PrivateSocketPath() if transport == "unix_datagram" else None
+        if private is not None:
+            stack.callback(private.remove)
+        server = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
+        server.bind(private.path if private is not None else ("::1" if transport == "udp6" else "127.0.0.1", 0))
+        server.settimeout(DEADLINE)
+        address, between = server.getsockname(), None
+        if carrier == "proxy":
+            between = stack.enter_context(Proxy(address, transport=transport.removesuffix("6")))
+            address = between.address
+        elif carrier == "relay":
+            errors: list[Exception] = []
+            between = DatagramHouse(server, Weather(carries="datagram"), name="test", on_error=errors.append)
+            stack.callback(between.stop, DEADLINE)
+            server = between.socket
+            server.settimeout(DEADLINE)
+        yield Post(server, family, address, between)

@@ -23,6 +23,7 @@ from windsock.wire.proxy_notes import ClientNotes, UpstreamNotes, reason
 from windsock.wire.proxy_places import Place
 from windsock.wire.proxy_tls import Securing, Termination
 from windsock.wire.relay import House
+from windsock.wire.relay_handshakes import Meddler, meddler_for
 from windsock.wire.relay_streams import StreamRelay
 
 if TYPE_CHECKING:
@@ -249,7 +250,8 @@ class StreamFront:
 
         seconds = self._seconds
         connection = guest.connection
-        Securing(self._house, termination, guest.socket, upstream, seconds, connection=connection, on_done=done).start()
+        client = self._behind_meddler(guest) if termination.client is not None else guest.socket
+        Securing(self._house, termination, client, upstream, seconds, connection=connection, on_done=done).start()
 
     def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
@@ -260,6 +262,23 @@ class StreamFront:
             sockets.reset(guest.socket)
         else:
             sockets.close(guest.socket)
+
+    def _meddler(self, guest: _Guest, relay: StreamRelay) -> Meddler | None:
+        return meddler_for(relay, self._weather, connection=guest.index, peer=guest.peer, clock=monotonic)
+
+    def _behind_meddler(self, guest: _Guest) -> socket.socket:
+        """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
+        if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.installed):
+            return guest.socket
+        ours, theirs = socket.socketpair()
+        sockets.prepare(ours)
+        sockets.prepare(theirs)
+        relay = StreamRelay(self._house.clockwork, self._house.scratch, guest.socket, ours, on_end=self._house.dismiss)
+        relay.meddler = self._meddler(guest, relay)
+        self._house.admit(relay)
+        relay.start()
+        guest.socket = theirs
+        return theirs
 
     def _note_refusal(self, guest: _Guest, why: str) -> None:
         guest.note(Kind.REFUSED, why.encode())
@@ -281,6 +300,8 @@ class StreamFront:
             on_look=self._firings.look,
         )
         relay.upstream.error = error
+        if client is guest.socket:
+            relay.meddler = self._meddler(guest, relay)
         if connection is not None:
             self._firings.follow(guest.index, connection)
         self._house.admit(relay)

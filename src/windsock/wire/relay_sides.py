@@ -110,12 +110,30 @@ class Side:
             else:
                 notes.passed(data)
             self._is_bulk = size >= BULK
-        if is_idle:
+        if self.relay.meddler is not None:
+            self._meddle(bytes(data))
+        elif is_idle:
             flow.write(data, is_scratch=not is_lent)
             if chain is not None:
                 chain.carried(size)
         else:
             flow.feed(bytes(data))
+
+    def _meddle(self, data: bytes) -> None:
+        """Pass on what is left of it when it was looked at for the sake of a handshake."""
+        meddler = self.relay.meddler
+        if meddler is None:
+            return
+        passed = meddler.upward(data) if self is self.relay.client else meddler.downward(data)
+        if passed and not self.relay.is_over:
+            self._pass_on(passed)
+
+    def _pass_on(self, data: bytes) -> None:
+        chain = self.flow.chain
+        if chain is None or chain.is_idle():
+            self.flow.write(memoryview(data))
+        else:
+            self.flow.feed(data)
 
     def _attend(self, events: int) -> None:
         if self.is_gone:
@@ -154,6 +172,10 @@ class Side:
         self.has_ended = True
         if self.notes is not None:
             self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
+        if self.relay.meddler is not None:
+            rest = self.relay.meddler.ended(is_client=self is self.relay.client)
+            if rest:
+                self._pass_on(rest)
         self.flow.end()
         self.update()
 

@@ -12,6 +12,7 @@ from windsock.wire.relay_sides import Notes, Side
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
+    from windsock.wire.relay_handshakes import Meddler
 
 __all__ = ["BLOCK", "Scratch", "StreamRelay"]
 
@@ -86,6 +87,8 @@ class StreamRelay:
         self.clockwork = clockwork
         self.scratch = scratch
         self.is_over = False
+        self.meddler: Meddler | None = None
+        """Who acts on a TLS handshake that passes."""
         self.on_look = on_look
         self._on_end = on_end
         self._on_error = on_error

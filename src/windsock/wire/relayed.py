@@ -18,6 +18,7 @@ from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE
 from windsock.wire.firings import Firings
 from windsock.wire.relay import House
+from windsock.wire.relay_handshakes import meddler_for
 from windsock.wire.relay_streams import StreamRelay
 from windsock.wire.relayed_pairs import Pairs, RelayedSocket
 
@@ -89,6 +90,9 @@ class RelayHouse:
         self._clients[index] = owned
         handlers._forward = partial(self._forward, index)
         relay = self._make(index, owned, ours, addresses.plain(client_address))
+        relay.meddler = meddler_for(
+            relay, self.weather, connection=index, peer=addresses.plain(client_address), clock=monotonic
+        )
         self._house.admit(relay)
         self._house.clockwork.call(relay.start)
         if not self._house.clockwork.is_running():
