@@ -13,7 +13,7 @@ from windsock import deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
-from windsock.scripts.outcomes import Outcome
+from windsock.scripts.outcomes import Outcome, is_only_later
 from windsock.scripts.rude import kernel_socket
 from windsock.scripts.summary import CrowdMember, CrowdSummary
 from windsock.steps import Act, Close, Progress, Script, StartTLS, Transmit, Wait
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["crowd"]
 
 CLOSE = Close()
+CHUNK = 64 * 1024
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -137,13 +138,31 @@ class _Loop:
     def go_on(self, member: _Member, *, is_ready: bool = False) -> None:
         """Move one on, as far as it goes."""
         try:
-            if member.end is None:
+            end = member.end
+            if end is None:
                 self.connect(member)
             elif is_ready and member.events & READ:
-                member.end.take_in()
+                if end.is_plain:
+                    self.read(end)
+                else:
+                    end.take_in()
             self.play(member)
         except Exception as error:
             self.over(member, error)
+
+    def read(self, end: Any) -> None:
+        """Read once, the short way."""
+        try:
+            data = end.sock.recv(CHUNK)
+        except OSError as error:
+            if not is_only_later(error):
+                end.lost(error)
+            return
+        if data:
+            end.inbox.receive(data, monotonic())
+        else:
+            end.inbox.receive_eof(monotonic())
+            end.ended_as(Outcome.EOF)
 
     def connect(self, member: _Member) -> None:
         member.started = monotonic()
@@ -176,11 +195,17 @@ class _Loop:
         """Send what an action says, or begin with it."""
         end, data = member.end, action.data
         if end.is_plain and not action.is_urgent:
-            sent = end.try_to_send(data)
+            try:
+                sent = end.sock.send(data)
+            except OSError as error:
+                if not is_only_later(error):
+                    end.failed_to_send(error)
+                    return
+                sent = 0
             if sent == len(data):
                 end.inbox.note_sent(data, now)
                 return
-            member.sent = sent or 0
+            member.sent = sent
         else:
             if not end.inbox.is_datagram:
                 end.check_may_send()

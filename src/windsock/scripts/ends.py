@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "SLICE", "DatagramEnd", "End", "StreamEnd"]
 
-CHUNK = 256 * 1024
+CHUNK = 64 * 1024
 NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 LARGEST = 65536
 """Bytes of the largest datagram."""
