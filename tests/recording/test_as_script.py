@@ -260,6 +260,11 @@ ORDERS: list[tuple[Iterable[tuple[int, bytes]], Script, Script]] = [
         Script().send(b"a").expect(b"b").reset(),
         Script().expect(b"a").send(b"b").expect_reset().close(),
     ),
+    (
+        [(UP, b"a"), (DOWN, b"b"), (Kind.SERVER_RESET, b""), (CLOSE, b"")],
+        Script().send(b"a").expect(b"b").expect_reset().close(),
+        Script().expect(b"a").send(b"b").reset(),
+    ),
     ([(CLOSE, b"")], Script().expect_eof().close(), Script().close()),
     ([], Script(), Script()),
     (

@@ -81,10 +81,8 @@ class Writer:
             self._stream_ended(event, is_mine=self._is_client)
         elif event.kind == Kind.HALF_CLOSE:
             self._stream_ended(event, is_mine=not self._is_client)
-        elif event.kind == Kind.CLIENT_RESET:
-            self._end_run()
-            self._add(kinds.Reset() if self._is_client else kinds.ExpectReset(), self._since_latest(event))
-            self._ended = {True, False}
+        elif event.kind in (Kind.CLIENT_RESET, Kind.SERVER_RESET):
+            self._reset(event, is_mine=(event.kind == Kind.CLIENT_RESET) == self._is_client)
         elif event.kind == Kind.CLOSE:
             self._closed(event)
 
@@ -109,6 +107,15 @@ class Writer:
             self._add(kinds.HalfClose(), gap)
         else:
             self._steps.append(kinds.ExpectEof(timeout=patience(gap)))
+
+    def _reset(self, event: Event, *, is_mine: bool) -> None:
+        self._ended = {True, False}
+        self._end_run()
+        gap = self._since_latest(event)
+        if is_mine:
+            self._add(kinds.Reset(), gap)
+        else:
+            self._steps.append(kinds.ExpectReset(timeout=patience(gap)))
 
     def _closed(self, event: Event) -> None:
         """The server has closed, and with that its stream has ended too."""
