@@ -478,6 +478,15 @@ def test_a_server_with_a_handler_plays_nothing() -> None:
         assert str(caught.value) == "the mine has a handler, which answers; on(), reply() and echo() are for fakes"
 
 
+def test_a_server_that_is_stopped_plays_nothing() -> None:
+    with windsock.serving(name="mine") as server:
+        server.stop()
+        for tell in (server.play, server.play_all):
+            with pytest.raises(windsock.UsageError) as caught:
+                tell(Script().send(b"x"))
+            assert str(caught.value) == f"{tell.__name__}(): the mine is stopped already; say it before"
+
+
 def test_an_error_in_the_test_itself_is_shown_with_what_has_not_happened() -> None:
     server = windsock.serving(name="fake").play(Script().send(b"1"))
 

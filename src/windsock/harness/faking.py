@@ -58,13 +58,18 @@ class Faked:
 
         Raises UsageError for a step that such a server can't take.
         """
-        self._told().play(self.server, *scripts)
+        self._playing("play").play(self.server, *scripts)
         return self
 
     def play_all(self, script: Script) -> Self:
         """Have each connection from now on that has no script of its own play this one, which has to have an end."""
-        self._told().play_all(self.server, script)
+        self._playing("play_all").play_all(self.server, script)
         return self
+
+    def _playing(self, method: str) -> Fake:
+        if self._is_stopped:
+            raise UsageError(f"{method}(): the {self.name} is stopped already; say it before")
+        return self._told()
 
     def _told(self) -> Fake:
         if self._fake is None:
