@@ -12,6 +12,8 @@ import pytest
 
 import pytest_windsock.marker  # noqa: F401
 import windsock  # noqa: F401  # the inner runs are to find them imported: they forget what they import
+import windsock.harness.faults  # noqa: F401  # the same
+import windsock.wire.proxied  # noqa: F401  # the same
 
 Run: TypeAlias = Callable[..., pytest.RunResult]
 
