@@ -418,6 +418,22 @@ def test_a_script_can_go_on_in_tls(transport: str, concurrency: str) -> None:
 
 
 @on_every_concurrency
+def test_a_client_that_does_not_speak_tls_leaves_its_script_unplayed(concurrency: str) -> None:
+    server = windsock.serving(concurrency=concurrency, tls=True)
+    server.play(Script().send(b"1"), Script().send(b"2"))
+    with connect(server) as client:
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        rest_of(client)  # an alert
+    with server.connect() as second:
+        second.expect(b"2").expect_eof()
+
+    assert failures_of(server) == [
+        "play(): script 1 of 2: never played, #0 from CLIENT ended before (handshake failed)\n"
+        "  Script().send(b'1')" + UNUSED
+    ]
+
+
+@on_every_concurrency
 def test_what_comes_in_the_clear_behind_the_request_for_tls_is_a_mismatch(concurrency: str) -> None:
     server = windsock.serving(concurrency=concurrency, tls="starttls")
     server.play(Script().expect(b"STARTTLS\n").start_tls())
@@ -506,6 +522,24 @@ def test_what_a_script_came_to_is_in_the_transcript() -> None:
         server.finish()
 
         assert [line.split(" ", 1)[1] for line in server.transcript()][1:3] == ["#0 < 1 B b'1'", "#0 script: done"]
+
+
+def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:
+    with windsock.serving() as server:
+        server.play(Script().expect(b"HELO"))
+        with connect(server) as client:
+            client.sendall(b"HELP")
+            assert rest_of(client) == b""
+        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        server.errors.take()
+        server.finish()
+
+        assert [line.split(" ", 1)[1] for line in server.transcript()][1:4] == [
+            "#0 > 4 B b'HELP'",
+            "#0 script: failed at step 1 of 1, expect(b'HELO')",
+            "#0 ! handler error: ScriptMismatch: script 1, step 1, expect(b'HELO'): "
+            "bytes differ at offset 3, b'P' instead of b'O'...",
+        ]
 
 
 def test_a_connection_from_before_play_is_not_the_next_one() -> None:
