@@ -154,6 +154,18 @@ def test_after_the_own_end_what_comes_can_still_be_read(pair: Pair) -> None:
     assert not server.was_truncated
 
 
+def test_an_end_without_close_notify_is_an_end_though_nobody_takes_our_alert() -> None:
+    server, client = secured_pair()
+    client.sendall(b"last words")
+    client.abandon()
+
+    assert server.recv(100) == b"last words"
+    assert server.recv(100) == b""
+    assert server.was_truncated
+
+    server.abandon()
+
+
 def test_an_end_without_close_notify_can_be_an_error() -> None:
     server, client = secured_pair(suppress_ragged_eofs=False)
     client.abandon()

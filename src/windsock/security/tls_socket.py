@@ -242,6 +242,8 @@ class TLSSocket(Layer):
             self._push()
         except (TimeoutError, ssl.SSLWantWriteError):
             pass  # the next one to send goes on
+        except ConnectionError:
+            pass  # what has been read counts: a Unix socket takes no alert in answer to its end (EPIPE)
         finally:
             self._sending.release()
 
