@@ -76,7 +76,7 @@ def test_the_client_falls_back_to_helo(threading_tcp_server: RunningServer) -> N
 
 def to_the_data() -> Script:
     script = Script().send(b"220 mail.example ready\r\n")
-    for command in (rb"^ehlo ", rb"^mail FROM:", rb"^rcpt TO:"):
+    for command in (rb"(?i)^ehlo ", rb"(?i)^mail from:", rb"(?i)^rcpt to:"):
         script = script.expect(re.compile(command), until=b"\r\n").send(b"250 OK\r\n")
     return script.expect(b"data\r\n").send(b"354 Go on, end with a dot\r\n")
 
