@@ -218,7 +218,8 @@ def posted(transport: str, carrier: str) -> Iterator[Post]:
         server = stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         server.bind(private.path if private is not None else ("::1" if transport == "udp6" else "127.0.0.1", 0))
         server.settimeout(DEADLINE)
-        address, between = server.getsockname(), None
+        address: Any = server.getsockname()
+        between: Any = None
         if carrier == "proxy":
             between = stack.enter_context(Proxy(address, transport=transport.removesuffix("6")))
             address = between.address

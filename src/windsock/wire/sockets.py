@@ -14,7 +14,7 @@ from typing import Any
 
 __all__ = ["close", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
-RECEIVED, SENT = 512 * 1024, 1024 * 1024
+RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
 NO_LINGER = struct.pack("ii", 1, 0)
 
