@@ -62,7 +62,8 @@ def test_it_connects_to_every_kind_of_address(pytester: pytest.Pytester) -> None
         """
     )
 
-    pytester.runpytest("-W", "error").assert_outcomes(passed=6)
+    # In a process of its own: cryptography can't be imported twice in one.
+    pytester.runpytest_subprocess("-W", "error").assert_outcomes(passed=6)
 
 
 def test_its_default_deadline_is_the_ini_value(pytester: pytest.Pytester) -> None:
