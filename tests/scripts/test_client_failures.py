@@ -155,7 +155,7 @@ def test_a_reset_does_not_wait_for_a_thread_that_reads() -> None:
         reading.wait(5)
         client.reset()
         thread.join(5)
-        server.stop()
+        wait_for_end(server)
 
         assert not thread.is_alive()
         assert server.connections[0].ending == "client reset"
@@ -250,8 +250,8 @@ def test_tls_that_is_cut_without_a_close_notify(kind: str) -> None:
     with serving(kind, Lines) as server:
         server.connect().send(b"one\n").expect(b"ONE\n").cut()
         server.connect().send(b"one\n").expect(b"ONE\n").close()
+        wait_for_end(server)
         wait_for_end(server, 1)
-        server.stop()
 
         assert [each.is_tls_truncated for each in server.connections] == [True, False]
 
