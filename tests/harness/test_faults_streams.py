@@ -204,7 +204,7 @@ def test_a_profile_is_installed_as_a_whole() -> None:
 
 def test_a_function_is_a_fault() -> None:
     def shout(item: Any, link: Any) -> bytes:
-        return item.data.upper()
+        return bytes(item.data.upper())
 
     with windsock.serving(Echo, faults=[(shout, {"direction": "upstream"})]) as server, server.connect() as client:
         client.send(b"x\n").expect(b"X\n")

@@ -21,7 +21,7 @@ class Relays:
     def __init__(self, server: Any, weather: Weather, recorder: Recorder, name: str) -> None:
         self._server = server
         self._recorder = recorder
-        self._house = RelayHouse(weather, name=name, on_error=self._broke)
+        self._house = RelayHouse(weather, name=name, on_error=self._broke, spoils_handshakes=False)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}

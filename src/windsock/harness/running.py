@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import trustme
 
     from windsock.faults import Fault, Installed
+    from windsock.faults.profiles import Profile
     from windsock.harness.faults import ServerFaults
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.opening import Line
@@ -255,9 +256,20 @@ class RunningServer(Faked):
             return self.options.seed
         return self._seed() if self._seed is not None else 0
 
+    @overload
     def fault(
         self,
-        fault: Fault | Callable[..., Any] | tuple[Any, ...],
+        fault: Fault | Callable[..., Any],
+        *,
+        name: str | None = None,
+        may_not_fire: bool | None = None,
+        **selector: Any,
+    ) -> Installed: ...
+    @overload
+    def fault(self, fault: Profile, *, may_not_fire: bool | None = None) -> Several: ...
+    def fault(
+        self,
+        fault: Fault | Callable[..., Any] | Profile,
         *,
         name: str | None = None,
         may_not_fire: bool | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from windsock import addresses
 from windsock.errors import UsageError
@@ -16,7 +16,9 @@ from windsock.wire.proxy import Proxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.faults import Fault
+    from windsock.faults import Fault, Installed
+    from windsock.faults.profiles import Profile
+    from windsock.wire.planned import Several
 
 __all__ = ["FaultProxy", "Partition", "partition", "proxy"]
 
@@ -43,7 +45,11 @@ class FaultProxy(Proxy):
             for each in self.unfired():
                 error.add_note(f"windsock: {each.what}")
 
-    def fault(self, fault: Fault | Callable[..., Any] | tuple[Any, ...], **keywords: Any) -> Any:
+    @overload
+    def fault(self, fault: Fault | Callable[..., Any], **keywords: Any) -> Installed: ...
+    @overload
+    def fault(self, fault: Profile, *, may_not_fire: bool = True) -> Several: ...
+    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> Installed | Several:
         """Have something go wrong from now on, also on connections that are open: see `RunningServer.fault`."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")
@@ -134,5 +140,9 @@ def _repaired_on_error(done: Partition) -> Iterator[None]:
         raise
 
 
-def _anything(fault: object) -> None:
-    """A proxy takes all faults that its weather takes."""
+def _anything(fault: Fault) -> None:
+    """A proxy takes all faults that its weather takes, but for those of a process."""
+    if "process" in fault.carries:
+        raise UsageError(
+            f"{fault!r}: a proxy handles nothing; expected a server of windsock's, server.fault({fault!r})"
+        )

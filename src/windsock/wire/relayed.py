@@ -39,11 +39,15 @@ class RelayHouse:
     is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
     of the accepted socket, then `follow(...)` to have firings noted in its recording.
 
-    `on_error` is told what should not have happened, such as an error in a fault that is a function.
+    `on_error` is told what should not have happened, such as an error in a fault that is a function. With
+    `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
     """
 
-    def __init__(self, weather: Weather, *, name: str, on_error: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, weather: Weather, *, name: str, on_error: Callable[[Exception], None], spoils_handshakes: bool = True
+    ) -> None:
         self.weather = weather
+        self._spoils_handshakes = spoils_handshakes
         self._on_error = on_error
         self._count = 0
         self._process_id = os.getpid()
@@ -90,9 +94,10 @@ class RelayHouse:
         self._clients[index] = owned
         handlers._forward = partial(self._forward, index)
         relay = self._make(index, owned, ours, addresses.plain(client_address))
-        relay.meddler = meddler_for(
-            relay, self.weather, connection=index, peer=addresses.plain(client_address), clock=monotonic
-        )
+        if self._spoils_handshakes:
+            relay.meddler = meddler_for(
+                relay, self.weather, connection=index, peer=addresses.plain(client_address), clock=monotonic
+            )
         self._house.admit(relay)
         self._house.clockwork.call(relay.start)
         if not self._house.clockwork.is_running():
