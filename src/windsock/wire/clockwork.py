@@ -108,10 +108,15 @@ class Clockwork:
                 self._wakeup.call()
 
     def ask(self, action: Action, seconds: float) -> bool:
-        """Have something done, and wait for that; return False if it was not in time. From any thread."""
+        """Have something done, and wait for that; return False if it was not in time, or will never be.
+
+        From any thread.
+        """
         if self.is_here():
             action()
             return True
+        if not self.is_running():
+            return False
         done = threading.Event()
 
         def act() -> None:
