@@ -1,0 +1,1 @@
+"""Tests with real programs on both ends, and a proxy between them."""
