@@ -190,7 +190,7 @@ class Clockwork:
             self._ring()
 
     def _answer(self) -> None:
-        while self._calls:
+        for _ in range(len(self._calls)):  # who calls again meanwhile has to wait until others had their turn
             self._do(self._calls.popleft())
 
     def _ring(self) -> None:

@@ -1,0 +1,126 @@
+"""One thread for many: calls, moments and descriptors, and what is left at its end."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+
+from tests.harness.helpers import DEADLINE
+from windsock.wire.clockwork import READABLE, Clockwork
+
+
+@pytest.fixture
+def errors() -> list[Exception]:
+    return []
+
+
+@pytest.fixture
+def clockwork(errors: list[Exception], nothing_is_left: None) -> Iterator[Clockwork]:
+    made = Clockwork("test", errors.append, lambda: None)
+    made.start()
+    yield made
+    assert made.stop(DEADLINE)
+
+
+def test_calls_are_answered_in_order(clockwork: Clockwork) -> None:
+    found: list[int] = []
+    for number in range(1000):
+        clockwork.call(lambda number=number: found.append(number))  # type: ignore[misc]  # a lambda with a default
+    assert clockwork.ask(lambda: None, DEADLINE)
+    assert found == list(range(1000))
+
+
+def test_no_call_is_lost_however_many_call(clockwork: Clockwork) -> None:
+    count = [0]
+
+    def add() -> None:
+        count[0] += 1
+
+    def ask() -> None:
+        for _ in range(300):
+            assert clockwork.ask(add, DEADLINE)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(DEADLINE)
+    assert count == [1200]
+
+
+def test_who_calls_again_and_again_does_not_keep_others_waiting(clockwork: Clockwork) -> None:
+    def again() -> None:
+        clockwork.call(again)
+
+    clockwork.call(again)
+    rung = threading.Event()
+    clockwork.call(lambda: clockwork.at(monotonic(), rung.set))
+    assert rung.wait(DEADLINE)
+
+
+def test_moments_are_kept(clockwork: Clockwork) -> None:
+    late: list[float] = []
+    done = threading.Event()
+
+    def ring(due: float) -> None:
+        late.append(monotonic() - due)
+        if len(late) == 20:
+            done.set()
+
+    def plan() -> None:
+        for number in range(20):
+            due = monotonic() + 0.001 + number * 0.0017
+            clockwork.at(due, lambda due=due: ring(due))  # type: ignore[misc]  # a lambda with a default
+
+    clockwork.call(plan)
+    assert done.wait(DEADLINE)
+    assert min(late) >= 0
+    assert sorted(late)[10] < 0.002  # the figures are in benchmarks/proxy.py
+
+
+def test_a_cancelled_moment_does_not_come(clockwork: Clockwork) -> None:
+    found: list[str] = []
+    done = threading.Event()
+
+    def plan() -> None:
+        clockwork.at(monotonic() + 0.001, lambda: found.append("cancelled")).cancel()
+        clockwork.at(monotonic() + 0.002, done.set)
+
+    clockwork.call(plan)
+    assert done.wait(DEADLINE)
+    assert found == []
+
+
+def test_an_error_is_told_and_ends_nothing(clockwork: Clockwork, errors: list[Exception]) -> None:
+    def fail(_: object = None) -> None:
+        raise LookupError("on purpose")
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        clockwork.call(fail)
+        clockwork.call(lambda: clockwork.at(monotonic(), fail))
+        seen = threading.Event()
+
+        def ready(events: int) -> None:
+            clockwork.forget(ours.fileno())
+            seen.set()
+            fail()
+
+        clockwork.call(lambda: clockwork.watch(ours.fileno(), READABLE, ready))
+        theirs.send(b"x")
+        assert seen.wait(DEADLINE)
+        assert clockwork.ask(lambda: None, DEADLINE)
+    assert [type(error) for error in errors] == [LookupError] * 3
+
+
+def test_after_its_end_nobody_waits_for_it(errors: list[Exception]) -> None:
+    clockwork = Clockwork("test", errors.append, lambda: None)
+    clockwork.start()
+    assert clockwork.stop(DEADLINE)
+    assert clockwork.stop(DEADLINE)
+    assert not clockwork.ask(lambda: None, DEADLINE)
+    clockwork.call(lambda: None)
