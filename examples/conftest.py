@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from itertools import groupby
+from typing import Any
 
 import pytest
 
@@ -26,13 +28,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     out.section("what the servers recorded")
     out.write_line("seconds, # of the connection, > what came, < what was answered, how it ended")
     about = ""
-    for report in out.getreports(""):
-        if hasattr(report, "recorded"):
-            if report.about != about:
-                about = report.about
-                out.write_line(f"\n{about}", bold=True)
-            show(out, report.nodeid.rpartition("::")[2], report.recorded)
+    for test, items in groupby(filter(is_shown, out.getreports("")), lambda report: report.nodeid.partition("[")[0]):
+        first, *others = items
+        if first.about != about:
+            about = first.about
+            out.write_line(f"\n{about}", bold=True)
+        more = f", and on {len(others)} other kinds of server" if others else ""
+        show(out, first.nodeid.removeprefix(f"{test.partition('::')[0]}::") + more, first.recorded)
     out.write_line("")
+
+
+def is_shown(report: Any) -> bool:
+    return hasattr(report, "recorded")
 
 
 def show(out: pytest.TerminalReporter, test: str, recorded: list[list[str]]) -> None:

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_demo_prints_what_was_recorded() -> None:
-    command = [sys.executable, "-m", "pytest", "examples/test_memcache.py", "-q", "-k", "fail", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "examples/test_memcache.py", "-k", "fail", "-p", "no:cacheprovider"]
 
     result = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
 
