@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
-from windsock.errors import StillRunning, UsageError
+from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness import listening
 from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.driving import driver_for
@@ -197,6 +197,7 @@ class RunningServer(Faked):
         server_hostname: str | None = None,
         receive_buffer: int | None = None,
         send_buffer: int | None = None,
+        faults: Sequence[Any] = (),
     ) -> ScriptedClient:
         """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
 
@@ -216,6 +217,7 @@ class RunningServer(Faked):
             server_hostname=server_hostname,
             receive_buffer=receive_buffer,
             send_buffer=send_buffer,
+            faults=faults,
         )
         if self._company is None:
             self._company = Company()
@@ -358,6 +360,8 @@ class RunningServer(Faked):
             failures.append(error)
         else:
             failures = self.errors.failures() if self.strict else []
+        if self._fake is not None:
+            _without_our_way(failures)
         what = "errors in handlers" if failures else "scripts in the background failed"
         failures += self._client_failures
         unmet = self._unmet()
@@ -476,3 +480,10 @@ def _address(server_address: Any) -> Any:
 
 def _group(message: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
     return BaseExceptionGroup(message, failures)
+
+
+def _without_our_way(failures: list[BaseException]) -> None:
+    """Leave the way to a fake's own errors out: it is all our code, and they say what is wrong and where."""
+    for each in failures:
+        if isinstance(each, PeerError | WaitTimeout):
+            each.__traceback__ = None

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["line_to_server"]
 
 MISSING = "missing"
-KEYWORDS = ("tls", "certificate", "source", "anonymous", "timeout", "server_hostname", "receive_buffer", "send_buffer")
+KEYWORDS = (
+    "tls",
+    "certificate",
+    "source",
+    "anonymous",
+    "timeout",
+    "server_hostname",
+    "receive_buffer",
+    "send_buffer",
+    "faults",
+)
 
 
 def line_to_server(
@@ -31,6 +41,7 @@ def line_to_server(
     server_hostname: str | None = None,
     receive_buffer: int | None = None,
     send_buffer: int | None = None,
+    faults: Any = (),
 ) -> Line:
     """Return what is known of the way to a server. Raises UsageError for what does not fit it."""
     options = server.options
@@ -50,6 +61,8 @@ def line_to_server(
         timeout=options.timeout if timeout is None else timeout,
         receive_buffer=receive_buffer,
         send_buffer=send_buffer,
+        faults=faults,
+        seed=server.seed if faults else None,
     )
 
 

@@ -38,6 +38,9 @@ class ScriptedClient(Steps["ScriptedClient"]):
     happens to the connection is its `outcome`. Use it in a `with`, which closes it.
     """
 
+    faults: tuple[Any, ...] = ()
+    """The handles of the faults on its own line, in the order in which they were given."""
+
     def __init__(
         self,
         end: PolledStream | PolledDatagrams,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from socket import SOCK_DGRAM
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.polled import PolledDatagrams, PolledStream
 from windsock.steps import StartTLS
 from windsock.steps.checks import check_seconds
+from windsock.wire.planned import plans_from, seed_from
 
 if TYPE_CHECKING:
     import ssl
@@ -37,6 +38,8 @@ def scripted_client(
     name: str = "",
     receive_buffer: int | None = None,
     send_buffer: int | None = None,
+    faults: Iterable[Any] = (),
+    seed: int | None = None,
     _company: Company | None = None,
 ) -> ScriptedClient:
     """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
@@ -48,6 +51,9 @@ def scripted_client(
     `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
     without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
     `timeout` (seconds) is how long a step may take that does not say so; the buffers (bytes) are the kernel's.
+
+    `faults` go wrong on the client's own line, through a proxy of its own: faults, pairs of a fault and a dict of what
+    selects, and profiles; `client.faults` are their handles, and `seed` is what they draw from.
 
     Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
     only WaitTimeout, when the other end is silent.
@@ -61,6 +67,8 @@ def scripted_client(
         timeout=timeout,
         receive_buffer=receive_buffer,
         send_buffer=send_buffer,
+        faults=faults,
+        seed=seed,
     )
     return line.client(name=name, handshake=handshake, company=_company)
 
@@ -79,7 +87,11 @@ class Line:
         timeout: float = 5.0,
         receive_buffer: int | None = None,
         send_buffer: int | None = None,
+        faults: Iterable[Any] = (),
+        seed: int | None = None,
     ) -> None:
+        self.plans = plans_from(faults)
+        self.seed = seed_from(seed) or 0
         check_seconds(f"timeout={timeout!r}", timeout)
         self.place = place
         self.context = context
@@ -95,7 +107,24 @@ class Line:
     def connect(self) -> tuple[connecting.QuietSocket, Any]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
+        if self.plans:
+            return self._connect_behind(seconds)
         return connecting.connect(self.place, timeout=seconds, **self.options)
+
+    def _connect_behind(self, seconds: float) -> tuple[connecting.QuietSocket, Any]:
+        from windsock.scripts.behind import Behind, check_source
+
+        check_source(self.options["source"])
+        place = self.place
+        is_udp = not isinstance(place.address, str | bytes) and place.kinds == (SOCK_DGRAM,)
+        behind = Behind(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
+        try:
+            there = connecting.Place(behind.proxy.address, place.family, place.kinds)
+            sock, behind.private = connecting.connect(there, timeout=seconds, **self.options)
+        except BaseException:
+            behind.proxy.stop()
+            raise
+        return sock, behind
 
     def end(self, *, handshake: bool = True) -> tuple[PolledStream | PolledDatagrams, PrivateSocketPath | None]:
         """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
@@ -120,7 +149,9 @@ class Line:
     def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
         """Return a client that is connected."""
         end, private = self.end(handshake=handshake)
-        return ScriptedClient(end, timeout=self.timeout, name=name, private=private, company=company)
+        client = ScriptedClient(end, timeout=self.timeout, name=name, private=private, company=company)
+        client.faults = getattr(private, "installed", ())
+        return client
 
     def _shake_hands(self, end: PolledStream | PolledDatagrams) -> None:
         """Begin TLS. What comes of it is the end's outcome."""

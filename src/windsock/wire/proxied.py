@@ -55,6 +55,15 @@ class FaultProxy(Proxy):
             raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")
         return install(self.weather, fault, _anything, keywords)
 
+    def settle(self, seconds: float) -> None:
+        """Wait until what clients have sent has arrived, and their connections have ended; so long at the most."""
+        if self._is_stopped:
+            return
+        for _ in range(2):
+            self._house.clockwork.ask(_nothing, seconds)  # it has read what was there
+        if not self.upstream.is_datagram:
+            self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
+
     def unfired(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, though it was to."""
         return [FaultNeverFired.of(each, self._traffic()) for each in self.weather.unfired]
@@ -146,3 +155,7 @@ def _anything(fault: Fault) -> None:
         raise UsageError(
             f"{fault!r}: a proxy handles nothing; expected a server of windsock's, server.fault({fault!r})"
         )
+
+
+def _nothing() -> None:
+    """Come by."""

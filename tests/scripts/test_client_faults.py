@@ -1,0 +1,105 @@
+"""Bad weather on a client's own line: it and nobody else is late, cut or lost."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+import windsock
+from tests.harness.helpers import on_every_transport
+from windsock.faults import Delay, Dribble, Drop, Reset, profiles
+
+WAIT = 0.1
+
+
+def framed(transport: str) -> Any:
+    return "lines" if "stream" in transport or transport == "tcp" else None
+
+
+@on_every_transport
+def test_one_client_is_late_and_the_other_is_not(transport: str) -> None:
+    with windsock.serving(transport=transport, framing=framed(transport)) as server:
+        server.echo()
+        with server.connect(faults=[(Delay(WAIT), {"direction": "upstream"})]) as late, server.connect() as quick:
+            start = time.monotonic()
+            quick.send(b"x\n").expect(b"x\n")
+            soon = time.monotonic() - start
+            late.send(b"x\n").expect(b"x\n")
+            both = time.monotonic() - start
+
+            assert soon < both - WAIT
+            assert [each.fired for each in late.faults] == [1]
+            assert quick.faults == ()
+
+
+@on_every_transport
+def test_a_client_of_any_address_has_weather_too(transport: str) -> None:
+    with windsock.serving(transport=transport, framing=framed(transport)) as server:
+        server.echo()
+        where: dict[str, Any] = {"transport": "udp"} if transport == "udp" else {}
+        with windsock.scripted_client(server.address, faults=[Delay(WAIT)], **where) as client:
+            start = time.monotonic()
+            client.send(b"x\n").expect(b"x\n")
+
+            assert time.monotonic() - start >= 2 * WAIT
+
+
+def test_what_was_sent_before_a_close_arrives() -> None:
+    with windsock.serving() as server:
+        with server.connect(faults=[(Delay(WAIT), {"may_not_fire": True})]) as client:
+            client.send(b"last words")
+
+        assert server.requests.only().data == b"last words"
+        assert server.connections[0].ending == "client EOF"
+
+
+def test_tls_is_between_the_client_and_the_server() -> None:
+    with windsock.serving(tls=True, framing="lines") as server:
+        server.echo()
+        with server.connect(faults=[(Dribble(3, over=0.02), {"direction": "upstream"})]) as client:
+            client.send(b"x\n").expect(b"x\n")
+
+        assert server.connections[0].tls is not None
+
+
+def test_a_line_is_reset_on_both_sides() -> None:
+    with windsock.serving() as server:
+        with server.connect(faults=[(Reset(after_bytes=3), {"direction": "upstream"})]) as client:
+            client.send(b"hello").expect_reset()
+
+        deadline = time.monotonic() + 10
+        while server.connections[0].ending is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        assert server.connections[0].ending == "client reset"
+
+
+def test_profiles_and_functions_are_faults_here_too() -> None:
+    with windsock.serving(framing="lines") as server:
+        server.echo()
+        with server.connect(faults=[profiles.slow_client, (lambda item, link: item.data, {})]) as client:
+            client.send(b"x\n").expect(b"x\n")
+
+
+def test_the_test_ends_those_that_nobody_has_closed() -> None:
+    with windsock.serving(framing="lines") as server:
+        server.echo()
+        client = server.connect(faults=[Delay(0.001)])
+        client.send(b"x\n").expect(b"x\n")
+
+    assert client.end.is_closed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"faults": Delay(1)}, "put it into a list"),
+        ({"faults": [Drop(1)]}, "acts on datagram, this carries a stream"),
+        ({"faults": [Delay(1)], "source": "127.0.0.1"}, "say one of the two"),
+    ],
+)
+def test_what_cannot_work_says_so(options: dict[str, Any], message: str) -> None:
+    with windsock.serving() as server, pytest.raises(windsock.UsageError, match=message):
+        server.connect(**options)
