@@ -42,14 +42,12 @@ def plain(address: Address) -> Address:
 
 def show(address: Address) -> str:
     """Return the address as people write it: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
-    if type(address) is tuple and len(address) == 2:
-        return f"{address[0]}:{address[1]}"
-    address = plain(address)
-    if address is None:
-        return "(unnamed)"
     if isinstance(address, tuple) and len(address) >= 2:
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+    address = plain(address)
+    if address is None:
+        return "(unnamed)"
     if is_abstract(address):
         return f"@{address[1:]}"
     return str(address)

@@ -95,4 +95,5 @@ def test_a_mismatch_is_reported_once_with_the_transcript(run: Run) -> None:
     text = result.stdout.str()
     assert text.count("ScriptMismatch: script 1, step 1, expect(b'HELO')") == 1 + text.count("handler error: Script")
     assert "never played" not in text
+    assert "fake.py" not in text  # the way to the error is our own code
     result.stdout.fnmatch_lines(["*#0 script: failed at step 1 of 1, expect(b'HELO')*"])

@@ -225,7 +225,9 @@ SECOND = 1000.0
 
 def connection_with(*events: tuple[float, int, bytes], is_datagram: bool = False) -> Connection:
     """A connection in which that has happened, at so many seconds after it was opened."""
-    connection = Connection(Recorder(), 0, ("127.0.0.1", 1))
+    recorder = Recorder()
+    recorder.close()  # or the next fork makes it ready for children
+    connection = Connection(recorder, 0, ("127.0.0.1", 1))
     connection.opened = SECOND
     connection.is_datagram = is_datagram
     for at, kind, data in events:
@@ -400,3 +402,14 @@ def test_more_than_a_script_should_hold_is_refused(monkeypatch: pytest.MonkeyPat
 def test_there_are_two_sides() -> None:
     with pytest.raises(UsageError, match=re.escape('as_script(\'sever\'): expected "client" or "server"')):
         connection_with().as_script("sever")
+
+
+@on_every_concurrency
+def test_a_fake_that_resets_is_recorded_as_that_and_resets_again(concurrency: str) -> None:
+    with windsock.serving(concurrency=concurrency) as server:
+        server.play(Script().expect(b"one").send(b"1").reset(flush=True))
+        with server.connect() as client:
+            client.send(b"one").expect(b"1").expect_reset()
+        connection = recorded_by(server)
+
+    assert (connection.ending, connection.as_script("server").steps[-1].method) == ("server reset", "reset")

@@ -209,9 +209,10 @@ class Recorder:
         """Make the file that children will write to."""
         if not self.is_child and self._from_children is None:
             with self._changed:
-                self._call = Wakeup()
-                self._from_children = Spool()
-                self._changed.notify_all()
+                if self._from_children is None:  # two threads may fork at the same time
+                    self._call = Wakeup()
+                    self._from_children = Spool()
+                    self._changed.notify_all()
 
     def after_fork_in_child(self) -> None:
         """From now on tell the parent."""

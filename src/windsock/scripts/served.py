@@ -11,11 +11,13 @@ from typing import Any
 
 from windsock import addresses
 from windsock.errors import PeerError
+from windsock.recording.events import Kind
 from windsock.scripts.ends import SLICE, End, StreamEnd, milliseconds
 from windsock.scripts.rude import kernel_socket
 from windsock.servers.wakeup import Wakeup
 from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step
+from windsock.wire.seam import connection_of
 
 __all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among"]
 
@@ -121,6 +123,7 @@ class ServedStream(StreamEnd):
         self.before_wait: Callable[[], None] = nothing
         self._server = server
         self._halt = halt
+        self._connection = connection_of(request)
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read, or the server is stopped. Raises Halted."""
@@ -145,8 +148,16 @@ class ServedStream(StreamEnd):
         """Do what a step says."""
         if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded as its handshakes are
             self._start_tls(step, deadline)
-        else:
-            super().act(step, deadline)
+            return
+        if isinstance(step, kinds.Reset):
+            self._note_reset()
+        super().act(step, deadline)
+
+    def _note_reset(self) -> None:
+        """Note it before the client can have noticed; on a Unix socket it need not be one."""
+        is_unix = kernel_socket(self.sock).family == getattr(socket, "AF_UNIX", None)
+        if self._connection is not None and not is_unix:
+            self._connection.note(Kind.SERVER_RESET)
 
 
 class ServedDatagram(End):
