@@ -29,6 +29,7 @@ types: $(CHECKS)/ready
 arrows: $(CHECKS)/ready
 	$(CHECKS)/bin/lint-imports --no-cache
 
+coverage interpreters: export WINDSOCK_EXAMPLES ?= 100
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
 	$(CHECKS)/bin/coverage run $(PYTEST) -q
