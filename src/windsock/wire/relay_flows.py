@@ -21,6 +21,8 @@ MOST_PENDING = 64 * 1024 * 1024
 """Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
 WORTH_KEEPING = 16 * 1024
 """Bytes from which on it costs more to copy them than to receive into other memory."""
+LONG, REHEARSAL = 0.002, 0.0003
+"""Seconds: after a pause that is so long, all is gone through so much earlier, in vain, to be in the core's cache."""
 ONCE_MORE = 0.001
 """Seconds between two looks at whether what was written has been taken."""
 
@@ -42,6 +44,7 @@ class Flow:
         """Whether nothing more will be written: the end has been, or nobody can take it."""
         self._kept: memoryview | None = None
         self._timer: Timer | None = None
+        self._planned: float | None = None
 
     def is_open(self) -> bool:
         """Return whether the source is to be read now."""
@@ -124,9 +127,12 @@ class Flow:
     def _set_timer(self, time: float | None) -> None:
         timer = self._timer
         if timer is not None:
-            if timer.time == time:
+            if self._planned == time and timer.time >= monotonic():
                 return
             timer.cancel()
+        self._planned = time
+        if time is not None and time - monotonic() > LONG:
+            time -= REHEARSAL
         self._timer = None if time is None else self.relay.clockwork.at(time, self._ring)
 
     def _ring(self) -> None:
