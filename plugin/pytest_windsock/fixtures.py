@@ -239,6 +239,8 @@ def scripted_client() -> Iterator[Connect]:
     def connect(address: Any, **options: Any) -> ScriptedClient:
         __tracebackhide__ = True
         defaults: dict[str, Any] = {"timeout": seconds, "_company": company}
+        if options.get("faults"):
+            defaults["seed"] = seed_source()()
         return windsock.scripted_client(address, **defaults | options)
 
     try:
