@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import ssl
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +164,21 @@ def test_a_handshake_costs_no_wait_for_an_acknowledgement() -> None:
                 seconds.append(time.perf_counter() - start)
 
     assert min(seconds) < 0.03
+
+
+def test_threads_that_ask_first_at_the_same_moment_get_the_same_authority() -> None:
+    both_are_here = threading.Barrier(2)
+    made = []
+
+    def slow() -> object:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both_are_here.wait(0.2)  # the other one comes only if nothing holds it back
+        made.append(object())
+        return made[-1]
+
+    answer = certificates.once(slow)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: answer(), range(2))
+
+    assert first is second
+    assert len(made) == 1

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from functools import cache
-from typing import TYPE_CHECKING, Any
+import threading
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from windsock.errors import NotInstalled
 
@@ -20,6 +22,21 @@ __all__ = ["authority", "certificate", "client_context", "server_context"]
 CLIENT = "client@windsock.invalid"
 DAY = datetime.timedelta(days=1)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+_making = threading.RLock()
+
+
+def once(function: Callable[P, R]) -> Callable[P, R]:
+    """Have the same question answered once, also when two threads ask it for the first time at the same moment."""
+    known = cache(function)
+
+    def answer(*args: P.args, **keywords: P.kwargs) -> R:
+        with _making:
+            return known(*args, **keywords)  # type: ignore[arg-type]  # what is asked here is hashable
+
+    return wraps(function)(answer)
+
 
 def authority() -> trustme.CA:
     """Return the certificate authority of this process: made on first use, with keys on elliptic curves.
@@ -29,7 +46,7 @@ def authority() -> trustme.CA:
     return _authority("windsock")
 
 
-@cache
+@once
 def _authority(name: str) -> trustme.CA:
     try:
         import trustme
@@ -73,12 +90,12 @@ def _honour_keylog(context: ssl.SSLContext) -> None:
         context.keylog_filename = path
 
 
-@cache
+@once
 def _client_certificate() -> Any:
     return authority().issue_cert(CLIENT, common_name=CLIENT)
 
 
-@cache
+@once
 def certificate(profile: str, hosts: tuple[str, ...]) -> Any:
     """Return a certificate, with its key: something that has `configure_cert(context)`.
 
