@@ -48,8 +48,8 @@ def refuse_async(server: Any, handler: Any) -> None:
 
 
 def refuse_coroutine(method: Any, result: Any) -> None:
-    """Raise UsageError if a handler's method has returned a coroutine, which nobody here can run."""
-    if result is not None and inspect.iscoroutine(result):
+    """Raise UsageError if what a handler's method has returned is a coroutine, which nobody here can run."""
+    if inspect.iscoroutine(result):
         result.close()  # it would complain that it was never awaited
         raise UsageError(f"{method.__qualname__}() is async, and its server is not: {REMEDY}")
 

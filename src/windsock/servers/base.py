@@ -80,13 +80,17 @@ class BaseServer:
         quiet = getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
         interval = None if quiet and has_fileno else poll_interval
         listener: Any = self if has_fileno else None
-        with self._control.serving(listener) as loop:
-            if loop is not None:
-                self._loop_started(loop)
-            while loop is not None and not loop.stopping:
+        loop = self._control.begin(listener)
+        if loop is None:
+            return
+        try:
+            self._loop_started(loop)
+            while not loop.stopping:
                 if loop.wait(interval):
                     self._handle_request_noblock()
                 self.service_actions()
+        finally:
+            self._control.end(loop)
 
     def prepare_to_serve(self) -> None:
         """Make now what the next `serve_forever()` needs, so that its thread starts to wait at once. Optional."""

@@ -36,7 +36,8 @@ class Control:
 
     def after_fork_in_child(self) -> None:
         """Make the locks anew, and leave to the parent what it has prepared."""
-        self._drop_prepared()
+        if self._prepared is not None:
+            self._drop(self._prepared)
         self._lock = threading.RLock()
         self._idle = threading.Condition(self._lock)
         self.turn = threading.Lock()
@@ -44,12 +45,22 @@ class Control:
     def prepare(self, listener: HasFileno | None) -> None:
         """Make the next loop now, so that its thread has nothing left to do but wait."""
         with self._lock:
-            self._drop_prepared()
+            if self._prepared is not None:
+                self._drop(self._prepared)
             self._prepared = self._loop_class(listener)
 
     @contextmanager
     def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
-        """Give this thread's loop, or None if the server was told to stop before it ever served."""
+        """Do `begin()` and `end()` around a `with`."""
+        loop = self.begin(listener)
+        try:
+            yield loop
+        finally:
+            if loop is not None:
+                self.end(loop)
+
+    def begin(self, listener: HasFileno | None) -> Loop | None:
+        """Return this thread's loop, or None if the server was told to stop before it ever served."""
         with self._lock:
             self._has_served = True
             is_stopped, self._stop_before_start = self._stop_before_start, False
@@ -58,17 +69,15 @@ class Control:
                 self._prepared = None
                 loop.begin()
                 self._loops.append(loop)
-        if loop is None:
-            yield None
-            return
-        try:
-            yield loop
-        finally:
-            loop.finish()
-            with self._lock:
-                self._loops.remove(loop)
-                loop.close()
-                self._idle.notify_all()
+        return loop
+
+    def end(self, loop: Loop) -> None:
+        """End what runs in the loop, and forget it."""
+        loop.finish()
+        with self._lock:
+            self._loops.remove(loop)
+            loop.close()
+            self._idle.notify_all()
 
     def here(self) -> Loop | None:
         """Return the loop that runs in this thread of this process; the innermost, if a handler serves too."""
@@ -88,15 +97,15 @@ class Control:
         with self._lock:
             if self._prepared is not None or not self._has_served:
                 self._stop_before_start = True
-            self._drop_prepared()
+            if self._prepared is not None:
+                self._drop(self._prepared)
             for loop in self._loops:
                 if parents_too or loop.process_id == os.getpid():
                     loop.stop()
 
-    def _drop_prepared(self) -> None:
-        if self._prepared is not None:
-            self._prepared.close()
-            self._prepared = None
+    def _drop(self, prepared: Loop) -> None:
+        self._prepared = None
+        prepared.close()
 
     def wait(self, seconds: float | None) -> bool:
         """Wait until no loop is left but the caller's own; return False if the time was not enough."""

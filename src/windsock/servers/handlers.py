@@ -33,14 +33,17 @@ class BaseRequestHandler:
         self.client_address = client_address
         self.server = server
         try:
-            refuse_coroutine(self.setup, self.setup())
+            if (result := self.setup()) is not None:
+                refuse_coroutine(self.setup, result)
         except BaseException:
             self._close_files()
             raise
         try:
-            refuse_coroutine(self.handle, self.handle())
+            if (result := self.handle()) is not None:
+                refuse_coroutine(self.handle, result)
         finally:
-            refuse_coroutine(self.finish, self.finish())
+            if (result := self.finish()) is not None:
+                refuse_coroutine(self.finish, result)
 
     def setup(self) -> Awaitable[None] | None:
         """Prepare. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""

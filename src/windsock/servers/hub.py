@@ -46,8 +46,8 @@ class Hub(Loop):
     in `Alarms`.
     """
 
-    selector_class = Readiness
-    _selector: Readiness
+    watch_class = Readiness
+    _watched: Readiness
 
     def __init__(self, listener: HasFileno | None) -> None:
         self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
@@ -122,7 +122,7 @@ class Hub(Loop):
             self._queues.setdefault((descriptor, what), []).append(turn)
         else:
             waiting[descriptor] = turn
-            if not self._selector.watched.get(descriptor, 0) & what:
+            if not self._watched.watched.get(descriptor, 0) & what:
                 self._watch_for(descriptor, owner)
         if deadline is not None:
             self._alarms.set(turn, deadline)
@@ -165,7 +165,7 @@ class Hub(Loop):
     def closing(self, descriptor: int) -> None:
         """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
         with self._books:
-            self._selector.forget(descriptor)
+            self._watched.forget(descriptor)
             waiting = []
             for what, book in ((IN, self._readers), (OUT, self._writers)):
                 if (turn := book.pop(descriptor, None)) is not None:
@@ -173,7 +173,7 @@ class Hub(Loop):
                 waiting += self._queues.pop((descriptor, what), ())
             self._ready.extend(waiting)
             if waiting and not (self.is_mine() or self.is_closed):
-                self._selector.nudge()
+                self._watched.nudge()
 
     def part_with(self, descriptor: int, owner: Any) -> None:
         """Have nobody wait for an owner's descriptor from here on. From any thread, before it is closed."""
@@ -183,7 +183,7 @@ class Hub(Loop):
 
     def has_new(self, descriptor: int) -> None:
         """Be told of a new descriptor: one of the same number that is still known was closed behind our back."""
-        if descriptor in self._selector.watched:
+        if descriptor in self._watched.watched:
             self.closing(descriptor)
 
     def after_fork_in_child(self) -> None:
@@ -199,7 +199,7 @@ class Hub(Loop):
     def _stop(self) -> None:
         """Note the word to stop, which stays to be heard: by others, but no more by this loop."""
         super()._stop()
-        self._selector.forget(self._wakeup.fileno())
+        self._watched.forget(self._wakeup.fileno())
 
     def wait(self, interval: float | None) -> bool:
         """Run greenlets for at most `interval` seconds; return as soon as the listener is ready."""
@@ -225,7 +225,7 @@ class Hub(Loop):
         is_listener_ready = False
         ran = 0
         ready = len(self._ready)  # who comes in meanwhile has a turn in the next round
-        for descriptor, events in self._selector.poll(0.0 if ready else self._patience(end)):
+        for descriptor, events in self._watched.poll(0.0 if ready else self._patience(end)):
             if events == IN and not self._queues and (turn := readers.pop(descriptor, None)) is not None:
                 ran += 1
                 turn.switch(True)
@@ -252,10 +252,10 @@ class Hub(Loop):
             for turn in woken:
                 turn.switch(True)
             return False
-        callback = self._selector.callback(descriptor)
+        callback = self._watched.callback(descriptor)
         if callback is not None:
             callback()
-        elif self._selector.is_listener(descriptor):
+        elif self._watched.is_listener(descriptor):
             return True
         else:
             self._watch_for(descriptor, ALONE)
@@ -266,7 +266,7 @@ class Hub(Loop):
         with self._books:
             if not owner.is_parting:
                 what = (IN if descriptor in self._readers else 0) | (OUT if descriptor in self._writers else 0)
-                self._selector.watch(descriptor, what)
+                self._watched.watch(descriptor, what)
 
     def _patience(self, end: float | None) -> float | None:
         """Return how long to wait at the most, in seconds; None for ever."""
@@ -325,9 +325,9 @@ class Hub(Loop):
 
     def _end_turns(self) -> None:
         deadline = monotonic() + self.seconds_to_end()
-        self._selector.forget(self._wakeup.fileno())
+        self._watched.forget(self._wakeup.fileno())
         if self._listener is not None:
-            self._selector.forget(self._listener.fileno())
+            self._watched.forget(self._listener.fileno())
         for how in (socket.SHUT_RD, socket.SHUT_RDWR):
             self._shut_down(how)
             self._run_until(min(deadline, monotonic() + FAREWELL), is_patient=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import selectors
 import threading
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from windsock.servers.wakeup import Wakeup
 
-__all__ = ["Loop", "LoopSelector"]
+__all__ = ["Loop", "LoopSelector", "Watch"]
 
 # poll() needs no descriptor of its own, unlike epoll and kqueue, and knows no limit of 1024, unlike select().
 LoopSelector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -26,13 +27,44 @@ class HasFileno(Protocol):
         ...
 
 
+class Watch:
+    """poll(2), and whom to call when something is ready; without the objects that `selectors` makes on the way."""
+
+    def __init__(self) -> None:
+        self._kernel = select.poll()
+        self._callbacks: dict[int, Callable[[], None] | None] = {}
+
+    def register(self, what: HasFileno | int, callback: Callable[[], None] | None = None) -> None:
+        """Watch for reading; without a callback it is the listener. Raises ValueError for what is closed."""
+        descriptor = what if isinstance(what, int) else what.fileno()
+        if descriptor < 0:
+            raise ValueError(f"Invalid file descriptor: {descriptor}")
+        self._kernel.register(descriptor, select.POLLIN)
+        self._callbacks[descriptor] = callback
+
+    def unregister(self, what: HasFileno | int) -> None:
+        """Undo `register()`. Raises KeyError for what is not registered; of a closed one the number is gone."""
+        descriptor = what if isinstance(what, int) else what.fileno()
+        del self._callbacks[descriptor]
+        self._kernel.unregister(descriptor)
+
+    def ready(self, timeout: float | None) -> list[Callable[[], None] | None]:
+        """Wait for so many seconds at the most; return the callbacks of what is ready, None for the listener."""
+        milliseconds = None if timeout is None else max(0.0, timeout * 1000)
+        return [self._callbacks[descriptor] for descriptor, _ in self._kernel.poll(milliseconds)]
+
+    def close(self) -> None:
+        """Watch nothing any more. There is no descriptor to give back."""
+        self._callbacks.clear()
+
+
 class Loop:
     """One thread's wait on a listener, a wake-up descriptor, and whatever else is watched.
 
     A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop as well.
     """
 
-    selector_class: Any = LoopSelector
+    watch_class: Any = Watch
 
     def __init__(self, listener: HasFileno | None) -> None:
         self.thread_id = threading.get_ident()
@@ -42,11 +74,11 @@ class Loop:
         self._listener = listener
         self._resumes_at: float | None = None
         self._wakeup = Wakeup()
-        self._selector = self.selector_class()
+        self._watched = self.watch_class()
         try:
-            self._selector.register(self._wakeup, selectors.EVENT_READ, self._stop)
+            self._watched.register(self._wakeup, self._stop)
             if listener is not None:
-                self._selector.register(listener, selectors.EVENT_READ)
+                self._watched.register(listener)
         except BaseException:  # the listener is closed
             self.close()
             raise
@@ -75,7 +107,7 @@ class Loop:
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Call back, in the loop's own thread, whenever the descriptor is readable. Only from that thread."""
-        self._selector.register(descriptor, selectors.EVENT_READ, callback)
+        self._watched.register(descriptor, callback)
 
     def unwatch(self, descriptor: int) -> bool:
         """Undo `watch`; return False if the loop still waits on it, which only its own thread can end."""
@@ -83,19 +115,20 @@ class Loop:
             return True
         if self.is_mine():
             with contextlib.suppress(KeyError):  # in a child forked just after the same
-                self._selector.unregister(descriptor)
+                self._watched.unregister(descriptor)
             return True
         return False
 
     def rest(self, seconds: float) -> None:
         """Do not look at the listener for so long."""
         if self._listener is not None and self._resumes_at is None:
-            self._selector.unregister(self._listener)
+            with contextlib.suppress(KeyError):  # closed this very moment, which the next round will find
+                self._watched.unregister(self._listener)
             self._resumes_at = monotonic() + seconds
 
     def is_ready(self) -> bool:
         """Return whether a request is there at this very moment."""
-        return self._listener is None or any(key.data is None for key, _ in self._selector.select(0))
+        return self._listener is None or None in self._watched.ready(0)
 
     def wait(self, interval: float | None) -> bool:
         """Wait for at most `interval` seconds; return whether the listener is ready."""
@@ -105,12 +138,13 @@ class Loop:
         if self._listener is None:
             interval = 0
         listener_is_ready = self._listener is None
-        for key, _ in self._selector.select(interval):
-            if key.data is None:
+        for callback in self._watched.ready(interval):
+            if callback is None:
                 listener_is_ready = True
             else:
-                key.data()
-        self._look_again()
+                callback()
+        if self._resumes_at is not None:
+            self._look_again()
         return listener_is_ready and not self.stopping
 
     def finish(self) -> None:
@@ -119,7 +153,7 @@ class Loop:
     def close(self) -> None:
         """Give the descriptors back."""
         self.is_closed = True
-        self._selector.close()
+        self._watched.close()
         self._wakeup.close()
 
     def _stop(self) -> None:
@@ -129,4 +163,4 @@ class Loop:
         if self._resumes_at is not None and monotonic() >= self._resumes_at:
             self._resumes_at = None
             if self._listener is not None and self._listener.fileno() >= 0:
-                self._selector.register(self._listener, selectors.EVENT_READ)
+                self._watched.register(self._listener)

@@ -23,7 +23,7 @@ DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: operators 
 class Readiness:
     """epoll(7), or poll(2) where there is none, level-triggered.
 
-    Looks to a `Loop` like a selector. A descriptor stays watched after its greenlet was woken: the next
+    Looks to a `Loop` like its own `Watch`. A descriptor stays watched after its greenlet was woken: the next
     wait for the same costs no call. One that is ready while nobody waits for it is dropped when that is noticed.
     """
 
@@ -65,12 +65,12 @@ class Readiness:
         """Make `poll()` return, from another thread."""
         if self._nudges is None:
             self._nudges = Wakeup()
-            self.register(self._nudges, IN, self._nudges.clear)
+            self.register(self._nudges, self._nudges.clear)
         self._nudges.call()
 
-    # --- what a Loop asks of its selector
+    # --- what a Loop asks of what it watches with
 
-    def register(self, what: Any, events: int, callback: Callable[[], None] | None = None) -> None:
+    def register(self, what: Any, callback: Callable[[], None] | None = None) -> None:
         """Watch what has a `fileno()` for reading; without a callback it is the listener."""
         descriptor = what if isinstance(what, int) else what.fileno()
         if descriptor < 0:

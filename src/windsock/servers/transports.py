@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -90,8 +89,10 @@ class TCPServer(BaseServer):
 
     def shutdown_request(self, request: Any) -> None:
         """Send the end of the stream, even if a child still holds the connection; then close it."""
-        with contextlib.suppress(OSError):  # ENOTCONN: the client is gone
+        try:
             request.shutdown(socket.SHUT_WR)
+        except OSError:  # ENOTCONN: the client is gone
+            pass
         self.close_request(request)
 
     def close_request(self, request: Any) -> None:

@@ -27,8 +27,10 @@ class Wakeup:
 
     def call(self) -> None:
         """Make the descriptor readable. Never blocks; safe in a signal handler."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.write(self._writer, b"\1\0\0\0\0\0\0\0")
+        except BlockingIOError:
+            pass
 
     def clear(self) -> None:
         """Make the descriptor unreadable until the next call."""
@@ -37,7 +39,9 @@ class Wakeup:
 
     def close(self) -> None:
         """Give the descriptors back; idempotent."""
-        mine = {self._reader, self._writer} - {-1}
+        reader, writer = self._reader, self._writer
         self._reader = self._writer = -1
-        for descriptor in mine:
-            os.close(descriptor)
+        if reader >= 0:
+            os.close(reader)
+        if writer not in (reader, -1):
+            os.close(writer)
