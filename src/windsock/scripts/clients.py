@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ScriptedClient"]
 
-CHUNK = 64 * 1024
 DONTWAIT = int(socket.MSG_DONTWAIT)  # a plain number: a flag of an enum costs more than the rest of a call
 
 
@@ -255,18 +254,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
             end.be_quick(self.timeout)
         if deadlines.latest() - begun < self.timeout:
             return False  # the step looks at its deadline more closely
-        try:
-            data = end.sock.recv(CHUNK)
-        except OSError as error:
-            if not is_only_later(error):
-                end.lost(error)
-            return False
-        if data:
-            end.inbox.receive(data, monotonic())
-        else:
-            end.inbox.receive_eof(monotonic())
-            end.ended_as(Outcome.EOF)
-        return bool(data)
+        return bool(end.read())
 
     # --- its end
 

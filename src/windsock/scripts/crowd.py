@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["crowd"]
 
 CLOSE = Close()
-CHUNK = 64 * 1024
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -143,26 +142,12 @@ class _Loop:
                 self.connect(member)
             elif is_ready and member.events & READ:
                 if end.is_plain:
-                    self.read(end)
+                    end.read()
                 else:
                     end.take_in()
             self.play(member)
         except Exception as error:
             self.over(member, error)
-
-    def read(self, end: Any) -> None:
-        """Read once, the short way."""
-        try:
-            data = end.sock.recv(CHUNK)
-        except OSError as error:
-            if not is_only_later(error):
-                end.lost(error)
-            return
-        if data:
-            end.inbox.receive(data, monotonic())
-        else:
-            end.inbox.receive_eof(monotonic())
-            end.ended_as(Outcome.EOF)
 
     def connect(self, member: _Member) -> None:
         member.started = monotonic()

@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 from windsock.errors import PeerError
-from windsock.scripts.ends import DatagramEnd, StreamEnd
+from windsock.scripts.datagram_end import DatagramEnd
 from windsock.scripts.outcomes import Outcome
+from windsock.scripts.stream_end import StreamEnd
 from windsock.steps import Act, Action, Progress, Transmit, Wait
 from windsock.steps.failures import ScriptTimeout
 

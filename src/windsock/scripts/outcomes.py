@@ -6,7 +6,7 @@ import enum
 import errno
 import sys
 
-__all__ = ["Outcome", "is_only_later", "outcome_of"]
+__all__ = ["Outcome", "is_only_later", "is_own_timeout", "outcome_of", "says_nothing"]
 
 
 class Outcome(enum.StrEnum):
@@ -66,3 +66,13 @@ def _of_tls(error: BaseException) -> str:
 def is_only_later(error: OSError) -> bool:
     """Return whether the same call can succeed later: nothing has happened to the connection."""
     return isinstance(error, BlockingIOError) or type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
+
+
+def is_own_timeout(error: OSError) -> bool:
+    """Return whether Python's own deadline has passed: the kernel's word on a connection (ETIMEDOUT) has a number."""
+    return isinstance(error, TimeoutError) and not error.errno
+
+
+def says_nothing(error: OSError) -> bool:
+    """Return whether an error only says that nothing has come, or gone, by now."""
+    return is_only_later(error) or is_own_timeout(error)

@@ -11,9 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.errors import WindsockError
-from windsock.scripts.ends import DatagramEnd, End, StreamEnd, milliseconds
+from windsock.scripts.datagram_end import DatagramEnd
+from windsock.scripts.ends import End, milliseconds
 from windsock.scripts.outcomes import is_only_later
 from windsock.scripts.rude import kernel_socket
+from windsock.scripts.stream_end import StreamEnd
 from windsock.servers.wakeup import Wakeup
 from windsock.steps import Inbox
 

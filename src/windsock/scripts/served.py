@@ -12,8 +12,9 @@ from typing import Any
 from windsock import addresses
 from windsock.errors import PeerError
 from windsock.recording.events import Kind
-from windsock.scripts.ends import SLICE, End, StreamEnd, milliseconds
+from windsock.scripts.ends import SLICE, End, milliseconds
 from windsock.scripts.rude import kernel_socket
+from windsock.scripts.stream_end import StreamEnd
 from windsock.servers.wakeup import Wakeup
 from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Self
 from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.scripts import connecting, rude
-from windsock.scripts.ends import NO_HANDSHAKE, SLICE
+from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome
 from windsock.scripts.rude import kernel_socket
+from windsock.scripts.stream_end import NO_HANDSHAKE
 from windsock.steps import Act, Action, Deed, Progress, Reset, Script, ScriptTimeout, StartTLS, Step, Steps, Transmit
 from windsock.steps import Close as CloseStep
 
