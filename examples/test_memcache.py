@@ -46,3 +46,5 @@ def test_a_cache_may_fail(tcp_server: RunningServer) -> None:
 
     assert found == b"unknown"
     assert tcp_server.requests.only().reply == ANSWER[:20]
+    tcp_server.stop()
+    assert tcp_server.connections[0].ending == "server reset"
