@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,36 @@ def test_a_connection_that_is_open_goes_on_while_others_are_refused(transport: s
 
 
 @on_every_stream_kind
+def test_one_after_the_other_without_a_pause(transport: str, concurrency: str) -> None:
+    with served(transport, concurrency) as server:
+        for fault in (Refuse(), BacklogFull(), Refuse(), BacklogFull()):
+            with server.fault(fault), pytest.raises(windsock.ConnectFailed):
+                server.connect(timeout=SHORT)
+
+        assert is_answered(server)
+
+
+@pytest.mark.parametrize("options", [{"host": "::1"}, {"transport": "unix_stream", "path": "\0windsock-test"}], ids=str)
+def test_addresses_of_every_kind_are_taken_back(options: dict[str, str]) -> None:
+    with windsock.serving(framing="lines", **options) as server:  # type: ignore[arg-type]  # keywords
+        server.echo()
+        with server.fault(Refuse()), pytest.raises(windsock.ConnectFailed):
+            server.connect()
+
+        assert is_answered(server)
+
+
+def test_a_path_of_ones_own_is_removed_in_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with windsock.serving(transport="unix_stream", path=path) as server:
+        with server.fault(Refuse()), pytest.raises(windsock.ConnectFailed):
+            server.connect()
+        server.connect().close()
+
+    assert not path.exists()
+
+
+@on_every_stream_kind
 def test_a_server_can_be_made_refusing_and_stopped_so(transport: str, concurrency: str) -> None:
     with served(transport, concurrency, faults=[Refuse()]) as server, pytest.raises(windsock.ConnectFailed):
         server.connect()
@@ -60,7 +91,7 @@ def test_a_server_can_be_made_refusing_and_stopped_so(transport: str, concurrenc
 
 def test_a_selected_connection_is_reset_once_accepted() -> None:
     with served("tcp", "threading", faults=[(Refuse(), {"connections": 0})]) as server:
-        with socket.create_connection(server.address, timeout=DEADLINE) as client, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), socket.create_connection(server.address, timeout=DEADLINE) as client:
             client.recv(1)
 
         assert is_answered(server)

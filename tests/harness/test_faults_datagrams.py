@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -47,7 +48,9 @@ def test_datagrams_are_late_and_lost_and_known_by_their_clients(
             client.send(b"two").expect(b"two")
             seconds = time.monotonic() - start
         with server.fault(Drop(1), direction="downstream") as lost:
-            client.send(b"lost").send(b"not").expect(b"not")
+            client.send(b"lost")
+            wait_until(lambda: lost.fired == 1)
+            client.send(b"not").expect(b"not")
         client.send(b"three").expect(b"three")
 
         assert seconds >= WAIT
@@ -99,10 +102,7 @@ def test_what_is_held_is_lost_at_the_stop() -> None:
     server = windsock.serving(Echo, transport="udp", faults=[Hold()])
     client = connect(server)
     client.send(b"x")
-    deadline = time.monotonic() + DEADLINE
-    while not any(line.startswith("+") for line in server.fault_report()):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: any(line.startswith("+") for line in server.fault_report()))
 
     server.finish()
 
@@ -164,3 +164,10 @@ def test_nothing_is_left_after_many_clients(transport: str) -> None:
                 assert client.recv(10) == b"x"
 
         assert server.server.socket.type == socket.SOCK_DGRAM
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

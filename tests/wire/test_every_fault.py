@@ -397,7 +397,7 @@ def backlog_full() -> None:
 def max_connections() -> None:
     with served(faults=[MaxConnections(1, then="reset")]) as server, server.connect() as one:
         one.send(b"x\n").expect(b"x\n")
-        with socket.create_connection(server.address, timeout=DEADLINE) as two, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), socket.create_connection(server.address, timeout=DEADLINE) as two:
             two.recv(1)
 
 

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import threading
+from time import monotonic
 from typing import Any
 
 from windsock import addresses
@@ -20,6 +21,8 @@ __all__ = ["Doorway"]
 
 NO_LINGER = struct.pack("ii", 1, 0)
 MOST_FILLERS = 4
+PATIENCE = 5.0
+"""Seconds to wait for the server's loop at the most."""
 SETTLED = 0.05
 """Seconds in which a connect over loopback has come through, unless the queue is full."""
 
@@ -33,7 +36,7 @@ class Doorway:
 
     def __init__(self, server: Any) -> None:
         self._server = server
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._state = "open"
         self._next: int | None = None
         self._aside: int | None = None
@@ -54,6 +57,7 @@ class Doorway:
             if following is not None:
                 self._take_place(following)
             done, self._done_with = self._done_with, []
+            self._lock.notify_all()
         for each in done:
             each.close()
         raise BlockingIOError(errno.EAGAIN, "the listener was changed on purpose")
@@ -95,24 +99,34 @@ class Doorway:
             self._state = state
             enter[state]()
 
+    def _listener(self) -> int:
+        """Return the descriptor of the listener, which may still be on its way to its place."""
+        return self._server.fileno() if self._next is None else self._next
+
     def _shut(self) -> None:
+        listener = socket.socket(fileno=os.dup(self._listener()))
         self._be_quiet()
-        listener = socket.socket(fileno=os.dup(self._server.fileno()))
-        try:
+        with contextlib.closing(listener):
             listener.shutdown(socket.SHUT_RDWR)  # it listens no more, whoever has it; and the loop wakes up
-        finally:
-            self._done_with.append(listener)
         self._holder = listening.hold_place(self._server)
 
     def _reopen(self) -> None:
-        listener = listening.listen_again(self._server, self._holder)
+        deadline = monotonic() + PATIENCE
+        while True:
+            try:
+                listener = listening.listen_again(self._server, self._holder)
+                break
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or monotonic() > deadline:
+                    raise
+            self._lock.wait(0.005)  # the old one has an abstract name until the loop has let go of it
         self._holder = None
         self._put(listener.detach())
 
     def _fill(self) -> None:
         """Leave room for one in the queue, and take that."""
         address = self._server.server_address
-        self._aside = os.dup(self._server.fileno())
+        self._aside = os.dup(self._listener())
         self._be_quiet()
         listener = socket.socket(fileno=os.dup(self._aside))
         try:

@@ -163,7 +163,11 @@ class ServerFaults:
 
     def _next_request(self) -> Any:
         self._admission.before()
-        return self._get_request()
+        try:
+            return self._get_request()
+        except OSError:
+            self._doorway.pass_through()  # it may be shut since a moment ago
+            raise
 
     def _next_datagram(self) -> Any:
         request, client_address = self._get_request()
