@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.server
+import os
+import resource
 import socket
 import socketserver
 import time
@@ -16,7 +18,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_stream_kind, rest_of
 from windsock.faults import Corrupt, Delay, Drop, Hold, Loss, Rate, Reset, Segment, Selector, Truncate, first, profiles
 from windsock.harness import CONCURRENCIES
-from windsock.servers import StreamRequestHandler
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.wire.relayed_pairs import RelayedSocket
 
 WAIT = 0.1
@@ -302,17 +304,24 @@ def test_the_standard_librarys_servers_are_reset(server_class: Any) -> None:
 # --- the seed
 
 
+class Mirror(BaseRequestHandler):
+    def handle(self) -> None:
+        while data := self.request.recv(1000):
+            self.request.sendall(data)
+
+
 def bytes_after(seed: int) -> tuple[list[str], bytes]:
+    """Return what fired, and what arrived, of 30 pieces that come one by one."""
     noise = (Corrupt("bitflip"), {"direction": "upstream", "probability": 0.3})
-    with windsock.serving(Echo, seed=seed, faults=[noise, Segment(5)]) as server:
+    with windsock.serving(Mirror, seed=seed, faults=[noise, (Segment(5), {"direction": "downstream"})]) as server:
         with connect(server) as client:
             for number in range(30):
-                client.sendall(b"%29d." % number)
-                time.sleep(0.002)  # pieces of their own: the same traffic each time
-            client.shutdown(socket.SHUT_WR)
-            rest_of(client)
+                client.sendall(b"%30d" % number)
+                left = 30
+                while left:
+                    left -= len(client.recv(left))
         server.requests.wait(1)
-        found = [f"{line.partition(' ')[2]}" for line in server.fault_report() if "Corrupt" in line]
+        found = [line.partition(" ")[2] for line in server.fault_report() if "Corrupt" in line]
         return found, server.connections[0].upstream
 
 
@@ -352,6 +361,38 @@ def test_nothing_is_left_after_many_faulted_connections(transport: str, concurre
         server.requests.wait(84)
 
         assert len(server.connections) == 250
+
+
+def test_a_relay_that_runs_out_of_descriptors_resets_clients_and_survives() -> None:
+    with windsock.serving(Echo, relay=True, strict=False) as server:
+        with server.connect() as client:
+            client.send(b"x\n").expect(b"x\n")
+        clients = [socket.socket() for _ in range(8)]
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + 4, before[1]))
+        try:
+            outcomes = [outcome_of(each, server.address) for each in clients]
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for each in clients:
+            each.close()
+
+        assert ConnectionResetError in outcomes
+        assert "Too many open files" in str(server.errors[0])
+        with server.connect() as client:
+            client.send(b"x\n").expect(b"x\n")
+
+
+def outcome_of(client: socket.socket, address: Any) -> Any:
+    client.settimeout(0.2)
+    try:
+        client.connect(address)
+        client.sendall(b"x\n")
+        return client.recv(10)
+    except OSError as error:
+        return type(error)
 
 
 # --- bad input
