@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import stat
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,14 +12,14 @@ from windsock.errors import UsageError
 from windsock.scripts import connecting, driving, nonsense
 from windsock.scripts.background import Background
 from windsock.scripts.company import Company
-from windsock.scripts.outcomes import Outcome, is_only_later
+from windsock.scripts.known import Known
+from windsock.scripts.outcomes import is_only_later
 from windsock.scripts.polled import PolledDatagrams, PolledStream
-from windsock.scripts.rude import kernel_socket
-from windsock.steps import Deed, Progress, Script, Step, Steps, kinds
+from windsock.steps import Progress, Script, Step, Steps, kinds
 from windsock.steps.kinds import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from windsock.addresses import PrivateSocketPath
 
@@ -30,13 +28,14 @@ __all__ = ["ScriptedClient"]
 DONTWAIT = int(socket.MSG_DONTWAIT)  # a plain number: a flag of an enum costs more than the rest of a call
 
 
-class ScriptedClient(Steps["ScriptedClient"]):
+class ScriptedClient(Known, Steps["ScriptedClient"]):
     """A connected client. Each step is taken at once: `client.send(b"PING").expect(b"PONG").half_close()`.
 
     It raises only where the other end does something else than the steps say: ScriptMismatch, ScriptTimeout. What
     happens to the connection is its `outcome`. Use it in a `with`, which closes it.
     """
 
+    end: PolledStream | PolledDatagrams
     faults: tuple[Any, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
@@ -53,20 +52,13 @@ class ScriptedClient(Steps["ScriptedClient"]):
         self.timeout = timeout
         """Seconds that a step may take that does not say so itself."""
         self.name = name
-        self._private = private
-        self._path = _path_of(end.sock) if private is None else None
-        self._address = _or_none(end.sock.getsockname)
-        self._peer = _or_none(end.sock.getpeername)
-        self._count = 0
+        self._is_called(end.sock, private)
         self._begun: float | None = None
         """When the step began that the short way could not take."""
         self._background: Background | None = None
         self._company = company
         if company is not None:
             company.add(self)
-
-    def __repr__(self) -> str:
-        return f"<ScriptedClient{' ' + self.name if self.name else ''} of {addresses.show(self.peer)}, {self.outcome}>"
 
     def __enter__(self) -> Self:
         return self
@@ -84,49 +76,6 @@ class ScriptedClient(Steps["ScriptedClient"]):
         if (end := getattr(self, "end", None)) is not None and not end.is_closed:
             with contextlib.suppress(Exception):
                 self._end()
-
-    # --- what is known of it
-
-    @property
-    def address(self) -> Any:
-        """Its own address, as the server sees it; None for a Unix socket without a name."""
-        return self._address
-
-    @property
-    def peer(self) -> Any:
-        """The address it is connected to."""
-        return self._peer
-
-    @property
-    def outcome(self) -> str:
-        """What has become of it, in the same word on every version of Python: see Outcome."""
-        return str(self.end.outcome)
-
-    @property
-    def unread(self) -> bytes:
-        """What has come and was not expected yet, as far as a step has read it; of datagrams the first one."""
-        return bytes(self.end.inbox.unread)
-
-    @property
-    def datagrams(self) -> tuple[bytes, ...]:
-        """All datagrams that have come and were not expected yet."""
-        return tuple(self.end.inbox.datagrams)
-
-    @property
-    def deeds(self) -> list[Deed]:
-        """The last things that both ends did, the oldest first."""
-        return self.end.inbox.deeds
-
-    @property
-    def socket(self) -> Any:
-        """The socket below, for what nobody thought of. It does not block; under TLS it has the encrypted bytes."""
-        self.end.be_careful()
-        return kernel_socket(self.end.sock)
-
-    @property
-    def is_datagram(self) -> bool:
-        """Whether it speaks in datagrams."""
-        return self.end.inbox.is_datagram
 
     # --- playing
 
@@ -164,16 +113,7 @@ class ScriptedClient(Steps["ScriptedClient"]):
         if not isinstance(script, Script):
             raise UsageError(f"{method.removesuffix(')')}{script!r}): expected a Script")
         self._check_free(method)
-        first = self._count + 1
-        self._count += len(script)
-        return Progress(
-            script,
-            self.end.inbox,
-            timeout=self.timeout,
-            limit=deadlines.latest(),
-            first=first,
-            whose=f"{self.name}, " if self.name else "",
-        )
+        return self._progress_of(script, deadlines.latest())
 
     def _check_free(self, method: str) -> None:
         """Raise UsageError if no step can be taken now."""
@@ -283,54 +223,22 @@ class ScriptedClient(Steps["ScriptedClient"]):
     def cut(self) -> Self:
         """Close the connection without the end of the TLS stream (close_notify), as somebody who cuts the line."""
         self._check_free("cut()")
-        abandon = getattr(self.end.sock, "abandon", None)
-        if abandon is None:
+        if not hasattr(self.end.sock, "abandon"):
             raise UsageError("cut(): this connection has no TLS to cut; close() it")
-        self._end(abandon)
+        self._end(is_cut=True)
         return self
 
-    def _end(self, close: Callable[[], None] | None = None) -> None:
+    def _end(self, *, is_cut: bool = False) -> None:
         if self._background is not None:
             self._background.call_off()
-        end = self.end
-        if not end.is_closed:
-            end.is_closed = True
-            end.inbox.note("closed", monotonic())
-            end.ended_as(Outcome.CLOSED)
-            with contextlib.suppress(OSError):
-                (close or end.sock.close)()
+        if is_cut:
+            self.end.part()
+        elif not self.end.is_closed:
+            self.end.close()
         self._give_back()
 
     def _give_back(self) -> None:
         self.end.give_back()
-        private, self._private = self._private, None
-        if private is not None:
-            private.remove()
-        path, self._path = self._path, None
-        if path is not None:
-            addresses.unlink_socket(*path)
+        self._remove_path()
         if self._company is not None:
             self._company.leave(self)
-
-
-def _or_none(ask: Callable[[], Any]) -> Any:
-    """Return an address, or None if there is none (any more)."""
-    try:
-        found = addresses.plain(ask())
-    except OSError:
-        return None
-    return found[:2] if isinstance(found, tuple) else found
-
-
-def _path_of(sock: Any) -> tuple[str, tuple[int, int]] | None:
-    """Return the path that a Unix socket is bound to, and the identity of the file; None if there is none."""
-    if sock.family != getattr(socket, "AF_UNIX", None):
-        return None
-    path = _or_none(sock.getsockname)
-    if not path or addresses.is_abstract(path):
-        return None
-    try:
-        found = os.lstat(path)
-    except OSError:
-        return None
-    return (path, (found.st_dev, found.st_ino)) if stat.S_ISSOCK(found.st_mode) else None

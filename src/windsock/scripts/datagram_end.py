@@ -38,7 +38,7 @@ class DatagramEnd(End):
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """Send one. A receiver that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
-        self.check_open("send(...)")
+        self.check_may_send()
         self.inbox.was_reset = False  # each one tries anew
         try:
             seconds = self.left(deadline)
@@ -57,7 +57,7 @@ class DatagramEnd(End):
             raise UsageError(f"send(...): {size} bytes are more than one datagram can carry here") from None
         self.lost(error)
 
-    def send_one(self, data: bytes) -> None:
+    def send_one(self, data: bytes | memoryview) -> None:
         """Send one datagram to where they go."""
         if self.to is None:
             self.sock.send(data)

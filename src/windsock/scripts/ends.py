@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import select
 import socket
 import time
@@ -69,12 +68,20 @@ class End:
         if self.is_closed:
             raise UsageError(f"{what}: this end has been closed before; end the script there, or connect anew")
 
-    def _close(self, step: kinds.Close | None = None, deadline: float = math.inf) -> None:  # noqa: ARG002  # as every act
+    def check_may_send(self) -> None:
+        """Raise UsageError if nothing can be sent any more, by the script's own doing. May be extended (call super)."""
+        self.check_open("send(...)")
+
+    def close(self) -> None:
+        """Close it. What it is called then is what the other end did before, if that has ended it."""
         self.is_closed = True
         self.inbox.note("closed", self.clock())
         self.ended_as(Outcome.CLOSED)
         with contextlib.suppress(OSError):
             self.sock.close()
+
+    def _close(self, step: kinds.Close, deadline: float) -> None:  # noqa: ARG002  # as every act
+        self.close()
 
     def _stall(self, step: kinds.Stall, deadline: float) -> None:  # noqa: ARG002  # as every act
         self.is_stalled = True
@@ -123,6 +130,10 @@ class End:
     def rate_holds_back(self) -> bool:
         """Return whether nothing may be read now, for it would be faster than `read_rate()` says."""
         return self.may_read_at > 0.0 and self.may_read_at > self.clock()
+
+    def may_read(self) -> bool:
+        """Return whether what comes would be read now."""
+        return not (self.is_stalled or self.inbox.has_ended or self.rate_holds_back())
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read. May be overridden."""

@@ -107,6 +107,28 @@ class Polled(End):
         if self.wakeup is not None:
             self.wakeup.call()
 
+    def say_goodbye(self) -> bool:
+        """Say in TLS that this is the end; return whether that is over: nothing to say, said, or nobody there.
+
+        Never waits: what the kernel does not take now can be tried again.
+        """
+        say = getattr(self.sock, "say_goodbye", None)
+        if say is not None and not self.is_closed:
+            self.be_careful()
+            try:
+                say()
+            except OSError as error:
+                return not is_only_later(error)
+        return True
+
+    def part(self) -> None:
+        """Close it without waiting for anything, and in TLS without another word. Idempotent."""
+        if not self.is_closed:
+            abandon = getattr(self.sock, "abandon", None)
+            if abandon is not None:
+                abandon()
+            self.close()
+
     def give_back(self) -> None:
         """Close what is only ours; idempotent."""
         if self.wakeup is not None:
@@ -169,7 +191,7 @@ class PolledDatagrams(Polled, DatagramEnd):
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """See DatagramEnd."""
-        self.check_open("send(...)")
+        self.check_may_send()
         while self.try_to_send(data) is None:
             seconds = deadline - self.clock()
             if seconds <= 0 or not self.ready(select.POLLOUT, seconds):
@@ -177,7 +199,7 @@ class PolledDatagrams(Polled, DatagramEnd):
         if not self.is_gone:
             self.inbox.note_sent(data, self.clock())
 
-    def try_to_send(self, data: bytes) -> int | None:
+    def try_to_send(self, data: bytes | memoryview) -> int | None:
         """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now."""
         self.is_gone = False
         self.inbox.was_reset = False  # each one tries anew

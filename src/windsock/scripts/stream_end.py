@@ -53,8 +53,8 @@ class StreamEnd(End):
                 self.inbox.note_sent(data[:sent], self.clock())
 
     def check_may_send(self) -> None:
-        """Raise UsageError if the script itself has ended what it sends."""
-        self.check_open("send(...)")
+        """See End."""
+        super().check_may_send()
         if self.has_half_closed:
             raise UsageError("send(...): this end has been half-closed before; nothing can be sent after that")
 

@@ -253,13 +253,13 @@ class TLSSocket(Layer):
         """See socket.socket. The end of what is sent is said in TLS first (close_notify)."""
         try:
             if how != socket.SHUT_RD:
-                self._say_goodbye()
+                self.say_goodbye()
         finally:
             self.raw.shutdown(how)
 
     def unwrap(self) -> Any:
         """End TLS both ways, and return the socket below, in the clear. Waits for the other end's close_notify."""
-        self._say_goodbye()
+        self.say_goodbye()
         with self._receiving:
             while not self._is_unwrapped():
                 self._fill()
@@ -274,8 +274,11 @@ class TLSSocket(Layer):
                 return False
         return True
 
-    def _say_goodbye(self) -> None:
-        """Send close_notify, once. Data that has come by then can still be read."""
+    def say_goodbye(self) -> None:
+        """Send close_notify, once. Data that has come by then can still be read.
+
+        Raises TimeoutError, or SSLWantWriteError, if the kernel does not take it: the next call goes on.
+        """
         timeout = self.raw.gettimeout()
         if not self._sending.acquire(timeout=-1 if timeout is None else timeout):
             raise TimeoutError("timed out")
@@ -299,7 +302,7 @@ class TLSSocket(Layer):
     def _say_goodbye_soon(self) -> None:
         with contextlib.suppress(OSError):
             self.raw.settimeout(GOODBYE)
-            self._say_goodbye()
+            self.say_goodbye()
 
     # --- what is known of it
 
