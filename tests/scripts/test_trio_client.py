@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -125,8 +129,6 @@ def test_who_is_cancelled_while_sending_has_a_closed_client() -> None:
         def handle(self) -> None:
             done.wait(5)
 
-    import threading
-
     done = threading.Event()
 
     async def main() -> None:
@@ -137,6 +139,70 @@ def test_who_is_cancelled_while_sending_has_a_closed_client() -> None:
         done.set()
 
     with windsock.serving(Deaf, strict=False) as server:
+        run(main)
+
+
+@contextmanager
+def deaf_with_tls() -> Iterator[windsock.RunningServer]:
+    """A server that takes nothing."""
+    done = threading.Event()
+
+    class Deaf(Lines):
+        def handle(self) -> None:
+            done.wait(10)
+
+    with windsock.serving(Deaf, tls=True, strict=False) as server:
+        try:
+            yield server
+        finally:
+            done.set()
+
+
+def test_tls_that_the_other_end_takes_no_end_of_is_closed_after_a_second() -> None:
+    seconds: list[float] = []
+
+    async def main() -> None:
+        client = server.connect_trio(send_buffer=4096, timeout=100)
+        async with client:
+            with pytest.raises(ScriptTimeout):
+                await client.send(bytes(20_000_000))
+            begun = trio.current_time()
+        seconds.append(trio.current_time() - begun)
+        assert client.socket.fileno() == -1
+
+    with deaf_with_tls() as server:
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.05))
+
+    assert seconds == [pytest.approx(1.0)]
+
+
+def test_who_is_cancelled_while_tls_is_closed_does_not_wait() -> None:
+    async def main() -> None:
+        async with server.connect_trio(send_buffer=4096, timeout=0.2) as client:
+            with pytest.raises(ScriptTimeout):
+                await client.send(bytes(20_000_000))
+            with trio.move_on_after(0) as scope:
+                await client.aclose()
+
+            assert scope.cancelled_caught
+            assert client.socket.fileno() == -1
+
+    with deaf_with_tls() as server:
+        run(main)
+
+
+def test_the_path_that_a_client_was_bound_to_is_removed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with server.connect_trio(source=path) as client:
+            await client.play(Script().send(b"hello").expect(b"hello"))
+            assert client.address == path
+            assert client.datagrams == ()
+            assert os.path.exists(path)
+        assert not os.path.exists(path)
+
+    path = str(tmp_path / "here")
+    with windsock.serving(transport="unix_datagram") as server:
+        server.echo()
         run(main)
 
 
@@ -252,3 +318,10 @@ def test_a_client_that_nobody_has_any_more_leaves_nothing() -> None:
 
     with windsock.serving() as server:
         run(main)
+
+
+def test_faults_on_its_own_line_are_refused() -> None:
+    cut = windsock.faults.Truncate(after_bytes=2, then="reset")
+
+    with windsock.serving() as server, pytest.raises(UsageError, match=r"windsock\.proxy\(\)"):
+        server.connect_trio(faults=[cut])

@@ -27,8 +27,9 @@ __all__ = ["TrioClient"]
 class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
     """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
 
-    `async with` connects and closes it; what it takes is what `scripted_client()` takes. Time is trio's, so that a
-    mock clock moves it. Who is cancelled in a step has a client that is closed at once, as by `aclose_forcefully`.
+    `async with` connects and closes it. What it takes is what `scripted_client()` takes, but for `faults`. Time is
+    trio's, so that a mock clock moves it. Who is cancelled in a step has a client that is closed at once, as by
+    `trio.aclose_forcefully()`. One task may take a step at a time.
     """
 
     def __init__(
@@ -38,6 +39,11 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
             from windsock.scripts.opening import line_to
 
             _line = line_to(address, **{"transport": None, "tls": False} | options)
+        if _line.plans:
+            raise UsageError(
+                "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "
+                "to a windsock.proxy()"
+            )
         self.name = name
         self.timeout = _line.timeout
         """Seconds of trio's time that a step may take that does not say so itself."""
