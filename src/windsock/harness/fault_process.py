@@ -180,7 +180,7 @@ class Processes:
         with contextlib.suppress(ProcessLookupError):
             if descriptor >= 0:
                 signal.pidfd_send_signal(descriptor, number)
-            elif pid in self._pids():
+            elif _is_running(pid):
                 os.kill(pid, number)
 
     def resume(self, index: int) -> None:
@@ -195,17 +195,15 @@ class Processes:
 
     def live(self) -> list[Connection]:
         """Return the connections whose children have not ended, those from before there were faults too."""
-        pids = set(self._pids())
         self._recorder.catch_up()
-        open_ones = [each for each in list(self._recorder.connections) if each.ending is None]
-        found = [each for each in open_ones if each.pid in pids or self._is_live(each, pids)]
-        for each in found:
-            if each.index not in self._children and each.pid is not None:
-                self._adopt(each.pid, each.index)
+        found = []
+        for each in list(self._recorder.connections):
+            pid = self._children.get(each.index, (each.pid, -1))[0]
+            if each.ending is None and pid is not None and _is_running(pid):
+                if each.index not in self._children:
+                    self._adopt(pid, each.index)
+                found.append(each)
         return found
-
-    def _is_live(self, connection: Connection, pids: set[int]) -> bool:
-        return self._children.get(connection.index, (0, -1))[0] in pids
 
     def signal_now(self, fault: Fault, connection: Connection) -> None:
         """Send what a fault says to a child that is `live()`."""
@@ -220,6 +218,14 @@ class Processes:
         self._children.clear()
         if isinstance(self._server.RequestHandlerClass, _Handler):
             self._server.RequestHandlerClass = self._original_handler
+
+
+def _is_running(pid: int) -> bool:
+    """Return whether that is a child of ours that has not ended; whoever waits for it may not know of it yet."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
 
 
 class _Handler:
