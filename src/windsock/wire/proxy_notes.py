@@ -6,7 +6,6 @@ import os
 
 from windsock.recording import Connection
 from windsock.recording.arena import Segment
-from windsock.recording.connection import FIRST_LARGE, LARGE
 from windsock.recording.events import Kind
 
 __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
@@ -23,18 +22,11 @@ class _Notes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._note = connection.note
-        self._first_large = 0
         self._loan: tuple[Segment, int] | None = None
 
     def passed(self, data: memoryview) -> None:
-        """Note data; of large pieces, all but the first are copied to where the recording keeps them."""
-        size = len(data)
-        if size >= LARGE and self._first_large >= FIRST_LARGE:
-            self._note(self.kind, data)  # type: ignore[arg-type]  # what is large is copied, whatever it is
-        else:
-            if size >= LARGE:
-                self._first_large += size
-            self._note(self.kind, bytes(data))
+        """Note a copy of the data: its memory is used again, and a recording may keep what it is given as it is."""
+        self._note(self.kind, bytes(data))
 
     def lend(self) -> memoryview:
         """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
