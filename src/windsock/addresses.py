@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import os
 import socket
@@ -100,10 +99,12 @@ def is_stale_socket(path: Address, kind: int) -> bool:
 
 def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
     """Remove a socket's file if it still is the one with that (device, inode)."""
-    with contextlib.suppress(OSError):
+    try:
         found = os.lstat(path)
         if (found.st_dev, found.st_ino) == identity:
             os.unlink(path)
+    except OSError:  # it is gone
+        pass
 
 
 class PrivateSocketPath:

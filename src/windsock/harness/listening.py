@@ -63,7 +63,10 @@ def _made(options: Resolved, address: Any, handler: Any) -> Any:
     server = make(address, *handlers, bind_and_activate=False)
     try:
         _adjust(server, options)
-        with _no_name_lookups():
+        if "http.server" in sys.modules:
+            with _no_name_lookups():
+                server.server_bind()
+        else:
             server.server_bind()
         server.server_activate()
     except BaseException:
@@ -89,9 +92,6 @@ _lookup_lock = threading.Lock()
 @contextlib.contextmanager
 def _no_name_lookups() -> Iterator[None]:
     """Keep http.server from asking the network for the name of a loopback address, which may take seconds."""
-    if "http.server" not in sys.modules:
-        yield
-        return
     me = threading.get_ident()
     with _lookup_lock:
         original = socket.getfqdn

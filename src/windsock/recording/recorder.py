@@ -15,7 +15,6 @@ from windsock.recording.connection import OVERHEAD, Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
 from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool, pieces
-from windsock.servers.forks import renew_in_children
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Recorder"]
@@ -55,8 +54,8 @@ class Recorder:
         self._from_children: Spool | None = None
         self._read_up_to = 0
         self._call: Wakeup | None = None
+        self._is_closed = False
         _recorders.add(self)
-        renew_in_children(self)
 
     # --- taking note
 
@@ -118,14 +117,15 @@ class Recorder:
 
     def close(self) -> None:
         """Give descriptors back that are of no use any more; what was recorded can still be read."""
-        _recorders.discard(self)
+        self._is_closed = True
         self.catch_up()
         with self._changed:
             call, self._call = self._call, None
             self._from_children = None  # closed, unless blocks of it are still to be read
             if call is not None:
                 call.call()
-            self._changed.wait_for(lambda: not self._has_leader, 5)
+            if self._has_leader:
+                self._changed.wait_for(lambda: not self._has_leader, 5)
         if call is not None:
             call.close()
         self.errors.part()
@@ -207,7 +207,7 @@ class Recorder:
 
     def prepare_for_fork(self) -> None:
         """Make the file that children will write to."""
-        if not self.is_child and self._from_children is None:
+        if not (self.is_child or self._is_closed) and self._from_children is None:
             with self._changed:
                 if self._from_children is None:  # two threads may fork at the same time
                     self._call = Wakeup()
@@ -298,5 +298,10 @@ def _before_fork() -> None:
         recorder.prepare_for_fork()
 
 
+def _after_fork_in_child() -> None:
+    for recorder in list(_recorders):
+        recorder.after_fork_in_child()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork)
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

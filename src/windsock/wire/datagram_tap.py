@@ -49,7 +49,7 @@ class DatagramTap:
 
     def _noting(self, data: Any, send: Callable[[], Result]) -> Result:
         """Note a reply before it is sent, so that it is there when the client has it."""
-        whole = bytes(memoryview(data).cast("B"))
+        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
         self._connection.note(Kind.DOWN, whole)
         try:
             return send()

@@ -22,7 +22,13 @@ from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
 
 __all__ = ["Seam"]
 
-HOOKS = (
+
+def stand_ins(*hooks: str) -> dict[str, str]:
+    """Return the name of the method that stands in for each hook: to make it for each server anew takes time."""
+    return {hook: sys.intern(f"_{hook}") for hook in hooks}
+
+
+HOOKS = stand_ins(
     "get_request",
     "start_tls",
     "authenticate",
@@ -42,7 +48,7 @@ UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKey
 class Seam:
     """Records one server instance. Its class stays as it is: hooks are wrapped on the instance."""
 
-    hooks: tuple[str, ...] = HOOKS
+    hooks: dict[str, str] = HOOKS
 
     def __init__(self, server: Any, recorder: Recorder) -> None:
         self._server = server
@@ -53,11 +59,11 @@ class Seam:
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
-        for name in self.hooks:
+        for name, stand_in in self.hooks.items():
             original = getattr(self._server, name, None)
             if original is not None:
                 self._originals[name] = original
-                setattr(self._server, name, getattr(self, f"_{name}"))
+                setattr(self._server, name, getattr(self, stand_in))
         if getattr(type(self._server), "get_request", None) is TCPServer.get_request:
             self._server.request_class = TappedSocket  # made with a tap, rather than made again
 

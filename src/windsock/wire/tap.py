@@ -16,7 +16,6 @@ __all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
-PEEK = int(socket.MSG_PEEK)  # a plain number: operators of enums are slow
 PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
 
 

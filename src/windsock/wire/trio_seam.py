@@ -12,7 +12,7 @@ from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
 from windsock.servers.requests import client_is_gone
 from windsock.servers.trio_loop import lost_connection
-from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, noting_handshake
+from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, noting_handshake, stand_ins
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
@@ -24,8 +24,7 @@ class TrioSeam(Seam):
     trio takes plain sockets only, so the request of an async handler stays as it was accepted.
     """
 
-    hooks = (
-        *HOOKS,
+    hooks = HOOKS | stand_ins(
         "serve_request",
         "make_stream",
         "serve_stream",
