@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock.fixtures import SERVERS
+from pytest_windsock.fixtures import State
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Function) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep the transcripts after the teardown, when every connection has ended."""
-    servers = item.stash.get(SERVERS, [])  # which the plugin forgets at the end
+    servers = State.servers  # which the plugin forgets at the end
     report = yield
     if report.when == "teardown":
         report.__dict__["about"] = (item.module.__doc__ or "").split("\n")[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -13,12 +14,10 @@ from pytest_windsock import deadline, seeds
 if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
     from windsock.harness import Crew
-    from windsock.harness.options import Resolved
     from windsock.wire.proxied import FaultProxy
 
 __all__ = [
     "ALL",
-    "SERVERS",
     "Connect",
     "Serve",
     "State",
@@ -28,9 +27,6 @@ __all__ = [
     "seed_source",
     "timeout_of",
 ]
-
-SERVERS: pytest.StashKey[list[RunningServer | FaultProxy]] = pytest.StashKey()
-"""The servers and proxies that a test has used, running or stopped."""
 
 TRANSPORTS = {
     "tcp": "TCP streams",
@@ -71,12 +67,15 @@ class State:
     """What there is one of in a run: the test that is running now, and idle threads for its servers."""
 
     item: pytest.Item
+    servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
+    """The servers and proxies that this test has used, running or stopped."""
     crew: Crew | None = None
-    known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Resolved]] = {}  # noqa: RUF012  # there is one of it
+    known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
 
 
-def _one(name: str, fixed: dict[str, str]) -> Iterator[RunningServer]:
+def _one(name: str, fixed: dict[str, str]) -> RunningServer:
+    """Start the server of a fixture; what has been started before needs no second look at its options."""
     __tracebackhide__ = True
     item = State.item
     marks = list(item.iter_markers("windsock"))
@@ -84,28 +83,17 @@ def _one(name: str, fixed: dict[str, str]) -> Iterator[RunningServer]:
     known = State.known.get(key)
     if known is None:
         server = _start(name, (), fixed | {"name": name})
-        State.known[key] = marks, server.options
+        State.known[key] = marks, partial(type(server), server.options)
     else:
-        server = _start_again(known[1])
-    try:
-        yield server
-    finally:
-        server.finish()
-
-
-def _start_again(options: Resolved) -> RunningServer:
-    """Start what has been started before: its options need no second look."""
-    from windsock import RunningServer
-
-    server = RunningServer(options, State.crew, seed_source())
-    State.item.stash.setdefault(SERVERS, []).append(server)
+        server = known[1](State.crew, seed_source())
+        State.servers.append(server)
     return server
 
 
 def seed_source() -> Callable[[], int]:
     """Return what knows the seed for the next server or proxy of the test that runs now; asked only if it is needed."""
     item = State.item
-    number = len(item.stash.get(SERVERS, ()))
+    number = len(State.servers)
     return lambda: seeds.seed_of_server(item, number)
 
 
@@ -137,7 +125,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
         if name != "any_server":  # which nobody has asked for this in particular
             raise
         pytest.skip(str(reason))
-    item.stash.setdefault(SERVERS, []).append(server)
+    State.servers.append(server)
     return server
 
 
@@ -201,7 +189,11 @@ def dismiss() -> None:
 def _fixture(name: str, doc: str, **fixed: str) -> Any:
     def fixture() -> Iterator[RunningServer]:
         __tracebackhide__ = True
-        yield from _one(name, fixed)
+        server = _one(name, fixed)
+        try:
+            yield server
+        finally:
+            server.finish()
 
     fixture.__name__ = fixture.__qualname__ = name
     fixture.__doc__ = doc
@@ -257,7 +249,11 @@ def scripted_client() -> Iterator[Connect]:
 def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
     __tracebackhide__ = True
-    yield from _one("any_server", request.param.options())
+    server = _one("any_server", request.param.options())
+    try:
+        yield server
+    finally:
+        server.finish()
 
 
 def finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:

@@ -87,26 +87,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
-    outer = getattr(fixtures.State, "item", item)
-    fixtures.State.item = item
+    state = fixtures.State
+    outer = getattr(state, "item", item), state.servers
+    state.item, state.servers = item, []
     try:
         return (yield)
     finally:
-        fixtures.State.item = outer
-        item.stash[fixtures.SERVERS] = []
+        state.item, state.servers = outer
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded."""
     report = yield
-    servers = item.stash.get(fixtures.SERVERS, None)
-    if servers and report.failed:
-        report.sections.extend(fixtures.sections(servers, call.when))
-    if servers and call.when == "teardown":
-        del item.stash[fixtures.SERVERS]  # items live as long as the session
+    servers = fixtures.State.servers
+    if servers:
+        if report.failed:
+            report.sections.extend(fixtures.sections(servers, call.when))
+        if call.when == "teardown":
+            fixtures.State.servers = []  # the test may run again
     return report
 
 
@@ -114,8 +113,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     """Show where bytes differ, in tests that have used a server: those of other tests are none of our business."""
     if op != "==" or not isinstance(left, bytes | bytearray) or not isinstance(right, bytes | bytearray):
         return None
-    item = getattr(fixtures.State, "item", None)
-    if item is None or not item.stash.get(fixtures.SERVERS, None):
+    if not fixtures.State.servers:
         return None
     from pytest_windsock import comparison
 

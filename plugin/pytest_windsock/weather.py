@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from pytest_windsock import deadline, seeds
-from pytest_windsock.fixtures import SERVERS, State, finish_all, seed_source, timeout_of
+from pytest_windsock.fixtures import State, finish_all, seed_source, timeout_of
 
 if TYPE_CHECKING:
     from windsock.wire.proxied import FaultProxy
@@ -48,7 +48,7 @@ def fault_proxy() -> Iterator[Proxies]:
             given["seed"] = seed()
         made = windsock.proxy(address, **given)
         started.append(made)
-        State.item.stash.setdefault(SERVERS, []).append(made)
+        State.servers.append(made)
         return made
 
     try:
