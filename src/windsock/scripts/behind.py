@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.wire.planned import Planned
+from windsock.faults import Installed
+from windsock.wire.planned import Planned, Several
 from windsock.wire.proxied import FaultProxy
 
 __all__ = ["Behind"]
@@ -25,7 +26,7 @@ class Behind:
             address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )
         self.private: Any = None
-        self.installed: tuple[Any, ...] = ()
+        self.installed: tuple[Installed | Several, ...] = ()
         try:
             self.installed = tuple(self.proxy.fault(each.fault, **dict(each.keywords)) for each in plans)
         except BaseException:

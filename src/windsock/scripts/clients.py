@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from windsock import addresses, deadlines
 from windsock.errors import UsageError
 from windsock.scripts import connecting, driving, nonsense
 from windsock.scripts.background import Background
 from windsock.scripts.company import Company
+from windsock.scripts.ends import DONTWAIT
 from windsock.scripts.known import Known
 from windsock.scripts.outcomes import is_only_later
 from windsock.scripts.polled import PolledDatagrams, PolledStream
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from windsock.addresses import PrivateSocketPath
+    from windsock.faults import Installed
+    from windsock.wire.planned import Several
 
 __all__ = ["ScriptedClient"]
-
-DONTWAIT = int(socket.MSG_DONTWAIT)  # a plain number: a flag of an enum costs more than the rest of a call
 
 
 class ScriptedClient(Known, Steps["ScriptedClient"]):
@@ -36,7 +36,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
     """
 
     end: PolledStream | PolledDatagrams
-    faults: tuple[Any, ...] = ()
+    faults: tuple[Installed | Several, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
     def __init__(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.recording import Cutter, Framing, UntilEof
 from windsock.scripts.answers import Answer
 from windsock.scripts.playing import perform
+from windsock.scripts.repertoire import Repertoire
 from windsock.scripts.served import Halt, Halted, ServedStream
 from windsock.steps import Script
-
-if TYPE_CHECKING:
-    from windsock.scripts.fake import Fake
 
 __all__ = ["Conversation", "mark_exchange"]
 
@@ -24,14 +22,23 @@ class Conversation:
     """What a fake says on one stream connection, by its rules and replies."""
 
     def __init__(
-        self, fake: Fake, request: Any, server: Any, connection: int, framing: Framing | None, halt: Callable[[], Halt]
+        self,
+        repertoire: Repertoire,
+        request: Any,
+        server: Any,
+        connection: int,
+        framing: Framing | None,
+        *,
+        halt: Callable[[], Halt],
+        timeout: Callable[[], float],
     ) -> None:
-        self._fake = fake
+        self._repertoire = repertoire
         self._request = request
         self._server = server
         self._connection = connection
         self._framing = framing
         self._halt = halt
+        self._timeout = timeout
         self._end: ServedStream | None = None
         self._is_over = False
         self._is_mute = False
@@ -58,7 +65,7 @@ class Conversation:
 
     def _answer_message(self, message: bytes, cutter: Cutter) -> None:
         mark_exchange(self._request)
-        plan = self._plan(self._fake.answer(message, self._connection), message)
+        plan = self._plan(self._repertoire.answer(message, self._connection), message)
         if isinstance(plan, Script):
             cutter.feed(self._perform(plan, cutter.rest()))
         else:
@@ -70,12 +77,12 @@ class Conversation:
         while data := self._receive():
             arrived = self._answer_start(arrived + data)
         if arrived and not self._is_over:
-            self._fake.unexpected(arrived, self._connection)
+            self._repertoire.unexpected(arrived, self._connection)
 
     def _answer_start(self, arrived: bytes) -> bytes:
         """Answer what makes whole messages; return the rest."""
         while arrived and not self._is_over:
-            size, answer = self._fake.answer_start(arrived, self._connection)
+            size, answer = self._repertoire.answer_start(arrived, self._connection)
             if not size:
                 return arrived
             message, arrived = arrived[:size], arrived[size:]
@@ -111,7 +118,7 @@ class Conversation:
         end = self._end
         if rest:
             end.inbox.receive(rest, monotonic())
-        perform(script, end, self._fake.timeout())
+        perform(script, end, self._timeout())
         self._request = end.sock
         self._is_over = end.is_closed
         self._is_mute = end.has_half_closed or end.inbox.was_reset

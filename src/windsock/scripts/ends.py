@@ -15,10 +15,12 @@ from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Event, Step
 
-__all__ = ["CHUNK", "SLICE", "End", "milliseconds"]
+__all__ = ["CHUNK", "DONTWAIT", "SLICE", "End", "milliseconds"]
 
 CHUNK = 64 * 1024
 """Bytes that one read takes at the most."""
+DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
+"""Have one call not wait, where there is such a flag. A plain number: one of an enum costs more than the call."""
 SLICE = 0.01
 """Seconds between two looks at what can't wake us: an event, or a reset after the end of the stream."""
 

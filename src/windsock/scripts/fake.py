@@ -11,15 +11,14 @@ from windsock import addresses
 from windsock.errors import UsageError
 from windsock.recording import Connection, Framing, Recorder
 from windsock.scripts import matching
-from windsock.scripts.answers import Answer, checked_script, checked_times, made_answer
+from windsock.scripts.answers import checked_script, checked_times, made_answer
 from windsock.scripts.conversation import Conversation
-from windsock.scripts.nearest import MOST, Miss, miss, nearest
 from windsock.scripts.playing import Performance, perform
 from windsock.scripts.plays import Play, Plays
-from windsock.scripts.rules import Connections, HowToEnd, Queue, Rule, checked_after, checked_connections
+from windsock.scripts.repertoire import Repertoire
+from windsock.scripts.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
 from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.scripts.talks import Talks
-from windsock.scripts.tally import Tally
 from windsock.scripts.unmet import UnexpectedConnection, UnexpectedMessage, Unmet
 from windsock.steps import Script, StartTLS
 from windsock.wire.seam import connection_of
@@ -51,15 +50,10 @@ class Fake:
     ) -> None:
         self._framing = framing
         self._recorder = recorder
-        self._forks = forks
         self._is_datagram = is_datagram
+        self._repertoire = Repertoire(framing, forks=forks, is_datagram=is_datagram)
         self.timeout = timeout
         self._plays = Plays(recorder, is_datagram=is_datagram)
-        self._rules: list[Rule] = []
-        self._tally: Tally | None = None
-        self._queue: Queue | None = None
-        self._every: Answer | None = None
-        self._echoes = False
         self._halt: Halt | None = None
         self._talks: Talks | None = None
         self._lock = threading.Lock()
@@ -79,10 +73,8 @@ class Fake:
         which = checked_connections(connections)
         matching.checked(pattern)
         with self._lock:
-            rule = Rule(pattern, self._shared_tally(), after=after, connections=which, is_datagram=self._is_datagram)
             self._make_halt()
-            self._rules = [*self._rules, rule]
-        return rule
+            return self._repertoire.rule(pattern, after=after, connections=which)
 
     def reply(
         self,
@@ -104,16 +96,11 @@ class Fake:
         answer.check("reply", is_datagram=self._is_datagram)
         with self._lock:
             self._make_halt()
-            if times is None:
-                self._every = answer
-                return
-            if self._queue is None:
-                self._queue = Queue(self._shared_tally())
-            self._queue.add(answer, times)
+            self._repertoire.add(answer, times)
 
     def echo(self) -> None:
         """Answer every message with itself."""
-        self._echoes = True
+        self._repertoire.echo()
 
     def play(self, server: Any, *scripts: Script) -> None:
         """Have the next connections play these scripts, one each, in their order."""
@@ -140,6 +127,7 @@ class Fake:
         """Make what playing needs, before the next fork."""
         with self._lock:
             halt = self._make_halt()
+            self._repertoire.plays_too = True
             if self._is_datagram and self._talks is None:
                 self._talks = Talks(server, self._plays, self._recorder, halt, self.timeout)
 
@@ -147,11 +135,6 @@ class Fake:
         if self._halt is None:
             self._halt = Halt()
         return self._halt
-
-    def _shared_tally(self) -> Tally:
-        if self._tally is None:
-            self._tally = Tally(across_processes=self._forks)
-        return self._tally
 
     # --- its life
 
@@ -171,8 +154,7 @@ class Fake:
     def close(self) -> None:
         """Give descriptors back."""
         with self._lock:
-            if self._tally is not None:
-                self._tally.close()
+            self._repertoire.close()
             if self._talks is not None:
                 self._talks.close()
                 self._talks = None
@@ -205,9 +187,7 @@ class Fake:
         return [Unmet(each) for each in self._unmet(is_final=True)]
 
     def _unmet(self, *, is_final: bool) -> list[str]:
-        found = [*self._plays.unmet(is_final=is_final)]
-        found += [words for rule in self._rules if (words := rule.unmet()) is not None]
-        return found + (self._queue.unmet() if self._queue is not None else [])
+        return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet()]
 
     # --- answering
 
@@ -222,9 +202,12 @@ class Fake:
             self._play(play, request, server, connection)
             return
         index = -1 if connection is None else connection.index
-        if self._plays.are_over(index) and not (self._rules or self._queue or self._every or self._echoes):
+        if self._plays.are_over(index) and not self._repertoire:
             raise UnexpectedConnection(self._plays.count)
-        Conversation(self, request, server, index, self._framing, self._make_halt).run()
+        conversation = Conversation(
+            self._repertoire, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
+        )
+        conversation.run()
 
     def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:
         halt = self._make_halt()
@@ -233,7 +216,7 @@ class Fake:
 
     def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
         message, server_socket = request
-        answer = self.answer(message, connection)
+        answer = self._repertoire.answer(message, connection)
         plan = None if answer is None else answer.plan(message)
         address = addresses.plain(client_address)
         if plan is None or address is None:
@@ -256,69 +239,6 @@ class Fake:
         except OSError:
             if self._recorder.stopped_at is None:
                 raise
-
-    def answer(self, message: bytes, connection: int) -> Answer | None:
-        """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
-        for rule in self._rules:
-            if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
-                turn = rule.take()
-                if turn is not None:
-                    return rule.answer(turn)
-        return self._otherwise(message, connection)
-
-    def answer_start(self, arrived: bytes, connection: int) -> tuple[int, Answer | None]:
-        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer."""
-        known = 0
-        for rule in self._rules:
-            size = matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
-            if size:
-                turn = rule.take()
-                if turn is not None:
-                    return size, rule.answer(turn)
-                known = known or size
-        if not known and self._has_only_rules() and self._could_match(arrived, connection):
-            return 0, None
-        size = known or len(arrived)
-        return size, self._otherwise(arrived[:size], connection)
-
-    def unexpected(self, message: bytes, connection: int) -> None:
-        """Raise UnexpectedMessage, with what came closest."""
-        misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
-        raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
-
-    def _otherwise(self, message: bytes, connection: int) -> Answer | None:
-        """Return what to answer where no rule does."""
-        queued = self._queue.take() if self._queue is not None else None
-        if queued is not None:
-            return queued
-        if self._every is not None:
-            return self._every
-        if self._echoes:
-            return Answer(message)
-        if self._rules or self._queue is not None or self._plays.are_any:
-            self.unexpected(message, connection)
-        return None
-
-    def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
-        if self._framing is None and not self._is_datagram:
-            size = matching.match_start(rule.pattern, message)
-            is_match = bool(size)
-        else:
-            is_match = matching.match_message(rule.pattern, message, self._framing)
-        if is_match:
-            return Miss(rule.why_not(connection), len(message) + 1)
-        return miss(rule.pattern, message, self._framing, is_whole=self._framing is not None or self._is_datagram)
-
-    def _has_only_rules(self) -> bool:
-        has_replies = self._queue is not None and not self._queue.is_empty()
-        return bool(self._rules) and not has_replies and self._every is None and not self._echoes
-
-    def _could_match(self, arrived: bytes, connection: int) -> bool:
-        return any(
-            matching.could_match(rule.pattern, arrived)
-            for rule in self._rules
-            if rule.is_for(connection) and not rule.is_used_up()
-        )
 
 
 def _check_start_tls(where: str, step: StartTLS, server: Any) -> None:

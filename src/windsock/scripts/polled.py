@@ -12,7 +12,7 @@ from typing import Any
 
 from windsock.errors import WindsockError
 from windsock.scripts.datagram_end import DatagramEnd
-from windsock.scripts.ends import End, milliseconds
+from windsock.scripts.ends import DONTWAIT, End, milliseconds
 from windsock.scripts.outcomes import is_only_later
 from windsock.scripts.rude import kernel_socket
 from windsock.scripts.stream_end import StreamEnd
@@ -147,6 +147,7 @@ class PolledStream(Polled, StreamEnd):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(sock, is_client=True, clock=clock)
+        self.is_plain = self.is_plain and bool(DONTWAIT)  # or the short way could block
         self._context = context
 
     def default_context(self) -> Any:

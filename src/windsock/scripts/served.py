@@ -12,7 +12,7 @@ from typing import Any
 from windsock import addresses
 from windsock.errors import PeerError
 from windsock.recording.events import Kind
-from windsock.scripts.ends import SLICE, End, milliseconds
+from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
 from windsock.scripts.rude import kernel_socket
 from windsock.scripts.stream_end import StreamEnd
 from windsock.servers.wakeup import Wakeup
@@ -21,8 +21,6 @@ from windsock.steps.kinds import Step
 from windsock.wire.seam import connection_of
 
 __all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among"]
-
-DONTWAIT = int(socket.MSG_DONTWAIT)
 
 
 class Halted(Exception):

@@ -1,0 +1,135 @@
+"""What a fake answers: rules come first, then what is queued, then what is for every message, then the echo."""
+
+from __future__ import annotations
+
+from windsock.recording import Framing
+from windsock.scripts import matching
+from windsock.scripts.answers import Answer
+from windsock.scripts.nearest import MOST, Miss, miss, nearest
+from windsock.scripts.rules import Connections, Queue, Rule
+from windsock.scripts.tally import Tally
+from windsock.scripts.unmet import UnexpectedMessage
+
+__all__ = ["Repertoire"]
+
+
+class Repertoire:
+    """All that a fake was told but scripts of whole connections. Whoever tells it something holds a lock.
+
+    `plays_too` says that the fake has scripts for connections, so that a message without an answer is unexpected.
+    """
+
+    def __init__(self, framing: Framing | None, *, forks: bool, is_datagram: bool) -> None:
+        self._framing = framing
+        self._forks = forks
+        self._is_datagram = is_datagram
+        self.plays_too = False
+        self._rules: list[Rule] = []
+        self._queue: Queue | None = None
+        self._every: Answer | None = None
+        self._echoes = False
+        self._tally: Tally | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._rules or self._queue or self._every or self._echoes)
+
+    # --- being told
+
+    def rule(self, pattern: object, *, after: int, connections: Connections | None) -> Rule:
+        """Add a rule, behind those before."""
+        rule = Rule(pattern, self._shared_tally(), after=after, connections=connections, is_datagram=self._is_datagram)
+        self._rules = [*self._rules, rule]
+        return rule
+
+    def add(self, answer: Answer, times: int | None) -> None:
+        """Queue an answer `times` times; with None it is for every message that nothing else answers."""
+        if times is None:
+            self._every = answer
+            return
+        if self._queue is None:
+            self._queue = Queue(self._shared_tally())
+        self._queue.add(answer, times)
+
+    def echo(self) -> None:
+        """Answer every other message with itself."""
+        self._echoes = True
+
+    def _shared_tally(self) -> Tally:
+        if self._tally is None:
+            self._tally = Tally(across_processes=self._forks)
+        return self._tally
+
+    def close(self) -> None:
+        """Give descriptors back."""
+        if self._tally is not None:
+            self._tally.close()
+
+    def unmet(self) -> list[str]:
+        """Return, in words, what was told and has not happened."""
+        found = [words for rule in self._rules if (words := rule.unmet()) is not None]
+        return found + (self._queue.unmet() if self._queue is not None else [])
+
+    # --- answering
+
+    def answer(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
+        for rule in self._rules:
+            if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
+                turn = rule.take()
+                if turn is not None:
+                    return rule.answer(turn)
+        return self._otherwise(message, connection)
+
+    def answer_start(self, arrived: bytes, connection: int) -> tuple[int, Answer | None]:
+        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer."""
+        known = 0
+        for rule in self._rules:
+            size = matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+            if size:
+                turn = rule.take()
+                if turn is not None:
+                    return size, rule.answer(turn)
+                known = known or size
+        if not known and self._has_only_rules() and self._could_match(arrived, connection):
+            return 0, None
+        size = known or len(arrived)
+        return size, self._otherwise(arrived[:size], connection)
+
+    def unexpected(self, message: bytes, connection: int) -> None:
+        """Raise UnexpectedMessage, with what came closest."""
+        misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
+        raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
+
+    def _otherwise(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer where no rule does."""
+        queued = self._queue.take() if self._queue is not None else None
+        if queued is not None:
+            return queued
+        if self._every is not None:
+            return self._every
+        if self._echoes:
+            return Answer(message)
+        if self._rules or self._queue is not None or self.plays_too:
+            self.unexpected(message, connection)
+        return None
+
+    def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
+        if self._framing is None and not self._is_datagram:
+            size = matching.match_start(rule.pattern, message)
+            is_match = bool(size)
+        else:
+            is_match = matching.match_message(rule.pattern, message, self._framing)
+        if is_match:
+            return Miss(rule.why_not(connection), len(message) + 1)
+        return miss(rule.pattern, message, self._framing, is_whole=self._framing is not None or self._is_datagram)
+
+    def _has_only_rules(self) -> bool:
+        has_replies = self._queue is not None and not self._queue.is_empty()
+        return bool(self._rules) and not has_replies and self._every is None and not self._echoes
+
+    def _could_match(self, arrived: bytes, connection: int) -> bool:
+        return any(
+            matching.could_match(rule.pattern, arrived)
+            for rule in self._rules
+            if rule.is_for(connection) and not rule.is_used_up()
+        )
