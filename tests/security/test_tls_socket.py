@@ -47,6 +47,39 @@ def pair() -> Iterator[tuple[TLSSocket, TLSSocket]]:
 Pair = tuple[TLSSocket, TLSSocket]
 
 
+def test_what_has_come_in_several_records_is_pending(pair: Pair) -> None:
+    server, client = pair
+    for word in (b"one", b"two", b"three"):
+        client.sendall(word)
+
+    assert server.recv(1) == b"o"
+    assert server.pending() == 10
+    assert server.recv(100) == b"netwothree"
+    assert server.pending() == 0
+
+
+def test_an_error_behind_what_is_pending_comes_when_it_is_read(pair: Pair) -> None:
+    server, client = pair
+    client.sendall(b"one")
+    client.sendall(b"two")
+    client.raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+
+    assert server.recv(1) == b"o"
+    assert server.pending() == 5
+    assert server.recv(100) == b"netwo"
+    with pytest.raises(ssl.SSLError, match=r"(?i)bad record mac|decryption failed"):
+        server.recv(100)
+
+
+def test_half_a_record_is_not_pending(pair: Pair) -> None:
+    server, client = pair
+    client.sendall(b"one")
+    client.raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(7))
+
+    assert server.recv(1) == b"o"
+    assert server.pending() == 2
+
+
 def test_bytes_go_both_ways(pair: Pair) -> None:
     server, client = pair
 

@@ -54,6 +54,9 @@ class TLSSocket(Layer):
         self._unsent = memoryview(b"")
         self._taken = 0
         self._plain = bytearray()
+        """What was decrypted and not read yet..."""
+        self._late: ssl.SSLError | None = None
+        """...and what went wrong behind it."""
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
 
@@ -149,6 +152,8 @@ class TLSSocket(Layer):
             if self._plain:
                 return self._take_plain(size, into)
             try:
+                if self._late is not None:
+                    raise self._late
                 return self._tls.read(size) if into is None else self._tls.read(size, into)
             except ssl.SSLWantReadError:
                 return None
@@ -286,7 +291,7 @@ class TLSSocket(Layer):
             with self._state:
                 if not self._has_said_goodbye:
                     self._has_said_goodbye = True
-                    self._set_aside()
+                    self._set_aside()  # OpenSSL takes it for an error behind a close_notify of its own
                     with contextlib.suppress(ssl.SSLError):  # it wants to wait for the answer
                         self._tls.unwrap()
             self._push()
@@ -294,10 +299,14 @@ class TLSSocket(Layer):
             self._sending.release()
 
     def _set_aside(self) -> None:
-        """Decrypt what has come: OpenSSL takes data behind its own close_notify for an error if it looks for an end."""
-        with contextlib.suppress(ssl.SSLError):
+        """Decrypt what has come; an error in it is for whoever reads that far."""
+        try:
             while data := self._tls.read(BLOCK):
                 self._plain += data
+        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+            pass  # which OpenSSL says again
+        except ssl.SSLError as error:
+            self._late = error
 
     def _say_goodbye_soon(self) -> None:
         with contextlib.suppress(OSError):
@@ -328,8 +337,14 @@ class TLSSocket(Layer):
         return self.handshake.server_name if self.handshake is not None else self._tls.server_hostname
 
     def pending(self) -> int:
-        """See ssl.SSLSocket."""
-        return len(self._plain) + self._tls.pending()
+        """Return how many bytes can be read without asking the kernel: all that has come in whole records.
+
+        An end of the stream is none of them: only reading tells.
+        """
+        with self._state:
+            if self._incoming.pending and self.handshake is not None:
+                self._set_aside()
+            return len(self._plain) + self._tls.pending()
 
 
 def _check_flags(name: str, flags: int) -> None:
