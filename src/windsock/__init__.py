@@ -7,6 +7,7 @@ from windsock.harness import RunningServer, StartError, Unsupported, combine, se
 from windsock.recording import (
     Chunk,
     Connection,
+    Connections,
     Delimiter,
     Direction,
     Ending,
@@ -49,6 +50,7 @@ __all__ = [
     "Chunk",
     "ConnectFailed",
     "Connection",
+    "Connections",
     "CrowdFailed",
     "CrowdSummary",
     "Delimiter",

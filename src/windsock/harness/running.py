@@ -15,7 +15,7 @@ from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.driving import driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
-from windsock.recording import Connection, HandlerErrors, Recorder, Requests, transcript
+from windsock.recording import Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.scripts import Fake
 from windsock.scripts.company import Company
 from windsock.scripts.unmet import Unmet
@@ -159,10 +159,9 @@ class RunningServer(Faked):
     # --- what happened
 
     @property
-    def connections(self) -> Sequence[Connection]:
-        """The connections so far; for a datagram server, one for each datagram."""
-        self._recorder.catch_up()
-        return list(self._recorder.connections)
+    def connections(self) -> Connections:
+        """The connections so far, a list; for a datagram server, one for each datagram. `wait()` waits for ends."""
+        return Connections(self._recorder, lambda: self.options.timeout)
 
     @property
     def errors(self) -> HandlerErrors:

@@ -1,6 +1,7 @@
 """What happened: connections, requests, errors; recorded while it happens, from threads and processes alike."""
 
 from windsock.recording.connection import Connection
+from windsock.recording.connections import Connections
 from windsock.recording.errors import (
     HandlerDied,
     HandlerErrors,
@@ -28,6 +29,7 @@ from windsock.recording.transcript import preview, transcript
 __all__ = [
     "Chunk",
     "Connection",
+    "Connections",
     "Cutter",
     "Delimiter",
     "Direction",

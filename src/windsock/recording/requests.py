@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
-from windsock.errors import UsageError
+from windsock.recording.connections import check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
 from windsock.recording.framing import Framing
@@ -80,8 +79,7 @@ class Requests(Sequence[RecordedRequest]):
         Raises RequestTimeout, which says what was recorded instead.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
-        if count < 0:
-            raise UsageError(f"wait(count={count}): expected a number of requests, 0 or more")
+        check_count(count, "requests")
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
 
@@ -116,11 +114,7 @@ class Requests(Sequence[RecordedRequest]):
         return found
 
     def _seconds(self, value: Any, name: str = "timeout") -> float:
-        if value is None:
-            return self._timeout()
-        if not isinstance(value, int | float) or not 0 <= value < math.inf:
-            raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
-        return float(value)
+        return seconds_of(value, self._timeout, name)
 
     def _recorded(self) -> str:
         return summary(self._recorder)

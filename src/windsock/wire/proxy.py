@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.errors import UsageError
 from windsock.faults import Weather
-from windsock.recording import Connection, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -160,9 +160,9 @@ class Proxy:
     # --- what happened
 
     @property
-    def connections(self) -> Sequence[Connection]:
-        """The connections so far; for datagrams, one for each datagram of a client."""
-        return list(self._recorder.connections)
+    def connections(self) -> Connections:
+        """The connections so far, a list; for datagrams, one for each datagram of a client. `wait()` waits for ends."""
+        return Connections(self._recorder, lambda: self.timeout)
 
     @property
     def errors(self) -> HandlerErrors:

@@ -1,0 +1,67 @@
+"""The connections so far, and waiting for their ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from windsock import deadlines
+from windsock.errors import UsageError
+from windsock.recording.connection import Connection
+from windsock.recording.errors import RequestTimeout
+from windsock.recording.transcript import summary
+
+if TYPE_CHECKING:
+    from windsock.recording.recorder import Recorder
+
+__all__ = ["Connections", "check_count", "seconds_of"]
+
+
+class Connections(list[Connection]):
+    """The connections that there were when it was asked for: a list, oldest first."""
+
+    __slots__ = ("_recorder", "_timeout")
+
+    def __init__(self, recorder: Recorder, timeout: Callable[[], float]) -> None:
+        recorder.catch_up()
+        super().__init__(recorder.connections)
+        self._recorder = recorder
+        self._timeout = timeout
+
+    def wait(self, count: int = 1, timeout: float | None = None) -> list[Connection]:
+        """Wait until at least `count` connections have ended, for `timeout` seconds; return all that have ended.
+
+        Raises RequestTimeout, which says what was recorded instead.
+        """
+        __tracebackhide__ = True  # pytest leaves such frames out
+        check_count(count, "connections")
+        seconds = seconds_of(timeout, self._timeout)
+        ended: list[Connection] = []
+
+        def are_enough() -> bool:
+            self._recorder.catch_up()
+            ended[:] = [each for each in self._recorder.connections if each.closed is not None]
+            return len(ended) >= count
+
+        if not self._recorder.wait_until(are_enough, seconds):
+            expected = f"{count} connection{'' if count == 1 else 's'} to end, got {len(ended)}"
+            raise RequestTimeout(expected, seconds, summary(self._recorder))
+        return ended
+
+
+def check_count(count: Any, of_what: str) -> None:
+    """Raise UsageError for what is no number of things to wait for."""
+    if not isinstance(count, int) or count < 0:
+        raise UsageError(f"wait(count={count!r}): expected a number of {of_what}, 0 or more")
+
+
+def seconds_of(value: Any, default: Callable[[], float], name: str = "timeout") -> float:
+    """Return how long to wait, never longer than the test has. Raises UsageError for what is no such time."""
+    if value is None:
+        value = default()
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
+    left = deadlines.latest() - monotonic()
+    return float(value) if value <= left else max(0.0, left)
