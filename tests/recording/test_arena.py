@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.recording.helpers import note, recording, requests_of
 from windsock.recording import Connection
 from windsock.recording.arena import MAPPING, POOL, POOLED, SEGMENT, Arena, Kept, Pool, Segment
-from windsock.recording.connection import FIRST_LARGE, LARGE
 from windsock.recording.events import Kind
+from windsock.recording.log import FIRST_LARGE, LARGE
 from windsock.recording.spool import PIECE, Block, Event, Spool
 
 MIB = 1 << 20

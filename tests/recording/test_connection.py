@@ -11,8 +11,8 @@ import pytest
 from tests.recording.helpers import PEER, note, recording
 from windsock import Direction, Ending
 from windsock.recording import Recorder
-from windsock.recording.connection import OVERHEAD
 from windsock.recording.events import Kind
+from windsock.recording.log import OVERHEAD
 from windsock.recording.recorder import MEMORY
 from windsock.recording.spool import PIECE, Block, Event
 

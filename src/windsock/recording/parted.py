@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection
+    from windsock.recording.log import Log
     from windsock.recording.spool import Event
 
 __all__ = ["NO_RECORDER", "NoRecorder"]
@@ -27,7 +28,7 @@ class NoRecorder:
         """Whatever still happens, it is because the server was stopped."""
         return True
 
-    def hold(self, connection: Connection, size: int) -> None:
+    def hold(self, connection: Log, size: int) -> None:
         """Nobody counts any more."""
 
     def tell_parent(self, index: int, event: Event) -> None:

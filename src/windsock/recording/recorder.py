@@ -11,9 +11,10 @@ from time import monotonic
 
 from windsock.addresses import Address
 from windsock.recording import parcels
-from windsock.recording.connection import OVERHEAD, Connection
+from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
+from windsock.recording.log import OVERHEAD, Log
 from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool, pieces
 from windsock.servers.wakeup import Wakeup
 
@@ -184,7 +185,7 @@ class Recorder:
 
     # --- memory
 
-    def hold(self, connection: Connection, size: int) -> None:
+    def hold(self, connection: Log, size: int) -> None:
         """Add to what a connection holds in memory; if all is too much, move the oldest to a file."""
         with self._changed:
             connection.held_in_memory += size
