@@ -24,24 +24,24 @@ from windsock.recording import (
     TruncatedDatagram,
     UntilEof,
 )
-from windsock.scripts import (
-    Background,
-    ConnectFailed,
-    CrowdFailed,
-    CrowdSummary,
-    Outcome,
-    ScriptedClient,
-    TrioClient,
-    UnexpectedConnection,
-    UnexpectedMessage,
-    Unmet,
-    garbage,
-    scripted_client,
-)
-from windsock.steps import Script, ScriptMismatch, ScriptTimeout
 
 if TYPE_CHECKING:
     from windsock import faults
+    from windsock.scripts import (
+        Background,
+        ConnectFailed,
+        CrowdFailed,
+        CrowdSummary,
+        Outcome,
+        ScriptedClient,
+        TrioClient,
+        UnexpectedConnection,
+        UnexpectedMessage,
+        Unmet,
+        garbage,
+        scripted_client,
+    )
+    from windsock.steps import Script, ScriptMismatch, ScriptTimeout
     from windsock.wire.never_fired import FaultNeverFired
     from windsock.wire.proxied import FaultProxy, Partition, partition, proxy
 
@@ -98,14 +98,29 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "Background": "windsock.scripts",
+    "ConnectFailed": "windsock.scripts",
+    "CrowdFailed": "windsock.scripts",
+    "CrowdSummary": "windsock.scripts",
     "FaultNeverFired": "windsock.wire.never_fired",
     "FaultProxy": "windsock.wire.proxied",
+    "Outcome": "windsock.scripts",
     "Partition": "windsock.wire.proxied",
+    "Script": "windsock.steps",
+    "ScriptMismatch": "windsock.steps",
+    "ScriptTimeout": "windsock.steps",
+    "ScriptedClient": "windsock.scripts",
+    "TrioClient": "windsock.scripts",
+    "UnexpectedConnection": "windsock.scripts",
+    "UnexpectedMessage": "windsock.scripts",
+    "Unmet": "windsock.scripts",
     "faults": "windsock.faults",
+    "garbage": "windsock.scripts",
     "partition": "windsock.wire.proxied",
     "proxy": "windsock.wire.proxied",
+    "scripted_client": "windsock.scripts",
 }
-"""Names that a test without bad weather has no use for, and the modules that they come with."""
+"""Names that a test of a plain server has no use for, and the modules that they come with."""
 
 
 def __getattr__(name: str) -> Any:
@@ -117,3 +132,8 @@ def __getattr__(name: str) -> Any:
     module = importlib.import_module(ON_FIRST_USE[name])
     found = globals()[name] = module if name == "faults" else getattr(module, name)
     return found
+
+
+def __dir__() -> list[str]:
+    """List those names too."""
+    return sorted(globals().keys() | ON_FIRST_USE.keys())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windsock.errors import UsageError
-from windsock.scripts import Fake, Rule
-from windsock.scripts.rules import Connections, HowToEnd
-from windsock.steps import Script
+
+if TYPE_CHECKING:
+    from windsock.scripts import Fake, Rule
+    from windsock.scripts.rules import Connections, HowToEnd
+    from windsock.steps import Script
 
 __all__ = ["Faked"]
 

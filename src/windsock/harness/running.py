@@ -16,9 +16,6 @@ from windsock.harness.driving import driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, transcript
-from windsock.scripts import Fake
-from windsock.scripts.company import Company
-from windsock.scripts.unmet import Unmet
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
@@ -29,10 +26,13 @@ if TYPE_CHECKING:
     from windsock.faults import Fault, Installed
     from windsock.faults.profiles import Profile
     from windsock.harness.faults import ServerFaults
+    from windsock.scripts import Fake
     from windsock.scripts.clients import ScriptedClient
+    from windsock.scripts.company import Company
     from windsock.scripts.opening import Line
     from windsock.scripts.summary import CrowdSummary
     from windsock.scripts.trio_client import TrioClient
+    from windsock.scripts.unmet import Unmet
     from windsock.steps import Script
     from windsock.wire.never_fired import FaultNeverFired
     from windsock.wire.planned import Several
@@ -64,6 +64,8 @@ class RunningServer(Faked):
         self._recorder = Recorder()
         self._fake: Fake | None = None
         if options.handler is None and not listening.has_handler_of_its_own(options.server_class):
+            from windsock.scripts import Fake
+
             self._fake = Fake(
                 options.framing,
                 self._recorder,
@@ -219,6 +221,8 @@ class RunningServer(Faked):
             faults=faults,
         )
         if self._company is None:
+            from windsock.scripts.company import Company
+
             self._company = Company()
         return line.client(name=name, handshake=handshake, company=self._company)
 

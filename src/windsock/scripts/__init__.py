@@ -1,14 +1,17 @@
 """The other end, from a script."""
 
-from windsock.scripts.background import Background
-from windsock.scripts.clients import ScriptedClient
-from windsock.scripts.connecting import ConnectFailed
-from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMessage, Unmet
-from windsock.scripts.nonsense import garbage
-from windsock.scripts.opening import scripted_client
-from windsock.scripts.outcomes import Outcome
-from windsock.scripts.summary import CrowdFailed, CrowdSummary
-from windsock.scripts.trio_client import TrioClient
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from windsock.scripts.background import Background
+    from windsock.scripts.clients import ScriptedClient
+    from windsock.scripts.connecting import ConnectFailed
+    from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.scripts.nonsense import garbage
+    from windsock.scripts.opening import scripted_client
+    from windsock.scripts.outcomes import Outcome
+    from windsock.scripts.summary import CrowdFailed, CrowdSummary
+    from windsock.scripts.trio_client import TrioClient
 
 __all__ = [
     "Background",
@@ -26,3 +29,31 @@ __all__ = [
     "garbage",
     "scripted_client",
 ]
+
+ON_FIRST_USE = {
+    "Background": "windsock.scripts.background",
+    "ConnectFailed": "windsock.scripts.connecting",
+    "CrowdFailed": "windsock.scripts.summary",
+    "CrowdSummary": "windsock.scripts.summary",
+    "Fake": "windsock.scripts.fake",
+    "Outcome": "windsock.scripts.outcomes",
+    "Rule": "windsock.scripts.fake",
+    "ScriptedClient": "windsock.scripts.clients",
+    "TrioClient": "windsock.scripts.trio_client",
+    "UnexpectedConnection": "windsock.scripts.fake",
+    "UnexpectedMessage": "windsock.scripts.fake",
+    "Unmet": "windsock.scripts.fake",
+    "garbage": "windsock.scripts.nonsense",
+    "scripted_client": "windsock.scripts.opening",
+}
+"""Each name and its module: nobody has a use for all of them."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what somebody asks for."""
+    if name not in ON_FIRST_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    found = globals()[name] = getattr(importlib.import_module(ON_FIRST_USE[name]), name)
+    return found
