@@ -364,9 +364,10 @@ def test_threads_that_are_no_daemons_are_new() -> None:
         def handle(self) -> None:
             seen.append(threading.current_thread().daemon)
 
-    with windsock.serving(Notes) as server, connect(server) as client:
+    with windsock.serving(Notes) as server:
         server.server.daemon_threads = False
-        assert rest_of(client) == b""
+        with connect(server) as client:
+            assert rest_of(client) == b""
         assert server.server.wait_for_requests(DEADLINE) == []
         assert idle() == []
 
