@@ -6,11 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from tests.harness.helpers import DEADLINE
 from windsock.wire.clockwork import READABLE, Clockwork
+from windsock.wire.relay import House
 
 
 @pytest.fixture
@@ -124,3 +126,62 @@ def test_after_its_end_nobody_waits_for_it(errors: list[Exception]) -> None:
     assert clockwork.stop(DEADLINE)
     assert not clockwork.ask(lambda: None, DEADLINE)
     clockwork.call(lambda: None)
+
+
+def test_an_outcome_of_pytest_is_told_as_well(clockwork: Clockwork, errors: list[Any]) -> None:
+    clockwork.call(lambda: pytest.fail("in a function of a test"))
+    assert clockwork.ask(lambda: None, DEADLINE)
+    assert [type(error) for error in errors] == [pytest.fail.Exception]
+
+
+def test_what_may_be_late_is_not_early(clockwork: Clockwork) -> None:
+    done = threading.Event()
+    late: list[float] = []
+
+    def plan() -> None:
+        due = monotonic() + 0.0105
+        clockwork.later(0.0105, lambda: ring(due))
+
+    def ring(due: float) -> None:
+        late.append(monotonic() - due)
+        done.set()
+
+    clockwork.call(plan)
+    assert done.wait(DEADLINE)
+    assert late[0] >= 0
+
+
+def test_one_member_of_a_house_that_fails_does_not_keep_the_others_from_hearing(errors: list[Any]) -> None:
+    heard = threading.Event()
+
+    class Failing:
+        def refresh(self, now: float) -> None:
+            raise LookupError("refresh")
+
+        def finish(self) -> None:
+            raise LookupError("finish")
+
+        def sockets(self) -> tuple[()]:
+            return ()
+
+    class Listening(Failing):
+        has_finished = False
+
+        def refresh(self, now: float) -> None:
+            heard.set()
+
+        def finish(self) -> None:
+            self.has_finished = True
+
+    house = House("test", errors.append)
+    listening = Listening()
+    house.admit(Failing())
+    house.admit(listening)
+    house.start()
+    try:
+        house.refresh()
+        assert heard.wait(DEADLINE)
+    finally:
+        house.stop(DEADLINE)
+    assert listening.has_finished
+    assert [str(error) for error in errors] == ["refresh", "finish"]

@@ -7,7 +7,7 @@ import resource
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -18,8 +18,9 @@ from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
 from windsock import Ending
 from windsock.errors import StillRunning, UsageError
-from windsock.faults import first
-from windsock.faults.items import Data
+from windsock.faults import Installed, first
+from windsock.faults.fault import Fault
+from windsock.faults.items import Data, Item
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
@@ -441,3 +442,92 @@ def test_servers_behind_it_are_asked_as_ever() -> None:
             other.sendall(b"y")
             one.sendall(b"x")
             assert (one.recv(1), other.recv(1)) == (b"x", b"y")
+
+
+def fails(*_: object) -> bool:
+    pytest.fail("in a function of a test")
+
+
+def raises(*_: object) -> bool:
+    raise LookupError("in a function of a test")
+
+
+@pytest.mark.parametrize("where", ["connections", "match", "the fault itself"])
+@pytest.mark.parametrize("function", [fails, raises])
+@on_every_transport
+def test_a_function_of_a_test_that_raises_is_an_error_and_ends_nothing_else(
+    transport: str, function: Any, where: str
+) -> None:
+    with proxied(transport, strict=False) as (proxy, _):
+        itself = where == "the fault itself"
+        fault = proxy.fault(function) if itself else proxy.fault(Delay(0.001), **{where: function})
+        with suppress(ConnectionError), client_of(proxy) as client:  # it may be reset at any time
+            client.sendall(b"before")
+            wait_for(lambda: len(proxy.errors) > 0)
+        wait_for(lambda: len(proxy.errors) > 0)
+        fault.heal()
+
+        with client_of(proxy) as client:
+            client.sendall(b"after")
+            assert client.recv(100) == b"after"
+        assert "in a function of a test" in str(proxy.errors.take()[0])
+
+
+def echoed(client: socket.socket) -> bool:
+    client.sendall(b"x")
+    return client.recv(1) == b"x"
+
+
+class Failing(Fault):
+    """A fault that fails in one of its hooks."""
+
+    carries = frozenset({"stream"})
+
+    def __init__(self, hook: str) -> None:
+        self.hook = hook
+
+    def __repr__(self) -> str:
+        return f"Failing({self.hook!r})"
+
+    def begin(self, link: Any) -> None:
+        self.reach("begin")
+
+    def apply(self, item: Item, link: Any) -> tuple[Item, ...]:
+        self.reach("apply")
+        return (item,)
+
+    def release(self, link: Any) -> tuple[Item, ...]:
+        self.reach("release")
+        return ()
+
+    def reach(self, hook: str) -> None:
+        if hook == self.hook:
+            raise LookupError(hook)
+
+
+def use(client: socket.socket, fault: Installed, *, heals: bool) -> None:
+    client.sendall(b"x")
+    if heals:
+        assert client.recv(1) == b"x"
+        fault.heal()
+    client.recv(1)
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+@pytest.mark.parametrize("hook", ["begin", "apply", "release"])
+def test_a_fault_that_fails_resets_its_connection_and_is_forgotten(hook: str, is_live: bool) -> None:
+    with proxied("tcp", strict=False) as (proxy, _), ExitStack() as stack:
+        client = stack.enter_context(client_of(proxy))
+        assert echoed(client)
+        fault = proxy.fault(Failing(hook), may_not_fire=True)
+        with pytest.raises(ConnectionResetError):
+            use(client if is_live else stack.enter_context(client_of(proxy)), fault, heals=hook == "release")
+        fault.heal()
+
+        with client_of(proxy) as client:
+            assert echoed(client)
+            if is_live:  # all others have ended
+                only = proxy.fault(Delay(0.0), connections=first(1))  # counts from the oldest one that is open
+                assert echoed(client)
+                assert only.fired
+        assert {str(error) for error in proxy.errors.take()} == {hook}

@@ -18,6 +18,7 @@ from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.inject import Inject
 from windsock.faults.kinds.reset import Reset
 from windsock.faults.kinds.stall import Stall
+from windsock.wire import sockets
 from windsock.wire.relay_flows import MOST_PENDING
 
 MIB = 1 << 20
@@ -107,3 +108,24 @@ def test_doors_of_a_stopped_house_can_be_stopped_again() -> None:
         made.house.stop(DEADLINE)
         made.house.stop(DEADLINE)
         assert isinstance(made, Door)
+
+
+@pytest.mark.parametrize("changes", [0, 20])
+def test_a_flushing_reset_that_waits_looks_seldom(monkeypatch: pytest.MonkeyPatch, changes: int) -> None:
+    looks: list[int] = []
+    unacknowledged = sockets.unacknowledged
+
+    def look(sock: socket.socket) -> int:
+        looks.append(unacknowledged(sock))
+        return looks[-1]
+
+    monkeypatch.setattr(sockets, "unacknowledged", look)
+    with door("unix_stream") as made, made.connection() as (client, _):
+        made.weather.install(Reset(1000, flush=True), direction="upstream")
+        client.sendall(bytes(1000))
+        for _ in range(changes):
+            made.weather.install(Hold(), connections=77)
+        client.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        assert 5 < len(looks) < 60

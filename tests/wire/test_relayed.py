@@ -15,6 +15,7 @@ from tests.harness.helpers import DEADLINE, Signal, reset
 from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
 from windsock.faults import Weather
+from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
 from windsock.wire.relayed import RelayHouse
@@ -219,3 +220,23 @@ def test_a_client_that_resets_is_a_reset_for_its_handler() -> None:
         reset(client)
         with pytest.raises(ConnectionResetError):
             request.recv(1)
+
+
+@pytest.mark.parametrize("error", [LookupError, pytest.fail.Exception])
+def test_a_function_that_raises_when_it_selects_costs_that_connection_alone(error: type[BaseException]) -> None:
+    def choose(_: object) -> bool:
+        raise error("on purpose")
+
+    with door("tcp") as made:
+        fault = made.weather.install(Delay(0.001), connections=choose)
+        with connected(socket.AF_INET, made.listener.getsockname()) as client:
+            accepted, peer = made.listener.accept()
+            with pytest.raises((LookupError, RuntimeError), match="on purpose"):
+                made.house.relay(accepted, peer)
+            with pytest.raises(ConnectionResetError):
+                client.recv(1)
+        fault.heal()
+        assert made.house.open_connections == 0
+        with made.connection() as (client, request):
+            client.sendall(b"x")
+            assert request.recv(1) == b"x"

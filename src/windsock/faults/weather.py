@@ -127,14 +127,30 @@ class Weather:
         with self._lock:
             self._live[connection] = self._live.get(connection, 0) + 1
             self._next_connection = max(self._next_connection, connection + 1)
-        return Chain(self, connection, direction, now, peer)
+        try:
+            return Chain(self, connection, direction, now, peer)
+        except BaseException:  # of a function of a test
+            self._forget(connection)
+            raise
+
+    def links(self, *, connection: int, now: float, peer: Any = None) -> tuple[Chain, Chain]:
+        """Return the chains of both directions of a connection, "upstream" first."""
+        upward = self.link(connection=connection, direction="upstream", now=now, peer=peer)
+        try:
+            return upward, self.link(connection=connection, direction="downstream", now=now, peer=peer)
+        except BaseException:
+            upward.close(now)
+            raise
 
     def unlink(self, chain: Chain) -> None:
         """Forget a chain; for `Chain.close`."""
+        self._forget(chain.connection)
+
+    def _forget(self, connection: int) -> None:
         with self._lock:
-            left = self._live.pop(chain.connection, 1) - 1
+            left = self._live.pop(connection, 1) - 1
             if left > 0:
-                self._live[chain.connection] = left
+                self._live[connection] = left
 
     def at_accept(self, *, connection: int, now: float, peer: Any = None, active: int | None = None) -> list[Fault]:
         """Return the faults that happen to a connection when it is accepted; they are logged as fired.

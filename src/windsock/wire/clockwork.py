@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import heapq
+import math
 import os
 import select
 import threading
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 from windsock.servers.wakeup import Wakeup
 
-__all__ = ["ERROR", "HUNG_UP", "READABLE", "WRITABLE", "Clockwork", "Timer"]
+__all__ = ["ERROR", "HUNG_UP", "READABLE", "WRITABLE", "Clockwork", "OnError", "Timer"]
 
 READABLE, WRITABLE = int(select.POLLIN), int(select.POLLOUT)  # plain numbers, the same for poll(2) and epoll(7)
 ERROR, HUNG_UP = int(select.POLLERR), int(select.POLLHUP)
@@ -24,16 +25,19 @@ SPIN = 0.0002
 MOST_DESCRIPTORS_OF_SELECT = 1024
 
 Action = Callable[[], object]
+OnError: TypeAlias = Callable[[Any], object]
+"""Who is told of an exception; of any kind, as pytest's own outcomes are no Exceptions."""
 
 
 class Timer:
-    """Something to do at a moment, in monotonic seconds, unless it is cancelled."""
+    """Something to do at a moment, in monotonic seconds, unless it is cancelled. `is_exact`: as exactly as can be."""
 
-    __slots__ = ("action", "time")
+    __slots__ = ("action", "is_exact", "time")
 
-    def __init__(self, time: float, action: Action | None) -> None:
+    def __init__(self, time: float, action: Action | None, *, is_exact: bool = True) -> None:
         self.time = time
         self.action = action
+        self.is_exact = is_exact
 
     def __lt__(self, other: Timer) -> bool:
         return self.time < other.time
@@ -50,7 +54,7 @@ class Clockwork:
     about 0.1 ms, also where epoll(7) counts in whole milliseconds. What an action raises goes to `on_error`.
     """
 
-    def __init__(self, name: str, on_error: Callable[[Exception], None], at_end: Action) -> None:
+    def __init__(self, name: str, on_error: OnError, at_end: Action) -> None:
         self.name = name
         self._on_error = on_error
         self._at_end = at_end
@@ -149,7 +153,13 @@ class Clockwork:
 
     def at(self, time: float, action: Action) -> Timer:
         """Do something at a moment, in monotonic seconds."""
-        timer = Timer(time, action)
+        return self._plan(Timer(time, action))
+
+    def later(self, seconds: float, action: Action) -> Timer:
+        """Do something in so many seconds or a little later, for which nobody stays awake."""
+        return self._plan(Timer(monotonic() + seconds, action, is_exact=False))
+
+    def _plan(self, timer: Timer) -> Timer:
         heapq.heappush(self._timers, timer)
         return timer
 
@@ -169,12 +179,15 @@ class Clockwork:
         finally:
             try:
                 self._at_end()
-            except Exception as error:
+            except BaseException as error:
                 self._on_error(error)
             self._close()
 
     def _turn(self) -> None:
-        ready = self._poller.wait(self._timers[0].time if self._timers else None)
+        soonest = self._timers[0] if self._timers else None
+        ready = (
+            self._poller.wait(None) if soonest is None else self._poller.wait(soonest.time, is_exact=soonest.is_exact)
+        )
         if self._calls:
             self._wakeup.clear()  # in this order: somebody may call at any moment
             self._answer()
@@ -184,7 +197,7 @@ class Clockwork:
             if action is not None:
                 try:
                     action(events)
-                except Exception as error:
+                except BaseException as error:
                     self._on_error(error)
         if self._timers:
             self._ring()
@@ -203,7 +216,7 @@ class Clockwork:
     def _do(self, action: Action) -> None:
         try:
             action()
-        except Exception as error:
+        except BaseException as error:
             self._on_error(error)
 
     def _clear(self, events: int) -> None:  # noqa: ARG002  # what every action of a descriptor is called with
@@ -236,11 +249,14 @@ class _Poller:
         self._descriptor: int = self._poll.fileno() if self._is_epoll else -1
         self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
 
-    def wait(self, until: float | None) -> list[tuple[int, int]]:
-        """Return what is ready; nothing if nothing was before that moment, or shortly before."""
+    def wait(self, until: float | None, *, is_exact: bool = True) -> list[tuple[int, int]]:
+        """Return what is ready; nothing if nothing was before that moment, or shortly before or (inexact) after."""
         if until is None:
             return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
         left = until - monotonic()
+        if not is_exact:
+            whole = max(0, math.ceil(left * 1000))
+            return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above
         whole = int((left - SPIN) * 1000)
         if whole >= 1:
             return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above

@@ -183,7 +183,7 @@ class StreamFront:
                 self._serve_later(guest, fate)
             else:
                 self._dial(guest)
-        except Exception as error:
+        except BaseException as error:
             self._on_error(connection, error)
             self._leave(guest)
             sockets.reset(client)
@@ -231,14 +231,14 @@ class StreamFront:
                 self._carry(guest, guest.socket, upstream, error)
             else:
                 self._secure(guest, upstream, self._termination)
-        except Exception as problem:
+        except BaseException as problem:
             self._on_error(guest.connection, problem)
             sockets.reset(upstream)
             self._leave(guest)
             sockets.reset(guest.socket)
 
     def _secure(self, guest: _Guest, upstream: socket.socket, termination: Termination) -> None:
-        def done(client_end: Any, upstream_end: Any, error: Exception | None) -> None:
+        def done(client_end: Any, upstream_end: Any, error: BaseException | None) -> None:
             if error is None:
                 self._carry(guest, client_end, upstream_end)
                 return
@@ -284,15 +284,15 @@ class StreamFront:
         guest.note(Kind.REFUSED, why.encode())
 
     def _carry(self, guest: _Guest, client: Any, upstream: Any, error: OSError | None = None) -> None:
-        chain = partial(self._weather.link, connection=guest.index, now=monotonic(), peer=guest.peer)
+        upward, downward = self._weather.links(connection=guest.index, now=monotonic(), peer=guest.peer)
         connection = guest.connection
         relay = StreamRelay(
             self._house.clockwork,
             self._house.scratch,
             client,
             upstream,
-            upward=chain(direction="upstream"),
-            downward=chain(direction="downstream"),
+            upward=upward,
+            downward=downward,
             client_notes=ClientNotes(connection) if connection is not None else None,
             upstream_notes=UpstreamNotes(connection) if connection is not None else None,
             on_end=partial(self._ended, guest),

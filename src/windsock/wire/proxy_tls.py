@@ -61,7 +61,7 @@ class Securing:
         seconds: float,
         *,
         connection: Connection | None,
-        on_done: Callable[[Any, Any, Exception | None], None],
+        on_done: Callable[[Any, Any, BaseException | None], None],
     ) -> None:
         self._house = house
         self._termination = termination
@@ -98,10 +98,10 @@ class Securing:
         return self._raw
 
     def _run(self) -> None:
-        error = None
+        error: BaseException | None = None
         try:
             self._secure()
-        except Exception as found:
+        except BaseException as found:
             error = found
         self._house.clockwork.call(lambda: self._done(error))
 
@@ -127,7 +127,7 @@ class Securing:
         finally:
             secured.raw.setblocking(False)
 
-    def _done(self, error: Exception | None) -> None:
+    def _done(self, error: BaseException | None) -> None:
         self._thread.join(1)
         self._house.dismiss(self)
         self._on_done(self._ends[0], self._ends[1], error)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from windsock.errors import StillRunning
 from windsock.servers import forks
-from windsock.wire.clockwork import Clockwork
+from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_streams import Scratch
 
 __all__ = ["House", "Member"]
@@ -39,9 +39,10 @@ class House:
     the ends of streams and resets are seen by the other ends whatever children there are.
     """
 
-    def __init__(self, name: str, on_error: Callable[[Exception], None]) -> None:
+    def __init__(self, name: str, on_error: OnError) -> None:
         self.name = name
         self.scratch = Scratch()
+        self._on_error = on_error
         self._members: dict[int, Member] = {}
         self._process_id = os.getpid()
         self.clockwork = Clockwork(name, on_error, self._end)
@@ -86,9 +87,16 @@ class House:
     def _refresh(self) -> None:
         now = monotonic()
         for member in list(self._members.values()):
-            member.refresh(now)
+            self._guard(lambda member=member: member.refresh(now))  # type: ignore[misc]  # a lambda with a default
 
     def _end(self) -> None:
         for member in list(self._members.values()):
-            member.finish()
+            self._guard(member.finish)
         self._members.clear()
+
+    def _guard(self, action: Callable[[], object]) -> None:
+        """Do something for one member, of which no other is to suffer."""
+        try:
+            action()
+        except BaseException as error:
+            self._on_error(error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.addresses import Address
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
-from windsock.wire.clockwork import READABLE, Clockwork, Timer
+from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
@@ -175,7 +175,7 @@ class DatagramRelay:
         notes: DatagramNotes | None = None,
         on_look: Callable[[], None] = lambda: None,
         on_change: Callable[[], None] = lambda: None,
-        on_error: Callable[[Exception], None],
+        on_error: OnError,
     ) -> None:
         self.clockwork = clockwork
         self._make_socket = make_socket
@@ -268,7 +268,7 @@ class DatagramRelay:
         """Do something; an error of a fault is told, and costs what it was about."""
         try:
             action()
-        except Exception as error:
+        except BaseException as error:
             self._on_error(error)
 
     def sockets(self) -> Iterable[Any]:

@@ -23,8 +23,8 @@ WORTH_KEEPING = 16 * 1024
 """Bytes from which on it costs more to copy them than to receive into other memory."""
 LONG, REHEARSAL = 0.002, 0.0003
 """Seconds: after a pause that is so long, all is gone through so much earlier, in vain, to be in the core's cache."""
-ONCE_MORE = 0.001
-"""Seconds between two looks at whether what was written has been taken."""
+ONCE_MORE, LONGEST_REST = 0.001, 0.05
+"""Seconds between two looks at whether what was written has been taken: more each time, up to so many."""
 
 
 class Flow:
@@ -45,6 +45,8 @@ class Flow:
         self._kept: memoryview | None = None
         self._timer: Timer | None = None
         self._planned: float | None = None
+        self._look: Timer | None = None
+        self._rest = ONCE_MORE
 
     def is_open(self) -> bool:
         """Return whether the source is to be read now."""
@@ -139,7 +141,7 @@ class Flow:
         self._timer = None
         try:
             self.pump()
-        except Exception as error:
+        except BaseException as error:
             self.relay.broke(error)
 
     def _perform(self, item: Item) -> None:
@@ -192,7 +194,7 @@ class Flow:
         """Do what comes after the data before it; return whether it is done."""
         is_flushing = isinstance(item, Reset) and not self.target.is_gone
         if is_flushing and sockets.unacknowledged(self.target.socket):
-            self.relay.clockwork.at(monotonic() + ONCE_MORE, self._drain_again)
+            self._look_again()
             return False
         self.out.popleft()
         if isinstance(item, Reset):
@@ -206,11 +208,17 @@ class Flow:
             self.relay.finish_if_done()
         return True
 
+    def _look_again(self) -> None:
+        if self._look is None:
+            self._look = self.relay.clockwork.later(self._rest, self._drain_again)
+            self._rest = min(LONGEST_REST, self._rest * 1.5)
+
     def _drain_again(self) -> None:
+        self._look = None
         try:
             if not self.relay.is_over:
                 self.drain()
-        except Exception as error:
+        except BaseException as error:
             self.relay.broke(error)
 
     def _block(self) -> None:
@@ -227,7 +235,8 @@ class Flow:
     def close(self) -> None:
         """The connection is over."""
         self.out.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._look):
+            if timer is not None:
+                timer.cancel()
         if self.chain is not None:
             self.chain.close(monotonic())

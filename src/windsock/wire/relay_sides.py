@@ -79,7 +79,7 @@ class Side:
                 self._carry()
             else:
                 self._attend(events)
-        except Exception as error:
+        except BaseException as error:
             self.relay.broke(error)
 
     def _carry(self) -> None:

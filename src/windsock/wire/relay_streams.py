@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from windsock.wire.clockwork import Clockwork
+from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_flows import Flow
 from windsock.wire.relay_sides import Notes, Side
 
@@ -81,7 +81,7 @@ class StreamRelay:
         client_notes: Notes | None = None,
         upstream_notes: Notes | None = None,
         on_end: Callable[[StreamRelay], None] | None = None,
-        on_error: Callable[[Exception], None] | None = None,
+        on_error: OnError | None = None,
         on_look: Callable[[], None] = _nothing,
     ) -> None:
         self.clockwork = clockwork
@@ -101,17 +101,20 @@ class StreamRelay:
 
     def start(self) -> None:
         """Begin; in the clockwork's thread."""
-        for flow in (self.up, self.down):
-            flow.pump()  # there may be a fault that waits for nothing
-        self.client.update()
-        self.upstream.update()
+        try:
+            for flow in (self.up, self.down):
+                flow.pump()  # there may be a fault that waits for nothing
+            self.client.update()
+            self.upstream.update()
+        except BaseException as error:
+            self.broke(error)
 
     def refresh(self, now: float) -> None:
         """Faults have come, gone or changed."""
         try:
             self.up.refresh(now)
             self.down.refresh(now)
-        except Exception as error:
+        except BaseException as error:
             self.broke(error)
 
     def sockets(self) -> tuple[Any, Any]:
@@ -131,7 +134,7 @@ class StreamRelay:
         """Reset both ends."""
         self._close(orderly=False)
 
-    def broke(self, error: Exception) -> None:
+    def broke(self, error: BaseException) -> None:
         """Something is wrong with a fault, or with us: say so, and reset the connection."""
         try:
             if self._on_error is not None:

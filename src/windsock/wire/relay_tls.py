@@ -9,6 +9,7 @@ from typing import Any
 
 from windsock.security.tls_socket import TLSSocket
 from windsock.wire import sockets
+from windsock.wire.clockwork import READABLE
 from windsock.wire.relay_sides import Side
 
 __all__ = ["TLSEnd", "TLSSide"]
@@ -64,10 +65,13 @@ class TLSSide(Side):
 
     def update(self) -> None:
         """Wait for what matters now; read what is here already."""
-        was_open = bool(self._watched)
+        was_open = self._is_reading()
         super().update()
-        if self._watched and not was_open:
+        if not was_open and self._is_reading():
             self._come_back()
+
+    def _is_reading(self) -> bool:
+        return bool((self._watched or 0) & READABLE)
 
     def _come_back(self) -> None:
         if not self._is_coming_back and not self._is_done() and self.flow.is_open():
@@ -84,7 +88,7 @@ class TLSSide(Side):
                 self._carry()
                 if self.carried == before:
                     return
-        except Exception as error:
+        except BaseException as error:
             self.relay.broke(error)
             return
         self._come_back()

@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 import struct
-from collections.abc import Callable
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from windsock import addresses
 from windsock.addresses import Address
 from windsock.servers import forks
 from windsock.wire import sockets
-from windsock.wire.clockwork import READABLE
+from windsock.wire.clockwork import READABLE, OnError
 from windsock.wire.firings import Firings
 from windsock.wire.relay import House
 from windsock.wire.relay_handshakes import meddler_for
@@ -43,9 +42,7 @@ class RelayHouse:
     `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
     """
 
-    def __init__(
-        self, weather: Weather, *, name: str, on_error: Callable[[Exception], None], spoils_handshakes: bool = True
-    ) -> None:
+    def __init__(self, weather: Weather, *, name: str, on_error: OnError, spoils_handshakes: bool = True) -> None:
         self.weather = weather
         self._spoils_handshakes = spoils_handshakes
         self._on_error = on_error
@@ -76,7 +73,8 @@ class RelayHouse:
         """Take an accepted connection over; return the socket that its handler gets.
 
         `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
-        default they are counted. Raises OSError for a lack of descriptors; the client is reset then.
+        default they are counted. Raises OSError for a lack of descriptors, and what a test's own
+        function that selects connections, or fault, raises; the client is reset then.
         """
         if index is None:
             index = self._count
@@ -93,11 +91,16 @@ class RelayHouse:
             sockets.prepare(each)
         self._clients[index] = owned
         handlers._forward = partial(self._forward, index)
-        relay = self._make(index, owned, ours, addresses.plain(client_address))
-        if self._spoils_handshakes:
-            relay.meddler = meddler_for(
-                relay, self.weather, connection=index, peer=addresses.plain(client_address), clock=monotonic
-            )
+        try:
+            relay = self._make(index, owned, ours, addresses.plain(client_address))
+        except BaseException as error:  # of a function that selects connections, or of a fault
+            self._clients.pop(index, None)
+            handlers.close()
+            ours.close()
+            sockets.reset(owned)
+            if isinstance(error, Exception | KeyboardInterrupt | SystemExit):
+                raise
+            raise RuntimeError(f"{error!r}, in what decides on a connection") from error  # it is to end no server
         self._house.admit(relay)
         self._house.clockwork.call(relay.start)
         if not self._house.clockwork.is_running():
@@ -124,18 +127,21 @@ class RelayHouse:
         self._clients = {}
 
     def _make(self, index: int, client: socket.socket, handlers: socket.socket, peer: Address) -> StreamRelay:
-        chain = partial(self.weather.link, connection=index, now=monotonic(), peer=peer)
-        return StreamRelay(
+        upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
+        relay = StreamRelay(
             self._house.clockwork,
             self._house.scratch,
             client,
             handlers,
-            upward=chain(direction="upstream"),
-            downward=chain(direction="downstream"),
+            upward=upward,
+            downward=downward,
             on_end=partial(self._ended, index),
             on_error=self._on_error,
             on_look=self._firings.look,
         )
+        if self._spoils_handshakes:
+            relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
+        return relay
 
     def _ended(self, index: int, relay: StreamRelay) -> None:
         self._house.dismiss(relay)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.addresses import Address, PrivateSocketPath
+from windsock.wire.clockwork import OnError
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_places import Place
@@ -33,9 +33,7 @@ class DatagramHouse:
     `on_error` is told what should not have happened, such as an error in a fault that is a function.
     """
 
-    def __init__(
-        self, server_socket: socket.socket, weather: Weather, *, name: str, on_error: Callable[[Exception], None]
-    ) -> None:
+    def __init__(self, server_socket: socket.socket, weather: Weather, *, name: str, on_error: OnError) -> None:
         self.weather = weather
         self._on_error = on_error
         self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
@@ -83,8 +81,7 @@ class DatagramHouse:
             private.remove()
 
     def _failed(self, connection: Connection | None, error: BaseException) -> None:  # noqa: ARG002  # none is recorded
-        if isinstance(error, Exception):
-            self._on_error(error)
+        self._on_error(error)
 
 
 class RelayedReplies:

@@ -16,6 +16,8 @@ __all__ = ["close", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
+MOST_READS = 64
+"""Blocks of 64 KiB that are read and thrown away before a close."""
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -51,8 +53,9 @@ def close(each: socket.socket) -> None:
     """Close so that the other end sees the end of the stream, whoever else holds the socket, and no reset."""
     with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_WR)
-        while each.recv(65536):
-            pass
+        for _ in range(MOST_READS):  # who sends on and on has to be reset
+            if not each.recv(65536):
+                break
     with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_RDWR)
     each.close()
