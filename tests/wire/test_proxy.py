@@ -17,6 +17,7 @@ from tests.harness.helpers import DEADLINE, Signal, ask, connect, reset, rest_of
 from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
 from windsock import Ending
+from windsock.addresses import PrivateSocketPath
 from windsock.errors import StillRunning, UsageError
 from windsock.faults import Installed, first
 from windsock.faults.fault import Fault
@@ -531,3 +532,28 @@ def test_a_fault_that_fails_resets_its_connection_and_is_forgotten(hook: str, is
                 assert echoed(client)
                 assert only.fired
         assert {str(error) for error in proxy.errors.take()} == {hook}
+
+
+@pytest.mark.parametrize("size", [200_000, 300_000, 400_000])
+def test_a_unix_datagram_as_large_as_its_sender_can_send_arrives_whole(size: int) -> None:
+    private = PrivateSocketPath()
+    with ExitStack() as stack:
+        stack.callback(private.remove)
+        server, client = (stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) for _ in range(2))
+        server.bind(private.path)
+        server.settimeout(DEADLINE)
+        proxy = stack.enter_context(Proxy(private.path))
+        client.settimeout(DEADLINE)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        client.bind("")
+        try:
+            client.sendto(bytes(size), proxy.address)
+        except OSError as error:
+            pytest.skip(f"this system's limit is lower: {error}")
+
+        data, peer = server.recvfrom(2 * size)
+        assert len(data) == size
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        server.sendto(data, peer)
+        assert len(client.recv(2 * size)) == size
+        assert len(proxy.connections[0].upstream) == size

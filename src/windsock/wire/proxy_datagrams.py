@@ -16,7 +16,7 @@ from windsock.wire.firings import Firings
 from windsock.wire.proxy_notes import reason
 from windsock.wire.proxy_places import Place
 from windsock.wire.relay import House
-from windsock.wire.relay_datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, upstream_socket
+from windsock.wire.relay_datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, make_room, upstream_socket
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
@@ -56,6 +56,8 @@ class DatagramFront:
         """The other way round."""
         self._is_watching = False
         self._is_closed = False
+        if upstream.is_unix:
+            make_room(listener)
 
     def start(self) -> None:
         """Begin."""
@@ -102,7 +104,7 @@ class DatagramFront:
                 continue  # what a reply to somebody else has come to
             if not self._take(data, addresses.plain(peer)):
                 self._unwatch()  # there is no room behind us, so there is none here
-                self._house.clockwork.at(monotonic() + ONCE_MORE, self._watch)
+                self._house.clockwork.later(ONCE_MORE, self._watch)
                 return
 
     def _take(self, data: bytes, peer: Any) -> bool:
@@ -131,19 +133,24 @@ class DatagramFront:
 
     def _meet(self, peer: Any) -> DatagramRelay:
         index = len(self._clients)
-        now = monotonic()
+        upward, downward = self._weather.links(connection=index, now=monotonic(), peer=peer)
         make = partial(upstream_socket, self._upstream.family, self._upstream.address)
-        relay = DatagramRelay(
-            self._house.clockwork,
-            make,
-            partial(self._answer, peer),
-            upward=self._weather.link(connection=index, direction="upstream", now=now, peer=peer),
-            downward=self._weather.link(connection=index, direction="downstream", now=now, peer=peer),
-            notes=_Notes(self._recorder, self._firings, index, peer) if self._recorder is not None else None,
-            on_look=self._firings.look,
-            on_change=lambda: self._learn(relay, peer),
-            on_error=partial(self._on_error, None),
-        )
+        try:
+            relay = DatagramRelay(
+                self._house.clockwork,
+                make,
+                partial(self._answer, peer),
+                upward=upward,
+                downward=downward,
+                notes=_Notes(self._recorder, self._firings, index, peer) if self._recorder is not None else None,
+                on_look=self._firings.look,
+                on_change=lambda: self._learn(relay, peer),
+                on_error=partial(self._on_error, None),
+            )
+        except BaseException:
+            for chain in (upward, downward):
+                chain.close(monotonic())
+            raise
         self._clients[peer] = relay
         self._learn(relay, peer)
         self._house.admit(relay)

@@ -17,16 +17,16 @@ from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 if TYPE_CHECKING:
     from windsock.faults import Chain
 
-__all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "upstream_socket"]
+__all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
 
-LARGEST = 256 * 1024
-"""Bytes: no UDP datagram is larger, and no usual one of a Unix socket."""
+LARGEST = 1024 * 1024
+"""Bytes: no UDP datagram is larger; one of a Unix socket is as large as its sender's buffer, mostly up to 416 KiB."""
 BATCH = 64
 """Datagrams read in a row before others have their turn."""
 MOST_WAITING = 256
 """Datagrams that may wait for an end that takes none, before no more are read."""
-ONCE_MORE = 0.001
-"""Seconds until another attempt where the system does not tell when there is room."""
+ONCE_MORE, LONGEST_REST = 0.001, 0.02
+"""Seconds until another attempt where the system does not tell when there is room: more each time, up to so many."""
 GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
 
@@ -53,12 +53,19 @@ def upstream_socket(family: int, address: Address) -> socket.socket:
     try:
         made.setblocking(False)
         if family == AF_UNIX:
+            make_room(made)
             made.bind("")  # Linux finds an abstract name (unix(7))
         made.connect(address)
     except BaseException:
         made.close()
         raise
     return made
+
+
+def make_room(sender: socket.socket) -> None:
+    """Have a Unix socket send datagrams as large as any other can: its buffer is the limit (EMSGSIZE, unix(7))."""
+    with contextlib.suppress(OSError):
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
 
 
 class DatagramFlow:
@@ -75,6 +82,7 @@ class DatagramFlow:
         self.is_stalled = False
         self._timer: Timer | None = None
         self._again: Timer | None = None
+        self._rest = ONCE_MORE
 
     def is_open(self) -> bool:
         """Return whether more is to be read."""
@@ -127,11 +135,13 @@ class DatagramFlow:
             except OSError as error:
                 self._relay.failed(error)
             out.popleft()
+            self._rest = ONCE_MORE
 
     def _try_again(self) -> None:
         """Come back soon; a socket that sends to many cannot be waited for."""
         if self._again is None:
-            self._again = self._relay.clockwork.at(monotonic() + ONCE_MORE, self._drain_again)
+            self._again = self._relay.clockwork.later(self._rest, self._drain_again)
+            self._rest = min(LONGEST_REST, self._rest * 1.5)
         self._relay.update()
 
     def _drain_again(self) -> None:
@@ -234,9 +244,14 @@ class DatagramRelay:
 
     def rebind(self) -> None:
         """Use another socket from now on: the server sees a new client."""
+        try:
+            made = self._make_socket()
+        except OSError as error:  # nobody is there, or there is no descriptor: it stays who it was
+            self.failed(error)
+            return
         self._unwatch()
         self.socket.close()
-        self.socket = self._make_socket()
+        self.socket = made
         self.names.append(self.socket.getsockname())
         self._on_change()
         self.update()
