@@ -51,10 +51,13 @@ class TLSMixIn:
     def rehearse_in_child(self) -> None:
         """Use what a handshake uses. Called first in each forked child, which is replaced if it gets stuck.
 
-        OpenSSL has locks of its own for the whole process. One that another thread holds at the moment of the
-        fork, such as a client's in the same process, would stay locked in the child for ever.
+        OpenSSL has locks of its own for the whole process, and Python one for each module that is being imported.
+        One that another thread holds at the moment of the fork, such as a client's in the same process, would stay
+        locked in the child for ever.
         """
         import ssl
+
+        import windsock.security.tls_socket  # noqa: F401  # which a client may be importing for the first time
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
