@@ -19,6 +19,7 @@ from tests.harness.helpers import (
     on_every_stream_kind,
     rest_of,
 )
+from tests.scripts.fakes import wait_for_an_error
 from windsock import LengthPrefix
 
 
@@ -165,7 +166,7 @@ def test_a_message_that_is_not_expected_fails_the_test(transport: str, concurren
         client.sendall(b"HELP me")
         if transport in ("tcp", "unix_stream"):
             client.shutdown(socket.SHUT_WR)
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -191,7 +192,7 @@ def test_a_message_after_the_last_reply_is_not_expected(concurrency: str) -> Non
         with connect(server) as client:
             client.sendall(b"first\nsecond\n")
             assert rest_of(client) == b"only one"
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
         (error,) = server.errors.take()
         assert str(error) == ("received b'second\\n', which matches none of what is answered:\n  (nothing any more)")
@@ -204,7 +205,7 @@ def test_a_part_of_what_is_expected_is_not_enough() -> None:
             client.sendall(b"HEL")
             client.shutdown(socket.SHUT_WR)
             assert rest_of(client) == b""
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.UnexpectedMessage)

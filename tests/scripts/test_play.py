@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import resource
 import signal
 import socket
@@ -16,6 +15,7 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
+from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch, ScriptTimeout, deadlines
 from windsock.harness import CONCURRENCIES
 
@@ -24,14 +24,6 @@ on_every_stream_and_tls = pytest.mark.parametrize(
 )
 
 MAIL = Script().send(b"220 ready\r\n").expect(b"HELO me\r\n").send(b"250 hi\r\n").expect(b"QUIT\r\n").close()
-UNUSED = "\n(if that is fine, say allow_unused=True)"
-
-
-def failures_of(server: windsock.RunningServer) -> list[str]:
-    """Finish, and return what fails the test."""
-    with pytest.raises(ExceptionGroup) as caught:
-        server.finish()
-    return [without_times(str(each)) for each in caught.value.exceptions]
 
 
 def secured(server: windsock.RunningServer, client: socket.socket) -> socket.socket:
@@ -39,12 +31,6 @@ def secured(server: windsock.RunningServer, client: socket.socket) -> socket.soc
     if server.options.encryption is None:
         return client
     return server.client_context().wrap_socket(client, server_hostname="localhost")
-
-
-def without_times(text: str) -> str:
-    """Leave out what differs from run to run: times and ports."""
-    text = re.sub(r"[-+]\d+\.\d+ s", "T", text)
-    return re.sub(r"from (127\.0\.0\.1:\d+|an unnamed \w+|'[^']*'|\S+) (was|ended)", r"from CLIENT \2", text)
 
 
 @on_every_stream_and_tls
@@ -209,7 +195,7 @@ def test_what_comes_after_the_last_step_is_a_mismatch(transport: str, concurrenc
     with connect(server) as client:
         client.sendall(b"one\ntwo\n")
         assert client.recv(1) == b"1"
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
     assert failures_of(server) == [
         "script 1, step 2, send(b'1'): more came after this last step\n"
@@ -326,7 +312,7 @@ def test_a_client_that_leaves_early_is_a_mismatch(transport: str, concurrency: s
     server.play(Script().expect(b"HELO").expect(b"QUIT"))
     with connect(server) as client:
         client.sendall(b"HELO")
-    server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+    wait_for_an_error(server)
 
     (text,) = failures_of(server)
     assert text.splitlines()[0] == "script 1, step 2, expect(b'QUIT'): the other end closed (EOF) before it"
@@ -352,7 +338,7 @@ def test_a_child_that_is_killed_in_the_middle_is_named_with_its_script() -> None
         assert client.recv(3) == b"250"
         os.kill(server.connections[0].pid or 0, signal.SIGKILL)
         assert client.recv(1) == b""
-    server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+    wait_for_an_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -530,7 +516,7 @@ def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:
         with connect(server) as client:
             client.sendall(b"HELP")
             assert rest_of(client) == b""
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
         server.errors.take()
         server.finish()
 

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
-from tests.scripts.test_play import UNUSED, failures_of, without_times
+from tests.harness.helpers import connect, on_every_concurrency, on_every_datagram_kind
+from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch
 
 TFTP = (
@@ -77,7 +77,7 @@ def test_a_datagram_that_is_not_the_expected_one_fails_the_test_once(transport: 
     server.play(Script().expect(b"HELO").send(b"250"))
     with connect(server) as client:
         client.send(b"HELP")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -125,7 +125,7 @@ def test_a_datagram_too_many_is_not_expected(transport: str, concurrency: str) -
         client.send(b"1")
         assert client.recv(10) == b"one"
         client.send(b"2")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
     assert failures_of(server) == ["received b'2', which matches none of what is answered:\n  (nothing any more)"]
 
@@ -161,7 +161,7 @@ def test_silence_is_broken_by_a_datagram(transport: str, concurrency: str) -> No
         client.send(b"?")
         assert client.recv(10) == b"!"
         client.send(b"noise")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
     (text,) = failures_of(server)
     assert text.startswith("script 1, step 3, expect_silence(30.0): ")

@@ -10,7 +10,6 @@ import pytest
 
 import windsock
 from tests.harness.helpers import (
-    DEADLINE,
     ask,
     connect,
     on_every_concurrency,
@@ -19,7 +18,7 @@ from tests.harness.helpers import (
     on_every_stream_kind,
     rest_of,
 )
-from tests.scripts.test_play import UNUSED, failures_of
+from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error
 from windsock import Script
 
 
@@ -262,7 +261,7 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             client.sendall(b"one")
             assert client.recv(10) == b"1"
             client.sendall(b"one")
-            server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+            wait_for_an_error(server)
 
         (error,) = server.errors.take()
         index = 0 if transport in ("tcp", "unix_stream") else 1
@@ -357,7 +356,7 @@ def test_what_a_function_returns_has_to_be_bytes() -> None:
         with connect(server) as client:
             client.sendall(b"x")
             assert rest_of(client) == b""
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_an_error(server)
 
         (error,) = server.errors.take()
         assert str(error) == "reply_with(): the function returned 'text'; expected bytes, or None for no reply"

@@ -1,0 +1,30 @@
+"""What the tests of fakes share: what fails the test in the end, in words that are the same in every run."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import windsock
+from tests.harness.helpers import DEADLINE
+
+UNUSED = "\n(if that is fine, say allow_unused=True)"
+
+
+def failures_of(server: windsock.RunningServer) -> list[str]:
+    """Finish, and return what fails the test."""
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+    return [without_times(str(each)) for each in caught.value.exceptions]
+
+
+def without_times(text: str) -> str:
+    """Leave out what differs from run to run: times and ports."""
+    text = re.sub(r"[-+]\d+\.\d+ s", "T", text)
+    return re.sub(r"from (127\.0\.0\.1:\d+|an unnamed \w+|'[^']*'|\S+) (was|ended)", r"from CLIENT \2", text)
+
+
+def wait_for_an_error(server: windsock.RunningServer) -> None:
+    """Wait until something has gone wrong in a handler, or for as long as a test may take."""
+    server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
