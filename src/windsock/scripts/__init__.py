@@ -6,17 +6,20 @@ if TYPE_CHECKING:
     from windsock.scripts.background import Background
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.connecting import ConnectFailed
-    from windsock.scripts.fake import Fake, Rule, UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.scripts.fake import Fake
     from windsock.scripts.nonsense import garbage
     from windsock.scripts.opening import scripted_client
     from windsock.scripts.outcomes import Outcome
-    from windsock.scripts.summary import CrowdFailed, CrowdSummary
+    from windsock.scripts.rules import Rule
+    from windsock.scripts.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.scripts.trio_client import TrioClient
+    from windsock.scripts.unmet import UnexpectedConnection, UnexpectedMessage, Unmet
 
 __all__ = [
     "Background",
     "ConnectFailed",
     "CrowdFailed",
+    "CrowdMember",
     "CrowdSummary",
     "Fake",
     "Outcome",
@@ -34,15 +37,16 @@ ON_FIRST_USE = {
     "Background": "windsock.scripts.background",
     "ConnectFailed": "windsock.scripts.connecting",
     "CrowdFailed": "windsock.scripts.summary",
+    "CrowdMember": "windsock.scripts.summary",
     "CrowdSummary": "windsock.scripts.summary",
     "Fake": "windsock.scripts.fake",
     "Outcome": "windsock.scripts.outcomes",
-    "Rule": "windsock.scripts.fake",
+    "Rule": "windsock.scripts.rules",
     "ScriptedClient": "windsock.scripts.clients",
     "TrioClient": "windsock.scripts.trio_client",
-    "UnexpectedConnection": "windsock.scripts.fake",
-    "UnexpectedMessage": "windsock.scripts.fake",
-    "Unmet": "windsock.scripts.fake",
+    "UnexpectedConnection": "windsock.scripts.unmet",
+    "UnexpectedMessage": "windsock.scripts.unmet",
+    "Unmet": "windsock.scripts.unmet",
     "garbage": "windsock.scripts.nonsense",
     "scripted_client": "windsock.scripts.opening",
 }

@@ -147,7 +147,10 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         every: float = 0.0,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
+        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+
+        See Steps.send. Raises ScriptTimeout if the other end takes them too slowly.
+        """
         __tracebackhide__ = True
         end = self.end
         if end.is_plain and type(data) is bytes and data and pieces is None and not every:
@@ -175,7 +178,10 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
+        """Take what comes, which has to be this: bytes, a compiled regular expression, a predicate, a length.
+
+        See Steps.expect. Raises ScriptMismatch and ScriptTimeout.
+        """
         __tracebackhide__ = True
         if self.end.is_plain and type(what) is bytes and what and until is None and length is None and timeout is None:
             inbox, size = self.end.inbox, len(what)

@@ -19,11 +19,11 @@ from windsock.scripts.repertoire import Repertoire
 from windsock.scripts.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
 from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.scripts.talks import Talks
-from windsock.scripts.unmet import UnexpectedConnection, UnexpectedMessage, Unmet
+from windsock.scripts.unmet import UnexpectedConnection, Unmet
 from windsock.steps import Script, StartTLS
 from windsock.wire.seam import connection_of
 
-__all__ = ["Fake", "Rule", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
+__all__ = ["Fake"]
 
 GRACE = 1.0
 """Seconds that a server which is about to stop leaves what is on its way."""

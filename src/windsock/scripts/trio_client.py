@@ -18,6 +18,8 @@ from windsock.scripts.polled import PolledDatagrams, PolledStream
 from windsock.steps import Script, StartTLS, Step, Steps
 
 if TYPE_CHECKING:
+    import ssl
+
     from windsock.addresses import PrivateSocketPath
     from windsock.scripts.opening import Line
 
@@ -33,12 +35,33 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
     """
 
     def __init__(
-        self, address: Any = None, *, _line: Line | None = None, name: str = "", handshake: bool = True, **options: Any
+        self,
+        address: Any = None,
+        *,
+        transport: str | None = None,
+        tls: bool | ssl.SSLContext = False,
+        server_hostname: str | None = None,
+        handshake: bool = True,
+        source: Any = None,
+        timeout: float = 5.0,
+        name: str = "",
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
+        _line: Line | None = None,
     ) -> None:
         if _line is None:
             from windsock.scripts.opening import line_to
 
-            _line = line_to(address, **{"transport": None, "tls": False} | options)
+            _line = line_to(
+                address,
+                transport=transport,
+                tls=tls,
+                server_hostname=server_hostname,
+                source=source,
+                timeout=timeout,
+                receive_buffer=receive_buffer,
+                send_buffer=send_buffer,
+            )
         if _line.plans:
             raise UsageError(
                 "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "

@@ -16,7 +16,10 @@ Argument: TypeAlias = tuple[str, Any]
 
 
 class Event(Protocol):
-    """What `wait_for()` waits for: a threading.Event, a multiprocessing.Event, a trio.Event."""
+    """What `wait_for()` waits for: a threading.Event, a multiprocessing.Event, a trio.Event.
+
+    It has to have a `wait()` too.
+    """
 
     def is_set(self) -> bool:
         """Return whether it has happened."""

@@ -26,7 +26,10 @@ ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
 class Steps(Generic[R]):
     """The steps as methods: a script adds them, a client takes them at once.
 
-    pytest leaves their frames out of tracebacks (`__tracebackhide__`): what failed is the step, in the test's own line.
+    A method raises UsageError at once for values that can't work. A step that is taken raises ScriptMismatch if the
+    other end does something else, and ScriptTimeout if it has not done it within `timeout` seconds, which are the
+    client's or the server's `timeout` unless the step says so. pytest leaves these methods' frames out of
+    tracebacks (`__tracebackhide__`): what failed is the step, in the test's own line.
     """
 
     __slots__ = ()
@@ -43,7 +46,11 @@ class Steps(Generic[R]):
         every: float = 0.0,
         timeout: float | None = None,
     ) -> R:
-        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them."""
+        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+
+        With `every` alone each byte is a piece, and each piece has the whole `timeout`. A peer that is gone is no
+        error here: what is expected next tells.
+        """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
         return self._take(kinds.Send(data, pieces=sizes, every=every, timeout=timeout))
@@ -56,7 +63,13 @@ class Steps(Generic[R]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length; see Expect."""
+        """Take what comes, which has to be this: bytes, a compiled regular expression, a predicate, a length.
+
+        Of a stream bytes have to be the next ones, an expression or a predicate (a function of the bytes) takes the
+        shortest run that it matches in full, and a number takes so many bytes. `until` takes all up to and with a
+        delimiter, `length` so many bytes; then an expression has to be found in them, or a predicate has to like them.
+        Of datagrams it is the whole next one.
+        """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
 
@@ -71,7 +84,7 @@ class Steps(Generic[R]):
         return self._take(kinds.ExpectReset(discard=discard, timeout=timeout))
 
     def expect_silence(self, for_: float) -> R:
-        """Expect that nothing comes for so many seconds."""
+        """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""
         __tracebackhide__ = True
         return self._take(kinds.ExpectSilence(for_))
 
@@ -81,22 +94,22 @@ class Steps(Generic[R]):
         return self._take(kinds.Pause(seconds))
 
     def wait_for(self, event: Event, *, timeout: float | None = None) -> R:
-        """Wait until an event is set."""
+        """Wait until an event of threading, multiprocessing or (for clients of trio) trio is set."""
         __tracebackhide__ = True
         return self._take(kinds.WaitFor(event, timeout=timeout))
 
     def half_close(self) -> R:
-        """End what this end sends; go on reading."""
+        """End what this end sends (FIN; shutdown(2) with SHUT_WR), and go on reading."""
         __tracebackhide__ = True
         return self._take(kinds.HalfClose())
 
     def close(self) -> R:
-        """Close the connection."""
+        """Close the connection; with bytes unread in the kernel that is a reset for the other end."""
         __tracebackhide__ = True
         return self._take(kinds.Close())
 
     def reset(self, *, flush: bool = False, timeout: float | None = None) -> R:
-        """Reset the connection at once; with `flush` when what was sent has been taken."""
+        """Reset the connection at once, whoever else has it open; with `flush` once what was sent has been taken."""
         __tracebackhide__ = True
         return self._take(kinds.Reset(flush=flush, timeout=timeout))
 
@@ -116,7 +129,7 @@ class Steps(Generic[R]):
         return self._take(kinds.ReadRate(bytes_per_second))
 
     def urgent(self, data: bytes) -> R:
-        """Send bytes of which the last is out-of-band."""
+        """Send bytes of which the last is out-of-band (MSG_OOB, RFC 6093)."""
         __tracebackhide__ = True
         return self._take(kinds.Urgent(data))
 
@@ -127,12 +140,15 @@ class Steps(Generic[R]):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Go on in TLS; without a context of yours with the one that the server and its clients share."""
+        """Go on in TLS, as the client or the server that this end is.
+
+        Without a `context` a client trusts the certificate authority of this run, and a fake server has its own.
+        """
         __tracebackhide__ = True
         return self._take(kinds.StartTLS(context=context, server_hostname=server_hostname, timeout=timeout))
 
     def loop(self, script: Script, *, times: int | None = None) -> R:
-        """Play a script `times` times; with None until the other end has ended when a round begins."""
+        """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
         __tracebackhide__ = True
         return self._take(kinds.Loop(script, times=times))
 
@@ -147,7 +163,7 @@ class Script(Steps["Script"]):
     """What one end does, step by step: `Script().send(b"PING\\r\\n").expect(b"PONG\\r\\n")`.
 
     Each method returns a new script. Printed, it is the code that makes it. Scripts can be added up, compared,
-    and played as often as you like, by clients and by fake servers.
+    and played as often as you like, by clients (`client.play(script)`) and by fake servers (`server.play(script)`).
     """
 
     steps: tuple[Step, ...]
