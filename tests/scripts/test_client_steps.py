@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from time import monotonic
 
@@ -233,3 +235,19 @@ def test_what_comes_behind_an_answer_stays_unread() -> None:
 
             assert client.unread == b", and more"
             client.expect(b", and more")
+
+
+def test_where_a_call_cannot_be_told_not_to_wait_there_is_no_short_way() -> None:
+    program = (
+        "import socket; del socket.MSG_DONTWAIT\n"
+        "import windsock\n"
+        "with windsock.serving() as server:\n"
+        "    server.echo()\n"
+        "    with server.connect() as client:\n"
+        "        client.send(b'hello').expect(b'hello')\n"
+        "        print(client.end.is_plain, client.outcome)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
+
+    assert done.stdout == "False open\n"
