@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import resource
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 from typing import Any
 
@@ -13,13 +16,15 @@ import pytest
 from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
-from windsock.faults import first
+from tests.wire.test_proxy import wait_for
+from windsock.faults import Fault, first
 from windsock.faults.kinds.accept_delay import AcceptDelay
 from windsock.faults.kinds.accept_error import AcceptError
 from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
 from windsock.wire.proxy import Proxy
+from windsock.wire.proxy_streams import StreamFront
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 
@@ -150,3 +155,51 @@ def test_a_proxy_that_is_stopped_leaves_nobody_waiting() -> None:
         proxy.stop()
         for client in clients:
             assert client.recv(1) == b""
+
+
+@pytest.mark.parametrize("fault", [BacklogFull(), AcceptError("ECONNABORTED"), Refuse(), AcceptDelay(60)])
+def test_what_happens_to_the_first_client_does_not_happen_to_the_second(fault: Fault) -> None:
+    with proxied("tcp") as (proxy, listener):
+        installed = proxy.fault(fault, connections=first(1))
+        with connected_or_not(proxy), connected(socket.AF_INET, proxy.address) as client:
+            assert is_carried(proxy, listener, client)
+        assert installed.fired == 1
+        assert [firing.connection for firing in installed.log] == [0]
+        assert [bool(each.upstream) for each in proxy.connections] == [False, True]
+
+
+@contextmanager
+def connected_or_not(proxy: Proxy) -> Iterator[None]:
+    with socket.socket() as client:
+        client.settimeout(DEADLINE)
+        with suppress(ConnectionError):  # it may be reset at once
+            client.connect(proxy.address)
+        yield
+
+
+def is_open(proxy: Proxy) -> bool:
+    assert isinstance(proxy._front, StreamFront)
+    return proxy._front._door.state == "open"
+
+
+@only_linux
+@on_every_stream
+def test_a_door_that_cannot_be_opened_for_lack_of_descriptors_is_opened_later(transport: str) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with proxied(transport) as (proxy, listener), ExitStack() as stack:
+        with connected(listener.family, proxy.address) as client:
+            assert is_carried(proxy, listener, client)
+        fault = proxy.fault(Refuse())
+        settled(proxy)
+        free = os.dup(0)
+        os.close(free)
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        fault.heal()
+        settled(proxy)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+        assert [getattr(error, "errno", None) for error in proxy.errors.take()] == [errno.EMFILE]
+        wait_for(lambda: is_open(proxy))
+        with connected(listener.family, proxy.address) as client:
+            assert is_carried(proxy, listener, client)

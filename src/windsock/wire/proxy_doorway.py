@@ -47,21 +47,26 @@ class Doorway:
             client, peer = self.socket.accept()
             if addresses.plain(peer) not in self._filled or peer == "":
                 return client, addresses.plain(peer)
+            self._filled.discard(addresses.plain(peer))  # somebody else may be given that port
             client.close()  # it has only filled the queue
 
     def become(self, state: str) -> None:
-        """Be "open", "shut" or "full". Idempotent. Whoever waits on `socket` has to wait on the new one."""
+        """Be "open", "shut" or "full". Idempotent. Whoever waits on `socket` has to wait on the new one.
+
+        Raises OSError for a lack of descriptors; it is as it was then, or open.
+        """
         if state == self.state:
             return
         if self.state == "shut":
             self._reopen()
         elif self.state == "full":
             self._empty()
-        self.state = state
+        self.state = "open"
         if state == "shut":
             self.socket.close()
         elif state == "full":
-            self._fill()
+            self._fill_or_empty()
+        self.state = state
 
     def _reopen(self) -> None:
         if self._upstream.family != AF_UNIX:
@@ -85,6 +90,13 @@ class Doorway:
             made.close()
             raise
         return made
+
+    def _fill_or_empty(self) -> None:
+        try:
+            self._fill()
+        except OSError:
+            self._empty()
+            raise
 
     def _fill(self) -> None:
         """Leave room for one in the queue, and take it."""

@@ -35,8 +35,8 @@ BATCH = 64
 """Connections accepted in a row before others have their turn."""
 FIRST_REST = 0.05
 LONGEST_REST = 1.0
-Waiting: TypeAlias = "tuple[socket.socket, Any, Any]"
-"""A client, its address, and its fate if that is known."""
+Waiting: TypeAlias = "tuple[_Guest, Fate]"
+"""A client that waits without a word, and why."""
 
 
 class StreamFront:
@@ -72,9 +72,10 @@ class StreamFront:
         self._guests: set[_Guest] = set()
         self._admission = Admission(weather, lambda: len(self._guests))
         self._stalled: list[Waiting] = []
-        self._put_back: deque[Waiting] = deque()
-        self._late: list[Waiting] = []
+        self._put_back: deque[tuple[socket.socket, Any]] = deque()
+        self._late: list[_Guest] = []
         self._is_closed = False
+        self._is_stuck = False
 
     def start(self) -> None:
         """Begin to accept."""
@@ -95,24 +96,43 @@ class StreamFront:
     def refresh(self, now: float) -> None:  # noqa: ARG002  # what all members are told
         """Faults have come, gone or changed: be as open as they let us."""
         state = self._admission.door()
-        if state != self._door.state:
+        if state != self._door.state and not self._is_closed:
             self._unwatch()
-            self._door.become(state)
-            self._admission.note_door(state)
+            try:
+                self._door.become(state)
+            except OSError as error:
+                self._door_stuck(error)
+            else:
+                self._is_stuck = False
+                self._admission.note_door(state)
             self._watch()
         self._look_at_stalled()
+
+    def _door_stuck(self, error: OSError) -> None:
+        """It could not be opened or filled, for lack of a descriptor: that may pass."""
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._on_error(None, error)
+        self._house.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
 
     def finish(self) -> None:
         """Close."""
         self._unwatch()
         self._is_closed = True
         self._door.close()
-        for client, _, _ in [*self._stalled, *self._put_back, *self._late]:
+        for client in self._waiting():
             client.close()
 
     def sockets(self) -> Iterable[Any]:
         """Return what a forked child has to give back."""
-        return [*self._door.all(), *(each[0] for each in (*self._stalled, *self._put_back, *self._late))]
+        return [*self._door.all(), *self._waiting()]
+
+    def _waiting(self) -> list[socket.socket]:
+        return [
+            *(guest.socket for guest, _ in self._stalled),
+            *(client for client, _ in self._put_back),
+            *(guest.socket for guest in self._late),
+        ]
 
     def _watch(self) -> None:
         if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
@@ -138,15 +158,15 @@ class StreamFront:
 
     def _next(self) -> tuple[socket.socket, Any, Fate]:
         """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
-        client, peer, _ = self._put_back.popleft() if self._put_back else (*self._door.accept(), None)
+        client, peer = self._put_back.popleft() if self._put_back else self._door.accept()
         fate = self._admission.fate_of(self._count, peer)
         error = fate.error
         if error is None:
             return client, peer, fate
         if error.errno == errno.ECONNABORTED:
-            client.close()
+            self._lose(client, peer, fate)
         else:
-            self._put_back.append((client, peer, None))  # the connection stays in the queue (accept(2))
+            self._put_back.append((client, peer))  # the connection stays in the queue (accept(2))
         if self._recorder is not None:
             self._recorder.expected.append(error)
         raise error
@@ -166,17 +186,30 @@ class StreamFront:
             self._accept()
 
     def _admit(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        guest = self._meet(client, peer, fate)
         if fate.stalled_by is not None:
-            self._stalled.append((client, peer, fate))
-            return
+            self._stalled.append((guest, fate))
+        else:
+            self._serve(guest, fate)
+
+    def _meet(self, client: socket.socket, peer: Any, fate: Fate) -> _Guest:
+        """Count a client, also one that has to wait, so that the next one is another for what selects connections."""
         connection = self._recorder.open(peer) if self._recorder is not None else None
         guest = _Guest(client, peer, self._count, connection)
         self._count += 1
-        self._guests.add(guest)
         for words in fate.words:
             guest.note(Kind.FAULT, words.encode())
+        return guest
+
+    def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        """It was aborted before anybody could accept it."""
+        self._meet(client, peer, fate).note(Kind.CLOSE)
+        client.close()
+
+    def _serve(self, guest: _Guest, fate: Fate) -> None:
+        self._guests.add(guest)
         try:
-            sockets.prepare(client)
+            sockets.prepare(guest.socket)
             if fate.turned_away:
                 self._turn_away(guest, fate.reason, is_reset=fate.turned_away == "reset")
             elif fate.delay:
@@ -184,16 +217,15 @@ class StreamFront:
             else:
                 self._dial(guest)
         except BaseException as error:
-            self._on_error(connection, error)
+            self._on_error(guest.connection, error)
             self._leave(guest)
-            sockets.reset(client)
+            sockets.reset(guest.socket)
 
     def _serve_later(self, guest: _Guest, fate: Fate) -> None:
-        entry = (guest.socket, guest.peer, fate)
-        self._late.append(entry)
+        self._late.append(guest)
 
         def serve() -> None:
-            self._late.remove(entry)
+            self._late.remove(guest)
             self._dial(guest)
 
         self._house.clockwork.at(monotonic() + fate.delay, serve)
@@ -201,12 +233,12 @@ class StreamFront:
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""
         waiting, self._stalled = self._stalled, []
-        for client, peer, fate in waiting:
+        for guest, fate in waiting:
             if fate.stalled_by is not None and self._admission.still_stalls(fate.stalled_by):
-                self._stalled.append((client, peer, fate))
+                self._stalled.append((guest, fate))
             else:
                 fate.stalled_by = None
-                self._admit(client, peer, fate)
+                self._serve(guest, fate)
 
     def _dial(self, guest: _Guest) -> None:
         Dialing(
