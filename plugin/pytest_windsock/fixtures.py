@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -69,6 +70,8 @@ class State:
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
+    """The transcripts that reports have shown."""
     crew: Crew | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
@@ -203,6 +206,7 @@ def _fixture(name: str, doc: str, **fixed: str) -> Any:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Factory of servers: serve(MyHandler), serve(MyServer, MyHandler), serve(transport="udp", ...)."""
+    __tracebackhide__ = True
     started: list[RunningServer] = []
 
     def start(first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
@@ -258,6 +262,7 @@ def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 
 def finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:
     """Finish every server, the latest first; raise all that went wrong at once."""
+    __tracebackhide__ = True
     failures: list[BaseException] = []
     for server in reversed(servers):
         try:
@@ -290,11 +295,21 @@ ALL = _all()
 
 
 def sections(servers: Iterable[RunningServer | FaultProxy], when: str) -> list[tuple[str, str]]:
-    """Return the report sections that show what the servers recorded, and what their faults did."""
+    """Return the report sections that show what the servers recorded, and what their faults did.
+
+    What the report of the test itself has shown is not shown again at its teardown, only what came after it.
+    """
     suffix = " (teardown)" if when == "teardown" else ""
     found = []
     for server in servers:
-        found.append((f"windsock: {server.describe()}{suffix}", "\n".join(server.transcript())))
+        lines = server.transcript()
+        shown = State.shown.get(server)
+        State.shown[server] = lines
+        if shown is not None and lines[: len(shown)] == shown:
+            lines = ["... as in the test's own report, and then:", *lines[len(shown) :]]
+            if len(lines) == 1:
+                continue
+        found.append((f"windsock: {server.describe()}{suffix}", "\n".join(lines)))
         if faults := server.fault_report():
             run = seeds.seed_of_run(State.item.config)
             found.append((f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}", "\n".join(faults)))

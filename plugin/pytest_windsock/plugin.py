@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import fixtures, seeds, weather
+from pytest_windsock import fixtures, seeds, tracebacks, weather
 from pytest_windsock.deadline import pytest_enter_pdb, pytest_timeout_cancel_timer, pytest_timeout_set_timer
 
 __all__ = [
@@ -97,12 +97,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded."""
+    if call.excinfo is not None:
+        tracebacks.shorten(call, item.config)
     report = yield
     servers = fixtures.State.servers
     if servers:
         if report.failed:
+            tracebacks.tidy(report)
             report.sections.extend(fixtures.sections(servers, call.when))
         if call.when == "teardown":
             fixtures.State.servers = []  # the test may run again

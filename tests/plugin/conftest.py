@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,9 +13,10 @@ from typing import TypeAlias
 import pytest
 
 import pytest_windsock.marker  # noqa: F401
-import windsock  # noqa: F401  # the inner runs are to find them imported: they forget what they import
-import windsock.harness.faults  # noqa: F401  # the same
-import windsock.wire.proxied  # noqa: F401  # the same
+import windsock
+
+for each in pkgutil.walk_packages(windsock.__path__, "windsock."):
+    importlib.import_module(each.name)  # the inner runs are to find them imported: they forget what they import
 
 Run: TypeAlias = Callable[..., pytest.RunResult]
 

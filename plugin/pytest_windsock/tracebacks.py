@@ -1,0 +1,69 @@
+"""Tracebacks of our own errors end in the test: the way from there on is our code, and tells nobody anything."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+__all__ = ["shorten", "tidy"]
+
+OURS = ("windsock", "pytest_windsock")
+PYTEST = ("_pytest", "pluggy")
+
+
+def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
+    """Leave our frames out of an error of ours, and out of what caused it; `--full-trace` shows them."""
+    if call.excinfo is None or "windsock" not in sys.modules or config.getoption("fulltrace"):
+        return
+    from windsock.errors import WindsockError
+
+    error: BaseException | None = call.excinfo.value
+    if not isinstance(error, WindsockError):
+        return
+    kept = _without_our_end(error.__traceback__)
+    if kept is None or _package(kept[-1]) in PYTEST:
+        return
+    error.__traceback__ = _joined(kept)
+    call.excinfo = pytest.ExceptionInfo.from_exception(error)
+    _cut_causes(error)
+
+
+def tidy(report: pytest.TestReport) -> None:
+    """Leave out what is said where all frames of a group are hidden: its own errors have theirs."""
+    for element in getattr(report.longrepr, "chain", ()):
+        if "entries are hidden" in (getattr(element[0], "extraline", None) or ""):
+            element[0].extraline = None
+
+
+def _without_our_end(traceback: TracebackType | None) -> list[TracebackType] | None:
+    """Return the links up to the last one that is not ours; None if there is none."""
+    links = []
+    while traceback is not None:
+        links.append(traceback)
+        traceback = traceback.tb_next
+    while links and _package(links[-1]) in OURS:
+        links.pop()
+    return links or None
+
+
+def _joined(links: list[TracebackType]) -> TracebackType | None:
+    joined = None
+    for link in reversed(links):
+        joined = TracebackType(joined, link.tb_frame, link.tb_lasti, link.tb_lineno)
+    return joined
+
+
+def _cut_causes(error: BaseException) -> None:
+    """Leave out the frames of what was raised and caught in our code alone."""
+    cause: Any = error.__cause__
+    while cause is not None:
+        if _without_our_end(cause.__traceback__) is None:
+            cause.__traceback__ = None
+        cause = cause.__cause__
+
+
+def _package(link: TracebackType) -> str:
+    return str(link.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
