@@ -557,3 +557,23 @@ def test_a_unix_datagram_as_large_as_its_sender_can_send_arrives_whole(size: int
         server.sendto(data, peer)
         assert len(client.recv(2 * size)) == size
         assert len(proxy.connections[0].upstream) == size
+
+
+@on_every_stream
+def test_a_forked_child_that_leaves_the_with_takes_nothing_away(transport: str) -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(listening(transport))
+        proxy = stack.enter_context(Proxy(listener.getsockname()))
+        pid = os.fork()
+        if pid == 0:
+            try:
+                proxy.__exit__(None, None, None)
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
+
+        with connected(listener.family, proxy.address) as client:
+            server, _ = listener.accept()
+            with server:
+                client.sendall(b"x")
+                assert server.recv(1) == b"x"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -71,6 +72,7 @@ class Proxy:
         self._is_recorded = recorded
         self._firings = Firings(self.weather)
         self._is_stopped = False
+        self._process_id = os.getpid()
         self._cut: Installed | None = None
         self._private: PrivateSocketPath | None = None
         self.requests = Requests(
@@ -206,13 +208,15 @@ class Proxy:
     # --- its life
 
     def stop(self) -> None:
-        """Stop: end all connections, and give everything back. Idempotent.
+        """Stop: end all connections, and give everything back. Idempotent; in a forked child it does nothing.
 
         Raises StillRunning if its thread has not ended in `timeout` seconds.
         """
         if self._is_stopped:
             return
         self._is_stopped = True
+        if self._process_id != os.getpid():
+            return  # a forked child gave its copies back when it began; all else is the parent's
         self._recorder.stop()
         self.weather.unsubscribe(self._house.refresh)
         try:
