@@ -65,6 +65,15 @@ def test_without_words_it_is_a_threading_tcp_server() -> None:
         assert type(server.server) is servers.ThreadingTCPServer
 
 
+def test_class_and_handler_can_be_named() -> None:
+    with windsock.serving(server_class=servers.TCPServer, handler=Shouting) as server, server.connect() as client:
+        assert type(server.server) is servers.TCPServer
+        client.send(b"a\n").expect(b"A\n")
+
+    with pytest.raises(windsock.UsageError, match="say one of them"):
+        windsock.serving(Shouting, server_class=servers.TCPServer)
+
+
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_an_internet_address_is_a_host_and_a_port(transport: str) -> None:
     with windsock.serving(transport=transport) as server:

@@ -56,6 +56,32 @@ def test_a_client_that_never_reads_holds_the_server_up(kind: str) -> None:
         assert 0 < len(server.connections[0].downstream) < 8_000_000
 
 
+class Much(StreamRequestHandler):
+    """Sends as many bytes as each line says."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(bytes(int(line)))
+
+
+@each(STREAMS)
+@pytest.mark.parametrize(
+    "slow",
+    [
+        Script().stall().send(b"500000\n").pause(0.05).resume(),
+        Script().read_rate(1e5).send(b"500000\n").expect(100).read_rate(None),
+    ],
+)
+def test_a_client_that_was_slow_reads_at_full_speed_again(kind: str, slow: Script) -> None:
+    with serving(kind, Much) as server, server.connect() as client:
+        client.play(slow)
+        begun = monotonic()
+
+        client.expect(500_000 - client.end.inbox.taken)
+
+        assert monotonic() - begun < 1.5
+
+
 @each(["selecting", "selecting_tls"])
 def test_a_silent_client_keeps_nobody_waiting(kind: str) -> None:
     with serving(kind, Lines) as server, server.connect(handshake=False):

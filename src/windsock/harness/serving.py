@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from windsock.errors import UsageError
 from windsock.harness.crew import Crew
 from windsock.harness.options import Handler, Options
 from windsock.harness.running import RunningServer
@@ -18,9 +19,10 @@ __all__ = ["serving"]
 
 def serving(
     server_class_or_handler: type[Any] | Handler | None = None,
-    handler: Handler | None = None,
     /,
+    handler: Handler | None = None,
     *,
+    server_class: type[Any] | None = None,
     transport: str | None = None,
     concurrency: str | None = None,
     framing: Any = None,
@@ -47,6 +49,8 @@ def serving(
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
 
+    Both can be named: `serving(server_class=MyServer, handler=MyHandler)`.
+
     It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
     told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
@@ -65,7 +69,10 @@ def serving(
 
     Raises UsageError for values that can't work, StartError if the address can't be had.
     """
-    server_class, handler = _sort_out(server_class_or_handler, handler)
+    if server_class is None:
+        server_class, handler = _sort_out(server_class_or_handler, handler)
+    elif server_class_or_handler is not None:
+        raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): say one of them")
     options = Options(
         server_class=server_class,
         handler=handler,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import time
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -21,6 +22,8 @@ CHUNK = 64 * 1024
 """Bytes that one read takes at the most."""
 DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
 """Have one call not wait, where there is such a flag. A plain number: one of an enum costs more than the call."""
+MOST_ROOM = 1024 * 1024
+"""Bytes that TCP may promise to take in, once it need not be small any more."""
 SLICE = 0.01
 """Seconds between two looks at what can't wake us: an event, or a reset after the end of the stream."""
 
@@ -51,6 +54,8 @@ class End:
         self.may_have_more = False
         """Whether a layer, such as TLS, may hold bytes that the kernel does not know of any more."""
         self._rate: float | None = None
+        self._room: int | None = None
+        """The kernel's buffer (bytes) before a stall or a rate made it small."""
         self.may_read_at = 0.0
 
     def be_careful(self) -> None:
@@ -89,13 +94,28 @@ class End:
         self.is_stalled = True
         self.inbox.note("stalled", self.clock())
         with contextlib.suppress(OSError):
+            if self._room is None:
+                self._room = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(1, step.buffer // 2))  # Linux doubles it
 
     def _resume(self, step: kinds.Resume, deadline: float) -> None:  # noqa: ARG002  # as every act
         self.is_stalled = False
         self.inbox.note("resumed", self.clock())
-        with contextlib.suppress(OSError):
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Let the kernel take in as much as before a stall or a rate.
+
+        A TCP that has promised little goes on so, however large its buffer is by then: a new bound for the window
+        (TCP_WINDOW_CLAMP, tcp(7)) has it promise more. Any other socket has no such option.
+        """
+        room, self._room = self._room, None
+        if room is not None:
+            with contextlib.suppress(OSError):
+                size = room // 2 if sys.platform == "linux" else room  # Linux tells of twice what it was given
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, max(1, size))
+                if hasattr(socket, "TCP_WINDOW_CLAMP"):
+                    self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, MOST_ROOM)
 
     _acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
         kinds.Close: _close,

@@ -146,8 +146,12 @@ class StreamEnd(End):
     def _read_rate(self, step: kinds.ReadRate, deadline: float) -> None:  # noqa: ARG002  # as every act
         self._rate = step.bytes_per_second
         self.may_read_at = 0.0
-        if self._rate is not None:
+        if self._rate is None:
+            self.make_room()
+        else:
             with contextlib.suppress(OSError):  # the other end is to notice: a tenth of a second fits into the kernel
+                if self._room is None:
+                    self._room = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
                 buffer = max(kinds.READ_BUFFER, int(self._rate / 10))
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer // 2)
 
