@@ -14,7 +14,7 @@ import pytest
 import windsock
 from tests.scripts.clients import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Lines, Prefixed, each, serving
 from windsock import Script, ScriptMismatch, UsageError
-from windsock.servers import BaseRequestHandler
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="connect(2) to AF_UNSPEC resets on Linux only")
 
