@@ -309,7 +309,7 @@ step 2, expect(b'PONG'): nothing came within 5 s
 def test_not_enough_in_time() -> None:
     assert Talk(Script().expect(b"PONG", timeout=0.25)).receive(b"PO").timeout(0.25) == text(
         r"""
-step 1, expect(b'PONG', timeout=0.25): nothing more came within 0.25 s
+step 1, expect(b'PONG', timeout=0.25): 2 of 4 B came within 0.25 s
            expected                           received
   > 000000 50 4f 4e 47              PONG      50 4f                    PO
   unread: 2 B b'PO'
@@ -317,6 +317,26 @@ step 1, expect(b'PONG', timeout=0.25): nothing more came within 0.25 s
     -0.2510 s received 2 B b'PO'
 """
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (Script().expect(500), "step 1, expect(500): 2 of 500 B came within 5 s"),
+        (Script().expect(until=b"\n"), r"step 1, expect(until=b'\n'): 2 B came within 5 s without b'\n'"),
+        (
+            Script().expect(re.compile(rb"P.+G")),
+            "step 1, expect(re.compile(b'P.+G')): 2 B came within 5 s, of which no run matches",
+        ),
+        (
+            Script().one_of(Script().expect(b"PONG"), Script().expect(b"POST")),
+            "step 1, one_of(Script().expect(b'PONG'), Script().expect(b'POST')): "
+            "2 B came within 5 s, which meet none of the branches",
+        ),
+    ],
+)
+def test_what_came_and_was_not_enough(script: Script, words: str) -> None:
+    assert Talk(script).receive(b"PO").timeout().splitlines()[0] == words
 
 
 def test_no_end_in_time() -> None:

@@ -44,6 +44,7 @@ def none_of(reasons: Sequence[tuple[str, str]]) -> str:
 
 def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
     """Say what has not happened in so many seconds; `is_over`: there are no more for the test."""
+    but = ""
     if isinstance(step, WaitFor):
         what = "the event was not set"
     elif isinstance(step, ExpectEof):
@@ -51,10 +52,21 @@ def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
     elif isinstance(step, ExpectReset):
         what = f"{ended(inbox)}, but no reset came" if inbox.has_eof else "no reset came"
     elif isinstance(step, Expect | OneOf):
-        what = "nothing more came" if inbox else "nothing came"
+        what, but = _what_came(step, len(inbox.unread)) if inbox else ("nothing came", "")
     else:
         what = "it was not done"
-    return f"{what} within {seconds:.3g} s{', when the time of the test was over' if is_over else ''}"
+    return f"{what} within {seconds:.3g} s{but}{', when the time of the test was over' if is_over else ''}"
+
+
+def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:
+    """Say how much came, and why it is not enough."""
+    if isinstance(step, OneOf):
+        return f"{size} B came", ", which meet none of the branches"
+    if isinstance(step.what, bytes):
+        return f"{size} of {len(step.what)} B came", ""
+    if step.length is not None:
+        return f"{size} of {step.length} B came", ""
+    return f"{size} B came", ", of which no run matches" if step.until is None else f" without {step.until!r}"
 
 
 # --- bytes
