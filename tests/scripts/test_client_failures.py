@@ -358,6 +358,20 @@ def test_urgent_data(kind: str) -> None:
         client.send(b"on").urgent(b"e!").send(b"\n").expect(b"ONE\n")
 
 
+@each(["tls", "selecting_tls"])
+def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
+    words = (
+        r"^urgent\(b'e!'\): TLS has no urgent data; send\(\) it, or be urgent in the clear, as before start_tls\(\)$"
+    )
+    with serving(kind, Lines, strict=False) as server, server.connect() as client:
+        with pytest.raises(UsageError, match=words):
+            client.urgent(b"e!")
+        with pytest.raises(UsageError, match=words):
+            server.crowd(1, Script().urgent(b"e!"))
+
+        client.send(b"one\n").expect(b"ONE\n")
+
+
 def test_garbage_in_the_place_of_a_handshake() -> None:
     with windsock.serving(Lines, tls=True) as server:
         with server.connect(handshake=False) as client:

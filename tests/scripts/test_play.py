@@ -419,6 +419,19 @@ def test_a_client_that_does_not_speak_tls_leaves_its_script_unplayed(concurrency
     ]
 
 
+def test_a_fake_has_no_urgent_data_in_tls() -> None:
+    with windsock.serving(tls=True) as server, pytest.raises(windsock.UsageError) as caught:
+        server.play(Script().expect(b"a").urgent(b"!"))
+    late = windsock.serving(tls="starttls")
+    late.play(Script().start_tls().urgent(b"!"))
+    with late.connect() as client:
+        client.start_tls().expect_eof()
+
+    assert str(caught.value) == "step 2, urgent(b'!'): TLS has no urgent data; send() it, or say tls='starttls'"
+    words = "urgent(b'!'): TLS has no urgent data; send() it, or be urgent in the clear, as before start_tls()"
+    assert any(words in each for each in failures_of(late))
+
+
 @on_every_concurrency
 def test_what_comes_in_the_clear_behind_the_request_for_tls_is_a_mismatch(concurrency: str) -> None:
     server = windsock.serving(concurrency=concurrency, tls="starttls")

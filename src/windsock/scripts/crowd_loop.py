@@ -159,7 +159,7 @@ class CrowdLoop:
                 return
             member.sent = sent
         else:
-            end.check_may_send()
+            end.check_may_send(data, is_urgent=action.is_urgent)
             if action.is_urgent:
                 end.transmit(data, action.deadline, is_urgent=True)
                 return

@@ -38,7 +38,7 @@ class DatagramEnd(End):
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """Send one. A receiver that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
-        self.check_may_send()
+        self.check_may_send(data)
         self.inbox.was_reset = False  # each one tries anew
         try:
             seconds = self.left(deadline)

@@ -14,6 +14,7 @@ from windsock.errors import UsageError
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds
+from windsock.steps.code import sketch
 from windsock.steps.kinds import Event, Step
 
 __all__ = ["CHUNK", "DONTWAIT", "SLICE", "End", "milliseconds"]
@@ -75,9 +76,10 @@ class End:
         if self.is_closed:
             raise UsageError(f"{what}: this end has been closed before; end the script there, or connect anew")
 
-    def check_may_send(self) -> None:
-        """Raise UsageError if nothing can be sent any more, by the script's own doing. May be extended (call super)."""
-        self.check_open("send(...)")
+    def check_may_send(self, data: bytes, *, is_urgent: bool = False) -> None:
+        """Raise UsageError if this can't be sent, by the script's own doing. May be extended (call super)."""
+        if self.is_closed:
+            self.check_open(f"{'urgent' if is_urgent else 'send'}({sketch(data)})")
 
     def close(self) -> None:
         """Close it. What it is called then is what the other end did before, if that has ended it."""

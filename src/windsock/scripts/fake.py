@@ -20,7 +20,7 @@ from windsock.scripts.rules import Connections, HowToEnd, Rule, checked_after, c
 from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.scripts.talks import Talks
 from windsock.scripts.unmet import UnexpectedConnection, Unmet
-from windsock.steps import Script, StartTLS
+from windsock.steps import Script, StartTLS, Urgent
 from windsock.wire.seam import connection_of
 
 __all__ = ["Fake"]
@@ -122,6 +122,10 @@ class Fake:
         for number, step in enumerate(script.steps, 1):
             if isinstance(step, StartTLS):
                 _check_start_tls(f"step {number}, {step.text}", step, server)
+            elif isinstance(step, Urgent) and getattr(server, "begins_with_tls", False):
+                raise UsageError(
+                    f"step {number}, {step.text}: TLS has no urgent data; send() it, or say tls='starttls'"
+                )
 
     def _prepare(self, server: Any) -> None:
         """Make what playing needs, before the next fork."""

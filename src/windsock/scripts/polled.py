@@ -192,7 +192,7 @@ class PolledDatagrams(Polled, DatagramEnd):
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """See DatagramEnd."""
-        self.check_may_send()
+        self.check_may_send(data)
         while self.try_to_send(data) is None:
             seconds = deadline - self.clock()
             if seconds <= 0 or not self.ready(select.POLLOUT, seconds):

@@ -14,6 +14,7 @@ from windsock.scripts import rude
 from windsock.scripts.ends import CHUNK, SLICE, End
 from windsock.scripts.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.steps import Inbox, kinds
+from windsock.steps.code import sketch
 from windsock.steps.kinds import Step
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class StreamEnd(End):
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of it. A peer that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
-        self.check_may_send()
+        self.check_may_send(data, is_urgent=is_urgent)
         self.is_gone = False
         view, sent = memoryview(data), 0
         try:
@@ -52,11 +53,17 @@ class StreamEnd(End):
             if sent:
                 self.inbox.note_sent(data[:sent], self.clock())
 
-    def check_may_send(self) -> None:
-        """See End."""
-        super().check_may_send()
+    def check_may_send(self, data: bytes, *, is_urgent: bool = False) -> None:
+        """See End. TLS has no urgent data."""
+        super().check_may_send(data, is_urgent=is_urgent)
         if self.has_half_closed:
-            raise UsageError("send(...): this end has been half-closed before; nothing can be sent after that")
+            step = f"{'urgent' if is_urgent else 'send'}({sketch(data)})"
+            raise UsageError(f"{step}: this end has been half-closed before; nothing can be sent after that")
+        if is_urgent and hasattr(self.sock, "pending"):
+            raise UsageError(
+                f"urgent({sketch(data)}): TLS has no urgent data; send() it, or be urgent in the clear, "
+                "as before start_tls()"
+            )
 
     def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
         """Send what goes; return how much. Raises TimeoutError."""

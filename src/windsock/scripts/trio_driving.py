@@ -91,7 +91,7 @@ async def _perform(action: Action, progress: Progress, end: OwnEnd) -> None:
 
 async def _transmit(action: Transmit, end: OwnEnd) -> None:
     data, sent = memoryview(action.data), 0
-    end.check_may_send()
+    end.check_may_send(action.data, is_urgent=action.is_urgent)
     while sent < len(data) or not data:
         size = _try_to_send(action, data[sent:], end)
         if size is None:
