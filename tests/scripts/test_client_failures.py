@@ -56,6 +56,31 @@ def test_a_client_that_never_reads_holds_the_server_up(kind: str) -> None:
         assert 0 < len(server.connections[0].downstream) < 8_000_000
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
+def test_an_orderly_end_of_a_unix_socket_is_known_to_be_no_reset() -> None:
+    with serving("unix_stream", strict=False) as server:
+        server.play(Script().reset())
+        server.on(b"a").reply(b"b", end="reset")
+        words = r"closed \(EOF\); on a Unix socket that is a reset only if it has left something unread \(unix\(7\)\)\n"
+        for step in (Script(), Script().send(b"a").expect(b"b")):
+            begun = monotonic()
+            with server.connect() as client, pytest.raises(ScriptMismatch, match=words):
+                client.play(step.expect_reset())
+            assert monotonic() - begun < 2.5
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")
+@pytest.mark.parametrize("half", [Script(), Script().half_close().pause(0.1)])
+def test_a_unix_socket_that_leaves_something_unread_is_reset_be_it_half_closed_before(half: Script) -> None:
+    sent = threading.Event()
+    with serving("unix_stream", strict=False) as server:
+        server.play(Script().stall().wait_for(sent) + half + Script().close())
+        with server.connect() as client:
+            client.send(b"unread")
+            sent.set()
+            client.expect_reset()
+
+
 class Much(StreamRequestHandler):
     """Sends as many bytes as each line says."""
 

@@ -541,3 +541,13 @@ def test_the_errors_can_be_sent_to_another_process() -> None:
 
         assert isinstance(error, ScriptMismatch | ScriptTimeout)
         assert (type(again), str(again), again.failure) == (type(error), str(error), error.failure)
+
+
+def test_an_end_that_no_reset_can_follow() -> None:
+    talk = Talk(Script().expect_reset()).receive_eof()
+    talk.inbox.is_sealed = True
+
+    assert talk.mismatch().splitlines()[0] == (
+        "step 1, expect_reset(): the other end closed (EOF); "
+        "on a Unix socket that is a reset only if it has left something unread (unix(7))"
+    )

@@ -54,6 +54,7 @@ class End:
         """Whether nothing has happened that changes how to send and read: there is a short way then."""
         self.may_have_more = False
         """Whether a layer, such as TLS, may hold bytes that the kernel does not know of any more."""
+        self._has_hung_up = False
         self._rate: float | None = None
         self._room: int | None = None
         """The kernel's buffer (bytes) before a stall or a rate made it small."""
@@ -148,8 +149,13 @@ class End:
 
     def look_for_reset(self) -> None:
         """Take in a reset that has come behind the end of the stream."""
-        if self.inbox.has_eof and not self.inbox.was_reset and rude.was_reset(self.sock):
+        if not self.inbox.has_eof or self.inbox.was_reset:
+            return
+        if rude.was_reset(self.sock):
             self.lost(ConnectionResetError())
+        elif not self.has_half_closed:  # or it looks as if the other end were gone when it has half-closed, too
+            was_gone, self._has_hung_up = self._has_hung_up, rude.has_hung_up(self.sock)
+            self.inbox.is_sealed = was_gone and self._has_hung_up  # seen twice: the error may come a moment later
 
     def rate_holds_back(self) -> bool:
         """Return whether nothing may be read now, for it would be faster than `read_rate()` says."""

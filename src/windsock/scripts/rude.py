@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import select
 import socket
 import struct
 import sys
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["kernel_socket", "reset", "unacknowledged", "was_reset"]
+__all__ = ["has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]
 
 NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -94,3 +95,16 @@ def was_reset(sock: Any) -> bool:
         return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
     except OSError:
         return False
+
+
+def has_hung_up(sock: Any) -> bool:
+    """Return whether a Unix stream socket's other end has closed, or shut down both ways (POLLHUP, poll(2)).
+
+    Also if each end has shut down what it sends. False for any other socket: a reset may come from beyond TCP's end.
+    """
+    bare = kernel_socket(sock)
+    if bare.fileno() < 0 or bare.family != getattr(socket, "AF_UNIX", None):
+        return False
+    poll = select.poll()
+    poll.register(bare.fileno(), 0)
+    return any(events & select.POLLHUP for _, events in poll.poll(0))

@@ -38,6 +38,7 @@ class Inbox:
         "datagrams",
         "has_eof",
         "is_datagram",
+        "is_sealed",
         "sent",
         "taken",
         "takes",
@@ -54,6 +55,8 @@ class Inbox:
         self.sent = 0
         self.has_eof = False
         self.was_reset = False
+        self.is_sealed = False
+        """Whether not even a reset can come after the end: a Unix socket's other end is gone."""
         self.came_at = -math.inf
         self._deeds: deque[tuple[float, str, int, bytes]] = deque(maxlen=REMEMBERED)
 
