@@ -222,14 +222,30 @@ def test_told_nothing_it_takes_everything_and_answers_nothing(transport: str, co
         assert (request.data, request.reply) == (b"anything", b"")
 
 
-def test_a_rule_without_a_reply_takes_and_says_nothing() -> None:
+def test_a_rule_can_take_and_say_nothing() -> None:
     with windsock.serving(framing="lines") as server:
-        server.on(b"quiet")
+        server.on(b"quiet").reply_with(lambda message: None)
         server.on(b"loud").reply(b"!")
         with connect(server) as client:
             client.sendall(b"quiet\nloud\n")
             assert client.recv(10) == b"!"
         assert [each.reply for each in server.requests.wait(2)] == [b"", b"!"]
+
+
+@on_every_kind
+def test_what_a_rule_without_a_reply_matches_is_unexpected(transport: str, concurrency: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+        server.on(b"a")
+        with connect(server) as client:
+            client.sendall(b"a")
+            wait_for_an_error(server)
+
+        (error,) = server.errors.take()
+        assert str(error) == (
+            "received b'a', which matches none of what is answered:\n"
+            "  on(b'a'): matches, but was given no reply; say .reply(...), "
+            "or .reply_with(lambda message: None) for none"
+        )
 
 
 @on_every_datagram_kind

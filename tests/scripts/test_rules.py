@@ -277,6 +277,25 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
     ("tell", "message"),
     [
         (lambda on: on().then(b"x"), "on(b'x').then(...): there is nothing before it; say reply(...) first"),
+        *(
+            (
+                lambda on, method=method, what=what: getattr(on().reply(b"1", times=2), method)(what),
+                f"on(b'x').reply(b'1', times=2).{method}(...): it has a reply already; "
+                "say .then(...) for the one after that",
+            )
+            for method, what in (("reply", b"2"), ("reply_with", bytes.upper), ("play", Script().send(b"2")))
+        ),
+        *(
+            (
+                tell,
+                f"{code}.then(...): times=None has the reply before it answer all that follows; "
+                "leave times= out, or say how many",
+            )
+            for tell, code in (
+                (lambda on: on().reply(b"1", times=None).then(b"2"), "on(b'x').reply(b'1')"),
+                (lambda on: on().reply(b"1").then(b"2", times=None).then(b"3"), "on(b'x').reply(b'1').then(b'2')"),
+            )
+        ),
         (
             lambda on: on().reply(b"x", times=0),
             "reply(times=0): expected 1 or more, or None for every message",

@@ -12,10 +12,12 @@ from windsock.steps import Script
 from windsock.steps.checks import check_seconds
 from windsock.steps.code import code_of
 
-__all__ = ["Answer", "Answers", "HowToEnd", "Reply", "checked_script", "checked_times", "made_answer"]
+__all__ = ["UNSAID", "Answer", "Answers", "HowToEnd", "Reply", "checked_script", "checked_times", "made_answer"]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
 Reply: TypeAlias = bytes | Callable[[bytes], bytes | None] | Script
+UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
+"""What a keyword is that was left out, where None says something."""
 ENDS = ("half_close", "close", "reset")
 
 
@@ -112,10 +114,6 @@ class Answers:
     def add(self, answer: Answer, times: int | None) -> None:
         """Put one more behind the others."""
         self._all = (*self._all, (answer, times))
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._all = ()
 
     @property
     def needed(self) -> int:

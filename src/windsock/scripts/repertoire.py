@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from windsock.recording import Framing
 from windsock.scripts import matching
 from windsock.scripts.answers import Answer
@@ -77,7 +79,7 @@ class Repertoire:
             if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
                 turn = rule.take()
                 if turn is not None:
-                    return rule.answer(turn)
+                    return self._answer_of(rule, turn, message, connection)
         return self._otherwise(message, connection)
 
     def answer_start(self, arrived: bytes, connection: int) -> tuple[int, Answer | None]:
@@ -88,14 +90,21 @@ class Repertoire:
             if size:
                 turn = rule.take()
                 if turn is not None:
-                    return size, rule.answer(turn)
+                    return size, self._answer_of(rule, turn, arrived[:size], connection)
                 known = known or size
         if not known and self._has_only_rules() and self._could_match(arrived, connection):
             return 0, None
         size = known or len(arrived)
         return size, self._otherwise(arrived[:size], connection)
 
-    def unexpected(self, message: bytes, connection: int) -> None:
+    def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
+        """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
+        answer = rule.answer(turn)
+        if answer is None:
+            self.unexpected(message, connection)
+        return answer
+
+    def unexpected(self, message: bytes, connection: int) -> NoReturn:
         """Raise UnexpectedMessage, with what came closest."""
         misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
         raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))

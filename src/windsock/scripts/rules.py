@@ -8,7 +8,7 @@ from typing import Any, Self, TypeAlias
 from windsock.errors import UsageError
 from windsock.recording import preview
 from windsock.scripts import matching
-from windsock.scripts.answers import Answer, Answers, HowToEnd, checked_times, made_answer
+from windsock.scripts.answers import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
 from windsock.scripts.tally import Tally
 from windsock.steps import Script
 from windsock.steps.code import code_of
@@ -39,6 +39,8 @@ class Rule:
         self.after = after
         self.connections = connections
         self._answers = Answers()
+        self._stays = False
+        """Whether its last reply was said to be for all that follows."""
         self._tally = tally
         self._counter = tally.add()
         self._is_datagram = is_datagram
@@ -52,7 +54,7 @@ class Rule:
         self,
         data: bytes,
         *,
-        times: int | None = None,
+        times: int | None = UNSAID,
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -64,7 +66,7 @@ class Rule:
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
-        self._answers.clear()
+        self._check_is_first("reply")
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         return self._add("reply", answer, times)
 
@@ -72,7 +74,7 @@ class Rule:
         self,
         function: Callable[[bytes], bytes | None],
         *,
-        times: int | None = None,
+        times: int | None = UNSAID,
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -80,13 +82,13 @@ class Rule:
         end: HowToEnd | None = None,
     ) -> Self:
         """Answer with what a function makes of the message; with nothing if that is None."""
-        self._answers.clear()
+        self._check_is_first("reply_with")
         answer = made_answer("reply_with", function, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         return self._add("reply_with", answer, times)
 
-    def play(self, script: Script, *, times: int | None = None) -> Self:
+    def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
         """Answer with a script, which has the connection to itself as long as it is played."""
-        self._answers.clear()
+        self._check_is_first("play")
         answer = made_answer("play", script, delay=0.0, pieces=None, every=0.0, cut=None, end=None)
         return self._add("play", answer, times)
 
@@ -94,7 +96,7 @@ class Rule:
         self,
         what: bytes | Callable[[bytes], bytes | None] | Script,
         *,
-        times: int | None = None,
+        times: int | None = UNSAID,
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -107,14 +109,30 @@ class Rule:
         """
         if not self._answers:
             raise UsageError(f"{self.code}.then(...): there is nothing before it; say reply(...) first")
+        if self._stays:
+            raise UsageError(
+                f"{self.code}.then(...): times=None has the reply before it answer all that follows; "
+                "leave times= out, or say how many"
+            )
         answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         return self._add("then", answer, times)
 
     def _add(self, method: str, answer: Answer, times: int | None) -> Self:
+        stays = times is None
+        if times is UNSAID:
+            times = None
         checked_times(method, times)
         answer.check(method, is_datagram=self._is_datagram)
         self._answers.add(answer, times)
+        self._stays = stays
         return self
+
+    def _check_is_first(self, method: str) -> None:
+        """Raise UsageError if there is a reply already, which another one would not be added to."""
+        if self._answers:
+            raise UsageError(
+                f"{self.code}.{method}(...): it has a reply already; say .then(...) for the one after that"
+            )
 
     # --- for the fake
 
@@ -148,6 +166,8 @@ class Rule:
         """Return why a message that matches was not answered."""
         if not self.is_for(connection):
             return f"matches, but not in connection #{connection}"
+        if not self._answers:
+            return "matches, but was given no reply; say .reply(...), or .reply_with(lambda message: None) for none"
         if self.is_used_up():
             count = self._answers.limit or 0
             return f"matches, but is used up after {count} time{'' if count == 1 else 's'}"
