@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import windsock
-from tests.harness.helpers import connect, on_every_concurrency, on_every_datagram_kind
+from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch
 
@@ -189,3 +189,27 @@ def test_a_step_for_streams_is_a_usage_error() -> None:
         with pytest.raises(windsock.UsageError) as caught:
             server.play(Script().expect(b"?").half_close())
         assert str(caught.value).startswith("step 2, half_close(): that is for streams")
+
+
+def test_the_stop_waits_for_a_conversation_that_is_over_but_for_its_rest() -> None:
+    have_come, is_answering, may_go_on = threading.Event(), threading.Event(), threading.Event()
+
+    def answer(message: bytes) -> None:
+        is_answering.set()
+        may_go_on.wait(DEADLINE)
+
+    with windsock.serving(transport="udp") as server:
+        server.play(Script().expect(b"a").wait_for(have_come))
+        server.on(b"b").reply_with(answer)
+        with connect(server) as client:
+            client.send(b"a")
+            client.send(b"b")
+            assert server._recorder.wait_until(lambda: len(server.connections) == 2, DEADLINE)
+            have_come.set()
+            assert is_answering.wait(DEADLINE)
+        going_on = threading.Timer(0.1, may_go_on.set)
+        going_on.start()
+        server.stop()
+
+        assert [each.name for each in threading.enumerate() if each.name.startswith("windsock script")] == []
+        going_on.join(DEADLINE)

@@ -39,6 +39,8 @@ class Talks:
         self._timeout = timeout
         self._lock = threading.Lock()
         self._open: dict[Any, _Talk] = {}
+        self._begun: list[_Talk] = []
+        """Those whose threads need not have ended."""
         self._process = server.process_request
         self._server = server
         server.process_request = self.process_request
@@ -62,6 +64,7 @@ class Talks:
             return False
         talk = self._open[address] = _Talk(self, play, request, client_address)
         talk.thread.start()
+        self._begun = [each for each in self._begun if each.thread.is_alive()] + [talk]
         return True
 
     def play(self, talk: _Talk) -> None:
@@ -112,7 +115,7 @@ class Talks:
         """Wait for the threads, now that the halt is set."""
         deadline = monotonic() + seconds
         with self._lock:
-            talks = list(self._open.values())
+            talks, self._begun = self._begun, []
         for talk in talks:
             talk.end.wake()
         for talk in talks:
