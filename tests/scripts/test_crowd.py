@@ -11,6 +11,8 @@ import pytest
 import windsock
 from tests.scripts.clients import KINDS, Lines, Prefixed, each, serving
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
+from windsock.scripts.crowd import crowd
+from windsock.scripts.opening import line_to
 from windsock.scripts.summary import CrowdMember, CrowdSummary
 
 
@@ -35,6 +37,32 @@ def test_a_long_conversation(kind: str) -> None:
         assert summary.outcomes == {"eof": 30}
         assert summary.seconds >= 0.04
         assert summary.fastest <= summary.median <= summary.p99 <= summary.slowest <= summary.seconds
+
+
+@pytest.mark.parametrize("tls", [True, "starttls"])
+def test_a_server_that_serves_one_after_the_other_shakes_hands_with_all(tls: bool | str) -> None:
+    with windsock.serving(concurrency="sync", tls=tls) as server:
+        secured = Script() if tls is True else Script().start_tls()
+        server.play_all(secured.expect(b"a").send(b"b"))
+
+        summary = server.crowd(20, secured.send(b"a").expect(b"b").close())
+
+        assert summary.met == 20
+        assert summary.seconds < 4
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_handshakes_that_nobody_answers_take_the_time_of_one(begins: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        line = line_to(silent.getsockname()[:2], transport=None, tls=begins, timeout=0.3)
+        script = Script().send(b"x") if begins else Script().start_tls()
+
+        summary = crowd(line, 5, script, strict=False)
+
+        assert summary.seconds < 1.4
+        assert summary.outcomes == {"timeout": 5}
+        words = "no handshake within 0.3 s" if begins else "start_tls(): the other end did not do its part"
+        assert all(words in str(failure) for _, failure in summary.failures)
 
 
 def test_messages_that_the_kernel_does_not_take_at_once() -> None:

@@ -14,12 +14,14 @@ from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome, is_only_later
 from windsock.scripts.rude import kernel_socket
+from windsock.scripts.stream_end import NO_HANDSHAKE
 from windsock.scripts.summary import CrowdMember
 from windsock.steps import Act, Progress, Script, StartTLS, Transmit, Wait
 
 if TYPE_CHECKING:
     from windsock.addresses import PrivateSocketPath
     from windsock.scripts.opening import Line
+    from windsock.security.tls_socket import TLSSocket
 
 __all__ = ["CrowdLoop"]
 
@@ -40,6 +42,7 @@ class Member:
         "private",
         "progress",
         "rest",
+        "secured",
         "sent",
         "started",
         "wanted",
@@ -57,6 +60,8 @@ class Member:
         self.progress: Any = None
         self.rest: memoryview | None = None
         """What is left of the data to send."""
+        self.secured: TLSSocket | None = None
+        """What it goes on with once its handshake is over, which it is in the middle of."""
         self.sent = 0
         self.deadline = math.inf
         self.events = 0
@@ -69,7 +74,7 @@ class Member:
 
 
 class CrowdLoop:
-    """Connects, reads, writes, waits; a client whose handshake, in TLS, is not over holds up the others."""
+    """Connects, shakes hands in TLS, reads, writes, waits: for whoever is ready."""
 
     def __init__(self, selector: Any, line: Line, scripts: list[Script], spread: float) -> None:
         self.started = monotonic()
@@ -106,21 +111,56 @@ class CrowdLoop:
             end = member.end
             if end is None:
                 self.connect(member)
-            elif is_ready and member.events & READ:
+            elif is_ready and member.events & READ and member.secured is None:
                 if end.is_plain:
                     end.read()
                 else:
                     end.take_in()
-            self.play(member)
+            if member.secured is None or self.shake_hands(member):
+                self.play(member)
         except Exception as error:
             self.over(member, error)
 
     def connect(self, member: Member) -> None:
-        """Connect one, and lay its script out."""
+        """Connect one; begin TLS, or lay its script out."""
+        line = self.line
         member.started = monotonic()
-        member.end, member.private = self.line.end()
+        member.end, member.private = line.end(handshake=False)
+        if line.begins_with_tls:
+            member.secured, member.deadline = member.end.begin_tls(line.first_step()), line.handshake_deadline()
+        else:
+            self.lay_out(member)
+
+    def lay_out(self, member: Member) -> None:
+        """Have one begin with its script."""
         script = self.scripts[member.index]
         member.progress = Progress(script, member.end.inbox, timeout=self.line.timeout, limit=self.limit)
+
+    def shake_hands(self, member: Member) -> bool:
+        """Go on with a handshake; return whether it is over. What the first one comes to is the end's outcome."""
+        progress = member.progress
+        try:
+            needs = member.end.try_tls(member.secured)
+        except PeerError as error:
+            if progress is not None:
+                raise progress.stopped(str(error), monotonic()) from error
+            needs = None
+        if needs is not None:
+            self.check_handshake(member)
+            self.watch(member, WRITE if needs == "write" else READ, member.deadline)
+            return False
+        member.secured = None
+        if progress is None:
+            self.lay_out(member)
+        return True
+
+    def check_handshake(self, member: Member) -> None:
+        """Raise WaitTimeout, or ScriptTimeout, if the time of a handshake is over."""
+        now = monotonic()
+        if now >= member.deadline:
+            if member.progress is None:
+                raise self.line.no_handshake(TimeoutError(NO_HANDSHAKE))
+            raise member.progress.timed_out(now, NO_HANDSHAKE)
 
     def play(self, member: Member) -> None:
         """Do what comes next, until it has to wait or is over."""
@@ -137,6 +177,11 @@ class CrowdLoop:
                     return
             elif kind is Transmit:
                 self.transmit(member, action, now)
+            elif kind is Act and isinstance(action.step, StartTLS):
+                end.check_open(action.step.text)
+                member.secured, member.deadline = end.begin_tls(action.step), action.deadline
+                if not self.shake_hands(member):
+                    return
             elif kind is Act:
                 self.act(member, action)
             else:
@@ -175,10 +220,6 @@ class CrowdLoop:
             member.end.act(action.step, action.deadline)
         except TimeoutError as error:
             raise member.progress.timed_out(monotonic(), str(error) or "it took too long") from None
-        except PeerError as error:
-            if isinstance(action.step, StartTLS):
-                raise member.progress.stopped(str(error), monotonic()) from error
-            raise
 
     def send(self, member: Member) -> bool:
         """Send what goes; return whether that was all."""

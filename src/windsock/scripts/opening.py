@@ -155,14 +155,25 @@ class Line:
 
     def _shake_hands(self, end: PolledStream | PolledDatagrams) -> None:
         """Begin TLS. What comes of it is the end's outcome."""
-        deadline = min(monotonic() + self.timeout, deadlines.latest())
         try:
-            end.act(StartTLS(server_hostname=self.server_hostname), deadline)
+            end.act(self.first_step(), self.handshake_deadline())
         except PeerError:
             pass
         except TimeoutError as error:
-            where = addresses.show(self.place.address)
-            raise WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})") from None
+            raise self.no_handshake(error) from None
+
+    def first_step(self) -> StartTLS:
+        """Return the step that begins TLS where all begins with it."""
+        return StartTLS(server_hostname=self.server_hostname)
+
+    def handshake_deadline(self) -> float:
+        """Return the monotonic time at which a handshake that begins now has to be over."""
+        return min(monotonic() + self.timeout, deadlines.latest())
+
+    def no_handshake(self, error: TimeoutError) -> WaitTimeout:
+        """Return what to raise when it is not."""
+        where = addresses.show(self.place.address)
+        return WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})")
 
 
 def line_to(
