@@ -207,3 +207,16 @@ def test_a_source_address_is_what_the_server_sees() -> None:
             client.send(b"x").half_close().expect_eof()
 
         assert server.connections[0].peer[:2] == ("127.0.0.1", port)
+
+
+def test_a_failure_in_the_background_shows_no_frames_of_its_thread() -> None:
+    with windsock.serving() as server:
+        server.reply(b"no")
+        client = server.connect()
+        playing = client.play_in_background(Script().send(b"x").expect(b"yes"))
+        playing._thread.join(5)
+
+        assert playing.failure is not None
+        assert playing.failure.__traceback__ is None
+        with pytest.raises(ScriptMismatch):
+            client.finish()

@@ -454,6 +454,18 @@ def test_the_end_of_the_other_side_is_not_a_reset(kind: str) -> None:
             client.expect(b"x")
 
 
+@pytest.mark.parametrize(("text", "meant"), [("localhost:80", "('localhost', 80)"), ("[::1]:80", "('::1', 80)")])
+def test_a_host_and_a_port_in_one_text_are_the_path_of_a_unix_socket(text: str, meant: str) -> None:
+    words = f"; it was taken for the path of a Unix socket: a host and a port are a tuple, {meant}"
+    with pytest.raises(windsock.ConnectFailed) as caught:
+        windsock.scripted_client(text)
+    with pytest.raises(windsock.ConnectFailed) as other:
+        windsock.scripted_client("/nowhere/at/all")
+
+    assert str(caught.value).endswith(f": refused (No such file or directory){words}")
+    assert str(other.value).endswith(": refused (No such file or directory)")
+
+
 @each(["tcp", "unix_stream", "udp", "unix_datagram"])
 def test_where_nobody_listens(kind: str) -> None:
     with serving(kind) as server:

@@ -543,6 +543,15 @@ def test_the_errors_can_be_sent_to_another_process() -> None:
         assert (type(again), str(again), again.failure) == (type(error), str(error), error.failure)
 
 
+def test_a_handshake_that_takes_too_long() -> None:
+    talk = Talk(Script().start_tls())
+    talk.progress.next(10.0)
+
+    assert str(talk.progress.timed_out(15.0, "no handshake in time")).splitlines()[0] == (
+        "step 1, start_tls(): no handshake in time (5 s)"
+    )
+
+
 def test_an_end_that_no_reset_can_follow() -> None:
     talk = Talk(Script().expect_reset()).receive_eof()
     talk.inbox.is_sealed = True

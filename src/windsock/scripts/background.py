@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock import deadlines
-from windsock.errors import WaitTimeout
+from windsock.errors import WaitTimeout, WindsockError
 from windsock.scripts.polled import CalledOff, Polled
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Background:
         except CalledOff:
             self._was_called_off = True
         except BaseException as error:  # for whoever joins
+            if isinstance(error, WindsockError):  # it says where the script was; the frames of this thread are ours
+                error.__traceback__ = None
             self._failure = error
 
     @property

@@ -28,10 +28,22 @@ class ConnectFailed(PeerError):
         self.outcome = outcome_of(error)
         self.error = error
         what = error.strerror or str(error) or "timed out"
-        super().__init__(f"connect to {addresses.show(address)}: {self.outcome} ({what})")
+        super().__init__(f"connect to {addresses.show(address)}: {self.outcome} ({what}){_if_meant(address, error)}")
 
     def __reduce__(self) -> tuple[type[ConnectFailed], tuple[Any, OSError]]:
         return type(self), (self.address, self.error)
+
+
+def _if_meant(address: Any, error: OSError) -> str:
+    """Say what a path that is not there was perhaps meant to be."""
+    if not isinstance(address, str) or error.errno != errno.ENOENT:
+        return ""
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdecimal()):
+        return ""
+    return (
+        f"; it was taken for the path of a Unix socket: a host and a port are a tuple, ({host.strip('[]')!r}, {port})"
+    )
 
 
 class QuietSocket(socket.socket):

@@ -25,7 +25,10 @@ class CrowdMember:
 
 
 class CrowdFailed(ExceptionGroup[Exception]):  # says what happened
-    """Some of a crowd did not get to the end of their scripts. `summary` is about all of them."""
+    """Some of a crowd did not get to the end of their scripts: the first failure of each kind.
+
+    `summary` is about all of them; its `failures` are all.
+    """
 
     summary: CrowdSummary
 
@@ -104,7 +107,7 @@ class CrowdSummary:
         """Return a line for each kind of failure, with who has met it first."""
         kinds: dict[str, list[int]] = {}
         for index, failure in self.failures:
-            kinds.setdefault(str(failure).partition("\n")[0], []).append(index)
+            kinds.setdefault(_kind(failure), []).append(index)
         lines = []
         for words, who in kinds.items():
             named = ", ".join(f"#{index}" for index in who[:SHOWN]) + (", ..." if len(who) > SHOWN else "")
@@ -112,11 +115,19 @@ class CrowdSummary:
         return lines
 
     def check(self) -> None:
-        """Raise CrowdFailed if somebody did not get to the end."""
-        failures = self.failures
-        if failures:
-            for index, failure in failures:
+        """Raise CrowdFailed, with the first failure of each kind, if somebody did not get to the end."""
+        firsts: dict[str, tuple[int, Exception]] = {}
+        for index, failure in self.failures:
+            firsts.setdefault(_kind(failure), (index, failure))
+        if firsts:
+            for index, failure in firsts.values():
                 failure.add_note(f"windsock: client #{index} of a crowd of {len(self)}")
-            error = CrowdFailed(str(self), [failure for _, failure in failures])
+                failure.__traceback__ = None  # places of ours: the test's own line is the crowd's
+            error = CrowdFailed(str(self), [failure for _, failure in firsts.values()])
             error.summary = self
             raise error
+
+
+def _kind(failure: Exception) -> str:
+    """Return what is the same in all failures of a kind: their first line."""
+    return str(failure).partition("\n")[0]

@@ -92,6 +92,8 @@ class Progress(Place):
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error that says that the current step has taken too long."""
+        if isinstance(self.step, kinds.StartTLS) and why:
+            why += f" ({now - self._since(now):.3g} s)"
         return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
 
     def _advance(self) -> None:
