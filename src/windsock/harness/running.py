@@ -244,9 +244,9 @@ class RunningServer(Faked):
         """Play a script with `count` clients at once, in this thread; return one summary of what became of them.
 
         `script` may be a function from the index of a client, from 0, to its script. The clients begin evenly over
-        `spread` seconds. `options` are keywords of `connect()`. A handshake of TLS, and `reset(flush=True)`, hold up
-        the others. Raises CrowdFailed, an ExceptionGroup with a `summary`, if somebody did not get to the end of the
-        script, unless `strict=False`.
+        `spread` seconds. `options` are keywords of `connect()`. Connecting, and `reset(flush=True)`, hold up others.
+        Raises CrowdFailed, an ExceptionGroup of the first failure of each kind with a `summary` of all, if somebody
+        did not get to the end of the script, unless `strict=False`.
         """
         from windsock.scripts.crowd import crowd
 
