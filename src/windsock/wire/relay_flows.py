@@ -21,8 +21,8 @@ MOST_PENDING = 64 * 1024 * 1024
 """Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
 WORTH_KEEPING = 16 * 1024
 """Bytes from which on it costs more to copy them than to receive into other memory."""
-LONG, REHEARSAL = 0.002, 0.0003
-"""Seconds: after a pause that is so long, all is gone through so much earlier, in vain, to be in the core's cache."""
+LEAD = 0.0002
+"""Seconds before a moment at which it is found out what is due then: after a pause that takes its time."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.05
 """Seconds between two looks at whether what was written has been taken: more each time, up to so many."""
 
@@ -114,8 +114,10 @@ class Flow:
         chain = self.chain
         if chain is None or self.relay.is_over:
             return
-        due = chain.due(monotonic())
+        due = chain.due(self._moment(monotonic()))
         self.relay.on_look()
+        while due and monotonic() < due[-1].at:
+            pass  # LEAD at the most
         for item in due:
             self._perform(item)
             if self.relay.is_over:
@@ -126,6 +128,14 @@ class Flow:
             self.source.update()
             self.target.update()
 
+    def _moment(self, now: float) -> float:
+        """Return the time to look at: now, or the planned one, if it is so near that it is waited for here.
+
+        What is due then is found out before, so that nothing is left to do at the moment itself but to write it.
+        """
+        planned = self._planned
+        return planned if planned is not None and now < planned <= now + LEAD else now
+
     def _set_timer(self, time: float | None) -> None:
         timer = self._timer
         if timer is not None:
@@ -133,9 +143,7 @@ class Flow:
                 return
             timer.cancel()
         self._planned = time
-        if time is not None and time - monotonic() > LONG:
-            time -= REHEARSAL
-        self._timer = None if time is None else self.relay.clockwork.at(time, self._ring)
+        self._timer = None if time is None else self.relay.clockwork.at(time - LEAD, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
