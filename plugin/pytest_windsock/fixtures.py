@@ -243,10 +243,12 @@ def scripted_client() -> Iterator[Connect]:
         yield connect
     finally:
         failures = company.close()
+        what = "scripts in the background failed" if failures else "faults have never fired"
+        failures += company.unfired
         if len(failures) == 1:
             raise failures[0]
         if failures:
-            raise BaseExceptionGroup("scripts in the background failed", failures)
+            raise BaseExceptionGroup(what, failures)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.plugin.conftest import Run
+
 SILENT = """
 import time
 
@@ -174,3 +176,19 @@ def test_under_a_debugger_there_is_no_limit(pytester: pytest.Pytester) -> None:
     )
 
     pytester.runpytest_subprocess("--timeout", "20").assert_outcomes(passed=2)
+
+
+def test_a_fault_of_a_client_that_never_fires_fails_the_test(run: Run) -> None:
+    result = run(
+        """
+        from windsock.faults import Reset
+
+        def test_it(tcp_server, scripted_client):
+            tcp_server.echo()
+            client = scripted_client(tcp_server.address, faults=[Reset(after_bytes=100)])
+            client.send(b"x").expect(b"x")
+        """
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*FaultNeverFired: Reset(100) never fired; *"])

@@ -79,7 +79,9 @@ def test_a_line_is_reset_on_both_sides() -> None:
 def test_profiles_and_functions_are_faults_here_too() -> None:
     with windsock.serving(framing="lines") as server:
         server.echo()
-        with server.connect(faults=[profiles.slow_client, (lambda item, link: item.data, {})]) as client:
+        with server.connect(
+            faults=[profiles.slow_client, (lambda item, link: item.data, {"may_not_fire": True})]
+        ) as client:
             client.send(b"x\n").expect(b"x\n")
 
 
@@ -90,6 +92,26 @@ def test_the_test_ends_those_that_nobody_has_closed() -> None:
         client.send(b"x\n").expect(b"x\n")
 
     assert client.end.is_closed
+
+
+def test_one_that_never_fires_fails_the_test() -> None:
+    server = windsock.serving().echo()
+    with server.connect(faults=[Reset(after_bytes=100)]) as client:
+        client.send(b"x").expect(b"x")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+    (error,) = caught.value.exceptions
+    assert str(error).startswith("Reset(100) never fired; the client's line had 1 connection, 1 B up, 1 B")
+
+
+@pytest.mark.parametrize("options", [{"strict": False}, {}], ids=["lenient", "may not fire"])
+def test_one_that_need_not_fire_does_not(options: dict[str, Any]) -> None:
+    with windsock.serving(**options) as server:
+        server.echo()
+        fault = (Reset(after_bytes=100), {"may_not_fire": not options})
+        with server.connect(faults=[fault]) as client:
+            client.send(b"x").expect(b"x")
 
 
 @pytest.mark.parametrize(

@@ -383,6 +383,8 @@ class RunningServer(Faked):
             found += self._fake.unmet()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
+        if self.strict and self._company is not None:
+            found += self._company.unfired
         return found
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.faults import Installed
+from windsock.wire.never_fired import FaultNeverFired
 from windsock.wire.planned import Planned, Several
 from windsock.wire.proxied import FaultProxy
 
@@ -40,6 +41,10 @@ class Behind:
         private, self.private = self.private, None
         if private is not None:
             private.remove()
+
+    def unfired(self) -> list[FaultNeverFired]:
+        """Return an error for each fault that has never fired, though it was to."""
+        return self.proxy.unfired()
 
     def __del__(self) -> None:
         self.proxy.stop()  # of a client that nobody has closed

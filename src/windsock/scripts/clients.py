@@ -245,6 +245,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
 
     def _give_back(self) -> None:
         self.end.give_back()
+        unfired = getattr(self._private, "unfired", None)  # of a line of its own
         self._remove_path()
         if self._company is not None:
-            self._company.leave(self)
+            self._company.leave(self, () if unfired is None else unfired())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from windsock.scripts.background import Background
     from windsock.scripts.clients import ScriptedClient
+    from windsock.wire.never_fired import FaultNeverFired
 
 __all__ = ["Company"]
 
@@ -18,14 +20,17 @@ class Company:
     def __init__(self) -> None:
         self._clients: weakref.WeakSet[ScriptedClient] = weakref.WeakSet()
         self._playing: list[Background] = []
+        self.unfired: list[FaultNeverFired] = []
+        """What went wrong on no client's line, though it was to."""
 
     def add(self, client: ScriptedClient) -> None:
         """Take a client in."""
         self._clients.add(client)
 
-    def leave(self, client: ScriptedClient) -> None:
+    def leave(self, client: ScriptedClient, unfired: Iterable[FaultNeverFired] = ()) -> None:
         """Let a client go that is closed."""
         self._clients.discard(client)
+        self.unfired += unfired
 
     def watch(self, background: Background) -> None:
         """Keep in mind that this may fail; forget those that have done well."""
