@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import select
 import socket
 import struct
-import sys
-from collections.abc import Callable
 from typing import Any
+
+from windsock.wire.sockets import dissolve
 
 __all__ = ["has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]
 
@@ -40,7 +39,7 @@ def reset(sock: Any) -> None:
         if not _unread(bare):
             with contextlib.suppress(OSError):
                 bare.shutdown(socket.SHUT_RDWR)
-    elif not _dissolve()(bare.fileno()):
+    elif not dissolve(bare.fileno()):
         with contextlib.suppress(OSError):
             bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     abandon = getattr(sock, "abandon", None)
@@ -65,18 +64,6 @@ def _ask(bare: Any, question: int) -> int:
     except OSError:
         return 0
     return int(struct.unpack("i", answer)[0])
-
-
-@functools.cache
-def _dissolve() -> Callable[[int], bool]:
-    """Return a function that dissolves a TCP connection, and says whether that went well."""
-    if sys.platform != "linux":
-        return lambda _: False
-    import ctypes
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    nowhere = struct.pack("H14x", socket.AF_UNSPEC)
-    return lambda descriptor: bool(libc.connect(descriptor, nowhere, len(nowhere)) == 0)
 
 
 def unacknowledged(sock: Any) -> int:

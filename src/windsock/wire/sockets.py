@@ -9,16 +9,16 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Callable
 from typing import Any
 
-__all__ = ["close", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
+__all__ = ["close", "dissolve", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
 MOST_READS = 64
 """Blocks of 64 KiB that are read and thrown away before a close."""
 NO_LINGER = struct.pack("ii", 1, 0)
+NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 
 
 def is_ip(each: socket.socket) -> bool:
@@ -43,7 +43,7 @@ def reset(each: socket.socket) -> None:
     seconds (socket(7)), which needs the only reference. A Unix socket's other end is only reset if there is
     something that it has sent and nobody has read (unix(7)); otherwise it sees the end of the stream.
     """
-    if is_ip(each) and each.fileno() >= 0 and not _dissolve()(each.fileno()):
+    if is_ip(each) and each.fileno() >= 0 and not dissolve(each.fileno()):
         with contextlib.suppress(OSError):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     each.close()
@@ -61,20 +61,23 @@ def close(each: socket.socket) -> None:
     each.close()
 
 
+def dissolve(descriptor: int) -> bool:
+    """Dissolve a TCP connection with connect(2) to AF_UNSPEC, which sends RST; return whether that went well."""
+    try:
+        connect = _connect()
+    except (ImportError, OSError):  # there is no descriptor left to load it with
+        return False
+    return connect is not None and bool(connect(descriptor, NOWHERE, len(NOWHERE)) == 0)
+
+
 @functools.cache
-def _dissolve() -> Callable[[int], bool]:
-    """Return a function that dissolves a TCP connection and says whether that went well."""
+def _connect() -> Any:
+    """Return the C library's function, where it dissolves connections."""
     if sys.platform != "linux":
-        return lambda _: False
+        return None
     import ctypes
 
-    libc = ctypes.CDLL(None, use_errno=True)
-    nowhere = struct.pack("H14x", socket.AF_UNSPEC)
-
-    def dissolve(descriptor: int) -> bool:
-        return bool(libc.connect(descriptor, nowhere, len(nowhere)) == 0)
-
-    return dissolve
+    return ctypes.CDLL(None, use_errno=True).connect
 
 
 def unacknowledged(each: socket.socket) -> int:
