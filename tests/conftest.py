@@ -1,3 +1,8 @@
-"""What every test of ours has: pytester, to run pytest inside a test."""
+"""What every test of ours has: pytester, to run pytest inside a test; and Ctrl-C, as in a terminal."""
+
+import signal
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
