@@ -17,8 +17,7 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q
 
-check: lint types arrows ## all that must hold before a change lands
-	$(MAKE) --no-print-directory -j2 coverage interpreters
+check: lint types arrows coverage interpreters ## all that must hold before a change lands
 
 lint: $(CHECKS)/ready
 	$(CHECKS)/bin/ruff check
