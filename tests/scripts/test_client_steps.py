@@ -187,9 +187,9 @@ def test_no_step_lasts_longer_than_the_test_may() -> None:
 
     before = deadlines.latest()
     with windsock.serving() as server, server.connect(timeout=30) as client:
-        deadlines.limit_to(0.1)
+        deadlines.limit_to(0.15)
         try:
-            with pytest.raises(ScriptTimeout, match=r"nothing came within 0\.(1|09)"):
+            with pytest.raises(ScriptTimeout, match=r"nothing came within 0\.1"):
                 client.expect(b"x")
             with pytest.raises(ScriptTimeout):
                 client.play(Script().pause(10))
