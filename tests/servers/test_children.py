@@ -409,6 +409,25 @@ class NoticesTooLate(servers.BaseRequestHandler):
         self.server.notes.write(f"read {list(map(operator.call, calls))[-1]!r}")
 
 
+class IsToldToEndWhileItLeaves(servers.BaseRequestHandler):
+    def handle(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self.server.notes.write("disturbed"))
+        sys.stdout = self  # type: ignore[assignment]  # flushed by a child that leaves
+
+    def flush(self) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        self.server.notes.write("flushed")
+
+
+@each(FORKING_STREAM)
+def test_a_child_that_leaves_is_not_disturbed_by_being_told_to_end(place: Place, kind: Any) -> None:
+    server = place.start(kind, IsToldToEndWhileItLeaves, TellsExits)
+
+    place.connect(server)
+
+    assert [place.notes.read() for _ in range(2)] == ["flushed", "exit 0"]
+
+
 @only_linux
 @each(FORKING_STREAM)
 def test_a_child_that_is_about_to_block_when_it_is_told_to_end_is_told_again(place: Place, kind: Any) -> None:

@@ -152,6 +152,7 @@ class ForkingMixIn:
         except BaseException:
             write_report("Exception occurred in the child for a request from", client_address)
         finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # it ends; what ends with it may hold locks
             _flush_output()
             os._exit(status)
 
