@@ -412,7 +412,7 @@ class NoticesTooLate(servers.BaseRequestHandler):
 class IsToldToEndWhileItLeaves(servers.BaseRequestHandler):
     def handle(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self.server.notes.write("disturbed"))
-        sys.stdout = self  # type: ignore[assignment]  # flushed by a child that leaves
+        sys.stdout = self  # flushed by a child that leaves
 
     def flush(self) -> None:
         os.kill(os.getpid(), signal.SIGTERM)

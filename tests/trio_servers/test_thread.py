@@ -469,3 +469,23 @@ def test_a_reply_waits_until_the_server_has_room() -> None:
     with windsock.serving(Narrow, Answers) as server, connect(server) as client:
         client.send(b"go")
         assert [client.recv(100) for _ in range(count)] == [b"%d" % number for number in range(count)]
+
+
+@pytest.mark.parametrize("kind", [servers.TrioTCPServer, servers.TrioUDPServer])
+def test_a_listener_that_is_closed_just_before_the_loop_waits_for_it_ends_the_loop(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_readable = trio.lowlevel.wait_readable
+    waits: list[int] = []
+
+    async def closed_meanwhile(descriptor: int) -> None:
+        if descriptor == server.fileno():
+            waits.append(descriptor)
+            server.socket.close()
+        await wait_readable(descriptor)
+
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", closed_meanwhile)
+    with kind(("127.0.0.1", 0), BlockingEcho) as server:
+        server.serve_forever()
+
+    assert len(waits) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from functools import partial
 from typing import Any
 
 from windsock import addresses
@@ -49,7 +50,7 @@ class RelayedDatagrams:
         server_socket = self._server.socket
         timeout = server_socket.gettimeout()
         public = socket.socket(server_socket.family, socket.SOCK_DGRAM, fileno=os.dup(server_socket.fileno()))
-        house = DatagramHouse(public, self._weather, name=self._name, on_error=self._broke)
+        house = DatagramHouse(public, self._weather, name=self._name, on_error=partial(self._recorder.teller(), None))
         descriptor = os.dup(house.socket.fileno())
         os.set_blocking(descriptor, timeout is None)
         return house, descriptor
@@ -67,9 +68,6 @@ class RelayedDatagrams:
             return request, address
         client = self._house.client_of(address)
         return (data, RelayedReplies(reader, self._house)), addresses.plain(client)
-
-    def _broke(self, error: Exception) -> None:
-        self._recorder.failed(None, error)
 
     def stop(self, seconds: float) -> None:
         """End. Raises StillRunning."""

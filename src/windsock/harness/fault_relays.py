@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
 from windsock.errors import UsageError
@@ -11,6 +12,7 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire.relayed import RelayHouse
 from windsock.wire.relayed_pairs import RelayedSocket
+from windsock.wire.seam import put_back
 
 __all__ = ["Relays"]
 
@@ -21,7 +23,8 @@ class Relays:
     def __init__(self, server: Any, weather: Weather, recorder: Recorder, name: str) -> None:
         self._server = server
         self._recorder = recorder
-        self._house = RelayHouse(weather, name=name, on_error=self._broke, spoils_handshakes=False)
+        tell = partial(recorder.teller(), None)
+        self._house = RelayHouse(weather, name=name, on_error=tell, spoils_handshakes=False)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}
@@ -83,14 +86,11 @@ class Relays:
             below.getsockname = lambda: relayed._name
         return stream
 
-    def _broke(self, error: Exception) -> None:
-        self._recorder.failed(None, error)
-
     def stop(self, seconds: float) -> None:
         """End all connections. Raises StillRunning."""
         self._house.stop(seconds)
         if self._make_stream is not None:
-            self._server.make_stream = self._make_stream
+            put_back(self._server, "make_stream", self._make_stream)
 
 
 def _copy_names(relayed: RelayedSocket, other: Any) -> None:

@@ -19,7 +19,7 @@ from windsock.wire import planned
 from windsock.wire.fault_reports import report_of, with_firings
 from windsock.wire.never_fired import FaultNeverFired, said
 from windsock.wire.planned import Several
-from windsock.wire.seam import connection_of
+from windsock.wire.seam import connection_of, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,7 +159,7 @@ class ServerFaults:
     def _unhook(self) -> None:
         self._seam._originals["get_request"] = self._get_request
         vars(self._seam).pop("_tapped", None)
-        self._server.process_request = self._process_request
+        put_back(self._server, "process_request", self._process_request)
 
     def _next_request(self) -> Any:
         self._admission.before()
@@ -219,6 +219,7 @@ class ServerFaults:
     def close(self) -> None:
         """Heal all faults and give everything back; the server is gone. What was held is lost."""
         self.before_stop()
+        self.weather.unsubscribe(self._changed)
         for each in (self._relays, self._datagrams):
             if each is not None:
                 each.stop(self._options.timeout)

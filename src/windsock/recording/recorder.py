@@ -79,6 +79,17 @@ class Recorder:
         if connection is not None:
             connection.note(Kind.ERROR)
 
+    def teller(self) -> Callable[[Connection | None, BaseException], None]:
+        """Return `failed` without a reference to the recording: a cycle would keep it, and its memory, for a while."""
+        who = weakref.ref(self)
+
+        def failed(connection: Connection | None, error: BaseException) -> None:
+            recorder = who()
+            if recorder is not None:
+                recorder.failed(connection, error)
+
+        return failed
+
     def error_from_child(self, connection: Connection, parcel: bytes) -> None:
         """Take over an error from another process."""
         self._add_error(connection, parcels.unpack(parcel))

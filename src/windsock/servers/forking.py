@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,7 +45,7 @@ class ForkingMixIn:
         children: Children | None = vars(self).get("_children_of_mine")
         if children is None:
             self.active_children = set()
-            children = vars(self)["_children_of_mine"] = Children(self.active_children, self._tell_exit)
+            children = vars(self)["_children_of_mine"] = Children(self.active_children, _teller(self))
         return children
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -122,12 +123,6 @@ class ForkingMixIn:
             self._children.collect_all()
             self._children.adopt(loop)
 
-    def _tell_exit(self, pid: int, exit_code: int) -> None:
-        try:
-            self.child_exited(pid, exit_code)
-        except Exception:
-            write_report(f"child_exited() failed itself, for process {pid} with exit code", exit_code)
-
     def _has_room(self) -> bool:
         return len(self.active_children or ()) < self.max_children
 
@@ -164,6 +159,21 @@ class ForkingMixIn:
         for number, how in ENDING_SIGNALS.items():
             signal.signal(number, signal.SIG_DFL if self._serves_datagrams() else _ending(request, how))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+
+
+def _teller(server: ForkingMixIn) -> Callable[[int, int], None]:
+    """Return what tells the server how a child ended; without a cycle, so that a server is gone with its last user."""
+    who = weakref.ref(server)
+
+    def tell(pid: int, exit_code: int) -> None:
+        server = who()
+        if server is not None:
+            try:
+                server.child_exited(pid, exit_code)
+            except Exception:
+                write_report(f"child_exited() failed itself, for process {pid} with exit code", exit_code)
+
+    return tell
 
 
 ENDING_SIGNALS = {signal.SIGTERM: socket.SHUT_RD, signal.SIGHUP: socket.SHUT_RDWR}

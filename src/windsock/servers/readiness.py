@@ -97,6 +97,7 @@ class Readiness:
     def close(self) -> None:
         """Give the descriptors back."""
         self.watched.clear()
+        self._callbacks.clear()
         if self._is_epoll:
             self._kernel.close()
         if self._nudges is not None:

@@ -40,6 +40,7 @@ class Rounds(Loop):
 
     def __init__(self, listener: HasFileno | None) -> None:
         self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
+        self._ready: deque[Turn] = deque()  # others than the loop's thread append
         super().__init__(listener)
         self.home: greenlet = getcurrent()
         self.is_over = False
@@ -49,7 +50,6 @@ class Rounds(Loop):
         self._readers: dict[int, Turn] = {}
         self._writers: dict[int, Turn] = {}
         self._queues: dict[tuple[int, int], list[Turn]] = {}
-        self._ready: deque[Turn] = deque()  # others than the loop's thread append
         self._alarms = Alarms()
         self.ran = 0
         """Greenlets that had a turn in the latest round."""
@@ -254,3 +254,5 @@ class Rounds(Loop):
         """Give the descriptors back."""
         with self._books:
             super().close()
+            self._ready.clear()  # what is left of requests refers to this loop, and would keep the server
+            self._listener = None

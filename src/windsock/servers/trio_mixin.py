@@ -98,10 +98,14 @@ class TrioMixIn(TrioRequests):
             if getattr(self.service_actions, "__func__", None) not in QUIET_SERVICE_ACTIONS:
                 waiting.start_soon(call_every, poll_interval, self._look_after, waiting.cancel_scope)
             while not loop.stopping and self.fileno() >= 0:
-                with contextlib.suppress(trio.ClosedResourceError):
+                try:
                     await trio.lowlevel.wait_readable(self.fileno())
-                    self._handle_request_noblock()
-                    self.service_actions()
+                except (trio.ClosedResourceError, OSError, ValueError):
+                    if self.fileno() >= 0:
+                        raise
+                    break  # somebody has closed the listener, just now or a moment ago
+                self._handle_request_noblock()
+                self.service_actions()
                 rest, run.rest = run.rest, 0.0
                 if rest:
                     await trio.sleep(rest)

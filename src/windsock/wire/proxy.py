@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.errors import UsageError
 from windsock.faults import Weather
-from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -92,7 +93,8 @@ class Proxy:
         bound: Any = (listener if self.upstream.is_datagram else Doorway)(self.upstream, where)
         try:
             self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
-            house = House(f"windsock {self.name} {addresses.show(self.address)}", self._broke)
+            tell = partial(self._recorder.teller(), None)
+            house = House(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:
             bound.close()
             raise
@@ -108,9 +110,10 @@ class Proxy:
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
         recorder = self._recorder if self._is_recorded else None
+        tell = self._recorder.teller()
         if self.upstream.is_datagram:
             return DatagramFront(
-                self._house, bound, self.upstream, self.weather, recorder, self._firings, on_error=self._failed
+                self._house, bound, self.upstream, self.weather, recorder, self._firings, on_error=tell
             )
         return StreamFront(
             self._house,
@@ -121,7 +124,7 @@ class Proxy:
             self._firings,
             termination=termination,
             seconds=self.timeout,
-            on_error=self._failed,
+            on_error=tell,
         )
 
     def __repr__(self) -> str:
@@ -233,12 +236,6 @@ class Proxy:
         failures = self.errors.failures() if self.strict else []
         if failures:
             raise _group(f"{self.name} on {addresses.show(self.address)}: errors", failures)
-
-    def _failed(self, connection: Connection | None, error: BaseException) -> None:
-        self._recorder.failed(connection, error)
-
-    def _broke(self, error: Exception) -> None:
-        self._recorder.failed(None, error)
 
     def _remove_private_path(self) -> None:
         if self._private is not None:

@@ -40,7 +40,7 @@ class DatagramFront:
         recorder: Recorder | None,
         firings: Firings,
         *,
-        on_error: Callable[[Connection | None, BaseException], None],
+        on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
         self._house = house
         self._listener = listener
@@ -79,6 +79,7 @@ class DatagramFront:
         self._unwatch()
         self._is_closed = True
         self._listener.close()
+        self._clients.clear()  # they refer to this front
 
     def sockets(self) -> Iterable[Any]:
         """Return what a forked child has to give back."""

@@ -39,7 +39,7 @@ class Dialing:
         seconds: float,
         *,
         on_done: Callable[[socket.socket | None, OSError | None], None],
-        on_lack: Callable[[OSError], None],
+        on_lack: Callable[[OSError], object],
         others: Iterable[Any] = (),
     ) -> None:
         self._house = house

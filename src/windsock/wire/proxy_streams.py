@@ -53,7 +53,7 @@ class StreamFront:
         *,
         termination: Termination | None,
         seconds: float,
-        on_error: Callable[[Connection | None, BaseException], None],
+        on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
         self._house = house
         self._door = door
@@ -70,7 +70,7 @@ class StreamFront:
         self._watched = 0
         self._is_shut = False
         self._guests: set[_Guest] = set()
-        self._admission = Admission(weather, lambda: len(self._guests))
+        self._admission = Admission(weather, self._guests.__len__)  # no reference to this front: it would be a cycle
         self._stalled: list[Waiting] = []
         self._put_back: deque[tuple[socket.socket, Any]] = deque()
         self._late: list[_Guest] = []

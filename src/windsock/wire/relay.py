@@ -93,6 +93,7 @@ class House:
         for member in list(self._members.values()):
             self._guard(member.finish)
         self._members.clear()
+        self.scratch.close()
 
     def _guard(self, action: Callable[[], object]) -> None:
         """Do something for one member, of which no other is to suffer."""

@@ -164,11 +164,16 @@ class DatagramFlow:
     def close(self) -> None:
         """Nothing more is sent."""
         self.out.clear()
+        self._send = self._look = _nothing  # or there would be cycles
         for timer in (self._timer, self._again):
             if timer is not None:
                 timer.cancel()
         if self.chain is not None:
             self.chain.close(monotonic())
+
+
+def _nothing(*_: object) -> None:
+    """Is in the place of whoever is told."""
 
 
 class DatagramRelay:
@@ -183,8 +188,8 @@ class DatagramRelay:
         upward: Chain | None,
         downward: Chain | None,
         notes: DatagramNotes | None = None,
-        on_look: Callable[[], None] = lambda: None,
-        on_change: Callable[[], None] = lambda: None,
+        on_look: Callable[[], None] = _nothing,
+        on_change: Callable[[], None] = _nothing,
         on_error: OnError,
     ) -> None:
         self.clockwork = clockwork
@@ -297,5 +302,7 @@ class DatagramRelay:
             self.is_over = True
             self.up.close()
             self.down.close()
+            self._notes = None
+            self._on_error = self._on_change = _nothing
             with contextlib.suppress(OSError):
                 self.socket.close()

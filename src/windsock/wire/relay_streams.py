@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from windsock.recording.arena import POOL, SEGMENT, Segment
 from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_flows import Flow
 from windsock.wire.relay_sides import Notes, Side
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCK", "Scratch", "StreamRelay"]
 
-BLOCK = 512 * 1024
+BLOCK = SEGMENT
 """Bytes read at a time; one buffer serves all connections of a clockwork."""
 
+LITTLE = 4096
+"""Bytes read at a time by those who come when all is over."""
 MOST_SPARE = 2
 """Blocks of memory that are kept for the next time that one is."""
 
@@ -31,12 +34,14 @@ class Scratch:
     """The memory that all relays of a clockwork receive into, one after the other.
 
     Who cannot pass on what is in it may `keep` it until that can be done; the others have another one meanwhile.
+    The first one was somebody else's before: fresh memory costs as much as to carry what goes into it.
     """
 
-    __slots__ = ("_spare", "memory")
+    __slots__ = ("_segment", "_spare", "memory")
 
     def __init__(self) -> None:
-        self.memory = memoryview(bytearray(BLOCK))
+        self._segment: Segment | None = POOL.take()
+        self.memory = self._segment.memory
         self._spare: list[memoryview] = []
 
     def keep(self) -> memoryview:
@@ -50,6 +55,12 @@ class Scratch:
         if len(self._spare) < MOST_SPARE:
             self._spare.append(self.memory)
         self.memory = kept
+
+    def close(self) -> None:
+        """Give all of it back for others to use: nobody carries anything any more, or throws away what has come."""
+        self._spare.clear()
+        self.memory = memoryview(bytearray(LITTLE))
+        self._segment = None
 
 
 def _side_class(end: Any) -> type[Side]:

@@ -15,7 +15,6 @@ from windsock.wire.relay import House
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
-    from windsock.recording import Connection
 
 __all__ = ["DatagramHouse", "RelayedReplies"]
 
@@ -52,8 +51,15 @@ class DatagramHouse:
         transport = "udp" if self._private is None else "unix_datagram"
         inner = Place(transport, int(self.socket.family), addresses.plain(self.socket.getsockname()))
         server_socket.setblocking(False)
+        on_error = self._on_error
         self._front = DatagramFront(
-            self._house, server_socket, inner, self.weather, None, Firings(self.weather), on_error=self._failed
+            self._house,
+            server_socket,
+            inner,
+            self.weather,
+            None,
+            Firings(self.weather),
+            on_error=lambda _, error: on_error(error),
         )
         self._house.clockwork.call(self._front.start)
         self._house.start()
@@ -79,9 +85,6 @@ class DatagramHouse:
         if self._private is not None:
             private, self._private = self._private, None
             private.remove()
-
-    def _failed(self, connection: Connection | None, error: BaseException) -> None:  # noqa: ARG002  # none is recorded
-        self._on_error(error)
 
 
 class RelayedReplies:

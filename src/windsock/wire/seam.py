@@ -71,10 +71,7 @@ class Seam:
         """Give the server its own hooks back."""
         vars(self._server).pop("request_class", None)
         for name, original in self._originals.items():
-            if getattr(original, "__self__", None) is self._server:
-                delattr(self._server, name)
-            else:
-                setattr(self._server, name, original)
+            put_back(self._server, name, original)
 
     def _get_request(self) -> tuple[Any, Any]:
         self._truncated = None
@@ -208,6 +205,14 @@ def connection_of(request: Any) -> Connection | None:
     if type(request) is socket.socket:
         return UNTAPPED.get(request)
     return request._connection if isinstance(request, DatagramTap) else None
+
+
+def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
+    """Undo `setattr(server, name, ...)`; a method of its own stays where it is, in the class."""
+    if getattr(original, "__self__", None) is server:
+        vars(server).pop(name, None)
+    else:
+        setattr(server, name, original)
 
 
 def is_default(hook: Callable[..., Any]) -> bool:
