@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ftplib
 
-from pytest_windsock.fixtures import Serve
+from pytest_windsock import Serve
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 FILE = b"Northwest, five knots.\r\n" * 3

@@ -8,7 +8,7 @@ from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import pytest
 
-from pytest_windsock.fixtures import Serve
+from pytest_windsock import Serve
 from windsock.servers import ThreadingTCPServer
 
 

@@ -1,6 +1,19 @@
 """The pytest plugin: fixtures, options and reports over windsock. The only place that has heard of pytest."""
 
-from pytest_windsock.fixtures import Connect, Serve
-from pytest_windsock.weather import Proxies
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_windsock.factories import Connect, Proxies, Serve
 
 __all__ = ["Connect", "Proxies", "Serve"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the types on first use: pytest imports this package in every run."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pytest_windsock import factories
+
+    return getattr(factories, name)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import sys
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
-__all__ = ["hand_over", "pytest_enter_pdb", "pytest_timeout_cancel_timer", "pytest_timeout_set_timer"]
+__all__ = ["begin", "end", "end_all", "hand_over"]
 
 MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
@@ -20,9 +21,8 @@ _running: list[tuple[Any, float]] = []
 """Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""
 
 
-@pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
-    """Note when the test has to be over; pytest-timeout sets its own timer all the same."""
+def begin(item: pytest.Item, settings: Any) -> None:
+    """Note when the test has to be over, by what pytest-timeout was told."""
     if not settings.disable_debugger_detection and _is_debugging():
         return
     seconds = settings.timeout - min(MARGIN, settings.timeout * SHARE)
@@ -30,15 +30,14 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
     hand_over()
 
 
-@pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
+def end(item: pytest.Item) -> None:
     """Forget the test; one around it, if there is one, has its own time."""
     _running[:] = [each for each in _running if each[0] is not item]
     hand_over()
 
 
-def pytest_enter_pdb() -> None:
-    """Whoever looks around takes their time, as pytest-timeout has it."""
+def end_all() -> None:
+    """Forget all tests: nothing has to be over any more."""
     _running.clear()
     hand_over()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
-from pytest_windsock.fixtures import FILTERS
+from pytest_windsock.starting import FILTERS
 from windsock.harness import OPTION_NAMES, Options
 
 __all__ = ["check"]

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import fixtures, seeds, tracebacks, weather
-from pytest_windsock.deadline import pytest_enter_pdb, pytest_timeout_cancel_timer, pytest_timeout_set_timer
+from pytest_windsock import fixtures, seeds
 
 __all__ = [
     "pytest_addoption",
@@ -26,7 +25,7 @@ __all__ = [
     "pytest_unconfigure",
 ]
 
-globals().update(fixtures.ALL, **weather.ALL)
+globals().update(fixtures.ALL)
 
 MARKER = (
     "windsock(*, handler=None, concurrency=..., framing=..., strict=True, ...): what the windsock fixtures of "
@@ -84,6 +83,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         matrix.parametrize(metafunc)
 
 
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
+    """Note when the test has to be over; pytest-timeout sets its own timer all the same."""
+    from pytest_windsock import deadline
+
+    deadline.begin(item, settings)
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
+    """Forget the test's time."""
+    from pytest_windsock import deadline
+
+    deadline.end(item)
+
+
+def pytest_enter_pdb() -> None:
+    """Whoever looks around takes their time, as pytest-timeout has it."""
+    from pytest_windsock import deadline
+
+    deadline.end_all()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
@@ -102,13 +124,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded."""
     if call.excinfo is not None:
+        from pytest_windsock import tracebacks
+
         tracebacks.shorten(call, item.config)
     report = yield
     servers = fixtures.State.servers
     if servers:
         if report.failed:
+            from pytest_windsock import sections, tracebacks
+
             tracebacks.tidy(report)
-            report.sections.extend(fixtures.sections(servers, call.when))
+            report.sections.extend(sections.sections(servers, call.when))
         if call.when == "teardown":
             fixtures.State.servers = []  # the test may run again
     return report

@@ -1,0 +1,194 @@
+"""What the fixtures do: start servers, clients and proxies for the test that runs now, and finish them at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import windsock
+from pytest_windsock import deadline, seeds
+from pytest_windsock.fixtures import State, timeout_of
+from windsock.errors import NotInstalled
+from windsock.harness import Crew
+
+if TYPE_CHECKING:
+    from pytest_windsock.factories import Connect, Proxies, Serve
+    from windsock import RunningServer, ScriptedClient
+    from windsock.wire.proxied import FaultProxy
+
+__all__ = ["FILTERS", "clients", "one", "proxies", "servers"]
+
+FILTERS = ("transports", "concurrency", "tls")
+"""Keywords of the marker that say which items of `any_server` there are."""
+
+
+def one(name: str, fixed: dict[str, str]) -> RunningServer:
+    """Start the server of a fixture; what has been started before needs no second look at its options."""
+    __tracebackhide__ = True
+    item = State.item
+    marks = list(item.iter_markers("windsock"))
+    key = (name, id(item.config), *fixed.items(), *map(id, marks))
+    known = State.known.get(key)
+    if known is None:
+        server = _start(name, (), fixed | {"name": name})
+        State.known[key] = marks, partial(type(server), server.options)
+    else:
+        server = known[1](State.crew, seed_source())
+        State.servers.append(server)
+    return server
+
+
+def seed_source() -> Callable[[], int]:
+    """Return what knows the seed for the next server or proxy of the test that runs now; asked only if it is needed."""
+    item = State.item
+    number = len(State.servers)
+    return lambda: seeds.seed_of_server(item, number)
+
+
+def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServer:
+    """Start a server for the test that runs now, and keep it for the report; skip where the platform can't."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    item = State.item
+    options: dict[str, Any] = {"timeout": timeout_of(item.config)}
+    marked = _marked(item)
+    if marked:
+        if name == "any_server":
+            marked = {key: value for key, value in marked.items() if key not in FILTERS}
+        elif name != "serve":
+            _check_fits(name, marked, own)
+        options |= marked
+    options |= own
+    what = _what(what, options.pop("server_class", None), options.pop("handler", None))
+    if State.crew is None:
+        State.crew = _crew(item.config)
+    try:
+        server = windsock.serving(*what, **options, _crew=State.crew, _seed=seed_source())
+    except windsock.Unsupported as reason:
+        pytest.skip(str(reason))
+    except NotInstalled as reason:
+        if name != "any_server":  # which nobody has asked for this in particular
+            raise
+        pytest.skip(str(reason))
+    State.servers.append(server)
+    return server
+
+
+def _what(positional: tuple[Any, ...], server_class: Any, handler: Any) -> tuple[Any, Any]:
+    """Return what to serve; a server class that was passed alone serves the handler that was named."""
+    first, second = positional or (server_class, handler)
+    if second is None and hasattr(first, "serve_forever"):
+        second = handler
+    return first, second
+
+
+def _check_fits(name: str, marked: dict[str, Any], own: dict[str, Any]) -> None:
+    __tracebackhide__ = True
+    for key in marked.keys() & own.keys() - {"name"}:
+        if marked[key] != own[key]:
+            raise windsock.UsageError(
+                f"the marker says {key}={marked[key]!r}, but the fixture {name} is {own[key]!r}; "
+                f"leave {key}= out, or ask for another fixture"
+            )
+
+
+def _marked(item: pytest.Item) -> dict[str, Any]:
+    """Return the marker's keywords; those closest to the test win."""
+    options: dict[str, Any] = {}
+    for mark in item.iter_markers("windsock"):
+        options = dict(mark.kwargs) | options
+    return options
+
+
+def _crew(config: pytest.Config) -> Crew:
+    value = config.getini("windsock_idle_threads")
+    if not value.isdecimal():
+        raise pytest.UsageError(f"windsock_idle_threads = {value!r}: expected a number, 0 or more")
+    return Crew(most=int(value))
+
+
+def servers() -> Iterator[Serve]:
+    """Give the factory of servers, and finish them."""
+    __tracebackhide__ = True
+    started: list[RunningServer] = []
+
+    def serve(first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
+        __tracebackhide__ = True
+        server = _start("serve", () if first is None and second is None else (first, second), options)
+        started.append(server)
+        return server
+
+    try:
+        yield serve
+    finally:
+        _finish_all(started)
+
+
+def clients() -> Iterator[Connect]:
+    """Give the factory of scripted clients, and close them."""
+    __tracebackhide__ = True
+    from windsock.scripts.company import Company
+
+    deadline.hand_over()
+    company = Company()
+    seconds = timeout_of(State.item.config)
+
+    def connect(address: Any, **options: Any) -> ScriptedClient:
+        __tracebackhide__ = True
+        defaults: dict[str, Any] = {"timeout": seconds, "_company": company}
+        if options.get("faults"):
+            defaults["seed"] = seed_source()()
+        return windsock.scripted_client(address, **defaults | options)
+
+    try:
+        yield connect
+    finally:
+        failures = company.close()
+        what = "scripts in the background failed" if failures else "faults have never fired"
+        failures += company.unfired
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            raise BaseExceptionGroup(what, failures)
+
+
+def proxies() -> Iterator[Proxies]:
+    """Give the factory of proxies, and finish them."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    started: list[FaultProxy] = []
+    seconds = timeout_of(State.item.config)
+
+    def proxy(address: Any, **options: Any) -> FaultProxy:
+        __tracebackhide__ = True
+        seed = seed_source()
+        given: dict[str, Any] = {"timeout": seconds, "name": f"fault_proxy {len(started) + 1}"} | options
+        if given.get("seed") is None:
+            given["seed"] = seed()
+        made = windsock.proxy(address, **given)
+        started.append(made)
+        State.servers.append(made)
+        return made
+
+    try:
+        yield proxy
+    finally:
+        _finish_all(started)
+
+
+def _finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:
+    """Finish every server, the latest first; raise all that went wrong at once."""
+    __tracebackhide__ = True
+    failures: list[BaseException] = []
+    for server in reversed(servers):
+        try:
+            server.finish()
+        except Exception as error:
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup("several servers had errors", failures)
