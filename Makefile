@@ -6,7 +6,7 @@ PYTEST := -m pytest
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/wire tests/scripts -k forking
 
-.PHONY: help demo test check lint types arrows coverage interpreters conformance bench clean
+.PHONY: help demo test tests check lint types arrows coverage interpreters conformance bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,7 +17,7 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q
 
-check: lint types arrows coverage interpreters ## all that must hold before a change lands
+check: lint types arrows interpreters ## all that must hold before a change lands
 
 lint: $(CHECKS)/ready
 	$(CHECKS)/bin/ruff check
@@ -29,7 +29,10 @@ types: $(CHECKS)/ready
 arrows: $(CHECKS)/ready
 	$(CHECKS)/bin/lint-imports --no-cache
 
-coverage interpreters: export WINDSOCK_EXAMPLES ?= 100
+coverage tests interpreters: export WINDSOCK_EXAMPLES ?= 100
+tests: $(CHECKS)/ready
+	$(CHECKS)/bin/python $(PYTEST) -q -p no:cacheprovider
+
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
 	$(CHECKS)/bin/coverage run $(PYTEST) -q
@@ -37,7 +40,7 @@ coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage combine -q
 	$(CHECKS)/bin/coverage report
 
-interpreters: ## the test-suite on the other interpreters that are installed
+interpreters: ## the test-suite on the other interpreters that are installed, with coverage on the first of them
 	bash .ci/every-interpreter $(PYTHON)
 
 conformance: ## the interpreters' own tests, with windsock.servers in the place of socketserver

@@ -1,8 +1,15 @@
 """What every test of ours has: pytester, to run pytest inside a test; and Ctrl-C, as in a terminal."""
 
+import gc
 import signal
 
 pytest_plugins = ["pytester"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Have the garbage collector leave alone what there is by now: to look through it takes longer than most tests."""
+    gc.collect()
+    gc.freeze()

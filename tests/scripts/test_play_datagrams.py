@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch
+from windsock.scripts.talks import Talks, _TalkEnd
 
 TFTP = (
     Script().expect(b"RRQ").send(b"DATA 1").expect(b"ACK 1").send(b"DATA 2").expect(b"ACK 2")
@@ -213,3 +215,60 @@ def test_the_stop_waits_for_a_conversation_that_is_over_but_for_its_rest() -> No
 
         assert [each.name for each in threading.enumerate() if each.name.startswith("windsock script")] == []
         going_on.join(DEADLINE)
+
+
+class HandedOver:
+    """A lock that the server's thread has next when a script's thread has released it: it waits for what that does."""
+
+    def __init__(self, done: threading.Event) -> None:
+        self._lock = threading.Lock()
+        self._done = done
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+        if threading.current_thread().name.startswith("windsock script"):
+            assert self._done.wait(DEADLINE)
+
+
+def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third datagram comes in the moment in which the first script has given the second one back."""
+    second_has_come, third_is_taken = threading.Event(), threading.Event()
+    hear, leave, take, make = _TalkEnd.hear, _TalkEnd.leave, Talks._take, Talks.__init__
+
+    def hear_it(end: _TalkEnd, request: Any) -> None:
+        hear(end, request)
+        second_has_come.set()
+
+    def send_third(end: _TalkEnd) -> list[Any]:
+        left = leave(end)
+        if b"2" in [data for data, _ in left]:
+            client.send(b"3")
+        return left
+
+    def take_it(talks: Talks, request: Any, client_address: Any) -> bool:
+        try:
+            return take(talks, request, client_address)
+        finally:
+            if request[0] == b"3":
+                third_is_taken.set()
+
+    def make_it(talks: Talks, *options: Any) -> None:
+        make(talks, *options)
+        vars(talks)["_lock"] = HandedOver(third_is_taken)
+
+    monkeypatch.setattr(_TalkEnd, "hear", hear_it)
+    monkeypatch.setattr(_TalkEnd, "leave", send_third)
+    monkeypatch.setattr(Talks, "_take", take_it)
+    monkeypatch.setattr(Talks, "__init__", make_it)
+    with windsock.serving(transport="udp") as server:
+        server.play(
+            Script().expect(b"1").wait_for(second_has_come).send(b"one"),
+            Script().expect(b"2").send(b"two").expect(b"3").send(b"three"),
+        )
+        with connect(server) as client:
+            client.send(b"1")
+            client.send(b"2")
+            assert [client.recv(10) for _ in range(3)] == [b"one", b"two", b"three"]

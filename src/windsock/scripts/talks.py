@@ -90,14 +90,12 @@ class Talks:
 
     def _leave(self, talk: _Talk, *, has_kept_to_it: bool) -> None:
         """End a conversation: what its script has not looked at may begin another one, or is the fake's to answer."""
-        with self._lock:
-            self._open.pop(addresses.plain(talk.client_address), None)
-            left = talk.end.leave()
+        address = talk.client_address
+        with self._lock:  # all the while: what comes next is not to overtake what has come
+            self._open.pop(addresses.plain(address), None)
+            left = [each for each in talk.end.leave() if not (has_kept_to_it and self._take(each, address))]
         for request in left:
-            with self._lock:
-                is_taken = has_kept_to_it and self._take(request, talk.client_address)
-            if not is_taken:
-                self._answer(request, talk.client_address, is_wanted=has_kept_to_it)
+            self._answer(request, address, is_wanted=has_kept_to_it)
 
     def _answer(self, request: Request, client_address: Any, *, is_wanted: bool) -> None:
         """Have the fake answer, here and now; or nobody, since a script that failed has said enough."""
