@@ -3,6 +3,8 @@
 import gc
 import signal
 
+import hypothesis  # noqa: F401  # at its import it asks who refers to what, and sees nothing of what is frozen below
+
 pytest_plugins = ["pytester"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
