@@ -1,4 +1,4 @@
-"""What every test of ours has: pytester, to run pytest inside a test; and Ctrl-C, as in a terminal."""
+"""What every test of ours has: pytester, to run pytest inside a test; Ctrl-C, as in a terminal; a quick collector."""
 
 import gc
 import signal
