@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from time import monotonic
+
+from windsock.net.system import monotonic
 
 __all__ = ["latest", "limit_to", "no_limit"]
 

@@ -7,9 +7,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, Protocol
 
+from windsock.net.system import monotonic
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
 from windsock.servers.requests import open_requests

@@ -7,11 +7,11 @@ import errno
 import os
 import socket
 import threading
-from time import monotonic
 from typing import Any
 
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, MaxConnections, Refuse, Weather
 from windsock.harness.fault_doorway import Doorway
+from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers import BaseServer

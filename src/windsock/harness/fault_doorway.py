@@ -10,12 +10,12 @@ import socket
 import struct
 import sys
 import threading
-from time import monotonic
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness import listening
+from windsock.net.system import monotonic
 
 __all__ = ["Doorway"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock import addresses
@@ -15,6 +14,7 @@ from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.driving import driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
+from windsock.net.system import monotonic
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.wire import seam_for
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
+from windsock.net.system import monotonic
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.log import Log
 from windsock.recording.spool import Block, Event

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.recording.connection import Connection
 from windsock.recording.errors import RequestTimeout
 from windsock.recording.transcript import summary

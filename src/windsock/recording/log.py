@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import monotonic
 from windsock.recording.arena import Arena, Kept, Segment
 from windsock.recording.events import Kind
 from windsock.recording.parted import NO_RECORDER, NoRecorder

@@ -7,9 +7,9 @@ import select
 import threading
 import weakref
 from collections.abc import Callable
-from time import monotonic
 
 from windsock.addresses import Address
+from windsock.net.system import monotonic
 from windsock.recording import parcels
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors

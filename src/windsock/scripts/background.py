@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock import deadlines
 from windsock.errors import WaitTimeout, WindsockError
+from windsock.net.system import monotonic
 from windsock.scripts.polled import CalledOff, Polled
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from windsock import addresses, deadlines
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.scripts import connecting, driving, nonsense
 from windsock.scripts.background import Background
 from windsock.scripts.company import Company

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
+from windsock.net.system import monotonic
 from windsock.recording import Cutter, Framing, UntilEof
 from windsock.scripts.answers import Answer
 from windsock.scripts.playing import perform

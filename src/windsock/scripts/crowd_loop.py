@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 import selectors
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
 from windsock.errors import PeerError, WaitTimeout
+from windsock.net.system import monotonic
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome, is_only_later

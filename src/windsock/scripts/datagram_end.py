@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import socket
-import time
 from collections.abc import Callable
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.scripts.ends import End
 from windsock.scripts.outcomes import is_own_timeout, says_nothing
 from windsock.steps import Inbox
@@ -30,7 +30,7 @@ class DatagramEnd(End):
         *,
         to: Any = None,
         is_client: bool = False,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, Inbox(is_datagram=True) if inbox is None else inbox, is_client=is_client, clock=clock)
         self.to = to

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from windsock.errors import PeerError
+from windsock.net.system import monotonic
 from windsock.scripts.datagram_end import DatagramEnd
 from windsock.scripts.outcomes import Outcome
 from windsock.scripts.stream_end import StreamEnd
@@ -18,7 +18,7 @@ __all__ = ["play"]
 def play(
     progress: Progress,
     end: StreamEnd | DatagramEnd,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = monotonic,
 ) -> None:
     """Move it to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken."""
     __tracebackhide__ = True  # pytest leaves such frames out

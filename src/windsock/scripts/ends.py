@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds
@@ -36,7 +37,7 @@ class End:
     """
 
     def __init__(
-        self, sock: Any, inbox: Inbox, *, is_client: bool = False, clock: Callable[[], float] = time.monotonic
+        self, sock: Any, inbox: Inbox, *, is_client: bool = False, clock: Callable[[], float] = monotonic
     ) -> None:
         self.sock = sock
         self.inbox = inbox

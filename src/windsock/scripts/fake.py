@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.recording import Connection, Framing, Recorder
 from windsock.scripts import matching
 from windsock.scripts.answers import checked_script, checked_times, made_answer

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable
 from socket import SOCK_DGRAM
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.net.system import monotonic
 from windsock.scripts import connecting
 from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.polled import PolledDatagrams, PolledStream

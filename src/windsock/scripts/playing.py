@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 
 from windsock.deadlines import latest
+from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.scripts import driving

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.errors import WindsockError
+from windsock.net.system import monotonic
 from windsock.scripts.datagram_end import DatagramEnd
 from windsock.scripts.ends import DONTWAIT, End, milliseconds
 from windsock.scripts.outcomes import is_only_later
@@ -144,7 +145,7 @@ class PolledStream(Polled, StreamEnd):
         sock: Any,
         *,
         context: Callable[[], Any] | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, is_client=True, clock=clock)
         self.is_plain = self.is_plain and bool(DONTWAIT)  # or the short way could block
@@ -186,7 +187,7 @@ class PolledStream(Polled, StreamEnd):
 class PolledDatagrams(Polled, DatagramEnd):
     """A datagram socket of our own, connected."""
 
-    def __init__(self, sock: Any, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), is_client=True, clock=clock)
         self.is_plain = False
 

@@ -6,11 +6,11 @@ import contextlib
 import select
 import socket
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import PeerError
+from windsock.net.system import monotonic
 from windsock.recording.events import Kind
 from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
 from windsock.scripts.rude import kernel_socket

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from windsock.errors import PeerError, UsageError
+from windsock.net.system import monotonic
 from windsock.scripts import rude
 from windsock.scripts.ends import CHUNK, SLICE, End
 from windsock.scripts.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
@@ -36,7 +36,7 @@ class StreamEnd(End):
         inbox: Inbox | None = None,
         *,
         is_client: bool,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, Inbox() if inbox is None else inbox, is_client=is_client, clock=clock)
 

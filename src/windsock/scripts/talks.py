@@ -9,10 +9,10 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, TypeAlias
 
 from windsock import addresses
+from windsock.net.system import monotonic
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
 from windsock.scripts.ends import SLICE

@@ -7,11 +7,11 @@ import math
 import sys
 from collections.abc import Awaitable
 from contextlib import suppress
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.net.system import monotonic
 from windsock.scripts import connecting
 from windsock.scripts.known import Known
 from windsock.scripts.polled import PolledDatagrams, PolledStream

@@ -6,8 +6,9 @@ import contextlib
 import os
 import re
 from collections.abc import Generator, Iterator
-from time import monotonic
 from typing import Any, TypeAlias
+
+from windsock.net.system import monotonic
 
 __all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]
 

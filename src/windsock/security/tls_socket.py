@@ -6,9 +6,9 @@ import contextlib
 import socket
 import ssl
 import threading
-from time import monotonic
 from typing import Any
 
+from windsock.net.system import monotonic
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
 from windsock.security.handshakes import failed, succeeded

@@ -6,10 +6,11 @@ import errno
 import os
 import selectors
 from collections.abc import Callable
-from time import monotonic, sleep
+from time import sleep
 from typing import Any, Self
 
 from windsock.errors import StillRunning
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control

@@ -8,10 +8,10 @@ import select
 import signal
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import Loop
 

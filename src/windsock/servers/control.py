@@ -6,8 +6,8 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
 
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno, Loop
 

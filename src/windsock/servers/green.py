@@ -6,11 +6,11 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from time import monotonic
 from typing import Any
 
 from greenlet import getcurrent
 
+from windsock.net.system import monotonic
 from windsock.sending import send_file
 from windsock.servers.hub import Hub, my_turn
 from windsock.servers.readiness import DONTWAIT, IN, OUT, wait_alone

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
-from time import monotonic
 from typing import Any
 
+from windsock.net.system import monotonic
 from windsock.servers.hub import Hub, my_turn
 from windsock.servers.readiness import DONTWAIT, OUT, wait_alone
 

@@ -8,11 +8,11 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno
 from windsock.servers.rounds import Rounds

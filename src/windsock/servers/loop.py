@@ -8,9 +8,9 @@ import select
 import selectors
 import threading
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, Protocol
 
+from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Loop", "LoopSelector", "Watch"]

@@ -8,9 +8,9 @@ import os
 import select
 import socket
 from collections.abc import Callable
-from time import monotonic
 from typing import Any
 
+from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]

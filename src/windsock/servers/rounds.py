@@ -7,11 +7,11 @@ import math
 import os
 import threading
 from collections import deque
-from time import monotonic
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from windsock.net.system import monotonic
 from windsock.servers.loop import HasFileno, Loop
 from windsock.servers.readiness import IN, OUT, Readiness, wait_alone
 from windsock.servers.turn import RUNNING, WAITING, Alarms, Turn

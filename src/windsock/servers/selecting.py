@@ -7,11 +7,11 @@ import select
 import socket
 import threading
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.errors import NotInstalled, UsageError
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure

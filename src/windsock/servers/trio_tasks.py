@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from time import monotonic
 from typing import TYPE_CHECKING
 
+from windsock.net.system import monotonic
 from windsock.servers import forks
 
 if TYPE_CHECKING:

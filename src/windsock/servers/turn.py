@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 from itertools import count
-from time import monotonic
 from typing import Any
 
 from greenlet import greenlet
 
+from windsock.net.system import monotonic
 from windsock.servers.readiness import IN, OUT
 
 __all__ = ["READING", "RUNNING", "WAITING", "WRITING", "Alarms", "Turn"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from time import monotonic
 
+from windsock.net.system import monotonic
 from windsock.servers import DatagramRequestHandler
 from windsock.testing.checks import Setting
 from windsock.testing.peers import DEADLINE, HookLog, client_of, expect, served, still_serves

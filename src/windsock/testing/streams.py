@@ -7,9 +7,9 @@ import socket
 import struct
 import sys
 from contextlib import ExitStack, suppress
-from time import monotonic
 from typing import Any
 
+from windsock.net.system import monotonic
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.checks import Setting
 from windsock.testing.peers import (

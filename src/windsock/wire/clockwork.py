@@ -10,9 +10,9 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
 from typing import Any, TypeAlias
 
+from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["ERROR", "HUNG_UP", "READABLE", "WRITABLE", "Clockwork", "OnError", "Timer"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
+from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire.clockwork import READABLE

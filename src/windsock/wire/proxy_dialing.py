@@ -7,10 +7,10 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterable
-from time import monotonic
 from typing import Any
 
 from windsock.addresses import Address
+from windsock.net.system import monotonic
 from windsock.wire.clockwork import WRITABLE, Timer
 from windsock.wire.relay import House
 

@@ -7,10 +7,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
+from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.wire.proxy_places import Place
 from windsock.wire.relay import House

@@ -7,11 +7,11 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.addresses import Address
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
+from windsock.net.system import monotonic
 from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall
+from windsock.net.system import monotonic
 from windsock.wire import sockets
 from windsock.wire.clockwork import Timer
 

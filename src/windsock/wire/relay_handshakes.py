@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from windsock.faults.items import Close, End
@@ -11,6 +10,7 @@ from windsock.faults.kinds.tls_alert import TLSAlert
 from windsock.faults.kinds.tls_plaintext import TLSPlaintext
 from windsock.faults.kinds.tls_stall import TLSStall
 from windsock.faults.kinds.tls_truncate import TLSTruncate
+from windsock.net.system import monotonic
 
 if TYPE_CHECKING:
     from windsock.faults import Fault, Weather

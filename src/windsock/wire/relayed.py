@@ -7,11 +7,11 @@ import os
 import socket
 import struct
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.addresses import Address
+from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE, OnError

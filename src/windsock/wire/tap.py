@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.sending import send_file
