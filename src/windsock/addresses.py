@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
+import re
 import socket
 import stat
 import sys
@@ -11,6 +13,7 @@ import tempfile
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
+from windsock.net.interrupts import uninterrupted
 
 __all__ = [
     "LONGEST_UNIX_PATH",
@@ -108,26 +111,81 @@ def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
 
 
 class PrivateSocketPath:
-    """A short path for one Unix socket, in a directory of its own with mode 0700 until `remove()`."""
+    """A short path for one Unix socket, in a directory of its own with mode 0700 until `remove()`.
 
+    The directory goes with the last reference, too. One that a killed process has left is removed by the next process
+    that makes one beside it.
+    """
+
+    @uninterrupted
     def __init__(self, parent: str | None = None) -> None:
-        self.directory = _private_directory(parent or tempfile.gettempdir())
+        parent = parent or tempfile.gettempdir()
+        name = f"ws-{os.getpid()}-{os.urandom(6).hex()}"
+        if len(os.fsencode(f"{parent}/{name}/s")) > LONGEST_UNIX_PATH:
+            parent = "/tmp"
+        _remove_leftovers(parent)
+        self._owner = os.getpid()
+        self.directory = f"{parent}/{name}"
         self.path = f"{self.directory}/s"
+        os.mkdir(self.directory, 0o700)
 
+    def __del__(self) -> None:
+        self.remove()
+
+    @uninterrupted
     def remove(self) -> None:
-        """Remove the directory and whatever sockets are left in it."""
+        """Remove the directory and whatever sockets are left in it; in a forked child, which has none, do nothing.
+
+        Idempotent.
+        """
+        directory, self.directory = getattr(self, "directory", ""), ""
+        if directory and self._owner == os.getpid():
+            _remove_directory(directory)
+
+
+def _remove_directory(directory: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
         try:
-            os.rmdir(self.directory)
+            os.rmdir(directory)
         except OSError:
-            for left in os.scandir(self.directory):
-                os.unlink(left)
-            os.rmdir(self.directory)
+            for left in os.listdir(directory):
+                os.unlink(f"{directory}/{left}")
+            os.rmdir(directory)
 
 
-def _private_directory(parent: str) -> str:
-    """Make a directory with a name nobody can guess; in /tmp if the parent's path is too long for a socket."""
-    directory = f"{parent}/ws-{os.urandom(6).hex()}"
-    if len(os.fsencode(directory)) + len("/s") > LONGEST_UNIX_PATH:
-        return _private_directory("/tmp")
-    os.mkdir(directory, 0o700)
-    return directory
+_cleaned: set[str] = set()
+"""Directories in which this process has looked for what others have left."""
+
+
+def _remove_leftovers(parent: str) -> None:
+    """Remove the private directories of processes that were killed, once for each parent directory."""
+    if parent in _cleaned:
+        return
+    _cleaned.add(parent)
+    with contextlib.suppress(OSError), os.scandir(parent) as entries:
+        for each in entries:
+            found = PRIVATE.fullmatch(each.name)
+            if found is not None and _is_abandoned(each, int(found[1])):
+                _remove_directory(each.path)
+
+
+PRIVATE = re.compile(r"ws-(\d+)-[0-9a-f]{12}")
+
+
+def _is_abandoned(directory: os.DirEntry[str], owner: int) -> bool:
+    """Return whether a private directory is this user's, its process is gone, and no server answers in it.
+
+    The second is not enough: a process of another container, which shares the directory, has its own numbers.
+    """
+    try:
+        if not directory.is_dir(follow_symlinks=False) or directory.stat(follow_symlinks=False).st_uid != os.getuid():
+            return False
+        os.kill(owner, 0)
+    except ProcessLookupError:
+        path = f"{directory.path}/s"
+        return not os.path.lexists(path) or any(
+            is_stale_socket(path, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)
+        )
+    except OSError:
+        pass
+    return False

@@ -49,9 +49,14 @@ class RelayedDatagrams:
     def _make(self) -> tuple[DatagramHouse, int]:
         server_socket = self._server.socket
         timeout = server_socket.gettimeout()
-        public = socket.socket(server_socket.family, socket.SOCK_DGRAM, fileno=os.dup(server_socket.fileno()))
-        house = DatagramHouse(public, self._weather, name=self._name, on_error=partial(self._recorder.teller(), None))
-        descriptor = os.dup(house.socket.fileno())
+        on_error = partial(self._recorder.teller(), None)
+        with contextlib.ExitStack() as undo:
+            public = socket.socket(server_socket.family, socket.SOCK_DGRAM, fileno=os.dup(server_socket.fileno()))
+            undo.callback(public.close)
+            house = DatagramHouse(public, self._weather, name=self._name, on_error=on_error)
+            undo.callback(house.stop, 1.0)
+            descriptor = os.dup(house.socket.fileno())
+            undo.pop_all()
         os.set_blocking(descriptor, timeout is None)
         return house, descriptor
 

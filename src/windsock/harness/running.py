@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock import addresses
@@ -11,11 +14,12 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness import listening
 from windsock.harness.crew import Crew, Hands, Job
-from windsock.harness.driving import driver_for
+from windsock.harness.driving import Driver, driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
+from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic
-from windsock.recording import Connections, HandlerErrors, Recorder, Requests, transcript
+from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
@@ -52,12 +56,16 @@ class RunningServer(Faked):
     _client_failures: tuple[BaseException, ...] = ()
     """What scripts in the background have failed with, and nobody has heard of."""
 
+    _is_stopped = True
+    """Whether it does not run: not any more, or not yet."""
     _faults: ServerFaults | None = None
     """What goes wrong on purpose, if anything was ever asked for."""
 
+    @uninterrupted_start
     def __init__(self, options: Resolved, crew: Crew | None = None, seed: Callable[[], int] | None = None) -> None:
         self.options = options
         self._seed = seed
+        self._process_id = os.getpid()
         self._hands = Hands(crew)
         self.name = options.name
         self.strict = options.strict
@@ -87,18 +95,19 @@ class RunningServer(Faked):
             is_datagram=options.is_datagram,
             timeout=lambda: options.timeout,
         )
-        self._is_stopped = False
         self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
         self._hands.run_requests_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
+        self._is_stopped = False
         try:
             if options.faults or options.relay:
                 self._plan_faults()
             self._start()
         except BaseException:
+            self._is_stopped = True
             self.server.server_close()
             self._clean_up()
             raise
@@ -327,6 +336,11 @@ class RunningServer(Faked):
 
     # --- its life
 
+    def __del__(self) -> None:
+        if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
+            stop_forgotten(self)
+
+    @uninterrupted
     def stop(self) -> None:
         """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
 
@@ -427,13 +441,9 @@ class RunningServer(Faked):
     def _start(self) -> None:
         show = addresses.show(self.address)
         self._driver.prepare_to_serve()
-        self._job = self._hands.start(self._serve, f"windsock {self.name} {show}")
-
-    def _serve(self) -> None:
-        try:
-            self._driver.serve_forever()
-        except Exception as error:
-            self._recorder.failed(None, error)
+        # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
+        serve = partial(_serve, self._driver, self._recorder.teller())
+        self._job = self._hands.start(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
         """End the loop and the connections; wait for handlers; close the listener."""
@@ -476,6 +486,13 @@ class RunningServer(Faked):
         if self.options.is_unix:
             raise UsageError(f"{what}: the {self.name} has none; its path is {addresses.show(self.address)}")
         return tuple(self.address)
+
+
+def _serve(driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+    try:
+        driver.serve_forever()
+    except Exception as error:
+        failed(None, error)
 
 
 def _address(server_address: Any) -> Any:

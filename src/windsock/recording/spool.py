@@ -75,6 +75,7 @@ class Spool:
     """
 
     def __init__(self) -> None:
+        self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
         with tempfile.TemporaryFile(prefix="windsock-", buffering=0) as file:

@@ -52,7 +52,7 @@ class QuietSocket(socket.socket):
     __slots__ = ()
 
     def __del__(self) -> None:
-        self.close()
+        super(socket.socket, self).close()  # of the kernel's socket: the object may be half made
 
 
 @dataclass(frozen=True, slots=True)

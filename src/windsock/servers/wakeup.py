@@ -9,17 +9,24 @@ __all__ = ["Wakeup"]
 
 
 class Wakeup:
-    """An eventfd(2), or a pipe where there is none. Works across threads and from forked children."""
+    """An eventfd(2), or a pipe where there is none. Works across threads and from forked children.
+
+    The descriptors are given back with the last reference, too.
+    """
 
     __slots__ = ("_reader", "_writer")
 
     def __init__(self) -> None:
+        self._reader = self._writer = -1
         if hasattr(os, "eventfd"):
             self._reader = self._writer = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         else:
             self._reader, self._writer = os.pipe()
             os.set_blocking(self._reader, False)
             os.set_blocking(self._writer, False)
+
+    def __del__(self) -> None:
+        self.close()
 
     def fileno(self) -> int:
         """Return the descriptor to wait on; -1 after `close()`."""

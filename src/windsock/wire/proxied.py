@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from windsock import addresses
 from windsock.errors import UsageError
+from windsock.net.interrupts import uninterrupted_start
 from windsock.wire.fault_reports import report_of
 from windsock.wire.never_fired import FaultNeverFired
 from windsock.wire.planned import install, plans_from, seed_from
@@ -26,6 +27,7 @@ __all__ = ["FaultProxy", "Partition", "partition", "proxy"]
 class FaultProxy(Proxy):
     """A proxy in a test: it takes profiles too, and if it is strict, each of its faults has to fire."""
 
+    @uninterrupted_start
     def __init__(self, address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, **options: Any) -> None:
         plans = plans_from(faults)
         super().__init__(address, seed=seed_from(seed) or 0, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -12,6 +13,7 @@ from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.errors import UsageError
 from windsock.faults import Weather
+from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
@@ -46,6 +48,10 @@ class Proxy:
     has sent something: then a reset, too). Raises UsageError for what cannot work, such as a proxy to itself.
     """
 
+    _is_stopped = True
+    """Whether it does not run: not any more, or not yet."""
+
+    @uninterrupted_start
     def __init__(
         self,
         address: Any,
@@ -72,7 +78,6 @@ class Proxy:
         self._recorder = Recorder()
         self._is_recorded = recorded
         self._firings = Firings(self.weather)
-        self._is_stopped = False
         self._process_id = os.getpid()
         self._cut: Installed | None = None
         self._private: PrivateSocketPath | None = None
@@ -107,6 +112,7 @@ class Proxy:
             bound.close()
             raise
         self.weather.subscribe(house.refresh)
+        self._is_stopped = False
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
         recorder = self._recorder if self._is_recorded else None
@@ -210,6 +216,11 @@ class Proxy:
 
     # --- its life
 
+    def __del__(self) -> None:
+        if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
+            stop_forgotten(self)
+
+    @uninterrupted
     def stop(self) -> None:
         """Stop: end all connections, and give everything back. Idempotent; in a forked child it does nothing.
 

@@ -35,9 +35,10 @@ class DatagramHouse:
     def __init__(self, server_socket: socket.socket, weather: Weather, *, name: str, on_error: OnError) -> None:
         self.weather = weather
         self._on_error = on_error
-        self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
         self.socket = socket.socket(server_socket.family, socket.SOCK_DGRAM)
+        self._private: PrivateSocketPath | None = None
         try:
+            self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
             self.socket.bind(self._private.path if self._private is not None else (_loopback(server_socket.family), 0))
             self.socket.settimeout(server_socket.gettimeout())
             self._house = House(f"windsock relay of the {name}", on_error)

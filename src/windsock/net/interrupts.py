@@ -1,0 +1,150 @@
+"""Hold back what signal handlers raise while something must not stop halfway."""
+
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import-not-found]  # the wrappers in `signal` take ten times as long
+import contextlib
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from types import FrameType
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from windsock.errors import StillRunning
+
+__all__ = ["uninterrupted", "uninterrupted_start"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Stoppable(Protocol):
+    """Something that runs from its constructor on."""
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+
+Handler = Callable[[int, FrameType | None], Any]
+
+HELD = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGALRM", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
+    if hasattr(signal, name)
+)
+"""The signals whose handlers commonly raise: Ctrl-C, a timeout, the request to end."""
+
+
+class _Uninterrupted:
+    """A reentrant context manager: signal handlers written in Python run at its end.
+
+    Python runs signal handlers in the main thread, between any two of its instructions; an exception raised there
+    ends a constructor between a thread's start and the line that remembers the thread. In other threads, to which no
+    handler comes, the context manager does nothing. The second signal of a kind is not held back: somebody insists.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._handlers: dict[int, Handler] = {}
+        self._waiting: dict[int, FrameType | None] = {}
+
+    def __enter__(self) -> None:
+        if threading.get_ident() != threading.main_thread().ident:
+            return
+        if self._depth == 0:
+            try:
+                self._hold_all()
+            except BaseException:  # from a handler that is not held back yet
+                self._put_back()
+                raise
+        self._depth += 1
+
+    def __exit__(self, *exc_info: object) -> None:
+        if threading.get_ident() != threading.main_thread().ident:
+            return
+        self._depth -= 1
+        if self._depth > 0:
+            return
+        handlers = dict(self._handlers)
+        try:
+            self._put_back()
+        finally:
+            self._put_back()  # again, if a handler that was back already has raised
+            waiting, self._waiting = self._waiting, {}
+            for number, frame in waiting.items():
+                handlers[number](number, frame)
+
+    def _hold_all(self) -> None:
+        for number in HELD:
+            handler = signal.getsignal(number)
+            if callable(handler):
+                self._handlers[number] = handler
+                signal.signal(number, self._hold)
+
+    def after_fork_in_child(self) -> None:
+        """Put the handlers back: the child has only the thread that forked, which need not be the one in here."""
+        self._depth = 0
+        self._waiting = {}
+        self._put_back()
+
+    def _hold(self, number: int, frame: FrameType | None) -> None:
+        """Keep the signal for later; call the handler at once if one is kept already."""
+        if number in self._waiting:
+            self._handlers[number](number, frame)
+        self._waiting[number] = frame
+
+    def _put_back(self) -> None:
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._hold:
+                signal.signal(number, handler)
+        self._handlers = {}
+
+
+_guard = _Uninterrupted()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_guard.after_fork_in_child)
+
+
+def uninterrupted(function: Callable[P, R]) -> Callable[P, R]:
+    """Have the function run to its end before a signal handler, such as that of Ctrl-C, can raise an exception."""
+
+    @wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        with _guard:
+            return function(*args, **kwargs)
+
+    return guarded
+
+
+def uninterrupted_start(constructor: Callable[..., None]) -> Callable[..., None]:
+    """Do the same for a constructor that starts something; if a handler raises behind it, stop what was started."""
+
+    @wraps(constructor)
+    def guarded(started: Stoppable, *args: Any, **kwargs: Any) -> None:
+        __tracebackhide__ = True
+        is_made = False
+        try:
+            with _guard:
+                constructor(started, *args, **kwargs)
+                is_made = True
+        except BaseException:
+            if is_made:
+                started.stop()
+            raise
+
+    return guarded
+
+
+def stop_forgotten(running: Stoppable) -> None:
+    """Stop something whose last reference has gone while it ran, with a ResourceWarning, as for an open file."""
+    try:
+        message = f"{running!r} was never stopped: use it in a `with` statement, or call stop()"
+        warnings.warn(message, ResourceWarning, stacklevel=3, source=running)
+    finally:
+        with contextlib.suppress(StillRunning):
+            running.stop()
