@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["NotInstalled", "PeerError", "StillRunning", "UsageError", "WaitTimeout", "WindsockError"]
+import errno
+
+__all__ = [
+    "NotInstalled",
+    "PeerError",
+    "RecordingFailed",
+    "StillRunning",
+    "UsageError",
+    "WaitTimeout",
+    "WindsockError",
+]
 
 
 class WindsockError(Exception):
@@ -37,3 +47,24 @@ class StillRunning(WaitTimeout):
         self.what = what
         running = "; ".join(what) or "nothing that could be named"
         super().__init__(f"{waited_for} did not end within {seconds:g} s, still running: {running}")
+
+
+class RecordingFailed(WindsockError):
+    """What happens cannot be recorded, or has not been: the file for it cannot be made or written.
+
+    `directory` is where the file would be, `cause` is what the system said.
+    """
+
+    def __init__(self, what: str, directory: str, cause: OSError) -> None:
+        self.what = what
+        self.directory = directory
+        self.cause = cause
+        super().__init__(f"{what} in the temporary directory {directory}: {cause}; {_remedy(cause, directory)}")
+
+
+def _remedy(cause: OSError, directory: str) -> str:
+    if cause.errno in (errno.EMFILE, errno.ENFILE):
+        return "close files, or raise the limit of open ones (ulimit -n)"
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"make room in {directory}, or set TMPDIR to a directory with more of it"
+    return "set TMPDIR to a directory that can be written to"

@@ -147,9 +147,10 @@ def test_small_events_are_spilled_before_they_fill_the_memory() -> None:
 def test_a_childs_small_events_are_taken_over_with_little_memory() -> None:
     with recording() as (recorder, connection):
         recorder.prepare_for_fork()
-        assert recorder._from_children is not None
+        assert recorder._channel is not None
+        assert recorder._channel.spool is not None
         for number in range(100_000):
-            recorder._from_children.append(0, Event(float(number), Kind.UP, b"x"))
+            recorder._channel.spool.append(0, Event(float(number), Kind.UP, b"x"))
         tracemalloc.start()
         try:
             recorder.catch_up()

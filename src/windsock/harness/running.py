@@ -83,6 +83,8 @@ class RunningServer(Faked):
             )
         self._private = PrivateSocketPath() if options.is_unix and options.path is None else None
         try:
+            if options.concurrency == "forking":
+                self._recorder.prepare_for_children()
             self.server: Any = listening.listen(options, options.handler or self._fake, self._private)
         except BaseException:
             self._recorder.close()  # or the next fork makes it ready for children
@@ -491,7 +493,7 @@ class RunningServer(Faked):
 def _serve(driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
     try:
         driver.serve_forever()
-    except Exception as error:
+    except BaseException as error:  # of a hook between requests: nothing else would tell of it
         failed(None, error)
 
 

@@ -50,7 +50,7 @@ class Connection(Log):
     _refused: str | None = None
     _played: str | None = None
     _closed: float | None = None
-    _error: BaseException | None = None
+    _errors: tuple[BaseException, ...] = ()
     _is_half_closed = False
     _ending: Ending | None = None
     _has_half_closed = False
@@ -78,7 +78,7 @@ class Connection(Log):
     def error(self) -> BaseException | None:
         """What its handler ended with."""
         self._recorder.catch_up()
-        return self._error
+        return self._errors[0] if self._errors else None
 
     @property
     def tls(self) -> TLSHandshake | None:
@@ -220,11 +220,15 @@ class Connection(Log):
     @property
     def has_failed(self) -> bool:
         """Return whether an error of the handler has been noted."""
-        return self._error is not None
+        return bool(self._errors)
 
     def fail(self, error: BaseException) -> None:
-        """Keep the error that ended the handler: the first one."""
-        self._error = self._error or error
+        """Keep an error of the handler, or of the server around it; the first one has ended the handler."""
+        self._errors = (*self._errors, error)
+
+    def has_noted(self, error: BaseException) -> bool:
+        """Return whether this very error has been noted."""
+        return any(each is error for each in self._errors)
 
     def ended_by_stop(self) -> bool:
         """Return whether the handler was made to see that the server stops."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from windsock import addresses
@@ -25,7 +25,11 @@ __all__ = [
 
 
 class HandlerFailed(WindsockError):
-    """A handler in another process raised an exception that can't be brought over; its text is the cause."""
+    """Stands for an exception of a handler that can't go on as it is, which is the cause.
+
+    One from another process that does not unpickle in this one, with its text; one that would end the server besides
+    the request (SystemExit, pytest.fail()).
+    """
 
 
 class HandlerDied(WindsockError):
@@ -118,6 +122,11 @@ class HandlerErrors(Sequence[BaseException]):
     def failures(self) -> list[BaseException]:
         """Return those that a strict test fails with: all but what the server's own stopping has caused."""
         return [error for error in self if id(error) not in self._blameless]
+
+    def excuse(self, errors: Iterable[BaseException]) -> None:
+        """Have these fail the test no more, as they have been raised already."""
+        with self._lock:
+            self._blameless.update(map(id, errors))
 
     def part(self) -> None:
         """Let go of the recorder, which has nothing more to tell."""

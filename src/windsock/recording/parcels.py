@@ -1,4 +1,8 @@
-"""Exceptions on their way from a forked child to its parent."""
+"""Exceptions on their way from a forked child to its parent.
+
+What a child can unpickle, its parent need not be able to: a class may be from a module that only the child has. So
+what is to be said in words goes along as text, and a parent that cannot have the exception has the words.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +16,59 @@ __all__ = ["pack", "unpack"]
 
 
 def pack(error: BaseException) -> bytes:
-    """Return the exception and its traceback's text as bytes; one that can't be pickled is named instead."""
+    """Return the exception as bytes, with its words and the text of its traceback."""
+    words = _words(error)
     text = "".join(traceback.format_exception(error))
     for make in (_whole, _in_parts, _in_words):
         try:
-            parcel = pickle.dumps((*make(error), text))
-            if str(unpack(parcel)) == str(error):
-                return parcel
+            parcel = pickle.dumps(make(error))
+            if str(_open(parcel)) == str(error):
+                return pickle.dumps((parcel, words, text))
         except Exception:  # whatever an exception's own methods may raise
             continue
-    return pickle.dumps((HandlerFailed(f"{type(error).__name__}: {error}"), {}, text))
+    return pickle.dumps((b"", words, text))
 
 
-def _whole(error: BaseException) -> tuple[object, dict[str, object]]:
+def unpack(packed: bytes) -> BaseException:
+    """Return the exception, with the child's traceback as its cause; HandlerFailed if it does not unpickle here."""
+    parcel, words, text = pickle.loads(packed)
+    try:
+        error = _open(parcel)
+    except Exception:  # as above
+        error = HandlerFailed(words)
+    error.__cause__ = RemoteTraceback(text)
+    return error
+
+
+def _whole(error: BaseException) -> object:
     return error, {}
 
 
-def _in_parts(error: BaseException) -> tuple[object, dict[str, object]]:
+def _in_parts(error: BaseException) -> object:
     """For a class whose constructor takes something else than `args`, as pickle would have it."""
     return (type(error), error.args), vars(error)
 
 
-def _in_words(error: BaseException) -> tuple[object, dict[str, object]]:
+def _in_words(error: BaseException) -> object:
     """For one of ours whose facts can't be pickled (a script's lambda): its class, and what it says."""
     if not isinstance(error, WindsockError):
         raise TypeError(type(error))
     return (type(error), (str(error),)), {}
 
 
-def unpack(parcel: bytes) -> BaseException:
-    """Return the exception, with the child's traceback as its cause."""
-    what, state, text = pickle.loads(parcel)
-    error: BaseException = what if isinstance(what, BaseException) else what[0].__new__(what[0], *what[1])
+def _open(parcel: bytes) -> BaseException:
+    """Return the exception. Raises whatever its own methods raise."""
+    what, state = pickle.loads(parcel)
+    error = what if isinstance(what, BaseException) else what[0].__new__(what[0], *what[1])
     vars(error).update(state)
-    error.__cause__ = RemoteTraceback(text)
+    if not isinstance(error, BaseException):
+        raise TypeError(type(error))
+    str(error)  # one that can't even say what it is would end whatever reports it
     return error
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # as above
+        return f"{type(error).__name__} (its __str__ raises)"

@@ -7,16 +7,21 @@ import select
 import threading
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
+from windsock.errors import RecordingFailed
 from windsock.net.system import monotonic
 from windsock.recording import parcels
+from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
 from windsock.recording.log import OVERHEAD, Log
-from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool, pieces
-from windsock.servers.wakeup import Wakeup
+from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool
+
+if TYPE_CHECKING:
+    from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Recorder"]
 
@@ -52,9 +57,10 @@ class Recorder:
         self._has_leader = False
         self._in_memory = 0
         self._spool: Spool | None = None
-        self._from_children: Spool | None = None
+        self._can_spill = True
+        self._channel: Channel | None = None
         self._read_up_to = 0
-        self._call: Wakeup | None = None
+        self._loss: RecordingFailed | None = None
         self._is_closed = False
         _recorders.add(self)
 
@@ -73,6 +79,7 @@ class Recorder:
         """Note that a handler (or, without a connection, the server around it) has raised."""
         if self.is_child:
             if connection is not None:
+                connection.fail(error)
                 connection.note(Kind.ERROR, parcels.pack(error))
             return
         self._add_error(connection, error)
@@ -132,8 +139,8 @@ class Recorder:
         self._is_closed = True
         self.catch_up()
         with self._changed:
-            call, self._call = self._call, None
-            self._from_children = None  # closed, unless blocks of it are still to be read
+            channel, self._channel = self._channel, None  # its file is closed, unless blocks of it are still to be read
+            call = None if channel is None else channel.wakeup
             if call is not None:
                 call.call()
             if self._has_leader:
@@ -173,12 +180,13 @@ class Recorder:
         """Have those who wait look again."""
         with self._changed:
             self._changed.notify_all()
-            if self._has_leader and self._call is not None:
-                self._call.call()
+            call = self._wakeup
+            if self._has_leader and call is not None:
+                call.call()
 
     def _wait_for_news(self, seconds: float) -> None:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
-        call = self._call
+        call = self._wakeup
         if call is None or self._has_leader:
             self._changed.wait(min(seconds, LONGEST_POLL))
             return
@@ -194,6 +202,10 @@ class Recorder:
             self._has_leader = False
             self._changed.notify_all()
 
+    @property
+    def _wakeup(self) -> Wakeup | None:
+        return None if self._channel is None else self._channel.wakeup
+
     # --- memory
 
     def hold(self, connection: Log, size: int) -> None:
@@ -201,30 +213,39 @@ class Recorder:
         with self._changed:
             connection.held_in_memory += size
             self._in_memory += size
-            if self._in_memory > MEMORY:
+            if self._in_memory > MEMORY and self._can_spill:
                 self._spill()
 
     def _spill(self) -> None:
-        if self._spool is None:
-            self._spool = Spool()
-        for each in self.connections:
-            if self._in_memory <= MEMORY_AFTERWARDS:
-                return
-            if each.held_in_memory:
-                each.spill(self._spool)
-                self._in_memory -= each.held_in_memory
-                each.held_in_memory = 0
+        """Move the oldest events to a file; if there is none or it is full, they stay where they are."""
+        try:
+            if self._spool is None:
+                self._spool = Spool()
+            for each in self.connections:
+                if self._in_memory <= MEMORY_AFTERWARDS:
+                    return
+                if each.held_in_memory:
+                    each.spill(self._spool)
+                    self._in_memory -= each.held_in_memory
+                    each.held_in_memory = 0
+        except (RecordingFailed, OSError):
+            self._can_spill = False
 
     # --- forked children
 
     def prepare_for_fork(self) -> None:
         """Make the file that children will write to."""
-        if not (self.is_child or self._is_closed) and self._from_children is None:
+        if not (self.is_child or self._is_closed) and self._channel is None:
             with self._changed:
-                if self._from_children is None:  # two threads may fork at the same time
-                    self._call = Wakeup()
-                    self._from_children = Spool()
+                if self._channel is None:  # two threads may fork at the same time
+                    self._channel = Channel()
                     self._changed.notify_all()
+
+    def prepare_for_children(self) -> None:
+        """Do so for a server that forks. Raises RecordingFailed if nothing of its children could be recorded."""
+        self.prepare_for_fork()
+        if self._channel is not None and self._channel.problem is not None:
+            raise self._channel.problem
 
     def after_fork_in_child(self) -> None:
         """From now on tell the parent."""
@@ -234,10 +255,8 @@ class Recorder:
 
     def tell_parent(self, index: int, event: Event) -> None:
         """Write an event where the parent will find it."""
-        if self._from_children is not None and self._call is not None:
-            for piece in pieces(event):
-                self._from_children.append(index, piece)
-            self._call.call()
+        if self._channel is not None:
+            self._channel.tell(index, event)
 
     def taken_by_child(self, connection: Connection) -> None:
         """Note, in a child, that it handles the connection."""
@@ -245,8 +264,13 @@ class Recorder:
 
     def catch_up(self) -> None:
         """Read what children have written since."""
-        spool = self._from_children
-        if spool is None or self.is_child or self._read_up_to + HEADER_SIZE > spool.size():
+        channel = self._channel
+        if channel is None or self.is_child:
+            return
+        if self._loss is None and (loss := channel.loss()) is not None:
+            self._has_lost(loss)
+        spool = channel.spool
+        if spool is None or self._read_up_to + HEADER_SIZE > spool.size():
             return
         with self._changed:
             runs = _Runs(spool)
@@ -254,6 +278,17 @@ class Recorder:
                 runs.add(self.connections[connection], Event(time, kind, b""), at, size)
                 self._read_up_to = at + size + FOOTER_SIZE
             runs.end()
+
+    def check_whole(self) -> None:
+        """Raise RecordingFailed if something that happened is not in the recording."""
+        if self._loss is not None:
+            raise self._loss
+
+    def _has_lost(self, loss: RecordingFailed) -> None:
+        with self._changed:
+            if self._loss is None:  # two threads may look at the same time
+                self._loss = loss
+                self._add_error(None, loss)
 
     def _add_error(self, connection: Connection | None, error: BaseException) -> None:
         blameless = connection is not None and connection.ended_by_stop()

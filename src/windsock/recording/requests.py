@@ -106,6 +106,7 @@ class Requests(Sequence[RecordedRequest]):
     def _now(self) -> list[RecordedRequest]:
         with self._recorder:
             self._recorder.catch_up()
+            self._recorder.check_whole()
             for connection in self._recorder.connections[len(self._exchanges) :]:
                 self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
             found = [request for each in self._exchanges for request in each.requests()]

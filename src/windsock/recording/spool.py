@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from windsock.net.nameless import nameless_file
 from windsock.recording.events import Kind
 
 __all__ = ["PIECE", "Block", "Event", "Spool", "pieces"]
@@ -78,8 +79,8 @@ class Spool:
         self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
-        with tempfile.TemporaryFile(prefix="windsock-", buffering=0) as file:
-            self._file = os.dup(file.fileno())
+        self._file = -1
+        self._file = nameless_file("what is recorded")
         flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
         fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)
 
@@ -91,8 +92,10 @@ class Spool:
         return os.fstat(self._file).st_size
 
     def append(self, connection: int, event: Event) -> None:
-        """Write an event as one record."""
-        os.writev(self._file, self._record(connection, *event))
+        """Write an event as one record. Raises OSError if there is no room for all of it."""
+        record = self._record(connection, *event)
+        if os.writev(self._file, record) < sum(map(len, record)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def extend(self, connection: int, events: Iterable[tuple[float, int, bytes | memoryview]]) -> Block:
         """Write many events of one connection, with few calls. For the only process that writes to this file."""

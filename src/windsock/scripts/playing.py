@@ -88,6 +88,11 @@ class Performance:
                 return
             word = "failed"
             raise
+        except HandshakeFailed:
+            raise
+        except BaseException:
+            word = "stopped" if self._halt.is_set() else "failed"
+            raise
         finally:
             self._note(word)
             self._end.before_wait = nothing

@@ -83,7 +83,7 @@ class Talks:
         try:
             performance.run()
             has_kept_to_it = not self._halt.is_set()
-        except Exception as error:
+        except BaseException as error:
             self._recorder.failed(connection_of(talk.end.request), error)
         finally:
             self._leave(talk, has_kept_to_it=has_kept_to_it)
@@ -103,7 +103,7 @@ class Talks:
         try:
             if is_wanted:
                 self._server.RequestHandlerClass(request, client_address, self._server)
-        except Exception as error:
+        except BaseException as error:
             self._recorder.failed(connection, error)
         finally:
             if connection is not None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.nameless import nameless_file
 from windsock.servers.forks import renew_in_children
 
 __all__ = ["Tally"]
@@ -35,7 +35,7 @@ class Tally:
         if across_processes:
             self._shared = mmap.mmap(-1, MOST * 8)
             self._numbers = memoryview(self._shared).cast("Q")
-            self._file = _nameless_file()
+            self._file = nameless_file("counters that forked children share")
             renew_in_children(self)
 
     def add(self) -> int:
@@ -98,11 +98,3 @@ class Tally:
                 yield
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
-
-
-def _nameless_file() -> int:
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("windsock-tally")
-    descriptor, path = tempfile.mkstemp()
-    os.unlink(path)
-    return descriptor

@@ -19,7 +19,7 @@ from windsock.servers import forks, inheritance, rehearsed
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.children import Children
 from windsock.servers.loop import Loop
-from windsock.servers.requests import exit_status, open_requests, release, report_failure, write_report
+from windsock.servers.requests import exit_status, open_requests, release_or_report, report_failure, write_report
 
 __all__ = ["ForkingMixIn"]
 
@@ -141,7 +141,8 @@ class ForkingMixIn:
             except Exception:
                 report_failure(self, request, client_address)
             finally:
-                release(self, request, mark)
+                if not release_or_report(self, request, client_address, mark):
+                    status = 1
         except SystemExit as error:
             status = exit_status(error)
         except BaseException:

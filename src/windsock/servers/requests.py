@@ -23,6 +23,7 @@ __all__ = [
     "give_up",
     "open_requests",
     "release",
+    "release_or_report",
     "report_failure",
     "write_line",
     "write_report",
@@ -127,6 +128,16 @@ def release(server: Any, request: Any, mark: int) -> None:
         server.close_request(request)
     else:
         server.shutdown_request(request)
+
+
+def release_or_report(server: Any, request: Any, client_address: Any, mark: int) -> bool:
+    """Release a request that was handled; report an Exception, and return whether there was none."""
+    try:
+        release(server, request, mark)
+    except Exception:
+        report_failure(server, request, client_address)
+        return False
+    return True
 
 
 def give_up(server: Any, request: Any, client_address: Any, mark: int) -> None:

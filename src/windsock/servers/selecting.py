@@ -14,7 +14,7 @@ from windsock.errors import NotInstalled, UsageError
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.base import BaseServer
-from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
+from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
 
 if TYPE_CHECKING:
     from windsock.servers.hub import Hub
@@ -110,10 +110,10 @@ class SelectingMixIn:
         except Exception:
             give_up(self, request, client_address, mark)
         except BaseException:
-            _release_or_report(self, request, client_address, mark)
+            release_or_report(self, request, client_address, mark)
             raise
         else:
-            _release_or_report(self, request, client_address, mark)
+            release_or_report(self, request, client_address, mark)
 
     def _run_request(self, request: Any, client_address: Any) -> None:
         """Handle the request; what ends a thread ends it, and nothing else."""
@@ -171,7 +171,7 @@ class SelectingMixIn:
         self._hubs.remove(hub)
         for turn in hub.stubborn:
             self._stubborn.append(turn)
-            _release_or_report(self, turn.request, turn.client_address, forks.now())
+            release_or_report(self, turn.request, turn.client_address, forks.now())
 
     def _hubs_of_this_process(self) -> list[Hub]:
         """Return the loops that are not a parent's."""
@@ -228,13 +228,6 @@ def _over(request: Any, hub: Hub) -> Any:
         hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
         return request[0], hub.accepted
     return request
-
-
-def _release_or_report(server: Any, request: Any, client_address: Any, mark: int) -> None:
-    try:
-        release(server, request, mark)
-    except Exception:
-        report_failure(server, request, client_address)
 
 
 def _row(turn: Turn) -> PartialRequest:

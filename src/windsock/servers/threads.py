@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from windsock import addresses
 from windsock.net.system import monotonic
 from windsock.servers import forks
-from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
+from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
 
 __all__ = ["ThreadingMixIn", "Threads"]
 
@@ -182,7 +182,7 @@ class ThreadingMixIn:
             release(self, request, mark)
             raise
         else:
-            _release_or_report(self, request, client_address, mark)
+            release_or_report(self, request, client_address, mark)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
@@ -210,10 +210,3 @@ class ThreadingMixIn:
         while not self._threads.wait_for_room(self.max_threads, seconds=0.05):
             if control is not None and control.is_stopping():
                 raise RuntimeError(f"the server stopped while all of its {self.max_threads} threads were busy")
-
-
-def _release_or_report(server: Any, request: Any, client_address: Any, mark: int) -> None:
-    try:
-        release(server, request, mark)
-    except Exception:
-        report_failure(server, request, client_address)

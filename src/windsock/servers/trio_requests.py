@@ -18,6 +18,7 @@ from windsock.servers.requests import (
     give_up,
     open_requests,
     release,
+    release_or_report,
     report_failure,
 )
 from windsock.servers.threads import Threads
@@ -117,11 +118,11 @@ class TrioRequests(_AnyServer):
         except BaseException as error:  # cancelled
             rest = self._report_errors_among(error, request, client_address)
             nobody_waits_for(request)
-            self._release(request, client_address, forks.now())
+            release_or_report(self, request, client_address, forks.now())
             raise rest from None
         else:
             nobody_waits_for(request)
-            self._release(request, client_address, forks.now())
+            release_or_report(self, request, client_address, forks.now())
 
     def _report_errors_among(self, error: BaseException, request: Any, client_address: Any) -> BaseException:
         """Report what a cancelled handler has raised besides; return what is to go on."""
@@ -133,12 +134,6 @@ class TrioRequests(_AnyServer):
         except Exception:
             report_failure(self, request, client_address)
         return rest
-
-    def _release(self, request: Any, client_address: Any, mark: int) -> None:
-        try:
-            release(self, request, mark)
-        except Exception:
-            report_failure(self, request, client_address)
 
     # --- a blocking handler
 
@@ -167,7 +162,7 @@ class TrioRequests(_AnyServer):
             release(self, request, mark)
             raise
         else:
-            self._release(request, client_address, mark)
+            release_or_report(self, request, client_address, mark)
         finally:
             if os.getpid() != process_id:
                 end_of_forked_handler(0)

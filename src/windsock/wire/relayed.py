@@ -93,14 +93,12 @@ class RelayHouse:
         handlers._forward = partial(self._forward, index)
         try:
             relay = self._make(index, owned, ours, addresses.plain(client_address))
-        except BaseException as error:  # of a function that selects connections, or of a fault
+        except BaseException:  # of a function that selects connections, or of a fault
             self._clients.pop(index, None)
             handlers.close()
             ours.close()
             sockets.reset(owned)
-            if isinstance(error, Exception | KeyboardInterrupt | SystemExit):
-                raise
-            raise RuntimeError(f"{error!r}, in what decides on a connection") from error  # it is to end no server
+            raise
         self._house.admit(relay)
         self._house.clockwork.call(relay.start)
         if not self._house.clockwork.is_running():

@@ -9,12 +9,14 @@ import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from windsock import addresses
-from windsock.recording import Connection, Recorder, TruncatedDatagram
+from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
+from windsock.servers import SelectingMixIn
 from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
 from windsock.wire.datagram_tap import DatagramTap
@@ -41,6 +43,16 @@ HOOKS = stand_ins(
     "child_exited",
 )
 
+GUARDED = (
+    "verify_request",
+    "process_request",
+    "process_request_thread",
+    "process_request_greenlet",
+    "shutdown_request",
+    "close_request",
+)
+"""Hooks that a class may have of its own, whose errors are not those of its handler."""
+
 UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
 """Requests whose traffic is noted elsewhere than on the socket itself."""
 
@@ -56,9 +68,14 @@ class Seam:
         self._process_id = os.getpid()
         self._truncated: int | None = None
         self._originals: dict[str, Callable[..., Any]] = {}
+        self._guards: dict[str, Callable[..., Any]] = {}
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
+        for name in GUARDED:
+            if not is_default(getattr(type(self._server), name, None)):
+                self._guards[name] = hook = getattr(self._server, name)
+                setattr(self._server, name, partial(self._guarded, hook))
         for name, stand_in in self.hooks.items():
             original = getattr(self._server, name, None)
             if original is not None:
@@ -70,10 +87,17 @@ class Seam:
     def uninstall(self) -> None:
         """Give the server its own hooks back."""
         vars(self._server).pop("request_class", None)
-        for name, original in self._originals.items():
+        for name, original in (self._originals | self._guards).items():
             put_back(self._server, name, original)
 
     def _get_request(self) -> tuple[Any, Any]:
+        try:
+            return self._next_request()
+        except BaseException as error:
+            self._stand_in_for(error)  # for `handle_error`, which is where it is recorded
+            raise
+
+    def _next_request(self) -> tuple[Any, Any]:
         self._truncated = None
         request, client_address = self._originals["get_request"]()
         peer = addresses.plain(client_address)
@@ -103,13 +127,49 @@ class Seam:
             self._recorder.taken_by_child(connection)
         try:
             self._originals["finish_request"](request, client_address)
-        except Exception as error:
-            if not (isinstance(error, OSError) and client_is_gone(request, error)):
-                self._recorder.failed(connection, error)
+        except BaseException as error:
+            self._record(request, error)
             raise
         finally:
             if connection is not None and isinstance(request, tuple):
                 connection.note(Kind.CLOSE)
+
+    def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
+        """Call a hook of the server's class; record what it raises."""
+        try:
+            return hook(request, *args)
+        except BaseException as error:
+            self._record(request, error)
+            raise
+
+    def _record(self, request: Any, error: BaseException) -> None:
+        """Record what was raised for a request.
+
+        Raises HandlerFailed in the place of what would end the server: it is to end this request alone. A child is
+        ended by SystemExit, with its status.
+        """
+        if self._is_of_machinery(error):
+            return
+        connection = connection_of(request)
+        is_lost = isinstance(error, OSError) and client_is_gone(request, error)
+        if not is_lost and not self._is_noted(connection, error):
+            self._recorder.failed(connection, error)
+        if not (self._recorder.is_child and isinstance(error, SystemExit)):
+            self._stand_in_for(error)
+
+    def _stand_in_for(self, error: BaseException) -> None:
+        """Raise HandlerFailed in the place of an exception that a serve loop does not survive."""
+        if not isinstance(error, Exception) and not self._is_of_machinery(error):
+            raise HandlerFailed(repr(error)) from error
+
+    def _is_of_machinery(self, error: BaseException) -> bool:
+        """Return whether this is how the server itself ends a request."""
+        greenlet = sys.modules.get("greenlet")
+        return (
+            greenlet is not None
+            and isinstance(error, greenlet.GreenletExit)
+            and isinstance(self._server, SelectingMixIn)
+        )
 
     def _start_tls(self, request: Any) -> Any:
         """Have the plaintext recorded from here on; of the handshake, what it came to."""
@@ -145,23 +205,23 @@ class Seam:
 
     def _handle_error(self, request: Any, client_address: Any) -> None:
         """Note errors from around the handler; those of the handler have been noted. Ask the user's own hook."""
-        error = sys.exception()
+        raised = sys.exception()
+        error = None if raised is None else meant(raised)
         connection = connection_of(request)
         if isinstance(error, OSError) and client_is_gone(request, error):
             return  # a class that does not tell this from an error
-        if isinstance(error, Exception) and not self._is_noted(connection, error):
+        if error is not None and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
         if not is_default(self._originals["handle_error"]):
             try:
                 self._originals["handle_error"](request, client_address)
-            except Exception as second:
+            except BaseException as second:
                 self._recorder.failed(connection, second)
+                self._stand_in_for(second)
                 raise
 
-    def _is_noted(self, connection: Connection | None, error: Exception) -> bool:
-        if self._recorder.is_child:
-            return True  # a child has nothing but its handler
-        return connection is not None and connection.error is error
+    def _is_noted(self, connection: Connection | None, error: BaseException) -> bool:
+        return connection is not None and connection.has_noted(error)
 
     def _handle_disconnect(self, request: Any, client_address: Any) -> None:
         self._originals["handle_disconnect"](request, client_address)
@@ -207,6 +267,14 @@ def connection_of(request: Any) -> Connection | None:
     return request._connection if isinstance(request, DatagramTap) else None
 
 
+def meant(error: BaseException) -> BaseException:
+    """Return what a handler has raised, if this is what was raised in its place; trio puts that into groups."""
+    leaf = error
+    while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
+        leaf = leaf.exceptions[0]
+    return leaf.__cause__ or error if isinstance(leaf, HandlerFailed) else error
+
+
 def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
     """Undo `setattr(server, name, ...)`; a method of its own stays where it is, in the class."""
     if getattr(original, "__self__", None) is server:
@@ -215,7 +283,9 @@ def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
         setattr(server, name, original)
 
 
-def is_default(hook: Callable[..., Any]) -> bool:
-    """Return whether the hook is one that only writes to stderr: what it would say is recorded already."""
+def is_default(hook: Callable[..., Any] | None) -> bool:
+    """Return whether a hook is not the user's: those for errors only write to stderr what is recorded already."""
+    if hook is None:
+        return True
     function = getattr(hook, "__func__", hook)
     return getattr(function, "__module__", "").split(".")[0] in ("socketserver", "windsock")

@@ -7,12 +7,11 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from windsock.recording import Connection, Recorder
+from windsock.recording import Connection, HandlerFailed, Recorder
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
-from windsock.servers.requests import client_is_gone
 from windsock.servers.trio_loop import lost_connection
-from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, noting_handshake, stand_ins
+from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, meant, noting_handshake, stand_ins
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
@@ -54,10 +53,8 @@ class TrioSeam(Seam):
         connection = connection_of(request)
         try:
             await self._originals["serve_request"](request, client_address)
-        except Exception as error:
-            is_lost = isinstance(error, OSError) and client_is_gone(request, error)
-            if not is_lost and not self._is_noted(connection, error):
-                self._recorder.failed(connection, error)
+        except BaseException as error:
+            self._record_of_task(request, error)
             raise
         finally:
             if connection is not None and isinstance(request, tuple):
@@ -69,11 +66,28 @@ class TrioSeam(Seam):
         """Note what the handler raises before anybody closes the stream on account of it."""
         try:
             await self._originals["serve_stream"](stream, request, client_address)
-        except Exception as error:
-            connection = connection_of(request)
-            if connection is not None and not isinstance(error, HandshakeFailed) and lost_connection(error) is None:
-                self._recorder.failed(connection, error)
+        except HandshakeFailed:
             raise
+        except BaseException as error:
+            if lost_connection(error) is None:
+                self._record_of_task(request, error)
+            raise
+
+    def _record_of_task(self, request: Any, error: BaseException) -> None:
+        """Record what a task was ended by, apart from its own cancellation; see `_record`."""
+        import trio
+
+        if isinstance(error, BaseExceptionGroup):
+            cancelled, own = error.split(trio.Cancelled)
+        else:
+            cancelled, own = (error, None) if isinstance(error, trio.Cancelled) else (None, error)
+        if cancelled is None:
+            self._record(request, meant(error))
+        elif own is not None and not isinstance(own, Exception):
+            try:
+                self._record(request, own)
+            except HandlerFailed as stand_in:
+                raise BaseExceptionGroup("of a task that was cancelled", [cancelled, stand_in]) from error
 
     async def _make_stream(self, request: Any) -> Any:
         connection = connection_of(request)

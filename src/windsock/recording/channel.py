@@ -1,0 +1,57 @@
+"""What forked children tell their parent: events in a file, a wake-up, and whether something could not be told."""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+
+from windsock.errors import RecordingFailed
+from windsock.net.nameless import directory
+from windsock.recording.spool import Event, Spool, pieces
+from windsock.servers.wakeup import Wakeup
+
+__all__ = ["Channel"]
+
+
+class Channel:
+    """Made by the parent before it forks. `spool` and `wakeup` are None where they can't be made, and `problem` says why.
+
+    That something was not told is noted in memory that all processes have in common: it needs no descriptor and no room.
+    """
+
+    def __init__(self) -> None:
+        self.spool: Spool | None = None
+        self.wakeup: Wakeup | None = None
+        self.problem: RecordingFailed | None = None
+        self._lost = mmap.mmap(-1, mmap.PAGESIZE)
+        try:
+            self.spool = Spool()
+            self.wakeup = Wakeup()
+        except RecordingFailed as error:
+            self.problem = error
+        except OSError as error:
+            self.problem = _failed(error)
+
+    def tell(self, index: int, event: Event) -> None:
+        """Write an event of a connection where the parent will find it. From a child."""
+        try:
+            if self.spool is None or self.wakeup is None:
+                self._lost[0] = errno.EBADF
+                return
+            for piece in pieces(event):
+                self.spool.append(index, piece)
+            self.wakeup.call()
+        except OSError as error:
+            self._lost[0] = error.errno or errno.EIO
+
+    def loss(self) -> RecordingFailed | None:
+        """Return why something of the children's was not recorded; None if all was."""
+        number = self._lost[0]
+        if not number:
+            return None
+        return self.problem or _failed(OSError(number, os.strerror(number)))
+
+
+def _failed(error: OSError) -> RecordingFailed:
+    return RecordingFailed("what forked children do cannot be recorded", directory(), error)
