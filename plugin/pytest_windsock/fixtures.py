@@ -41,6 +41,11 @@ class State:
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    verdict: tuple[BaseException | None, list[tuple[RunningServer | FaultProxy, BaseExceptionGroup[BaseException]]]] = (
+        None,
+        [],
+    )
+    """What the handlers of its servers have made of it, and whose errors that is; until it is in a report."""
     shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
     """The transcripts that reports have shown."""
     crew: Crew | None = None
@@ -71,13 +76,13 @@ def dismiss() -> None:
 def _fixture(name: str, doc: str, **fixed: str) -> Any:
     def fixture() -> Iterator[RunningServer]:
         __tracebackhide__ = True
-        from pytest_windsock import starting
+        from pytest_windsock import starting, verdict
 
         server = starting.one(name, fixed)
         try:
             yield server
         finally:
-            server.finish()
+            verdict.finish([server])
 
     fixture.__name__ = fixture.__qualname__ = name
     fixture.__doc__ = doc
@@ -123,13 +128,13 @@ def windsock_seed(request: pytest.FixtureRequest) -> int:
 def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
     __tracebackhide__ = True
-    from pytest_windsock import starting
+    from pytest_windsock import starting, verdict
 
     server = starting.one("any_server", request.param.options())
     try:
         yield server
     finally:
-        server.finish()
+        verdict.finish([server])
 
 
 def _all() -> dict[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "pytest_enter_pdb",
     "pytest_generate_tests",
     "pytest_report_header",
+    "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_timeout_cancel_timer",
@@ -118,6 +119,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         state.item, state.servers = outer
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Fail a test that has passed if a handler of its servers has not."""
+    __tracebackhide__ = True
+    result = yield
+    if fixtures.State.servers:
+        from pytest_windsock import verdict
+
+        verdict.judge(fixtures.State.servers)
+    return result
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
@@ -130,6 +143,10 @@ def pytest_runtest_makereport(
     report = yield
     servers = fixtures.State.servers
     if servers:
+        if call.when == "call":
+            from pytest_windsock import verdict
+
+            verdict.settle(None if call.excinfo is None else call.excinfo.value)
         if report.failed:
             from pytest_windsock import sections, tracebacks
 

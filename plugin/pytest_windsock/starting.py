@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import windsock
-from pytest_windsock import deadline, seeds
+from pytest_windsock import deadline, seeds, verdict
 from pytest_windsock.fixtures import State, timeout_of
 from windsock.errors import NotInstalled
 from windsock.harness import Crew
@@ -124,7 +124,7 @@ def servers() -> Iterator[Serve]:
     try:
         yield serve
     finally:
-        _finish_all(started)
+        verdict.finish(started)
 
 
 def clients() -> Iterator[Connect]:
@@ -176,19 +176,4 @@ def proxies() -> Iterator[Proxies]:
     try:
         yield proxy
     finally:
-        _finish_all(started)
-
-
-def _finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once."""
-    __tracebackhide__ = True
-    failures: list[BaseException] = []
-    for server in reversed(servers):
-        try:
-            server.finish()
-        except Exception as error:
-            failures.append(error)
-    if len(failures) == 1:
-        raise failures[0]
-    if failures:
-        raise BaseExceptionGroup("several servers had errors", failures)
+        verdict.finish(started)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-__all__ = ["shorten", "tidy"]
+__all__ = ["shorten", "skip_our_start", "tidy"]
 
 OURS = ("windsock", "pytest_windsock")
+BEFORE_HANDLERS = (*OURS, "outcome", "socketserver", "threading", "trio")
 PYTEST = ("_pytest", "pluggy")
 
 
@@ -29,6 +30,15 @@ def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
     error.__traceback__ = _joined(kept)
     call.excinfo = pytest.ExceptionInfo.from_exception(error)
     _cut_causes(error)
+
+
+def skip_our_start(error: BaseException) -> None:
+    """Leave out of an error of a handler the frames that lead to the handler."""
+    traceback = error.__traceback__
+    while traceback is not None and _package(traceback) in BEFORE_HANDLERS:
+        traceback = traceback.tb_next
+    if traceback is not None:
+        error.__traceback__ = traceback
 
 
 def tidy(report: pytest.TestReport) -> None:

@@ -97,6 +97,7 @@ class RunningServer(Faked):
             is_datagram=options.is_datagram,
             timeout=lambda: options.timeout,
         )
+        self._has_failed = False
         self._job: Job
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
@@ -126,9 +127,8 @@ class RunningServer(Faked):
             self.finish()
             return
         self.stop()
-        if self.strict:
-            for failure in self.errors.failures():
-                error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+        for failure in self._handler_errors():
+            error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
         self._note_unmet(error)
         for failure in self._client_failures:
             error.add_note(f"windsock: a script in the background failed too: {failure}")
@@ -372,25 +372,46 @@ class RunningServer(Faked):
         try:
             self.stop()
         except StillRunning as error:
-            failures = self.errors.failures() if self.strict else []
+            failures = self._handler_errors()
             if not failures:
                 self._note_unmet(error)
                 raise
             failures.append(error)
         else:
-            failures = self.errors.failures() if self.strict else []
-        if self._fake is not None:
-            _without_our_way(failures)
+            failures = self._handler_errors()
         what = "errors in handlers" if failures else "scripts in the background failed"
         failures += self._client_failures
         unmet = self._unmet()
-        if not failures and unmet:
+        if not failures and unmet and not self._has_failed:
             what, failures = "what it was told of has not happened", [*unmet]
         if failures:
-            group = _group(f"{self.name} on {addresses.show(self.address)}: {what}", failures)
+            group = self._group(what, failures)
             if failures != unmet:
                 self._note_unmet(group)
             raise group
+
+    def failure(self) -> BaseExceptionGroup[BaseException] | None:
+        """Return what `finish()` would raise for what handlers have raised so far; None if there is nothing."""
+        found = self._handler_errors()
+        if not found:
+            return None
+        group = self._group("errors in handlers", found)
+        self._note_unmet(group)
+        return group
+
+    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
+        """Have `finish()` not raise again what has been raised already, nor what has not happened because of it."""
+        self.errors.excuse(failure.exceptions)
+        self._has_failed = True
+
+    def _handler_errors(self) -> list[BaseException]:
+        found = self.errors.failures() if self.strict else []
+        if self._fake is not None:
+            _without_our_way(found)
+        return found
+
+    def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
+        return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: {what}", failures)
 
     def _unmet(self) -> list[Unmet | FaultNeverFired]:
         """Return what a fake was told, and what faults were there for, and has not happened, if that is to fail."""
@@ -500,10 +521,6 @@ def _serve(driver: Driver, failed: Callable[[Connection | None, BaseException], 
 def _address(server_address: Any) -> Any:
     """Return (host, port), also for IPv6, or the path."""
     return server_address[:2] if isinstance(server_address, tuple) else server_address
-
-
-def _group(message: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
-    return BaseExceptionGroup(message, failures)
 
 
 def _without_our_way(failures: list[BaseException]) -> None:

@@ -87,7 +87,7 @@ class FaultProxy(Proxy):
         """Stop, and if it is strict, raise what went wrong in it; else, what faults have never fired."""
         __tracebackhide__ = True  # pytest leaves such frames out
         super().finish()
-        unfired = self.unfired() if self.strict else []
+        unfired = self.unfired() if self.strict and not self._has_failed else []
         if unfired:
             message = f"{self.name} on {addresses.show(self.address)}: what it was told of has not happened"
             raise ExceptionGroup(message, unfired)

@@ -78,6 +78,7 @@ class Proxy:
         self._recorder = Recorder()
         self._is_recorded = recorded
         self._firings = Firings(self.weather)
+        self._has_failed = False
         self._process_id = os.getpid()
         self._cut: Installed | None = None
         self._private: PrivateSocketPath | None = None
@@ -145,9 +146,9 @@ class Proxy:
             self.finish()
             return
         self.stop()
-        if self.strict:
-            for failure in self.errors.failures():
-                error.add_note(f"windsock: the {self.name} had an error too: {failure!r}")
+        group = self.failure()
+        for failure in group.exceptions if group is not None else ():
+            error.add_note(f"windsock: the {self.name} had an error too: {failure!r}")
 
     # --- where it is
 
@@ -244,9 +245,19 @@ class Proxy:
         """Stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
         __tracebackhide__ = True  # pytest leaves such frames out
         self.stop()
-        failures = self.errors.failures() if self.strict else []
-        if failures:
-            raise _group(f"{self.name} on {addresses.show(self.address)}: errors", failures)
+        failure = self.failure()
+        if failure is not None:
+            raise failure
+
+    def failure(self) -> BaseExceptionGroup[BaseException] | None:
+        """Return what `finish()` would raise for what has gone wrong so far; None if there is nothing."""
+        found = self.errors.failures() if self.strict else []
+        return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: errors", found) if found else None
+
+    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
+        """Have `finish()` not raise again what has been raised already, nor what has not happened because of it."""
+        self.errors.excuse(failure.exceptions)
+        self._has_failed = True
 
     def _remove_private_path(self) -> None:
         if self._private is not None:
@@ -262,7 +273,3 @@ class Proxy:
 def _plain(name: Any) -> Any:
     """Return (host, port), also for IPv6, or the path."""
     return name[:2] if isinstance(name, tuple) else addresses.plain(name)
-
-
-def _group(message: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
-    return BaseExceptionGroup(message, failures)

@@ -1,0 +1,98 @@
+"""What handlers have raised, as the outcome of the test: a failure, a skip, an xfail, or the end of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from pytest_windsock import tracebacks
+from pytest_windsock.fixtures import State
+from windsock import HandlerFailed
+
+if TYPE_CHECKING:
+    from windsock import RunningServer
+    from windsock.wire.proxied import FaultProxy
+
+__all__ = ["finish", "judge", "settle"]
+
+Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
+NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
+
+
+def judge(servers: Servers) -> None:
+    """Raise what handlers have raised so far. To be called when the body of the test has passed.
+
+    The servers go on: fixtures that are torn down later may still talk to them.
+    """
+    __tracebackhide__ = True
+    for server in servers:
+        drain = getattr(server, "drain", None)
+        if drain is not None:
+            drain()
+    found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
+    if not found:
+        return
+    error = _outcome([failure for _, failure in found])
+    State.verdict = error, found
+    if isinstance(error, pytest.exit.Exception):
+        settle(error)  # there will be no report
+    raise error
+
+
+def settle(error: BaseException | None) -> None:
+    """Have the teardown not raise again what was judged, if that is what the report of the test shows."""
+    verdict, found = State.verdict
+    State.verdict = None, []
+    if verdict is not None and verdict is error:
+        for server, failure in found:
+            server.excuse(failure)
+
+
+def finish(servers: Servers) -> None:
+    """Finish every server, the latest first; raise all that went wrong at once."""
+    __tracebackhide__ = True
+    failures: list[BaseException] = []
+    for server in reversed(servers):
+        try:
+            server.finish()
+        except (Exception, BaseExceptionGroup) as error:
+            failures.append(error)
+    if failures:
+        raise _for_teardown(_outcome(failures))
+
+
+def _outcome(failures: list[BaseException]) -> BaseException:
+    """Return what to raise for all of them: an error beats a skip, and the end of the run beats either."""
+    leaves = list(_leaves(failures))
+    exits = [each for each in leaves if isinstance(each, pytest.exit.Exception)]
+    errors = [each for each in leaves if not isinstance(each, NO_ERRORS)]
+    if exits or not errors or (len(leaves) == 1 and isinstance(errors[0], pytest.fail.Exception)):
+        outcome = (exits or leaves)[0]
+        tracebacks.skip_our_start(outcome)
+        return outcome
+    return failures[0] if len(failures) == 1 else BaseExceptionGroup("several servers had errors", failures)
+
+
+def _leaves(errors: Iterable[BaseException]) -> Iterator[BaseException]:
+    for each in errors:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each.exceptions)
+        else:
+            yield each
+
+
+def _for_teardown(error: BaseException) -> BaseException:
+    """Return a group as one of Exceptions alone: after any other, pytest would not go on to tear down."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    return error.derive([_for_teardown(_as_exception(each)) for each in error.exceptions])
+
+
+def _as_exception(error: BaseException) -> BaseException:
+    if isinstance(error, Exception | BaseExceptionGroup):
+        return error
+    stand_in = HandlerFailed(repr(error))
+    stand_in.__cause__ = error
+    return stand_in
