@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -19,6 +20,9 @@ __all__ = ["finish", "judge", "settle"]
 
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
+OUTCOMES: dict[str, type[BaseException]] = {
+    each.Exception.__name__: each.Exception for each in (pytest.fail, pytest.skip, pytest.xfail, pytest.exit)
+}
 
 
 def judge(servers: Servers) -> None:
@@ -96,3 +100,20 @@ def _as_exception(error: BaseException) -> BaseException:
     stand_in = HandlerFailed(repr(error))
     stand_in.__cause__ = error
     return stand_in
+
+
+# Outcomes come from forked children too. pytest has its classes say that they are builtins, where pickle looks in vain.
+
+
+def _made(name: str, args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    outcome = OUTCOMES[name].__new__(OUTCOMES[name], *args)
+    vars(outcome).update(state)
+    return outcome
+
+
+def _reduced(outcome: BaseException) -> tuple[Any, ...]:
+    return _made, (type(outcome).__name__, outcome.args, vars(outcome))
+
+
+for each in OUTCOMES.values():
+    copyreg.pickle(each, _reduced)  # type: ignore[arg-type]  # any callable will do
