@@ -116,4 +116,4 @@ def _reduced(outcome: BaseException) -> tuple[Any, ...]:
 
 
 for each in OUTCOMES.values():
-    copyreg.pickle(each, _reduced)  # type: ignore[arg-type]  # any callable will do
+    copyreg.pickle(each, _reduced)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout, WindsockError
+from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
 from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
 from windsock.recording import (
     Chunk,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         Outcome,
         Rule,
         ScriptedClient,
+        ScriptUnfinished,
         TrioClient,
         UnexpectedConnection,
         UnexpectedMessage,
@@ -71,6 +72,7 @@ __all__ = [
     "Partition",
     "PeerError",
     "RecordedRequest",
+    "RecordingFailed",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
@@ -79,6 +81,7 @@ __all__ = [
     "Script",
     "ScriptMismatch",
     "ScriptTimeout",
+    "ScriptUnfinished",
     "ScriptedClient",
     "StartError",
     "StillRunning",
@@ -115,6 +118,7 @@ ON_FIRST_USE = {
     "Script": "windsock.steps",
     "ScriptMismatch": "windsock.steps",
     "ScriptTimeout": "windsock.steps",
+    "ScriptUnfinished": "windsock.scripts",
     "ScriptedClient": "windsock.scripts",
     "TrioClient": "windsock.scripts",
     "UnexpectedConnection": "windsock.scripts",

@@ -53,7 +53,7 @@ def test_join_raises_what_went_wrong() -> None:
 
 def test_join_waits_no_longer_than_it_is_told() -> None:
     with windsock.serving() as server, server.connect() as client:
-        playing = client.play_in_background(Script().pause(30))
+        playing = client.play_in_background(Script().pause(30), strict=False)
 
         with pytest.raises(windsock.WaitTimeout, match=r"join\(\): the script is still at step 1 of 1, pause\(30\)"):
             playing.join(timeout=0.05)
@@ -61,7 +61,7 @@ def test_join_waits_no_longer_than_it_is_told() -> None:
 
 def test_while_a_script_is_played_nobody_else_takes_steps() -> None:
     with windsock.serving() as server, server.connect() as client:
-        client.play_in_background(Script().pause(30))
+        client.play_in_background(Script().pause(30), strict=False)
 
         for step in (lambda: client.send(b"x"), lambda: client.play(PING), lambda: client.play_in_background(PING)):
             with pytest.raises(UsageError, match="in the background; join"):
@@ -111,6 +111,56 @@ def test_a_failure_beside_another_error_is_a_note_on_it() -> None:
     assert any("in the background failed too: step 2" in note for note in caught.excinfo.value.__notes__)
 
 
+LEFT = Script().send(b"ping").expect(b"pong", timeout=30)
+WHERE = r"step 2 of 2, expect\(b'pong', timeout=30\): the script in the background was not over"
+
+
+@each(KINDS)
+def test_a_script_that_is_left_in_the_middle_fails_the_test_and_says_where(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("windsock.scripts.background.GRACE", 0.05)
+    caught = pytest.raises(windsock.ScriptUnfinished, match=WHERE)
+    with serving(kind) as server, caught, server.connect() as client:
+        client.play_in_background(LEFT)
+
+
+def test_a_script_that_is_left_in_the_middle_fails_the_server_that_closes_its_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("windsock.scripts.background.GRACE", 0.05)
+    server = windsock.serving()
+    server.connect().play_in_background(LEFT)
+
+    with pytest.raises(BaseExceptionGroup, match="scripts in the background failed") as caught:
+        server.finish()
+
+    assert [type(each) for each in caught.value.exceptions] == [windsock.ScriptUnfinished]
+
+
+def test_a_script_that_is_about_to_end_may_do_so() -> None:
+    with windsock.serving() as server:
+        server.reply(b"pong", delay=0.1)
+        with server.connect() as client:
+            playing = client.play_in_background(Script().send(b"ping").expect(b"pong"))
+
+    assert playing.is_done
+
+
+def test_an_endless_loop_between_two_rounds_is_left_in_peace() -> None:
+    has_answered = threading.Event()
+
+    def handler(request: socket.socket, client_address: object, server: object) -> None:
+        request.sendall(b"beat")
+        assert request.recv(2) == b"ok"
+        has_answered.set()
+        request.recv(1)
+
+    with windsock.serving(handler) as server, server.connect() as client:
+        client.play_in_background(Script().loop(Script().expect(b"beat").send(b"ok")))
+        assert has_answered.wait(10)
+
+
 def test_a_failure_that_does_not_matter_is_passed_over() -> None:
     with windsock.serving() as server:
         server.reply(b"no", times=None)
@@ -157,7 +207,7 @@ def test_a_client_that_a_failing_test_has_abandoned_is_closed_with_its_server(ki
     def failing() -> None:
         with serving(kind) as server:
             kept.append(server.connect())
-            kept[0].play_in_background(Script().pause(30))
+            kept[0].play_in_background(Script().pause(30), strict=False)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

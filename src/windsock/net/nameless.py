@@ -28,4 +28,4 @@ def nameless_file(purpose: str) -> int:
 
 def directory() -> str:
     """Return the temporary directory, also if it is of no use."""
-    return str(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  # to be named, not used
+    return str(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # to be named, not used

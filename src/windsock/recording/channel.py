@@ -15,9 +15,9 @@ __all__ = ["Channel"]
 
 
 class Channel:
-    """Made by the parent before it forks. `spool` and `wakeup` are None where they can't be made, and `problem` says why.
+    """Made by the parent before it forks. `problem` says why, where `spool` or `wakeup` can't be made and is None.
 
-    That something was not told is noted in memory that all processes have in common: it needs no descriptor and no room.
+    Whether something was lost is noted in memory that all processes share: that needs no descriptor, and no room.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from windsock.scripts.background import Background
+    from windsock.scripts.background import Background, ScriptUnfinished
     from windsock.scripts.clients import ScriptedClient
     from windsock.scripts.connecting import ConnectFailed
     from windsock.scripts.fake import Fake
@@ -24,6 +24,7 @@ __all__ = [
     "Fake",
     "Outcome",
     "Rule",
+    "ScriptUnfinished",
     "ScriptedClient",
     "TrioClient",
     "UnexpectedConnection",
@@ -42,6 +43,7 @@ ON_FIRST_USE = {
     "Fake": "windsock.scripts.fake",
     "Outcome": "windsock.scripts.outcomes",
     "Rule": "windsock.scripts.rules",
+    "ScriptUnfinished": "windsock.scripts.background",
     "ScriptedClient": "windsock.scripts.clients",
     "TrioClient": "windsock.scripts.trio_client",
     "UnexpectedConnection": "windsock.scripts.unmet",

@@ -7,21 +7,37 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock import deadlines
-from windsock.errors import WaitTimeout, WindsockError
+from windsock.errors import UsageError, WaitTimeout, WindsockError
 from windsock.net.system import monotonic
 from windsock.scripts.polled import CalledOff, Polled
+from windsock.steps import kinds
 
 if TYPE_CHECKING:
     from windsock.steps import Progress
 
-__all__ = ["Background"]
+__all__ = ["Background", "ScriptUnfinished"]
+
+GRACE = 1.0
+"""Seconds that a script has to come to its end when its client is about to be closed."""
+
+
+class ScriptUnfinished(UsageError):
+    """A script in the background was not over when its client was closed. `where` says how far it had come."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where}: the script in the background was not over when its client was closed; join() it, close() the "
+            "client where the script may end in the middle, or say strict=False"
+        )
 
 
 class Background:
     """One script that is being played in the background: `play_in_background()` returns it.
 
     `join()` waits for its end and raises its failure. A failure that nobody has joined is raised when the client or its
-    server is finished, unless `strict=False`.
+    server is finished, unless `strict=False`; so is ScriptUnfinished, if the script does not come to its end within a
+    second then.
     """
 
     def __init__(
@@ -105,6 +121,20 @@ class Background:
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._end.call_off()
             self._thread.join(self._timeout)
+
+    def leave(self) -> None:
+        """End it because its client is closed: a strict one that is in the middle then has failed."""
+        if self.strict and not self._loops_for_ever:
+            seconds = min(GRACE, self._timeout, deadlines.latest() - monotonic())
+            self._thread.join(max(0.0, seconds))
+        is_in_the_middle = self.is_playing
+        self.call_off()
+        if is_in_the_middle and self._was_called_off and not self._progress.is_between_rounds:
+            self._failure = ScriptUnfinished(self.where)
+
+    @property
+    def _loops_for_ever(self) -> bool:
+        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
 
     def unheard(self) -> BaseException | None:
         """Return the failure if nobody has heard of it yet; from then on somebody has."""

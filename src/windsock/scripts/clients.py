@@ -65,6 +65,8 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         __tracebackhide__ = True
+        if error is not None and self._background is not None:
+            self._background.call_off()
         self._end()
         failure = self._background.unheard() if self._background is not None else None
         if failure is not None and error is not None:
@@ -236,7 +238,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
 
     def _end(self, *, is_cut: bool = False) -> None:
         if self._background is not None:
-            self._background.call_off()
+            self._background.leave()
         if is_cut:
             self.end.part()
         elif not self.end.is_closed:

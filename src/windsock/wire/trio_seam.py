@@ -75,12 +75,7 @@ class TrioSeam(Seam):
 
     def _record_of_task(self, request: Any, error: BaseException) -> None:
         """Record what a task was ended by, apart from its own cancellation; see `_record`."""
-        import trio
-
-        if isinstance(error, BaseExceptionGroup):
-            cancelled, own = error.split(trio.Cancelled)
-        else:
-            cancelled, own = (error, None) if isinstance(error, trio.Cancelled) else (None, error)
+        cancelled, own = _split(error)
         if cancelled is None:
             self._record(request, meant(error))
         elif own is not None and not isinstance(own, Exception):
@@ -140,6 +135,15 @@ class TrioSeam(Seam):
     def _close_request(self, request: Any) -> None:
         _note(request, Kind.CLOSE)
         self._originals["close_request"](request)
+
+
+def _split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """Return what trio cancels a task with, and what the task has raised of its own."""
+    import trio
+
+    if isinstance(error, BaseExceptionGroup):
+        return error.split(trio.Cancelled)
+    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
 
 
 def _tap(stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
