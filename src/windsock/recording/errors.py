@@ -133,7 +133,9 @@ class HandlerErrors(Sequence[BaseException]):
         self._catch_up = _nothing
 
     def add(self, connection: Connection | None, error: BaseException, *, is_blameless: bool) -> None:
-        """Keep one more."""
+        """Keep one more, once: what a hook has raised may come by again where it ends a loop."""
+        if any(each is error for each in self._errors):
+            return
         if connection is not None:
             note = f"windsock: while handling #{connection.index} from {addresses.show(connection.peer)}"
             if note not in getattr(error, "__notes__", ()):
