@@ -152,7 +152,7 @@ def test_what_failed_the_test_is_not_raised_again_when_it_is_torn_down(run: Run)
 
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
-        ["*UnexpectedMessage: received b'x'*", "*windsock: the tcp_server: on(b'PING').reply(b'PONG'): never matched*"]
+        ["*windsock: the tcp_server: on(b'PING').reply(b'PONG'): never matched*", "*UnexpectedMessage: received b'x'*"]
     )
 
 
