@@ -67,8 +67,8 @@ def serving(
     With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
     open (see `RunningServer.fault`). `seed` is what faults draw from; 0 by default, the test's own in fixtures.
 
-    Raises UsageError for values that can't work, StartError if the address can't be had, RecordingFailed if nothing of a
-    forking server could be recorded.
+    Raises UsageError for values that can't work, StartError if the address can't be had, RecordingFailed if a forking
+    server could record nothing.
     """
     if server_class is None:
         server_class, handler = _sort_out(server_class_or_handler, handler)
