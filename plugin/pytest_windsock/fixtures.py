@@ -14,6 +14,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
+    from pytest_windsock.verdict import Verdict
     from windsock import RunningServer
     from windsock.harness import Crew
     from windsock.wire.proxied import FaultProxy
@@ -41,11 +42,8 @@ class State:
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
-    verdict: tuple[BaseException | None, list[tuple[RunningServer | FaultProxy, BaseExceptionGroup[BaseException]]]] = (
-        None,
-        [],
-    )
-    """What the handlers of its servers have made of it, and whose errors that is; until it is in a report."""
+    verdict: Verdict | None = None
+    """What it was failed with for what handlers of its servers have raised, until it is in a report."""
     shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
     """The transcripts that reports have shown."""
     crew: Crew | None = None

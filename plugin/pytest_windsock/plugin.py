@@ -143,10 +143,9 @@ def pytest_runtest_makereport(
     report = yield
     servers = fixtures.State.servers
     if servers:
-        if call.when == "call":
-            from pytest_windsock import verdict
-
-            verdict.settle(None if call.excinfo is None else call.excinfo.value)
+        verdict, fixtures.State.verdict = fixtures.State.verdict, None
+        if verdict is not None and call.excinfo is not None and call.excinfo.value is verdict.error:
+            verdict.settle()
         if report.failed:
             from pytest_windsock import sections, tracebacks
 

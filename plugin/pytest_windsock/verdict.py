@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -16,13 +17,26 @@ if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.wire.proxied import FaultProxy
 
-__all__ = ["finish", "judge", "settle"]
+__all__ = ["Verdict", "finish", "judge"]
 
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
 OUTCOMES: dict[str, type[BaseException]] = {
     each.Exception.__name__: each.Exception for each in (pytest.fail, pytest.skip, pytest.xfail, pytest.exit)
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a test was failed with, and the errors of its servers that this was made of."""
+
+    error: BaseException
+    found: list[tuple[RunningServer | FaultProxy, BaseExceptionGroup[BaseException]]]
+
+    def settle(self) -> None:
+        """Have the teardown not raise them again: they are in the report of the test."""
+        for server, failure in self.found:
+            server.excuse(failure)
 
 
 def judge(servers: Servers) -> None:
@@ -38,20 +52,12 @@ def judge(servers: Servers) -> None:
     found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
     if not found:
         return
-    error = _outcome([failure for _, failure in found])
-    State.verdict = error, found
-    if isinstance(error, pytest.exit.Exception):
-        settle(error)  # there will be no report
-    raise error
-
-
-def settle(error: BaseException | None) -> None:
-    """Have the teardown not raise again what was judged, if that is what the report of the test shows."""
-    verdict, found = State.verdict
-    State.verdict = None, []
-    if verdict is not None and verdict is error:
-        for server, failure in found:
-            server.excuse(failure)
+    verdict = Verdict(_outcome([failure for _, failure in found]), found)
+    if isinstance(verdict.error, pytest.exit.Exception):
+        verdict.settle()  # there will be no report
+    else:
+        State.verdict = verdict
+    raise verdict.error
 
 
 def finish(servers: Servers) -> None:
@@ -89,9 +95,12 @@ def _leaves(errors: Iterable[BaseException]) -> Iterator[BaseException]:
 
 def _for_teardown(error: BaseException) -> BaseException:
     """Return a group as one of Exceptions alone: after any other, pytest would not go on to tear down."""
-    if not isinstance(error, BaseExceptionGroup):
+    if isinstance(error, Exception) or not isinstance(error, BaseExceptionGroup):
         return error
-    return error.derive([_for_teardown(_as_exception(each)) for each in error.exceptions])
+    group = error.derive([_for_teardown(_as_exception(each)) for each in error.exceptions])
+    for note in getattr(error, "__notes__", ()):
+        group.add_note(note)
+    return group
 
 
 def _as_exception(error: BaseException) -> BaseException:

@@ -133,8 +133,8 @@ class HandlerErrors(Sequence[BaseException]):
         self._catch_up = _nothing
 
     def add(self, connection: Connection | None, error: BaseException, *, is_blameless: bool) -> None:
-        """Keep one more, once: what a hook has raised may come by again where it ends a loop."""
-        if any(each is error for each in self._errors):
+        """Keep one more. What a hook has raised comes by again, without a connection, if it ends the loop."""
+        if connection is None and any(each is error for each in self._errors):
             return
         if connection is not None:
             note = f"windsock: while handling #{connection.index} from {addresses.show(connection.peer)}"

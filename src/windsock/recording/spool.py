@@ -79,8 +79,7 @@ class Spool:
         self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
-        self._file = -1
-        self._file = nameless_file("what is recorded")
+        self._file = nameless_file("what is recorded", is_large=True)
         flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
         fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)
 

@@ -35,7 +35,7 @@ class Tally:
         if across_processes:
             self._shared = mmap.mmap(-1, MOST * 8)
             self._numbers = memoryview(self._shared).cast("Q")
-            self._file = nameless_file("counters that forked children share")
+            self._file = nameless_file("counters that forked children share", is_large=False)
             renew_in_children(self)
 
     def add(self) -> int:
