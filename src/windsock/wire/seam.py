@@ -53,6 +53,8 @@ GUARDED = (
 )
 """Hooks that a class may have of its own, whose errors are not those of its handler."""
 
+OWN_HOOKS: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
+
 UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
 """Requests whose traffic is noted elsewhere than on the socket itself."""
 
@@ -72,10 +74,9 @@ class Seam:
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
-        for name in GUARDED:
-            if not is_default(getattr(type(self._server), name, None)):
-                self._guards[name] = hook = getattr(self._server, name)
-                setattr(self._server, name, partial(self._guarded, hook))
+        for name in hooks_of_its_own(type(self._server)):
+            self._guards[name] = hook = getattr(self._server, name)
+            setattr(self._server, name, partial(self._guarded, hook))
         for name, stand_in in self.hooks.items():
             original = getattr(self._server, name, None)
             if original is not None:
@@ -273,6 +274,15 @@ def meant(error: BaseException) -> BaseException:
     while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
         leaf = leaf.exceptions[0]
     return leaf.__cause__ or error if isinstance(leaf, HandlerFailed) else error
+
+
+def hooks_of_its_own(server_class: type) -> tuple[str, ...]:
+    """Return which of GUARDED are the user's in a class of servers; looked up once, since each test makes a server."""
+    found = OWN_HOOKS.get(server_class)
+    if found is None:
+        found = tuple(name for name in GUARDED if not is_default(getattr(server_class, name, None)))
+        OWN_HOOKS[server_class] = found
+    return found
 
 
 def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
