@@ -10,10 +10,11 @@ def test_a_script_that_is_not_played_to_its_end_fails_the_test_with_its_state(ru
         """
         from windsock import Script
 
+        kept = []
+
         def test_it(tcp_server):
             tcp_server.play(Script().expect(b"HELO").send(b"250").expect(b"QUIT"))
-            client = tcp_server.connect()
-            client.send(b"HELO").expect(b"250")
+            kept.append(tcp_server.connect().send(b"HELO").expect(b"250"))
         """
     )
 
