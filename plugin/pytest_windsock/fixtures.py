@@ -77,6 +77,7 @@ def _fixture(name: str, doc: str, **fixed: str) -> Any:
         try:
             yield server
         finally:
+            starting.drain()
             server.finish()
 
     fixture.__name__ = fixture.__qualname__ = name
@@ -129,6 +130,7 @@ def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     try:
         yield server
     finally:
+        starting.drain()
         server.finish()
 
 

@@ -179,9 +179,16 @@ def proxies() -> Iterator[Proxies]:
         _finish_all(started)
 
 
+def drain() -> None:
+    """Have all servers and proxies of this test handle what clients sent; the latest first, as it is in front."""
+    for each in reversed(State.servers):
+        each.drain()
+
+
 def _finish_all(servers: Sequence[RunningServer | FaultProxy]) -> None:
     """Finish every server, the latest first; raise all that went wrong at once."""
     __tracebackhide__ = True
+    drain()  # what a proxy holds may be for a server of another fixture
     failures: list[BaseException] = []
     for server in reversed(servers):
         try:
