@@ -30,12 +30,12 @@ def note_proxy(proxy: Any) -> None:
 
 
 def drop_all_but(request: Any, server: Any) -> None:
-    """Let go of the listeners and requests of all servers of this process, and of their and its proxies' clients' ends.
+    """Let go of the listeners and requests of all servers of this process, and of clients' ends.
 
-    Kept are the one request, and the server's own socket where that is the request's. The client's ends: a
-    client in the same process as its server (tests!) would otherwise keep its own connection open in a child,
-    and no child would ever see the end of its stream. Drops what it can: a lack of descriptors is no reason
-    to fail here.
+    Kept are the one request, and the server's own socket where that is the request's. The clients' ends, of
+    connections to these servers and to proxies: a client in the same process as its server (tests!) would
+    otherwise keep its own connection open in a child, and no child would ever see the end of its stream. Drops
+    what it can: a lack of descriptors is no reason to fail here.
     """
     servers = [*(each for each in _servers.values() if each is not server), server]
     for each in servers:

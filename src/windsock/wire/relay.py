@@ -86,7 +86,7 @@ class House:
 
     def catch_up(self, seconds: float) -> None:
         """Wait until what has arrived here by now is taken up, for at most `seconds`."""
-        for _ in range(2):  # the first may be answered in the middle of a turn
+        if self.clockwork.ask(_nothing, seconds):  # which may be answered in the middle of a turn
             self.clockwork.ask(_nothing, seconds)
 
     def _delivers_by(self, time: float) -> bool:
