@@ -45,10 +45,7 @@ def judge(servers: Servers) -> None:
     The servers go on: fixtures that are torn down later may still talk to them.
     """
     __tracebackhide__ = True
-    for server in servers:
-        drain = getattr(server, "drain", None)
-        if drain is not None:
-            drain()
+    _drain()
     found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
     if not found:
         return
@@ -60,9 +57,16 @@ def judge(servers: Servers) -> None:
     raise verdict.error
 
 
+def _drain() -> None:
+    """Have all servers and proxies of the test handle what clients sent; the latest first, as it is in front."""
+    for each in reversed(State.servers):
+        each.drain()
+
+
 def finish(servers: Servers) -> None:
     """Finish every server, the latest first; raise all that went wrong at once."""
     __tracebackhide__ = True
+    _drain()  # what a proxy holds may be for a server of another fixture
     failures: list[BaseException] = []
     for server in reversed(servers):
         try:

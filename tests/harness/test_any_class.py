@@ -12,7 +12,7 @@ import wsgiref.simple_server
 import xmlrpc.client
 import xmlrpc.server
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -240,3 +240,26 @@ def test_a_class_whose_loop_is_its_own_is_stopped_by_shutdown() -> None:
     server.finish()
 
     assert server.requests[0].data == b"one\n"
+
+
+def test_a_handler_of_datagrams_that_is_at_work_when_its_server_stops_can_still_reply() -> None:
+    begun = threading.Event()
+
+    class Late(socketserver.DatagramRequestHandler):
+        def handle(self) -> None:
+            begun.set()
+            for _ in range(20):  # as long as a server takes to close its socket
+                if self.socket.fileno() >= 0:
+                    sleep(0.01)
+            self.wfile.write(b"late")
+
+    server = windsock.serving(socketserver.ThreadingUDPServer, Late)
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(5)
+        client.sendto(b"x", server.address)
+        assert begun.wait(5)
+
+        server.stop()
+
+        assert client.recv(100) == b"late"
+    assert not server.errors

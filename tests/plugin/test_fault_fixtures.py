@@ -261,3 +261,30 @@ def test_partitions_cut_several_lines(run: Run) -> None:
     )
 
     result.assert_outcomes(passed=1)
+
+
+def test_what_a_client_sent_through_a_proxy_counts_in_whichever_order_fixtures_end(run: Run) -> None:
+    result = run(
+        """
+        import socket
+        import pytest
+        from windsock.faults import Delay
+
+        def send(server, proxies):
+            server.on(b"log").reply(b"")
+            proxy = proxies(server.address, faults=[Delay(0.02)])
+            with socket.create_connection(proxy.address) as client:
+                client.sendall(b"log")
+
+        def test_the_proxy_ends_first(serve, fault_proxy):
+            send(serve(), fault_proxy)
+
+        def test_the_server_ends_first(fault_proxy, serve):
+            send(serve(), fault_proxy)
+
+        def test_a_server_of_a_fixture_ends_first(fault_proxy, tcp_server):
+            send(tcp_server, fault_proxy)
+        """
+    )
+
+    result.assert_outcomes(passed=3)

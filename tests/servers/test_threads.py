@@ -6,6 +6,7 @@ import gc
 import socket
 import threading
 import weakref
+from time import sleep
 from typing import Any
 
 import pytest
@@ -236,6 +237,56 @@ def test_the_mix_in_works_over_a_strangers_server() -> None:
     server.shutdown()
     server.server_close()
     join(thread)
+
+
+class RepliesLate(servers.BaseRequestHandler):
+    """Replies after as long as a server takes to close its socket, or as soon as it has."""
+
+    begun: threading.Event
+
+    def handle(self) -> None:
+        data, server_socket = self.request
+        self.begun.set()
+        for _ in range(20):
+            if server_socket.fileno() >= 0:
+                sleep(0.01)
+        server_socket.sendto(data, self.client_address)
+
+
+@pytest.mark.parametrize("daemon", [False, True])
+@each([servers.ThreadingUDPServer, servers.ThreadingUnixDatagramServer])
+def test_handlers_of_datagrams_can_reply_while_their_server_is_being_closed(
+    place: Place, kind: Any, daemon: bool
+) -> None:
+    begun = threading.Event()
+    server = place.start(kind, type("Handler", (RepliesLate,), {"begun": begun}), daemon_threads=daemon)
+    client = place.connect(server)
+    client.sendall(b"late")
+    assert begun.wait(DEADLINE)
+
+    server.server_close()
+
+    assert client.recv(100) == b"late"
+
+
+def test_handlers_of_datagrams_can_reply_where_the_mix_in_is_over_a_strangers_server() -> None:
+    import socketserver
+
+    class Strange(servers.ThreadingMixIn, socketserver.UDPServer):
+        pass
+
+    begun = threading.Event()
+    server = Strange(("127.0.0.1", 0), type("Handler", (RepliesLate,), {"begun": begun}))
+    with socket.socket(type=socket.SOCK_DGRAM) as client:
+        client.settimeout(DEADLINE)
+        client.connect(server.server_address)
+        client.sendall(b"late")
+        server.handle_request()
+        assert begun.wait(DEADLINE)
+
+        server.server_close()
+
+        assert client.recv(100) == b"late"
 
 
 @each([kind for kind in STREAM if not issubclass(kind, servers.ForkingMixIn)])

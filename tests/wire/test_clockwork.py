@@ -158,6 +158,9 @@ def test_one_member_of_a_house_that_fails_does_not_keep_the_others_from_hearing(
         def refresh(self, now: float) -> None:
             raise LookupError("refresh")
 
+        def delivers_by(self, time: float) -> bool:
+            return False
+
         def finish(self) -> None:
             raise LookupError("finish")
 

@@ -78,6 +78,10 @@ class Chain:
             return self._ready[0].at
         return None if self._next == NEVER else self._next
 
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that waits here comes out by then; what is held without a time does not."""
+        return bool(self._ready) or (self.waiting > 0 and self._next <= time)
+
     def is_idle(self) -> bool:
         """Return whether no active fault concerns this link and nothing waits, so that bytes may take a short cut.
 

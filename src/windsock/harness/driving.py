@@ -68,6 +68,7 @@ class Stranger:
     def __init__(self, server: Any) -> None:
         self._server = server
         self._is_stopping = False
+        self._is_datagram = getattr(server, "socket_type", None) == socket.SOCK_DGRAM
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._originals: dict[str, Callable[..., Any]] = {}
@@ -92,8 +93,8 @@ class Stranger:
         if self._is_stopping:
             threading.Thread(target=self._server.shutdown, name="windsock shutdown()", daemon=True).start()
         self._is_stopping = True
-        with contextlib.suppress(OSError):
-            self._server.socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):  # handlers of datagrams still reply through it
+            self._server.socket.shutdown(socket.SHUT_RD if self._is_datagram else socket.SHUT_RDWR)
 
     def end_requests(self) -> None:
         """Shut down the accepted connections; children, who have them for themselves, are sent SIGTERM."""
@@ -103,7 +104,9 @@ class Stranger:
             children.signal_all(signal.SIGTERM)
 
     def server_close(self) -> None:
-        """Close the listener."""
+        """Close the listener; a datagram server's socket, through which handlers reply, once they have ended."""
+        if self._is_datagram:
+            self.wait_for_requests(self.stop_timeout)
         self._server.server_close()
 
     def wait_for_requests(self, timeout: float) -> list[str]:
@@ -111,8 +114,8 @@ class Stranger:
         deadline = monotonic() + timeout
         for thread in list(self._threads):
             thread.join(max(0.0, deadline - monotonic()))
-        left = [f"thread {thread.name!r}" for thread in self._threads if thread.is_alive()]
-        self._threads.clear()
+        self._threads = {thread for thread in self._threads if thread.is_alive()}
+        left = [f"thread {thread.name!r}" for thread in self._threads]
         children = self._children()
         if children is not None:
             for pid in list(children.pids):

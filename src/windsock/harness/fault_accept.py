@@ -78,6 +78,10 @@ class Admission:
         installed = {each.fault for each in self._weather.installed if each.is_active}
         return any(each in installed and each.happens(self._active()) for each in stalling)
 
+    def keeps_waiting(self, until: float) -> bool:
+        """Return whether the next client is left in the queue until then, in monotonic seconds. From any thread."""
+        return self._not_before > until or self._is_to_stall()
+
     def _rest(self, seconds: float) -> None:
         """Leave the client where it is, in the queue; raises TurnedAway."""
         if not isinstance(self._server, BaseServer):

@@ -74,6 +74,11 @@ class RelayedDatagrams:
         client = self._house.client_of(address)
         return (data, RelayedReplies(reader, self._house)), addresses.plain(client)
 
+    def drain(self, seconds: float) -> None:
+        """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
+        if self._house is not None:
+            self._house.drain(seconds)
+
     def stop(self, seconds: float) -> None:
         """End. Raises StillRunning."""
         if self._house is not None:

@@ -86,6 +86,10 @@ class Relays:
             below.getsockname = lambda: relayed._name
         return stream
 
+    def drain(self, seconds: float) -> None:
+        """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
+        self._house.drain(seconds)
+
     def stop(self, seconds: float) -> None:
         """End all connections. Raises StillRunning."""
         self._house.stop(seconds)

@@ -208,6 +208,16 @@ class ServerFaults:
 
     # --- the end
 
+    def drain(self, seconds: float) -> None:
+        """Wait until what clients have sent has passed the relays, as far as it does within `seconds`."""
+        for each in (self._relays, self._datagrams):
+            if each is not None:
+                each.drain(seconds)
+
+    def keeps_clients_waiting(self, until: float) -> bool:
+        """Return whether faults leave the next client in the queue until then, in monotonic seconds."""
+        return self._admission.keeps_waiting(until)
+
     def before_stop(self) -> None:
         """Stand in nobody's way: the server is being stopped."""
         if self._is_stopped:

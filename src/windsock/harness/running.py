@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
+from windsock.deadlines import latest
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness import listening
 from windsock.harness.crew import Crew, Hands, Job
+from windsock.harness.draining import Drain
 from windsock.harness.driving import Driver, driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
@@ -105,6 +107,7 @@ class RunningServer(Faked):
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         self._is_stopped = False
+        self._drain = Drain(self.server, self._seam, self._recorder)
         try:
             if options.faults or options.relay:
                 self._plan_faults()
@@ -342,9 +345,29 @@ class RunningServer(Faked):
         if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
             stop_forgotten(self)
 
+    def drain(self) -> None:
+        """Handle what clients sent before they left.
+
+        Takes the connections or datagrams that wait in the system's queue, has relays deliver what they hold, and waits
+        for handlers: until they have ended, or have read all there is while their client may send more. Takes at
+        most `timeout` seconds (one for async handlers, which a stop cancels), and no time if nothing is left to do;
+        clients that are connected and silent cost nothing. What a fault or a script keeps for longer than `timeout` is
+        not waited for, and nothing is twice that did not end the first time. Ends no connection. Idempotent.
+
+        What a connected client has sent is read by then, and may be recorded a moment later: see `requests.wait()`.
+        """
+        if self._is_stopped or self._recorder.is_child or not self._job.is_alive():
+            return
+        deadline = min(monotonic() + self.options.timeout, latest())
+        if self._company is not None:
+            self._company.drain()
+        self._drain.run(self._faults, deadline)
+
     @uninterrupted
     def stop(self) -> None:
         """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
+
+        What clients have sent and no handler has read yet is lost: `drain()` has it handled.
 
         Raises StillRunning, which names what has not ended in `timeout` seconds.
         """
@@ -353,6 +376,7 @@ class RunningServer(Faked):
         self._is_stopped = True
         if self._faults is not None:
             self._faults.before_stop()
+        self._recorder.stop()  # handlers are not to blame for what the ends of its own clients make of them
         self._close_clients()
         try:
             self._end(self.options.timeout)
@@ -360,15 +384,17 @@ class RunningServer(Faked):
             self._clean_up()
 
     def finish(self) -> None:
-        """Stop, and if the server is strict, raise what went wrong in it.
+        """Drain, stop, and if the server is strict, raise what went wrong in it.
 
         Raises an ExceptionGroup of all errors of handlers that nobody has taken; without any, one of all that a fake
         was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
-        if self._fake is not None and self._is_to_be_used and not self._is_stopped:
-            self._close_clients()
-            self._fake.settle(self.server, self.options.timeout)
+        try:
+            self._settle()
+        except BaseException:  # of a signal's handler
+            self.stop()
+            raise
         try:
             self.stop()
         except StillRunning as error:
@@ -412,6 +438,15 @@ class RunningServer(Faked):
 
     def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
         return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: {what}", failures)
+
+    def _settle(self) -> None:
+        """Have what was sent handled; of a fake that has to be used, also what its own clients' ends bring about."""
+        fake = self._fake if self._is_to_be_used and not self._is_stopped else None
+        if fake is not None:
+            self._close_clients()
+        self.drain()
+        if fake is not None:
+            fake.settle(self.server, self.options.timeout)
 
     def _unmet(self) -> list[Unmet | FaultNeverFired]:
         """Return what a fake was told, and what faults were there for, and has not happened, if that is to fail."""

@@ -43,6 +43,10 @@ class Connection(Log):
     """Whether it is one datagram with the replies to it."""
     pid: int | None = None
     """The forked process that handled the connection."""
+    descriptor = -1
+    """The server's descriptor of it; of no use once it is closed, and where a forked child handles it."""
+    rests_until = 0.0
+    """Until when a fake lets time pass on it, in monotonic seconds."""
 
     # What most connections never set is here, so that none has to when it is made.
     _is_tls_truncated = False
@@ -173,6 +177,16 @@ class Connection(Log):
             self._apply_admission(time, kind, data)
         else:
             self._played = data.decode() if kind == Kind.SCRIPT else self._played
+            self.rests_until = float(data) if kind == Kind.REST else self.rests_until
+
+    def rest(self, until: float) -> None:
+        """Note that a fake does nothing on it until then, in monotonic seconds; 0 when it goes on."""
+        if self._recorder.is_child:
+            self.note(Kind.REST, repr(until).encode())
+            return
+        self.rests_until = until
+        if self._recorder.waiters:
+            self._recorder.wake()
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
         """Keep what the server made of the client before it listened to it."""

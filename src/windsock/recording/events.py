@@ -48,6 +48,8 @@ class Kind:
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
     """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
+    REST = 16
+    """In a forked child: a fake lets time pass on the connection; the data is until when, in monotonic seconds."""
 
 
 class Ending(enum.StrEnum):

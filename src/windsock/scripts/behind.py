@@ -34,6 +34,10 @@ class Behind:
             self.proxy.stop()
             raise
 
+    def drain(self) -> None:
+        """Deliver what the client has sent so far."""
+        self.proxy.drain()
+
     def remove(self) -> None:
         """End, once what the client has sent has arrived. Idempotent."""
         self.proxy.settle(FAREWELL)

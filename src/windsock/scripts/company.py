@@ -37,6 +37,11 @@ class Company:
         self._playing = [each for each in self._playing if each.is_playing or each.failure is not None]
         self._playing.append(background)
 
+    def drain(self) -> None:
+        """Deliver what clients have sent, as far as their own faults let it through in time."""
+        for client in list(self._clients):
+            client.drain()
+
     def close(self) -> list[BaseException]:
         """Close all clients; return the failures that nobody has heard of."""
         for client in list(self._clients):

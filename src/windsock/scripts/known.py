@@ -97,6 +97,11 @@ class Known:
         whose = f"{self.name}, " if self.name else ""
         return Progress(script, self.end.inbox, timeout=self.timeout, limit=limit, first=first, whose=whose)
 
+    def drain(self) -> None:
+        """Deliver what it has sent so far, as far as its own faults let it through in time."""
+        if (drain := getattr(self._private, "drain", None)) is not None:
+            drain()
+
     def _remove_path(self) -> None:
         """Remove the path that it is bound to. Idempotent."""
         private, self._private = self._private, None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import PeerError
 from windsock.net.system import monotonic
+from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
 from windsock.scripts.rude import kernel_socket
@@ -20,7 +21,7 @@ from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step
 from windsock.wire.seam import connection_of
 
-__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among"]
+__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among", "resting"]
 
 
 class Halted(Exception):
@@ -135,6 +136,10 @@ class ServedStream(StreamEnd):
         """Let time pass. Raises Halted."""
         self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
 
+    def _let_pass(self, seconds: float) -> None:
+        with resting([self._connection], self.clock() + seconds):
+            super()._let_pass(seconds)
+
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
         if self.inbox:
             raise PeerError("more has come in the clear, where TLS was to begin")  # RFC 3207, section 6
@@ -167,6 +172,7 @@ class ServedDatagram(End):
 
     def __init__(self, request: tuple[bytes, Any], client_address: Any, halt: Halt) -> None:
         super().__init__(request[1], Inbox(is_datagram=True))
+        self.request = request
         self.client_address = addresses.plain(client_address)
         self.before_wait: Callable[[], None] = nothing
         self._halt = halt
@@ -210,7 +216,21 @@ class ServedDatagram(End):
         hub = None
         with contextlib.suppress(AttributeError):
             hub = self.sock._hub
-        self._halt.sleep(seconds, hub)
+        with resting([connection_of(self.request)], self.clock() + seconds):
+            self._halt.sleep(seconds, hub)
+
+
+@contextlib.contextmanager
+def resting(connections: Iterable[Connection | None], until: float) -> Iterator[None]:
+    """Note that the script does nothing on these connections until then: their ends need not be waited for."""
+    known = [each for each in connections if each is not None]
+    for each in known:
+        each.rest(until)
+    try:
+        yield
+    finally:
+        for each in known:
+            each.rest(0.0)
 
 
 def nothing() -> None:

@@ -18,7 +18,7 @@ from windsock.recording.events import Kind
 from windsock.scripts.ends import SLICE
 from windsock.scripts.playing import Performance
 from windsock.scripts.plays import Play, Plays
-from windsock.scripts.served import Halt, ServedDatagram
+from windsock.scripts.served import Halt, ServedDatagram, resting
 from windsock.steps.kinds import Event
 from windsock.wire.seam import connection_of
 
@@ -144,14 +144,15 @@ class _TalkEnd(ServedDatagram):
 
     def __init__(self, request: Request, client_address: Any, halt: Halt) -> None:
         super().__init__(request, client_address, halt)
-        self.request = request
         self._changed = threading.Condition()
         self._waiting: deque[Request] = deque([request])
+        self._rests_until = 0.0
 
     def hear(self, request: Request) -> None:
         """Put a datagram in. From the server's thread."""
         with self._changed:
             self._waiting.append(request)
+            self._rest(self._rests_until)
             self._changed.notify_all()
 
     def wake(self) -> None:
@@ -166,10 +167,30 @@ class _TalkEnd(ServedDatagram):
             self.sleep(min(until - self.clock(), SLICE if event is not None else math.inf))
             return
         with self._changed:
-            self._changed.wait_for(self._has_news, max(0.0, min(until - self.clock(), MOST)))
+            if not self._has_news():  # what came is done with: it is the client's turn
+                with resting([connection_of(self.request)], math.inf):
+                    self._changed.wait_for(self._has_news, max(0.0, min(until - self.clock(), MOST)))
             self._halt.check()
             if self._waiting and not self.inbox:
                 self._take_in()
+
+    def sleep(self, seconds: float) -> None:
+        """See End. What comes meanwhile waits on purpose."""
+        with self._changed:
+            self._rest(self.clock() + seconds)
+        try:
+            super().sleep(seconds)
+        finally:
+            with self._changed:
+                self._rest(0.0)
+
+    def _rest(self, until: float) -> None:
+        """Note until when nothing is done for any of the datagrams that are here."""
+        self._rests_until = until
+        for request in (self.request, *self._waiting):
+            connection = connection_of(request)
+            if connection is not None:
+                connection.rest(until)
 
     def _has_news(self) -> bool:
         return bool(self._waiting and not self.inbox) or self._halt.is_set()

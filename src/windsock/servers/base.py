@@ -52,6 +52,8 @@ class BaseServer:
     timeout: float | None = None
     stop_timeout: float = 5.0
     block_on_close = True
+    _shares_socket = False
+    """Whether handlers reply through the server's own socket, which must not be closed before they have ended."""
 
     def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
         """May be extended (call super). Do not override."""
@@ -217,7 +219,8 @@ class BaseServer:
 
         The connections are first shut down for reading, so that a handler that waits for its client sees the
         end of the stream while one that answers can do so; after half of `stop_timeout` they are shut down
-        altogether. With `block_on_close = False` they are left alone, and nothing is waited for.
+        altogether. With `block_on_close = False` they are left alone, and nothing is waited for. The socket of a
+        datagram server, through which handlers reply, stays open until they have ended, daemon threads too.
 
         In a forked child it only closes what the child has: the parent's requests and loops go on.
 
@@ -246,15 +249,18 @@ class BaseServer:
     def _end_requests(self) -> None:
         """End connections and wait for loops and handlers, gently for half of the time."""
         half = self.stop_timeout / 2
-        left: list[str] = []
+        loops_ended = False
         for how in (READING, BOTH):
             open_requests(self).end_new(how)
             self.end_requests(how=how)
             deadline = monotonic() + half
             loops_ended = self._control.wait(half)
-            left = self.wait_for_requests(max(0.0, deadline - monotonic()), daemons=False)
+            left = self.wait_for_requests(max(0.0, deadline - monotonic()), daemons=self._shares_socket)
             if loops_ended and not left:
                 return
+        left = self.wait_for_requests(0.0, daemons=False)
+        if loops_ended and not left:
+            return  # only daemons are left
         if not left:
             left = open_requests(self).clients()
         raise StillRunning("server_close(): requests in progress", self.stop_timeout, left)

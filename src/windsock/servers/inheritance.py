@@ -13,9 +13,10 @@ from typing import Any
 from windsock import addresses
 from windsock.servers.requests import open_requests
 
-__all__ = ["drop_all_but", "note_server"]
+__all__ = ["drop_all_but", "note_proxy", "note_server"]
 
 _servers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_proxies: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
 
 def note_server(server: Any) -> None:
@@ -23,20 +24,25 @@ def note_server(server: Any) -> None:
     _servers[id(server)] = server
 
 
-def drop_all_but(request: Any, server: Any) -> None:
-    """Let go of the listeners and requests of all servers of this process, and of their clients' ends.
+def note_proxy(proxy: Any) -> None:
+    """Have later children drop the clients' ends of connections to a proxy, which has an `address`."""
+    _proxies[id(proxy)] = proxy
 
-    Kept are the one request, and the server's own socket where that is the request's. The client's ends: a
-    client in the same process as its server (tests!) would otherwise keep its own connection open in a child,
-    and no child would ever see the end of its stream. Drops what it can: a lack of descriptors is no reason
-    to fail here.
+
+def drop_all_but(request: Any, server: Any) -> None:
+    """Let go of the listeners and requests of all servers of this process, and of clients' ends.
+
+    Kept are the one request, and the server's own socket where that is the request's. The clients' ends, of
+    connections to these servers and to proxies: a client in the same process as its server (tests!) would
+    otherwise keep its own connection open in a child, and no child would ever see the end of its stream. Drops
+    what it can: a lack of descriptors is no reason to fail here.
     """
     servers = [*(each for each in _servers.values() if each is not server), server]
     for each in servers:
         _drop([other for other in open_requests(each).take_inherited() if other is not request])
     streams = [each for each in servers if _is_stream(each)]
     _drop([each.socket for each in streams if each.socket is not request])
-    _drop_clients_of([each.server_address for each in streams])
+    _drop_clients_of([*(each.server_address for each in streams), *(each.address for each in _proxies.values())])
 
 
 def _is_stream(server: Any) -> bool:
@@ -71,9 +77,11 @@ def _names(descriptor: int) -> tuple[Any, Any]:
 
 def _leads_to(server_address: Any, mine: Any, peer: Any) -> bool:
     """Return whether a connection from `mine` to `peer` ends at a server of this machine with that address."""
-    if peer is None or peer == server_address:
-        return peer is not None
-    if not (isinstance(peer, tuple) and isinstance(server_address, tuple) and peer[1] == server_address[1]):
+    if not (isinstance(peer, tuple) and isinstance(server_address, tuple)):
+        return peer is not None and peer == server_address
+    if peer[:2] == server_address[:2]:
+        return True
+    if peer[1] != server_address[1]:
         return False
     is_any = server_address[0] in ("0.0.0.0", "::")
     return is_any and (peer[0] == mine[0] or addresses.is_loopback(peer[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import threading
 from typing import Any, Protocol
 
@@ -141,9 +142,9 @@ class ThreadingMixIn:
     """Handles each request in a thread of its own. Comes first among the bases.
 
     `daemon_threads`: whether the interpreter may exit while requests are in progress. `block_on_close`:
-    whether `server_close()` ends the connections and waits for the threads that are no daemons;
-    `wait_for_requests()` waits for daemons too. `max_threads` (None: no limit): no more requests are taken
-    while so many are in progress.
+    whether `server_close()` ends the connections and waits for the threads that are no daemons (over datagrams also
+    for daemons, which reply through the server's socket); `wait_for_requests()` waits for daemons too. `max_threads`
+    (None: no limit): no more requests are taken while so many are in progress.
     """
 
     daemon_threads = False
@@ -190,8 +191,11 @@ class ThreadingMixIn:
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
+        waits_itself = self.block_on_close and not hasattr(self, "stop_timeout")  # over a stranger's class
+        if waits_itself and getattr(self, "socket_type", None) == socket.SOCK_DGRAM:
+            self.wait_for_requests(5.0)  # before the socket is closed through which they reply
         super().server_close()  # type: ignore[misc]  # the server class has it
-        if self.block_on_close and not hasattr(self, "stop_timeout"):  # a stranger's class, which has not waited
+        if waits_itself:
             self.wait_for_requests(5.0, daemons=False)
 
     def _run_request(self, request: Any, client_address: Any) -> None:

@@ -107,6 +107,7 @@ class UDPServer(TCPServer):
     """
 
     socket_type: int = socket.SOCK_DGRAM
+    _shares_socket = True
     max_packet_size = 8192
 
     def server_activate(self) -> None:

@@ -62,6 +62,7 @@ class Clockwork:
         self._actions: dict[int, Callable[[int], object]] = {}
         self._timers: list[Timer] = []
         self._calls: deque[Action] = deque()
+        self._quiet: list[tuple[Callable[[], bool], threading.Event]] = []
         self._is_stopping = False
         self._is_closed = False
         self._gate = threading.Lock()
@@ -132,6 +133,21 @@ class Clockwork:
         self.call(act)
         return done.wait(seconds)
 
+    def wait_until_quiet(self, is_done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until no descriptor is ready, no call is left, and `is_done()`, for at most `seconds`.
+
+        `is_done` is asked in the clockwork's thread, after each of its turns. Return False if it was not in time. From
+        any other thread.
+        """
+        if self.is_here() or not self.is_running():
+            return False
+        quiet = is_done, threading.Event()
+        self.call(lambda: self._quiet.append(quiet))
+        is_quiet = quiet[1].wait(seconds)
+        if not is_quiet:
+            self.call(lambda: self._quiet.remove(quiet) if quiet in self._quiet else None)
+        return is_quiet
+
     def watch(self, descriptor: int, events: int, action: Callable[[int], object]) -> None:
         """Call back with the events, as poll(2) has them, whenever there are any."""
         self._actions[descriptor] = action
@@ -201,6 +217,19 @@ class Clockwork:
                     self._on_error(error)
         if self._timers:
             self._ring()
+        if self._quiet:
+            self._look_for_quiet()
+
+    def _look_for_quiet(self) -> None:
+        """Let those go on who wait until there is nothing to do."""
+        if self._calls or self._poller.is_ready():
+            return
+        waiting, self._quiet = self._quiet, []
+        for is_done, event in waiting:
+            if is_done():
+                event.set()
+            else:
+                self._quiet.append((is_done, event))
 
     def _answer(self) -> None:
         for _ in range(len(self._calls)):  # who calls again meanwhile has to wait until others had their turn
@@ -232,6 +261,9 @@ class Clockwork:
         self._actions.clear()
         self._timers.clear()
         self._calls.clear()
+        for _, event in self._quiet:
+            event.set()
+        self._quiet.clear()
         self._on_error = self._at_end = _nothing
 
 
@@ -263,6 +295,10 @@ class _Poller:
         if left > SPIN and 0 <= self._descriptor < MOST_DESCRIPTORS_OF_SELECT:
             select.select([self._descriptor], [], [], left - SPIN)  # an epoll can be waited for, and exactly
         return self._stay_awake(until)
+
+    def is_ready(self) -> bool:
+        """Return whether something is ready now."""
+        return bool(self._poll.poll(0))
 
     def _stay_awake(self, until: float) -> list[tuple[int, int]]:
         while True:

@@ -61,8 +61,7 @@ class FaultProxy(Proxy):
         """Wait until what clients have sent has arrived, and their connections have ended; so long at the most."""
         if self._is_stopped:
             return
-        for _ in range(2):
-            self._house.clockwork.ask(_nothing, seconds)  # it has read what was there
+        self._house.catch_up(seconds)
         if not self.upstream.is_datagram:
             self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
 
@@ -84,7 +83,7 @@ class FaultProxy(Proxy):
         return report_of(self.weather)
 
     def finish(self) -> None:
-        """Stop, and if it is strict, raise what went wrong in it; else, what faults have never fired."""
+        """Drain, stop, and if it is strict, raise what went wrong in it; else, what faults have never fired."""
         __tracebackhide__ = True  # pytest leaves such frames out
         super().finish()
         unfired = self.unfired() if self.strict and not self._has_failed else []
@@ -157,7 +156,3 @@ def _anything(fault: Fault) -> None:
         raise UsageError(
             f"{fault!r}: a proxy handles nothing; expected a server of windsock's, server.fault({fault!r})"
         )
-
-
-def _nothing() -> None:
-    """Come by."""

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
+from windsock.deadlines import latest
 from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
+from windsock.net.system import monotonic
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.servers import inheritance
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -99,6 +102,8 @@ class Proxy:
         bound: Any = (listener if self.upstream.is_datagram else Doorway)(self.upstream, where)
         try:
             self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
+            if not self.upstream.is_datagram:
+                inheritance.note_proxy(self)
             tell = partial(self._recorder.teller(), None)
             house = House(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:
@@ -221,9 +226,20 @@ class Proxy:
         if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
             stop_forgotten(self)
 
+    def drain(self) -> None:
+        """Deliver what clients have sent so far, also those that have left since: bytes, ends and datagrams.
+
+        Takes at most `timeout` seconds, and no time if there is nothing to deliver. What a fault keeps for longer, or
+        until it is healed, stays where it is. Connections stay open. Idempotent.
+        """
+        if not self._is_stopped:
+            self._house.drain(min(self.timeout, latest() - monotonic()))
+
     @uninterrupted
     def stop(self) -> None:
         """Stop: end all connections, and give everything back. Idempotent; in a forked child it does nothing.
+
+        What has not been delivered is lost: `drain()` delivers it.
 
         Raises StillRunning if its thread has not ended in `timeout` seconds.
         """
@@ -242,9 +258,12 @@ class Proxy:
             self._remove_private_path()
 
     def finish(self) -> None:
-        """Stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
+        """Drain, stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
         __tracebackhide__ = True  # pytest leaves such frames out
-        self.stop()
+        try:
+            self.drain()
+        finally:  # also if a signal's handler raises
+            self.stop()
         failure = self.failure()
         if failure is not None:
             raise failure

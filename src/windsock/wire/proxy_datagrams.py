@@ -74,6 +74,10 @@ class DatagramFront:
     def refresh(self, now: float) -> None:
         """Nothing: each client is told."""
 
+    def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
+        """Return whether datagrams wait here until there is room behind."""
+        return not (self._is_watching or self._is_closed)
+
     def finish(self) -> None:
         """Close."""
         self._unwatch()

@@ -63,6 +63,10 @@ class Dialing:
     def refresh(self, now: float) -> None:
         """Nothing: there are no faults yet."""
 
+    def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
+        """Return True: the client's bytes wait for this connection."""
+        return True
+
     def finish(self) -> None:
         """Give up; the house is closed."""
         self._done(None, OSError(errno.ECANCELED, "the proxy was stopped"))

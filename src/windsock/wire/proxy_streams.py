@@ -35,6 +35,8 @@ BATCH = 64
 """Connections accepted in a row before others have their turn."""
 FIRST_REST = 0.05
 LONGEST_REST = 1.0
+MOST_PATIENCE = 0.2
+"""Seconds between two attempts to accept up to which the next one is waited for at the end."""
 Waiting: TypeAlias = "tuple[_Guest, Fate]"
 """A client that waits without a word, and why."""
 
@@ -73,7 +75,7 @@ class StreamFront:
         self._admission = Admission(weather, self._guests.__len__)  # no reference to this front: it would be a cycle
         self._stalled: list[Waiting] = []
         self._put_back: deque[tuple[socket.socket, Any]] = deque()
-        self._late: list[_Guest] = []
+        self._late: dict[_Guest, float] = {}
         self._is_closed = False
         self._is_stuck = False
 
@@ -114,6 +116,11 @@ class StreamFront:
             self._is_stuck = True
             self._on_error(None, error)
         self._house.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether a client is accepted by then that has had to wait; not one that fails again and again."""
+        is_next = bool(self._put_back) and self._rest <= MOST_PATIENCE
+        return is_next or any(when <= time for when in self._late.values())
 
     def finish(self) -> None:
         """Close."""
@@ -222,13 +229,13 @@ class StreamFront:
             sockets.reset(guest.socket)
 
     def _serve_later(self, guest: _Guest, fate: Fate) -> None:
-        self._late.append(guest)
+        self._late[guest] = when = monotonic() + fate.delay
 
         def serve() -> None:
-            self._late.remove(guest)
+            del self._late[guest]
             self._dial(guest)
 
-        self._house.clockwork.at(monotonic() + fate.delay, serve)
+        self._house.clockwork.at(when, serve)
 
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.recording import Connection
+from windsock.wire import sockets
 from windsock.wire.proxy_places import Place
 from windsock.wire.relay import House
 from windsock.wire.seam import noting_handshake
@@ -83,6 +84,11 @@ class Securing:
 
     def refresh(self, now: float) -> None:
         """Nothing: no data passes yet."""
+
+    def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
+        """Return whether the client has sent something, or left; it is not waited for if it says nothing."""
+        descriptor = self._raw[0].fileno()
+        return descriptor >= 0 and sockets.has_unread(descriptor)
 
     def finish(self) -> None:
         """Give up; the house is closed."""

@@ -23,6 +23,10 @@ class Member(Protocol):
         """Faults have come, gone or changed."""
         ...
 
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that a client has sent goes on from here by then."""
+        ...
+
     def finish(self) -> None:
         """End, at once: the house is closed."""
         ...
@@ -45,6 +49,8 @@ class House:
         self._on_error = on_error
         self._members: dict[int, Member] = {}
         self._process_id = os.getpid()
+        self._is_slow = False
+        """Whether a drain has run out of time."""
         self.clockwork = Clockwork(name, on_error, self._end)
         forks.renew_in_children(self)
 
@@ -67,6 +73,24 @@ class House:
         """Have everybody look at the faults again. From any thread."""
         if self.clockwork.is_running():
             self.clockwork.call(self._refresh)
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all that clients have sent has gone on from here, as far as it does within `seconds`.
+
+        What a fault keeps for longer, or without a time, is not waited for; nothing is after a wait that was in vain.
+        """
+        if self._is_slow or not self.clockwork.is_running():
+            return
+        deadline = monotonic() + seconds
+        self._is_slow = not self.clockwork.wait_until_quiet(lambda: not self._delivers_by(deadline), seconds)
+
+    def catch_up(self, seconds: float) -> None:
+        """Wait until what has arrived here by now is taken up, for at most `seconds`."""
+        if self.clockwork.ask(_nothing, seconds):  # which may be answered in the middle of a turn
+            self.clockwork.ask(_nothing, seconds)
+
+    def _delivers_by(self, time: float) -> bool:
+        return any(member.delivers_by(time) for member in self._members.values())
 
     def stop(self, seconds: float) -> None:
         """End everybody, and the thread. Idempotent. Raises StillRunning after so many seconds."""
@@ -101,3 +125,7 @@ class House:
             action()
         except BaseException as error:
             self._on_error(error)
+
+
+def _nothing() -> None:
+    """Come by."""

@@ -88,6 +88,10 @@ class DatagramFlow:
         """Return whether more is to be read."""
         return len(self.out) < MOST_WAITING and not self.is_stalled and (self.chain is None or self.chain.reads())
 
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something is on its way that is sent by then."""
+        return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
+
     def take(self, data: bytes) -> None:
         """Carry a datagram that has arrived."""
         chain = self.chain
@@ -283,6 +287,10 @@ class DatagramRelay:
             if flow.chain is not None:
                 flow.chain.refresh(now)
                 self.guarded(flow.pump)
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that the client has sent gets to the server by then."""
+        return not self.is_over and self.up.delivers_by(time)
 
     def guarded(self, action: Callable[[], object]) -> None:
         """Do something; an error of a fault is told, and costs what it was about."""

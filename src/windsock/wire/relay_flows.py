@@ -55,6 +55,10 @@ class Flow:
         chain = self.chain
         return chain is None or (chain.reads() and chain.pending_bytes < MOST_PENDING)
 
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something is on its way that the target gets by then, if it takes it."""
+        return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
+
     # --- from the source
 
     def write(self, data: memoryview, *, is_scratch: bool = False) -> None:

@@ -128,6 +128,10 @@ class StreamRelay:
         except BaseException as error:
             self.broke(error)
 
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that the client has sent gets to the server by then."""
+        return not self.is_over and self.up.delivers_by(time)
+
     def sockets(self) -> tuple[Any, Any]:
         """Return what a forked child has to give back."""
         return self.client.socket, self.upstream.socket

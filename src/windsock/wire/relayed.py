@@ -109,10 +109,18 @@ class RelayHouse:
         """Note firings on a recorded connection."""
         self._firings.follow(index, connection)
 
+    def drain(self, seconds: float) -> None:
+        """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
+        self._house.drain(seconds)
+
     def stop(self, seconds: float) -> None:
-        """End all connections, and the thread. Idempotent. Raises StillRunning after so many seconds."""
+        """Carry what handlers have replied, end all connections, and the thread. Idempotent.
+
+        Raises StillRunning after so many seconds.
+        """
         self.weather.unsubscribe(self._house.refresh)
         try:
+            self._house.catch_up(seconds)
             self._house.stop(seconds)
         finally:
             self._close()

@@ -73,10 +73,18 @@ class DatagramHouse:
         """Return where a reply to the client is to be sent."""
         return self._front.names_by_client.get(client, client)
 
+    def drain(self, seconds: float) -> None:
+        """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
+        self._house.drain(seconds)
+
     def stop(self, seconds: float) -> None:
-        """End, and close both sockets. Idempotent. Raises StillRunning after so many seconds."""
+        """Carry what handlers have replied, end, and close both sockets. Idempotent.
+
+        Raises StillRunning after so many seconds.
+        """
         self.weather.unsubscribe(self._house.refresh)
         try:
+            self._house.catch_up(seconds)
             self._house.stop(seconds)
         finally:
             self._give_back()

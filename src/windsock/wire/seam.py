@@ -21,6 +21,7 @@ from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
 from windsock.wire.datagram_tap import DatagramTap
 from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
+from windsock.wire.unread import Unread
 
 __all__ = ["Seam"]
 
@@ -32,6 +33,7 @@ def stand_ins(*hooks: str) -> dict[str, str]:
 
 HOOKS = stand_ins(
     "get_request",
+    "verify_request",
     "start_tls",
     "authenticate",
     "finish_request",
@@ -71,6 +73,9 @@ class Seam:
         self._truncated: int | None = None
         self._originals: dict[str, Callable[..., Any]] = {}
         self._guards: dict[str, Callable[..., Any]] = {}
+        self._unread = Unread(server)
+        self.is_taking = False
+        """Whether a request is being taken out of the queue this very moment."""
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -90,13 +95,28 @@ class Seam:
         vars(self._server).pop("request_class", None)
         for name, original in (self._originals | self._guards).items():
             put_back(self._server, name, original)
+        self._unread.close()
+
+    def is_pending(self, connection: Connection, time: float) -> bool:
+        """Return whether the handler of a connection has something to read, or its client's end to see, by then.
+
+        A datagram's handler has until it has ended.
+        """
+        if connection.is_closed or connection.rests_until > time:
+            return False
+        return connection.is_datagram or self._unread.is_there(connection)
 
     def _get_request(self) -> tuple[Any, Any]:
+        self.is_taking = True
         try:
             return self._next_request()
         except BaseException as error:
             self._stand_in_for(error)  # for `handle_error`, which is where it is recorded
             raise
+        finally:
+            self.is_taking = False
+            if self._recorder.waiters:
+                self._recorder.wake()
 
     def _next_request(self) -> tuple[Any, Any]:
         self._truncated = None
@@ -105,7 +125,9 @@ class Seam:
         if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
             return self._datagram(request, peer), client_address
         if isinstance(request, socket.socket) and request is not getattr(self._server, "socket", None):
-            return self._tapped(request, self._recorder.open(peer)), client_address
+            connection = self._recorder.open(peer)
+            request = self._tapped(request, connection)
+            self._unread.watch(connection, request)
         return request, client_address
 
     def _tapped(self, request: Any, connection: Connection) -> Any:
@@ -122,9 +144,22 @@ class Seam:
         connection.note(Kind.UP, data)
         return data, DatagramTap(server_socket, connection)
 
+    def _verify_request(self, request: Any, client_address: Any) -> bool:
+        is_welcome: bool = self._originals["verify_request"](request, client_address)
+        if not is_welcome:
+            self._note_end_of_datagram(request)
+        return is_welcome
+
+    def _note_end_of_datagram(self, request: Any) -> None:
+        """Note that nobody handles a datagram any more. Streams are closed, which is noted then."""
+        connection = connection_of(request)
+        if connection is not None and isinstance(request, tuple) and not connection.is_closed:
+            connection.note(Kind.CLOSE)
+
     def _finish_request(self, request: Any, client_address: Any) -> None:
         connection = connection_of(request)
         if connection is not None and os.getpid() != self._process_id:
+            self._unread.close()
             self._recorder.taken_by_child(connection)
         try:
             self._originals["finish_request"](request, client_address)
@@ -132,8 +167,7 @@ class Seam:
             self._record(request, error)
             raise
         finally:
-            if connection is not None and isinstance(request, tuple):
-                connection.note(Kind.CLOSE)
+            self._note_end_of_datagram(request)
 
     def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
         """Call a hook of the server's class; record what it raises."""
@@ -200,8 +234,7 @@ class Seam:
         connection = connection_of(request)
         if connection is not None:
             connection.note(Kind.REFUSED, reason.encode())
-            if isinstance(request, tuple):
-                connection.note(Kind.CLOSE)
+            self._note_end_of_datagram(request)
         self._originals["handle_refused"](request, client_address, reason)
 
     def _handle_error(self, request: Any, client_address: Any) -> None:
@@ -213,6 +246,7 @@ class Seam:
             return  # a class that does not tell this from an error
         if error is not None and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
+            self._note_end_of_datagram(request)
         if not is_default(self._originals["handle_error"]):
             try:
                 self._originals["handle_error"](request, client_address)
@@ -240,6 +274,7 @@ class Seam:
     def _child_exited(self, pid: int, exit_code: int) -> None:
         self._originals["child_exited"](pid, exit_code)
         self._recorder.child_exited(pid, exit_code)
+        self._unread.forget_closed()
 
 
 @contextlib.contextmanager

@@ -6,12 +6,13 @@ import contextlib
 import errno
 import functools
 import os
+import select
 import socket
 import struct
 import sys
 from typing import Any
 
-__all__ = ["close", "dissolve", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
+__all__ = ["close", "dissolve", "error_of", "has_unread", "is_ip", "prepare", "reset", "unacknowledged"]
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
@@ -78,6 +79,13 @@ def _connect() -> Any:
     import ctypes
 
     return ctypes.CDLL(None, use_errno=True).connect
+
+
+def has_unread(descriptor: int) -> bool:
+    """Return whether there is something to read: data, the end of a stream, a reset, a client to accept."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return any(not events & select.POLLNVAL for _, events in poll.poll(0))
 
 
 def unacknowledged(each: socket.socket) -> int:

@@ -1,0 +1,91 @@
+"""Has a server handle what its clients sent before they left: waits until nothing of that is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from windsock.net.system import monotonic
+from windsock.wire.sockets import has_unread
+
+if TYPE_CHECKING:
+    from windsock.harness.faults import ServerFaults
+    from windsock.recording import Connection, Recorder
+    from windsock.wire import Seam
+
+__all__ = ["Drain"]
+
+GRACE = 1.0
+"""Seconds for which something is waited for that may never come: that a server takes another request whose handlers all
+wait for their clients, that an async handler goes on."""
+LOOK = 0.05
+"""Seconds between two looks where nothing is recorded: a handler may read past its request's socket."""
+
+
+class Drain:
+    """Drains one server, each time until a deadline in monotonic seconds. What was waited for in vain is not again.
+
+    Each change that matters is recorded, and a wait for the recording looks again then: a request has been accepted, a
+    handler has read, a handler has ended.
+    """
+
+    def __init__(self, server: Any, seam: Seam, recorder: Recorder) -> None:
+        self._server = server
+        self._seam = seam
+        self._recorder = recorder
+        self._faults: ServerFaults | None = None
+        self._deadline = 0.0
+        self._in_vain: set[Connection] = set()
+
+    def run(self, faults: ServerFaults | None, deadline: float) -> None:
+        """Wait for the queue, for relays, and for handlers, in the order in which a client's bytes pass them."""
+        self._faults, self._deadline = faults, deadline
+        self._wait_for_queue()
+        if faults is not None:
+            faults.drain(self._left())
+            self._wait_for_queue()  # relayed datagrams come to it last
+        self._wait_for_handlers()
+
+    def _wait_for_queue(self) -> None:
+        """Wait until the server has accepted all connections, or taken all datagrams, that are there.
+
+        A server that handles only so many requests at a time takes no more if those wait for their clients.
+        """
+        give_up_at = monotonic() + GRACE
+        while not self._wait(self._is_queue_empty) and monotonic() < self._deadline:
+            if self._pending(list(self._recorder.connections)):
+                give_up_at = monotonic() + GRACE
+            elif monotonic() >= give_up_at:
+                return
+
+    def _is_queue_empty(self) -> bool:
+        descriptor = self._server.fileno() if hasattr(self._server, "fileno") else -1
+        if descriptor >= 0 and has_unread(descriptor):
+            return self._faults is not None and self._faults.keeps_clients_waiting(self._deadline)
+        return not self._seam.is_taking  # in this order: a request that is no longer in the queue is being taken
+
+    def _wait_for_handlers(self) -> None:
+        """Wait until handlers have ended, or have read all there is and have a client that may send more."""
+        waiting = list(self._recorder.connections)
+
+        def are_done() -> bool:
+            waiting[:] = self._pending(waiting)
+            return not waiting
+
+        is_async = getattr(self._server, "handles_async", False)
+        until = min(self._deadline, monotonic() + GRACE) if is_async else self._deadline
+        while not self._wait(are_done) and monotonic() < until:
+            pass
+        self._in_vain.update(waiting)
+
+    def _pending(self, connections: Iterable[Connection]) -> list[Connection]:
+        """Return those whose handlers have something to do."""
+        self._recorder.catch_up()
+        is_pending = self._seam.is_pending
+        return [each for each in connections if each not in self._in_vain and is_pending(each, self._deadline)]
+
+    def _wait(self, is_enough: Callable[[], bool]) -> bool:
+        return self._recorder.wait_until(is_enough, min(LOOK, self._left()))
+
+    def _left(self) -> float:
+        return max(0.0, self._deadline - monotonic())
