@@ -116,14 +116,14 @@ class Admission:
 
     def _turn_away(self, request: Any, connection: Connection, why: str, *, is_reset: bool) -> None:
         connection.note(Kind.REFUSED, why.encode())
-        connection.note(Kind.CLOSE)
         plain = socket.socket(fileno=request.detach())
-        if is_reset:
-            sockets.reset(plain)
-        else:
-            with contextlib.suppress(OSError):
-                plain.shutdown(socket.SHUT_RDWR)
-            plain.close()
+        with connection.noted_after(Kind.CLOSE):
+            if is_reset:
+                sockets.reset(plain)
+            else:
+                with contextlib.suppress(OSError):
+                    plain.shutdown(socket.SHUT_RDWR)
+                plain.close()
         raise TurnedAway
 
     def stop(self) -> None:

@@ -32,8 +32,9 @@ class Kind:
     RETRACT = 10
     """Of the latest data given to the client, so many bytes did not go out; the data is the number."""
     HALF_CLOSE = 6
-    """The server sent its end of the stream."""
+    """The server has sent its end of the stream."""
     CLOSE = 7
+    """The server has closed the connection."""
     ERROR = 8
     """The handler failed; the data is the error, pickled, if it comes from another process."""
     TAKEN = 9
@@ -48,6 +49,10 @@ class Kind:
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
     """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
+    BEGINS = 16
+    """A forked child is about to make the call that makes another event true; the data is that event's kind."""
+    DELIVERED = 17
+    """A relay has passed the server's end of the stream on to the client, or has ended the client's connection."""
 
 
 class Ending(enum.StrEnum):
