@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import addresses
 from windsock.addresses import Address
 from windsock.net.system import monotonic
+from windsock.recording.events import Kind
 from windsock.servers import forks
 from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE, OnError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RelayHouse"]
 
+_nothing_noted = contextlib.nullcontext
 ORDER = struct.Struct("qii")
 """What a child says: which connection, level, name of the option; its value follows."""
 
@@ -36,7 +38,8 @@ class RelayHouse:
 
     The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
     is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
-    of the accepted socket, then `follow(...)` to have firings noted in its recording.
+    of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
+    client.
 
     `on_error` is told what should not have happened, such as an error in a fault that is a function. With
     `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
@@ -69,7 +72,14 @@ class RelayHouse:
         """How many connections are being relayed."""
         return len(self._clients)
 
-    def relay(self, client: socket.socket, client_address: Address, *, index: int | None = None) -> RelayedSocket:
+    def relay(
+        self,
+        client: socket.socket,
+        client_address: Address,
+        *,
+        index: int | None = None,
+        connection: Connection | None = None,
+    ) -> RelayedSocket:
         """Take an accepted connection over; return the socket that its handler gets.
 
         `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
@@ -92,7 +102,7 @@ class RelayHouse:
         self._clients[index] = owned
         handlers._forward = partial(self._forward, index)
         try:
-            relay = self._make(index, owned, ours, addresses.plain(client_address))
+            relay = self._make(index, owned, ours, addresses.plain(client_address), connection)
         except BaseException as error:  # of a function that selects connections, or of a fault
             self._clients.pop(index, None)
             handlers.close()
@@ -106,10 +116,6 @@ class RelayHouse:
         if not self._house.clockwork.is_running():
             relay.finish()  # it was stopped just now
         return handlers
-
-    def follow(self, index: int, connection: Connection) -> None:
-        """Note firings on a recorded connection."""
-        self._firings.follow(index, connection)
 
     def stop(self, seconds: float) -> None:
         """End all connections, and the thread. Idempotent. Raises StillRunning after so many seconds."""
@@ -126,7 +132,14 @@ class RelayHouse:
         self._pairs.after_fork_in_child()
         self._clients = {}
 
-    def _make(self, index: int, client: socket.socket, handlers: socket.socket, peer: Address) -> StreamRelay:
+    def _make(
+        self,
+        index: int,
+        client: socket.socket,
+        handlers: socket.socket,
+        peer: Address,
+        connection: Connection | None,
+    ) -> StreamRelay:
         upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
         relay = StreamRelay(
             self._house.clockwork,
@@ -135,19 +148,26 @@ class RelayHouse:
             handlers,
             upward=upward,
             downward=downward,
-            on_end=partial(self._ended, index),
+            delivering=_nothing_noted if connection is None else partial(connection.noted_after, Kind.DELIVERED),
+            on_closing=_nothing_noted if connection is None else partial(connection.begin, Kind.DELIVERED),
+            on_end=partial(self._ended, index, connection),
             on_error=self._on_error,
             on_look=self._firings.look,
         )
         if self._spoils_handshakes:
             relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
+        if connection is not None:
+            connection.set_relayed(True)
+            self._firings.follow(index, connection)
         return relay
 
-    def _ended(self, index: int, relay: StreamRelay) -> None:
+    def _ended(self, index: int, connection: Connection | None, relay: StreamRelay) -> None:
         self._house.dismiss(relay)
         self._clients.pop(index, None)
         self._firings.look()
         self._firings.leave(index)
+        if connection is not None:
+            connection.note(Kind.DELIVERED)
 
     def _forward(self, index: int, level: int, name: int, *value: Any) -> None:
         """Set an option of the client's socket; in a child, ask the parent to."""

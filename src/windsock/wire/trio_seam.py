@@ -126,8 +126,10 @@ class TrioSeam(Seam):
         if connection is not None:
             connection.begin(Kind.HALF_CLOSE)
             self._ending.add(connection)
-        self._originals["shutdown_request"](request)
-        self._note_half_close(connection)
+        try:
+            self._originals["shutdown_request"](request)
+        finally:
+            self._note_half_close(connection)
 
     def _close_request(self, request: Any) -> None:
         connection = _open_connection(request)
