@@ -198,8 +198,10 @@ class StreamFront:
         connection = self._recorder.open(peer) if self._recorder is not None else None
         guest = _Guest(client, peer, self._count, connection)
         self._count += 1
-        for words in fate.words:
-            guest.note(Kind.FAULT, words.encode())
+        if fate.turned_away:
+            guest.faults = fate.words
+        else:
+            guest.note_faults(fate.words)
         return guest
 
     def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
@@ -339,6 +341,7 @@ class StreamFront:
         """End a client's connection that is not relayed."""
         guest.begin(Kind.CLOSE)
         end(guest.socket)
+        guest.note_faults(guest.faults)
         self._leave(guest)
 
     def _leave(self, guest: _Guest) -> None:
@@ -360,18 +363,25 @@ class StreamFront:
 class _Guest:
     """A client on its way in."""
 
-    __slots__ = ("connection", "index", "peer", "socket")
+    __slots__ = ("connection", "faults", "index", "peer", "socket")
 
     def __init__(self, client: socket.socket, peer: Any, index: int, connection: Connection | None) -> None:
         self.socket = client
         self.peer = peer
         self.index = index
         self.connection = connection
+        self.faults: list[str] = []
+        """What faults do to it, and is noted when it has been done."""
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Write down what happens to it."""
         if self.connection is not None:
             self.connection.note(kind, data)
+
+    def note_faults(self, words: list[str]) -> None:
+        """Write down what faults have done to it."""
+        for each in words:
+            self.note(Kind.FAULT, each.encode())
 
     def begin(self, kind: int) -> None:
         """See Connection."""

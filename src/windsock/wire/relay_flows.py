@@ -111,24 +111,34 @@ class Flow:
 
     def _feed(self, item: Item) -> None:
         assert self.chain is not None
-        self.chain.feed(item)
-        self.pump()
+        with self.chain.acting:
+            self.chain.feed(item)
+            self.pump()
 
     # --- to the target
 
     def refresh(self, now: float) -> None:
         """Faults have come, gone or changed."""
         if self.chain is not None and not self.relay.is_over:
-            self.chain.refresh(now)
-            self.pump()
+            with self.chain.acting:
+                self.chain.refresh(now)
+                self.pump()
 
     def pump(self) -> None:
         """Do what is due, and come back when more is."""
         chain = self.chain
         if chain is None or self.relay.is_over:
             return
+        with chain.acting:
+            self._do_what_is_due(chain)
+            self.relay.on_look()
+        if not self.relay.is_over:
+            self._set_timer(chain.next_time())
+            self.source.update()
+            self.target.update()
+
+    def _do_what_is_due(self, chain: Chain) -> None:
         due = chain.due(self._moment(monotonic()))
-        self.relay.on_look()
         while due and monotonic() < due[-1].at:
             pass  # LEAD at the most
         for item in due:
@@ -136,10 +146,6 @@ class Flow:
             if self.relay.is_over:
                 return
         self.drain()
-        if not self.relay.is_over:
-            self._set_timer(chain.next_time())
-            self.source.update()
-            self.target.update()
 
     def _moment(self, now: float) -> float:
         """Return the time to look at: now, or the planned one, if it is so near that it is waited for here.
