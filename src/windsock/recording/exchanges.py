@@ -79,7 +79,11 @@ class Exchanges:
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
         self.connection = connection
         self._framing = framing
-        self._cutter = Cutter(framing) if framing is not None and not isinstance(framing, UntilEof) else None
+        self._cutter: Cutter | None = None
+        if framing is not None and not isinstance(framing, UntilEof):
+            self._cutter = Cutter(framing, connection.index)
+        self.error: Exception | None = None
+        """What the framing could make no message of; what comes from there on is not cut."""
         self._is_datagram = is_datagram
         self._all: list[_Exchange] = []
         self._open: _Exchange | None = None
@@ -116,8 +120,11 @@ class Exchanges:
             self._open.completed = time
             return
         self._cutter.feed(data)
-        while size := self._cutter.skip():
-            self._complete(time, size)
+        try:
+            while size := self._cutter.skip():
+                self._complete(time, size)
+        except Exception as error:
+            self._cutter, self.error = None, error
 
     def _complete(self, time: float, size: int) -> None:
         done = self._open

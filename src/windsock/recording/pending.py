@@ -1,4 +1,4 @@
-"""Calls in progress that end a stream: the record tells of an end once the call has returned, and a look waits for it."""
+"""Calls that end a stream, while they are being made: an end is noted once its call has returned."""
 
 from __future__ import annotations
 
