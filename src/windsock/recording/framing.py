@@ -129,7 +129,8 @@ def framing_from(value: object) -> Framing | None:
 class Cutter:
     """Cuts messages out of bytes as they arrive, the same however those were cut on their way.
 
-    `connection` is the index of the connection that they come from, for errors. Looks at each byte a bounded number of times, whether messages are short and many or long and few.
+    `connection` is the index of the connection that they come from, for errors. Looks at each byte a bounded number of
+    times, whether messages are short and many or long and few.
     """
 
     def __init__(self, framing: Framing, connection: int | None = None) -> None:

@@ -12,6 +12,7 @@ from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.sending import send_file
 from windsock.servers import forks
+from windsock.wire import sockets
 
 __all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
 
@@ -217,11 +218,16 @@ class Tap(_AnySocket):
             close(*args)
 
     def _end_stream(self) -> None:
-        """Send the end of the stream in a forked child: its parent's copy may be open still, and hold it back."""
-        if isinstance(self, socket.socket):  # a layer such as TLS closes the one below it
-            with contextlib.suppress(OSError):
-                if not self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER):  # the close is to be a reset
-                    super().shutdown(socket.SHUT_WR)
+        """Send the end of the stream in a forked child: its parent's copy may be open still, and hold it back.
+
+        With SO_LINGER of 0 seconds that is a reset.
+        """
+        if not isinstance(self, socket.socket):  # a layer such as TLS, which closes the one below it
+            return
+        with contextlib.suppress(OSError):
+            linger = self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(sockets.NO_LINGER))
+            if linger != sockets.NO_LINGER or not sockets.is_ip(self) or not sockets.dissolve(self.fileno()):
+                super().shutdown(socket.SHUT_WR)
 
 
 class TappedSocket(Tap, socket.socket):
