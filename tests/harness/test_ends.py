@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +20,6 @@ import windsock
 from windsock import Ending, RunningServer, Script
 from windsock.harness import CONCURRENCIES
 from windsock.net.system import monotonic
-from windsock.servers import StreamRequestHandler
 
 from .helpers import DEADLINE
 
@@ -62,15 +62,11 @@ def raises(request: Any, *_: Any) -> None:
     raise LookupError("no such word")
 
 
-class IsIdle(StreamRequestHandler):
-    """Waits for a client that says no more."""
-
-    timeout = 0.001
-
-    def handle(self) -> None:
-        with contextlib.suppress(TimeoutError):
-            while self.request.recv(100):
-                pass
+def times_out(request: Any, *_: Any) -> None:
+    request.recv(len(GO))
+    request.settimeout(0.001)
+    with contextlib.suppress(TimeoutError):
+        request.recv(1)
 
 
 async def closes_async(stream: Any, *_: Any) -> None:
@@ -104,7 +100,7 @@ HANDLERS = {
     "reset": (resets, None),
     "return": (returns, returns_async),
     "raise": (raises, raises_async),
-    "idle": (IsIdle, None),
+    "time_out": (times_out, None),
 }
 LISTENING = (listens, listens_async)
 SCRIPTS = {
@@ -173,6 +169,7 @@ def look_until(is_so: Callable[[], bool]) -> None:
     deadline = monotonic() + DEADLINE
     while not is_so():
         assert monotonic() < deadline
+        time.sleep(0)  # or a server's thread waits for the interpreter
 
 
 Wait = Callable[[Any, int], None]
