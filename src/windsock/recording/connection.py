@@ -76,7 +76,7 @@ class Connection(Log):
 
     @property
     def closed(self) -> float | None:
-        """When it was closed: the client can see it."""
+        """When it was closed, in monotonic seconds; None as long as its client can't see that."""
         self._recorder.settle()
         return self.closed_at
 
@@ -116,7 +116,7 @@ class Connection(Log):
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended and by whom; None as long as the server's end of the stream is not on its way to the client."""
+        """How it ended and by whom; None as long as its client can't see the server's end of the stream."""
         self._recorder.settle()
         return self.ending_so_far()
 

@@ -236,6 +236,7 @@ class Recorder:
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
+        self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:
         """Write an event where the parent will find it."""

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RelayHouse"]
 
-_nothing_noted = contextlib.nullcontext
 ORDER = struct.Struct("qii")
 """What a child says: which connection, level, name of the option; its value follows."""
 
@@ -141,6 +140,12 @@ class RelayHouse:
         connection: Connection | None,
     ) -> StreamRelay:
         upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
+        notes: dict[str, Any] = {}
+        if connection is not None:
+            notes = {
+                "delivering": partial(connection.noted_after, Kind.DELIVERED),
+                "on_closing": partial(connection.begin, Kind.DELIVERED),
+            }
         relay = StreamRelay(
             self._house.clockwork,
             self._house.scratch,
@@ -148,11 +153,10 @@ class RelayHouse:
             handlers,
             upward=upward,
             downward=downward,
-            delivering=_nothing_noted if connection is None else partial(connection.noted_after, Kind.DELIVERED),
-            on_closing=_nothing_noted if connection is None else partial(connection.begin, Kind.DELIVERED),
             on_end=partial(self._ended, index, connection),
             on_error=self._on_error,
             on_look=self._firings.look,
+            **notes,
         )
         if self._spoils_handshakes:
             relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
