@@ -130,11 +130,11 @@ def running(way: str, concurrency: str, handler: Any = None, **options: Any) -> 
 @contextlib.contextmanager
 def a_client(record: Any, context: ssl.SSLContext | None = None) -> Iterator[socket.socket]:
     with socket.create_connection(record.address, DEADLINE) as plain:
-        if context is None:
-            yield plain
-        else:
-            with context.wrap_socket(plain, server_hostname="localhost") as client:
-                yield client
+        client = plain if context is None else context.wrap_socket(plain, server_hostname="localhost")
+        with client:
+            yield client
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)  # forked children of a server behind a proxy have copies of it
 
 
 def finds_the_end(client: socket.socket) -> bool:
