@@ -123,12 +123,13 @@ def test_a_framing_that_says_nonsense_is_named(size: Any) -> None:
 
 
 def test_a_length_that_is_shorter_than_itself_is_named() -> None:
-    with pytest.raises(windsock.UsageError) as caught:
+    with pytest.raises(windsock.FramingError) as caught:
         cut(LengthPrefix(4, includes_prefix=True), b"\0\0\0\3")
 
     assert str(caught.value) == (
+        "byte 0: b'\\x00\\x00\\x00\\x03' begins no message of framing "
         "LengthPrefix(size=4, byteorder='big', includes_prefix=True): "
-        "the length 3 is shorter than the prefix itself, in b'\\x00\\x00\\x00\\x03'"
+        "the length 3 is shorter than the prefix itself; expected 4 or more"
     )
 
 

@@ -207,8 +207,10 @@ def test_a_framing_that_fails_is_told_to_the_test() -> None:
 
     with windsock.serving(handler, framing=broken) as server, connect(server) as client:
         client.sendall(b"x")
-        with pytest.raises(LookupError, match="where does it end"):
+        with pytest.raises(windsock.FramingError, match="where does it end") as caught:
             server.requests.wait()
+
+    assert isinstance(caught.value.__cause__, LookupError)
 
 
 def test_a_transcript_shows_what_happened_and_is_bounded() -> None:

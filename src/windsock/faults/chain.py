@@ -24,12 +24,14 @@ class Chain:
 
     __slots__ = (
         "_concerned", "_emitted", "_has_ended", "_is_calm", "_is_idle", "_is_over", "_is_stalled", "_links", "_met",
-        "_next", "_pending", "_ready", "_room", "_version", "_weather", "connection", "direction", "is_stream", "seed",
-        "waiting",
+        "_next", "_pending", "_ready", "_room", "_version", "_weather", "acting", "connection", "direction",
+        "is_stream", "seed", "waiting",
     )  # fmt: skip
 
     def __init__(self, weather: Weather, connection: int, direction: str, now: float, peer: Any = None) -> None:
         self._weather = weather
+        self.acting = weather.acting
+        """To be held from feeding or asking the chain until what comes out of it has been done."""
         self.connection = connection
         self.direction = direction
         self.is_stream = weather.carries == "stream"

@@ -14,10 +14,12 @@ from windsock.faults.checks import count
 from windsock.faults.fault import Fault
 from windsock.faults.selector import Met, Selector
 
-__all__ = ["LONGEST_LOG", "Firing", "Installed"]
+__all__ = ["LONGEST_LOG", "Firing", "Installed", "settle"]
 
 LONGEST_LOG = 10_000
 """Firings that a log keeps, the latest ones; `Installed.fired` counts them all."""
+A_MOMENT = 1.0
+"""Seconds for which a look at what a fault did waits for what it is just doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ class Firing:
         return f"{self.fault}{where} at byte {self.offset}: {self.what}"
 
 
+def settle(acting: threading.RLock) -> None:
+    """Wait, for a moment, until a wire that is doing what its faults say has done it: a client may have seen it."""
+    if acting.acquire(timeout=A_MOMENT):
+        acting.release()
+
+
 class Installed:
     """One fault on one server or proxy, shared by all of its connections. Thread-safe; `with` heals it at the end."""
 
@@ -53,6 +61,7 @@ class Installed:
         changed: Callable[[], None] = lambda: None,
         may_not_fire: bool = False,
         base: int = 0,
+        acting: threading.RLock | None = None,
     ) -> None:
         self.fault = fault
         self.selector = selector
@@ -70,11 +79,13 @@ class Installed:
         """For Hold: how many items may have gone on, on each link."""
         self.epoch = 0
         """Counts resumes: a link begins the fault anew for each."""
-        self.fired = 0
+        self.firings = 0
+        """How often it has fired, with what it is just doing."""
         self.order = 0
         self.occasions = 0
         self._changed = changed
         self._base = base
+        self._acting = acting or threading.RLock()
         self._log: deque[tuple[Any, ...]] = deque(maxlen=LONGEST_LOG)
         self._claimed: set[int] = set()
         self._lock = threading.Lock()
@@ -90,15 +101,22 @@ class Installed:
         self.heal()
 
     @property
+    def fired(self) -> int:
+        """How often it has done something. What it is just doing counts once it is done."""
+        settle(self._acting)
+        return self.firings
+
+    @property
     def log(self) -> list[Firing]:
         """What it did, the latest LONGEST_LOG firings."""
+        settle(self._acting)
         with self._lock:
             return [self._shown(*entry) for entry in self._log]
 
     def since(self, number: int) -> list[Firing]:
         """Return the firings after that one, of those that the log keeps."""
         with self._lock:
-            count = min(self.fired - number, len(self._log))
+            count = min(self.firings - number, len(self._log))
             return [self._shown(*self._log[place]) for place in range(-count, 0)]
 
     def _shown(self, number: int, at: float, link: Any, offset: int, what: str, values: tuple[Any, ...]) -> Firing:
@@ -162,7 +180,7 @@ class Installed:
 
     def is_used_up(self) -> bool:
         """Return whether it has fired as often as it may."""
-        return self.selector.times is not None and self.fired >= self.selector.times
+        return self.selector.times is not None and self.firings >= self.selector.times
 
     def claim(self, connection: int) -> bool:
         """Return True the first time for each connection, for what can happen to one only once."""
@@ -181,5 +199,5 @@ class Installed:
     def note(self, at: float, link: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]) -> None:
         """Note a firing on the fast path of a link."""
         with self._lock:
-            self.fired += 1
-            self._log.append((self.fired, at, link, offset, what, values))
+            self.firings += 1
+            self._log.append((self.firings, at, link, offset, what, values))

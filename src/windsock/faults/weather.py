@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 from windsock.faults.chain import Chain
 from windsock.faults.fault import Fault
 from windsock.faults.function import fault_from
-from windsock.faults.installed import Firing, Installed
+from windsock.faults.installed import Firing, Installed, settle
 from windsock.faults.seeds import derive
 from windsock.faults.selector import Met, Selector, holds
 
@@ -32,6 +32,8 @@ class Weather:
         self.carries = carries
         self.version = 0
         """Grows with each change; chains compare it."""
+        self.acting = threading.RLock()
+        """Held by a wire from asking its faults until it has done what they say, so that a look waits for that."""
         self._installed: tuple[Installed, ...] = ()
         self._past: list[Installed] = []
         self._callbacks: list[Callable[[], object]] = []
@@ -66,6 +68,7 @@ class Weather:
                 changed=self._changed,
                 may_not_fire=may_not_fire,
                 base=min(self._live, default=self._next_connection),
+                acting=self.acting,
             )
             installed.order = len(self._past)
             self._past.append(installed)
@@ -107,6 +110,10 @@ class Weather:
     def unfired(self) -> list[Installed]:
         """Faults that were installed, never fired, and should have."""
         return [each for each in self._past if not each.fired and not each.may_not_fire]
+
+    def settle(self) -> None:
+        """Wait, for a moment, until a wire that is doing what its faults say has done it."""
+        settle(self.acting)
 
     def subscribe(self, callback: Callable[[], object]) -> None:
         """Call a function after each change, in the thread that made it."""

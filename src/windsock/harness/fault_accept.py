@@ -108,26 +108,27 @@ class Admission:
         What happens to one that is to be relayed is noted by its relay.
         """
         if self._doorway.is_ours(connection.peer):
-            self._turn_away(request, connection, "a connection that filled the queue", is_reset=False)
+            self._turn_away(request, connection, "a connection that filled the queue", [], is_reset=False)
         if connection.index != self._index:
             return
-        is_welcome = not any(_turns_away(each) for each in self._faults)
-        for words in () if is_relayed and is_welcome else self._words:
-            connection.note(Kind.FAULT, words.encode())
         for each in self._faults:
             if _turns_away(each):
-                self._turn_away(request, connection, repr(each), is_reset=getattr(each, "then", "reset") == "reset")
+                is_reset = getattr(each, "then", "reset") == "reset"
+                self._turn_away(request, connection, repr(each), self._words, is_reset=is_reset)
+        if not is_relayed:
+            _note_faults(connection, self._words)
 
-    def _turn_away(self, request: Any, connection: Connection, why: str, *, is_reset: bool) -> None:
+    def _turn_away(self, request: Any, connection: Connection, why: str, faults: list[str], *, is_reset: bool) -> None:
         connection.note(Kind.REFUSED, why.encode())
-        connection.note(Kind.CLOSE)
         plain = socket.socket(fileno=request.detach())
-        if is_reset:
-            sockets.reset(plain)
-        else:
-            with contextlib.suppress(OSError):
-                plain.shutdown(socket.SHUT_RDWR)
-            plain.close()
+        with connection.noted_after(Kind.CLOSE):
+            if is_reset:
+                sockets.reset(plain)
+            else:
+                with contextlib.suppress(OSError):
+                    plain.shutdown(socket.SHUT_RDWR)
+                plain.close()
+            _note_faults(connection, faults)
         raise TurnedAway
 
     def stop(self) -> None:
@@ -137,3 +138,8 @@ class Admission:
 
 def _turns_away(fault: Fault) -> bool:
     return isinstance(fault, Refuse | BacklogFull) or (isinstance(fault, MaxConnections) and fault.then != "stall")
+
+
+def _note_faults(connection: Connection, faults: list[str]) -> None:
+    for each in faults:
+        connection.note(Kind.FAULT, each.encode())

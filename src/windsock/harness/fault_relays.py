@@ -51,9 +51,8 @@ class Relays:
         plain = socket.socket(request.family, request.type, request.proto, fileno=request.detach())
         plain.settimeout(timeout)
         self.indices.add(connection.index)
-        self._house.follow(connection.index, connection)
         try:
-            relayed = self._house.relay(plain, peer, index=connection.index)
+            relayed = self._house.relay(plain, peer, index=connection.index, connection=connection)
         except BaseException:
             connection.note(Kind.CLOSE)
             raise

@@ -105,8 +105,8 @@ class ServerFaults:
         if isinstance(installed.fault, Pause | Resume | Kill) and not _counts(installed.selector):
             for connection in self._processes.live():
                 if self._fires_now(installed, connection.index, connection.peer):
-                    self._note(connection, installed.fault)
                     self._processes.signal_now(installed.fault, connection)
+                    self._note(connection, installed.fault)
 
     def _wants_relays(self) -> bool:
         """Return whether a connection that comes now is to be relayed."""

@@ -186,6 +186,8 @@ class RunningServer(Faked):
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""
+        if self._faults is not None:
+            self._faults.weather.settle()
         lines = transcript(self._recorder)
         return lines if self._faults is None else self._faults.add_firings(lines)
 

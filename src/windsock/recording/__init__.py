@@ -3,6 +3,7 @@
 from windsock.recording.connection import Connection
 from windsock.recording.connections import Connections
 from windsock.recording.errors import (
+    FramingError,
     HandlerDied,
     HandlerErrors,
     HandlerFailed,
@@ -36,6 +37,7 @@ __all__ = [
     "Ending",
     "FixedSize",
     "Framing",
+    "FramingError",
     "HandlerDied",
     "HandlerErrors",
     "HandlerFailed",

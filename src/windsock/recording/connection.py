@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from windsock.addresses import Address
 from windsock.net.system import monotonic
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.log import Log
+from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.spool import Block, Event
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Connection"]
 
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
+BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
+"""The events of which a call is the proof: see `Connection.noted_after`."""
 BY_STOPPING = ("EOF", "reset")
 """Failures of a handshake that a server causes itself when it stops; all others are the client's doing."""
 ENDINGS = {
@@ -59,6 +63,8 @@ class Connection(Log):
     _ending: Ending | None = None
     _has_half_closed = False
     _has_seen_stop = False
+    _is_relayed = False
+    """Whether a relay still has to pass the server's end on to the client."""
 
     def __init__(self, recorder: Recorder, index: int, peer: Address) -> None:
         super().__init__(recorder)
@@ -74,9 +80,9 @@ class Connection(Log):
 
     @property
     def closed(self) -> float | None:
-        """When it was closed."""
-        self._recorder.catch_up()
-        return self._closed
+        """When it was closed, in monotonic seconds; None as long as its client can't see that."""
+        self._recorder.settle()
+        return self.closed_at
 
     @property
     def error(self) -> BaseException | None:
@@ -114,10 +120,9 @@ class Connection(Log):
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended and by whom; None as long as the server has not sent its end of the stream."""
-        if self.closed is None and not self._is_half_closed:
-            return None
-        return self._ending or Ending.SERVER_CLOSE
+        """How it ended and by whom; None as long as its client can't see the server's end of the stream."""
+        self._recorder.settle()
+        return self.ending_so_far()
 
     @property
     def chunks(self) -> Iterator[Chunk]:
@@ -159,16 +164,12 @@ class Connection(Log):
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
                 self._ending = Ending.CLIENT_RESET
-        elif kind == Kind.CLOSE:
-            self._forget_timeout()
-            self.close(time)
+        elif kind in BY_SERVER:
+            self._apply_servers_end(time, kind)
+        elif kind == Kind.BEGINS:
+            self._begin(time, data[0])
         elif kind == Kind.RETRACT:
             self._has_retracted = True
-        elif kind == Kind.HALF_CLOSE:
-            self._has_half_closed |= not self._recorder.was_stopped_at(time)
-            self._forget_timeout()
-            self._ending = self._ending or self._server_ending(time)
-            self._is_half_closed = True
         elif kind == Kind.TAKEN:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
@@ -187,6 +188,23 @@ class Connection(Log):
         self.rests_until = until
         if self._recorder.waiters:
             self._recorder.wake()
+
+    def _apply_servers_end(self, time: float, kind: int) -> None:
+        if kind == Kind.HALF_CLOSE:
+            self._blame_server(time, kind)
+            self._is_half_closed = True
+        elif kind == Kind.CLOSE:
+            self._forget_timeout()
+            self.close(time)
+        else:
+            self._is_relayed = False
+        self._recorder.pending.end((self.index, kind))
+
+    def _blame_server(self, time: float, kind: int) -> None:
+        """It is the server that ends the stream, unless the client has done so before."""
+        self._has_half_closed |= kind == Kind.HALF_CLOSE and not self._recorder.was_stopped_at(time)
+        self._forget_timeout()
+        self._ending = self._ending or self._server_ending(time)
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
         """Keep what the server made of the client before it listened to it."""
@@ -217,19 +235,69 @@ class Connection(Log):
                     return kind == Kind.UP
         return False
 
-    def close(self, time: float, ending: Ending | None = None) -> None:
-        """Note the end, once; without an ending it is the server's doing unless the client's was seen."""
+    def noted_after(self, kind: int, data: bytes = b"") -> NotedAfterwards:
+        """Return a context manager whose block makes the event true; it is noted at the end of the block.
+
+        A look at the record from elsewhere waits for the block, for a moment: a client may have seen the end before
+        it is noted.
+        """
+        return NotedAfterwards(self, kind, data)
+
+    def begin(self, kind: int) -> None:
+        """Be told that the call that makes the event true is about to be made."""
+        if self._recorder.is_child:
+            self.note(Kind.BEGINS, bytes([kind]))
+        else:
+            self._begin(monotonic(), kind, threading.get_ident())
+
+    def _begin(self, time: float, kind: int, thread: int = OTHER_PROCESS) -> None:
+        """Keep who has ended it: what the client does from here on may be its answer to that."""
+        if kind != Kind.DELIVERED:
+            self._blame_server(time, kind)
+        self._recorder.pending.begin((self.index, kind), thread)
+
+    def set_relayed(self, is_relayed: bool) -> None:
+        """Have the server's end count once a relay has passed it on (`Kind.DELIVERED`), or at once again."""
+        self._is_relayed = is_relayed
+
+    def close(self, time: float, ending: Ending | None = None) -> bool:
+        """Note the end; without an ending it is the server's doing unless the client's was seen.
+
+        Return whether it was open until now.
+        """
         if self._closed is not None:
-            return
+            return False
         if ending is None and self._recorder.was_stopped_at(time) and not self._has_half_closed:
             ending = Ending.STOPPED
         self._ending = self._ending or ending
         self._closed = time
+        return True
+
+    @property
+    def closed_at(self) -> float | None:
+        """When it was closed, as far as that has been noted by now."""
+        return None if self._is_relayed else self._closed
 
     @property
     def is_closed(self) -> bool:
         """Return whether the end has been noted."""
-        return self._closed is not None
+        return self.closed_at is not None
+
+    def ending_so_far(self) -> Ending | None:
+        """Return how it ended, as far as that has been noted by now."""
+        if self._is_relayed or (self._closed is None and not self._is_half_closed):
+            return None
+        return self._ending or Ending.SERVER_CLOSE
+
+    @property
+    def is_in_child(self) -> bool:
+        """Return whether this process is one that was forked to handle it."""
+        return self._recorder.is_child
+
+    @property
+    def was_stopped(self) -> bool:
+        """Return whether it is the server's stop that has ended it."""
+        return self._ending is Ending.STOPPED
 
     @property
     def has_failed(self) -> bool:

@@ -25,7 +25,7 @@ class Connections(list[Connection]):
     __slots__ = ("_recorder", "_timeout")
 
     def __init__(self, recorder: Recorder, timeout: Callable[[], float]) -> None:
-        recorder.catch_up()
+        recorder.settle()
         super().__init__(recorder.connections)
         self._recorder = recorder
         self._timeout = timeout
@@ -42,7 +42,7 @@ class Connections(list[Connection]):
 
         def are_enough() -> bool:
             self._recorder.catch_up()
-            ended[:] = [each for each in self._recorder.connections if each.closed is not None]
+            ended[:] = [each for each in self._recorder.connections if each.is_closed]
             return len(ended) >= count
 
         if not self._recorder.wait_until(are_enough, seconds):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from windsock.recording.connection import Connection
 
 __all__ = [
+    "FramingError",
     "HandlerDied",
     "HandlerErrors",
     "HandlerFailed",
@@ -58,6 +59,39 @@ class TruncatedDatagram(WindsockError):
         self.size = size
         self.limit = limit
         super().__init__(f"a datagram of {size} bytes was cut to max_packet_size = {limit}")
+
+
+class FramingError(PeerError):
+    """What a client sent is no message by the framing: a length that cannot be, or what a framing function rejects.
+
+    `data` is how it begins, `value` the length that it says (None if that is not known), `why` what is wrong with it.
+    `connection` is its index, `offset` the bytes that the client had sent before; None where no connection is known.
+    """
+
+    def __init__(
+        self,
+        framing: object,
+        data: bytes,
+        why: str,
+        *,
+        value: int | None = None,
+        connection: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.framing = framing
+        self.data = data
+        self.why = why
+        self.value = value
+        self.connection = connection
+        self.offset = offset
+        places = [] if connection is None else [f"connection #{connection}"]
+        places += [] if offset is None else [f"byte {offset}"]
+        where = f"{', '.join(places)}: " if places else ""
+        super().__init__(f"{where}{data!r} begins no message of framing {framing!r}: {why}")
+
+    def at(self, connection: int | None, offset: int) -> FramingError:
+        """Return the same error with the place of the message."""
+        return FramingError(self.framing, self.data, self.why, value=self.value, connection=connection, offset=offset)
 
 
 class RequestMismatch(PeerError):

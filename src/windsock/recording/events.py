@@ -32,8 +32,9 @@ class Kind:
     RETRACT = 10
     """Of the latest data given to the client, so many bytes did not go out; the data is the number."""
     HALF_CLOSE = 6
-    """The server sent its end of the stream."""
+    """The server has sent its end of the stream."""
     CLOSE = 7
+    """The server has closed the connection."""
     ERROR = 8
     """The handler failed; the data is the error, pickled, if it comes from another process."""
     TAKEN = 9
@@ -50,6 +51,10 @@ class Kind:
     """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
     REST = 16
     """In a forked child: a fake lets time pass on the connection; the data is until when, in monotonic seconds."""
+    BEGINS = 17
+    """A forked child is about to make the call that makes another event true; the data is that event's kind."""
+    DELIVERED = 18
+    """A relay has passed the server's end of the stream on to the client, or has ended the client's connection."""
 
 
 class Ending(enum.StrEnum):

@@ -79,7 +79,11 @@ class Exchanges:
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
         self.connection = connection
         self._framing = framing
-        self._cutter = Cutter(framing) if framing is not None and not isinstance(framing, UntilEof) else None
+        self._cutter: Cutter | None = None
+        if framing is not None and not isinstance(framing, UntilEof):
+            self._cutter = Cutter(framing, connection.index)
+        self.error: Exception | None = None
+        """What the framing could make no message of; what comes from there on is not cut."""
         self._is_datagram = is_datagram
         self._all: list[_Exchange] = []
         self._open: _Exchange | None = None
@@ -103,7 +107,7 @@ class Exchanges:
             elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
                 self._complete(event.time, self._up - self._open.data_start)
         found = [self._request(number, each) for number, each in enumerate(self._all)]
-        if self._open is not None and (self._framing is None or self.connection.closed is not None):
+        if self._open is not None and (self._framing is None or self.connection.is_closed):
             found.append(self._request(len(self._all), self._open))
         return found
 
@@ -116,8 +120,11 @@ class Exchanges:
             self._open.completed = time
             return
         self._cutter.feed(data)
-        while size := self._cutter.skip():
-            self._complete(time, size)
+        try:
+            while size := self._cutter.skip():
+                self._complete(time, size)
+        except Exception as error:
+            self._cutter, self.error = None, error
 
     def _complete(self, time: float, size: int) -> None:
         done = self._open
@@ -149,9 +156,10 @@ class Exchanges:
         connection = self.connection
         if exchange is self._open:
             exchange.data_end = self._up
-            exchange.is_complete = self._framing is None and (self._is_datagram or connection.closed is not None)
-            if exchange.is_complete and connection.closed is not None and not self._is_datagram:
-                exchange.completed = connection.closed
+            exchange.is_complete = self._framing is None and (self._is_datagram or connection.is_closed)
+            closed = connection.closed_at
+            if exchange.is_complete and closed is not None and not self._is_datagram:
+                exchange.completed = closed
         if self._framing is None:
             exchange.reply_start, exchange.reply_end = 0, self._down
         is_last = number == len(self._all) - (self._open is None)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from windsock.errors import UsageError
+from windsock.errors import UsageError, WindsockError
+from windsock.recording.errors import FramingError
 
 __all__ = ["Cutter", "Delimiter", "FixedSize", "Framing", "LengthPrefix", "Lines", "UntilEof", "framing_from"]
 
@@ -19,6 +20,8 @@ Framing: TypeAlias = Callable[[bytes], int | None]
 
 WINDOW = 4096
 """Bytes that a framing is shown at first."""
+SHOWN = 32
+"""Bytes of a message that an error shows."""
 COMPACT = 64 * 1024
 """Bytes that have been cut off and are still kept, at the most, if they are not half of all."""
 
@@ -85,7 +88,8 @@ class LengthPrefix:
         length = int.from_bytes(data[: self.size], self.byteorder)
         total = length if self.includes_prefix else self.size + length
         if total < self.size:
-            raise UsageError(f"{self}: the length {length} is shorter than the prefix itself, in {data[:32]!r}")
+            why = f"the length {length} is shorter than the prefix itself; expected {self.size} or more"
+            raise FramingError(self, data[: self.size], why, value=length)
         return total
 
 
@@ -125,11 +129,14 @@ def framing_from(value: object) -> Framing | None:
 class Cutter:
     """Cuts messages out of bytes as they arrive, the same however those were cut on their way.
 
-    Looks at each byte a bounded number of times, whether messages are short and many or long and few.
+    `connection` is the index of the connection that they come from, for errors. Looks at each byte a bounded number of
+    times, whether messages are short and many or long and few.
     """
 
-    def __init__(self, framing: Framing) -> None:
+    def __init__(self, framing: Framing, connection: int | None = None) -> None:
         self._framing = framing
+        self._connection = connection
+        self._offset = 0
         self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
         self._is_delimited = isinstance(framing, Lines | Delimiter)
         self._bytes = bytearray()
@@ -148,7 +155,8 @@ class Cutter:
     def cut(self) -> bytes | None:
         """Cut the first message off and return it; None if it is not complete.
 
-        Raises UsageError if the framing says anything but None or a size of 1 or more.
+        Raises FramingError, at each call, for what is no message, and UsageError if the framing says anything but None
+        or a size of 1 or more.
         """
         size = self._size()
         if size is None:
@@ -167,6 +175,7 @@ class Cutter:
     def rest(self) -> bytes:
         """Return and drop what is left."""
         left = bytes(self._bytes[self._start :])
+        self._offset += len(left)
         self._bytes.clear()
         self._start = 0
         return left
@@ -192,12 +201,24 @@ class Cutter:
         window = WINDOW
         while True:
             data = bytes(self._bytes[self._start : self._start + window])
-            size = checked_size(self._framing, data)
+            size = self._size_by_framing(data)
             if size is not None or window >= there:
                 return size
             window *= 16
 
+    def _size_by_framing(self, data: bytes) -> int | None:
+        try:
+            return checked_size(self._framing, data)
+        except FramingError as error:
+            raise error.at(self._connection, self._offset) from error.__cause__
+        except WindsockError:
+            raise
+        except Exception as error:
+            problem = FramingError(self._framing, data[:SHOWN], f"it raised {type(error).__name__}: {error}")
+            raise problem.at(self._connection, self._offset) from error
+
     def _drop(self, size: int) -> None:
+        self._offset += size
         self._start += size
         self._wanted = 1
         self._searched = 0
@@ -211,4 +232,6 @@ def checked_size(framing: Framing, data: bytes) -> int | None:
     size = framing(data)
     if size is None or (type(size) is int and size >= 1):
         return size
-    raise UsageError(f"framing {framing!r} returned {size!r} for {data[:32]!r}: expected None, or a size of 1 or more")
+    raise UsageError(
+        f"framing {framing!r} returned {size!r} for {data[:SHOWN]!r}: expected None, or a size of 1 or more"
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from windsock.recording.pending import Pending
+
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection
     from windsock.recording.log import Log
@@ -18,7 +20,13 @@ class NoRecorder:
     is_child = False
     waiters = 0
 
+    def __init__(self) -> None:
+        self.pending = Pending()
+
     def catch_up(self) -> None:
+        """Nothing more will come."""
+
+    def settle(self) -> None:
         """Nothing more will come."""
 
     def wake(self) -> None:

@@ -18,6 +18,7 @@ from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
 from windsock.recording.log import OVERHEAD, Log
+from windsock.recording.pending import Call, Pending
 from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ RUN = 64 * 1024
 """Bytes of one child's events in a row, in memory, from which on they stay on disk."""
 LONGEST_RUN = 1024 * 1024
 """The same at the most, so that taking over a long recording needs little memory."""
+A_MOMENT = 1.0
+"""Seconds for which a look at the record waits for a call that ends a stream: such calls do not block as a rule."""
 LONGEST_POLL = 24 * 3600.0
 """Seconds; poll(2) takes no more than 24 days of milliseconds."""
 
@@ -51,6 +54,7 @@ class Recorder:
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
+        self.pending = Pending()
         self.expected: list[object] = []
         """What is made to fail on purpose: the errors, or the indices of the connections whose handler it is."""
         self._changed = threading.Condition()
@@ -106,9 +110,9 @@ class Recorder:
         self.catch_up()
         for connection in self.connections:
             if connection.pid == pid:
-                was_open = not connection.is_closed
-                connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
-                if exit_code and was_open and not connection.has_failed and connection.ending is not Ending.STOPPED:
+                self.pending.end_all(connection.index)
+                was_open = connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
+                if exit_code and was_open and not connection.has_failed and not connection.was_stopped:
                     self._add_error(connection, HandlerDied(pid, exit_code))
         self.wake()
 
@@ -130,6 +134,7 @@ class Recorder:
         """Close what nobody has closed: the server is gone."""
         self.catch_up()
         for connection in self.connections:
+            connection.set_relayed(False)
             connection.close(monotonic())
         if self.waiters:
             self.wake()
@@ -252,6 +257,7 @@ class Recorder:
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
+        self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:
         """Write an event where the parent will find it."""
@@ -289,6 +295,21 @@ class Recorder:
             if self._loss is None:  # two threads may look at the same time
                 self._loss = loss
                 self._add_error(None, loss)
+
+    def settle(self) -> None:
+        """Catch up, and wait for the calls of others that end a stream: their events are noted when they return.
+
+        So a look never misses an end that a client has seen already. A call that blocks is waited for once.
+        """
+        self.catch_up()
+        calls = self.pending.of_others()
+        if calls and not self.wait_until(lambda: self._have_returned(calls), A_MOMENT):
+            for call in calls:
+                self.pending.end(call)
+
+    def _have_returned(self, calls: set[Call]) -> bool:
+        self.catch_up()
+        return calls.isdisjoint(self.pending.of_others())
 
     def _add_error(self, connection: Connection | None, error: BaseException) -> None:
         blameless = connection is not None and connection.ended_by_stop()

@@ -24,6 +24,9 @@ class Requests(Sequence[RecordedRequest]):
     """The requests that a server has recorded. Safe to read while it runs; each look is a look at that moment.
 
     With framing they are in the order in which they were complete, without in the order of connections.
+
+    Where a client sent what is no message by the framing, each look that goes as far as that, and each wait, raises the
+    FramingError; the requests before it can be read by their index.
     """
 
     def __init__(
@@ -40,16 +43,24 @@ class Requests(Sequence[RecordedRequest]):
     @overload
     def __getitem__(self, index: slice) -> list[RecordedRequest]: ...
     def __getitem__(self, index: int | slice) -> RecordedRequest | list[RecordedRequest]:
-        return self._now()[index]
+        found, error = self._look()
+        if not isinstance(index, int) or not 0 <= index < len(found):
+            _check(error)
+        return found[index]
 
     def __len__(self) -> int:
-        return len(self._now())
+        found, error = self._look()
+        _check(error)
+        return len(found)
 
     def __iter__(self) -> Iterator[RecordedRequest]:
-        return iter(self._now())
+        found, error = self._look()
+        yield from found
+        _check(error)
 
     def __repr__(self) -> str:
-        return f"<requests: {self._now()!r}>"
+        found, error = self._look()
+        return f"<requests: {found!r}{'' if error is None else f', then {error!r}'}>"
 
     def only(self, timeout: float | None = None) -> RecordedRequest:
         """Return the one request that there is.
@@ -60,12 +71,15 @@ class Requests(Sequence[RecordedRequest]):
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
+        error: Exception | None = None
 
         def is_settled() -> bool:
-            found[:] = self._now()
-            return len(found) > 1 or any(_is_settled(each) for each in found)
+            nonlocal error
+            found[:], error = self._now()
+            return error is not None or len(found) > 1 or any(_is_settled(each) for each in found)
 
         in_time = self._recorder.wait_until(is_settled, seconds)
+        _check(error)
         if len(found) > 1:
             raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
         if not in_time:
@@ -82,12 +96,18 @@ class Requests(Sequence[RecordedRequest]):
         check_count(count, "requests")
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
+        error: Exception | None = None
 
         def are_enough() -> bool:
-            found[:] = [each for each in self._now() if each.is_complete]
-            return len(found) >= count
+            nonlocal error
+            now, error = self._now()
+            found[:] = [each for each in now if each.is_complete]
+            return error is not None or len(found) >= count
 
-        if not self._recorder.wait_until(are_enough, seconds):
+        in_time = self._recorder.wait_until(are_enough, seconds)
+        if len(found) < count:
+            _check(error)
+        if not in_time:
             plural = "" if count == 1 else "s"
             expected = f"{count} complete request{plural}, got {len(found)}"
             raise RequestTimeout(expected, seconds, self._recorded(), self._hint())
@@ -100,19 +120,33 @@ class Requests(Sequence[RecordedRequest]):
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(settle, "settle")
-        if self._recorder.wait_until(lambda: bool(self._now()), seconds):
+        if self._recorder.wait_until(self._has_any, seconds):
+            _check(self._now()[1])
             raise RequestMismatch("no request", self._recorded())
 
-    def _now(self) -> list[RecordedRequest]:
+    def _has_any(self) -> bool:
+        found, error = self._now()
+        return bool(found) or error is not None
+
+    def _look(self) -> tuple[list[RecordedRequest], Exception | None]:
+        """Return what there is, with the ends that clients have seen."""
+        self._recorder.settle()
+        return self._now()
+
+    def _now(self) -> tuple[list[RecordedRequest], Exception | None]:
+        """Return what there is, and the first thing that the framing could make no message of."""
         with self._recorder:
             self._recorder.catch_up()
             self._recorder.check_whole()
             for connection in self._recorder.connections[len(self._exchanges) :]:
                 self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
             found = [request for each in self._exchanges for request in each.requests()]
+            error = next((each.error for each in self._exchanges if each.error is not None), None)
         if self._framing is not None:
             found.sort(key=lambda request: (not request.is_complete, request.completed))
-        return found
+        if error is not None:
+            found = [request for request in found if request.is_complete]
+        return found, error
 
     def _seconds(self, value: Any, name: str = "timeout") -> float:
         return seconds_of(value, self._timeout, name)
@@ -121,9 +155,16 @@ class Requests(Sequence[RecordedRequest]):
         return summary(self._recorder)
 
     def _hint(self) -> str:
-        if self._framing is None and not self._is_datagram and any(not each.is_complete for each in self._now()):
+        if self._framing is None and not self._is_datagram and any(not each.is_complete for each in self._now()[0]):
             return UNFRAMED
         return ""
+
+
+def _check(error: Exception | None) -> None:
+    """Raise the error of a framing, the same at each look."""
+    __tracebackhide__ = True
+    if error is not None:
+        raise error.with_traceback(None)
 
 
 def _is_settled(request: RecordedRequest) -> bool:

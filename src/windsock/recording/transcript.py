@@ -37,7 +37,7 @@ def transcript(recorder: Recorder) -> list[str]:
 
     Times are in seconds since the first connection; `>` is upstream, `<` downstream.
     """
-    recorder.catch_up()
+    recorder.settle()
     connections = list(recorder.connections)
     if not connections:
         return ["nothing was recorded"]
@@ -80,8 +80,8 @@ def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
         text = _text(event.kind, event.data, connection)
         if text:
             yield event.time, f"{who} {text}"
-    if connection.closed is not None and (connection.ending is not None):
-        yield max(last, connection.closed), f"{who} ended: {connection.ending}"
+    if (closed := connection.closed_at) is not None:
+        yield max(last, closed), f"{who} ended: {connection.ending_so_far()}"
 
 
 def _text(kind: int, data: bytes, connection: Connection) -> str:

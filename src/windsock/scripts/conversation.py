@@ -55,7 +55,7 @@ class Conversation:
             pass  # the server is being stopped in the middle of an answer
 
     def _handle_messages(self, framing: Framing) -> None:
-        cutter = Cutter(framing)
+        cutter = Cutter(framing, self._connection)
         while data := self._receive():
             cutter.feed(data)
             while not self._is_over and (message := cutter.cut()) is not None:

@@ -12,7 +12,7 @@ __all__ = ["Firings"]
 class Firings:
     """Notes the firings of one weather's faults on the recorded connections that they happened to.
 
-    For one thread: the one that asks the faults, right after it has asked.
+    For one thread: the one that asks the faults, right after it has done what they say.
     """
 
     def __init__(self, weather: Weather) -> None:
@@ -36,9 +36,9 @@ class Firings:
         if self._version != self._weather.version:
             self._meet()
         for key, (installed, noted) in self._noted.items():
-            if installed.fired != noted:
+            if installed.firings != noted:
                 found = installed.since(noted)
-                self._noted[key] = installed, found[-1].number if found else installed.fired
+                self._noted[key] = installed, found[-1].number if found else installed.firings
                 for firing in found:
                     self._note(firing)
 
@@ -61,4 +61,4 @@ def words(firing: Firing) -> str:
 
 
 def _has_news(installed: Installed, noted: int) -> bool:
-    return installed.fired != noted
+    return installed.firings != noted

@@ -188,6 +188,7 @@ class Proxy:
 
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""
+        self.weather.settle()
         return transcript(self._recorder)
 
     def describe(self) -> str:

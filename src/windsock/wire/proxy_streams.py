@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
 from collections import deque
@@ -204,14 +205,15 @@ class StreamFront:
         connection = self._recorder.open(peer) if self._recorder is not None else None
         guest = _Guest(client, peer, self._count, connection)
         self._count += 1
-        for words in fate.words:
-            guest.note(Kind.FAULT, words.encode())
+        if fate.turned_away:
+            guest.faults = fate.words
+        else:
+            guest.note_faults(fate.words)
         return guest
 
     def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
         """It was aborted before anybody could accept it."""
-        self._meet(client, peer, fate).note(Kind.CLOSE)
-        client.close()
+        self._end(self._meet(client, peer, fate), socket.socket.close)
 
     def _serve(self, guest: _Guest, fate: Fate) -> None:
         self._guests.add(guest)
@@ -225,8 +227,7 @@ class StreamFront:
                 self._dial(guest)
         except BaseException as error:
             self._on_error(guest.connection, error)
-            self._leave(guest)
-            sockets.reset(guest.socket)
+            self._end(guest, sockets.reset)
 
     def _serve_later(self, guest: _Guest, fate: Fate) -> None:
         self._late[guest] = when = monotonic() + fate.delay
@@ -273,8 +274,7 @@ class StreamFront:
         except BaseException as problem:
             self._on_error(guest.connection, problem)
             sockets.reset(upstream)
-            self._leave(guest)
-            sockets.reset(guest.socket)
+            self._end(guest, sockets.reset)
 
     def _secure(self, guest: _Guest, upstream: socket.socket, termination: Termination) -> None:
         def done(client_end: Any, upstream_end: Any, error: BaseException | None) -> None:
@@ -283,9 +283,8 @@ class StreamFront:
                 return
             if isinstance(upstream_end, socket.socket) and termination.upstream is not None:
                 self._note_refusal(guest, f"no TLS with {addresses.show(self._upstream.address)}: {error}")
-            self._leave(guest)
-            for each in (upstream, guest.socket):
-                sockets.close(each)
+            sockets.close(upstream)
+            self._end(guest, sockets.close)
 
         seconds = self._seconds
         connection = guest.connection
@@ -296,11 +295,7 @@ class StreamFront:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
         if why:
             self._note_refusal(guest, why)
-        self._leave(guest)
-        if is_reset:
-            sockets.reset(guest.socket)
-        else:
-            sockets.close(guest.socket)
+        self._end(guest, sockets.reset if is_reset else sockets.close)
 
     def _meddler(self, guest: _Guest, relay: StreamRelay) -> Meddler | None:
         return meddler_for(relay, self._weather, connection=guest.index, peer=guest.peer, clock=monotonic)
@@ -334,6 +329,8 @@ class StreamFront:
             downward=downward,
             client_notes=ClientNotes(connection) if connection is not None else None,
             upstream_notes=UpstreamNotes(connection) if connection is not None else None,
+            delivering=partial(guest.noted_after, Kind.DELIVERED),
+            on_closing=partial(guest.begin, Kind.CLOSE),
             on_end=partial(self._ended, guest),
             on_error=partial(self._on_error, connection),
             on_look=self._firings.look,
@@ -342,15 +339,25 @@ class StreamFront:
         if client is guest.socket:
             relay.meddler = self._meddler(guest, relay)
         if connection is not None:
+            connection.set_relayed(True)
             self._firings.follow(guest.index, connection)
         self._house.admit(relay)
         relay.start()
 
+    def _end(self, guest: _Guest, end: Callable[[socket.socket], object]) -> None:
+        """End a client's connection that is not relayed."""
+        guest.begin(Kind.CLOSE)
+        end(guest.socket)
+        guest.note_faults(guest.faults)
+        self._leave(guest)
+
     def _leave(self, guest: _Guest) -> None:
-        """Somebody is gone, or is about to: there is room for another one."""
+        """Somebody is gone: there is room for another one."""
         self._guests.discard(guest)
         if self._stalled:
             self._house.clockwork.call(self._look_at_stalled)
+        if guest.connection is not None:
+            guest.connection.set_relayed(False)
         guest.note(Kind.CLOSE)
 
     def _ended(self, guest: _Guest, relay: StreamRelay) -> None:
@@ -363,15 +370,31 @@ class StreamFront:
 class _Guest:
     """A client on its way in."""
 
-    __slots__ = ("connection", "index", "peer", "socket")
+    __slots__ = ("connection", "faults", "index", "peer", "socket")
 
     def __init__(self, client: socket.socket, peer: Any, index: int, connection: Connection | None) -> None:
         self.socket = client
         self.peer = peer
         self.index = index
         self.connection = connection
+        self.faults: list[str] = []
+        """What faults do to it, and is noted when it has been done."""
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Write down what happens to it."""
         if self.connection is not None:
             self.connection.note(kind, data)
+
+    def note_faults(self, words: list[str]) -> None:
+        """Write down what faults have done to it."""
+        for each in words:
+            self.note(Kind.FAULT, each.encode())
+
+    def begin(self, kind: int) -> None:
+        """See Connection."""
+        if self.connection is not None:
+            self.connection.begin(kind)
+
+    def noted_after(self, kind: int) -> contextlib.AbstractContextManager[None]:
+        """See Connection."""
+        return contextlib.nullcontext() if self.connection is None else self.connection.noted_after(kind)

@@ -72,12 +72,12 @@ class DatagramFlow:
     """One direction: datagrams that are due and not sent yet, and how to send one."""
 
     def __init__(
-        self, relay: DatagramRelay, chain: Chain | None, send: Callable[[bytes], object], before: Callable[[], None]
+        self, relay: DatagramRelay, chain: Chain | None, send: Callable[[bytes], object], on_look: Callable[[], None]
     ) -> None:
         self._relay = relay
         self.chain = chain
         self._send = send
-        self._look = before
+        self._look = on_look
         self.out: deque[bytes] = deque()
         self.is_stalled = False
         self._timer: Timer | None = None
@@ -101,19 +101,20 @@ class DatagramFlow:
             self.out.append(data)
             self.drain()
         else:
-            chain.feed(Datagram(monotonic(), data))
-            self.pump()
+            with chain.acting:
+                chain.feed(Datagram(monotonic(), data))
+                self.pump()
 
     def pump(self) -> None:
         """Send what is due, and come back when more is."""
         chain = self.chain
         if chain is None or self._relay.is_over:
             return
-        due = chain.due(monotonic())
-        self._look()
-        for item in due:
-            self._perform(item)
-        self.drain()
+        with chain.acting:
+            for item in chain.due(monotonic()):
+                self._perform(item)
+            self.drain()
+            self._look()
         self._set_timer(chain.next_time())
         self._relay.update()
 
@@ -285,8 +286,9 @@ class DatagramRelay:
         """Faults have come, gone or changed."""
         for flow in (self.up, self.down):
             if flow.chain is not None:
-                flow.chain.refresh(now)
-                self.guarded(flow.pump)
+                with flow.chain.acting:
+                    flow.chain.refresh(now)
+                    self.guarded(flow.pump)
 
     def delivers_by(self, time: float) -> bool:
         """Return whether something that the client has sent gets to the server by then."""

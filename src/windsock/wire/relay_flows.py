@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall
 from windsock.net.system import monotonic
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
     from windsock.wire.relay_sides import Side
     from windsock.wire.relay_streams import StreamRelay
 
-__all__ = ["Flow"]
+__all__ = ["Delivering", "Flow"]
+
+Delivering: TypeAlias = "Callable[[], contextlib.AbstractContextManager[None]]"
+"""Returns a context manager whose block sends the target the end of the stream."""
 
 MOST_PENDING = 64 * 1024 * 1024
 """Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
@@ -30,11 +35,19 @@ ONCE_MORE, LONGEST_REST = 0.001, 0.05
 class Flow:
     """One direction: what is on its way from its source to its target."""
 
-    def __init__(self, relay: StreamRelay, source: Side, target: Side, chain: Chain | None) -> None:
+    def __init__(
+        self,
+        relay: StreamRelay,
+        source: Side,
+        target: Side,
+        chain: Chain | None,
+        delivering: Delivering = contextlib.nullcontext,
+    ) -> None:
         self.relay = relay
         self.source = source
         self.target = target
         self.chain = chain
+        self._delivering = delivering
         self.out: deque[memoryview | Item] = deque()
         """What is due and not written yet: data, and ends that wait for it."""
         self.is_blocked = False
@@ -102,24 +115,34 @@ class Flow:
 
     def _feed(self, item: Item) -> None:
         assert self.chain is not None
-        self.chain.feed(item)
-        self.pump()
+        with self.chain.acting:
+            self.chain.feed(item)
+            self.pump()
 
     # --- to the target
 
     def refresh(self, now: float) -> None:
         """Faults have come, gone or changed."""
         if self.chain is not None and not self.relay.is_over:
-            self.chain.refresh(now)
-            self.pump()
+            with self.chain.acting:
+                self.chain.refresh(now)
+                self.pump()
 
     def pump(self) -> None:
         """Do what is due, and come back when more is."""
         chain = self.chain
         if chain is None or self.relay.is_over:
             return
+        with chain.acting:
+            self._do_what_is_due(chain)
+            self.relay.on_look()
+        if not self.relay.is_over:
+            self._set_timer(chain.next_time())
+            self.source.update()
+            self.target.update()
+
+    def _do_what_is_due(self, chain: Chain) -> None:
         due = chain.due(self._moment(monotonic()))
-        self.relay.on_look()
         while due and monotonic() < due[-1].at:
             pass  # LEAD at the most
         for item in due:
@@ -127,10 +150,6 @@ class Flow:
             if self.relay.is_over:
                 return
         self.drain()
-        if not self.relay.is_over:
-            self._set_timer(chain.next_time())
-            self.source.update()
-            self.target.update()
 
     def _moment(self, now: float) -> float:
         """Return the time to look at: now, or the planned one, if it is so near that it is waited for here.
@@ -216,7 +235,8 @@ class Flow:
         elif isinstance(item, End) and not self.has_ended:
             self.has_ended = True
             if not self.target.is_gone:
-                self.target.half_close()
+                with self._delivering():
+                    self.target.half_close()
             self.relay.finish_if_done()
         return True
 
@@ -242,7 +262,8 @@ class Flow:
         """Nobody is there to take anything any more."""
         self.out.clear()
         self.is_blocked = False
-        self.has_ended = True
+        with self._delivering():
+            self.has_ended = True
 
     def close(self) -> None:
         """The connection is over."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.recording.arena import POOL, SEGMENT, Segment
 from windsock.wire.clockwork import Clockwork, OnError
-from windsock.wire.relay_flows import Flow
+from windsock.wire.relay_flows import Delivering, Flow
 from windsock.wire.relay_sides import Notes, Side
 
 if TYPE_CHECKING:
@@ -76,8 +77,9 @@ class StreamRelay:
     """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
 
     `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
-    sends. `on_end` is called once, just before both sockets are closed; `on_error` with what should not have happened,
-    such as an error in a fault, which resets the connection; `on_look` each time that faults have been asked.
+    sends. The client is sent the end of its stream inside of a `delivering()`. `on_closing` is called just before both
+    sockets are closed, `on_end` when they have been; `on_error` with what should not have happened, such as an error
+    in a fault, which resets the connection; `on_look` each time that faults have acted.
     """
 
     def __init__(
@@ -91,6 +93,8 @@ class StreamRelay:
         downward: Chain | None = None,
         client_notes: Notes | None = None,
         upstream_notes: Notes | None = None,
+        delivering: Delivering = contextlib.nullcontext,
+        on_closing: Callable[[], object] = _nothing,
         on_end: Callable[[StreamRelay], None] | None = None,
         on_error: OnError | None = None,
         on_look: Callable[[], None] = _nothing,
@@ -101,12 +105,13 @@ class StreamRelay:
         self.meddler: Meddler | None = None
         """Who acts on a TLS handshake that passes."""
         self.on_look = on_look
+        self._on_closing = on_closing
         self._on_end = on_end
         self._on_error = on_error
         self.client = _side_class(client)(self, client, client_notes)
         self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
         self.up = Flow(self, self.client, self.upstream, upward)
-        self.down = Flow(self, self.upstream, self.client, downward)
+        self.down = Flow(self, self.upstream, self.client, downward, delivering)
         self.client.flow = self.upstream.inflow = self.up
         self.client.inflow = self.upstream.flow = self.down
 
@@ -164,10 +169,11 @@ class StreamRelay:
         for flow in (self.up, self.down):
             flow.close()
         on_end, self._on_end, self._on_error = self._on_end, None, None  # or there would be cycles
+        self._on_closing()
         try:
-            if on_end is not None:  # before anybody can see it
-                on_end(self)
-        finally:
             for side in (self.client, self.upstream):
                 side.close(orderly=orderly)
                 side.notes = None
+        finally:
+            if on_end is not None:
+                on_end(self)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import addresses
 from windsock.addresses import Address
 from windsock.net.system import monotonic
+from windsock.recording.events import Kind
 from windsock.servers import forks
 from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE, OnError
@@ -36,7 +37,8 @@ class RelayHouse:
 
     The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
     is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
-    of the accepted socket, then `follow(...)` to have firings noted in its recording.
+    of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
+    client.
 
     `on_error` is told what should not have happened, such as an error in a fault that is a function. With
     `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
@@ -69,7 +71,14 @@ class RelayHouse:
         """How many connections are being relayed."""
         return len(self._clients)
 
-    def relay(self, client: socket.socket, client_address: Address, *, index: int | None = None) -> RelayedSocket:
+    def relay(
+        self,
+        client: socket.socket,
+        client_address: Address,
+        *,
+        index: int | None = None,
+        connection: Connection | None = None,
+    ) -> RelayedSocket:
         """Take an accepted connection over; return the socket that its handler gets.
 
         `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
@@ -92,7 +101,7 @@ class RelayHouse:
         self._clients[index] = owned
         handlers._forward = partial(self._forward, index)
         try:
-            relay = self._make(index, owned, ours, addresses.plain(client_address))
+            relay = self._make(index, owned, ours, addresses.plain(client_address), connection)
         except BaseException:  # of a function that selects connections, or of a fault
             self._clients.pop(index, None)
             handlers.close()
@@ -104,10 +113,6 @@ class RelayHouse:
         if not self._house.clockwork.is_running():
             relay.finish()  # it was stopped just now
         return handlers
-
-    def follow(self, index: int, connection: Connection) -> None:
-        """Note firings on a recorded connection."""
-        self._firings.follow(index, connection)
 
     def drain(self, seconds: float) -> None:
         """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
@@ -132,8 +137,21 @@ class RelayHouse:
         self._pairs.after_fork_in_child()
         self._clients = {}
 
-    def _make(self, index: int, client: socket.socket, handlers: socket.socket, peer: Address) -> StreamRelay:
+    def _make(
+        self,
+        index: int,
+        client: socket.socket,
+        handlers: socket.socket,
+        peer: Address,
+        connection: Connection | None,
+    ) -> StreamRelay:
         upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
+        notes: dict[str, Any] = {}
+        if connection is not None:
+            notes = {
+                "delivering": partial(connection.noted_after, Kind.DELIVERED),
+                "on_closing": partial(connection.begin, Kind.DELIVERED),
+            }
         relay = StreamRelay(
             self._house.clockwork,
             self._house.scratch,
@@ -141,19 +159,25 @@ class RelayHouse:
             handlers,
             upward=upward,
             downward=downward,
-            on_end=partial(self._ended, index),
+            on_end=partial(self._ended, index, connection),
             on_error=self._on_error,
             on_look=self._firings.look,
+            **notes,
         )
         if self._spoils_handshakes:
             relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
+        if connection is not None:
+            connection.set_relayed(True)
+            self._firings.follow(index, connection)
         return relay
 
-    def _ended(self, index: int, relay: StreamRelay) -> None:
+    def _ended(self, index: int, connection: Connection | None, relay: StreamRelay) -> None:
         self._house.dismiss(relay)
         self._clients.pop(index, None)
         self._firings.look()
         self._firings.leave(index)
+        if connection is not None:
+            connection.note(Kind.DELIVERED)
 
     def _forward(self, index: int, level: int, name: int, *value: Any) -> None:
         """Set an option of the client's socket; in a child, ask the parent to."""

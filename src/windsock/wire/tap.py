@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.sending import send_file
 from windsock.servers import forks
+from windsock.wire import sockets
 
 __all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
 
@@ -197,16 +199,35 @@ class Tap(_AnySocket):
 
     def shutdown(self, how: int, /) -> None:
         """See socket.socket."""
-        if how != socket.SHUT_RD and self.fileno() >= 0:
-            self._was_shut_down = True
-            self._connection.note(Kind.HALF_CLOSE)
-        super().shutdown(how)
+        if how == socket.SHUT_RD or self.fileno() < 0:
+            super().shutdown(how)
+            return
+        self._was_shut_down = True
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            super().shutdown(how)
 
     def _real_close(self, *args: Any) -> None:
         """Note the end, unless a forked child goes on with the connection."""
-        if self.fileno() >= 0 and (self._was_shut_down or not forks.forked_since(self._mark)):
-            self._connection.note(Kind.CLOSE)
-        super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
+        close = super()._real_close  # type: ignore[misc]  # socket.socket's own hook for the last close
+        if self.fileno() < 0 or (forks.forked_since(self._mark) and not self._was_shut_down):
+            close(*args)
+            return
+        with self._connection.noted_after(Kind.CLOSE):
+            if self._whose.is_in_child and not self._was_shut_down:
+                self._end_stream()
+            close(*args)
+
+    def _end_stream(self) -> None:
+        """Send the end of the stream in a forked child: its parent's copy may be open still, and hold it back.
+
+        With SO_LINGER of 0 seconds that is a reset.
+        """
+        if not isinstance(self, socket.socket):  # a layer such as TLS, which closes the one below it
+            return
+        with contextlib.suppress(OSError):
+            linger = self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(sockets.NO_LINGER))
+            if linger != sockets.NO_LINGER or not sockets.is_ip(self) or not sockets.dissolve(self.fileno()):
+                super().shutdown(socket.SHUT_WR)
 
 
 class TappedSocket(Tap, socket.socket):
@@ -257,7 +278,17 @@ def unmute(request: Any) -> None:
 
 
 class _Nowhere:
-    """A connection of which nothing is noted."""
+    """A connection of which nothing is noted; also what it returns in the place of a context manager."""
+
+    def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
+        """Do nothing."""
+        return self
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Do nothing."""
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Do nothing."""

@@ -36,6 +36,8 @@ class TrioSeam(Seam):
     def __init__(self, server: Any, recorder: Recorder) -> None:
         super().__init__(server, recorder)
         self._taps: dict[int, SocketTap | StreamTap] = {}
+        self._ending: set[Connection] = set()
+        """Those whose end of the stream is being sent."""
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -129,12 +131,28 @@ class TrioSeam(Seam):
                 self._taps[key].install()
 
     def _shutdown_request(self, request: Any) -> None:
-        _note(request, Kind.HALF_CLOSE)
-        self._originals["shutdown_request"](request)
+        connection = _open_connection(request)
+        if connection is not None:
+            connection.begin(Kind.HALF_CLOSE)
+            self._ending.add(connection)
+        try:
+            self._originals["shutdown_request"](request)
+        finally:
+            self._note_half_close(connection)
 
     def _close_request(self, request: Any) -> None:
-        _note(request, Kind.CLOSE)
-        self._originals["close_request"](request)
+        connection = _open_connection(request)
+        if connection is None:
+            self._originals["close_request"](request)
+            return
+        self._note_half_close(connection)  # `shutdown_request()` has sent it, and closes now
+        with connection.noted_after(Kind.CLOSE):
+            self._originals["close_request"](request)
+
+    def _note_half_close(self, connection: Connection | None) -> None:
+        if connection is not None and connection in self._ending:
+            self._ending.discard(connection)
+            connection.note(Kind.HALF_CLOSE)
 
 
 def _split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
@@ -152,7 +170,7 @@ def _tap(stream: Any, connection: Connection, request: Any) -> SocketTap | Strea
     return SocketTap(stream, connection, request) if is_plain else StreamTap(stream, connection)
 
 
-def _note(request: Any, kind: int) -> None:
-    """Note the end of a request that has no tap of its own, unless its handler has closed it."""
-    if type(request) is socket.socket and request in UNTAPPED and request.fileno() >= 0:
-        UNTAPPED[request].note(kind)
+def _open_connection(request: Any) -> Connection | None:
+    """Return the connection of a request that has no tap of its own, unless its handler has closed it."""
+    is_untapped = type(request) is socket.socket and request in UNTAPPED and request.fileno() >= 0
+    return UNTAPPED[request] if is_untapped else None

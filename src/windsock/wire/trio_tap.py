@@ -186,15 +186,19 @@ class SocketTap(_Tap):
 
     def shutdown(self, how: int) -> None:
         """See socket.socket."""
-        if how != socket.SHUT_RD and self._plain.fileno() >= 0:
-            self._connection.note(Kind.HALF_CLOSE)
-        self._shutdown(how)
+        if how == socket.SHUT_RD or self._plain.fileno() < 0:
+            self._shutdown(how)
+            return
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            self._shutdown(how)
 
     def close(self) -> None:
         """See socket.socket."""
-        if self._plain.fileno() >= 0:
-            self._connection.note(Kind.CLOSE)
-        self._close()
+        if self._plain.fileno() < 0:
+            self._close()
+            return
+        with self._connection.noted_after(Kind.CLOSE):
+            self._close()
 
 
 class StreamTap(_Tap):
@@ -245,15 +249,17 @@ class StreamTap(_Tap):
 
     async def send_eof(self) -> None:
         """See trio.abc.HalfCloseableStream."""
-        self._connection.note(Kind.HALF_CLOSE)
-        await self._originals["send_eof"]()
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            await self._originals["send_eof"]()
 
     async def aclose(self) -> None:
         """See trio.abc.AsyncResource."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._connection.note(Kind.CLOSE)
-        await self._originals["aclose"]()
+        if self._is_closed:
+            await self._originals["aclose"]()
+            return
+        self._is_closed = True
+        with self._connection.noted_after(Kind.CLOSE):
+            await self._originals["aclose"]()
 
     def _note_failure(self, error: Exception) -> None:
         """Note what a broken stream says about the client."""
