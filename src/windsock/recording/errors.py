@@ -17,6 +17,7 @@ __all__ = [
     "HandlerDied",
     "HandlerErrors",
     "HandlerFailed",
+    "MessageTooLong",
     "RemoteTraceback",
     "RequestMismatch",
     "RequestTimeout",
@@ -54,6 +55,26 @@ class TruncatedDatagram(WindsockError):
         self.size = size
         self.limit = limit
         super().__init__(f"a datagram of {size} bytes was cut to max_packet_size = {limit}")
+
+
+class MessageTooLong(PeerError):
+    """A message has more bytes than `limit`, by what its `framing` says or because its end has not come by then.
+
+    `size` is the size in bytes that the framing says, None if it does not know; `data` is how the message begins.
+    """
+
+    def __init__(self, framing: object, limit: int, size: int | None, data: bytes) -> None:
+        self.framing = framing
+        self.limit = limit
+        self.size = size
+        self.data = data
+        what = "no end of the message" if size is None else f"a message of {size} bytes"
+        name = getattr(framing, "__name__", None)
+        larger = f"{name}.limit = ..." if name else f"framing={type(framing).__name__}(..., limit=...)"
+        super().__init__(
+            f"{what} within the limit of {limit} bytes, framing {framing!r}; it begins with {data[:32]!r}\n"
+            f"(if a message may be that long, say {larger})"
+        )
 
 
 class RequestMismatch(PeerError):
