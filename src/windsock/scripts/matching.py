@@ -8,12 +8,14 @@ from typing import TypeAlias
 
 from windsock.errors import UsageError
 from windsock.recording import Delimiter, Framing, LengthPrefix, Lines
+from windsock.steps.judging import first_difference
 
 __all__ = [
     "Pattern",
     "begins",
     "body",
     "checked",
+    "decisive",
     "describe",
     "first_start",
     "match_message",
@@ -91,6 +93,11 @@ def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
         return found
     tail = range(max(start, len(arrived) - len(pattern) + 1), len(arrived))
     return next((offset for offset in tail if pattern.startswith(arrived[offset:])), len(arrived))
+
+
+def decisive(pattern: Pattern, arrived: bytes) -> int:
+    """Return how many bytes it takes to tell that they are these, or which one is another."""
+    return min(len(pattern), 1 + first_difference(pattern, arrived)) if isinstance(pattern, bytes) else 1
 
 
 def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool:

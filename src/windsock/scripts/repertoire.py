@@ -104,13 +104,16 @@ class Repertoire:
         The first rule whose bytes they begin with answers, once it is certain which rule that is: a rule waits while
         one before it may still match. `is_all`: nothing more will come.
         """
-        sizes = ((rule, matching.match_start(rule.pattern, arrived)) for rule in self._rules if rule.is_for(connection))
+        sizes = ((rule, self._size(rule, arrived, connection)) for rule in self._rules)
         seen = []
         for rule, size in sizes:
             seen.append((rule, size))
             if size and rule.is_due():
                 break
-            if not (size or is_all or rule.is_used_up()) and matching.begins(rule.pattern, arrived):
+            if not is_all and self._is_alive(rule, connection) and matching.begins(rule.pattern, arrived):
+                return 0, None
+        else:
+            if not is_all and self._may_match_later(seen, arrived, connection):
                 return 0, None
         known = 0
         for rule, size in chain(seen, sizes):
@@ -119,24 +122,37 @@ class Repertoire:
                 if turn is not None:
                     return size, self._answer_of(rule, turn, arrived[:size], connection)
                 known = known or size
-        if not (known or is_all) and self._may_match_later(connection):
-            return 0, None
-        size = known or self._unanswered(arrived, connection)
+        size = known or self._unanswered(arrived)
         return size, self._otherwise(arrived[:size], connection)
 
-    def _may_match_later(self, connection: int) -> bool:
-        """Return whether nothing but a rule that is no bytes would answer: only with framing="any"."""
-        return self._has_only_rules() and any(
-            rule.is_for(connection) and not rule.is_used_up() and not isinstance(rule.pattern, bytes)
-            for rule in self._rules
-        )
+    def _size(self, rule: Rule, arrived: bytes, connection: int) -> int:
+        return matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
 
-    def _unanswered(self, arrived: bytes, connection: int) -> int:
-        """Return how many bytes no rule answers: an echo ends where the bytes of a rule may begin."""
-        if self._framing is not None or not self._echoes:
+    def _is_alive(self, rule: Rule, connection: int) -> bool:
+        return rule.is_for(connection) and not rule.is_used_up()
+
+    def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, connection: int) -> bool:
+        """Return whether to wait for more though no rule answers bytes that begin like this, as nothing else does.
+
+        For the rest of a rule's bytes, so that an error shows all of them; for what else than bytes may still match.
+        """
+        if not self._has_only_rules():
+            return False
+        if any(matching.begins(rule.pattern, arrived) for rule, _ in seen):
+            return True
+        others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
+        return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
+
+    def _unanswered(self, arrived: bytes) -> int:
+        """Return how many bytes no rule answers, the same however they were cut.
+
+        An echo ends where the bytes of a rule may begin. Unexpected are those up to the first one that fits no rule.
+        """
+        if self._framing is not None or not self._rules:
             return len(arrived)
-        starts = [matching.first_start(rule.pattern, arrived, 1) for rule in self._rules if rule.is_for(connection)]
-        return min(starts, default=len(arrived))
+        if self._echoes:
+            return min(matching.first_start(each.pattern, arrived, 1) for each in self._rules)
+        return min(len(arrived), max(matching.decisive(each.pattern, arrived) for each in self._rules))
 
     def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
         """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
