@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import windsock
+from tests.harness.helpers import on_every_stream_kind
 from tests.recording.helpers import recording, requests_of
-from windsock import LengthPrefix
+from windsock import LengthPrefix, Script
 from windsock.recording import framing_from
 from windsock.recording.events import Kind
 from windsock.scripts.answers import Answer
@@ -70,14 +72,8 @@ class Cut:
 
 
 def rules(patterns: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Told]]:
-    one = st.builds(
-        Told,
-        patterns,
-        st.sampled_from([0, 0, 0, 1]),
-        st.sampled_from([None, None, 1, 2]),
-        st.sampled_from([None, 0, 1]),
-    )
-    return st.lists(one, max_size=4)
+    after, times, connections = (st.sampled_from(each) for each in ([0, 0, 0, 1], [None, None, 1, 2], [None, 0, 1]))
+    return st.lists(st.builds(Told, patterns, after, times, connections), max_size=4)
 
 
 def cuts(data: st.DataObject, stream: bytes) -> list[bytes]:
@@ -147,3 +143,67 @@ def test_with_framing_every_rule_and_reply_is_for_the_same_message(
 
     assert outcome(told_so, framing, [stream[at : at + 1] for at in range(len(stream))]) == whole
     assert outcome(told_so, framing, cuts(data, stream)) == whole
+
+
+# --- over sockets
+
+
+def bytes_of_rules(server: windsock.RunningServer) -> None:
+    server.on(b"GET x").reply(b"<x>")
+    server.on(b"GET ").reply(b"<get>")
+    server.on(b"\n").reply_with(lambda data: b"|")
+
+
+def patterns_and_replies(server: windsock.RunningServer) -> None:
+    server.on(re.compile(rb"^GET (\w+)"), after=1).reply_with(lambda line: b"<%d>" % len(line))
+    server.reply(b"first")
+
+
+def script(server: windsock.RunningServer) -> None:
+    server.play(Script().expect(re.compile(rb"GET \w\n")).send(b"ok").expect(until=b"z\n").send(b"done").expect_eof())
+
+
+def script_of_a_rule(server: windsock.RunningServer) -> None:
+    server.on(b"GET x").play(Script().send(b"ok").expect(re.compile(rb"GET \w+")).send(b"done").expect(1))
+    server.echo()
+
+
+def echo(server: windsock.RunningServer) -> None:
+    server.echo()
+
+
+FAKES: list[tuple[Callable[[windsock.RunningServer], None], Any, bytes, bytes]] = [
+    (bytes_of_rules, None, b"GET x\nGET \n", b"<x>|<get>|"),
+    (patterns_and_replies, "lines", b"GET x\nGET yz\n", b"first<7>"),
+    (script, None, b"GET x\nGET yz\n", b"okdone"),
+    (script_of_a_rule, "lines", b"GET x\nGET yz\n", b"okdone\n"),
+    (echo, None, b"GET x\nGET yz\n", b"GET x\nGET yz\n"),
+]
+WAYS: dict[str, dict[str, Any]] = {"direct": {}, "relayed": {"relay": True}, "proxied": {}, "TLS": {"tls": True}}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@on_every_stream_kind
+def test_byte_by_byte_a_client_gets_what_it_gets_at_once(transport: str, concurrency: str, way: str) -> None:
+    for tell_it, framing, stream, answer in FAKES:
+        for size in (len(stream), 1):
+            with windsock.serving(transport=transport, concurrency=concurrency, framing=framing, **WAYS[way]) as server:
+                tell_it(server)
+                with connected(server, way) as client:
+                    for at in range(0, len(stream), size):
+                        client.send(stream[at : at + size])
+                    client.half_close().expect(answer).expect_eof()
+                requests = server.requests.wait(1 if framing is None else 2)
+
+            assert b"".join(each.data for each in requests) == stream
+            assert b"".join(each.reply for each in requests) == answer
+
+
+@contextmanager
+def connected(server: windsock.RunningServer, way: str) -> Iterator[windsock.ScriptedClient]:
+    if way != "proxied":
+        with server.connect() as client:
+            yield client
+        return
+    with windsock.proxy(server.address) as proxy, windsock.scripted_client(proxy.address) as client:
+        yield client

@@ -25,7 +25,7 @@ class FramingMissing(UsageError):
         self.call = call
         framings = "".join(f"\n  framing={value:16} {meaning}" for value, meaning in FRAMINGS)
         super().__init__(
-            f"{call}: a stream does not say where a message ends, and this would answer whatever piece of one arrives.\n"
+            f"{call}: a stream does not say where a message ends, and this would answer whichever piece arrives.\n"
             f'Say it with framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
             'or answer certain bytes, which are found however the stream is cut: on(b"...").reply(...)'
         )
