@@ -23,7 +23,7 @@ def unfinished(recorder: Recorder, framing: Framing | None, repertoire: Repertoi
 
 
 def _messages(recorder: Recorder, framing: Framing, repertoire: Repertoire) -> Iterator[str]:
-    for request in Requests(recorder, framing, is_datagram=False, timeout=float).unfinished():
+    for request in Requests(recorder, framing, is_datagram=False, timeout=lambda: 0.0).unfinished():
         if _is_for_rules(recorder.connections[request.connection]):
             yield unfinished_words(request) + repertoire.why_unfinished(request.beginning(LOOKED_AT))
 
