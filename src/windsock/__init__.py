@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
 from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
 from windsock.recording import (
+    AsItArrives,
     Chunk,
     Connection,
     Connections,
@@ -18,6 +19,7 @@ from windsock.recording import (
     HandlerFailed,
     LengthPrefix,
     Lines,
+    MessageTooLong,
     RecordedRequest,
     RequestMismatch,
     Requests,
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from windsock.wire.proxied import FaultProxy, Partition, partition, proxy
 
 __all__ = [
+    "AsItArrives",
     "Background",
     "Chunk",
     "ConnectFailed",
@@ -70,6 +73,7 @@ __all__ = [
     "HandlerFailed",
     "LengthPrefix",
     "Lines",
+    "MessageTooLong",
     "Outcome",
     "Partition",
     "PeerError",

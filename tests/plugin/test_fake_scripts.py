@@ -57,7 +57,7 @@ def test_the_marker_and_the_factory_can_allow_it(run: Run) -> None:
             tcp_server.play(Script().expect(b"PING"))
 
         def test_made(serve):
-            serve(allow_unused=True).reply(b"PONG")
+            serve(framing="lines", allow_unused=True).reply(b"PONG")
         """
     )
 

@@ -48,7 +48,7 @@ def test_each_fixture_is_a_new_server_for_each_test(run: Run) -> None:
 
         def test_one(tcp_server):
             ports.add(id(tcp_server.requests))
-            tcp_server.reply(b"x", times=None)
+            tcp_server.echo()
 
         def test_two(tcp_server):
             ports.add(id(tcp_server.requests))

@@ -88,7 +88,7 @@ def test_a_failure_in_the_background_that_nobody_has_joined_fails_the_test(pytes
         from windsock import Script
 
         def play(tcp_server, client, **options):
-            tcp_server.reply(b"no")
+            tcp_server.on(b"hello").reply(b"no")
             playing = client.play_in_background(Script().send(b"hello").expect(b"yes"), **options)
             while playing.is_playing:
                 pass

@@ -52,7 +52,7 @@ def test_an_error_of_a_handler_keeps_all_of_its_way(run: Run) -> None:
             raise windsock.UsageError("mine")
 
         def test_it(tcp_server):
-            tcp_server.reply(b"x")
+            tcp_server.echo()
             deepest()
         """
     )

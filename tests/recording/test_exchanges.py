@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.recording.helpers import note, recording, requests_of
-from windsock.recording import framing_from
+from windsock.recording import Lines, framing_from
 from windsock.recording.events import Kind
 from windsock.recording.exchanges import Exchanges
 
@@ -61,6 +61,37 @@ def test_what_is_no_whole_message_shows_when_the_connection_is_over() -> None:
         whole, part = requests_of(connection, "lines")
         assert (whole.data, whole.is_complete) == (b"whole\n", True)
         assert (part.data, part.is_complete) == (b"part", False)
+        assert repr(part) == "<request #0.1 b'part', not complete, waits for a line end>"
+
+
+def test_of_a_message_that_is_too_long_no_more_is_kept() -> None:
+    with recording() as (_, connection):
+        exchanges = Exchanges(connection, Lines(limit=4), is_datagram=False)
+        note(connection, b">one\n", b">no end")
+        assert [each.data for each in exchanges.requests()] == [b"one\n"]
+        note(connection, b">\nand more\n", Kind.CLIENT_EOF, Kind.CLOSE)
+
+        first, rest = exchanges.requests()
+        assert (first.data, first.is_complete) == (b"one\n", True)
+        assert (rest.data, rest.is_complete) == (b"no end\nand more\n", False)
+        assert rest.waits_for == "an end that comes within its limit"
+
+
+@pytest.mark.parametrize("pieces", [[b"no end\nmore\n"], [b"no", b" end", b"\nmo", b"re\n"]])
+def test_a_message_that_is_too_long_is_the_same_however_it_was_cut(pieces: list[bytes]) -> None:
+    with recording() as (_, connection):
+        note(connection, *(b">" + each for each in pieces), Kind.CLIENT_EOF, Kind.CLOSE)
+        (request,) = requests_of(connection, Lines(limit=4))
+
+        assert (request.data, request.is_complete) == (b"no end\nmore\n", False)
+
+
+def test_any_is_no_framing_for_what_is_recorded() -> None:
+    with recording() as (_, connection):
+        note(connection, b">one", b"<1", b">two", b"<2", Kind.CLIENT_EOF, Kind.CLOSE)
+        (request,) = requests_of(connection, "any")
+
+        assert (request.data, request.reply, request.is_complete) == (b"onetwo", b"12", True)
 
 
 def test_until_eof_a_message_is_complete_with_the_clients_end() -> None:

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import windsock
-from windsock.recording import Cutter, Delimiter, FixedSize, Framing, LengthPrefix, Lines, UntilEof, framing_from
+from windsock.recording import (
+    AsItArrives,
+    Cutter,
+    Delimiter,
+    FixedSize,
+    Framing,
+    LengthPrefix,
+    Lines,
+    UntilEof,
+    framing_from,
+)
 
 
 def cut(framing: Framing, *arrivals: bytes) -> list[bytes]:
@@ -139,6 +149,7 @@ def test_a_length_that_is_shorter_than_itself_is_named() -> None:
         (None, None),
         ("lines", Lines()),
         ("eof", UntilEof()),
+        ("any", AsItArrives()),
         (b";", Delimiter(b";")),
         (512, FixedSize(512)),
         (Lines(), Lines()),
@@ -153,3 +164,67 @@ def test_framings_have_short_spellings(word: object, framing: object) -> None:
 def test_a_framing_that_cannot_be_is_a_usage_error(make: Any, value: Any) -> None:
     with pytest.raises(windsock.UsageError, match="at least 1 byte"):
         make(*value)
+
+
+LIMITED: list[Framing] = [Lines(limit=3), Delimiter(b"ab", limit=3), LengthPrefix(1, limit=3), UntilEof(limit=3)]
+
+
+def outcome(framing: Framing, *arrivals: bytes) -> list[object]:
+    """Return the messages, and whether one was too long."""
+    cutter = Cutter(framing)
+    found: list[object] = []
+    try:
+        for data in arrivals:
+            cutter.feed(data)
+            while (message := cutter.cut()) is not None:
+                found.append(message)
+    except windsock.MessageTooLong as error:
+        found.append(error.limit)
+    return found
+
+
+@given(
+    framing=st.sampled_from(LIMITED),
+    data=st.lists(st.sampled_from([b"a", b"b", b"\n", b"\1", b"\3"]), max_size=12).map(b"".join),
+)
+def test_however_bytes_are_cut_the_same_message_is_too_long(framing: Framing, data: bytes) -> None:
+    found = outcome(framing, data)
+
+    assert outcome(framing, *(data[at : at + 1] for at in range(len(data)))) == found
+    assert all(len(each) <= 3 for each in found if isinstance(each, bytes))
+
+
+def test_a_message_may_be_as_long_as_its_limit() -> None:
+    assert outcome(Lines(limit=3), b"ab\nabc\n") == [b"ab\n", 3]
+
+
+@pytest.mark.parametrize("limit", [0, -1, None, "1", True])
+@pytest.mark.parametrize(
+    "make", [Lines, UntilEof, LengthPrefix, AsItArrives, lambda limit: Delimiter(b"x", limit=limit)]
+)
+def test_a_limit_that_cannot_be_is_a_usage_error(make: Any, limit: Any) -> None:
+    with pytest.raises(windsock.UsageError, match=f"limit={limit!r}: expected how many bytes a message may have"):
+        make(limit=limit)
+
+
+def test_a_function_says_its_limit_by_an_attribute() -> None:
+    def framing(data: bytes) -> int | None:
+        return data.find(b"!") + 1 or None
+
+    framing.limit = 2  # type: ignore[attr-defined]  # that is how
+
+    with pytest.raises(windsock.MessageTooLong) as caught:
+        cut(framing, b"abc")
+
+    assert (caught.value.size, caught.value.limit, caught.value.data) == (None, 2, b"abc")
+    assert str(caught.value) == (
+        f"byte 0: no end of the message within the limit of 2 bytes, framing {framing!r}; it begins with b'abc'\n"
+        "(if a message may be that long, say framing.limit = ...)"
+    )
+
+
+def test_a_length_that_is_over_the_limit_is_told_at_once() -> None:
+    with pytest.raises(windsock.MessageTooLong) as caught:
+        cut(LengthPrefix(4), b"\xff\xff\xff\xff")
+
+    assert (caught.value.size, caught.value.limit) == (2**32 + 3, 16 * 1024 * 1024)

@@ -28,3 +28,12 @@ def without_times(text: str) -> str:
 def wait_for_an_error(server: windsock.RunningServer) -> None:
     """Wait until something has gone wrong in a handler, or for as long as a test may take."""
     server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+
+
+def wait_until_taken(server: windsock.RunningServer, data: bytes) -> None:
+    """Wait until the first connection has sent this, and the server has taken it."""
+
+    def is_taken() -> bool:
+        return [each.upstream for each in server.connections[:1]] == [data]
+
+    assert server._recorder.wait_until(is_taken, DEADLINE)

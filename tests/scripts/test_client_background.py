@@ -43,7 +43,7 @@ def test_two_clients_at_once() -> None:
 
 def test_join_raises_what_went_wrong() -> None:
     with windsock.serving() as server:
-        server.reply(b"no")
+        server.on(b"ping").reply(b"no")
         with server.connect() as client:
             playing = client.play_in_background(PING)
 
@@ -83,7 +83,7 @@ def test_a_close_and_a_reset_end_what_is_played(step: str, script: Script) -> No
 
 def test_a_failure_that_nobody_has_joined_is_raised_by_the_client() -> None:
     with windsock.serving() as server:
-        server.reply(b"no", times=None)
+        server.on(b"ping").reply(b"no")
         caught = pytest.raises(ScriptMismatch)
         with caught, server.connect() as client:
             wait_until_over(client.play_in_background(PING))
@@ -91,7 +91,7 @@ def test_a_failure_that_nobody_has_joined_is_raised_by_the_client() -> None:
 
 def test_a_failure_that_nobody_has_joined_is_raised_by_the_server() -> None:
     server = windsock.serving()
-    server.reply(b"no", times=None)
+    server.on(b"ping").reply(b"no")
     wait_until_over(server.connect().play_in_background(PING))
 
     with pytest.raises(BaseExceptionGroup, match="scripts in the background failed") as caught:
@@ -103,7 +103,7 @@ def test_a_failure_that_nobody_has_joined_is_raised_by_the_server() -> None:
 def test_a_failure_beside_another_error_is_a_note_on_it() -> None:
     caught = pytest.raises(ZeroDivisionError)
     with windsock.serving() as server:
-        server.reply(b"no", times=None)
+        server.on(b"ping").reply(b"no")
         with caught, server.connect() as client:
             wait_until_over(client.play_in_background(PING))
             raise ZeroDivisionError
@@ -163,14 +163,14 @@ def test_an_endless_loop_between_two_rounds_is_left_in_peace() -> None:
 
 def test_a_failure_that_does_not_matter_is_passed_over() -> None:
     with windsock.serving() as server:
-        server.reply(b"no", times=None)
+        server.on(b"ping").reply(b"no")
         with server.connect() as client:
             wait_until_over(client.play_in_background(PING, strict=False))
 
 
 def test_a_failure_is_raised_once() -> None:
     with windsock.serving() as server:
-        server.reply(b"no", times=None)
+        server.on(b"ping").reply(b"no")
         with server.connect() as client:
             playing = client.play_in_background(PING)
             with pytest.raises(ScriptMismatch):
@@ -261,7 +261,7 @@ def test_a_source_address_is_what_the_server_sees() -> None:
 
 def test_a_failure_in_the_background_shows_no_frames_of_its_thread() -> None:
     with windsock.serving() as server:
-        server.reply(b"no")
+        server.on(b"x").reply(b"no")
         client = server.connect()
         playing = client.play_in_background(Script().send(b"x").expect(b"yes"))
         playing._thread.join(5)

@@ -173,7 +173,7 @@ def test_what_is_no_script_is_no_script() -> None:
 def test_a_read_rate_is_kept() -> None:
     size = 20_000
     with windsock.serving() as server:
-        server.reply(bytes(size))
+        server.on(b"x").reply(bytes(size))
         with server.connect() as client:
             begun = monotonic()
             client.read_rate(100_000).send(b"x").expect(size)
@@ -222,14 +222,14 @@ def test_the_short_way_and_the_long_way_take_turns() -> None:
 
 def test_an_answer_in_pieces_is_one_answer() -> None:
     with windsock.serving() as server:
-        server.reply(b"answer", pieces=3, every=0.02)
+        server.on(b"x").reply(b"answer", pieces=3, every=0.02)
         with server.connect() as client:
             client.send(b"x").expect(b"answer")
 
 
 def test_what_comes_behind_an_answer_stays_unread() -> None:
     with windsock.serving() as server:
-        server.reply(b"answer, and more")
+        server.on(b"x").reply(b"answer, and more")
         with server.connect() as client:
             client.send(b"x").expect(b"answer")
 

@@ -92,7 +92,7 @@ def test_all_kinds_of_steps() -> None:
 
 def test_failures_are_raised_together_with_the_summary() -> None:
     with windsock.serving() as server:
-        server.reply(b"no", times=None)
+        server.on(b"x").reply(b"no")
 
         with pytest.raises(CrowdFailed) as caught:
             server.crowd(5, Script().send(b"x").expect(b"yes"))

@@ -354,7 +354,7 @@ def test_a_child_that_is_killed_in_the_middle_is_named_with_its_script() -> None
 @pytest.mark.parametrize("relaxed", [{"strict": False}, {"allow_unused": True}])
 @on_every_concurrency
 def test_what_is_unused_can_be_allowed(concurrency: str, relaxed: dict[str, bool]) -> None:
-    with windsock.serving(concurrency=concurrency, **relaxed) as server:  # type: ignore[arg-type]  # flags
+    with windsock.serving(concurrency=concurrency, framing="lines", **relaxed) as server:  # type: ignore[arg-type]
         server.play(Script().send(b"1").expect(b"QUIT"), Script().send(b"2"))
         server.on(b"never").reply(b"x")
         server.reply(b"never")

@@ -33,7 +33,7 @@ def test_each_match_gets_the_next_reply_and_the_last_one_stays(transport: str, c
 
 @on_every_kind
 def test_a_rule_that_is_used_up_leaves_the_message_to_the_next_one(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+    with windsock.serving(transport=transport, concurrency=concurrency, framing=3) as server:
         server.on(b"GET").reply(b"1", times=1)
         server.on(b"GET").reply(b"2", times=1)
         server.reply(b"3")
@@ -44,7 +44,7 @@ def test_a_rule_that_is_used_up_leaves_the_message_to_the_next_one(transport: st
 
 @on_every_kind
 def test_so_many_matches_go_by_before_a_rule_counts(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+    with windsock.serving(transport=transport, concurrency=concurrency, framing=5) as server:
         server.on(re.compile(rb"GET \w"), after=2).reply(b"gone")
         server.on(re.compile(rb"GET \w")).reply(b"here")
 
@@ -68,7 +68,7 @@ def test_a_rule_can_be_for_some_connections(transport: str, concurrency: str, wh
 
 @on_every_kind
 def test_a_function_makes_the_reply_of_the_message(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+    with windsock.serving(transport=transport, concurrency=concurrency, framing=3) as server:
         server.on(re.compile(rb"[a-z]+")).reply_with(bytes.upper, times=1).then(lambda data: data[::-1])
 
         assert ask(server, b"abc", b"def") == [b"ABC", b"fed"]
@@ -239,7 +239,7 @@ def test_how_replies_are_given_is_shown_as_it_was_told() -> None:
 
 
 def test_an_echo_and_the_answer_to_everything_need_not_be_used() -> None:
-    with windsock.serving() as server:
+    with windsock.serving(framing="lines") as server:
         server.echo()
         server.reply(b"x", times=None)
 

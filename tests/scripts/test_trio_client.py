@@ -105,7 +105,7 @@ def test_a_mismatch_says_the_step() -> None:
                 await client.expect(b"yes")
 
     with windsock.serving() as server:
-        server.reply(b"no")
+        server.on(b"x").reply(b"no")
         run(main)
 
 

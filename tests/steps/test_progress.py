@@ -243,6 +243,17 @@ def test_the_shortest_run_is_taken(step: kinds.Expect, data: bytes, size: int) -
     assert bytes(progress.inbox.unread) == data[size:]
 
 
+def test_a_delimiter_is_looked_for_in_so_many_bytes() -> None:
+    most = 16 * 1024 * 1024
+    progress = begin(Script(kinds.Expect(until=b"\n")))
+    progress.inbox.receive(bytes(most), 0.0)
+    assert isinstance(progress.next(0.0), Wait)
+    progress.inbox.receive(b"x\n", 0.0)
+
+    with pytest.raises(ScriptMismatch, match=rf"no b'\\n' in the first {most} bytes; say length= to take more"):
+        progress.next(0.0)
+
+
 @pytest.mark.parametrize(
     ("step", "data"),
     [

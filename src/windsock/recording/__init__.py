@@ -7,6 +7,7 @@ from windsock.recording.errors import (
     HandlerDied,
     HandlerErrors,
     HandlerFailed,
+    MessageTooLong,
     RequestMismatch,
     RequestTimeout,
     TruncatedDatagram,
@@ -14,6 +15,7 @@ from windsock.recording.errors import (
 from windsock.recording.events import Chunk, Direction, Ending
 from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import (
+    AsItArrives,
     Cutter,
     Delimiter,
     FixedSize,
@@ -22,12 +24,14 @@ from windsock.recording.framing import (
     Lines,
     UntilEof,
     framing_from,
+    is_framed,
 )
 from windsock.recording.recorder import Recorder
-from windsock.recording.requests import Requests
+from windsock.recording.requests import Requests, unfinished_words
 from windsock.recording.transcript import preview, transcript
 
 __all__ = [
+    "AsItArrives",
     "Chunk",
     "Connection",
     "Connections",
@@ -43,6 +47,7 @@ __all__ = [
     "HandlerFailed",
     "LengthPrefix",
     "Lines",
+    "MessageTooLong",
     "RecordedRequest",
     "Recorder",
     "RequestMismatch",
@@ -51,6 +56,8 @@ __all__ = [
     "TruncatedDatagram",
     "UntilEof",
     "framing_from",
+    "is_framed",
     "preview",
     "transcript",
+    "unfinished_words",
 ]

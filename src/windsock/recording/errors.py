@@ -18,6 +18,7 @@ __all__ = [
     "HandlerDied",
     "HandlerErrors",
     "HandlerFailed",
+    "MessageTooLong",
     "RemoteTraceback",
     "RequestMismatch",
     "RequestTimeout",
@@ -84,14 +85,51 @@ class FramingError(PeerError):
         self.value = value
         self.connection = connection
         self.offset = offset
-        places = [] if connection is None else [f"connection #{connection}"]
-        places += [] if offset is None else [f"byte {offset}"]
-        where = f"{', '.join(places)}: " if places else ""
-        super().__init__(f"{where}{data!r} begins no message of framing {framing!r}: {why}")
+        super().__init__(f"{_place(connection, offset)}{self._words()}")
+
+    def _words(self) -> str:
+        return f"{self.data!r} begins no message of framing {self.framing!r}: {self.why}"
 
     def at(self, connection: int | None, offset: int) -> FramingError:
         """Return the same error with the place of the message."""
         return FramingError(self.framing, self.data, self.why, value=self.value, connection=connection, offset=offset)
+
+
+def _place(connection: int | None, offset: int | None) -> str:
+    places = [] if connection is None else [f"connection #{connection}"]
+    places += [] if offset is None else [f"byte {offset}"]
+    return f"{', '.join(places)}: " if places else ""
+
+
+class MessageTooLong(FramingError):
+    """A message has more bytes than `limit`, by what its `framing` says or because its end has not come by then.
+
+    `size` is the size in bytes that the framing says, None if it does not know.
+    """
+
+    def __init__(
+        self,
+        framing: object,
+        limit: int,
+        size: int | None,
+        data: bytes,
+        *,
+        connection: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.limit = limit
+        self.size = size
+        what = "no end of the message" if size is None else f"a message of {size} bytes"
+        why = f"{what} within the limit of {limit} bytes"
+        super().__init__(framing, data, why, value=size, connection=connection, offset=offset)
+
+    def _words(self) -> str:
+        name = getattr(self.framing, "__name__", None)
+        larger = f"{name}.limit = ..." if name else f"framing={type(self.framing).__name__}(..., limit=...)"
+        return (
+            f"{self.why}, framing {self.framing!r}; it begins with {self.data[:32]!r}\n"
+            f"(if a message may be that long, say {larger})"
+        )
 
 
 class RequestMismatch(PeerError):

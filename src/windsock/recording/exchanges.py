@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
-from windsock.recording.framing import Cutter, Framing, UntilEof
+from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
 
 __all__ = ["Exchanges", "RecordedRequest"]
 
@@ -17,7 +17,8 @@ class RecordedRequest:
 
     `connection` and `exchange` are indices from 0. `started`, `completed` and `replied` are monotonic
     seconds of its first byte, its last byte, and the last byte of its reply (None: no reply). `is_complete`
-    says whether all of it has come: without framing that is when the connection ends.
+    says whether all of it has come: without framing that is when the connection ends. `waits_for` says in words what
+    a message that is not complete waits for: "a line end".
     """
 
     connection: int
@@ -28,6 +29,7 @@ class RecordedRequest:
     replied: float | None
     error: BaseException | None
     truncated_from: int | None
+    waits_for: str
     _source: Connection
     _data: tuple[int, int]
     _reply: tuple[int, int]
@@ -50,11 +52,17 @@ class RecordedRequest:
     def __len__(self) -> int:
         return self._data[1] - self._data[0]
 
-    def __repr__(self) -> str:
+    def beginning(self, size: int) -> bytes:
+        """Return at most `size` bytes of what came; of a long message the rest is not read."""
         start, end = self._data
-        data = self._source.read(Kind.UP, start, min(end, start + 64))
-        more = f"... ({end - start} bytes)" if end - start > 64 else ""
+        return self._source.read(Kind.UP, start, min(end, start + size))
+
+    def __repr__(self) -> str:
+        data = self.beginning(64)
+        more = f"... ({len(self)} bytes)" if len(self) > 64 else ""
         state = "" if self.is_complete else ", not complete"
+        if self.waits_for:
+            state += f", waits for {self.waits_for}"
         return f"<request #{self.connection}.{self.exchange} {data!r}{more}{state}>"
 
 
@@ -78,10 +86,10 @@ class Exchanges:
 
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
         self.connection = connection
-        self._framing = framing
+        self._framing = framing if is_framed(framing) else None
         self._cutter: Cutter | None = None
-        if framing is not None and not isinstance(framing, UntilEof):
-            self._cutter = Cutter(framing, connection.index)
+        if self._framing is not None and not isinstance(framing, UntilEof):
+            self._cutter = Cutter(self._framing, connection.index)
         self.error: Exception | None = None
         """What the framing could make no message of; what comes from there on is not cut."""
         self._is_datagram = is_datagram
@@ -110,6 +118,12 @@ class Exchanges:
         if self._open is not None and (self._framing is None or self.connection.is_closed):
             found.append(self._request(len(self._all), self._open))
         return found
+
+    def unfinished(self) -> RecordedRequest | None:
+        """Return the message that has begun and is not complete, after a look at `requests()`; None without framing."""
+        if self._open is None or self._framing is None:
+            return None
+        return self._request(len(self._all), self._open)
 
     def _take(self, time: float, data: bytes) -> None:
         if self._open is None:
@@ -152,6 +166,13 @@ class Exchanges:
             return None
         return self._all[min(self._marked, len(self._all)) - 1]
 
+    def _waits_for(self) -> str:
+        if self._cutter is not None:
+            return self._cutter.waits_for
+        if isinstance(self._framing, UntilEof):
+            return "the end of the stream"
+        return "" if self._framing is None else "an end that comes within its limit"
+
     def _request(self, number: int, exchange: _Exchange) -> RecordedRequest:
         connection = self.connection
         if exchange is self._open:
@@ -172,6 +193,7 @@ class Exchanges:
             exchange.replied,
             connection.error if is_last else None,
             connection.truncated_from,
+            "" if exchange.is_complete else self._waits_for(),
             connection,
             (exchange.data_start, exchange.data_end),
             (exchange.reply_start, exchange.reply_end),

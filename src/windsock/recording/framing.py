@@ -8,16 +8,29 @@ for. Any function of that kind will do as well.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
 
 from windsock.errors import UsageError, WindsockError
-from windsock.recording.errors import FramingError
+from windsock.recording.errors import FramingError, MessageTooLong
 
-__all__ = ["Cutter", "Delimiter", "FixedSize", "Framing", "LengthPrefix", "Lines", "UntilEof", "framing_from"]
+__all__ = [
+    "AsItArrives",
+    "Cutter",
+    "Delimiter",
+    "FixedSize",
+    "Framing",
+    "LengthPrefix",
+    "Lines",
+    "UntilEof",
+    "framing_from",
+    "is_framed",
+]
 
 Framing: TypeAlias = Callable[[bytes], int | None]
 
+LIMIT = 16 * 1024 * 1024
+"""Bytes that a message may have, unless its framing has a `limit` of its own."""
 WINDOW = 4096
 """Bytes that a framing is shown at first."""
 SHOWN = 32
@@ -26,15 +39,21 @@ COMPACT = 64 * 1024
 """Bytes that have been cut off and are still kept, at the most, if they are not half of all."""
 
 
+def _limit() -> Any:
+    return field(default=LIMIT, kw_only=True, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Delimiter:
     """Messages end with certain bytes, which are part of the message."""
 
     delimiter: bytes
+    limit: int = _limit()
 
     def __post_init__(self) -> None:
         if not self.delimiter:
             raise UsageError("Delimiter(b''): a delimiter has at least one byte; use UntilEof() for none at all")
+        _check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
@@ -45,6 +64,11 @@ class Delimiter:
 @dataclass(frozen=True, slots=True)
 class Lines:
     """Messages are lines; the line feed (and a carriage return before it) is part of the message."""
+
+    limit: int = _limit()
+
+    def __post_init__(self) -> None:
+        _check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
@@ -61,6 +85,11 @@ class FixedSize:
         if self.size < 1:
             raise UsageError(f"FixedSize({self.size}): a message has at least 1 byte")
 
+    @property
+    def limit(self) -> int:
+        """Bytes that a message may have."""
+        return self.size
+
     def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data
         """Return the size of the first message."""
         return self.size
@@ -76,10 +105,12 @@ class LengthPrefix:
     size: int = 4
     byteorder: Literal["big", "little"] = "big"
     includes_prefix: bool = False
+    limit: int = _limit()
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.byteorder not in ("big", "little"):
             raise UsageError(f"{self}: size is at least 1 byte, byteorder is 'big' or 'little'")
+        _check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None before its length has come."""
@@ -97,15 +128,42 @@ class LengthPrefix:
 class UntilEof:
     """All that a connection sends is one message."""
 
+    limit: int = _limit()
+
+    def __post_init__(self) -> None:
+        _check_limit(self.limit)
+
     def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data
         """Return the size of the first message, or None."""
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class AsItArrives:
+    """For a fake each piece that arrives is a message: what it answers depends on timing.
+
+    For `requests` it is no framing: all that a connection sends is one request.
+    """
+
+    limit: int = _limit()
+
+    def __post_init__(self) -> None:
+        _check_limit(self.limit)
+
+    def __call__(self, data: bytes) -> int | None:
+        """Return the size of the first message, or None."""
+        return len(data) or None
+
+
 EXPECTED = (
-    "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), "
+    "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), 'any', "
     "or a function from bytes to the size of the first message or None"
 )
+
+
+def is_framed(framing: Framing | None) -> bool:
+    """Return whether a framing tells where messages end."""
+    return framing is not None and not isinstance(framing, AsItArrives)
 
 
 def framing_from(value: object) -> Framing | None:
@@ -119,6 +177,8 @@ def framing_from(value: object) -> Framing | None:
         return Lines()
     if value == "eof":
         return UntilEof()
+    if value == "any":
+        return AsItArrives()
     if isinstance(value, bytes):
         return Delimiter(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -130,13 +190,15 @@ class Cutter:
     """Cuts messages out of bytes as they arrive, the same however those were cut on their way.
 
     `connection` is the index of the connection that they come from, for errors. Looks at each byte a bounded number of
-    times, whether messages are short and many or long and few.
+    times, whether messages are short and many or long and few. A message that has, or is going to have, more bytes than
+    its framing's `limit` is a MessageTooLong, raised by `cut` and `skip`.
     """
 
     def __init__(self, framing: Framing, connection: int | None = None) -> None:
         self._framing = framing
         self._connection = connection
         self._offset = 0
+        self._limit: int = getattr(framing, "limit", LIMIT)
         self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
         self._is_delimited = isinstance(framing, Lines | Delimiter)
         self._bytes = bytearray()
@@ -180,11 +242,24 @@ class Cutter:
         self._start = 0
         return left
 
+    @property
+    def waits_for(self) -> str:
+        """What a message that has begun waits for, in words."""
+        if self._is_delimited:
+            return "a line end" if isinstance(self._framing, Lines) else f"the delimiter {self._delimiter!r}"
+        missing = self._wanted - len(self)
+        return f"{missing} more" if missing > 1 else "the rest of the message"
+
     def _size(self) -> int | None:
         there = len(self)
         if there < self._wanted:
             return None
         size = self._find(there) if self._is_delimited else self._ask(there)
+        if (size or there) > self._limit:
+            data = bytes(self._bytes[self._start : self._start + WINDOW])
+            raise MessageTooLong(
+                self._framing, self._limit, size, data, connection=self._connection, offset=self._offset
+            )
         if size is None or size > there:
             self._wanted = size or there + 1
             return None
@@ -225,6 +300,11 @@ class Cutter:
         if self._start == len(self._bytes) or self._start > max(COMPACT, len(self._bytes) // 2):
             del self._bytes[: self._start]
             self._start = 0
+
+
+def _check_limit(limit: Any) -> None:
+    if type(limit) is not int or limit < 1:
+        raise UsageError(f"limit={limit!r}: expected how many bytes a message may have, 1 or more")
 
 
 def checked_size(framing: Framing, data: bytes) -> int | None:

@@ -8,12 +8,14 @@ from typing import Any, overload
 from windsock.recording.connections import check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
-from windsock.recording.framing import Framing
+from windsock.recording.framing import Framing, is_framed
 from windsock.recording.recorder import Recorder
-from windsock.recording.transcript import summary
+from windsock.recording.transcript import preview, summary
 
-__all__ = ["Requests"]
+__all__ = ["Requests", "unfinished_words"]
 
+MOST = 3
+"""Connections whose unfinished messages an error names."""
 UNFRAMED = (
     "without framing= a request is all that one connection sends, and is complete when the connection ends; "
     "close the client first, or say where a message ends (framing='lines', ...)"
@@ -33,7 +35,7 @@ class Requests(Sequence[RecordedRequest]):
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
         self._recorder = recorder
-        self._framing = framing
+        self._framing = framing if is_framed(framing) else None
         self._is_datagram = is_datagram
         self._timeout = timeout
         self._exchanges: list[Exchanges] = []
@@ -124,6 +126,15 @@ class Requests(Sequence[RecordedRequest]):
             _check(self._now()[1])
             raise RequestMismatch("no request", self._recorded())
 
+    def unfinished(self) -> list[RecordedRequest]:
+        """Return the messages that have begun and are not complete, at most one for each connection.
+
+        Without framing there are none: what a connection sends is one request, whatever comes.
+        """
+        with self._recorder:
+            self._now()
+            return [request for each in self._exchanges if (request := each.unfinished()) is not None]
+
     def _has_any(self) -> bool:
         found, error = self._now()
         return bool(found) or error is not None
@@ -157,7 +168,12 @@ class Requests(Sequence[RecordedRequest]):
     def _hint(self) -> str:
         if self._framing is None and not self._is_datagram and any(not each.is_complete for each in self._now()[0]):
             return UNFRAMED
-        return ""
+        return "\n".join(unfinished_words(each) for each in self.unfinished()[:MOST])
+
+
+def unfinished_words(request: RecordedRequest) -> str:
+    """Return in words what there is of a message, and what it waits for."""
+    return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.beginning(64))}"
 
 
 def _check(error: Exception | None) -> None:

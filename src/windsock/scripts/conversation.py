@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.net.system import monotonic
-from windsock.recording import Cutter, Framing, UntilEof
+from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.scripts.answers import Answer
 from windsock.scripts.playing import perform
 from windsock.scripts.repertoire import Repertoire
@@ -47,7 +47,7 @@ class Conversation:
     def run(self) -> None:
         """Go on until the client's end, or until an answer ends it."""
         try:
-            if self._framing is None:
+            if self._framing is None or isinstance(self._framing, AsItArrives):
                 self._handle_bytes()
             else:
                 self._handle_messages(self._framing)
@@ -72,17 +72,18 @@ class Conversation:
             self._send(plan)
 
     def _handle_bytes(self) -> None:
-        """Without framing: a rule matches from the first byte; with none, what one call took is a message."""
+        """Without framing: the bytes of rules are found wherever they are cut; else what has arrived is a message."""
         arrived = b""
         while data := self._receive():
             arrived = self._answer_start(arrived + data)
-        if arrived and not self._is_over:
-            self._repertoire.unexpected(arrived, self._connection)
+            if isinstance(self._framing, AsItArrives) and len(arrived) > self._framing.limit:
+                raise MessageTooLong(self._framing, self._framing.limit, None, arrived)
+        self._answer_start(arrived, is_all=True)
 
-    def _answer_start(self, arrived: bytes) -> bytes:
+    def _answer_start(self, arrived: bytes, *, is_all: bool = False) -> bytes:
         """Answer what makes whole messages; return the rest."""
         while arrived and not self._is_over:
-            size, answer = self._repertoire.answer_start(arrived, self._connection)
+            size, answer = self._repertoire.answer_start(arrived, self._connection, is_all=is_all)
             if not size:
                 return arrived
             message, arrived = arrived[:size], arrived[size:]

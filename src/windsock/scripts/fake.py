@@ -10,7 +10,7 @@ from typing import Any
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
-from windsock.recording import Connection, Framing, Recorder
+from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import matching
 from windsock.scripts.answers import checked_script, checked_times, made_answer
 from windsock.scripts.conversation import Conversation
@@ -20,8 +20,10 @@ from windsock.scripts.repertoire import Repertoire
 from windsock.scripts.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
 from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.scripts.talks import Talks
-from windsock.scripts.unmet import UnexpectedConnection, Unmet
+from windsock.scripts.unfinished import unfinished
+from windsock.scripts.unmet import FramingMissing, UnexpectedConnection, Unmet
 from windsock.steps import Script, StartTLS, Urgent
+from windsock.steps.code import code_of
 from windsock.wire.seam import connection_of
 
 __all__ = ["Fake"]
@@ -65,14 +67,17 @@ class Fake:
         """Begin a rule: bytes, a compiled regular expression over bytes, or a predicate.
 
         With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
-        a regular expression must be found in it. Without, they must match what has arrived from its first byte.
+        a regular expression must be found in it. Without framing a stream has no messages, and rules are for bytes: the
+        first rule whose bytes come next answers. With framing="any" a pattern must match from the first byte that has
+        arrived.
 
         `after`: so many messages that match go by first. `connections`: in which the rule counts, by their index from
         0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
         """
         checked_after(after)
         which = checked_connections(connections)
-        matching.checked(pattern)
+        if not isinstance(matching.checked(pattern), bytes):
+            self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_halt()
             return self._repertoire.rule(pattern, after=after, connections=which)
@@ -95,9 +100,15 @@ class Fake:
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         checked_times("reply", times)
         answer.check("reply", is_datagram=self._is_datagram)
+        self._check_framing(f"reply({preview(data)})")
         with self._lock:
             self._make_halt()
             self._repertoire.add(answer, times)
+
+    def _check_framing(self, call: str) -> None:
+        """Raise UsageError where the answer would be to whatever piece of a stream has arrived."""
+        if self._framing is None and not self._is_datagram:
+            raise FramingMissing(call)
 
     def echo(self) -> None:
         """Answer every message with itself."""
@@ -189,7 +200,10 @@ class Fake:
 
     def unmet(self) -> list[Unmet]:
         """Return what was told and has not happened."""
-        return [Unmet(each) for each in self._unmet(is_final=True)]
+        found = self._unmet(is_final=True)
+        if found and not self._is_datagram:
+            found[0] += "".join(f"\n  {each}" for each in unfinished(self._recorder, self._framing, self._repertoire))
+        return [Unmet(each) for each in found]
 
     def _unmet(self, *, is_final: bool) -> list[str]:
         return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet()]

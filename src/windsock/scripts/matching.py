@@ -8,8 +8,20 @@ from typing import TypeAlias
 
 from windsock.errors import UsageError
 from windsock.recording import Delimiter, Framing, LengthPrefix, Lines
+from windsock.steps.judging import first_difference
 
-__all__ = ["Pattern", "body", "checked", "could_match", "describe", "match_message", "match_start"]
+__all__ = [
+    "Pattern",
+    "begins",
+    "body",
+    "checked",
+    "decisive",
+    "describe",
+    "first_start",
+    "match_message",
+    "match_start",
+    "would_match",
+]
 
 Pattern: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 """Bytes, a compiled regular expression over bytes, or a predicate."""
@@ -67,6 +79,35 @@ def match_start(pattern: Pattern, arrived: bytes) -> int:
     return len(arrived) if pattern(arrived) else 0
 
 
-def could_match(pattern: Pattern, arrived: bytes) -> bool:
-    """Return whether more bytes could still make the start match."""
-    return pattern.startswith(arrived) if isinstance(pattern, bytes) else True
+def begins(pattern: Pattern, arrived: bytes) -> bool:
+    """Return whether what has arrived is only the beginning of these bytes, so that the next ones decide."""
+    return isinstance(pattern, bytes) and len(arrived) < len(pattern) and pattern.startswith(arrived)
+
+
+def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
+    """Return the first offset, from `start` on, at which these bytes are, or may begin; the length if there is none."""
+    if not isinstance(pattern, bytes):
+        return len(arrived)
+    found = arrived.find(pattern, start)
+    if found >= 0:
+        return found
+    tail = range(max(start, len(arrived) - len(pattern) + 1), len(arrived))
+    return next((offset for offset in tail if pattern.startswith(arrived[offset:])), len(arrived))
+
+
+def decisive(pattern: Pattern, arrived: bytes) -> int:
+    """Return how many bytes it takes to tell that they are these, or which one is another."""
+    return min(len(pattern), 1 + first_difference(pattern, arrived)) if isinstance(pattern, bytes) else 1
+
+
+def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool:
+    """Return whether a message that has begun like this may match once it is complete. Predicates are not asked."""
+    ends = [b""]
+    if isinstance(framing, Lines):
+        ends = [b"\n", b"\r\n"]
+    elif isinstance(framing, Delimiter):
+        delimiter = framing.delimiter
+        ends = [delimiter[size:] for size in range(len(delimiter)) if begun.endswith(delimiter[:size])]
+    if isinstance(pattern, bytes) and (begins(pattern, begun) or begins(pattern, body(framing, begun) or begun)):
+        return True
+    return not callable(pattern) and any(match_message(pattern, begun + end, framing) for end in ends)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NoReturn
 
-from windsock.recording import Framing
+from windsock.recording import Framing, is_framed
 from windsock.scripts import matching
 from windsock.scripts.answers import Answer
 from windsock.scripts.nearest import MOST, Miss, miss, nearest
@@ -25,6 +26,7 @@ class Repertoire:
         self._framing = framing
         self._forks = forks
         self._is_datagram = is_datagram
+        self._has_messages = is_datagram or is_framed(framing)
         self.plays_too = False
         self._rules: list[Rule] = []
         self._queue: Queue | None = None
@@ -71,6 +73,20 @@ class Repertoire:
         found = [words for rule in self._rules if (words := rule.unmet()) is not None]
         return found + (self._queue.unmet() if self._queue is not None else [])
 
+    def why_unfinished(self, begun: bytes) -> str:
+        """Return in words which rule a message that has begun like this may match; nothing if that is none."""
+        rules = (each for each in self._rules if matching.would_match(each.pattern, begun, self._framing))
+        rule = next(rules, None)
+        return "" if rule is None else f", may match {rule.start}"
+
+    def rest(self, arrived: bytes) -> bytes:
+        """Return what is left behind the bytes of rules in what has arrived, without framing."""
+        patterns = [each.pattern for each in self._rules if isinstance(each.pattern, bytes)]
+        at = 0
+        while size := next((len(each) for each in patterns if arrived.startswith(each, at)), 0):
+            at += size
+        return arrived[at:]
+
     # --- answering
 
     def answer(self, message: bytes, connection: int) -> Answer | None:
@@ -82,20 +98,61 @@ class Repertoire:
                     return self._answer_of(rule, turn, message, connection)
         return self._otherwise(message, connection)
 
-    def answer_start(self, arrived: bytes, connection: int) -> tuple[int, Answer | None]:
-        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer."""
+    def answer_start(self, arrived: bytes, connection: int, *, is_all: bool = False) -> tuple[int, Answer | None]:
+        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer.
+
+        The first rule whose bytes they begin with answers, once it is certain which rule that is: a rule waits while
+        one before it may still match. `is_all`: nothing more will come.
+        """
+        sizes = ((rule, self._size(rule, arrived, connection)) for rule in self._rules)
+        seen = []
+        for rule, size in sizes:
+            seen.append((rule, size))
+            if size and rule.is_due():
+                break
+            if not is_all and self._is_alive(rule, connection) and matching.begins(rule.pattern, arrived):
+                return 0, None
+        else:
+            if not is_all and self._may_match_later(seen, arrived, connection):
+                return 0, None
         known = 0
-        for rule in self._rules:
-            size = matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+        for rule, size in chain(seen, sizes):
             if size:
                 turn = rule.take()
                 if turn is not None:
                     return size, self._answer_of(rule, turn, arrived[:size], connection)
                 known = known or size
-        if not known and self._has_only_rules() and self._could_match(arrived, connection):
-            return 0, None
-        size = known or len(arrived)
+        size = known or self._unanswered(arrived)
         return size, self._otherwise(arrived[:size], connection)
+
+    def _size(self, rule: Rule, arrived: bytes, connection: int) -> int:
+        return matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+
+    def _is_alive(self, rule: Rule, connection: int) -> bool:
+        return rule.is_for(connection) and not rule.is_used_up()
+
+    def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, connection: int) -> bool:
+        """Return whether to wait for more though no rule answers bytes that begin like this, as nothing else does.
+
+        For the rest of a rule's bytes, so that an error shows all of them; for what else than bytes may still match.
+        """
+        if not self._has_only_rules():
+            return False
+        if any(matching.begins(rule.pattern, arrived) for rule, _ in seen):
+            return True
+        others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
+        return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
+
+    def _unanswered(self, arrived: bytes) -> int:
+        """Return how many bytes no rule answers, the same however they were cut.
+
+        An echo ends where the bytes of a rule may begin. Unexpected are those up to the first one that fits no rule.
+        """
+        if self._framing is not None or not self._rules:
+            return len(arrived)
+        if self._echoes:
+            return min(matching.first_start(each.pattern, arrived, 1) for each in self._rules)
+        return min(len(arrived), max(matching.decisive(each.pattern, arrived) for each in self._rules))
 
     def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
         """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
@@ -123,22 +180,14 @@ class Repertoire:
         return None
 
     def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
-        if self._framing is None and not self._is_datagram:
-            size = matching.match_start(rule.pattern, message)
-            is_match = bool(size)
-        else:
+        if self._has_messages:
             is_match = matching.match_message(rule.pattern, message, self._framing)
+        else:
+            is_match = matching.match_start(rule.pattern, message) > 0
         if is_match:
             return Miss(rule.why_not(connection), len(message) + 1)
-        return miss(rule.pattern, message, self._framing, is_whole=self._framing is not None or self._is_datagram)
+        return miss(rule.pattern, message, self._framing, is_whole=self._has_messages)
 
     def _has_only_rules(self) -> bool:
         has_replies = self._queue is not None and not self._queue.is_empty()
         return bool(self._rules) and not has_replies and self._every is None and not self._echoes
-
-    def _could_match(self, arrived: bytes, connection: int) -> bool:
-        return any(
-            matching.could_match(rule.pattern, arrived)
-            for rule in self._rules
-            if rule.is_for(connection) and not rule.is_used_up()
-        )

@@ -152,6 +152,10 @@ class Rule:
         limit = self._answers.limit
         return limit is not None and self._tally.taken(self._counter) >= self.after + limit
 
+    def is_due(self) -> bool:
+        """Return whether the next message that matches is one that it answers."""
+        return self._tally.taken(self._counter) >= self.after and not self.is_used_up()
+
     def take(self) -> int | None:
         """Count a message that matches; return which of those to answer it is, from 0, or None if it is none."""
         limit = self._answers.limit

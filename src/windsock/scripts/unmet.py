@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from windsock.errors import PeerError
+from windsock.errors import PeerError, UsageError
 from windsock.recording import preview
 
-__all__ = ["UnexpectedConnection", "UnexpectedMessage", "Unmet"]
+__all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
+
+FRAMINGS = (
+    ('"lines"', "a message ends with a line feed"),
+    (r'b"\r\n\r\n"', "a message ends with these bytes, as an HTTP request without a body does"),
+    ("16", "a message has 16 bytes"),
+    ("LengthPrefix(4)", "an integer of 4 bytes before the message says how long it is"),
+    ('"eof"', "all that a connection sends is one message"),
+    ("function", "function(data) returns the size of the first message, None if it is not complete"),
+    ('"any"', "each piece that arrives is a message: what is answered depends on timing"),
+)
+
+
+class FramingMissing(UsageError):
+    """A fake on a stream was told to answer messages, and not where a message ends. `call` is what it was told."""
+
+    def __init__(self, call: str) -> None:
+        self.call = call
+        framings = "".join(f"\n  framing={value:16} {meaning}" for value, meaning in FRAMINGS)
+        super().__init__(
+            f"{call}: a stream does not say where a message ends, and this would answer whichever piece arrives.\n"
+            f'Say it with framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
+            'or answer certain bytes, which are found however the stream is cut: on(b"...").reply(...)'
+        )
 
 
 class UnexpectedMessage(PeerError):

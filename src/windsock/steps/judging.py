@@ -39,6 +39,8 @@ class Open:
 Verdict: TypeAlias = Met | Unmet | Open
 
 OPEN = Open()
+MOST_UNTIL = 16 * 1024 * 1024
+"""Bytes in which the delimiter of `expect(until=...)` is looked for."""
 
 
 def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
@@ -82,6 +84,8 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
     if step.until is not None:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0
+        if (size or len(unread)) > MOST_UNTIL:
+            return Unmet(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
     else:
         size = step.length or 0
     if not size or len(unread) < size:
