@@ -36,22 +36,14 @@ MARKER = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option and the ini values."""
     seeds.add_option(parser)
-    parser.addini(
-        "windsock_timeout",
-        "windsock: seconds that a server's stop and a wait for requests may take (default: 5)",
-        default="5",
-    )
-    parser.addini(
-        "windsock_idle_threads",
-        "windsock: threads that may stay idle between tests, for a second each, ready for the next server (default: 2)",
-        default="2",
-    )
+    fixtures.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and check the option and the ini value."""
+    """Register the marker, and check the option and the ini values."""
     config.addinivalue_line("markers", MARKER)
     fixtures.timeout_of(config)
+    fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import windsock
 from pytest_windsock import deadline, seeds
-from pytest_windsock.fixtures import State, timeout_of
+from pytest_windsock.fixtures import State, idle_threads_of, timeout_of
 from windsock.errors import NotInstalled
 from windsock.harness import Crew
 
@@ -104,10 +104,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 
 
 def _crew(config: pytest.Config) -> Crew:
-    value = config.getini("windsock_idle_threads")
-    if not value.isdecimal():
-        raise pytest.UsageError(f"windsock_idle_threads = {value!r}: expected a number, 0 or more")
-    return Crew(most=int(value))
+    return Crew(most=idle_threads_of(config))
 
 
 def servers() -> Iterator[Serve]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
@@ -110,7 +111,7 @@ class Stranger:
         """Wait for threads and children."""
         deadline = monotonic() + timeout
         for thread in list(self._threads):
-            thread.join(max(0.0, deadline - monotonic()))
+            thread.join(capped(deadline - monotonic()))
         left = [f"thread {thread.name!r}" for thread in self._threads if thread.is_alive()]
         self._threads.clear()
         children = self._children()

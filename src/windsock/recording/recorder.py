@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable
 
 from windsock.addresses import Address
+from windsock.deadlines import capped, milliseconds
 from windsock.net.system import monotonic
 from windsock.recording import parcels
 from windsock.recording.connection import Connection
@@ -29,8 +30,6 @@ RUN = 64 * 1024
 """Bytes of one child's events in a row, in memory, from which on they stay on disk."""
 LONGEST_RUN = 1024 * 1024
 """The same at the most, so that taking over a long recording needs little memory."""
-LONGEST_POLL = 24 * 3600.0
-"""Seconds; poll(2) takes no more than 24 days of milliseconds."""
 
 
 class Recorder:
@@ -180,14 +179,14 @@ class Recorder:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
         call = self._call
         if call is None or self._has_leader:
-            self._changed.wait(min(seconds, LONGEST_POLL))
+            self._changed.wait(capped(seconds))
             return
         self._has_leader = True
         self._changed.release()
         try:
             poll = select.poll()
             poll.register(call.fileno(), select.POLLIN)
-            poll.poll(min(seconds, LONGEST_POLL) * 1000)
+            poll.poll(milliseconds(seconds))
             call.clear()
         finally:
             self._changed.acquire()

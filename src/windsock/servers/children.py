@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
+from windsock.deadlines import milliseconds
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import Loop
@@ -147,7 +148,7 @@ class Children:
             poll.register(descriptor, select.POLLIN)
         if wakeup is not None:
             poll.register(wakeup, select.POLLIN)
-        ready = poll.poll(None if seconds is None else seconds * 1000)
+        ready = poll.poll(None if seconds is None else milliseconds(seconds))
         return any(descriptor == wakeup for descriptor, _ in ready)
 
     def _exit_code(self, pid: int) -> int | None:

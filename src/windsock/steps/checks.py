@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from windsock.deadlines import is_seconds
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def check_count(where: str, value: Any) -> None:
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:
     """Raise UsageError for what is no finite, positive number."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value < math.inf or value < 0 or (value == 0 and not or_none):
+    if not is_seconds(value) or (value == 0 and not or_none):
         least = "0 or more" if or_none else "more than 0"
         raise UsageError(f"{where}: expected {unit}, {least}")

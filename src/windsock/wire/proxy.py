@@ -15,6 +15,7 @@ from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.steps.checks import check_seconds
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -68,6 +69,7 @@ class Proxy:
         name: str = "proxy",
         strict: bool = True,
     ) -> None:
+        check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = place_of(address, transport)
         self.name = name
         self.strict = strict
