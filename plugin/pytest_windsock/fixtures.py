@@ -53,16 +53,18 @@ class State:
 def add_ini_values(parser: pytest.Parser) -> None:
     """Add the ini values, with types where pytest has them (8.4): native TOML of pytest 9 takes numbers only so."""
     has_types = pytest.version_tuple >= (8, 4)
+    seconds: Any = "float" if has_types else "string"
+    count: Any = "int" if has_types else "string"
     parser.addini(
         "windsock_timeout",
         "windsock: seconds that a server's stop and a wait for requests may take (default: 5)",
-        type="float" if has_types else "string",
+        type=seconds,
         default=5.0,
     )
     parser.addini(
         "windsock_idle_threads",
         "windsock: threads that may stay idle between tests, for a second each, ready for the next server (default: 2)",
-        type="int" if has_types else "string",
+        type=count,
         default=2,
     )
 
