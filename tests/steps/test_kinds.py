@@ -61,11 +61,13 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Script().expect(NOT_BYTES),
-        "expect('text'): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes",
+        "expect('text'): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes",
     ),
     (
         lambda: Script().expect(True),
-        "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes",
+        "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes",
     ),
     (
         lambda: Script().expect(),
@@ -110,12 +112,12 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Script().one_of(), "one_of(): expected scripts to choose from"),
     (
         lambda: Script().one_of(Script().send(b"x")),
-        "one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
+        "one_of(): each script begins with expect(), expect_eof(), expect_reset() or expect_end(), to choose by; "
         "this one with send(b'x')",
     ),
     (
         lambda: Script().one_of(Script()),
-        "one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
+        "one_of(): each script begins with expect(), expect_eof(), expect_reset() or expect_end(), to choose by; "
         "this one with nothing",
     ),
     (lambda: Script(NOT_A_STEP), "Script(\"send(b'x')\"): expected steps, such as Send(b'...')"),

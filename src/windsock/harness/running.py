@@ -20,6 +20,7 @@ from windsock.harness.options import Resolved
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
+from windsock.recording.errors import counted, first_of_each
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
@@ -125,8 +126,9 @@ class RunningServer(Faked):
             return
         self.stop()
         if self.strict:
-            for failure in self.errors.failures():
-                error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+            for failure, count in counted(self.errors.failures()):
+                times = f" ({count} times)" if count > 1 else ""
+                error.add_note(f"windsock: the {self.name} had a handler error too{times}: {failure!r}")
         self._note_unmet(error)
         for failure in self._client_failures:
             error.add_note(f"windsock: a script in the background failed too: {failure}")
@@ -370,13 +372,13 @@ class RunningServer(Faked):
         try:
             self.stop()
         except StillRunning as error:
-            failures = self.errors.failures() if self.strict else []
+            failures = first_of_each(self.errors.failures()) if self.strict else []
             if not failures:
                 self._note_unmet(error)
                 raise
             failures.append(error)
         else:
-            failures = self.errors.failures() if self.strict else []
+            failures = first_of_each(self.errors.failures()) if self.strict else []
         if self._fake is not None:
             _without_our_way(failures)
         what = "errors in handlers" if failures else "scripts in the background failed"

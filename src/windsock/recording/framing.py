@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from windsock.errors import UsageError
+from windsock.steps.checks import MessageFraming
 
 __all__ = ["Cutter", "Delimiter", "FixedSize", "Framing", "LengthPrefix", "Lines", "UntilEof", "framing_from"]
 
@@ -24,7 +25,7 @@ COMPACT = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Delimiter:
+class Delimiter(MessageFraming):
     """Messages end with certain bytes, which are part of the message."""
 
     delimiter: bytes
@@ -40,7 +41,7 @@ class Delimiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(MessageFraming):
     """Messages are lines; the line feed (and a carriage return before it) is part of the message."""
 
     def __call__(self, data: bytes) -> int | None:
@@ -49,7 +50,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSize:
+class FixedSize(MessageFraming):
     """Messages of so many bytes each."""
 
     size: int
@@ -64,7 +65,7 @@ class FixedSize:
 
 
 @dataclass(frozen=True, slots=True)
-class LengthPrefix:
+class LengthPrefix(MessageFraming):
     """Messages start with their length, an unsigned integer of `size` bytes.
 
     `includes_prefix`: whether the length counts its own bytes too.
@@ -90,7 +91,7 @@ class LengthPrefix:
 
 
 @dataclass(frozen=True, slots=True)
-class UntilEof:
+class UntilEof(MessageFraming):
     """All that a connection sends is one message."""
 
     def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data

@@ -12,10 +12,16 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.steps.base import Step
 
-__all__ = ["Expected", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
+__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
 
 Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 """Bytes, a compiled regular expression over bytes, or a predicate."""
+
+
+class MessageFraming:
+    """Base of framings: called with bytes, they return the size of the first message, or None while it is unknown."""
+
+    __slots__ = ()
 
 
 def steps_of(method: str, script: Any) -> Sequence[Step]:
@@ -44,7 +50,8 @@ def checked_pattern(what: object) -> Expected:
     if callable(what):
         return what
     raise UsageError(
-        f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes"
+        f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes"
     )
 
 

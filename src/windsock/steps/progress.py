@@ -173,7 +173,7 @@ class Progress(Place):
 
     def _look(self, step: Step, now: float) -> Action | None:
         __tracebackhide__ = True
-        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset) and step.discard:
+        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
             self.inbox.discard()  # as it comes, or an endless stream would fill the memory
         verdict = self._judge(step)
         if isinstance(verdict, Met):
@@ -219,6 +219,7 @@ class Progress(Place):
         kinds.Expect: _expect,
         kinds.ExpectEof: _look,
         kinds.ExpectReset: _look,
+        kinds.ExpectEnd: _look,
         kinds.ExpectSilence: _silence,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
@@ -290,5 +291,5 @@ class Progress(Place):
         )
 
 
-RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
+RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2, kinds.ExpectEnd: 3}
 """Of expectations that are met with as many bytes: an end comes after all bytes, and a reset after an orderly end."""

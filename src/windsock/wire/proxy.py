@@ -15,6 +15,7 @@ from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.recording.errors import counted, first_of_each
 from windsock.steps.checks import check_seconds
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
@@ -148,8 +149,9 @@ class Proxy:
             return
         self.stop()
         if self.strict:
-            for failure in self.errors.failures():
-                error.add_note(f"windsock: the {self.name} had an error too: {failure!r}")
+            for failure, count in counted(self.errors.failures()):
+                times = f" ({count} times)" if count > 1 else ""
+                error.add_note(f"windsock: the {self.name} had an error too{times}: {failure!r}")
 
     # --- where it is
 
@@ -246,7 +248,7 @@ class Proxy:
         """Stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
         __tracebackhide__ = True  # pytest leaves such frames out
         self.stop()
-        failures = self.errors.failures() if self.strict else []
+        failures = first_of_each(self.errors.failures()) if self.strict else []
         if failures:
             raise _group(f"{self.name} on {addresses.show(self.address)}: errors", failures)
 
