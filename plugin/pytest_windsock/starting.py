@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import windsock
-from pytest_windsock import deadline, seeds
+from pytest_windsock import (
+    deadline,
+    sections,  # noqa: F401  # for the report, which is no place to import anything
+    seeds,
+)
 from pytest_windsock.fixtures import State, idle_threads_of, timeout_of
 from windsock.errors import NotInstalled
 from windsock.harness import Crew

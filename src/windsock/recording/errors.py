@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from windsock import addresses
-from windsock.errors import PeerError, WaitTimeout, WindsockError
+from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
 
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection
@@ -165,14 +165,10 @@ def first_of_each(errors: Iterable[BaseException]) -> list[BaseException]:
 def _kind(error: BaseException) -> object:
     if isinstance(error, BaseExceptionGroup):
         return (type(error), error.message, *map(_kind, error.exceptions))
-    try:
-        text = str(error)
-    except Exception:
-        return id(error)  # which says nothing, and is like no other
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return type(error), text, trace and (trace.tb_frame.f_code, trace.tb_lineno)
+    return type(error), text_of(error), trace and (trace.tb_frame.f_code, trace.tb_lineno)
 
 
 def _nothing() -> None:

@@ -112,12 +112,12 @@ def framing_from(value: object) -> Framing | None:
     """
     if value is None or callable(value):
         return value
+    if isinstance(value, bytes):
+        return Delimiter(value)
     if value == "lines":
         return Lines()
     if value == "eof":
         return UntilEof()
-    if isinstance(value, bytes):
-        return Delimiter(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return FixedSize(value)
     raise UsageError(f"framing={value!r}: expected {EXPECTED}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import traceback
 
-from windsock.errors import WindsockError
+from windsock.errors import WindsockError, text_of
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
 __all__ = ["pack", "unpack"]
@@ -17,11 +17,11 @@ def pack(error: BaseException) -> bytes:
     for make in (_whole, _in_parts, _in_words):
         try:
             parcel = pickle.dumps((*make(error), text))
-            if str(unpack(parcel)) == str(error):
+            if text_of(unpack(parcel)) == text_of(error):
                 return parcel
         except Exception:  # whatever an exception's own methods may raise
             continue
-    return pickle.dumps((HandlerFailed(f"{type(error).__name__}: {error}"), {}, text))
+    return pickle.dumps((HandlerFailed(f"{type(error).__name__}: {text_of(error)}"), {}, text))
 
 
 def _whole(error: BaseException) -> tuple[object, dict[str, object]]:

@@ -104,7 +104,7 @@ class Fake:
 
     def greet(
         self,
-        what: bytes | Script,
+        what: object,
         *,
         delay: float = 0.0,
         pieces: Any = None,

@@ -81,11 +81,10 @@ class OneOf(Step):
             raise UsageError("one_of(): expected scripts to choose from")
         for each in self.scripts:
             steps = steps_of("one_of", each)
-            if not steps or not isinstance(steps[0], Expect | ExpectEnd | ExpectEof | ExpectReset):
+            if not steps or not isinstance(steps[0], Expect | ExpectEof | ExpectReset):
                 first = steps[0].text if steps else "nothing"
                 raise UsageError(
-                    "one_of(): each script begins with expect(), expect_eof(), expect_reset() or expect_end(), "
-                    "to choose by; "
+                    f"one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
                     f"this one with {first}"
                 )
 

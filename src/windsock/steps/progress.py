@@ -291,5 +291,5 @@ class Progress(Place):
         )
 
 
-RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2, kinds.ExpectEnd: 3}
+RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
 """Of expectations that are met with as many bytes: an end comes after all bytes, and a reset after an orderly end."""
