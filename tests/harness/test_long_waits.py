@@ -9,12 +9,20 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, on_every_kind, on_every_stream_kind
-from windsock import Script
+from windsock import Script, deadlines
 from windsock.faults import AcceptDelay, Delay, Rate
+
+pytestmark = pytest.mark.usefixtures("without_an_end")
 
 DAYS = 24 * 3600.0
 NO_DURATIONS = [0, -1, math.nan, math.inf, 10**400, "5", True]
 each_value = pytest.mark.parametrize("value", NO_DURATIONS, ids=lambda value: repr(value)[:10])
+
+
+@pytest.fixture
+def without_an_end() -> None:
+    """Let waits take as long as they are told: the time that is left of the test would bound them."""
+    deadlines.no_limit()
 
 
 @pytest.mark.parametrize("timeout", [30 * DAYS, 1e12, 1e300])

@@ -84,17 +84,19 @@ def test_what_is_no_duration_in_native_toml_is_a_usage_error(value: str, run: Ru
     result.stderr.fnmatch_lines(["ERROR: windsock_timeout: expected seconds, more than 0; *"])
 
 
-def test_the_ini_value_may_be_longer_than_any_wait(run: Run, pytester: pytest.Pytester) -> None:
+def test_the_ini_value_may_be_longer_than_any_wait(run_apart: Run, pytester: pytest.Pytester) -> None:
     ini(pytester, "windsock_timeout", "1e300")
 
-    result = run(
+    result = run_apart(
         """
         def test_it(tcp_server):
             tcp_server.echo()
             with tcp_server.connect() as client:
                 client.send(b"x").expect(b"x")
             tcp_server.requests.only()
-        """
+        """,
+        "-p",
+        "no:timeout",  # which would bound all waits
     )
 
     result.assert_outcomes(passed=1)
