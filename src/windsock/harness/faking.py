@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.scripts import Fake, Rule
+    from windsock.scripts.answers import Delivery
     from windsock.scripts.rules import Connections, HowToEnd
     from windsock.steps import Script
 
@@ -48,22 +49,13 @@ class Faked:
         self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         return self
 
-    def greet(
-        self,
-        what: bytes | Script,
-        *,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        cut: int | None = None,
-        end: HowToEnd | None = None,
-    ) -> Self:
+    def greet(self, what: bytes | Script, **how: Unpack[Delivery]) -> Self:
         """Speak first: send this on each new connection before anything else, also before a script that it plays.
 
-        In TLS it comes after the handshake; with tls="starttls" in the clear, once. The keywords are those of
-        `reply()`. The latest greeting counts, for connections from now on.
+        In TLS it comes after the handshake; with tls="starttls" in the clear, once. `how` are keywords of `reply()`:
+        `delay`, `pieces`, `every`, `cut` and `end`. The latest greeting counts, for connections from now on.
         """
-        self._told().greet(what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        self._told().greet(what, **how)
         return self
 
     def echo(self) -> Self:

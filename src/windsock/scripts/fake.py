@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Unpack
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Framing, Recorder
 from windsock.scripts import matching
-from windsock.scripts.answers import Answer, checked_script, checked_times, made_answer
+from windsock.scripts.answers import Answer, Delivery, checked_script, checked_times, made_answer
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.playing import Performance, perform
 from windsock.scripts.plays import Play, Plays
@@ -102,23 +102,14 @@ class Fake:
             self._make_halt()
             self._repertoire.add(answer, times)
 
-    def greet(
-        self,
-        what: object,
-        *,
-        delay: float = 0.0,
-        pieces: Any = None,
-        every: float = 0.0,
-        cut: int | None = None,
-        end: HowToEnd | None = None,
-    ) -> None:
+    def greet(self, what: object, **how: Unpack[Delivery]) -> None:
         """Send this on each new connection before anything else, also before a script that it plays.
 
         How it is given: see Rule.reply.
         """
         if not isinstance(what, bytes | Script) or what == b"":
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
-        greeting = made_answer("greet", what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        greeting = made_answer("greet", what, **how)
         if self._is_datagram:
             raise UsageError("greet(): that is for streams; a datagram server can't speak first")
         greeting.check("greet", is_datagram=False)

@@ -93,7 +93,7 @@ class Rule:
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
         """Answer with a script, which has the connection to itself as long as it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script, delay=0.0, pieces=None, every=0.0, cut=None, end=None)
+        answer = made_answer("play", script)
         return self._add("play", answer, times)
 
     def then(
