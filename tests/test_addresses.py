@@ -6,6 +6,17 @@ import pytest
 
 from windsock import addresses
 
+LOOPBACK = ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.9.9.9", "::1", "::1%lo"]
+LOOPBACK += ["::ffff:127.0.0.1", "::FFFF:7f00:1"]
+OTHERS = ["", "0.0.0.0", "::", "::ffff:10.0.0.1", "::ffff:0.0.0.0", "10.0.0.1", "example.org", "localhost.example.org"]
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"), [*((each, True) for each in LOOPBACK), *((each, False) for each in OTHERS)]
+)
+def test_a_loopback_address_is_known_however_it_is_written(host: str, is_loopback: bool) -> None:
+    assert addresses.is_loopback(host) is is_loopback
+
 
 @pytest.mark.parametrize(
     ("address", "shown"),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
 
 __all__ = ["Connect", "Proxies", "Serve"]
+
+
+def pytest_plugin_registered(plugin: object, manager: Any) -> None:
+    """Load the plugin with its package, for `-p pytest_windsock`, unless it is loaded already by its own name."""
+    if plugin is sys.modules[__name__] and manager.get_plugin("windsock") is None:
+        from pytest_windsock import plugin as hooks
+
+        manager.register(hooks, "windsock")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from pytest_windsock import fixtures, seeds
+from pytest_windsock import fixtures, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -37,22 +38,14 @@ MARKER = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option and the ini values."""
     seeds.add_option(parser)
-    parser.addini(
-        "windsock_timeout",
-        "windsock: seconds that a server's stop and a wait for requests may take (default: 5)",
-        default="5",
-    )
-    parser.addini(
-        "windsock_idle_threads",
-        "windsock: threads that may stay idle between tests, for a second each, ready for the next server (default: 2)",
-        default="2",
-    )
+    fixtures.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and check the option and the ini value."""
+    """Register the marker, and check the option and the ini values."""
     config.addinivalue_line("markers", MARKER)
     fixtures.timeout_of(config)
+    fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
 
 
@@ -135,25 +128,38 @@ def pytest_runtest_call() -> Generator[None, object, object]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show in a failing test's report what its servers recorded."""
-    if call.excinfo is not None:
-        from pytest_windsock import tracebacks
+    """Show in a failing test's report what its servers recorded.
 
+    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler): the report is made all the same,
+    with what there is. So nothing is imported here.
+    """
+    with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
-    report = yield
+    try:
+        report = yield
+    except pytest.fail.Exception:
+        report = pytest.TestReport.from_item_and_call(item, call)
     servers = fixtures.State.servers
     if servers:
         verdict, fixtures.State.verdict = fixtures.State.verdict, None
         if verdict is not None and call.excinfo is not None and call.excinfo.value is verdict.error:
             verdict.settle()
         if report.failed:
-            from pytest_windsock import sections, tracebacks
-
-            tracebacks.tidy(report)
-            report.sections.extend(sections.sections(servers, call.when))
+            _show(servers, report)
         if call.when == "teardown":
             fixtures.State.servers = []  # the test may run again
     return report
+
+
+def _show(servers: list[Any], report: pytest.TestReport) -> None:
+    from pytest_windsock import sections  # which the fixtures have imported
+
+    try:
+        tracebacks.tidy(report)
+        for each in sections.sections(servers, report.when):
+            report.sections.append(each)
+    except pytest.fail.Exception:
+        report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

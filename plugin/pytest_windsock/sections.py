@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pytest_windsock import seeds
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 __all__ = ["sections"]
 
 
-def sections(servers: Iterable[RunningServer | FaultProxy], when: str) -> list[tuple[str, str]]:
-    """Return the report sections that show what the servers recorded, and what their faults did.
+def sections(servers: Iterable[RunningServer | FaultProxy], when: str | None) -> Iterator[tuple[str, str]]:
+    """Give the report sections that show what the servers recorded, and what their faults did.
 
     What the report of the test itself has shown is not shown again at its teardown, only what came after it.
     """
     suffix = " (teardown)" if when == "teardown" else ""
-    found = []
     for server in servers:
         lines = server.transcript()
         shown = State.shown.get(server)
@@ -30,8 +29,7 @@ def sections(servers: Iterable[RunningServer | FaultProxy], when: str) -> list[t
             lines = ["... as in the test's own report, and then:", *lines[len(shown) :]]
             if len(lines) == 1:
                 continue
-        found.append((f"windsock: {server.describe()}{suffix}", "\n".join(lines)))
+        yield f"windsock: {server.describe()}{suffix}", "\n".join(lines)
         if faults := server.fault_report():
             run = seeds.seed_of_run(State.item.config)
-            found.append((f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}", "\n".join(faults)))
-    return found
+            yield f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}", "\n".join(faults)

@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import windsock
-from pytest_windsock import deadline, seeds, verdict
-from pytest_windsock.fixtures import State, timeout_of
+from pytest_windsock import (
+    deadline,
+    sections,  # noqa: F401  # for the report, which is no place to import anything
+    seeds,
+    verdict,
+)
+from pytest_windsock.fixtures import State, idle_threads_of, timeout_of
 from windsock.errors import NotInstalled
 from windsock.harness import Crew
 
@@ -104,10 +109,7 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
 
 
 def _crew(config: pytest.Config) -> Crew:
-    value = config.getini("windsock_idle_threads")
-    if not value.isdecimal():
-        raise pytest.UsageError(f"windsock_idle_threads = {value!r}: expected a number, 0 or more")
-    return Crew(most=int(value))
+    return Crew(most=idle_threads_of(config))
 
 
 def servers() -> Iterator[Serve]:

@@ -17,7 +17,7 @@ PYTEST = ("_pytest", "pluggy")
 
 def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
     """Leave our frames out of an error of ours, and out of what caused it; `--full-trace` shows them."""
-    if call.excinfo is None or "windsock" not in sys.modules or config.getoption("fulltrace"):
+    if call.excinfo is None or "windsock" not in sys.modules or config.getoption("fulltrace", False):
         return
     from windsock.errors import WindsockError
 

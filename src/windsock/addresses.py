@@ -38,7 +38,7 @@ LONGEST_UNIX_PATH = 107 if sys.platform == "linux" else 103
 def plain(address: Address) -> Address:
     """Return the address as clients write it: abstract names as str, no name at all as None."""
     if isinstance(address, bytes):
-        return os.fsdecode(address)
+        address = os.fsdecode(address)
     return None if address == "" else address
 
 
@@ -57,17 +57,20 @@ def show(address: Address) -> str:
 
 def is_abstract(address: Address) -> bool:
     """Return whether the address is a name in Linux's abstract Unix namespace (unix(7))."""
-    return isinstance(address, str | bytes) and address[:1] in ("\0", b"\0")
+    if isinstance(address, bytes):
+        return address.startswith(b"\0")
+    return isinstance(address, str) and address.startswith("\0")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the host: `localhost`, 127.0.0.0/8, `::1`."""
-    if host == "localhost":
+    """Return whether only this machine can reach the host: `localhost`, 127.0.0.0/8 (also IPv4-mapped), `::1`."""
+    if host.lower().removesuffix(".") == "localhost":  # RFC 6761, section 6.3
         return True
     try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+        found = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
+    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
 def check_unix_path(path: str) -> None:

@@ -12,7 +12,18 @@ __all__ = [
     "UsageError",
     "WaitTimeout",
     "WindsockError",
+    "text_of",
 ]
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says; what its representation says if its text cannot be made, as of bytes in python -bb."""
+    for say in (str, repr):
+        try:
+            return say(error)
+        except Exception:  # whatever an exception's own methods may raise
+            continue
+    return "(its text cannot be made)"
 
 
 class WindsockError(Exception):

@@ -64,7 +64,7 @@ EVERY_CONCURRENCY = ", ".join(map(repr, CONCURRENCIES))
         ),
         ("handler=42", "@pytest.mark.windsock: handler=42 is no request handler; *"),
         ("port='x'", "@pytest.mark.windsock: port='x': expected a whole number"),
-        ("timeout='x'", "@pytest.mark.windsock: timeout='x': expected a whole number or seconds"),
+        ("timeout='x'", "@pytest.mark.windsock: timeout='x': expected seconds, more than 0"),
         ("framing=3.5", "@pytest.mark.windsock: framing=3.5: expected 'lines', *"),
         ("host='example.org'", "@pytest.mark.windsock: host='example.org' can be reached from other machines; *"),
     ],

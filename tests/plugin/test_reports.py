@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.plugin.conftest import Run
 
 BROKEN = """
@@ -40,6 +42,62 @@ def test_a_failing_test_shows_what_was_recorded(run: Run) -> None:
             r"nothing was recorded",
         ],
         consecutive=False,
+    )
+
+
+@pytest.mark.parametrize("concurrency", ["threading", "forking"])
+def test_an_error_whose_text_cannot_be_made_is_reported_all_the_same(concurrency: str, run: Run) -> None:
+    result = run(
+        f"""
+        import pytest
+
+        class Mute(Exception):
+            def __str__(self):
+                raise LookupError("no words")
+
+        def handler(request, client_address, server):
+            raise Mute
+
+        @pytest.mark.windsock(handler=handler, concurrency={concurrency!r})
+        def test_it(tcp_server):
+            with tcp_server.connect() as client:
+                client.expect_end()
+
+        def test_next():
+            pass
+        """
+    )
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*handler error: *Mute()*"])
+
+
+def test_equal_errors_are_counted(run: Run) -> None:
+    result = run(
+        """
+        import re, pytest
+
+        def bad(message):
+            raise ValueError("bad")
+
+        @pytest.mark.windsock(framing="lines")
+        def test_it(tcp_server):
+            tcp_server.on(re.compile(b"^a")).reply_with(bad)
+            tcp_server.on(b"b").reply_with(lambda message: {}[message])
+            for message in [b"a\\n", b"b\\n", b"a\\n", b"a\\n"]:
+                with tcp_server.connect() as client:
+                    client.send(message).expect_end()
+        """
+    )
+
+    result.stdout.fnmatch_lines(
+        [
+            "*errors in handlers (2 sub-exceptions)*",
+            "*ValueError: bad*",
+            "*windsock: while handling #0 from *",
+            "*windsock: 3 times, this is the first*",
+            "*KeyError: b'b*",
+        ]
     )
 
 

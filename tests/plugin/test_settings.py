@@ -33,13 +33,101 @@ def test_a_bad_ini_value_is_a_usage_error(value: str, run: Run, pytester: pytest
     result = run("def test_it(tcp_server): pass")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: windsock_timeout = '{value}': expected seconds, more than 0"])
+    result.stderr.fnmatch_lines([f"ERROR: windsock_timeout: expected seconds, more than 0; *{value}*"])
+
+
+@pytest.mark.parametrize("value", ["some", "-1", "1.5", "nan"])
+def test_a_bad_number_of_threads_is_a_usage_error(value: str, run: Run, pytester: pytest.Pytester) -> None:
+    ini(pytester, "windsock_idle_threads", value)
+
+    result = run("def test_it(): pass")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: windsock_idle_threads: expected a whole number, 0 or more; *{value}*"])
+
+
+VALUES = """
+    def test_it(tcp_server, pytestconfig):
+        assert tcp_server.options.timeout == 0.5
+        assert int(pytestconfig.getini("windsock_idle_threads")) == 1
+    """
+
+
+@pytest.mark.parametrize("values", ["0.5, 1", "'0.5', '1'"], ids=["numbers", "strings"])
+def test_ini_values_may_be_in_pyproject_toml(values: str, run: Run, pytester: pytest.Pytester) -> None:
+    seconds, threads = values.split(", ")
+    pytester.makepyprojecttoml(
+        f"[tool.pytest.ini_options]\nwindsock_timeout = {seconds}\nwindsock_idle_threads = {threads}\n"
+    )
+
+    run(VALUES).assert_outcomes(passed=1)
+
+
+has_native_toml = pytest.mark.skipif(pytest.version_tuple < (9, 0), reason="native TOML came with pytest 9")
+
+
+@has_native_toml
+def test_ini_values_are_numbers_in_native_toml(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.pytest]\nwindsock_timeout = 0.5\nwindsock_idle_threads = 1\n")
+
+    run(VALUES).assert_outcomes(passed=1)
+
+
+@has_native_toml
+@pytest.mark.parametrize("value", ["true", "'5'", "0", "-0.5", "nan", "inf", "[5]"])
+def test_what_is_no_duration_in_native_toml_is_a_usage_error(value: str, run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml(f"[tool.pytest]\nwindsock_timeout = {value}\n")
+
+    result = run("def test_it(): pass")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: windsock_timeout: expected seconds, more than 0; *"])
+
+
+def test_the_ini_value_may_be_longer_than_any_wait(run_apart: Run, pytester: pytest.Pytester) -> None:
+    ini(pytester, "windsock_timeout", "1e300")
+
+    result = run_apart(
+        """
+        def test_it(tcp_server):
+            tcp_server.echo()
+            with tcp_server.connect() as client:
+                client.send(b"x").expect(b"x")
+            tcp_server.requests.only()
+        """,
+        "-p",
+        "no:timeout",  # which would bound all waits
+    )
+
+    result.assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("autoload", [True, False], ids=["autoload", "alone"])
+@pytest.mark.parametrize("how", ["-p pytest_windsock", "conftest"])
+def test_the_package_s_name_loads_the_plugin(
+    how: str, autoload: bool, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not autoload:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    if how == "conftest":
+        pytester.makeconftest("pytest_plugins = ['pytest_windsock']")
+    pytester.makepyfile("def test_it(tcp_server): pass")
+    options = how.split() if how != "conftest" else []
+
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=1)
+
+
+def test_a_failure_is_reported_without_the_terminal_plugin(run_apart: Run) -> None:
+    result = run_apart("def test_it(tcp_server): tcp_server.requests.wait(timeout=0.01)", "-p", "no:terminal")
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
 
 
 def test_help_names_the_ini_value(run: Run) -> None:
     result = run("", "--help")
 
-    result.stdout.fnmatch_lines(["*windsock_timeout (string):*", "*seconds that a server's stop and a wait*"])
+    result.stdout.fnmatch_lines(["*windsock_timeout (*):*", "*seconds that a server's stop and a wait*"])
 
 
 def test_it_works_under_xdist(run_apart: Run) -> None:

@@ -52,7 +52,7 @@ def two_byte_length(data: bytes) -> int | None:
         (UntilEof(), b"all of it", []),
         (two_byte_length, b"\0\2ab\0\1", [b"\0\2ab"]),
     ],
-    ids=lambda each: getattr(each, "__name__", None) or str(each),
+    ids=lambda each: getattr(each, "__name__", None) or repr(each),
 )
 def test_messages_are_cut_where_they_end(framing: Framing, data: bytes, messages: list[bytes]) -> None:
     assert cut(framing, data) == messages

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import Signal, ask, connect, on_every_concurrency, on_every_kind
+from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_concurrency, on_every_kind
 from windsock.recording import Recorder
 
 TIME = re.compile(r"\+\d+\.\d{4}")
@@ -46,6 +46,29 @@ def test_only_says_what_there_is_beside_it() -> None:
             "  +TIME #0 < 2 B b'ok'\n"
             "  +TIME #0 < 2 B b'ok'"
         )
+
+
+@on_every_concurrency
+@pytest.mark.parametrize("how", ["half_close", "close", "reset"])
+def test_only_does_not_wait_for_the_rest_of_a_message_whose_connection_has_ended(concurrency: str, how: str) -> None:
+    with windsock.serving(concurrency=concurrency, framing="lines", timeout=3600.0) as server:
+        with server.connect() as client:
+            client.send(b"half a line")
+            server._recorder.wait_until(lambda: bool(server.connections and server.connections[0].upstream), DEADLINE)
+            getattr(client, how)()
+            if how == "half_close":
+                client.expect_end()
+        with pytest.raises(windsock.RequestMismatch) as caught:
+            server.requests.only()
+
+    assert str(caught.value).startswith("expected a complete request, but its connection has ended; recorded:\n")
+
+
+def test_only_takes_a_message_that_comes_just_before_the_end() -> None:
+    with windsock.serving(framing="lines") as server:
+        with connect(server) as client:
+            client.sendall(b"a line\n")
+        assert server.requests.only().data == b"a line\n"
 
 
 def test_only_says_that_there_is_none() -> None:

@@ -140,7 +140,7 @@ def test_a_script_that_is_left_in_the_middle_fails_the_server_that_closes_its_cl
 
 def test_a_script_that_is_about_to_end_may_do_so() -> None:
     with windsock.serving() as server:
-        server.reply(b"pong", delay=0.1)
+        server.on(b"ping").reply(b"pong", delay=0.1)
         with server.connect() as client:
             playing = client.play_in_background(Script().send(b"ping").expect(b"pong"))
 

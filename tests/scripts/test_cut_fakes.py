@@ -90,7 +90,7 @@ def outcome(tell: Callable[[Repertoire], None], framing: Any, pieces: list[bytes
         request = Cut(connection, [each for each in pieces if each])
         conversation = Conversation(repertoire, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
         try:
-            conversation.run()
+            conversation.run(None)
             error = ""
         except windsock.PeerError as caught:
             error = f"{type(caught).__name__}: {caught}"

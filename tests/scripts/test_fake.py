@@ -97,7 +97,7 @@ MESSAGES: list[tuple[Any, list[bytes]]] = [
 ]
 
 
-@pytest.mark.parametrize(("framing", "messages"), MESSAGES, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize(("framing", "messages"), MESSAGES, ids=lambda value: repr(value)[:12])
 @on_every_concurrency
 def test_messages_are_told_apart_wherever_they_are_cut(concurrency: str, framing: Any, messages: list[bytes]) -> None:
     with windsock.serving(concurrency=concurrency, framing=framing) as server:

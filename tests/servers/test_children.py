@@ -181,6 +181,89 @@ def test_a_child_that_somebody_else_reaped_is_forgotten(place: Place, kind: Any)
     assert server.active_children == set()
 
 
+class TakesNothing:
+    """Leaves its children to the test."""
+
+    notes: Notes
+
+    def collect_children(self, *, blocking: bool = False) -> None:
+        self.notes.write(f"collect {blocking}")
+
+
+def answered_by_a_child(place: Place, server: Any) -> None:
+    with place.connect(server) as client:
+        assert ask(client) == b"hello\n"
+
+
+@each(FORKING)
+def test_an_overridden_collect_children_is_the_only_one_to_collect(place: Place, kind: Any) -> None:
+    server = place.start(kind, None, TakesNothing)
+    for _ in range(2):
+        answered_by_a_child(place, server)
+    wait_until(lambda: len(server.active_children or ()) == 2, "two children")
+    pids = sorted(server.active_children)
+    server.server_close()
+
+    assert sorted(server.active_children) == pids
+    assert [os.waitpid(pid, 0) for pid in pids] == [(pid, 0) for pid in pids]
+    notes = place.notes.read_all()
+    assert notes.count("collect True") == 1
+    assert "collect False" in notes
+
+
+@each(FORKING)
+def test_it_is_called_when_a_child_ends_and_can_take_its_exit_status_itself(place: Place, kind: Any) -> None:
+    class TakesThemItself:
+        notes: Notes
+        active_children: set[int]
+
+        def collect_children(self, *, blocking: bool = False) -> None:
+            for pid in list(self.active_children or ()):
+                if os.waitpid(pid, 0 if blocking else os.WNOHANG)[0]:
+                    self.active_children.discard(pid)
+                    self.notes.write("collected")
+
+    server = place.start(kind, None, TakesThemItself)
+    for _ in range(3):
+        answered_by_a_child(place, server)
+        assert place.notes.read() == "collected"
+
+    server.server_close()
+    assert server.active_children == set()
+
+
+@each(FORKING)
+def test_an_extended_collect_children_collects(place: Place, kind: Any) -> None:
+    class Counts(TellsExits):
+        def collect_children(self, *, blocking: bool = False) -> None:
+            super().collect_children(blocking=blocking)  # type: ignore[misc]  # the server class has it
+
+    server = place.start(kind, None, Counts)
+    for _ in range(3):
+        answered_by_a_child(place, server)
+        assert place.notes.read() == "exit 0"
+
+    server.server_close()
+    assert server.active_children == set()
+
+
+@each(FORKING)
+def test_children_that_nobody_collects_do_not_keep_the_server_from_its_end(place: Place, kind: Any) -> None:
+    server = place.make(kind, None, TakesNothing, max_children=1)
+    for _ in range(3):
+        with place.connect(server) as client:
+            client.sendall(b"hello\n")
+            if kind in FORKING_STREAM:
+                client.shutdown(socket.SHUT_WR)
+            server.handle_request()
+    pids = sorted(server.active_children)
+    server.server_close()
+
+    assert len(pids) == 3
+    for pid in pids:
+        os.waitpid(pid, 0)
+
+
 class SaysWhen(servers.BaseRequestHandler):
     """Notes its start and its end; the client decides when that is."""
 

@@ -23,6 +23,12 @@ def test_all_public_names_of_the_standard_library_are_there() -> None:
     assert all(hasattr(servers, name) for name in servers.__all__)
 
 
+def test_the_version_is_that_of_the_interface() -> None:
+    stock: Any = socketserver
+
+    assert servers.__version__ == stock.__version__
+
+
 @pytest.mark.parametrize("name", sorted(socketserver.__all__))
 def test_all_public_members_of_the_standard_librarys_classes_are_there(name: str) -> None:
     stock, ours = getattr(socketserver, name), getattr(servers, name)

@@ -89,6 +89,7 @@ ENDS = st.sampled_from(
         kinds.ExpectReset(discard=True),
     ]
 ).map(lambda step: (Script(step), b""))
+ANY_END = st.sampled_from([kinds.ExpectEnd(), kinds.ExpectEnd(discard=True)]).map(lambda step: (Script(step), b""))
 
 
 def joined(parts: Sequence[Part]) -> Part:
@@ -122,7 +123,9 @@ PARTS: st.SearchStrategy[Part] = st.recursive(
 @st.composite
 def conversations(draw: st.DrawFn) -> tuple[Script, bytes, list[str]]:
     """A script, what the other end says, mostly to the script's liking, and how it ends."""
-    script, data = joined(draw(st.lists(PARTS, min_size=1, max_size=4)) + draw(st.lists(ENDS, max_size=1)))
+    script, data = joined(
+        draw(st.lists(PARTS, min_size=1, max_size=4)) + draw(st.lists(st.one_of(ENDS, ANY_END), max_size=1))
+    )
     if draw(st.booleans()):
         at = draw(st.integers(0, len(data)))
         data = data[:at] + draw(st.one_of(st.just(b""), MORE)) + data[at + draw(st.integers(0, 2)) :]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windsock.errors import UsageError
+from windsock.recording import LengthPrefix, Lines
 from windsock.steps import Script, kinds
 from windsock.steps.code import wrapped
 
@@ -61,11 +62,13 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Script().expect(NOT_BYTES),
-        "expect('text'): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes",
+        "expect('text'): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes",
     ),
     (
         lambda: Script().expect(True),
-        "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes",
+        "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes",
     ),
     (
         lambda: Script().expect(),
@@ -84,6 +87,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Script().expect(b"a", until=b"\n"),
         "expect(b'a', ...): bytes say themselves where they end; leave until= and length= out",
+    ),
+    (
+        lambda: Script().expect(Lines(), length=3),
+        "expect(Lines(), ...): a framing says itself where a message ends; leave until= and length= out",
     ),
     (lambda: Script().expect(b"a", timeout=-1), "expect(timeout=-1): expected seconds, more than 0"),
     (lambda: Script().expect_eof(timeout=0), "expect_eof(timeout=0): expected seconds, more than 0"),
@@ -288,6 +295,7 @@ EVERYTHING = (
     .expect(until=b"\n", timeout=2.5)
     .expect(7)
     .expect(length=8)
+    .expect(LengthPrefix(2, "little"))
     .expect_silence(0.5)
     .pause(0)
     .pause(1.5)
@@ -306,11 +314,13 @@ EVERYTHING = (
     .expect_eof()
     .expect_eof(discard=True, timeout=1)
     .expect_reset(timeout=1)
+    .expect_end(discard=True, timeout=1)
     .reset()
     .reset(flush=True, timeout=2)
     .close()
 )
 NAMES = {each: getattr(kinds, each) for each in kinds.__all__} | {"Script": Script, "re": re, "is_even": is_even}
+NAMES["LengthPrefix"] = LengthPrefix
 
 
 def test_a_script_is_the_code_that_makes_it() -> None:
@@ -366,7 +376,7 @@ EXPECTED_CODE = r"""(
 
 def test_the_text_of_a_step_is_one_line_of_bounded_length() -> None:
     assert kinds.Send(b"x" * 1000).text == f"send({b'x' * 64!r}... (936 more))"
-    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 37 steps, times=2)"
+    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 39 steps, times=2)"
     assert kinds.OneOf((Script().expect(1), EVERYTHING + LOOP)[:1]).text == "one_of(Script().expect(1))"
 
 

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from windsock.errors import UsageError
+from windsock.recording import Delimiter, FixedSize, Framing, LengthPrefix, Lines
 from windsock.steps import Act, Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait, kinds
 
 
@@ -209,6 +210,67 @@ def test_a_reset_may_come_after_an_end() -> None:
     assert progress.next(1.0) is None
 
 
+@pytest.mark.parametrize("ending", ["EOF", "reset"])
+@pytest.mark.parametrize("discard", [True, False])
+def test_an_end_is_expected_whichever_it_is(ending: str, discard: bool) -> None:
+    progress = begin(Script().expect_end(discard=discard))
+    assert progress.next(0.0) == Wait(5.0)
+    if discard:
+        progress.inbox.receive(b"the rest", 0.0)
+    if ending == "EOF":
+        progress.inbox.receive_eof(1.0)
+    else:
+        progress.inbox.receive_reset(1.0)
+
+    assert progress.next(1.0) is None
+
+
+def test_bytes_before_an_end_are_no_end() -> None:
+    progress = begin(Script().expect_end())
+    progress.inbox.receive(b"x", 0.0)
+    progress.inbox.receive_eof(0.0)
+
+    with pytest.raises(ScriptMismatch, match=r"expect_end\(\): bytes came instead"):
+        progress.next(0.0)
+
+
+def test_an_end_that_does_not_come_is_named() -> None:
+    progress = begin(Script().expect_end())
+    progress.next(0.0)
+
+    with pytest.raises(ScriptTimeout, match="the other end did not end the connection within 5 s"):
+        progress.next(5.0)
+
+
+@pytest.mark.parametrize(
+    ("framing", "data", "why"),
+    [
+        (LengthPrefix(2), b"", "closed (EOF) before it"),
+        (LengthPrefix(2), b"\0", "closed (EOF) after 1 byte without the end of a message"),
+        (LengthPrefix(2), b"\0\4abc", "closed (EOF) after 5 of 6 bytes"),
+        (Lines(), b"half a line", "closed (EOF) after 11 bytes without the end of a message"),
+    ],
+)
+def test_a_message_that_is_cut_off_is_named(framing: Framing, data: bytes, why: str) -> None:
+    progress = begin(Script().expect(framing))
+    if data:
+        progress.inbox.receive(data, 0.0)
+    progress.inbox.receive_eof(0.0)
+
+    with pytest.raises(ScriptMismatch) as caught:
+        progress.next(0.0)
+    assert why in str(caught.value)
+
+
+def test_a_message_that_is_late_is_named() -> None:
+    progress = begin(Script().expect(LengthPrefix(2)))
+    progress.inbox.receive(b"\0\4ab", 0.0)
+    progress.next(0.0)
+
+    with pytest.raises(ScriptTimeout, match="4 B came within 5 s without the end of a message"):
+        progress.next(5.0)
+
+
 def test_what_came_before_a_reset_can_still_be_expected() -> None:
     progress = begin(Script().expect(b"ab").expect_reset())
     progress.inbox.receive(b"ab", 0.0)
@@ -233,6 +295,11 @@ def test_what_came_before_a_reset_can_still_be_expected() -> None:
         (kinds.Expect(lambda data: data.count(b"a") == 2), b"abaa", 3),
         (kinds.Expect(re.compile(rb"b"), until=b"c"), b"abc", 3),
         (kinds.Expect(bytes.isdigit, length=2), b"123", 2),
+        (kinds.Expect(LengthPrefix(1)), b"\2ab\1c", 3),
+        (kinds.Expect(LengthPrefix(2, "little", includes_prefix=True)), b"\2\0\2", 2),
+        (kinds.Expect(Lines()), b"a\r\nb\n", 3),
+        (kinds.Expect(Delimiter(b"--")), b"a-b--c", 5),
+        (kinds.Expect(FixedSize(2)), b"abc", 2),
     ],
 )
 def test_the_shortest_run_is_taken(step: kinds.Expect, data: bytes, size: int) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import pytest
 import trio
 
 from tests.harness.helpers import DEADLINE
@@ -56,6 +58,18 @@ class Quiet(servers.TrioTCPServer):
 
     def handle_disconnect(self, request: Any, client_address: Any) -> None:
         self.told.append("disconnect")
+
+
+@contextlib.contextmanager
+def raises_a_lookup_error(match: str) -> Iterator[None]:
+    """Expect one LookupError, in groups within groups as nurseries make them."""
+    with pytest.raises(ExceptionGroup) as caught:
+        yield
+    error: BaseException = caught.value
+    while isinstance(error, BaseExceptionGroup):
+        (error,) = error.exceptions
+    assert isinstance(error, LookupError)
+    assert match in str(error)
 
 
 def run(function: Callable[[], Awaitable[None]], **options: Any) -> None:

@@ -7,13 +7,21 @@ import socket
 from pathlib import Path
 from typing import Any
 
-import pytest
 import trio
 import trio.testing
 
 import windsock
 from tests.harness.helpers import DEADLINE, ask
-from tests.trio_servers.helpers import BlockingEcho, Echo, EchoPacket, Quiet, open_stream, rest_of, run
+from tests.trio_servers.helpers import (
+    BlockingEcho,
+    Echo,
+    EchoPacket,
+    Quiet,
+    open_stream,
+    raises_a_lookup_error,
+    rest_of,
+    run,
+)
 from windsock import servers
 
 
@@ -181,7 +189,7 @@ def test_raise_errors_hands_a_handlers_error_to_the_nursery() -> None:
     async def main() -> None:
         with Quiet(Fails) as server:
             server.raise_errors = True
-            with pytest.RaisesGroup(pytest.RaisesExc(LookupError, match="asked for"), flatten_subgroups=True):
+            with raises_a_lookup_error("asked for"):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(server.serve)
                     client = await open_stream(server)
@@ -200,7 +208,7 @@ def test_raise_errors_is_for_blocking_handlers_too() -> None:
     async def main() -> None:
         with Quiet(Fails) as server:
             server.raise_errors = True
-            with pytest.RaisesGroup(pytest.RaisesExc(LookupError, match="asked for"), flatten_subgroups=True):
+            with raises_a_lookup_error("asked for"):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(server.serve)
                     client = await open_stream(server)

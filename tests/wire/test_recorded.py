@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import socketserver
 import threading
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.harness.helpers import (
     reset,
     rest_of,
 )
-from windsock import Ending, servers
+from windsock import Ending, Script, servers
 
 MIB = 1 << 20
 
@@ -176,7 +177,10 @@ def test_a_datagram_that_could_not_be_sent_is_no_reply() -> None:
 
 @on_every_datagram_kind
 def test_an_oversize_datagram_is_noticed(transport: str, concurrency: str) -> None:
-    server = windsock.serving(transport=transport, concurrency=concurrency)
+    def answer_nothing(request: Any, client_address: Any, server: Any) -> None:
+        """Take it."""
+
+    server = windsock.serving(answer_nothing, transport=transport, concurrency=concurrency)
     with connect(server) as client:
         client.send(b"x" * 10_000)
         request = server.requests.only()
@@ -187,6 +191,46 @@ def test_an_oversize_datagram_is_noticed(transport: str, concurrency: str) -> No
     (error,) = caught.value.exceptions
     assert isinstance(error, windsock.TruncatedDatagram)
     assert str(error) == "a datagram of 10000 bytes was cut to max_packet_size = 8192"
+
+
+@pytest.mark.parametrize("relay", [False, True], ids=["direct", "relayed"])
+@pytest.mark.parametrize("size", [8192, 8193, 65_507])
+@on_every_datagram_kind
+def test_a_fake_takes_the_largest_datagrams(transport: str, concurrency: str, size: int, relay: bool) -> None:
+    with (
+        windsock.serving(transport=transport, concurrency=concurrency, relay=relay) as server,
+        connect(server) as client,
+    ):
+        server.on(b"x" * size).reply(b"y" * size)
+        client.send(b"x" * size)
+
+        assert client.recv(70_000) == b"y" * size
+        assert server.requests.only().data == b"x" * size
+
+
+@pytest.mark.parametrize("transport", ["udp", "unix_datagram"])
+def test_a_script_takes_the_largest_datagrams(transport: str) -> None:
+    with windsock.serving(transport=transport) as server:
+        server.play(Script().expect(65_507).send(b"z" * 65_507))
+        with server.connect() as client:
+            client.send(b"x" * 65_507).expect(b"z" * 65_507)
+
+
+def test_a_fake_of_a_class_with_a_limit_of_its_own_keeps_it() -> None:
+    class Small(servers.ThreadingUDPServer):
+        max_packet_size = 100
+
+    with windsock.serving(Small, strict=False) as server, connect(server) as client:
+        client.send(b"x" * 101)
+
+        assert len(server.requests.only()) == 100
+
+
+def test_so_does_a_fake_of_a_class_of_the_standard_library() -> None:
+    with windsock.serving(socketserver.ThreadingUDPServer) as server, connect(server) as client:
+        client.send(b"x" * 65_507)
+
+        assert len(server.requests.only()) == 65_507
 
 
 @on_every_stream_kind

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import errno
-import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from windsock.errors import UsageError
 
 __all__ = ["bytes_of", "code_of", "count", "one_of", "probability", "seconds"]
+
+LARGEST = sys.float_info.max
 
 
 def wrong(where: object, name: str, value: object, expected: str) -> UsageError:
@@ -23,7 +25,7 @@ def _named(where: object) -> str:
 
 def is_number(value: object) -> bool:
     """Return whether it is a finite number (True and False are none)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def seconds(where: object, *, above: bool = False, **values: Any) -> None:

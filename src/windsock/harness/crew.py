@@ -11,6 +11,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from windsock.deadlines import capped
 from windsock.harness.slate import Slate, threads_are_traced
 from windsock.servers import BaseServer
 
@@ -64,10 +65,10 @@ class Job:
 
     def join(self, timeout: float | None = None) -> None:
         """Wait for its end, for so many seconds at the most."""
-        if self._done.acquire(timeout=-1 if timeout is None else timeout):
+        if self._done.acquire(timeout=-1 if timeout is None else capped(timeout)):
             self._done.release()
             if self.worker is not None:
-                self.worker.join(timeout)
+                self.worker.join(None if timeout is None else capped(timeout))
 
     def end(self) -> None:
         """Let those who wait go on."""

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
@@ -113,7 +114,7 @@ class Stranger:
         """Wait for threads and children."""
         deadline = monotonic() + timeout
         for thread in list(self._threads):
-            thread.join(max(0.0, deadline - monotonic()))
+            thread.join(capped(deadline - monotonic()))
         self._threads = {thread for thread in self._threads if thread.is_alive()}
         left = [f"thread {thread.name!r}" for thread in self._threads]
         children = self._children()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.scripts import Fake, Rule
+    from windsock.scripts.answers import Delivery
     from windsock.scripts.rules import Connections, HowToEnd
     from windsock.steps import Script
 
@@ -23,9 +24,11 @@ class Faked:
     _fake: Fake | None
     _is_stopped: bool
 
-    def on(self, pattern: object, *, after: int = 0, connections: Connections | None = None) -> Rule:
+    def on(
+        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+    ) -> Rule:
         """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
-        return self._told().on(pattern, after=after, connections=connections)
+        return self._told().on(pattern, after=after, connections=connections, first=first)
 
     def reply(
         self,
@@ -44,6 +47,15 @@ class Faked:
         the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
         self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        return self
+
+    def greet(self, what: bytes | Script, **how: Unpack[Delivery]) -> Self:
+        """Speak first: send this on each new connection before anything else, also before a script that it plays.
+
+        In TLS it comes after the handshake; with tls="starttls" in the clear, once. `how` are keywords of `reply()`:
+        `delay`, `pieces`, `every`, `cut` and `end`. The latest greeting counts, for connections from now on.
+        """
+        self._told().greet(what, **how)
         return self
 
     def echo(self) -> Self:
@@ -75,5 +87,7 @@ class Faked:
 
     def _told(self) -> Fake:
         if self._fake is None:
-            raise UsageError(f"the {self.name} has a handler, which answers; on(), reply() and echo() are for fakes")
+            raise UsageError(
+                f"the {self.name} has a handler, which answers; on(), reply(), greet() and echo() are for fakes"
+            )
         return self._fake

@@ -9,6 +9,7 @@ import socket
 import threading
 from typing import Any
 
+from windsock.deadlines import capped
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, MaxConnections, Refuse, Weather
 from windsock.harness.fault_doorway import Doorway
 from windsock.net.system import monotonic
@@ -85,7 +86,7 @@ class Admission:
     def _rest(self, seconds: float) -> None:
         """Leave the client where it is, in the queue; raises TurnedAway."""
         if not isinstance(self._server, BaseServer):
-            self._stop.wait(seconds)
+            self._stop.wait(capped(seconds))
         elif getattr(self._server, "takes_async_handlers", False):
             run: Any = self._server._run_here()  # type: ignore[attr-defined]  # a trio server has it
             run.rest = seconds

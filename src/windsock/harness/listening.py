@@ -15,9 +15,14 @@ from typing import Any
 from windsock.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved, constructor_of
+from windsock.servers import UDPServer
 from windsock.servers.requests import open_requests
 
 __all__ = ["StartError", "bind_again", "give_up_place", "hold_place", "listen", "listen_again", "take_place"]
+
+
+LARGEST_DATAGRAM = 65_535
+"""Bytes: what the length field of UDP can say (RFC 768)."""
 
 
 class StartError(WindsockError):
@@ -41,6 +46,8 @@ def listen(options: Resolved, handler: Any, private: PrivateSocketPath | None) -
 
 def _make(options: Resolved, address: Any, handler: Any) -> Any:
     server = _made(options, address, handler)
+    if options.is_datagram and options.handler is None:
+        _take_whole_datagrams(server)
     if options.encryption is not None:
         try:
             options.encryption.apply_to(server, options.host)
@@ -48,6 +55,12 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
             server.server_close()
             raise
     return server
+
+
+def _take_whole_datagrams(server: Any) -> None:
+    """Let a fake take the largest datagrams, unless its class has a limit of its own."""
+    if getattr(server, "max_packet_size", None) == UDPServer.max_packet_size:
+        server.max_packet_size = LARGEST_DATAGRAM
 
 
 def _made(options: Resolved, address: Any, handler: Any) -> Any:
@@ -123,7 +136,7 @@ def take_place(server: Any) -> socket.socket | None:
     holder = socket.socket(server.address_family, server.socket_type)
     try:
         if server.address_family == getattr(socket, "AF_UNIX", None):
-            if address[:1] not in ("\0", b"\0"):
+            if not is_abstract(address):
                 holder.bind(address)  # the file stays, with nobody behind it: ECONNREFUSED
             holder.close()
             return None

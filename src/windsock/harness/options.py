@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -17,6 +16,7 @@ from windsock.harness.encryption import Encryption, class_with_tls, encryption_f
 from windsock.recording import Framing, framing_from
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
+from windsock.steps.checks import check_seconds
 from windsock.wire import planned
 
 __all__ = ["Handler", "Options"]
@@ -32,7 +32,6 @@ TYPES: dict[str, tuple[type, ...]] = {
     "backlog": (int,),
     "strict": (bool,),
     "allow_unused": (bool,),
-    "timeout": (int, float),
     "allow_external": (bool,),
     "name": (str, NONE),
     "relay": (bool,),
@@ -40,7 +39,6 @@ TYPES: dict[str, tuple[type, ...]] = {
 WORDS = {
     str: "text",
     int: "a whole number",
-    float: "seconds",
     bool: "True or False",
     os.PathLike: "a path",
     NONE: "None",
@@ -151,8 +149,7 @@ class Options:
             raise UsageError(f"port={self.port!r}: expected 0 (any free port) to 65535")
         if self.backlog < 0:
             raise UsageError(f"backlog={self.backlog!r}: expected 0 or more connections")
-        if not 0 < self.timeout < math.inf:
-            raise UsageError(f"timeout={self.timeout!r}: expected seconds, more than 0")
+        check_seconds(f"timeout={self.timeout!r}", self.timeout)
 
     def _check_place(self, transport: str) -> None:
         if transport.startswith("unix"):

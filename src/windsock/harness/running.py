@@ -22,6 +22,7 @@ from windsock.harness.options import Resolved
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
+from windsock.recording.errors import counted, first_of_each
 from windsock.wire import seam_for
 
 if TYPE_CHECKING:
@@ -130,8 +131,9 @@ class RunningServer(Faked):
             self.finish()
             return
         self.stop()
-        for failure in self._handler_errors():
-            error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
+        for failure, count in counted(self._handler_errors()):
+            times = f" ({count} times)" if count > 1 else ""
+            error.add_note(f"windsock: the {self.name} had a handler error too{times}: {failure!r}")
         self._note_unmet(error)
         for failure in self._client_failures:
             error.add_note(f"windsock: a script in the background failed too: {failure}")
@@ -400,13 +402,13 @@ class RunningServer(Faked):
         try:
             self.stop()
         except StillRunning as error:
-            failures = self._handler_errors()
+            failures = first_of_each(self._handler_errors())
             if not failures:
                 self._note_unmet(error)
                 raise
             failures.append(error)
         else:
-            failures = self._handler_errors()
+            failures = first_of_each(self._handler_errors())
         what = "errors in handlers" if failures else "scripts in the background failed"
         failures += self._client_failures
         unmet = self._unmet()
@@ -420,7 +422,7 @@ class RunningServer(Faked):
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
         """Return what `finish()` would raise for what handlers have raised so far; None if there is nothing."""
-        found = self._handler_errors()
+        found = first_of_each(self._handler_errors())
         if not found:
             return None
         group = self._group("errors in handlers", found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +52,7 @@ class Connections(list[Connection]):
 
 def check_count(count: Any, of_what: str) -> None:
     """Raise UsageError for what is no number of things to wait for."""
-    if not isinstance(count, int) or count < 0:
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise UsageError(f"wait(count={count!r}): expected a number of {of_what}, 0 or more")
 
 
@@ -61,7 +60,7 @@ def seconds_of(value: Any, default: Callable[[], float], name: str = "timeout") 
     """Return how long to wait, never longer than the test has. Raises UsageError for what is no such time."""
     if value is None:
         value = default()
-    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+    if not deadlines.is_seconds(value):
         raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
     left = deadlines.latest() - monotonic()
     return float(value) if value <= left else max(0.0, left)

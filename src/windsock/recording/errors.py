@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from windsock import addresses
-from windsock.errors import PeerError, WaitTimeout, WindsockError
+from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
 
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection
@@ -23,6 +23,8 @@ __all__ = [
     "RequestMismatch",
     "RequestTimeout",
     "TruncatedDatagram",
+    "counted",
+    "first_of_each",
 ]
 
 
@@ -152,6 +154,9 @@ class RequestTimeout(WaitTimeout):
         super().__init__(f"waited {seconds:g} s for {expected}; recorded:\n{recorded}{more}")
 
 
+WHERE = "windsock: while handling"
+
+
 class HandlerErrors(Sequence[BaseException]):
     """The exceptions that handlers ended with, oldest first. Safe to read while the server runs.
 
@@ -196,9 +201,10 @@ class HandlerErrors(Sequence[BaseException]):
         return [error for error in self if id(error) not in self._blameless]
 
     def excuse(self, errors: Iterable[BaseException]) -> None:
-        """Have these fail the test no more, as they have been raised already."""
+        """Have these, and all of the same kind so far, fail the test no more: they have been raised already."""
+        kinds = set(map(_kind, errors))
         with self._lock:
-            self._blameless.update(map(id, errors))
+            self._blameless.update(id(each) for each in self._errors if _kind(each) in kinds)
 
     def part(self) -> None:
         """Let go of the recorder, which has nothing more to tell."""
@@ -209,13 +215,44 @@ class HandlerErrors(Sequence[BaseException]):
         if connection is None and any(each is error for each in self._errors):
             return
         if connection is not None:
-            note = f"windsock: while handling #{connection.index} from {addresses.show(connection.peer)}"
-            if note not in getattr(error, "__notes__", ()):
-                error.add_note(note)
+            notes = getattr(error, "__notes__", ())
+            if not any(each.startswith(WHERE) for each in notes):  # the same object may be raised again and again
+                error.add_note(f"{WHERE} #{connection.index} from {addresses.show(connection.peer)}")
         with self._lock:
             self._errors.append(error)
             if is_blameless:
                 self._blameless.add(id(error))
+
+
+def counted(errors: Iterable[BaseException]) -> list[tuple[BaseException, int]]:
+    """Return the first error of each kind, and how many there were of it.
+
+    Errors are of one kind if they have the same type and text, and come from the same line.
+    """
+    kinds: dict[object, list[BaseException]] = {}
+    for each in errors:
+        kinds.setdefault(_kind(each), []).append(each)
+    return [(same[0], len(same)) for same in kinds.values()]
+
+
+def first_of_each(errors: Iterable[BaseException]) -> list[BaseException]:
+    """Return the first error of each kind, with a note of how many there were if there were more."""
+    found = []
+    for error, count in counted(errors):
+        note = f"windsock: {count} times, this is the first"
+        if count > 1 and note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+        found.append(error)
+    return found
+
+
+def _kind(error: BaseException) -> object:
+    if isinstance(error, BaseExceptionGroup):
+        return (type(error), error.message, *map(_kind, error.exceptions))
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return type(error), text_of(error), trace and (trace.tb_frame.f_code, trace.tb_lineno)
 
 
 def _nothing() -> None:

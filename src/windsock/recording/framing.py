@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from windsock.errors import UsageError, WindsockError
 from windsock.recording.errors import FramingError, MessageTooLong
+from windsock.steps.checks import MessageFraming
 
 __all__ = [
     "AsItArrives",
@@ -44,7 +45,7 @@ def _limit() -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Delimiter:
+class Delimiter(MessageFraming):
     """Messages end with certain bytes, which are part of the message."""
 
     delimiter: bytes
@@ -62,7 +63,7 @@ class Delimiter:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(MessageFraming):
     """Messages are lines; the line feed (and a carriage return before it) is part of the message."""
 
     limit: int = _limit()
@@ -76,7 +77,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedSize:
+class FixedSize(MessageFraming):
     """Messages of so many bytes each."""
 
     size: int
@@ -96,7 +97,7 @@ class FixedSize:
 
 
 @dataclass(frozen=True, slots=True)
-class LengthPrefix:
+class LengthPrefix(MessageFraming):
     """Messages start with their length, an unsigned integer of `size` bytes.
 
     `includes_prefix`: whether the length counts its own bytes too.
@@ -125,7 +126,7 @@ class LengthPrefix:
 
 
 @dataclass(frozen=True, slots=True)
-class UntilEof:
+class UntilEof(MessageFraming):
     """All that a connection sends is one message."""
 
     limit: int = _limit()
@@ -139,7 +140,7 @@ class UntilEof:
 
 
 @dataclass(frozen=True, slots=True)
-class AsItArrives:
+class AsItArrives(MessageFraming):
     """For a fake each piece that arrives is a message: what it answers depends on timing.
 
     For `requests` it is no framing: all that a connection sends is one request.
@@ -173,14 +174,14 @@ def framing_from(value: object) -> Framing | None:
     """
     if value is None or callable(value):
         return value
+    if isinstance(value, bytes):
+        return Delimiter(value)
     if value == "lines":
         return Lines()
     if value == "eof":
         return UntilEof()
     if value == "any":
         return AsItArrives()
-    if isinstance(value, bytes):
-        return Delimiter(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return FixedSize(value)
     raise UsageError(f"framing={value!r}: expected {EXPECTED}")

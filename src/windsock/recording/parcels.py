@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import traceback
 
-from windsock.errors import WindsockError
+from windsock.errors import WindsockError, text_of
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
 __all__ = ["pack", "unpack"]
@@ -22,7 +22,7 @@ def pack(error: BaseException) -> bytes:
     for make in (_whole, _in_parts, _in_words):
         try:
             parcel = pickle.dumps(make(error))
-            if str(_open(parcel)) == str(error):
+            if text_of(_open(parcel)) == text_of(error):
                 return pickle.dumps((parcel, words, text))
         except Exception:  # whatever an exception's own methods may raise
             continue

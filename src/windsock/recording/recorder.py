@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
+from windsock.deadlines import capped, milliseconds
 from windsock.errors import RecordingFailed
 from windsock.net.system import monotonic
 from windsock.recording import parcels
@@ -37,8 +38,6 @@ LONGEST_RUN = 1024 * 1024
 """The same at the most, so that taking over a long recording needs little memory."""
 A_MOMENT = 1.0
 """Seconds for which a look at the record waits for a call that ends a stream: such calls do not block as a rule."""
-LONGEST_POLL = 24 * 3600.0
-"""Seconds; poll(2) takes no more than 24 days of milliseconds."""
 
 
 class Recorder:
@@ -193,14 +192,14 @@ class Recorder:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
         call = self._wakeup
         if call is None or self._has_leader:
-            self._changed.wait(min(seconds, LONGEST_POLL))
+            self._changed.wait(capped(seconds))
             return
         self._has_leader = True
         self._changed.release()
         try:
             poll = select.poll()
             poll.register(call.fileno(), select.POLLIN)
-            poll.poll(min(seconds, LONGEST_POLL) * 1000)
+            poll.poll(milliseconds(seconds))
             call.clear()
         finally:
             self._changed.acquire()

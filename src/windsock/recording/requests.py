@@ -68,7 +68,8 @@ class Requests(Sequence[RecordedRequest]):
         """Return the one request that there is.
 
         Waits (`timeout` in seconds) for a first one, and until it is complete or has been answered. Raises
-        RequestMismatch if there are more, RequestTimeout if there is none.
+        RequestMismatch if there are more, or if its connection has ended before it was complete; RequestTimeout if
+        there is none.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(timeout)
@@ -78,12 +79,19 @@ class Requests(Sequence[RecordedRequest]):
         def is_settled() -> bool:
             nonlocal error
             found[:], error = self._now()
-            return error is not None or len(found) > 1 or any(_is_settled(each) for each in found)
+            if error is not None:
+                return True
+            if self._framing is None or not found or _is_settled(found[0]):
+                return len(found) > 1 or any(map(_is_settled, found))
+            found[:], error = self._now()  # the rest of a message is shown once its connection has ended: all has come
+            return True
 
         in_time = self._recorder.wait_until(is_settled, seconds)
         _check(error)
         if len(found) > 1:
             raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
+        if in_time and not _is_settled(found[0]):
+            raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
         if not in_time:
             expected = "the only request to be complete or answered" if found else "a request"
             raise RequestTimeout(expected, seconds, self._recorded(), self._hint())

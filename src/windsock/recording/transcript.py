@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from windsock import addresses
+from windsock.errors import text_of
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder
@@ -90,8 +91,9 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
     if kind == Kind.DOWN and data:
         return f"< {len(data)} B {preview(data)}"
     if kind == Kind.ERROR:
-        first, _, more = str(connection.error).partition("\n")
-        return f"! handler error: {type(connection.error).__name__}: {first}{'...' if more else ''}"
+        error = connection.error
+        first, _, more = ("" if error is None else text_of(error)).partition("\n")
+        return f"! handler error: {type(error).__name__}: {first}{'...' if more else ''}"
     if kind == Kind.TLS:
         return str(pickle.loads(data))
     if kind == Kind.REFUSED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.recording import preview
@@ -12,7 +12,17 @@ from windsock.steps import Script
 from windsock.steps.checks import check_seconds
 from windsock.steps.code import code_of
 
-__all__ = ["UNSAID", "Answer", "Answers", "HowToEnd", "Reply", "checked_script", "checked_times", "made_answer"]
+__all__ = [
+    "UNSAID",
+    "Answer",
+    "Answers",
+    "Delivery",
+    "HowToEnd",
+    "Reply",
+    "checked_script",
+    "checked_times",
+    "made_answer",
+]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
 Reply: TypeAlias = bytes | Callable[[bytes], bytes | None] | Script
@@ -141,15 +151,25 @@ class Answers:
         return calls
 
 
+class Delivery(TypedDict, total=False):
+    """How a reply is given: see Answer."""
+
+    delay: float
+    pieces: int | Sequence[int] | None
+    every: float
+    cut: int | None
+    end: HowToEnd | None
+
+
 def made_answer(
     method: str,
     what: object,
     *,
-    delay: Any,
-    pieces: int | Sequence[int] | None,
-    every: Any,
-    cut: Any,
-    end: Any,
+    delay: Any = 0.0,
+    pieces: int | Sequence[int] | None = None,
+    every: Any = 0.0,
+    cut: Any = None,
+    end: Any = None,
 ) -> Answer:
     """Return the answer. Raises UsageError for what can't be one."""
     reply = _checked_reply(method, what)

@@ -11,6 +11,7 @@ from windsock.errors import UsageError, WaitTimeout, WindsockError
 from windsock.net.system import monotonic
 from windsock.scripts.polled import CalledOff, Polled
 from windsock.steps import kinds
+from windsock.steps.checks import check_seconds
 
 if TYPE_CHECKING:
     from windsock.steps import Progress
@@ -108,8 +109,9 @@ class Background:
         __tracebackhide__ = True
         seconds = deadlines.latest() - monotonic()
         if timeout is not None:
+            check_seconds(f"join(timeout={timeout!r})", timeout, or_none=True)
             seconds = min(timeout, seconds)
-        self._thread.join(min(max(0.0, seconds), threading.TIMEOUT_MAX))
+        self._thread.join(deadlines.capped(seconds))
         if self._thread.is_alive():
             raise WaitTimeout(f"join(): the script is still at {self.where} after {seconds:.3g} s")
         self._is_known = True
@@ -120,7 +122,7 @@ class Background:
         """End it wherever it is, and wait for that."""
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._end.call_off()
-            self._thread.join(self._timeout)
+            self._thread.join(deadlines.capped(self._timeout))
 
     def leave(self) -> None:
         """End it because its client is closed: a strict one that is in the middle then has failed."""

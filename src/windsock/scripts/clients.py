@@ -180,7 +180,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Take what comes, which has to be this: bytes, a compiled regular expression, a predicate, a length.
+        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
 
         See Steps.expect. Raises ScriptMismatch and ScriptTimeout.
         """

@@ -11,6 +11,7 @@ from typing import Any
 
 from windsock import addresses
 from windsock.addresses import PrivateSocketPath
+from windsock.deadlines import capped
 from windsock.errors import PeerError, UsageError
 from windsock.scripts.outcomes import outcome_of
 
@@ -197,7 +198,7 @@ def _ip_source(source: Any) -> tuple[Any, ...]:
 def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
     if place.family == socket.AF_UNIX:
         # A Unix socket that has a timeout of Python's is refused at once by a full backlog (EAGAIN).
-        microseconds = max(1, int(min(timeout, 3600.0) * 1e6))
+        microseconds = max(1, int(capped(timeout) * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
         try:
             sock.connect(place.address)
@@ -205,7 +206,7 @@ def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
             raise TimeoutError(errno.ETIMEDOUT, "its backlog is full") from None
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))
     else:
-        sock.settimeout(timeout)
+        sock.settimeout(capped(timeout))
         sock.connect(place.address)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

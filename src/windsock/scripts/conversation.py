@@ -44,19 +44,29 @@ class Conversation:
         self._is_mute = False
         """Whether nothing can be sent any more."""
 
-    def run(self) -> None:
-        """Go on until the client's end, or until an answer ends it."""
+    def run(self, greeting: Answer | None) -> None:
+        """Greet, and go on until the client's end, or until an answer ends it."""
         try:
+            arrived = b"" if greeting is None else self._greet(greeting)
             if self._framing is None or isinstance(self._framing, AsItArrives):
-                self._handle_bytes()
+                self._handle_bytes(arrived)
             else:
-                self._handle_messages(self._framing)
+                self._handle_messages(self._framing, arrived)
         except Halted:
             pass  # the server is being stopped in the middle of an answer
 
-    def _handle_messages(self, framing: Framing) -> None:
+    def _greet(self, greeting: Answer) -> bytes:
+        """Speak first; return what has come meanwhile."""
+        plan = self._plan(greeting, b"")
+        if isinstance(plan, Script):
+            return self._perform(plan, b"")
+        self._send(plan)
+        return b""
+
+    def _handle_messages(self, framing: Framing, arrived: bytes) -> None:
         cutter = Cutter(framing, self._connection)
-        while data := self._receive():
+        while data := arrived or self._receive():
+            arrived = b""
             cutter.feed(data)
             while not self._is_over and (message := cutter.cut()) is not None:
                 self._answer_message(message, cutter)
@@ -71,9 +81,9 @@ class Conversation:
         else:
             self._send(plan)
 
-    def _handle_bytes(self) -> None:
+    def _handle_bytes(self, arrived: bytes) -> None:
         """Without framing: the bytes of rules are found wherever they are cut; else what has arrived is a message."""
-        arrived = b""
+        arrived = self._answer_start(arrived)
         while data := self._receive():
             arrived = self._answer_start(arrived + data)
             if isinstance(self._framing, AsItArrives) and len(arrived) > self._framing.limit:

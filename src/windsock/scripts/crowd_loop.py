@@ -101,7 +101,7 @@ class CrowdLoop:
                     self.go_on(member)
             if not self.left:
                 return
-            seconds = max(0.0, self.times[0][0] - monotonic()) if self.times else None
+            seconds = deadlines.capped(self.times[0][0] - monotonic()) if self.times else None
             for key, _ in self.selector.select(seconds):
                 self.go_on(key.data, is_ready=True)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import math
 import socket
 from collections.abc import Callable
 from typing import Any
 
+from windsock.deadlines import capped
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.scripts.ends import End
@@ -42,7 +42,7 @@ class DatagramEnd(End):
         self.inbox.was_reset = False  # each one tries anew
         try:
             seconds = self.left(deadline)
-            self.sock.settimeout(None if seconds == math.inf else seconds)
+            self.sock.settimeout(capped(seconds))
             self.send_one(data)
         except OSError as error:
             if is_own_timeout(error):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from windsock.deadlines import capped, milliseconds
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.scripts import rude
@@ -18,7 +19,7 @@ from windsock.steps import Inbox, kinds
 from windsock.steps.code import sketch
 from windsock.steps.kinds import Event, Step
 
-__all__ = ["CHUNK", "DONTWAIT", "SLICE", "End", "milliseconds"]
+__all__ = ["CHUNK", "DONTWAIT", "SLICE", "End"]
 
 CHUNK = 64 * 1024
 """Bytes that one read takes at the most."""
@@ -176,7 +177,7 @@ class End:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. May be overridden."""
-        time.sleep(min(max(0.0, seconds), 3600.0))
+        time.sleep(capped(seconds))
 
     def take_in(self) -> bool:
         """Read once, from a socket that is readable. Return whether something has changed."""
@@ -213,10 +214,3 @@ class End:
         if seconds <= 0:
             raise TimeoutError
         return seconds
-
-
-def milliseconds(seconds: float) -> int:
-    """Return what poll(2) takes, rounded up: not to come back too early."""
-    if 0.0 < seconds < 3600.0:
-        return int(seconds * 1000.0) + 1
-    return 0 if seconds <= 0.0 else 3600_000

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Unpack
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import matching
-from windsock.scripts.answers import checked_script, checked_times, made_answer
+from windsock.scripts.answers import Answer, Delivery, checked_script, checked_times, made_answer
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.playing import Performance, perform
 from windsock.scripts.plays import Play, Plays
@@ -59,11 +59,14 @@ class Fake:
         self._plays = Plays(recorder, is_datagram=is_datagram)
         self._halt: Halt | None = None
         self._talks: Talks | None = None
+        self._greeting: Answer | None = None
         self._lock = threading.Lock()
 
     # --- telling it what to answer
 
-    def on(self, pattern: object, *, after: int = 0, connections: Connections | None = None) -> Rule:
+    def on(
+        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+    ) -> Rule:
         """Begin a rule: bytes, a compiled regular expression over bytes, or a predicate.
 
         With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
@@ -72,7 +75,8 @@ class Fake:
         arrived.
 
         `after`: so many messages that match go by first. `connections`: in which the rule counts, by their index from
-        0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
+        0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection. `first`:
+        it comes before the rules that there are, and not behind them.
         """
         checked_after(after)
         which = checked_connections(connections)
@@ -80,7 +84,7 @@ class Fake:
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_halt()
-            return self._repertoire.rule(pattern, after=after, connections=which)
+            return self._repertoire.rule(pattern, after=after, connections=which, first=first)
 
     def reply(
         self,
@@ -109,6 +113,21 @@ class Fake:
         """Raise UsageError where the answer would be to whatever piece of a stream has arrived."""
         if self._framing is None and not self._is_datagram:
             raise FramingMissing(call)
+
+    def greet(self, what: object, **how: Unpack[Delivery]) -> None:
+        """Send this on each new connection before anything else, also before a script that it plays.
+
+        How it is given: see Rule.reply.
+        """
+        if not isinstance(what, bytes | Script) or what == b"":
+            raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
+        greeting = made_answer("greet", what, **how)
+        if self._is_datagram:
+            raise UsageError("greet(): that is for streams; a datagram server can't speak first")
+        greeting.check("greet", is_datagram=False)
+        with self._lock:
+            self._make_halt()
+            self._greeting = greeting
 
     def echo(self) -> None:
         """Answer every message with itself."""
@@ -206,7 +225,14 @@ class Fake:
         return [Unmet(each) for each in found]
 
     def _unmet(self, *, is_final: bool) -> list[str]:
-        return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet()]
+        streams = self._streams() if is_final else ()
+        return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet(streams)]
+
+    def _streams(self) -> Iterator[tuple[int, bytes]]:
+        """Give what came on each connection that played no script, with its index."""
+        for each in list(self._recorder.connections):
+            if each.played is None:
+                yield each.index, each.upstream
 
     # --- answering
 
@@ -226,12 +252,24 @@ class Fake:
         conversation = Conversation(
             self._repertoire, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
         )
-        conversation.run()
+        conversation.run(self._greeting)
 
     def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:
         halt = self._make_halt()
         end = ServedStream(request, server, halt)
+        if not self._greet(end):
+            return
         Performance(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
+
+    def _greet(self, end: ServedStream) -> bool:
+        """Send the greeting before a script; return whether the script can go on."""
+        plan = None if self._greeting is None else self._greeting.plan(b"")
+        if plan is not None:
+            try:
+                perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
+            except Halted:
+                return False
+        return not end.is_closed
 
     def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
         message, server_socket = request

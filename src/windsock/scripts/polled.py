@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from windsock.deadlines import capped, milliseconds
 from windsock.errors import WindsockError
 from windsock.net.system import monotonic
 from windsock.scripts.datagram_end import DatagramEnd
-from windsock.scripts.ends import DONTWAIT, End, milliseconds
+from windsock.scripts.ends import DONTWAIT, End
 from windsock.scripts.outcomes import is_only_later
 from windsock.scripts.rude import kernel_socket
 from windsock.scripts.stream_end import StreamEnd
@@ -36,7 +37,7 @@ class Polled(End):
 
     def be_quick(self, seconds: float) -> None:
         """Have the socket block, with a deadline of the kernel's (SO_RCVTIMEO), while nothing but bytes is at stake."""
-        microseconds = max(1, int(min(seconds, 3600.0) * 1e6))
+        microseconds = max(1, int(capped(seconds) * 1e6))
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
         self.sock.setblocking(True)
         self.is_quick = True
@@ -86,7 +87,7 @@ class Polled(End):
 
     def sleep(self, seconds: float) -> None:
         """See End."""
-        seconds = min(max(0.0, seconds), 3600.0)
+        seconds = capped(seconds)
         if self.wakeup is None:
             time.sleep(seconds)
         else:

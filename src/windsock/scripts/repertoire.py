@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from windsock.scripts import matching
 from windsock.scripts.answers import Answer
 from windsock.scripts.nearest import MOST, Miss, miss, nearest
 from windsock.scripts.rules import Connections, Queue, Rule
+from windsock.scripts.shadows import shadowed
 from windsock.scripts.tally import Tally
 from windsock.scripts.unmet import UnexpectedMessage
 
@@ -39,10 +41,17 @@ class Repertoire:
 
     # --- being told
 
-    def rule(self, pattern: object, *, after: int, connections: Connections | None) -> Rule:
-        """Add a rule, behind those before."""
-        rule = Rule(pattern, self._shared_tally(), after=after, connections=connections, is_datagram=self._is_datagram)
-        self._rules = [*self._rules, rule]
+    def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:
+        """Add a rule, behind those before, or as the `first` of all."""
+        rule = Rule(
+            pattern,
+            self._shared_tally(),
+            after=after,
+            connections=connections,
+            is_first=first,
+            is_datagram=self._is_datagram,
+        )
+        self._rules = [rule, *self._rules] if first else [*self._rules, rule]
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:
@@ -68,10 +77,19 @@ class Repertoire:
         if self._tally is not None:
             self._tally.close()
 
-    def unmet(self) -> list[str]:
-        """Return, in words, what was told and has not happened."""
-        found = [words for rule in self._rules if (words := rule.unmet()) is not None]
-        return found + (self._queue.unmet() if self._queue is not None else [])
+    def unmet(self, streams: Iterable[tuple[int, bytes]] = ()) -> list[str]:
+        """Return, in words, what was told and has not happened.
+
+        `streams` are what clients have sent, each with the index of its connection: rules that took the messages of
+        others are named then.
+        """
+        found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
+        if found:
+            framing = self._framing if is_framed(self._framing) else None
+            for rule, why in shadowed(self._rules, streams, framing, is_datagram=self._is_datagram).items():
+                if rule in found:
+                    found[rule] += f"; {why}"
+        return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]
 
     def why_unfinished(self, begun: bytes) -> str:
         """Return in words which rule a message that has begun like this may match; nothing if that is none."""

@@ -33,12 +33,16 @@ class Rule:
         *,
         after: int = 0,
         connections: Connections | None = None,
+        is_first: bool = False,
         is_datagram: bool = False,
     ) -> None:
         self.pattern = matching.checked(pattern)
         self.after = after
+        self.is_first = is_first
+        """Whether it was put before the rules that were there."""
         self.connections = connections
         self._answers = Answers()
+        self._is_optional = False
         self._stays = False
         """Whether its last reply was said to be for all that follows."""
         self._tally = tally
@@ -89,7 +93,7 @@ class Rule:
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
         """Answer with a script, which has the connection to itself as long as it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script, delay=0.0, pieces=None, every=0.0, cut=None, end=None)
+        answer = made_answer("play", script)
         return self._add("play", answer, times)
 
     def then(
@@ -116,6 +120,11 @@ class Rule:
             )
         answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
         return self._add("then", answer, times)
+
+    def optional(self) -> Self:
+        """Let it be no error if messages that match never come, or fewer than there are replies for."""
+        self._is_optional = True
+        return self
 
     def _add(self, method: str, answer: Answer, times: int | None) -> Self:
         stays = times is None
@@ -149,8 +158,18 @@ class Rule:
 
     def is_used_up(self) -> bool:
         """Return whether all that it can answer has been answered."""
+        return not self.counts(self._tally.taken(self._counter))
+
+    @property
+    def most(self) -> int | None:
+        """How many messages it counts; None: any number."""
         limit = self._answers.limit
-        return limit is not None and self._tally.taken(self._counter) >= self.after + limit
+        return None if limit is None else self.after + limit
+
+    def counts(self, turn: int) -> bool:
+        """Return whether it counts a message that matches, which is the one at that turn, from 0."""
+        most = self.most
+        return most is None or turn < most
 
     def is_due(self) -> bool:
         """Return whether the next message that matches is one that it answers."""
@@ -158,8 +177,7 @@ class Rule:
 
     def take(self) -> int | None:
         """Count a message that matches; return which of those to answer it is, from 0, or None if it is none."""
-        limit = self._answers.limit
-        turn = self._tally.take(self._counter, None if limit is None else self.after + limit)
+        turn = self._tally.take(self._counter, self.most)
         return None if turn is None or turn < self.after else turn - self.after
 
     def answer(self, turn: int) -> Answer | None:
@@ -187,18 +205,20 @@ class Rule:
             words.append(f"after={self.after}")
         if self.connections is not None:
             words.append(f"connections={code_of(self.connections)}")
+        if self.is_first:
+            words.append("first=True")
         return f"on({', '.join(words)})"
 
     @property
     def code(self) -> str:
         """All of it, as a test would write it."""
-        return ".".join([self.start, *self._answers.code()])
+        return ".".join([self.start, *self._answers.code(), *(["optional()"] if self._is_optional else [])])
 
     def unmet(self) -> str | None:
         """Return in words what has not happened of it; None if all has."""
         seen = self._tally.taken(self._counter)
         needed = self.after + self._answers.needed
-        if seen >= needed:
+        if seen >= needed or self._is_optional:
             return None
         return f"{self.code}: {'never matched' if not seen else f'matched {seen} of {_times(needed)}'}"
 

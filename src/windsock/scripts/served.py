@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from windsock import addresses
+from windsock.deadlines import milliseconds
 from windsock.errors import PeerError
 from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
+from windsock.scripts.ends import DONTWAIT, SLICE, End
 from windsock.scripts.rude import kernel_socket
 from windsock.scripts.stream_end import StreamEnd
 from windsock.servers.wakeup import Wakeup

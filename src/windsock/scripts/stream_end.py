@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from windsock.deadlines import capped
 from windsock.errors import PeerError, UsageError
 from windsock.net.system import monotonic
 from windsock.scripts import rude
@@ -68,7 +68,7 @@ class StreamEnd(End):
     def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
         """Send what goes; return how much. Raises TimeoutError."""
         try:
-            self.sock.settimeout(None if seconds == math.inf else seconds)
+            self.sock.settimeout(capped(seconds))
             flags = [socket.MSG_OOB] if is_urgent else []
             return int(self.sock.send(view, *flags))
         except OSError as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock import addresses
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
@@ -25,8 +26,6 @@ from windsock.wire.seam import connection_of
 __all__ = ["Talks"]
 
 Request: TypeAlias = tuple[bytes, Any]
-MOST = 3600.0
-"""Seconds of one wait."""
 
 
 class Talks:
@@ -117,7 +116,7 @@ class Talks:
         for talk in talks:
             talk.end.wake()
         for talk in talks:
-            talk.thread.join(max(0.0, deadline - monotonic()))
+            talk.thread.join(capped(deadline - monotonic()))
 
     def close(self) -> None:
         """Give the server its own hook back."""
@@ -169,7 +168,7 @@ class _TalkEnd(ServedDatagram):
         with self._changed:
             if not self._has_news():  # what came is done with: it is the client's turn
                 with resting([connection_of(self.request)], math.inf):
-                    self._changed.wait_for(self._has_news, max(0.0, min(until - self.clock(), MOST)))
+                    self._changed.wait_for(self._has_news, capped(until - self.clock()))
             self._halt.check()
             if self._waiting and not self.inbox:
                 self._take_in()

@@ -8,6 +8,7 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Any, TypeAlias
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 
 __all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]
@@ -67,7 +68,7 @@ def authenticate(request: Any, authkey: bytes, seconds: float) -> str:
                 left = deadline - monotonic()
                 if left <= 0:
                     raise TimeoutError("timed out")
-                request.settimeout(left)
+                request.settimeout(capped(left))
                 step = talk.send(_take(request, step))
         except StopIteration:
             pass

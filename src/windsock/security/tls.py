@@ -7,6 +7,7 @@ import socket
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from windsock.deadlines import capped
 from windsock.errors import UsageError
 from windsock.security.facts import HandshakeFailed
 
@@ -158,7 +159,7 @@ class TLSMixIn:
         secured = self._tls_requests.get(id(request))
         if secured is not None:
             with contextlib.suppress(OSError):  # the client is gone, or does not take it
-                secured.settimeout(self.goodbye_timeout)
+                secured.settimeout(capped(self.goodbye_timeout))
                 secured.shutdown(socket.SHUT_WR)
         super().shutdown_request(request)  # type: ignore[misc]  # the server class has it
 

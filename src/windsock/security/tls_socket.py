@@ -8,6 +8,7 @@ import ssl
 import threading
 from typing import Any
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
@@ -114,7 +115,7 @@ class TLSSocket(Layer):
             left = deadline - monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")
-            self.raw.settimeout(left)
+            self.raw.settimeout(capped(left))
 
     # --- receiving
 

@@ -39,6 +39,9 @@ __all__ = [
     "UDPServer",
 ]
 
+__version__ = "0.4"
+"""The version of `socketserver` that these classes have the interface of, as its own `__version__`."""
+
 if hasattr(os, "fork"):
     from windsock.servers.combinations import ForkingTCPServer, ForkingUDPServer
     from windsock.servers.forking import ForkingMixIn

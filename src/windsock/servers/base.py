@@ -80,7 +80,7 @@ class BaseServer:
         is called while nothing happens, if a subclass overrides it.
         """
         has_fileno = hasattr(self, "fileno")
-        quiet = getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
+        quiet = self._is_quiet()
         interval = None if quiet and has_fileno else poll_interval
         listener: Any = self if has_fileno else None
         loop = self._control.begin(listener)
@@ -99,6 +99,10 @@ class BaseServer:
         """Make now what the next `serve_forever()` needs, so that its thread starts to wait at once. Optional."""
         listener: Any = self if hasattr(self, "fileno") else None
         self._control.prepare(listener)
+
+    def _is_quiet(self) -> bool:
+        """Return whether nothing has to be done at intervals. Extended by mix-ins."""
+        return getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
 
     def _loop_class(self) -> type[Loop]:
         """Return what kind of loop serves. Overridden by mix-ins."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
+from windsock.deadlines import milliseconds
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import Loop
@@ -32,11 +33,16 @@ class Children:
     it is about to block in a system call is noticed after the call. (In 3.13, where the child of a thread other
     than the main one notices signals in system calls only, it is about to block most of the time.) So a child
     that is waited for is told again.
+
+    With a `collector`, only what it calls takes the exit status of a child.
     """
 
-    def __init__(self, pids: set[int], on_exit: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, pids: set[int], on_exit: Callable[[int, int], None], collector: Callable[[], None] | None = None
+    ) -> None:
         self.pids = pids
         self._on_exit = on_exit
+        self._collector = collector
         self._watched: dict[int, tuple[int, Loop | None]] = {}
         self._clients: dict[int, Any] = {}
         self._told: dict[int, signal.Signals] = {}
@@ -85,10 +91,13 @@ class Children:
             self.collect(pid)
 
     def wait(self, enough: Callable[[], bool], seconds: float | None, wakeup: int | None = None) -> bool:
-        """Collect children until `enough()`; return False at the deadline, or when `wakeup` is readable."""
+        """Wait until `enough()`, and collect children meanwhile, unless there is a collector.
+
+        Returns False at the deadline, or when `wakeup` is readable.
+        """
         deadline = None if seconds is None else monotonic() + seconds
         reminders = _Reminders()
-        self.collect_all()
+        self._collect()
         while not enough():
             left = None if deadline is None else deadline - monotonic()
             if left is not None and left <= 0:
@@ -97,8 +106,16 @@ class Children:
                 self._remind()
             if self._wait_for_one(reminders.no_longer_than(left) if self._told else left, wakeup):
                 return False
-            self.collect_all()
+            self._collect()
         return True
+
+    def _collect(self) -> None:
+        if self._collector is None:
+            self.collect_all()
+
+    def running(self) -> set[int]:
+        """Return those that have not ended; without a collector, those that have not been collected."""
+        return self.pids if self._collector is None else {pid for pid in list(self.pids) if not _has_ended(pid)}
 
     def signal_all(self, number: signal.Signals) -> None:
         """Send a signal to each of them, and to nobody who may have got the pid of one that is gone."""
@@ -121,7 +138,7 @@ class Children:
 
     def describe(self) -> list[str]:
         """Return who is still running, and for whom."""
-        return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.pids)]
+        return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.running())]
 
     def stop_watching(self) -> None:
         """Give the pidfds back, whoever still runs; from here on a wait looks at each child now and then."""
@@ -134,20 +151,35 @@ class Children:
         """Have the loop collect the child; without a pidfd it is collected at the next occasion."""
         if pid in self._watched:
             descriptor, _ = self._watched[pid]
-            loop.watch(descriptor, lambda: self.collect(pid))
+            loop.watch(descriptor, lambda: self._has_ended(pid))
             self._watched[pid] = (descriptor, loop)
+
+    def _has_ended(self, pid: int) -> None:
+        """Collect a child, in its loop's thread; one that the collector has left alone is watched no more."""
+        if self._collector is None:
+            self.collect(pid)
+            return
+        self._collector()
+        with self._lock:
+            descriptor, loop = self._watched.get(pid, (-1, None))
+            if pid not in self.pids:
+                self._unwatch(pid)
+            elif loop is not None and loop.unwatch(descriptor):
+                self._watched[pid] = (descriptor, None)
 
     def _wait_for_one(self, seconds: float | None, wakeup: int | None) -> bool:
         """Wait until some child ends, or return True because `wakeup` is readable."""
-        unwatched = self.pids - self._watched.keys()
+        running = self.running()
+        unwatched = running - self._watched.keys()
         if unwatched:
             seconds = FALLBACK_INTERVAL if seconds is None else min(seconds, FALLBACK_INTERVAL)
         poll = select.poll()
-        for descriptor, _ in list(self._watched.values()):
-            poll.register(descriptor, select.POLLIN)
+        for pid, (descriptor, _) in list(self._watched.items()):
+            if pid in running:
+                poll.register(descriptor, select.POLLIN)
         if wakeup is not None:
             poll.register(wakeup, select.POLLIN)
-        ready = poll.poll(None if seconds is None else seconds * 1000)
+        ready = poll.poll(None if seconds is None else milliseconds(seconds))
         return any(descriptor == wakeup for descriptor, _ in ready)
 
     def _exit_code(self, pid: int) -> int | None:
@@ -169,6 +201,14 @@ class Children:
         if descriptor >= 0 and (loop is None or loop.unwatch(descriptor)):
             del self._watched[pid]
             os.close(descriptor)
+
+
+def _has_ended(pid: int) -> bool:
+    """Return whether a child has ended, and leave its exit status where it is."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 class _Reminders:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno, Loop
@@ -115,7 +116,7 @@ class Control:
                 left = None if deadline is None else deadline - monotonic()
                 if left is not None and left <= 0:
                     return False
-                self._idle.wait(left)
+                self._idle.wait(None if left is None else capped(left))
         return True
 
     def next_rest(self) -> float:

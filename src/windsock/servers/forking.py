@@ -45,7 +45,8 @@ class ForkingMixIn:
         children: Children | None = vars(self).get("_children_of_mine")
         if children is None:
             self.active_children = set()
-            children = vars(self)["_children_of_mine"] = Children(self.active_children, _teller(self))
+            collector = _collector(self) if self._has_its_own_collector() else None
+            children = vars(self)["_children_of_mine"] = Children(self.active_children, _teller(self), collector)
         return children
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -53,7 +54,9 @@ class ForkingMixIn:
         children = self._children
         control = getattr(self, "_control", None)
         loop = control.here() if control is not None else None
-        if not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
+        if self._has_its_own_collector():
+            self.collect_children()  # which has the say on how many there may be
+        elif not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
         pid = rehearsed.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
         if pid == 0:
@@ -69,11 +72,16 @@ class ForkingMixIn:
         """
 
     def collect_children(self, *, blocking: bool = False) -> None:
-        """Take the exit status of the children that have ended; with `blocking`, wait for all of them."""
+        """Take the exit status of the children that have ended; with `blocking`, wait for all of them.
+
+        May be overridden: then nothing else takes the exit status of a child, and `max_children` is not enforced. It
+        is called when a child ends, before each fork, from `service_actions()`, and by `server_close()`.
+        """
         if self.active_children is not None:
             self._children.collect_all()
             if blocking:
                 self.wait_for_requests(getattr(self, "stop_timeout", None))
+                self._children.collect_all()
 
     def handle_timeout(self) -> None:
         """Collect children. May be extended (call super)."""
@@ -96,8 +104,9 @@ class ForkingMixIn:
         """Wait for the children; return those still running after `timeout` seconds."""
         if not self.active_children:
             return []
-        self._children.wait(lambda: not self.active_children, timeout)
-        return self._children.describe()
+        children = self._children
+        children.wait(lambda: not children.running(), timeout)
+        return children.describe()
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super).
@@ -120,8 +129,14 @@ class ForkingMixIn:
         """Have children of an earlier loop, or of `handle_request()`, collected by this one."""
         super()._loop_started(loop)  # type: ignore[misc]  # the server class has it
         if self.active_children is not None:
-            self._children.collect_all()
+            self.collect_children()
             self._children.adopt(loop)
+
+    def _is_quiet(self) -> bool:
+        return bool(super()._is_quiet()) and not self._has_its_own_collector()  # type: ignore[misc]  # as above
+
+    def _has_its_own_collector(self) -> bool:
+        return getattr(self.collect_children, "__func__", None) is not ForkingMixIn.collect_children
 
     def _has_room(self) -> bool:
         return len(self.active_children or ()) < self.max_children
@@ -175,6 +190,18 @@ def _teller(server: ForkingMixIn) -> Callable[[int, int], None]:
                 write_report(f"child_exited() failed itself, for process {pid} with exit code", exit_code)
 
     return tell
+
+
+def _collector(server: ForkingMixIn) -> Callable[[], None]:
+    """Return what calls the server's own `collect_children()`; without a cycle, as above."""
+    who = weakref.ref(server)
+
+    def collect() -> None:
+        server = who()
+        if server is not None:
+            server.collect_children()
+
+    return collect
 
 
 ENDING_SIGNALS = {signal.SIGTERM: socket.SHUT_RD, signal.SIGHUP: socket.SHUT_RDWR}

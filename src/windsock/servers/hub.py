@@ -12,6 +12,7 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno
@@ -142,7 +143,9 @@ class Hub(Rounds):
         if not self.is_here():
             with self.has_ended_one:
                 self._watchers += 1
-                self.has_ended_one.wait_for(lambda: not self.turns or self.is_over, timeout)
+                self.has_ended_one.wait_for(
+                    lambda: not self.turns or self.is_over, None if timeout is None else capped(timeout)
+                )
                 self._watchers -= 1
             return
         me = getcurrent()

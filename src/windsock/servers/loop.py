@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from windsock.deadlines import milliseconds
 from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
@@ -50,8 +51,8 @@ class Watch:
 
     def ready(self, timeout: float | None) -> list[Callable[[], None] | None]:
         """Wait for so many seconds at the most; return the callbacks of what is ready, None for the listener."""
-        milliseconds = None if timeout is None else max(0.0, timeout * 1000)
-        return [self._callbacks[descriptor] for descriptor, _ in self._kernel.poll(milliseconds)]
+        left = None if timeout is None else milliseconds(timeout)
+        return [self._callbacks[descriptor] for descriptor, _ in self._kernel.poll(left)]
 
     def close(self) -> None:
         """Watch nothing any more. There is no descriptor to give back."""

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from windsock.deadlines import capped, milliseconds
 from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
@@ -40,9 +41,10 @@ class Readiness:
 
         epoll_wait(2) counts in milliseconds, and Python rounds up: never too early.
         """
-        if timeout is None or self._is_epoll:
-            return self._kernel.poll(timeout)  # type: ignore[no-any-return]
-        return self._kernel.poll(timeout * 1000)  # type: ignore[no-any-return]
+        if timeout is None:
+            return self._kernel.poll()  # type: ignore[no-any-return]
+        left = capped(timeout) if self._is_epoll else milliseconds(timeout)
+        return self._kernel.poll(left)  # type: ignore[no-any-return]
 
     def watch(self, descriptor: int, what: int) -> None:
         """Watch for `what` (IN, OUT, both, or 0 for nothing)."""
@@ -114,8 +116,7 @@ def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
     poll = select.poll()
     poll.register(descriptor, what)
     while True:
-        left = None if deadline is None else max(0.0, deadline - monotonic())
-        if poll.poll(None if left is None else left * 1000):
+        if poll.poll(None if deadline is None else milliseconds(deadline - monotonic())):
             return True
         if deadline is not None and monotonic() >= deadline:
             return False

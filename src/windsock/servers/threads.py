@@ -9,6 +9,7 @@ import threading
 from typing import Any, Protocol
 
 from windsock import addresses
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
@@ -97,7 +98,7 @@ class Threads:
             self._changed.notify_all()
             left = self._others(daemons)
             while left and (deadline is None or monotonic() < deadline):
-                self._changed.wait(None if deadline is None else deadline - monotonic())
+                self._changed.wait(None if deadline is None else capped(deadline - monotonic()))
                 left = self._others(daemons)
             self._waiting.discard(current())
         self._bury()
@@ -111,7 +112,7 @@ class Threads:
             others = self._others(daemons)
         for thread in others:
             with contextlib.suppress(RuntimeError):  # it is just about to start
-                thread.join(None if deadline is None else max(0.0, deadline - monotonic()))
+                thread.join(None if deadline is None else capped(deadline - monotonic()))
         self._bury()
         with self._changed:
             return self._others(daemons)

@@ -6,6 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+from windsock.deadlines import capped
 from windsock.net.system import monotonic
 from windsock.servers import forks
 
@@ -84,7 +85,7 @@ class Tasks:
                 remaining = None if deadline is None else deadline - monotonic()
                 if remaining is not None and remaining <= 0:
                     break
-                self._changed.wait(remaining)
+                self._changed.wait(None if remaining is None else capped(remaining))
             self._waiting -= mine
             return [f"task {task.name!r}" for task in left]
 

@@ -10,7 +10,7 @@ from windsock.steps.base import Argument, Step, written
 from windsock.steps.checks import check_count, steps_of
 from windsock.steps.code import BRIEF
 from windsock.steps.doing import Pause
-from windsock.steps.expecting import Expect, ExpectEof, ExpectReset, ExpectSilence
+from windsock.steps.expecting import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 
 if TYPE_CHECKING:
     from windsock.steps.script import Script
@@ -42,7 +42,9 @@ class Loop(Step):
         first = self.script.steps[0]
         while isinstance(first, Loop):
             first = first.script.steps[0]
-        return self.times is None and not isinstance(first, Expect | ExpectEof | ExpectReset | ExpectSilence | OneOf)
+        return self.times is None and not isinstance(
+            first, Expect | ExpectEnd | ExpectEof | ExpectReset | ExpectSilence | OneOf
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from windsock.deadlines import is_seconds
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.steps.base import Step
 
-__all__ = ["Expected", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
+__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
 
 Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 """Bytes, a compiled regular expression over bytes, or a predicate."""
+
+
+class MessageFraming:
+    """Base of framings: called with bytes, they return the size of the first message, or None while it is unknown."""
+
+    __slots__ = ()
 
 
 def steps_of(method: str, script: Any) -> Sequence[Step]:
@@ -44,7 +50,8 @@ def checked_pattern(what: object) -> Expected:
     if callable(what):
         return what
     raise UsageError(
-        f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, or how many bytes"
+        f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes"
     )
 
 
@@ -56,7 +63,6 @@ def check_count(where: str, value: Any) -> None:
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:
     """Raise UsageError for what is no finite, positive number."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value < math.inf or value < 0 or (value == 0 and not or_none):
+    if not is_seconds(value) or (value == 0 and not or_none):
         least = "0 or more" if or_none else "more than 0"
         raise UsageError(f"{where}: expected {unit}, {least}")

@@ -7,10 +7,10 @@ from dataclasses import KW_ONLY, dataclass
 
 from windsock.errors import UsageError
 from windsock.steps.base import Argument, Step
-from windsock.steps.checks import Expected, check_count, check_seconds, checked_bytes, checked_pattern
+from windsock.steps.checks import Expected, MessageFraming, check_count, check_seconds, checked_bytes, checked_pattern
 from windsock.steps.code import code_of
 
-__all__ = ["Expect", "ExpectEof", "ExpectReset", "ExpectSilence"]
+__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -18,9 +18,9 @@ class Expect(Step):
     """Take what comes, which has to be this.
 
     Of a stream: bytes have to be the next ones; a regular expression or a predicate takes the shortest run that
-    it matches in full; a number takes so many bytes. `until` takes all up to and with a delimiter, and `length`
-    so many bytes, in which a regular expression has to be found, or which has to please a predicate. Of
-    datagrams: the whole next one.
+    it matches in full; a number takes so many bytes; a framing takes one whole message. `until` takes all up to and
+    with a delimiter, and `length` so many bytes, in which a regular expression has to be found, or which has to please
+    a predicate. Of datagrams: the whole next one.
     """
 
     method = "expect"
@@ -90,6 +90,17 @@ class ExpectReset(Step):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class ExpectEnd(Step):
+    """Expect an end of what the other end sends, orderly or by a reset. `discard`: bytes before it are taken."""
+
+    method = "expect_end"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class ExpectSilence(Step):
     """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""
 
@@ -120,4 +131,8 @@ def _check_unit(step: Expect) -> None:
     elif isinstance(step.what, bytes):
         raise UsageError(
             f"expect({step.what!r}, ...): bytes say themselves where they end; leave until= and length= out"
+        )
+    elif isinstance(step.what, MessageFraming):
+        raise UsageError(
+            f"expect({step.what!r}, ...): a framing says itself where a message ends; leave until= and length= out"
         )

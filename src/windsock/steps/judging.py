@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from windsock.steps.checks import MessageFraming
 from windsock.steps.inbox import Inbox
-from windsock.steps.kinds import Expect, ExpectEof, ExpectReset, ExpectSilence, Step
+from windsock.steps.kinds import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, Step
 from windsock.steps.shortest import most_of, shortest
 from windsock.steps.words import count_of, difference, ended
 
@@ -47,7 +48,7 @@ def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
     """Return whether the inbox meets an expectation. `tried` is what the last verdict on it said."""
     if isinstance(step, Expect):
         return _datagram(step, inbox) if inbox.is_datagram else _stream(step, inbox, tried)
-    if isinstance(step, ExpectEof | ExpectReset):
+    if isinstance(step, ExpectEof | ExpectReset | ExpectEnd):
         return _ending(step, inbox)
     if isinstance(step, ExpectSilence):
         return _silence(inbox)
@@ -63,10 +64,13 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
         verdict = _exact(step.what, unread, tried)
     elif step.until is not None or step.length is not None:
         verdict = _unit(step, unread, tried)
+    elif isinstance(step.what, MessageFraming):
+        size = _size_of_message(step.what, unread)
+        verdict = Met(size) if 0 < size <= len(unread) else OPEN
     else:
         verdict = _shortest(step, unread, tried)
     if isinstance(verdict, Open) and inbox.has_ended:
-        return Unmet(f"{ended(inbox)} {_how_far(step, len(unread))}", len(unread))
+        return Unmet(f"{ended(inbox)} {_how_far(step, unread)}", len(unread))
     return verdict
 
 
@@ -95,6 +99,11 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
     return Unmet("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
 
 
+def _size_of_message(framing: Any, data: bytes | bytearray) -> int:
+    """Return the size of the first message, which need not have come whole; 0 if it is not known yet."""
+    return framing(bytes(data)) or 0
+
+
 def _is_in(step: Expect, unit: bytes) -> bool:
     if isinstance(step.what, re.Pattern):
         return step.what.search(unit) is not None
@@ -113,8 +122,9 @@ def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
     return Open(len(unread))
 
 
-def _how_far(step: Expect, size: int) -> str:
+def _how_far(step: Expect, unread: bytearray) -> str:
     """Say how far it had come at the end."""
+    size = len(unread)
     if not size:
         return "before it"
     if isinstance(step.what, bytes) or step.length is not None:
@@ -122,6 +132,9 @@ def _how_far(step: Expect, size: int) -> str:
         return f"after {size} of {whole} bytes"
     if step.until is not None:
         return f"after {count_of(size)} without {step.until!r}"
+    if isinstance(step.what, MessageFraming):
+        whole = _size_of_message(step.what, unread)
+        return f"after {size} of {whole} bytes" if whole else f"after {count_of(size)} without the end of a message"
     return f"after {count_of(size)}, of which no run matches"
 
 
@@ -146,15 +159,19 @@ def _fits(step: Expect, data: bytes) -> bool:
     """A pattern without a length says all of the datagram; with one, it has to be found in it."""
     if isinstance(step.what, re.Pattern) and step.length is None:
         return step.what.fullmatch(data) is not None
+    if isinstance(step.what, MessageFraming):
+        return _size_of_message(step.what, data) == len(data)
     return _is_in(step, data)
 
 
 # --- of ends, and of nothing
 
 
-def _ending(step: ExpectEof | ExpectReset, inbox: Inbox) -> Verdict:
+def _ending(step: ExpectEof | ExpectReset | ExpectEnd, inbox: Inbox) -> Verdict:
     if inbox.unread and not step.discard:
         return Unmet("bytes came instead")
+    if isinstance(step, ExpectEnd):
+        return Met(len(inbox.unread)) if inbox.has_ended else OPEN
     if inbox.has_eof if isinstance(step, ExpectEof) else inbox.was_reset:
         return Met(len(inbox.unread))
     if isinstance(step, ExpectEof) and inbox.was_reset:

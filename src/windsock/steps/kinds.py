@@ -17,13 +17,14 @@ from windsock.steps.doing import (
     Urgent,
     WaitFor,
 )
-from windsock.steps.expecting import Expect, ExpectEof, ExpectReset, ExpectSilence
+from windsock.steps.expecting import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 
 __all__ = [
     "READ_BUFFER",
     "Close",
     "Event",
     "Expect",
+    "ExpectEnd",
     "ExpectEof",
     "ExpectReset",
     "ExpectSilence",

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from windsock.steps.base import Step
 from windsock.steps.branching import Loop, OneOf
-from windsock.steps.expecting import Expect, ExpectEof, ExpectReset, ExpectSilence
+from windsock.steps.expecting import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 from windsock.steps.inbox import Inbox
 from windsock.steps.script import Script
 
 __all__ = ["Place"]
 
-EXPECTATIONS = (Expect, ExpectEof, ExpectReset, ExpectSilence, OneOf)
+EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
 
 
 @dataclass(slots=True)

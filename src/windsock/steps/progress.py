@@ -173,7 +173,7 @@ class Progress(Place):
 
     def _look(self, step: Step, now: float) -> Action | None:
         __tracebackhide__ = True
-        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset) and step.discard:
+        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
             self.inbox.discard()  # as it comes, or an endless stream would fill the memory
         verdict = self._judge(step)
         if isinstance(verdict, Met):
@@ -219,6 +219,7 @@ class Progress(Place):
         kinds.Expect: _expect,
         kinds.ExpectEof: _look,
         kinds.ExpectReset: _look,
+        kinds.ExpectEnd: _look,
         kinds.ExpectSilence: _silence,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,

@@ -63,12 +63,12 @@ class Steps(Generic[R]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Take what comes, which has to be this: bytes, a compiled regular expression, a predicate, a length.
+        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
 
         Of a stream bytes have to be the next ones, an expression or a predicate (a function of the bytes) takes the
-        shortest run that it matches in full, and a number takes so many bytes. `until` takes all up to and with a
-        delimiter, `length` so many bytes; then an expression has to be found in them, or a predicate has to like them.
-        Of datagrams it is the whole next one.
+        shortest run that it matches in full, a number takes so many bytes, and a framing, such as `LengthPrefix(4)`,
+        one whole message. `until` takes all up to and with a delimiter, `length` so many bytes; then an expression has
+        to be found in them, or a predicate has to like them. Of datagrams it is the whole next one.
         """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
@@ -82,6 +82,11 @@ class Steps(Generic[R]):
         """Expect a reset of the connection; `discard`: bytes that come before it are taken."""
         __tracebackhide__ = True
         return self._take(kinds.ExpectReset(discard=discard, timeout=timeout))
+
+    def expect_end(self, *, discard: bool = False, timeout: float | None = None) -> R:
+        """Expect that the other end is gone, by an orderly end or a reset; `discard`: bytes before that are taken."""
+        __tracebackhide__ = True
+        return self._take(kinds.ExpectEnd(discard=discard, timeout=timeout))
 
     def expect_silence(self, for_: float) -> R:
         """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""

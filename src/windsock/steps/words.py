@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windsock.steps.checks import MessageFraming
 from windsock.steps.code import sketch
 from windsock.steps.inbox import Deed, Inbox
-from windsock.steps.kinds import Expect, ExpectEof, ExpectReset, OneOf, Step, WaitFor
+from windsock.steps.kinds import Expect, ExpectEnd, ExpectEof, ExpectReset, OneOf, Step, WaitFor
 
 __all__ = ["count_of", "difference", "ended", "hexdump", "history", "lack_of", "none_of", "side_by_side", "sketch"]
 
@@ -49,6 +50,8 @@ def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
         what = "the event was not set"
     elif isinstance(step, ExpectEof):
         what = "the other end did not close"
+    elif isinstance(step, ExpectEnd):
+        what = "the other end did not end the connection"
     elif isinstance(step, ExpectReset):
         what = f"{ended(inbox)}, but no reset came" if inbox.has_eof else "no reset came"
     elif isinstance(step, Expect | OneOf):
@@ -66,6 +69,8 @@ def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:
         return f"{size} of {len(step.what)} B came", ""
     if step.length is not None:
         return f"{size} of {step.length} B came", ""
+    if isinstance(step.what, MessageFraming):
+        return f"{size} B came", " without the end of a message"
     return f"{size} B came", ", of which no run matches" if step.until is None else f" without {step.until!r}"
 
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from windsock.deadlines import LONGEST, capped
 from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
@@ -91,7 +92,7 @@ class Clockwork:
             return True
         self._wake()
         if self._thread is not threading.current_thread() and self._thread.ident is not None:
-            self._thread.join(seconds)
+            self._thread.join(capped(seconds))
         return not self._thread.is_alive()
 
     def is_here(self) -> bool:
@@ -131,7 +132,7 @@ class Clockwork:
                 done.set()
 
         self.call(act)
-        return done.wait(seconds)
+        return done.wait(capped(seconds))
 
     def wait_until_quiet(self, is_done: Callable[[], bool], seconds: float) -> bool:
         """Wait until no descriptor is ready, no call is left, and `is_done()`, for at most `seconds`.
@@ -285,7 +286,7 @@ class _Poller:
         """Return what is ready; nothing if nothing was before that moment, or shortly before or (inexact) after."""
         if until is None:
             return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
-        left = until - monotonic()
+        left = min(until - monotonic(), LONGEST)
         if not is_exact:
             whole = max(0, math.ceil(left * 1000))
             return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, overload
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted_start
+from windsock.steps.checks import check_seconds
 from windsock.wire.fault_reports import report_of
 from windsock.wire.never_fired import FaultNeverFired
 from windsock.wire.planned import install, plans_from, seed_from
@@ -59,6 +60,7 @@ class FaultProxy(Proxy):
 
     def settle(self, seconds: float) -> None:
         """Wait until what clients have sent has arrived, and their connections have ended; so long at the most."""
+        check_seconds(f"settle({seconds!r})", seconds, or_none=True)
         if self._is_stopped:
             return
         self._house.catch_up(seconds)

@@ -17,7 +17,9 @@ from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.recording.errors import counted, first_of_each
 from windsock.servers import inheritance
+from windsock.steps.checks import check_seconds
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -71,6 +73,7 @@ class Proxy:
         name: str = "proxy",
         strict: bool = True,
     ) -> None:
+        check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = place_of(address, transport)
         self.name = name
         self.strict = strict
@@ -151,9 +154,9 @@ class Proxy:
             self.finish()
             return
         self.stop()
-        group = self.failure()
-        for failure in group.exceptions if group is not None else ():
-            error.add_note(f"windsock: the {self.name} had an error too: {failure!r}")
+        for failure, count in counted(self._errors()):
+            times = f" ({count} times)" if count > 1 else ""
+            error.add_note(f"windsock: the {self.name} had an error too{times}: {failure!r}")
 
     # --- where it is
 
@@ -271,8 +274,11 @@ class Proxy:
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
         """Return what `finish()` would raise for what has gone wrong so far; None if there is nothing."""
-        found = self.errors.failures() if self.strict else []
+        found = first_of_each(self._errors())
         return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: errors", found) if found else None
+
+    def _errors(self) -> list[BaseException]:
+        return self.errors.failures() if self.strict else []
 
     def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
         """Have `finish()` not raise again what has been raised already, nor what has not happened because of it."""

@@ -44,10 +44,11 @@ class Doorway:
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next client and its address. Raises OSError as accept(2)."""
         while True:
-            client, peer = self.socket.accept()
-            if addresses.plain(peer) not in self._filled or peer == "":
-                return client, addresses.plain(peer)
-            self._filled.discard(addresses.plain(peer))  # somebody else may be given that port
+            client, address = self.socket.accept()
+            peer = addresses.plain(address)
+            if peer is None or peer not in self._filled:
+                return client, peer
+            self._filled.discard(peer)  # somebody else may be given that port
             client.close()  # it has only filled the queue
 
     def become(self, state: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from windsock.deadlines import capped
 from windsock.errors import UsageError
 from windsock.net.system import monotonic
 from windsock.recording import Connection
@@ -95,7 +96,7 @@ class Securing:
         for each in self._raw:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        self._thread.join(max(0.0, self._deadline - monotonic()))
+        self._thread.join(capped(self._deadline - monotonic()))
         for each in self._raw:
             each.close()
 
@@ -127,7 +128,7 @@ class Securing:
             self._ends[0] = secured
 
     def _shake(self, secured: Any) -> Any:
-        secured.raw.settimeout(max(0.001, self._deadline - monotonic()))
+        secured.raw.settimeout(max(0.001, capped(self._deadline - monotonic())))
         try:
             return secured.do_handshake(max(0.001, self._deadline - monotonic()))
         finally:
