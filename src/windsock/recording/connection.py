@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
 from windsock.net.system import monotonic
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.log import Log
+from windsock.recording.retraction import OF
 from windsock.recording.spool import Block, Event
+from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
@@ -22,6 +25,8 @@ __all__ = ["Connection"]
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 BY_STOPPING = ("EOF", "reset")
 """Failures of a handshake that a server causes itself when it stops; all others are the client's doing."""
+FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
+"""Endings that what is seen later does not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
     Kind.CLIENT_RESET: Ending.CLIENT_RESET,
@@ -151,15 +156,15 @@ class Connection(Log):
         if kind in ENDINGS:
             self._is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
             self._has_seen_stop |= self._recorder.was_stopped_at(time)
-            if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
+            if self._ending not in FINAL:
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
                 self._ending = Ending.CLIENT_RESET
         elif kind == Kind.CLOSE:
             self._forget_timeout()
             self.close(time)
-        elif kind == Kind.RETRACT:
-            self._has_retracted = True
+        elif kind in OF:
+            self._retracted |= {OF[kind]}
         elif kind == Kind.HALF_CLOSE:
             self._has_half_closed |= not self._recorder.was_stopped_at(time)
             self._forget_timeout()
@@ -171,6 +176,8 @@ class Connection(Log):
             self._recorder.error_from_child(self, data)
         elif kind in (Kind.TLS, Kind.REFUSED):
             self._apply_admission(time, kind, data)
+        elif kind in (Kind.TLS_END, Kind.TLS_ALERT):
+            self._apply_end_of_tls(kind, data)
         else:
             self._played = data.decode() if kind == Kind.SCRIPT else self._played
 
@@ -187,6 +194,17 @@ class Connection(Log):
                 is_stopped = is_stopped and handshake.failure in BY_STOPPING
         if ending is not None:
             self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
+
+    def _apply_end_of_tls(self, kind: int, data: bytes) -> None:
+        """Keep how TLS ended after its handshake."""
+        if kind == Kind.TLS_END:
+            if self._ending is Ending.CLIENT_EOF and not self._is_tls_truncated:
+                self._ending = None  # it was the end of TLS alone
+            return
+        if self._tls is not None:
+            self._tls = replace(self._tls, alert=Alert(data.decode()))
+        if self._ending in (None, Ending.TIMEOUT):
+            self._ending = Ending.TLS_ALERT
 
     def _server_ending(self, time: float) -> Ending:
         return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE

@@ -48,6 +48,12 @@ class Kind:
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
     """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
+    RETRACT_UP = 16
+    """Of the latest data from the client, so many bytes belong to a TLS handshake; the data is the number."""
+    TLS_END = 17
+    """TLS has ended both ways; what follows is in the clear."""
+    TLS_ALERT = 18
+    """The client has ended TLS with an alert; the data is its name."""
 
 
 class Ending(enum.StrEnum):
@@ -65,6 +71,8 @@ class Ending(enum.StrEnum):
     """The server was stopped while the connection was open."""
     HANDSHAKE_FAILED = "handshake failed"
     """There was no TLS with the client; `Connection.tls` says why."""
+    TLS_ALERT = "TLS alert"
+    """The client ended TLS with an alert, after the handshake; `Connection.tls.alert` says which."""
     SERVER_RESET = "server reset"
     """The server reset the connection, or was gone (behind a proxy)."""
     REFUSED = "refused"

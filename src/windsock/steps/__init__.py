@@ -21,6 +21,7 @@ from windsock.steps.kinds import (
     Stall,
     StartTLS,
     Step,
+    StopTLS,
     Urgent,
     WaitFor,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "StartTLS",
     "Step",
     "Steps",
+    "StopTLS",
     "Transmit",
     "Urgent",
     "Wait",

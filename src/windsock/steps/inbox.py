@@ -94,6 +94,13 @@ class Inbox:
             self.was_reset = True
             self._ended(how, now)
 
+    def end_tls(self, unread: bytes, now: float) -> None:
+        """TLS has ended: an end that has come is that of TLS alone. `unread` has come with it."""
+        self.has_eof = False
+        self.note("speaks in the clear from here", now)
+        if unread:
+            self.receive(unread, now)
+
     def note_sent(self, data: bytes, now: float) -> None:
         """This end has sent bytes."""
         self.sent += len(data)

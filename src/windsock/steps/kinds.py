@@ -14,6 +14,7 @@ from windsock.steps.doing import (
     Send,
     Stall,
     StartTLS,
+    StopTLS,
     Urgent,
     WaitFor,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Stall",
     "StartTLS",
     "Step",
+    "StopTLS",
     "Urgent",
     "WaitFor",
 ]
