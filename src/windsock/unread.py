@@ -39,7 +39,7 @@ def give_back(sock: Any, data: bytes) -> None:
     """
     if data:
         if not isinstance(sock, _Holding):
-            sock.__class__ = _holding_class(type(sock))
+            sock.__class__ = _holding_class(type(sock))  # type: ignore[arg-type]  # classes are hashable
         _held[sock] = data + _held.get(sock, b"")
 
 

@@ -176,10 +176,8 @@ class Connection(Log):
             self._recorder.error_from_child(self, data)
         elif kind in (Kind.TLS, Kind.REFUSED):
             self._apply_admission(time, kind, data)
-        elif kind in (Kind.TLS_END, Kind.TLS_ALERT):
-            self._apply_end_of_tls(kind, data)
         else:
-            self._played = data.decode() if kind == Kind.SCRIPT else self._played
+            self._apply_rest(kind, data)
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
         """Keep what the server made of the client before it listened to it."""
@@ -195,16 +193,17 @@ class Connection(Log):
         if ending is not None:
             self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
 
-    def _apply_end_of_tls(self, kind: int, data: bytes) -> None:
-        """Keep how TLS ended after its handshake."""
-        if kind == Kind.TLS_END:
+    def _apply_rest(self, kind: int, data: bytes) -> None:
+        """Keep how far a script has come, and how TLS ended after its handshake."""
+        if kind == Kind.SCRIPT:
+            self._played = data.decode()
+        elif kind == Kind.TLS_END:
             if self._ending is Ending.CLIENT_EOF and not self._is_tls_truncated:
                 self._ending = None  # it was the end of TLS alone
-            return
-        if self._tls is not None:
-            self._tls = replace(self._tls, alert=Alert(data.decode()))
-        if self._ending in (None, Ending.TIMEOUT):
-            self._ending = Ending.TLS_ALERT
+        elif kind == Kind.TLS_ALERT:
+            self._tls = None if self._tls is None else replace(self._tls, alert=Alert(data.decode()))
+            if self._ending in (None, Ending.TIMEOUT):
+                self._ending = Ending.TLS_ALERT
 
     def _server_ending(self, time: float) -> Ending:
         return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE

@@ -37,6 +37,7 @@ class Inbox:
         "came_at",
         "datagrams",
         "has_eof",
+        "how",
         "is_datagram",
         "is_sealed",
         "sent",
@@ -55,6 +56,8 @@ class Inbox:
         self.sent = 0
         self.has_eof = False
         self.was_reset = False
+        self.how = ""
+        """What is said of a reset."""
         self.is_sealed = False
         """Whether not even a reset can come after the end: a Unix socket's other end is gone."""
         self.came_at = -math.inf
@@ -92,6 +95,7 @@ class Inbox:
         """The connection is gone."""
         if not self.was_reset:
             self.was_reset = True
+            self.how = how
             self._ended(how, now)
 
     def end_tls(self, unread: bytes, now: float) -> None:
