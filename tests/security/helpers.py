@@ -135,6 +135,11 @@ class ByHand:
     def finish_goodbye(self) -> None:
         self._until_done(self._tls.unwrap)
 
+    def is_given(self, data: bytes) -> None:
+        """Receive this, and send what comes of it, such as an alert."""
+        self._incoming.write(data)
+        self.receive()
+
     def take_over(self, other: ByHand) -> None:
         """Take what another one has received and not used."""
         self._incoming.write(other._incoming.read())

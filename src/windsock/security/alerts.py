@@ -37,7 +37,17 @@ ALERTS = {
     "no_application_protocol": 120,
 }
 """AlertDescription of RFC 8446, section 6."""
-OPENSSL = re.compile(r"(?:SSLV3|TLSV1|TLSV13)_(?:ALERT_)?(.+)")
+RESERVED = {
+    "decryption_failed": 21,
+    "decompression_failure": 30,
+    "no_certificate": 41,
+    "export_restriction": 60,
+    "no_renegotiation": 100,
+    "certificate_unobtainable": 111,
+    "bad_certificate_hash_value": 114,
+}
+"""Those of earlier versions of TLS (RFC 8446, appendix B.2)."""
+OPENSSL = re.compile(r"(?:\[ssl\] )?(?:sslv3|tlsv1|tlsv13) (?:alert )?([a-z ]+)")
 SPELLED = {"user_cancelled": "user_canceled"}
 
 
@@ -48,20 +58,23 @@ class Alert(str):
 
     @property
     def number(self) -> int:
-        """Return its number; -1 for one that has no name there."""
-        return ALERTS.get(self, -1)
+        """Return its number."""
+        return (ALERTS | RESERVED)[self]
 
 
 def alert_of(error: BaseException) -> Alert | None:
     """Return the alert of the other end that an error tells of, if it does.
 
-    OpenSSL calls them "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME".
+    The ssl module calls them "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME"; in
+    versions that do not know one, only the text has its name: "[SSL] tlsv1 alert unknown psk identity (...)".
     """
-    found = OPENSSL.fullmatch(str(getattr(error, "reason", None) or ""))
+    said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "")
+    found = OPENSSL.match(said.replace("_", " ").lower())
     if found is None:
         return None
-    name = found[1].lower()
-    return Alert(SPELLED.get(name, name))
+    name = found[1].strip().replace(" ", "_")
+    name = SPELLED.get(name, name)
+    return Alert(name) if name in ALERTS or name in RESERVED else None
 
 
 def mark_alert(error: BaseException | None, sock: Any) -> None:

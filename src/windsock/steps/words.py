@@ -36,7 +36,7 @@ def ended(inbox: Inbox) -> str:
     """Say how the other end ended: what came first."""
     if inbox.has_eof:
         return "the other end closed (EOF)"
-    return f"the connection {inbox.how}" if inbox.how == "was reset" else f"the connection ended: {inbox.how}"
+    return f"the connection {inbox.how}" if inbox.how == "was reset" else f"the connection ended ({inbox.how})"
 
 
 def none_of(reasons: Sequence[tuple[str, str]]) -> str:
