@@ -146,7 +146,7 @@ class ByHand:
 
     def receive_in_the_clear(self, size: int) -> bytes:
         data = self._incoming.read()
-        while len(data) < size and (more := self.sock.recv(65536)):
+        while len(data) < size and (more := self.sock.recv(size - len(data))):
             data += more
         return data
 

@@ -298,6 +298,8 @@ EVERYTHING = (
     .read_rate(None)
     .start_tls()
     .start_tls(server_hostname="example.org", timeout=1)
+    .stop_tls()
+    .stop_tls(timeout=2)
     .loop(Script().expect(1))
     .loop(Script().expect(until=b"\n").send(b"x" * 200), times=3)
     .one_of(Script().expect(b"a").send(b"b"), Script().expect_eof(discard=True))
@@ -366,7 +368,7 @@ EXPECTED_CODE = r"""(
 
 def test_the_text_of_a_step_is_one_line_of_bounded_length() -> None:
     assert kinds.Send(b"x" * 1000).text == f"send({b'x' * 64!r}... (936 more))"
-    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 37 steps, times=2)"
+    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 39 steps, times=2)"
     assert kinds.OneOf((Script().expect(1), EVERYTHING + LOOP)[:1]).text == "one_of(Script().expect(1))"
 
 
