@@ -14,16 +14,18 @@ from tests.security.alerts import alert_record
 from tests.security.helpers import (
     ByHand,
     Echo,
+    handshake_of,
     leave,
     on_every_concurrency,
     on_every_handler,
     on_every_way,
+    secured,
     served,
     wait_for_end,
 )
 from windsock import Ending, Script, proxy, serving
 from windsock.security import certificates
-from windsock.security.alerts import ALERTS
+from windsock.security.alerts import ALERTS, alert_of
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 AFTER_A_HANDSHAKE = [each for each in ALERTS if each not in ("close_notify", "user_canceled")]
@@ -53,11 +55,11 @@ def test_a_client_that_rejects_a_server_late_is_an_outcome(way: str, concurrency
         wait_for_end(server)
         leave(sock)
 
-    (connection,) = server.connections
-    assert connection.ending == Ending.TLS_ALERT == "TLS alert"
-    assert connection.tls.alert == "bad_certificate"
-    assert connection.tls.alert.number == 42
-    assert (connection.tls.failure, connection.tls.version) == (None, "TLSv1.3")
+    assert server.connections[0].ending == "TLS alert"
+    tls = server.connections[0].tls
+    assert tls.alert == "bad_certificate"
+    assert tls.alert.number == 42
+    assert (tls.failure, tls.version) == (None, "TLSv1.3")
     assert list(server.errors) == []
     texts = [line.partition("#0 ")[2] for line in server.transcript()]
     assert "client's TLS alert: bad_certificate" in texts
@@ -71,9 +73,9 @@ def test_every_alert_has_its_name(name: str, tmp_path: Path) -> None:
         sock.sendall(alert_record(tmp_path / "keys", ALERTS[name]))
         wait_for_end(server)
 
-    (connection,) = server.connections
-    assert (connection.ending, connection.tls.alert) == (Ending.TLS_ALERT, name)
-    assert connection.tls.alert.number == ALERTS[name]
+    tls = handshake_of(server)
+    assert (server.connections[0].ending, tls.alert) == (Ending.TLS_ALERT, name)
+    assert tls.alert.number == ALERTS[name]
     assert list(server.errors) == []
 
 
@@ -93,7 +95,7 @@ def test_a_client_that_cannot_decrypt_says_so_by_itself(concurrency: str) -> Non
 
 
 @on_every_handler
-def test_a_user_who_cancels_in_tls_1_2_is_an_outcome(concurrency: str) -> None:
+def test_tls_1_2_has_alerts_too(concurrency: str) -> None:
     with served("direct", concurrency, Echo, EchoInTask, tls=True, maximum_version="TLSv1.2") as (server, sock):
         client = ByHand(sock, server.client_context())
         client.finish_handshake()
@@ -112,9 +114,9 @@ def test_an_alert_in_the_handshake_has_its_name_too() -> None:
             server.client_context().wrap_socket(sock, server_hostname="localhost")
         wait_for_end(server)
 
-    (connection,) = server.connections
-    assert connection.ending == Ending.HANDSHAKE_FAILED
-    assert (connection.tls.alert, connection.tls.alert.number) == ("certificate_expired", 45)
+    tls = handshake_of(server)
+    assert server.connections[0].ending == Ending.HANDSHAKE_FAILED
+    assert (tls.alert, tls.alert.number) == ("certificate_expired", 45)
 
 
 def test_a_handler_sees_the_alert_as_the_ssl_module_tells_of_it(tmp_path: Path) -> None:
@@ -135,35 +137,54 @@ def test_a_handler_sees_the_alert_as_the_ssl_module_tells_of_it(tmp_path: Path) 
 
 
 def test_an_alert_of_somebody_else_is_an_error_of_the_handler() -> None:
-    with serving(tls=True, certificate="expired") as other:
+    with serving(Echo, tls="mutual") as other:
 
         class Asks(StreamRequestHandler):
             def handle(self) -> None:
+                context = other.client_context(certificate=False)
                 with socket.create_connection(other.address, DEADLINE) as sock:
-                    client = ByHand(sock, other.client_context(certificate=False))
-                    client.finish_handshake()
+                    with context.wrap_socket(sock, server_hostname="localhost") as client:
+                        client.recv(1)
 
-        class Mutual(StreamRequestHandler):
-            def handle(self) -> None:
-                self.rfile.readline()
-
-        with serving(Mutual, tls="mutual") as strict:
-
-            class Asking(StreamRequestHandler):
-                def handle(self) -> None:
-                    with socket.create_connection(strict.address, DEADLINE) as sock:
-                        context = strict.client_context(certificate=False)
-                        with context.wrap_socket(sock, server_hostname="localhost") as client:
-                            client.recv(1)
-
-            with serving(Asking, tls=True) as server, connect(server) as sock:
-                with server.client_context().wrap_socket(sock, server_hostname="localhost") as client:
-                    assert client.recv(1) == b""
-                (error,) = server.errors.take()
+        with serving(Asks, tls=True) as server, secured(server) as client:
+            assert client.recv(1) == b""
+            wait_for_end(server)
+            (error,) = server.errors.take()
 
     assert isinstance(error, ssl.SSLError)
     assert "CERTIFICATE_REQUIRED" in str(error)
     assert server.connections[0].ending == Ending.SERVER_CLOSE
+
+
+def test_a_user_who_cancels_only_announces_an_end(tmp_path: Path) -> None:
+    with serving(Echo, tls=True) as server, connect(server) as sock:
+        client_of(server, sock, tmp_path / "keys")
+        sock.sendall(alert_record(tmp_path / "keys", ALERTS["user_canceled"]))
+        leave(sock)
+        wait_for_end(server)
+
+    assert server.connections[0].ending == Ending.CLIENT_EOF
+    assert list(server.errors) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "text", "name"),
+    [
+        ("TLSV1_ALERT_USER_CANCELLED", "", "user_canceled"),
+        ("SSLV3_ALERT_CERTIFICATE_UNKNOWN", "", "certificate_unknown"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "", "certificate_required"),
+        ("TLSV1_UNRECOGNIZED_NAME", "", "unrecognized_name"),
+        ("TLSV1_ALERT_NO_RENEGOTIATION", "", "no_renegotiation"),
+        (None, "[SSL] tlsv1 alert no application protocol (_ssl.c:2580)", "no_application_protocol"),
+        (None, "[SSL] unknown error (_ssl.c:2580)", None),
+        ("WRONG_VERSION_NUMBER", "[SSL: WRONG_VERSION_NUMBER] wrong version number", None),
+    ],
+)
+def test_the_words_of_the_ssl_module(reason: str | None, text: str, name: str | None) -> None:
+    error: Any = ssl.SSLError(1, text)
+    error.reason = reason
+
+    assert alert_of(error) == name
 
 
 @on_every_concurrency
@@ -193,7 +214,7 @@ def test_a_script_that_expected_more_says_what_the_alert_was(concurrency: str, t
     assert str(error).splitlines()[0] == (
         "script 1, step 1, expect(b'PING'): the connection ended (TLS alert: decrypt error) before it"
     )
-    assert server.connections[0].tls.alert == "decrypt_error"
+    assert handshake_of(server).alert == "decrypt_error"
 
 
 def test_a_proxy_that_speaks_tls_records_an_alert(tmp_path: Path) -> None:
@@ -208,5 +229,5 @@ def test_a_proxy_that_speaks_tls_records_an_alert(tmp_path: Path) -> None:
             sock.sendall(alert_record(tmp_path / "keys", ALERTS["access_denied"]))
             front.connections.wait(1)
 
-        (connection,) = front.connections
-        assert (connection.ending, connection.tls.alert) == (Ending.TLS_ALERT, "access_denied")
+        tls: Any = front.connections[0].tls
+        assert (front.connections[0].ending, tls.alert) == (Ending.TLS_ALERT, "access_denied")

@@ -10,10 +10,11 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.security.helpers import Echo, fails_with, on_every_concurrency, secured
+from tests.security.helpers import Echo, fails_with, handshake_of, on_every_concurrency, secured
 from windsock import UsageError, serving
 from windsock.security import pem_files
 
@@ -43,7 +44,7 @@ def test_a_client_of_mutual_tls_shows_the_certificate_of_its_files(concurrency: 
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
 
-    assert server.connections[0].tls.peer_subject.endswith("CN=client@windsock.invalid")
+    assert handshake_of(server).peer_subject.endswith("CN=client@windsock.invalid")
 
 
 def test_the_files_have_names() -> None:
@@ -107,9 +108,9 @@ def test_a_certificate_has_the_key_that_was_asked_for(certificate: str, key_type
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with serving(Echo, tls=True, certificate=certificate, key_type=key_type) as server:
-        with secured(server, context) as client:
-            found = client.getpeercert(binary_form=True)
+    options: dict[str, Any] = {"certificate": certificate, "key_type": key_type}
+    with serving(Echo, tls=True, **options) as server, secured(server, context) as client:
+        found = client.getpeercert(binary_form=True)
 
     assert found is not None
     expected = rsa.RSAPublicKey if key_type == "rsa" else ec.EllipticCurvePublicKey

@@ -116,7 +116,7 @@ def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> A
     return issuer.issue_cert(*hosts, key_type=_trustme_key_type(key_type), **_validity(profile))
 
 
-def _validity(profile: str) -> dict[str, datetime.datetime]:
+def _validity(profile: str) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     if profile == "expired":
         return {"not_before": now - 2 * DAY, "not_after": now - DAY}
