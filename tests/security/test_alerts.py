@@ -142,9 +142,8 @@ def test_an_alert_of_somebody_else_is_an_error_of_the_handler() -> None:
         class Asks(StreamRequestHandler):
             def handle(self) -> None:
                 context = other.client_context(certificate=False)
-                with socket.create_connection(other.address, DEADLINE) as sock:
-                    with context.wrap_socket(sock, server_hostname="localhost") as client:
-                        client.recv(1)
+                with secured(other, context) as client:
+                    client.recv(1)
 
         with serving(Asks, tls=True) as server, secured(server) as client:
             assert client.recv(1) == b""
