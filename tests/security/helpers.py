@@ -109,6 +109,13 @@ class ByHand:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
 
+    @classmethod
+    def shaken(cls, sock: socket.socket, context: ssl.SSLContext) -> ByHand:
+        """Return a client whose handshake is done."""
+        client = cls(sock, context)
+        client.finish_handshake()
+        return client
+
     def hello(self) -> bytes:
         """Return the first bytes of the handshake."""
         with contextlib.suppress(ssl.SSLWantReadError):

@@ -32,12 +32,10 @@ AFTER_A_HANDSHAKE = [each for each in ALERTS if each not in ("close_notify", "us
 """In TLS 1.3 the other two only announce an end of the stream."""
 
 
-def client_of(server: Any, sock: socket.socket, keylog: Path) -> ByHand:
-    context = server.client_context()
+def shake(sock: socket.socket, context: ssl.SSLContext, keylog: Path) -> None:
+    """Do a handshake, and have its keys written to a file."""
     context.keylog_filename = str(keylog)
-    client = ByHand(sock, context)
-    client.finish_handshake()
-    return client
+    ByHand.shaken(sock, context)
 
 
 class EchoInTask(BaseRequestHandler):
@@ -50,7 +48,7 @@ class EchoInTask(BaseRequestHandler):
 @on_every_handler
 def test_a_client_that_rejects_a_server_late_is_an_outcome(way: str, concurrency: str, tmp_path: Path) -> None:
     with served(way, concurrency, Echo, EchoInTask, tls=True) as (server, sock):
-        client_of(server, sock, tmp_path / "keys")
+        shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS["bad_certificate"]))
         wait_for_end(server)
         leave(sock)
@@ -69,7 +67,7 @@ def test_a_client_that_rejects_a_server_late_is_an_outcome(way: str, concurrency
 @pytest.mark.parametrize("name", AFTER_A_HANDSHAKE)
 def test_every_alert_has_its_name(name: str, tmp_path: Path) -> None:
     with serving(Echo, tls=True) as server, connect(server) as sock:
-        client_of(server, sock, tmp_path / "keys")
+        shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS[name]))
         wait_for_end(server)
 
@@ -82,8 +80,7 @@ def test_every_alert_has_its_name(name: str, tmp_path: Path) -> None:
 @on_every_handler
 def test_a_client_that_cannot_decrypt_says_so_by_itself(concurrency: str) -> None:
     with served("direct", concurrency, Echo, EchoInTask, tls=True) as (server, sock):
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         with pytest.raises(ssl.SSLError):
             client.is_given(b"\x17\x03\x03\x00\x20" + bytes(32))
         wait_for_end(server)
@@ -97,8 +94,7 @@ def test_a_client_that_cannot_decrypt_says_so_by_itself(concurrency: str) -> Non
 @on_every_handler
 def test_tls_1_2_has_alerts_too(concurrency: str) -> None:
     with served("direct", concurrency, Echo, EchoInTask, tls=True, maximum_version="TLSv1.2") as (server, sock):
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         with pytest.raises(ssl.SSLError):
             client.is_given(b"\x17\x03\x03\x00\x28" + bytes(40))
         wait_for_end(server)
@@ -128,7 +124,7 @@ def test_a_handler_sees_the_alert_as_the_ssl_module_tells_of_it(tmp_path: Path) 
                 self.server.reason = error.reason
 
     with serving(Notes, tls=True) as server, connect(server) as sock:
-        client_of(server, sock, tmp_path / "keys")
+        shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS["unknown_ca"]))
         wait_for_end(server)
 
@@ -157,7 +153,7 @@ def test_an_alert_of_somebody_else_is_an_error_of_the_handler() -> None:
 
 def test_a_user_who_cancels_only_announces_an_end(tmp_path: Path) -> None:
     with serving(Echo, tls=True) as server, connect(server) as sock:
-        client_of(server, sock, tmp_path / "keys")
+        shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS["user_canceled"]))
         leave(sock)
         wait_for_end(server)
@@ -181,7 +177,7 @@ def test_a_user_who_cancels_only_announces_an_end(tmp_path: Path) -> None:
 )
 def test_the_words_of_the_ssl_module(reason: str | None, text: str, name: str | None) -> None:
     error: Any = ssl.SSLError(1, text)
-    error.reason = reason
+    error.library, error.reason = "SSL", reason
 
     assert alert_of(error) == name
 
@@ -191,7 +187,7 @@ def test_a_fake_with_rules_takes_an_alert_as_an_end(concurrency: str, tmp_path: 
     with serving(concurrency=concurrency, tls=True, framing="lines") as server:
         server.on(b"PING").reply(b"PONG\r\n")
         with connect(server) as sock:
-            client_of(server, sock, tmp_path / "keys")
+            shake(sock, server.client_context(), tmp_path / "keys")
             sock.sendall(alert_record(tmp_path / "keys", ALERTS["internal_error"]))
             wait_for_end(server)
         server.connect().send(b"PING\r\n").expect(b"PONG\r\n").close()
@@ -205,7 +201,7 @@ def test_a_script_that_expected_more_says_what_the_alert_was(concurrency: str, t
     with serving(concurrency=concurrency, tls=True) as server:
         server.play(Script().expect(b"PING"))
         with connect(server) as sock:
-            client_of(server, sock, tmp_path / "keys")
+            shake(sock, server.client_context(), tmp_path / "keys")
             sock.sendall(alert_record(tmp_path / "keys", ALERTS["decrypt_error"]))
             wait_for_end(server)
         (error,) = server.errors.take()
@@ -221,10 +217,7 @@ def test_a_proxy_that_speaks_tls_records_an_alert(tmp_path: Path) -> None:
     certificates.certificate("valid", ("localhost",)).configure_cert(context)
     with serving(Echo) as server, proxy(server.address, tls=context) as front:
         with socket.create_connection(front.address, DEADLINE) as sock:
-            keyed = certificates.client_context(certificate=False)
-            keyed.keylog_filename = str(tmp_path / "keys")
-            client = ByHand(sock, keyed)
-            client.finish_handshake()
+            shake(sock, certificates.client_context(certificate=False), tmp_path / "keys")
             sock.sendall(alert_record(tmp_path / "keys", ALERTS["access_denied"]))
             front.connections.wait(1)
 

@@ -75,8 +75,7 @@ def test_what_comes_in_the_clear_behind_the_end_of_tls_is_read_and_recorded(
     way: str, concurrency: str, blocking: Any, in_task: Any
 ) -> None:
     with served(way, concurrency, blocking, in_task, tls=True, framing="lines") as (server, sock):
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         sock.sendall(client.encrypted(b"CCC\r\n") + client.goodbye() + b"NOOP\r\n")
         client.finish_goodbye()
         assert client.receive_in_the_clear(6) == b"NOOP\r\n"
@@ -99,8 +98,7 @@ def test_what_comes_in_the_clear_behind_the_end_of_tls_is_read_and_recorded(
 @on_every_handler
 def test_what_came_in_tls_and_was_not_read_comes_first(concurrency: str) -> None:
     with served("direct", concurrency, Reverts, RevertsInTask, tls=True) as (server, sock):
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         sock.sendall(client.encrypted(b"CCC\r\nin TLS\r\n") + client.goodbye() + b"in the clear\r\n")
         client.finish_goodbye()
         assert client.receive_in_the_clear(22) == b"in TLS\r\nin the clear\r\n"
@@ -188,8 +186,7 @@ def test_a_handler_that_has_read_the_end_of_tls_goes_on_in_the_clear(concurrency
             self.wfile.write(self.rfile.readline())
 
     with serving(Waits, concurrency=concurrency, tls=True) as server, connect(server) as sock:
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         sock.sendall(client.encrypted(b"in TLS") + client.goodbye())
         client.finish_goodbye()
         sock.sendall(b"hello\n")
@@ -206,8 +203,7 @@ def test_a_handler_that_has_read_the_end_of_tls_goes_on_in_the_clear(concurrency
 @on_every_handler
 def test_a_client_that_leaves_instead_of_ending_tls_is_an_outcome(concurrency: str) -> None:
     with served("direct", concurrency, Reverts, RevertsInTask, tls=True) as (server, sock):
-        client = ByHand(sock, server.client_context())
-        client.finish_handshake()
+        client = ByHand.shaken(sock, server.client_context())
         sock.sendall(client.encrypted(b"CCC\r\n"))
         leave(sock)
         wait_for_end(server)

@@ -68,6 +68,8 @@ def alert_of(error: BaseException) -> Alert | None:
     The ssl module calls them "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME"; in
     versions that do not know one, only the text has its name: "[SSL] tlsv1 alert unknown psk identity (...)".
     """
+    if getattr(error, "library", None) != "SSL":
+        return None
     said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "")
     found = OPENSSL.match(said.replace("_", " ").lower())
     if found is None:

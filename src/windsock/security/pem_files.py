@@ -14,7 +14,6 @@ __all__ = ["ClientFiles", "ca_file", "client_files", "remove"]
 
 _lock = threading.Lock()
 _private: PrivateSocketPath | None = None
-_owner = 0
 
 
 class ClientFiles(NamedTuple):
@@ -40,11 +39,11 @@ def client_files(key_type: str) -> ClientFiles:
 
 
 def remove() -> None:
-    """Remove the files, unless it is another process that has written them."""
+    """Remove the files. In a forked child, whose they are not, do nothing."""
     global _private
     with _lock:
         private, _private = _private, None
-        if private is not None and _owner == os.getpid() and os.path.isdir(private.directory):
+        if private is not None:
             private.remove()
 
 
@@ -53,10 +52,10 @@ atexit.register(remove)
 
 def _written(name: str, data: bytes) -> str:
     """Return the path of a file in the private directory of this run."""
-    global _private, _owner
+    global _private
     with _lock:
         if _private is None or not os.path.isdir(_private.directory):
-            _private, _owner = PrivateSocketPath(), os.getpid()
+            _private = PrivateSocketPath()
         path = f"{_private.directory}/{name}"
         if not os.path.exists(path):
             with open(path, "xb") as file:
