@@ -261,7 +261,7 @@ class StreamTap(_Tap):
         except Exception as error:
             self._note_failure(error)
             raise
-        if self.stream.transport_stream is not None:  # it is broken: the client has left without close_notify
+        if getattr(self.stream, "transport_stream", None) is not None:  # it is broken: the client has left without close_notify
             self._connection.note(Kind.CLIENT_EOF, b"truncated")
         self._connection.note(Kind.TLS_END)
         if behind:
