@@ -261,7 +261,8 @@ class StreamTap(_Tap):
         except Exception as error:
             self._note_failure(error)
             raise
-        if getattr(self.stream, "transport_stream", None) is not None:  # it is broken: the client has left without close_notify
+        is_broken = getattr(self.stream, "transport_stream", None) is not None
+        if is_broken:  # the client has left without close_notify
             self._connection.note(Kind.CLIENT_EOF, b"truncated")
         self._connection.note(Kind.TLS_END)
         if behind:
