@@ -12,7 +12,9 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_concurrency, on_every_kind
-from windsock.recording import Recorder
+from windsock.recording import Recorder, Requests, framing_from
+from windsock.recording.events import Kind
+from windsock.recording.spool import Spool
 
 TIME = re.compile(r"\+\d+\.\d{4}")
 
@@ -278,3 +280,25 @@ def test_other_forks_of_the_process_do_no_harm() -> None:
 
         assert ask(server, b"x") == [b"x"]
         assert server.requests.only().data == b"x"
+
+
+def test_the_start_of_a_handshake_is_no_request_even_if_it_was_one_at_an_earlier_look() -> None:
+    recorder = Recorder()
+    connection = recorder.open(("127.0.0.1", 1))
+    requests = Requests(recorder, framing_from("lines"), is_datagram=False, timeout=lambda: 5.0)
+    connection.note(Kind.UP, b"HELO\nSTARTTLS\n\x16\x03\n\x00\n\x01")
+    connection.note(Kind.DOWN, b"go\n")
+    connection.note(Kind.UP, b"\n\x02")
+    assert len(requests) == 5
+
+    connection.retract_up(8)
+    connection.note(Kind.UP, b"NOOP\n")
+    connection.note(Kind.DOWN, b"OK\n")
+
+    assert [each.data for each in requests] == [b"HELO\n", b"STARTTLS\n", b"NOOP\n"]
+    assert [each.reply for each in requests] == [b"", b"go\n", b"OK\n"]
+    assert connection.upstream == b"HELO\nSTARTTLS\nNOOP\n"
+    assert b"".join(each.data for each in connection.chunks) == b"HELO\nSTARTTLS\ngo\nNOOP\nOK\n"
+    connection.spill(Spool())
+    assert connection.upstream == b"HELO\nSTARTTLS\nNOOP\n"
+    assert [each.data for each in requests] == [b"HELO\n", b"STARTTLS\n", b"NOOP\n"]

@@ -102,7 +102,7 @@ def outcome(tell: Callable[[Repertoire], None], framing: Any, pieces: list[bytes
 
 def tell(told: list[Told], repertoire: Repertoire, queued: int, *, echoes: bool) -> None:
     for number, each in enumerate(told):
-        rule = repertoire.rule(each.pattern, after=each.after, connections=each.connections)
+        rule = repertoire.rule(each.pattern, after=each.after, connections=each.connections, first=False)
         rule.reply(b"<%d>" % number, times=1).then(lambda data: b"[%d]" % len(data), times=each.times)
     for number in range(queued):
         repertoire.add(Answer(b"(%d)" % number), 1)

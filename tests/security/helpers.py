@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.harness.helpers import DEADLINE, connect
-from windsock import RunningServer
+from windsock import RunningServer, proxy, serving
 from windsock.harness import CONCURRENCIES
-from windsock.servers import StreamRequestHandler
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 STREAMS = ["tcp", "unix_stream"]
 
@@ -65,3 +66,124 @@ class EchoLines(StreamRequestHandler):
     def handle(self) -> None:
         for line in self.rfile:
             self.wfile.write(line)
+
+
+WAYS = ["direct", "relayed", "proxied"]
+
+on_every_handler = pytest.mark.parametrize("concurrency", [*CONCURRENCIES, "async"])
+"""Every concurrency with a blocking handler, and async ones."""
+on_every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@contextlib.contextmanager
+def served(way: str, concurrency: str, blocking: Any, in_task: Any, **options: Any) -> Iterator[tuple[Any, Any]]:
+    """Give a server with one of two handlers, and a client that is connected to it, directly or not."""
+    is_async = concurrency == "async"
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            serving(
+                in_task if is_async else blocking,
+                concurrency="trio" if is_async else concurrency,
+                relay=way == "relayed",
+                **options,
+            )
+        )
+        address = server.address
+        if way == "proxied":
+            address = stack.enter_context(proxy(address)).address
+        client = stack.enter_context(socket.create_connection(address, DEADLINE))
+        yield server, client
+
+
+def leave(sock: socket.socket) -> None:
+    """Close, so that the other end sees it even if a forked child of this process has a copy of the socket."""
+    sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
+
+
+class ByHand:
+    """A TLS client whose bytes the test sends itself, so that it decides what is in one segment."""
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        self.sock = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
+
+    @classmethod
+    def shaken(cls, sock: socket.socket, context: ssl.SSLContext) -> ByHand:
+        """Return a client whose handshake is done."""
+        client = cls(sock, context)
+        client.finish_handshake()
+        return client
+
+    def hello(self) -> bytes:
+        """Return the first bytes of the handshake."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        return self._outgoing.read()
+
+    def encrypted(self, data: bytes) -> bytes:
+        self._tls.write(data)
+        return self._outgoing.read()
+
+    def goodbye(self) -> bytes:
+        """Return close_notify."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.unwrap()
+        return self._outgoing.read()
+
+    def finish_handshake(self) -> None:
+        self._until_done(self._tls.do_handshake)
+
+    def receive(self) -> bytes:
+        found: bytes = self._until_done(lambda: self._tls.read(65536))
+        return found
+
+    def finish_goodbye(self) -> None:
+        self._until_done(self._tls.unwrap)
+
+    def is_given(self, data: bytes) -> None:
+        """Receive this, and send what comes of it, such as an alert."""
+        self._incoming.write(data)
+        self.receive()
+
+    def take_over(self, other: ByHand) -> None:
+        """Take what another one has received and not used."""
+        self._incoming.write(other._incoming.read())
+
+    def receive_in_the_clear(self, size: int) -> bytes:
+        data = self._incoming.read()
+        while len(data) < size and (more := self.sock.recv(size - len(data))):
+            data += more
+        return data
+
+    def _until_done(self, step: Any) -> Any:
+        while True:
+            try:
+                return step()
+            except ssl.SSLWantReadError:
+                pass
+            finally:
+                if said := self._outgoing.read():
+                    self.sock.sendall(said)
+            data = self.sock.recv(65536)
+            self._incoming.write(data) if data else self._incoming.write_eof()
+
+
+class Lines(BaseRequestHandler):
+    """The part of an async handler that reads lines, as far as they have come."""
+
+    unread = b""
+
+    async def line(self) -> bytes:
+        while b"\n" not in self.unread:
+            more = await self.stream.receive_some()
+            if not more:
+                return b""
+            self.unread += more
+        line, _, self.unread = self.unread.partition(b"\n")
+        return line + b"\n"
+
+    def take_unread(self) -> bytes:
+        unread, self.unread = self.unread, b""
+        return unread

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.harness.helpers import DEADLINE, connect, rest_of
-from tests.security.helpers import fails_with, handshake_of, wait_for_end
+from tests.security.helpers import Lines, fails_with, handshake_of, wait_for_end
 from windsock import Ending, PeerError, UsageError, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import BaseRequestHandler, TrioTCPServer
@@ -20,25 +20,12 @@ from windsock.servers import BaseRequestHandler, TrioTCPServer
 trio = pytest.importorskip("trio")
 
 
-class Lines(BaseRequestHandler):
-    """Reads lines, as far as they have come."""
-
-    unread = b""
-
-    async def line(self) -> bytes:
-        while b"\n" not in self.unread:
-            more = await self.stream.receive_some()
-            if not more:
-                return b""
-            self.unread += more
-        line, _, self.unread = self.unread.partition(b"\n")
-        return line + b"\n"
-
+class Talking(Lines):
     async def say(self, text: bytes) -> None:
         await self.stream.send_all(text + b"\r\n")
 
 
-class Mail(Lines):
+class Mail(Talking):
     """A mail server that takes one message and throws it away."""
 
     async def handle(self) -> None:
@@ -61,7 +48,7 @@ class Mail(Lines):
                 await self.say(b"250 OK")
 
 
-class Imap(Lines):
+class Imap(Talking):
     async def handle(self) -> None:
         await self.say(b"* OK IMAP4rev1 ready")
         while line := await self.line():

@@ -306,6 +306,8 @@ EVERYTHING = (
     .read_rate(None)
     .start_tls()
     .start_tls(server_hostname="example.org", timeout=1)
+    .stop_tls()
+    .stop_tls(timeout=2)
     .loop(Script().expect(1))
     .loop(Script().expect(until=b"\n").send(b"x" * 200), times=3)
     .one_of(Script().expect(b"a").send(b"b"), Script().expect_eof(discard=True))

@@ -91,6 +91,7 @@ def test_no_piece_is_waited_for_when_there_is_no_time_left() -> None:
         kinds.Resume(),
         kinds.ReadRate(10),
         kinds.StartTLS(),
+        kinds.StopTLS(),
     ],
     ids=repr,
 )

@@ -179,3 +179,17 @@ def test_datagrams_know_no_tls() -> None:
         Proxy(("127.0.0.1", 1), transport="udp", tls=context)
     with pytest.raises(UsageError, match="server_name='x'"):
         Proxy(("127.0.0.1", 1), server_name="x")
+
+
+def test_the_end_of_tls_at_the_proxy_is_the_end_of_the_stream() -> None:
+    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts("client")) as proxy:
+        with Ends(proxy, listener, "client") as ends:
+            ends.client.sendall(b"hello")
+            unwrapping = Doing(ends.client.unwrap)
+            assert rest_of(ends.server) == b"hello"
+            ends.server.close()
+            unwrapping.wait()
+            proxy._recorder.wait_until(lambda: proxy.connections[0].is_closed, DEADLINE)
+
+        assert proxy.connections[0].upstream == b"hello"
+        assert not proxy.connections[0].is_tls_truncated

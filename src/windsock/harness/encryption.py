@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Encryption", "class_with_tls", "encryption_from"]
 
 WAYS = ("mutual", "starttls")
-DETAILS = ("certificate", "alpn", "minimum_version", "maximum_version", "ciphers")
+DETAILS = ("certificate", "key_type", "alpn", "minimum_version", "maximum_version", "ciphers")
+KEY_TYPES = ("ec", "rsa")
 PROFILES = ("valid", "expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority")
 VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -37,6 +38,7 @@ class Encryption:
     is_mutual: bool = False
     begins_with_tls: bool = True
     profile: str = "valid"
+    key_type: str = "ec"
     files: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
     minimum_version: str | None = None
@@ -59,7 +61,7 @@ class Encryption:
 
         from windsock.security import certificates
 
-        context = certificates.client_context(certificate=certificate and self.is_mutual)
+        context = certificates.client_context(certificate=certificate and self.is_mutual, key_type=self.key_type)
         if self.files:
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is enough
             context.load_verify_locations(self.files[0])
@@ -78,7 +80,7 @@ class Encryption:
             self._load_files(context)
         else:
             names = NAMES if host in NAMES else (*NAMES, host)
-            certificates.certificate(self.profile, names).configure_cert(context)
+            certificates.certificate(self.profile, names, self.key_type).configure_cert(context)
         if self.alpn:
             context.set_alpn_protocols(list(self.alpn))
         if self.minimum_version is not None:
@@ -128,6 +130,7 @@ def encryption_from(options: Options, transport: str) -> Encryption | None:
         is_mutual=tls == "mutual",
         begins_with_tls=tls != "starttls",
         profile=profile,
+        key_type=_key_type(options.key_type, files),
         files=files,
         alpn=_protocols(options.alpn),
         ciphers=_text("ciphers", options.ciphers),
@@ -176,6 +179,16 @@ def _certificate(value: Any) -> tuple[str, tuple[str, ...]]:
         expected = ", ".join(map(repr, PROFILES))
         raise UsageError(f"certificate={value!r}: expected one of {expected}, or files: ('cert.pem', 'key.pem')")
     return "valid", tuple(os.fspath(each) for each in files)
+
+
+def _key_type(value: Any, files: tuple[str, ...]) -> str:
+    if value is None:
+        return "ec"
+    if value not in KEY_TYPES:
+        raise UsageError(f"key_type={value!r}: expected one of {', '.join(map(repr, KEY_TYPES))}")
+    if files:
+        raise UsageError(f"key_type={value!r} is for certificates made on the spot; certificate= has a key of its own")
+    return str(value)
 
 
 def _looks_like_a_path(text: str) -> bool:

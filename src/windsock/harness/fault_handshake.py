@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from windsock.errors import UsageError
 from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
 from windsock.recording import Connection, Recorder
+from windsock.security.client_hello import is_whole_record
 from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
 from windsock.wire.seam import Seam, connection_of
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Handshakes", "check_handshake_fault"]
 
-HEADER = 5
-"""Bytes of a record's header: its type, the version, the size of what follows (RFC 8446, section 5.1)."""
 ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
 LARGEST_READ = 65536
 
@@ -106,7 +105,7 @@ class Handshakes:
     def _talk(self, fault: Fault) -> Talk:
         """Say what a server with this fault says, up to the end of the connection."""
         hello = b""
-        while not _is_whole(hello):
+        while not is_whole_record(hello):
             more = yield None
             if not more:
                 return
@@ -146,11 +145,6 @@ def _spoiler(faults: Iterable[Fault]) -> Fault | None:
 
 def _failed(fault: Fault) -> HandshakeFailed:
     return HandshakeFailed(TLSHandshake(failure=HandshakeFailure.PROTOCOL, reason=f"on purpose: {fault!r}"))
-
-
-def _is_whole(data: bytes) -> bool:
-    """Return whether the client's first record is there."""
-    return len(data) >= HEADER and len(data) >= HEADER + int.from_bytes(data[3:5], "big")
 
 
 def _converse(talk: Talk, request: Any) -> None:

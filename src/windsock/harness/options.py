@@ -78,6 +78,7 @@ class Options:
     name: str | None = None
     tls: Any = None
     certificate: Any = None
+    key_type: str | None = None
     alpn: Sequence[str] | None = None
     minimum_version: Any = None
     maximum_version: Any = None

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from windsock.scripts.summary import CrowdSummary
     from windsock.scripts.trio_client import TrioClient
     from windsock.scripts.unmet import Unmet
+    from windsock.security.pem_files import ClientFiles
     from windsock.steps import Script
     from windsock.wire.never_fired import FaultNeverFired
     from windsock.wire.planned import Several
@@ -163,6 +164,24 @@ class RunningServer(Faked):
         from windsock.security import certificates
 
         return certificates.authority()
+
+    @property
+    def ca_file(self) -> str:
+        """The path of the certificate of `ca` as a PEM file, which is removed when the test run ends."""
+        from windsock.security import pem_files
+
+        return pem_files.ca_file()
+
+    def client_files(self) -> ClientFiles:
+        """Return the paths of a certificate and its key for clients, as PEM files: for servers with tls="mutual".
+
+        They are removed when the test run ends. Raises UsageError for a server without TLS.
+        """
+        from windsock.security import pem_files
+
+        if self.options.encryption is None:
+            raise UsageError(f'client_files(): the {self.name} does not speak TLS; say tls="mutual"')
+        return pem_files.client_files(self.options.encryption.key_type)
 
     def client_context(self, *, certificate: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
         """Return a new context for clients of this server: it trusts `ca`, and checks names.

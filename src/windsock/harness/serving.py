@@ -37,6 +37,7 @@ def serving(
     name: str | None = None,
     tls: bool | str | ssl.SSLContext | None = None,
     certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
+    key_type: str | None = None,
     alpn: Sequence[str] | None = None,
     minimum_version: str | ssl.TLSVersion | None = None,
     maximum_version: str | ssl.TLSVersion | None = None,
@@ -60,8 +61,9 @@ def serving(
     every wait for it.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
-    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; the other
-    keywords for TLS narrow down what the server agrees to.
+    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
+    "ec" (the default) or "rsa", for certificates made on the spot; the other keywords for TLS narrow down what the
+    server agrees to.
 
     `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
     With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
@@ -91,6 +93,7 @@ def serving(
         name=name,
         tls=tls,
         certificate=certificate,
+        key_type=key_type,
         alpn=alpn,
         minimum_version=minimum_version,
         maximum_version=maximum_version,

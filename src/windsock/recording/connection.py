@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
@@ -12,7 +13,9 @@ from windsock.net.system import monotonic
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.log import Log
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
+from windsock.recording.retraction import OF
 from windsock.recording.spool import Block, Event
+from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
@@ -26,6 +29,8 @@ BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
 """The events of which a call is the proof: see `Connection.noted_after`."""
 BY_STOPPING = ("EOF", "reset")
 """Failures of a handshake that a server causes itself when it stops; all others are the client's doing."""
+FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
+"""Endings that what is seen later does not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
     Kind.CLIENT_RESET: Ending.CLIENT_RESET,
@@ -160,7 +165,7 @@ class Connection(Log):
         if kind in ENDINGS:
             self._is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
             self._has_seen_stop |= self._recorder.was_stopped_at(time)
-            if self._ending not in (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.STOPPED, Ending.SERVER_CLOSE):
+            if self._ending not in FINAL:
                 self._ending = Ending.STOPPED if self._recorder.was_stopped_at(time) else ENDINGS[kind]
             elif kind == Kind.CLIENT_RESET and self._ending is Ending.CLIENT_EOF:
                 self._ending = Ending.CLIENT_RESET
@@ -168,8 +173,8 @@ class Connection(Log):
             self._apply_servers_end(time, kind)
         elif kind == Kind.BEGINS:
             self._begin(time, data[0])
-        elif kind == Kind.RETRACT:
-            self._has_retracted = True
+        elif kind in OF:
+            self._retracted |= {OF[kind]}
         elif kind == Kind.TAKEN:
             self.pid = int(data)
         elif kind == Kind.ERROR and data:
@@ -177,8 +182,7 @@ class Connection(Log):
         elif kind in (Kind.TLS, Kind.REFUSED):
             self._apply_admission(time, kind, data)
         else:
-            self._played = data.decode() if kind == Kind.SCRIPT else self._played
-            self.rests_until = float(data) if kind == Kind.REST else self.rests_until
+            self._apply_rest(kind, data)
 
     def rest(self, until: float) -> None:
         """Note that a fake does nothing on it until then, in monotonic seconds; 0 when it goes on."""
@@ -219,6 +223,20 @@ class Connection(Log):
                 is_stopped = is_stopped and handshake.failure in BY_STOPPING
         if ending is not None:
             self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
+
+    def _apply_rest(self, kind: int, data: bytes) -> None:
+        """Keep how far a script has come, and how TLS ended after its handshake."""
+        if kind == Kind.SCRIPT:
+            self._played = data.decode()
+        elif kind == Kind.REST:
+            self.rests_until = float(data)
+        elif kind == Kind.TLS_END:
+            if self._ending is Ending.CLIENT_EOF and not self._is_tls_truncated:
+                self._ending = None  # it was the end of TLS alone
+        elif kind == Kind.TLS_ALERT:
+            self._tls = None if self._tls is None else replace(self._tls, alert=Alert(data.decode()))
+            if self._ending in (None, Ending.TIMEOUT):
+                self._ending = Ending.TLS_ALERT
 
     def _server_ending(self, time: float) -> Ending:
         return Ending.STOPPED if self._recorder.was_stopped_at(time) else Ending.SERVER_CLOSE

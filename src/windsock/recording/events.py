@@ -55,6 +55,12 @@ class Kind:
     """A forked child is about to make the call that makes another event true; the data is that event's kind."""
     DELIVERED = 18
     """A relay has passed the server's end of the stream on to the client, or has ended the client's connection."""
+    RETRACT_UP = 19
+    """Of the latest data from the client, so many bytes belong to a TLS handshake; the data is the number."""
+    TLS_END = 20
+    """TLS has ended both ways; what follows is in the clear."""
+    TLS_ALERT = 21
+    """The client has ended TLS with an alert; the data is its name."""
 
 
 class Ending(enum.StrEnum):
@@ -72,6 +78,8 @@ class Ending(enum.StrEnum):
     """The server was stopped while the connection was open."""
     HANDSHAKE_FAILED = "handshake failed"
     """There was no TLS with the client; `Connection.tls` says why."""
+    TLS_ALERT = "TLS alert"
+    """The client ended TLS with an alert, after the handshake; `Connection.tls.alert` says which."""
     SERVER_RESET = "server reset"
     """The server reset the connection, or was gone (behind a proxy)."""
     REFUSED = "refused"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
+from windsock.recording.retraction import cuts_in, without
+from windsock.recording.spool import Event
 
 __all__ = ["Exchanges", "RecordedRequest"]
 
@@ -87,15 +90,19 @@ class Exchanges:
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
         self.connection = connection
         self._framing = framing if is_framed(framing) else None
+        self._is_datagram = is_datagram
+        self._seen = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        framing = self._framing
         self._cutter: Cutter | None = None
-        if self._framing is not None and not isinstance(framing, UntilEof):
-            self._cutter = Cutter(self._framing, connection.index)
+        if framing is not None and not isinstance(framing, UntilEof):
+            self._cutter = Cutter(framing, self.connection.index)
         self.error: Exception | None = None
         """What the framing could make no message of; what comes from there on is not cut."""
-        self._is_datagram = is_datagram
         self._all: list[_Exchange] = []
         self._open: _Exchange | None = None
-        self._seen = 0
         self._up = 0
         self._down = 0
         self._marked = 0
@@ -104,16 +111,10 @@ class Exchanges:
         """Return what there is by now, in order."""
         for event in self.connection.events(self._seen):
             self._seen += 1
-            if event.kind == Kind.UP:
-                self._take(event.time, event.data)
-            elif event.kind == Kind.DOWN:
-                self._answer(event.time, len(event.data))
-            elif event.kind == Kind.RETRACT:
-                self._answer(event.time, -int(event.data))
-            elif event.kind == Kind.MARK:
-                self._marked += 1
-            elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
-                self._complete(event.time, self._up - self._open.data_start)
+            if event.kind == Kind.RETRACT_UP:
+                self._begin_again()
+            else:
+                self._apply(event)
         found = [self._request(number, each) for number, each in enumerate(self._all)]
         if self._open is not None and (self._framing is None or self.connection.is_closed):
             found.append(self._request(len(self._all), self._open))
@@ -124,6 +125,25 @@ class Exchanges:
         if self._open is None or self._framing is None:
             return None
         return self._request(len(self._all), self._open)
+
+    def _begin_again(self) -> None:
+        """Work it out anew up to here: what was taken for messages was none. It happens once in a connection, if so."""
+        self._begin()
+        cuts = cuts_in(islice(self.connection.events(), self._seen))
+        for event in without(islice(self.connection.events(), self._seen), cuts):
+            self._apply(event)
+
+    def _apply(self, event: Event) -> None:
+        if event.kind == Kind.UP:
+            self._take(event.time, event.data)
+        elif event.kind == Kind.DOWN:
+            self._answer(event.time, len(event.data))
+        elif event.kind == Kind.RETRACT:
+            self._answer(event.time, -int(event.data))
+        elif event.kind == Kind.MARK:
+            self._marked += 1
+        elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
+            self._complete(event.time, self._up - self._open.data_start)
 
     def _take(self, time: float, data: bytes) -> None:
         if self._open is None:

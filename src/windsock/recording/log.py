@@ -39,7 +39,8 @@ class Log:
     _latest: tuple[bytes, Kept] | None = None
     _first_large = 0
     _held = 0
-    _has_retracted = False
+    _retracted: frozenset[int] = frozenset()
+    """The kinds of data of which some was taken back."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder: Recorder | NoRecorder = recorder
@@ -64,7 +65,8 @@ class Log:
         count, joined = self._joined.get(kind, (-1, b""))
         if count != len(events):
             found = [each for each in events if isinstance(each, Event)]
-            joined = b"".join(each.data for each in without(found, cuts_in(found)) if each.kind == kind)
+            kept = without(found, cuts_in(found)) if kind in self._retracted else found
+            joined = b"".join(each.data for each in kept if each.kind == kind)
             self._joined[kind] = (len(events), joined)
         return joined[start:end]
 
@@ -73,12 +75,12 @@ class Log:
 
         Data for the client is noted before it is sent, so that it is there when the client has it.
         """
-        return without(self.events(), cuts_in(self.events()) if self._has_retracted else {})
+        return without(self.events(), cuts_in(self.events()) if self._retracted else {})
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
         position = 0
         events: Iterator[Event | Kept] = self.settled()
-        if kind == Kind.UP or not self._has_retracted:
+        if kind not in self._retracted:
             position, events = self._events_from(kind, start)
         for event in events:
             if event.kind == kind:
@@ -189,6 +191,11 @@ class Log:
         """Note that the last `size` bytes given to the client did not go out after all."""
         if size:
             self.note(Kind.RETRACT, b"%d" % size)
+
+    def retract_up(self, size: int) -> None:
+        """Note that the last `size` bytes from the client are the start of a TLS handshake."""
+        if size:
+            self.note(Kind.RETRACT_UP, b"%d" % size)
 
     def apply(self, event: Event) -> None:
         """Draw the conclusions from an event that says more than that bytes passed. Must be overridden."""

@@ -106,7 +106,8 @@ class Recorder:
 
     def child_exited(self, pid: int, exit_code: int) -> None:
         """Close what a child has left open; a child that was killed, or left in silence, is an error."""
-        self.catch_up()
+        with self._changed:  # another reader may be about to apply what it has read
+            self.catch_up()
         for connection in self.connections:
             if connection.pid == pid:
                 self.pending.end_all(connection.index)

@@ -45,6 +45,8 @@ def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
             writer.something_ended(event)
         if event.kind == Kind.TLS:
             writer.tls_began(event)
+        elif event.kind == Kind.TLS_END:
+            writer.tls_ended(event)
     return Script(*writer.finish())
 
 
@@ -91,6 +93,14 @@ class Writer:
         self._end_run()
         if any(isinstance(each, kinds.Send | kinds.Expect) for each in self._steps):
             self._add(kinds.StartTLS(), self._since_latest(event))
+
+    def tls_ended(self, event: Event) -> None:
+        """Add that; the end of the stream that was seen just before it was that of TLS."""
+        self._end_run()
+        if self._steps and isinstance(self._steps[-1], kinds.HalfClose | kinds.ExpectEof):
+            self._steps.pop()
+            self._ended.clear()
+        self._add(kinds.StopTLS(), self._since_latest(event))
 
     def finish(self) -> list[Step]:
         """Return the steps."""

@@ -25,6 +25,7 @@ FACTS = {
     Kind.CLIENT_RESET: "client reset",
     Kind.TIMEOUT: "timed out waiting for the client",
     Kind.HALF_CLOSE: "server half-close",
+    Kind.TLS_END: "TLS ended, in the clear from here",
 }
 
 
@@ -96,6 +97,8 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
         return f"! handler error: {type(error).__name__}: {first}{'...' if more else ''}"
     if kind == Kind.TLS:
         return str(pickle.loads(data))
+    if kind == Kind.TLS_ALERT:
+        return f"client's TLS alert: {data.decode()}"
     if kind == Kind.REFUSED:
         return f"refused: {data.decode()}"
     if kind in (Kind.FAULT, Kind.SERVER_RESET, Kind.SCRIPT):

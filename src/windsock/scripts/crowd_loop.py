@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 import selectors
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
@@ -14,14 +16,13 @@ from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome, is_only_later
 from windsock.scripts.rude import kernel_socket
-from windsock.scripts.stream_end import NO_HANDSHAKE
+from windsock.scripts.stream_end import NO_END_OF_TLS, NO_HANDSHAKE
 from windsock.scripts.summary import CrowdMember
-from windsock.steps import Act, Progress, Script, StartTLS, Transmit, Wait
+from windsock.steps import Act, Progress, Script, StartTLS, StopTLS, Transmit, Wait
 
 if TYPE_CHECKING:
     from windsock.addresses import PrivateSocketPath
     from windsock.scripts.opening import Line
-    from windsock.security.tls_socket import TLSSocket
 
 __all__ = ["CrowdLoop"]
 
@@ -42,9 +43,9 @@ class Member:
         "private",
         "progress",
         "rest",
-        "secured",
         "sent",
         "started",
+        "turning",
         "wanted",
     )
 
@@ -60,8 +61,8 @@ class Member:
         self.progress: Any = None
         self.rest: memoryview | None = None
         """What is left of the data to send."""
-        self.secured: TLSSocket | None = None
-        """What it goes on with once its handshake is over, which it is in the middle of."""
+        self.turning: Callable[[], str | None] | None = None
+        """Goes on with turning to TLS, or back, while it is in the middle of that."""
         self.sent = 0
         self.deadline = math.inf
         self.events = 0
@@ -111,12 +112,12 @@ class CrowdLoop:
             end = member.end
             if end is None:
                 self.connect(member)
-            elif is_ready and member.events & READ and member.secured is None:
+            elif is_ready and member.events & READ and member.turning is None:
                 if end.is_plain:
                     end.read()
                 else:
                     end.take_in()
-            if member.secured is None or self.shake_hands(member):
+            if member.turning is None or self.turn(member):
                 self.play(member)
         except Exception as error:
             self.over(member, error)
@@ -127,7 +128,8 @@ class CrowdLoop:
         member.started = monotonic()
         member.end, member.private = line.end(handshake=False)
         if line.begins_with_tls:
-            member.secured, member.deadline = member.end.begin_tls(line.first_step()), line.handshake_deadline()
+            member.turning = partial(member.end.try_tls, member.end.begin_tls(line.first_step()))
+            member.deadline = line.handshake_deadline()
         else:
             self.lay_out(member)
 
@@ -136,31 +138,36 @@ class CrowdLoop:
         script = self.scripts[member.index]
         member.progress = Progress(script, member.end.inbox, timeout=self.line.timeout, limit=self.limit)
 
-    def shake_hands(self, member: Member) -> bool:
-        """Go on with a handshake; return whether it is over. What the first one comes to is the end's outcome."""
+    def turn(self, member: Member) -> bool:
+        """Go on with turning to TLS or back; return whether it is over.
+
+        What the first handshake comes to is the end's outcome.
+        """
         progress = member.progress
+        assert member.turning is not None
         try:
-            needs = member.end.try_tls(member.secured)
+            needs = member.turning()
         except PeerError as error:
             if progress is not None:
                 raise progress.stopped(str(error), monotonic()) from error
             needs = None
         if needs is not None:
-            self.check_handshake(member)
+            self.check_turn(member)
             self.watch(member, WRITE if needs == "write" else READ, member.deadline)
             return False
-        member.secured = None
+        member.turning = None
         if progress is None:
             self.lay_out(member)
         return True
 
-    def check_handshake(self, member: Member) -> None:
-        """Raise WaitTimeout, or ScriptTimeout, if the time of a handshake is over."""
+    def check_turn(self, member: Member) -> None:
+        """Raise WaitTimeout, or ScriptTimeout, if the time to turn to TLS or back is over."""
         now = monotonic()
         if now >= member.deadline:
             if member.progress is None:
                 raise self.line.no_handshake(TimeoutError(NO_HANDSHAKE))
-            raise member.progress.timed_out(now, NO_HANDSHAKE)
+            is_end = isinstance(member.progress.step, StopTLS)
+            raise member.progress.timed_out(now, NO_END_OF_TLS if is_end else NO_HANDSHAKE)
 
     def play(self, member: Member) -> None:
         """Do what comes next, until it has to wait or is over."""
@@ -177,16 +184,26 @@ class CrowdLoop:
                     return
             elif kind is Transmit:
                 self.transmit(member, action, now)
-            elif kind is Act and isinstance(action.step, StartTLS):
-                end.check_open(action.step.text)
-                member.secured, member.deadline = end.begin_tls(action.step), action.deadline
-                if not self.shake_hands(member):
+            elif kind is Act and isinstance(action.step, StartTLS | StopTLS):
+                self.begin_turn(member, action)
+                if not self.turn(member):
                     return
             elif kind is Act:
                 self.act(member, action)
             else:
                 self.over(member, None)
                 return
+
+    def begin_turn(self, member: Member, action: Act) -> None:
+        """Begin with turning to TLS, or back, as a step says."""
+        end, step = member.end, action.step
+        end.check_open(step.text)
+        member.deadline = action.deadline
+        if isinstance(step, StartTLS):
+            member.turning = partial(end.try_tls, end.begin_tls(step))
+        else:
+            end.check_may_stop_tls(step)
+            member.turning = end.try_to_stop_tls
 
     def transmit(self, member: Member, action: Transmit, now: float) -> None:
         """Send what an action says, or begin with it."""

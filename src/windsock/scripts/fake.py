@@ -22,7 +22,7 @@ from windsock.scripts.served import Halt, Halted, ServedDatagram, ServedStream, 
 from windsock.scripts.talks import Talks
 from windsock.scripts.unfinished import unfinished
 from windsock.scripts.unmet import FramingMissing, UnexpectedConnection, Unmet
-from windsock.steps import Script, StartTLS, Urgent
+from windsock.steps import Script, StartTLS, StopTLS, Urgent
 from windsock.steps.code import code_of
 from windsock.wire.seam import connection_of
 
@@ -150,10 +150,12 @@ class Fake:
 
     def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
         checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
+        begins_with_tls = getattr(server, "begins_with_tls", False)
         for number, step in enumerate(script.steps, 1):
-            if isinstance(step, StartTLS):
-                _check_start_tls(f"step {number}, {step.text}", step, server)
-            elif isinstance(step, Urgent) and getattr(server, "begins_with_tls", False):
+            if isinstance(step, StartTLS | StopTLS):
+                _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
+                begins_with_tls &= isinstance(step, StartTLS)
+            elif isinstance(step, Urgent) and begins_with_tls:
                 raise UsageError(
                     f"step {number}, {step.text}: TLS has no urgent data; send() it, or say tls='starttls'"
                 )
@@ -293,11 +295,13 @@ class Fake:
             server_socket.sendto(data, address)
 
 
-def _check_start_tls(where: str, step: StartTLS, server: Any) -> None:
-    """Raise UsageError where a server can't go on in TLS."""
+def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
+    """Raise UsageError where a server can't go on in TLS, or in the clear."""
     if not hasattr(server, "start_tls"):
         raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
-    if getattr(server, "begins_with_tls", False):
+    if isinstance(step, StopTLS):
+        return
+    if is_in_tls:
         raise UsageError(f"{where}: this server speaks TLS from the first byte; say tls='starttls'")
     if step.context is not None or step.server_hostname is not None:
         raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")

@@ -6,6 +6,8 @@ import enum
 import errno
 import sys
 
+from windsock.security.alerts import alert_of
+
 __all__ = ["Outcome", "is_only_later", "is_own_timeout", "outcome_of", "says_nothing"]
 
 
@@ -57,8 +59,9 @@ def _of_tls(error: BaseException) -> str:
     if type(error).__name__ in RAGGED or "UNEXPECTED_EOF" in reason:
         return Outcome.EOF
     words = reason.replace("_", " ").lower()
-    if "_ALERT_" in reason:
-        return f"{Outcome.TLS_ALERT}: {words.partition('alert ')[2]}"
+    alert = alert_of(error)
+    if alert is not None:
+        return f"{Outcome.TLS_ALERT}: {alert.replace('_', ' ')}"
     why = str(getattr(error, "verify_message", "")) or words or "error"
     return f"{Outcome.TLS_FAILED}: {why}"
 

@@ -20,6 +20,7 @@ from windsock.scripts.stream_end import StreamEnd
 from windsock.servers.wakeup import Wakeup
 from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step
+from windsock.unread import give_back, is_tls_handshake
 from windsock.wire.seam import connection_of
 
 __all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among", "resting"]
@@ -142,8 +143,11 @@ class ServedStream(StreamEnd):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
-        if self.inbox:
+        unread = bytes(self.inbox.unread)
+        if not is_tls_handshake(unread):
             raise PeerError("more has come in the clear, where TLS was to begin")  # RFC 3207, section 6
+        if unread:
+            give_back(self.sock, self.inbox.take(len(unread)))
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)
         self.may_have_more = True

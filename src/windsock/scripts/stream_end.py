@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from windsock.security.tls_socket import TLSSocket
 
-__all__ = ["NO_HANDSHAKE", "StreamEnd"]
+__all__ = ["NO_END_OF_TLS", "NO_HANDSHAKE", "StreamEnd"]
 
+NO_END_OF_TLS = "the other end did not end TLS in time"
 NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 
 
@@ -193,7 +194,7 @@ class StreamEnd(End):
         except HandshakeFailed as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and is_only_later(cause):
-                return "write" if type(cause).__name__ == "SSLWantWriteError" else "read"
+                return _what_it_waits_for(cause)
             raise self._without_tls(error) from error
         self._go_on_in_tls(secured)
         return None
@@ -211,6 +212,45 @@ class StreamEnd(End):
         self.is_layered = self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
 
+    def _stop_tls(self, step: kinds.StopTLS, deadline: float) -> None:
+        self.check_may_stop_tls(step)
+        try:
+            within, behind = self.sock.end_tls(max(0.001, self.left(deadline)))
+        except OSError as error:
+            raise self._without_end_of_tls(error) from error
+        self._go_on_in_the_clear(within + behind)
+
+    def check_may_stop_tls(self, step: kinds.StopTLS) -> None:
+        """Raise UsageError if there is no TLS that could end."""
+        if not hasattr(self.sock, "end_tls"):
+            raise UsageError(f"{step.text}: this end is in the clear; start_tls() comes first")
+        self.be_careful()
+
+    def try_to_stop_tls(self) -> str | None:
+        """Go as far as it goes with a socket that does not block: what it waits for, "read" or "write"; None: done."""
+        try:
+            within, behind = self.sock.end_tls()
+        except OSError as error:
+            if is_only_later(error):
+                return _what_it_waits_for(error)
+            raise self._without_end_of_tls(error) from error
+        self._go_on_in_the_clear(within + behind)
+        return None
+
+    def _without_end_of_tls(self, error: OSError) -> Exception:
+        """Return what to raise when TLS could not be ended."""
+        if is_own_timeout(error):
+            return TimeoutError(NO_END_OF_TLS)
+        self.lost(error)
+        return PeerError(f"TLS did not end in order: {self.outcome}")
+
+    def _go_on_in_the_clear(self, unread: bytes) -> None:
+        self.sock = self.sock.raw
+        self.is_layered = self.may_have_more = False
+        if self.outcome == Outcome.EOF:
+            self.outcome = Outcome.OPEN
+        self.inbox.end_tls(unread, self.clock())
+
     def default_context(self) -> ssl.SSLContext:
         """Return the context to go on in TLS with, if the step has none. May be overridden."""
         from windsock.security import certificates
@@ -227,7 +267,12 @@ class StreamEnd(End):
         kinds.Reset: _reset,
         kinds.ReadRate: _read_rate,
         kinds.StartTLS: _start_tls,
+        kinds.StopTLS: _stop_tls,
     }
+
+
+def _what_it_waits_for(error: OSError) -> str:
+    return "write" if type(error).__name__ == "SSLWantWriteError" else "read"
 
 
 class _time_is_up:  # noqa: N801  # a context manager, read as words

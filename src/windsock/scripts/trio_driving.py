@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -14,8 +16,8 @@ from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome
 from windsock.scripts.polled import PolledDatagrams, PolledStream
 from windsock.scripts.rude import kernel_socket
-from windsock.scripts.stream_end import NO_HANDSHAKE
-from windsock.steps import Act, Action, Close, Progress, Reset, ScriptTimeout, StartTLS, Transmit
+from windsock.scripts.stream_end import NO_END_OF_TLS, NO_HANDSHAKE
+from windsock.steps import Act, Action, Close, Progress, Reset, ScriptTimeout, StartTLS, StopTLS, Transmit
 
 __all__ = ["connect", "part", "play", "start_tls"]
 
@@ -119,6 +121,9 @@ async def _act(action: Act, end: OwnEnd) -> None:
     end.check_open(step.text)
     if isinstance(step, StartTLS) and isinstance(end, PolledStream):
         await start_tls(end, step, action.deadline)
+    elif isinstance(step, StopTLS) and isinstance(end, PolledStream):
+        end.check_may_stop_tls(step)
+        await _until_done(end.try_to_stop_tls, end.sock, action.deadline, NO_END_OF_TLS)
     elif isinstance(step, Close):
         await part(end)
     elif isinstance(step, Reset) and step.flush:
@@ -139,12 +144,17 @@ async def _flush(end: OwnEnd, deadline: float) -> None:
 async def start_tls(end: PolledStream, step: StartTLS, deadline: float) -> None:
     """Do the handshake, with the same words for what it comes to as in a thread. Raises PeerError, TimeoutError."""
     secured = end.begin_tls(step)
-    bare = kernel_socket(secured)
-    while (needs := end.try_tls(secured)) is not None:
+    await _until_done(partial(end.try_tls, secured), secured, deadline, NO_HANDSHAKE)
+
+
+async def _until_done(attempt: Callable[[], str | None], sock: Any, deadline: float, words: str) -> None:
+    """Try again and again, when the socket is ready. Raises TimeoutError with these words."""
+    bare = kernel_socket(sock)
+    while (needs := attempt()) is not None:
         with trio.move_on_at(deadline) as scope:
             await (trio.lowlevel.wait_writable(bare) if needs == "write" else trio.lowlevel.wait_readable(bare))
         if scope.cancelled_caught:
-            raise TimeoutError(NO_HANDSHAKE)
+            raise TimeoutError(words)
 
 
 async def part(end: OwnEnd) -> None:

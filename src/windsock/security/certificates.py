@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import trustme
 
-__all__ = ["authority", "certificate", "client_context", "server_context"]
+__all__ = ["authority", "certificate", "client_certificate", "client_context", "server_context"]
 
 CLIENT = "client@windsock.invalid"
 DAY = datetime.timedelta(days=1)
@@ -71,7 +71,7 @@ def server_context(*, is_mutual: bool) -> ssl.SSLContext:
     return context
 
 
-def client_context(*, certificate: bool) -> ssl.SSLContext:
+def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext:
     """Return a new context for a client that trusts our authority; with a certificate of its own if asked for."""
     import ssl
 
@@ -79,7 +79,7 @@ def client_context(*, certificate: bool) -> ssl.SSLContext:
     _honour_keylog(context)
     authority().configure_trust(context)
     if certificate:
-        _client_certificate().configure_cert(context)
+        client_certificate(key_type).configure_cert(context)
     return context
 
 
@@ -91,40 +91,50 @@ def _honour_keylog(context: ssl.SSLContext) -> None:
 
 
 @once
-def _client_certificate() -> Any:
-    return authority().issue_cert(CLIENT, common_name=CLIENT)
+def client_certificate(key_type: str) -> Any:
+    """Return the certificate of a client, with its key."""
+    return authority().issue_cert(CLIENT, common_name=CLIENT, key_type=_trustme_key_type(key_type))
+
+
+def _trustme_key_type(key_type: str) -> Any:
+    import trustme
+
+    return trustme.KeyType.RSA if key_type == "rsa" else trustme.KeyType.ECDSA
 
 
 @once
-def certificate(profile: str, hosts: tuple[str, ...]) -> Any:
+def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> Any:
     """Return a certificate, with its key: something that has `configure_cert(context)`.
 
-    `profile` is "valid", or what is wrong with it. The same question gets the same certificate.
+    `profile` is "valid", or what is wrong with it; `key_type` is "ec" or "rsa". The same question gets the same
+    certificate.
     """
+    if profile == "self_signed":
+        return _self_signed(hosts, key_type)
+    hosts = ("somebody-else.invalid",) if profile == "wrong_name" else hosts
+    issuer = _authority("nobody has heard of it") if profile == "unknown_authority" else authority()
+    return issuer.issue_cert(*hosts, key_type=_trustme_key_type(key_type), **_validity(profile))
+
+
+def _validity(profile: str) -> dict[str, Any]:
     now = datetime.datetime.now(datetime.UTC)
     if profile == "expired":
-        return authority().issue_cert(*hosts, not_before=now - 2 * DAY, not_after=now - DAY)
+        return {"not_before": now - 2 * DAY, "not_after": now - DAY}
     if profile == "not_yet_valid":
-        return authority().issue_cert(*hosts, not_before=now + DAY, not_after=now + 2 * DAY)
-    if profile == "wrong_name":
-        return authority().issue_cert("somebody-else.invalid")
-    if profile == "unknown_authority":
-        return _authority("nobody has heard of it").issue_cert(*hosts)
-    if profile == "self_signed":
-        return _self_signed(hosts)
-    return authority().issue_cert(*hosts)
+        return {"not_before": now + DAY, "not_after": now + 2 * DAY}
+    return {}
 
 
-def _self_signed(hosts: tuple[str, ...]) -> Any:
+def _self_signed(hosts: tuple[str, ...], key_type: str) -> Any:
     """Make a certificate that its own key has signed."""
     import ipaddress
 
     import trustme
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-    key = ec.generate_private_key(ec.SECP256R1())
+    key: Any = rsa.generate_private_key(65537, 2048) if key_type == "rsa" else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     names = [_general_name(x509, ipaddress, each) for each in hosts]
     now = datetime.datetime.now(datetime.UTC)

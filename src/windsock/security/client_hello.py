@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["HANDSHAKE", "ClientHello", "read_client_hello"]
+__all__ = ["HANDSHAKE", "ClientHello", "is_whole_record", "read_client_hello"]
+
+HEADER = 5
+"""Bytes of a record's header: its type, the version, the size of what follows (RFC 8446, section 5.1)."""
 
 HANDSHAKE = 0x16
 """The type of a TLS record that starts a conversation (RFC 8446, section 5.1)."""
@@ -18,6 +21,11 @@ class ClientHello(NamedTuple):
 
     server_name: str | None = None
     alpn: tuple[str, ...] = ()
+
+
+def is_whole_record(data: bytes) -> bool:
+    """Return whether data has the first record in full."""
+    return len(data) >= HEADER and len(data) >= HEADER + int.from_bytes(data[3:HEADER], "big")
 
 
 class _Reader:

@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from windsock.errors import PeerError
+from windsock.security.alerts import Alert
 
 __all__ = ["HandshakeFailed", "HandshakeFailure", "TLSHandshake"]
 
@@ -49,6 +50,8 @@ class TLSHandshake:
     """None: it succeeded."""
     reason: str = ""
     """What went wrong, in OpenSSL's or the kernel's words."""
+    alert: Alert | None = None
+    """The alert with which the client has ended it, in the handshake or later, such as "bad_certificate"."""
 
     def __str__(self) -> str:
         if self.failure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 
+from windsock.security.alerts import alert_of
 from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
 from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
 
@@ -37,7 +38,11 @@ def failed(error: OSError, first: bytes) -> HandshakeFailed:
     failure = _failure(error, first)
     return HandshakeFailed(
         TLSHandshake(
-            server_name=hello.server_name, alpn_offered=hello.alpn, failure=failure, reason=_reason(error, failure)
+            server_name=hello.server_name,
+            alpn_offered=hello.alpn,
+            failure=failure,
+            reason=_reason(error, failure),
+            alert=alert_of(error) if failure is HandshakeFailure.ALERT else None,
         )
     )
 
@@ -51,7 +56,7 @@ def _failure(error: OSError, first: bytes) -> HandshakeFailure:
         found = HandshakeFailure.EOF
     elif isinstance(error, ssl.SSLCertVerificationError) or "PEER_DID_NOT_RETURN_A_CERTIFICATE" in reason:
         found = HandshakeFailure.CERTIFICATE
-    elif "_ALERT_" in reason:
+    elif alert_of(error) is not None:
         found = HandshakeFailure.ALERT
     elif isinstance(error, TimeoutError):
         found = HandshakeFailure.TIMEOUT
@@ -67,8 +72,8 @@ def _reason(error: OSError, failure: HandshakeFailure) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
-        words = str(getattr(error, "reason", None) or error).replace("_", " ").lower()
-        return words.partition("alert ")[2] if failure is HandshakeFailure.ALERT else words
+        said = alert_of(error) if failure is HandshakeFailure.ALERT else None
+        return str(said or getattr(error, "reason", None) or error).replace("_", " ").lower()
     return error.strerror or str(error)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.deadlines import capped
 from windsock.errors import UsageError
 from windsock.security.facts import HandshakeFailed
+from windsock.unread import give_back_to_stream
 
 if TYPE_CHECKING:
     import ssl
@@ -30,7 +31,8 @@ class TLSMixIn:
     `begins_with_tls = False` requests begin in the clear, until a handler says `self.start_tls()` (STARTTLS).
 
     Hooks, in the order in which a request meets them: `start_tls`, and, where that fails,
-    `handle_handshake_error`; of async handlers, `make_stream`, or `start_tls_stream` where one asks for TLS.
+    `handle_handshake_error`; of async handlers, `make_stream`, or `start_tls_stream` where one asks for TLS, and
+    `stop_tls_stream` where one asks for its end.
     """
 
     ssl_context: ssl.SSLContext | None = None
@@ -112,10 +114,8 @@ class TLSMixIn:
         May be extended (await super's).
         """
         stream = await super().make_stream(request)  # type: ignore[misc]  # TrioMixIn has it
-        if not self.begins_with_tls:
-            self._clear_streams[stream] = request
-            return stream
-        return await self._secure(stream, request)
+        self._clear_streams[stream] = request
+        return await self._secure(stream, request) if self.begins_with_tls else stream
 
     async def start_tls_stream(self, stream: Any) -> Any:
         """Do the handshake on a request's stream in the clear; return the trio.SSLStream to go on with.
@@ -124,13 +124,27 @@ class TLSMixIn:
         """
         import trio
 
-        if isinstance(stream, trio.SSLStream):
+        request = self._clear_streams.get(stream)
+        secured = self._tls_requests.get(id(request))
+        if isinstance(stream, trio.SSLStream) or (secured is not None and secured.transport_stream is stream):
             raise UsageError("start_tls(): this request is encrypted already")
-        if stream not in self._clear_streams:
+        if request is None:
             raise UsageError(f"start_tls(): {stream!r} is no stream that make_stream() of this server has returned")
-        secured = await self._secure(stream, self._clear_streams[stream])
-        del self._clear_streams[stream]
-        return secured
+        return await self._secure(stream, request)
+
+    async def stop_tls_stream(self, stream: Any) -> Any:
+        """End TLS on a request's stream both ways; return the stream to go on with, in the clear.
+
+        May be extended (await super's). Waits for the client's close_notify. What has come in the clear behind that
+        is what the stream returns first.
+        """
+        import trio
+
+        if not isinstance(stream, trio.SSLStream):
+            raise UsageError("stop_tls(): this request is not encrypted; start_tls() comes first")
+        clear, behind = await stream.unwrap()
+        give_back_to_stream(clear, bytes(behind))
+        return clear
 
     async def _secure(self, stream: Any, request: Any) -> Any:
         from windsock.security.trio_tls import secure
@@ -140,7 +154,7 @@ class TLSMixIn:
 
     @property
     def _clear_streams(self) -> weakref.WeakKeyDictionary[Any, Any]:
-        """The request of each stream whose handler may still ask for TLS."""
+        """The request of each stream in the clear, whose handler may ask for TLS."""
         found: weakref.WeakKeyDictionary[Any, Any] | None = vars(self).get("_clear_streams_of_mine")
         if found is None:
             found = vars(self)["_clear_streams_of_mine"] = weakref.WeakKeyDictionary()

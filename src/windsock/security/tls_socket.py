@@ -10,11 +10,13 @@ from typing import Any
 
 from windsock.deadlines import capped
 from windsock.net.system import monotonic
+from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
 from windsock.security.handshakes import failed, succeeded
 from windsock.security.layer import Layer
 from windsock.sending import send_file
+from windsock.unread import give_back
 
 __all__ = ["TLSSocket"]
 
@@ -60,6 +62,8 @@ class TLSSocket(Layer):
         """...and what went wrong behind it."""
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
+        self._has_ended = False
+        """Whether the socket below goes on in the clear."""
 
     def __repr__(self) -> str:
         return f"<TLSSocket {self.version() or 'before its handshake'}, over {self.raw!r}>"
@@ -160,11 +164,17 @@ class TLSSocket(Layer):
                 return None
             except ssl.SSLZeroReturnError:
                 return nothing
-            except ssl.SSLEOFError:
-                if not self.suppress_ragged_eofs:
+            except ssl.SSLError as error:
+                if not self._counts_as_end(error):
                     raise
-                self.was_truncated = True
                 return nothing
+
+    def _counts_as_end(self, error: ssl.SSLError) -> bool:
+        """Return whether an error is an end of the stream without close_notify, and one that is no error here."""
+        mark_alert(error, self.raw)
+        is_end = self.suppress_ragged_eofs and isinstance(error, ssl.SSLEOFError)
+        self.was_truncated |= is_end
+        return is_end
 
     def _take_plain(self, size: int, into: memoryview | None) -> Any:
         piece = bytes(self._plain[:size])
@@ -257,6 +267,8 @@ class TLSSocket(Layer):
 
     def shutdown(self, how: int, /) -> None:
         """See socket.socket. The end of what is sent is said in TLS first (close_notify)."""
+        if self._has_ended:
+            return
         try:
             if how != socket.SHUT_RD:
                 self.say_goodbye()
@@ -264,21 +276,47 @@ class TLSSocket(Layer):
             self.raw.shutdown(how)
 
     def unwrap(self) -> Any:
-        """End TLS both ways, and return the socket below, in the clear. Waits for the other end's close_notify."""
-        self.say_goodbye()
-        with self._receiving:
-            while not self._is_unwrapped():
-                self._fill()
-        self._flush()
+        """End TLS both ways, and return the socket below, in the clear. Waits for the other end's close_notify.
+
+        What has come and was not read yet, in TLS or behind it, is what the socket returns first.
+        """
+        within, behind = self.end_tls()
+        give_back(self.raw, within + behind)
         return self.raw
 
-    def _is_unwrapped(self) -> bool:
+    def end_tls(self, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """End TLS both ways, in `timeout` seconds; return what came in it and was not read, and what came behind it.
+
+        The socket below goes on in the clear. Raises TimeoutError, or SSLWantReadError and SSLWantWriteError
+        over a socket that does not block: the next call goes on.
+        """
+        before = self.raw.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        try:
+            self._wait_until(deadline)
+            self.say_goodbye()
+            with self._receiving:
+                while not self._has_received_all():
+                    self._wait_until(deadline)
+                    self._fill()
+            self._flush()
+        finally:
+            with contextlib.suppress(OSError):
+                self.raw.settimeout(before)
+        self._has_ended = True
+        within, self._plain = bytes(self._plain), bytearray()
+        return within, self._incoming.read()
+
+    def _has_received_all(self) -> bool:
+        """Return whether the other end has ended TLS; a client that just leaves has, too."""
         with self._state:
-            try:
-                self._tls.unwrap()
-            except ssl.SSLWantReadError:
+            if self._set_aside():
+                return True
+            if self._late is None:
                 return False
-        return True
+            if not self._counts_as_end(self._late):
+                raise self._late
+            return True
 
     def say_goodbye(self) -> None:
         """Send close_notify, once. Data that has come by then can still be read.
@@ -299,15 +337,19 @@ class TLSSocket(Layer):
         finally:
             self._sending.release()
 
-    def _set_aside(self) -> None:
-        """Decrypt what has come; an error in it is for whoever reads that far."""
+    def _set_aside(self) -> bool:
+        """Decrypt what has come, and return whether TLS ends there; an error is kept for those who read that far."""
         try:
             while data := self._tls.read(BLOCK):
                 self._plain += data
-        except (ssl.SSLWantReadError, ssl.SSLZeroReturnError):
-            pass  # which OpenSSL says again
+        except ssl.SSLZeroReturnError:  # which OpenSSL says again
+            return True
+        except ssl.SSLWantReadError:
+            return False
         except ssl.SSLError as error:
             self._late = error
+            return False
+        return True
 
     def _say_goodbye_soon(self) -> None:
         with contextlib.suppress(OSError):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import socket
 import ssl
+from functools import partial
 from typing import Any
 
 import trio
 
-from windsock.security.client_hello import read_client_hello
+from windsock.security.alerts import mark_alert
+from windsock.security.client_hello import is_whole_record, read_client_hello
 from windsock.security.handshakes import failed, succeeded
 from windsock.security.trio_errors import cause_of
+from windsock.unread import held_by_stream
 
 __all__ = ["secure"]
 
@@ -27,7 +30,9 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     secured = trio.SSLStream(stream, context, server_side=True)
     try:
         with trio.fail_after(math.inf if seconds is None else seconds):
-            first = await stream.socket.recv(LONGEST_HELLO, socket.MSG_PEEK)
+            first = held_by_stream(stream)
+            if not is_whole_record(first):
+                first += await stream.socket.recv(LONGEST_HELLO, socket.MSG_PEEK)
             await secured.do_handshake()
     except trio.TooSlowError:
         raise failed(TimeoutError("timed out"), first) from None
@@ -36,15 +41,17 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
         raise failed(reason, first) from error
     found: Any = secured
     found.handshake = succeeded(found, read_client_hello(first))
-    found.receive_some = _Leniently(secured)
+    found.receive_some = _Leniently(secured, stream)
+    found.unwrap = partial(_unwrap_leniently, secured.unwrap, stream)
     return found
 
 
 class _Leniently:
     """An SSLStream's `receive_some`, for which an end without close_notify is an end."""
 
-    def __init__(self, stream: trio.SSLStream[Any]) -> None:
+    def __init__(self, stream: trio.SSLStream[Any], below: Any) -> None:
         self._receive_some = stream.receive_some
+        self._socket = below.socket
 
     async def __call__(self, max_bytes: int | None = None) -> bytes | bytearray:
         try:
@@ -52,7 +59,19 @@ class _Leniently:
         except trio.BrokenResourceError as error:
             if _is_ragged_end(error.__cause__):
                 return b""
+            mark_alert(error.__cause__, self._socket)
             raise
+
+
+async def _unwrap_leniently(unwrap: Any, below: Any) -> tuple[Any, bytes]:
+    """Do what an SSLStream's `unwrap` does; a client that just leaves has ended TLS, too."""
+    try:
+        stream, behind = await unwrap()
+    except trio.BrokenResourceError as error:
+        if not _is_ragged_end(error.__cause__):
+            raise
+        return below, b""
+    return stream, bytes(behind)
 
 
 def _is_ragged_end(error: BaseException | None) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from windsock.errors import PeerError, UsageError
 from windsock.servers.async_handlers import refuse_coroutine
+from windsock.unread import give_back, give_back_to_stream, is_tls_handshake, shown
 
 __all__ = ["BaseRequestHandler", "DatagramRequestHandler", "StreamRequestHandler"]
 
@@ -59,17 +60,35 @@ class BaseRequestHandler:
 
         To be awaited in an async handler, whose `stream` it makes anew.
 
-        `unread` is what was read of the client behind its request for TLS: if there is any, PeerError is raised,
-        since somebody in between could have put it there (RFC 3207, section 6). For servers with
-        windsock.security.TLSMixIn. HandshakeFailed, which `handle()` may let pass, ends the request.
+        `unread` is what was read of the client behind its request for TLS: the start of its handshake. If it is
+        anything else, PeerError is raised, since somebody in between could have put it there (RFC 3207, section 6).
+        For servers with windsock.security.TLSMixIn. HandshakeFailed, which `handle()` may let pass, ends the request.
         """
         if "stream" in vars(self):
             return self._start_tls_in_task(unread)
-        self.request = _starter(self.server, "start_tls", unread)(self.request)
+        begin = _starter(self.server, "start_tls", unread)
+        give_back(self.request, unread)
+        self.request = begin(self.request)
         return None
 
     async def _start_tls_in_task(self, unread: bytes) -> None:
-        self.stream = await _starter(self.server, "start_tls_stream", unread)(self.stream)
+        begin = _starter(self.server, "start_tls_stream", unread)
+        give_back_to_stream(self.stream, unread)
+        self.stream = await begin(self.stream)
+
+    def stop_tls(self) -> Any:
+        """Go on in the clear: end TLS both ways, and make `request` anew.
+
+        To be awaited in an async handler, whose `stream` it makes anew. Waits for the client's close_notify. What
+        the client has sent and nobody has read yet can still be read.
+        """
+        if "stream" in vars(self):
+            return self._stop_tls_in_task()
+        self.request = _encrypted(self.request).unwrap()
+        return None
+
+    async def _stop_tls_in_task(self) -> None:
+        self.stream = await _hook(self.server, "stop_tls_stream", "stop_tls()")(self.stream)
 
     def _close_files(self) -> None:
         """Give back what a `setup()` that failed half-way has opened."""
@@ -114,13 +133,33 @@ class StreamRequestHandler(BaseRequestHandler):
         """
         if "stream" in vars(self):
             return super().start_tls(unread=unread)
-        begin = _starter(self.server, "start_tls", unread or _buffered(self.rfile))
-        self.wfile.flush()
-        self.wfile.close()
-        self.rfile.close()
+        unread += _buffered(self.rfile)
+        begin = _starter(self.server, "start_tls", unread)
+        self._flush_and_close()
+        give_back(self.request, unread)
         self.request = self.connection = begin(self.request)
         self._make_files()
         return None
+
+    def stop_tls(self) -> Any:
+        """Go on in the clear, as any handler does, and read and write through new files.
+
+        What has been read ahead into `rfile` comes first in the new one.
+        """
+        if "stream" in vars(self):
+            return super().stop_tls()
+        unread = _buffered(self.rfile)
+        secured = _encrypted(self.request)
+        self._flush_and_close()
+        self.request = self.connection = secured.unwrap()
+        give_back(self.request, unread)
+        self._make_files()
+        return None
+
+    def _flush_and_close(self) -> None:
+        self.wfile.flush()
+        self.wfile.close()
+        self.rfile.close()
 
     def finish(self) -> None:
         """Flush what is left and close the files. May be extended (call super).
@@ -143,14 +182,26 @@ class StreamRequestHandler(BaseRequestHandler):
                     file.close()
 
 
-def _starter(server: Any, name: str, early: bytes) -> Any:
-    """Return the server's hook that begins TLS."""
-    begin = getattr(server, name, None)
-    if begin is None:
-        raise UsageError(f"start_tls(): {type(server).__name__} can't; put TLSMixIn first among its bases")
-    if early:
-        raise PeerError(f"start_tls(): the client sent {early!r} in the clear, behind its request for TLS")
+def _starter(server: Any, name: str, unread: bytes) -> Any:
+    """Return the server's hook that begins TLS. Raises PeerError for unread bytes that are no part of a handshake."""
+    begin = _hook(server, name, "start_tls()")
+    if not is_tls_handshake(unread):
+        raise PeerError(f"start_tls(): the client sent {shown(unread)} in the clear, behind its request for TLS")
     return begin
+
+
+def _hook(server: Any, name: str, method: str) -> Any:
+    hook = getattr(server, name, None)
+    if hook is None:
+        raise UsageError(f"{method}: {type(server).__name__} can't; put TLSMixIn first among its bases")
+    return hook
+
+
+def _encrypted(request: Any) -> Any:
+    """Return the request. Raises UsageError if there is no TLS that could end."""
+    if not hasattr(request, "unwrap"):
+        raise UsageError("stop_tls(): this request is not encrypted; start_tls() comes first")
+    return request
 
 
 def _buffered(file: Any) -> bytes:

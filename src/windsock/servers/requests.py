@@ -163,11 +163,14 @@ def report_failure(server: Any, request: Any, client_address: Any) -> None:
 
 
 def client_is_gone(request: Any, error: OSError) -> bool:
-    """Return whether the error says that this very client has reset or left its connection.
+    """Return whether the error says that this very client has reset or left its connection, or has ended its TLS.
 
     The connection itself is asked (poll(2): POLLHUP, POLLERR), because a handler has other sockets too. One
     that the handler has closed on its way out cannot be asked, and is believed. A datagram has no connection.
     """
+    ended = getattr(error, "ended_by_alert", None)  # see windsock.security.alerts
+    if ended is not None and hasattr(request, "fileno"):
+        return bool(ended.fileno() == request.fileno())
     is_lost = isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
     if not is_lost or not hasattr(request, "fileno"):
         return False

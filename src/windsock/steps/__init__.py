@@ -22,6 +22,7 @@ from windsock.steps.kinds import (
     Stall,
     StartTLS,
     Step,
+    StopTLS,
     Urgent,
     WaitFor,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "StartTLS",
     "Step",
     "Steps",
+    "StopTLS",
     "Transmit",
     "Urgent",
     "Wait",

@@ -24,6 +24,7 @@ __all__ = [
     "Send",
     "Stall",
     "StartTLS",
+    "StopTLS",
     "Urgent",
     "WaitFor",
 ]
@@ -194,3 +195,12 @@ class StartTLS(Step):
     _: KW_ONLY
     context: ssl.SSLContext | None = None
     server_hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StopTLS(Step):
+    """End TLS both ways, and go on in the clear: send close_notify, and wait for the other end's."""
+
+    method = "stop_tls"
+    is_for = "stream"
+    takes_timeout = True

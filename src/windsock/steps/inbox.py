@@ -37,6 +37,7 @@ class Inbox:
         "came_at",
         "datagrams",
         "has_eof",
+        "how",
         "is_datagram",
         "is_sealed",
         "sent",
@@ -55,6 +56,8 @@ class Inbox:
         self.sent = 0
         self.has_eof = False
         self.was_reset = False
+        self.how = ""
+        """What is said of a reset."""
         self.is_sealed = False
         """Whether not even a reset can come after the end: a Unix socket's other end is gone."""
         self.came_at = -math.inf
@@ -92,7 +95,15 @@ class Inbox:
         """The connection is gone."""
         if not self.was_reset:
             self.was_reset = True
+            self.how = how
             self._ended(how, now)
+
+    def end_tls(self, unread: bytes, now: float) -> None:
+        """TLS has ended: an end that has come is that of TLS alone. `unread` has come with it."""
+        self.has_eof = False
+        self.note("speaks in the clear from here", now)
+        if unread:
+            self.receive(unread, now)
 
     def note_sent(self, data: bytes, now: float) -> None:
         """This end has sent bytes."""

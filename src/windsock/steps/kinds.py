@@ -14,6 +14,7 @@ from windsock.steps.doing import (
     Send,
     Stall,
     StartTLS,
+    StopTLS,
     Urgent,
     WaitFor,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Stall",
     "StartTLS",
     "Step",
+    "StopTLS",
     "Urgent",
     "WaitFor",
 ]

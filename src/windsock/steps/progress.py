@@ -92,7 +92,7 @@ class Progress(Place):
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error that says that the current step has taken too long."""
-        if isinstance(self.step, kinds.StartTLS) and why:
+        if isinstance(self.step, kinds.StartTLS | kinds.StopTLS) and why:
             why += f" ({now - self._since(now):.3g} s)"
         return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
 
@@ -230,6 +230,7 @@ class Progress(Place):
         kinds.Resume: _act,
         kinds.ReadRate: _act,
         kinds.StartTLS: _act,
+        kinds.StopTLS: _act,
     }
 
     # --- what they share

@@ -152,6 +152,11 @@ class Steps(Generic[R]):
         __tracebackhide__ = True
         return self._take(kinds.StartTLS(context=context, server_hostname=server_hostname, timeout=timeout))
 
+    def stop_tls(self, *, timeout: float | None = None) -> R:
+        """End TLS both ways, and go on in the clear: send close_notify, and wait for the other end's."""
+        __tracebackhide__ = True
+        return self._take(kinds.StopTLS(timeout=timeout))
+
     def loop(self, script: Script, *, times: int | None = None) -> R:
         """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
         __tracebackhide__ = True
@@ -231,7 +236,7 @@ def _check_within(step: kinds.Loop | kinds.OneOf, number: str, kind: str, has_to
 def _after(gone: Step, step: Step) -> str:
     """Return why a step can't follow the one with which this end, or what it sends, has ended; empty if it can."""
     if isinstance(gone, kinds.HalfClose):
-        is_misfit = isinstance(step, kinds.Send | kinds.Urgent | kinds.HalfClose | kinds.StartTLS)
+        is_misfit = isinstance(step, kinds.Send | kinds.Urgent | kinds.HalfClose | kinds.StartTLS | kinds.StopTLS)
         return "nothing can be sent after half_close(); send it before" if is_misfit else ""
     if isinstance(step, kinds.Pause | kinds.WaitFor):
         return ""

@@ -35,7 +35,9 @@ def difference(expected: bytes | bytearray, received: bytes | bytearray, offset:
 
 def ended(inbox: Inbox) -> str:
     """Say how the other end ended: what came first."""
-    return "the other end closed (EOF)" if inbox.has_eof else "the connection was reset"
+    if inbox.has_eof:
+        return "the other end closed (EOF)"
+    return f"the connection {inbox.how}" if inbox.how == "was reset" else f"the connection ended ({inbox.how})"
 
 
 def none_of(reasons: Sequence[tuple[str, str]]) -> str:

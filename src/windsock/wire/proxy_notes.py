@@ -7,12 +7,16 @@ import os
 from windsock.recording import Connection
 from windsock.recording.arena import Segment
 from windsock.recording.events import Kind
+from windsock.security.alerts import alert_of
 
 __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
 
 
 def reason(error: OSError) -> str:
     """Return what went wrong in a few words."""
+    alert = alert_of(error)
+    if alert is not None:
+        return f"TLS alert: {alert}"
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -49,9 +53,13 @@ class ClientNotes(_Notes):
         """It has sent the end of its stream, perhaps without the end of TLS."""
         self._note(Kind.CLIENT_EOF, b"truncated" if is_truncated else b"")
 
-    def vanished(self, error: OSError) -> None:  # noqa: ARG002  # what both are told
-        """It has reset the connection."""
-        self._note(Kind.CLIENT_RESET)
+    def vanished(self, error: OSError) -> None:
+        """It has reset the connection, or has ended TLS with an alert."""
+        alert = alert_of(error)
+        if alert is not None:
+            self._note(Kind.TLS_ALERT, alert.encode())
+        else:
+            self._note(Kind.CLIENT_RESET)
 
 
 class UpstreamNotes(_Notes):

@@ -19,6 +19,7 @@ from windsock.security.facts import HandshakeFailed
 from windsock.servers import SelectingMixIn
 from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
+from windsock.unread import held_by
 from windsock.wire.datagram_tap import DatagramTap
 from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
 from windsock.wire.unread import Unread
@@ -211,6 +212,7 @@ class Seam:
         connection = connection_of(request)
         if connection is None:
             return self._originals["start_tls"](request)
+        connection.retract_up(len(held_by(request)))
         mute(request)
         try:
             with noting_handshake(connection) as note:

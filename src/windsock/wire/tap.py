@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.security.alerts import alert_of
 from windsock.sending import send_file
 from windsock.servers import forks
 from windsock.wire import sockets
@@ -27,6 +28,8 @@ def note_failure(connection: Connection, error: OSError) -> None:
         connection.note(Kind.CLIENT_RESET)
     elif isinstance(error, TimeoutError):
         connection.note(Kind.TIMEOUT)
+    elif (alert := alert_of(error)) is not None:
+        connection.note(Kind.TLS_ALERT, alert.encode())
 
 
 if TYPE_CHECKING:
@@ -234,6 +237,31 @@ class TappedSocket(Tap, socket.socket):
     """A tap on a plain socket."""
 
 
+class TLSTap(Tap):
+    """A tap on TLS over a socket that has a tap of its own, which takes over when TLS ends."""
+
+    raw: Any
+
+    def end_tls(self, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """See TLSSocket."""
+        connection = self._connection
+        try:
+            within, behind = super().end_tls(timeout)  # type: ignore[misc]  # TLSSocket has it
+        except OSError as error:
+            note_failure(connection, error)
+            raise
+        if within:
+            connection.note(Kind.UP, within)
+        if getattr(self, "was_truncated", False):
+            self._note_end()
+        connection.note(Kind.TLS_END)
+        if behind:
+            connection.note(Kind.UP, behind)
+        mute(self)
+        unmute(self.raw)
+        return within, behind
+
+
 _tapped_classes: dict[type[Any], type[Any]] = {}
 
 
@@ -241,7 +269,8 @@ def tapped_class(kind: type[Any]) -> type[Any]:
     """Return a class of the same kind of sockets, with a tap."""
     found = _tapped_classes.get(kind)
     if found is None:
-        found = _tapped_classes[kind] = type(kind.__name__, (Tap, kind), {"__module__": kind.__module__})
+        bases = (TLSTap if hasattr(kind, "end_tls") else Tap, kind)
+        found = _tapped_classes[kind] = type(kind.__name__, bases, {"__module__": kind.__module__})
     return found
 
 

@@ -11,6 +11,7 @@ from windsock.recording import Connection, HandlerFailed, Recorder
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
 from windsock.servers.trio_loop import lost_connection
+from windsock.unread import held_by_stream
 from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, meant, noting_handshake, stand_ins
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
@@ -92,43 +93,55 @@ class TrioSeam(Seam):
             stream = await self._originals["make_stream"](request)
             note(getattr(stream, "handshake", None))
         if connection is not None:
-            self._taps[id(request)] = stream_tap = _tap(stream, connection, request)
+            self._taps[id(request)] = stream_tap = self._tap(stream, connection, request)
             stream_tap.install()
         return stream
 
     async def _start_tls_stream(self, stream: Any) -> Any:
         """Have the plaintext recorded from here on; of the handshake, what it came to."""
-        key, connection = self._whose(stream)
-        if connection is None:
+        found = self._tap_of(stream)
+        if found is None:
             return await self._originals["start_tls_stream"](stream)
-        with self._silence(key), noting_handshake(connection) as note:
+        found.connection.retract_up(len(held_by_stream(stream)))
+        with self._silence(found), noting_handshake(found.connection) as note:
             secured = await self._originals["start_tls_stream"](stream)
             note(secured.handshake)
-            self._taps[key] = StreamTap(secured, connection)
+            self._taps[id(found.request)] = self._tap(secured, found.connection, found.request)
         return secured
 
     async def _authenticate_stream(self, stream: Any) -> str:
         """Leave what both ends say to each other about their secret out of the recording."""
-        key, _ = self._whose(stream)
-        with self._silence(key):
+        with self._silence(self._tap_of(stream)):
             reason: str = await self._originals["authenticate_stream"](stream)
         return reason
 
-    def _whose(self, stream: Any) -> tuple[int, Connection | None]:
-        """Return the key of the tap on a stream, and the connection that it is of."""
-        found = ((key, each.connection) for key, each in self._taps.items() if each.stream is stream)
-        return next(found, (0, None))
+    def _tap_of(self, stream: Any) -> SocketTap | StreamTap | None:
+        return next((each for each in self._taps.values() if each.stream is stream), None)
 
     @contextlib.contextmanager
-    def _silence(self, key: int) -> Iterator[None]:
+    def _silence(self, tap: SocketTap | StreamTap | None) -> Iterator[None]:
         """Take a tap off, and put it, or the one that has taken its place, on at the end."""
-        if key in self._taps:
-            self._taps[key].uninstall()
+        if tap is None:
+            yield
+            return
+        tap.uninstall()
         try:
             yield
         finally:
-            if key in self._taps:
-                self._taps[key].install()
+            self._taps[id(tap.request)].install()
+
+    def _tap(self, stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
+        """Return a tap for a stream: on its socket, if it is a stream of that very socket."""
+        is_plain = type(request) is socket.socket and getattr(stream, "socket", None) is not None
+        if is_plain:
+            return SocketTap(stream, connection, request)
+        return StreamTap(stream, connection, request, self._on_clear)
+
+    def _on_clear(self, secured: StreamTap, stream: Any) -> None:
+        """Record what is below a stream whose TLS has ended."""
+        secured.uninstall()
+        self._taps[id(secured.request)] = below = self._tap(stream, secured.connection, secured.request)
+        below.install()
 
     def _shutdown_request(self, request: Any) -> None:
         connection = _open_connection(request)
@@ -162,12 +175,6 @@ def _split(error: BaseException) -> tuple[BaseException | None, BaseException | 
     if isinstance(error, BaseExceptionGroup):
         return error.split(trio.Cancelled)
     return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
-
-
-def _tap(stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
-    """Return a tap for a stream: on its socket, if it is a stream of that very socket."""
-    is_plain = type(request) is socket.socket and getattr(stream, "socket", None) is not None
-    return SocketTap(stream, connection, request) if is_plain else StreamTap(stream, connection)
 
 
 def _open_connection(request: Any) -> Connection | None:

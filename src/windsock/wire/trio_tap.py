@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.recording import Connection
@@ -24,7 +25,8 @@ class _Tap:
 
     names: tuple[str, ...]
 
-    def __init__(self, stream: Any, tapped: Any, connection: Connection) -> None:
+    def __init__(self, stream: Any, tapped: Any, connection: Connection, request: Any) -> None:
+        self.request = request
         self.stream = stream
         self.connection = self._connection = connection
         self._tapped = tapped
@@ -52,7 +54,7 @@ class SocketTap(_Tap):
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio
 
-        super().__init__(stream, stream.socket, connection)
+        super().__init__(stream, stream.socket, connection, plain)
         self._send_all = stream.send_all
         self._plain = plain
         self._left = 0
@@ -204,13 +206,17 @@ class SocketTap(_Tap):
 class StreamTap(_Tap):
     """Notes what any other stream receives and sends, and how it ends.
 
-    How much of a `send_all()` that failed went out is not known; none of it is recorded then.
+    How much of a `send_all()` that failed went out is not known; none of it is recorded then. `on_clear` is called
+    when TLS has ended, with this tap and the stream below.
     """
 
-    names: tuple[str, ...] = ("receive_some", "send_all", "send_eof", "aclose")
+    names: tuple[str, ...] = ("receive_some", "send_all", "send_eof", "aclose", "unwrap")
 
-    def __init__(self, stream: Any, connection: Connection) -> None:
-        super().__init__(stream, stream, connection)
+    def __init__(
+        self, stream: Any, connection: Connection, request: Any, on_clear: Callable[[StreamTap, Any], None]
+    ) -> None:
+        super().__init__(stream, stream, connection, request)
+        self._on_clear = on_clear
         self.names = tuple(name for name in StreamTap.names if hasattr(stream, name))
         self._originals = {name: getattr(stream, name) for name in self.names}
         self._is_closed = False
@@ -251,6 +257,22 @@ class StreamTap(_Tap):
         """See trio.abc.HalfCloseableStream."""
         with self._connection.noted_after(Kind.HALF_CLOSE):
             await self._originals["send_eof"]()
+
+    async def unwrap(self) -> tuple[Any, bytes]:
+        """See trio.SSLStream."""
+        try:
+            clear, behind = await self._originals["unwrap"]()
+        except Exception as error:
+            self._note_failure(error)
+            raise
+        is_broken = getattr(self.stream, "transport_stream", None) is not None
+        if is_broken:  # the client has left without close_notify
+            self._connection.note(Kind.CLIENT_EOF, b"truncated")
+        self._connection.note(Kind.TLS_END)
+        if behind:
+            self._connection.note(Kind.UP, bytes(behind))
+        self._on_clear(self, clear)
+        return clear, behind
 
     async def aclose(self) -> None:
         """See trio.abc.AsyncResource."""

@@ -1,0 +1,88 @@
+"""The alerts of TLS: their names and numbers, and which one an error of the ssl module tells of."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+__all__ = ["ALERTS", "Alert", "alert_of", "mark_alert"]
+
+ALERTS = {
+    "close_notify": 0,
+    "unexpected_message": 10,
+    "bad_record_mac": 20,
+    "record_overflow": 22,
+    "handshake_failure": 40,
+    "bad_certificate": 42,
+    "unsupported_certificate": 43,
+    "certificate_revoked": 44,
+    "certificate_expired": 45,
+    "certificate_unknown": 46,
+    "illegal_parameter": 47,
+    "unknown_ca": 48,
+    "access_denied": 49,
+    "decode_error": 50,
+    "decrypt_error": 51,
+    "protocol_version": 70,
+    "insufficient_security": 71,
+    "internal_error": 80,
+    "inappropriate_fallback": 86,
+    "user_canceled": 90,
+    "missing_extension": 109,
+    "unsupported_extension": 110,
+    "unrecognized_name": 112,
+    "bad_certificate_status_response": 113,
+    "unknown_psk_identity": 115,
+    "certificate_required": 116,
+    "no_application_protocol": 120,
+}
+"""AlertDescription of RFC 8446, section 6."""
+RESERVED = {
+    "decryption_failed": 21,
+    "decompression_failure": 30,
+    "no_certificate": 41,
+    "export_restriction": 60,
+    "no_renegotiation": 100,
+    "certificate_unobtainable": 111,
+    "bad_certificate_hash_value": 114,
+}
+"""Those of earlier versions of TLS (RFC 8446, appendix B.2)."""
+OPENSSL = re.compile(r"(?:\[ssl\] )?(?:sslv3|tlsv1|tlsv13) (?:alert )?([a-z ]+)")
+SPELLED = {"user_cancelled": "user_canceled"}
+
+
+class Alert(str):
+    """What an alert is called, such as "bad_certificate"; `number` is its number (RFC 8446, section 6)."""
+
+    __slots__ = ()
+
+    @property
+    def number(self) -> int:
+        """Return its number."""
+        return (ALERTS | RESERVED)[self]
+
+
+def alert_of(error: BaseException) -> Alert | None:
+    """Return the alert of the other end that an error tells of, if it does.
+
+    The ssl module calls them "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME"; in
+    versions that do not know one, only the text has its name: "[SSL] tlsv1 alert unknown psk identity (...)".
+    """
+    if getattr(error, "library", None) != "SSL":
+        return None
+    said = str(getattr(error, "reason", None) or getattr(error, "strerror", None) or "")
+    found = OPENSSL.match(said.replace("_", " ").lower())
+    if found is None:
+        return None
+    name = found[1].strip().replace(" ", "_")
+    name = SPELLED.get(name, name)
+    return Alert(name) if name in ALERTS or name in RESERVED else None
+
+
+def mark_alert(error: BaseException | None, sock: Any) -> None:
+    """Have an error that tells of an alert say, by its attribute `ended_by_alert`, which connection that has ended.
+
+    So a server knows what its client has done from what a handler's other connections have come to.
+    """
+    if error is not None and alert_of(error) is not None:
+        error.ended_by_alert = sock  # type: ignore[attr-defined]  # an attribute of ours
