@@ -13,6 +13,7 @@ from windsock.net.system import monotonic
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
 from windsock.servers.requests import open_requests
+from windsock.wire import sockets
 
 __all__ = ["Driver", "driver_for"]
 
@@ -92,8 +93,11 @@ class Stranger:
         if self._is_stopping:
             threading.Thread(target=self._server.shutdown, name="windsock shutdown()", daemon=True).start()
         self._is_stopping = True
+        if self._server.socket_type == socket.SOCK_STREAM:
+            sockets.refuse(self._server.socket)
+            return
         with contextlib.suppress(OSError):
-            self._server.socket.shutdown(socket.SHUT_RDWR)
+            self._server.socket.shutdown(socket.SHUT_RDWR)  # of no use afterwards; nothing else wakes the loop
 
     def end_requests(self) -> None:
         """Shut down the accepted connections; children, who have them for themselves, are sent SIGTERM."""

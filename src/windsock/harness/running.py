@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ from windsock.harness.options import Resolved
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
-from windsock.wire import seam_for
+from windsock.servers import inheritance
+from windsock.wire import handling, seam_for
 
 if TYPE_CHECKING:
     import ssl
@@ -124,6 +126,8 @@ class RunningServer(Faked):
             self.finish()
             return
         self.stop()
+        if self._is_inherited:
+            return
         if self.strict:
             for failure in self.errors.failures():
                 error.add_note(f"windsock: the {self.name} had a handler error too: {failure!r}")
@@ -344,11 +348,16 @@ class RunningServer(Faked):
     def stop(self) -> None:
         """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
 
-        Raises StillRunning, which names what has not ended in `timeout` seconds.
+        In a forked child it only gives the child's copies back: the server is its parent's, and goes on. Raises
+        StillRunning, which names what has not ended in `timeout` seconds, and UsageError in a handler.
         """
         if self._is_stopped:
             return
+        self._check_waits_for_another("stop()")
         self._is_stopped = True
+        if self._is_inherited:
+            inheritance.drop_copies_of(self.server)
+            return
         if self._faults is not None:
             self._faults.before_stop()
         self._close_clients()
@@ -357,13 +366,32 @@ class RunningServer(Faked):
         finally:
             self._clean_up()
 
+    @property
+    def _is_inherited(self) -> bool:
+        """Whether this is a forked child, and the server its parent's."""
+        return os.getpid() != self._process_id
+
+    def _check_waits_for_another(self, what: str) -> None:
+        """Raise UsageError in one of the server's own handlers, which would wait for itself."""
+        if handling.is_handled_here(self.server):
+            has_word = hasattr(self.server, "request_stop")
+            here = "self.server.request_stop() there, which does not wait, or " if has_word else ""
+            raise UsageError(
+                f"{what}: called in a handler of the {self.name}, which would wait for itself; "
+                f"expected {here}{what} in the test"
+            )
+
     def finish(self) -> None:
-        """Stop, and if the server is strict, raise what went wrong in it.
+        """Stop, and if the server is strict, raise what went wrong in it. In a forked child it is as `stop()`.
 
         Raises an ExceptionGroup of all errors of handlers that nobody has taken; without any, one of all that a fake
         was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        self._check_waits_for_another("stop()")
+        if self._is_inherited:
+            self.stop()
+            return
         if self._fake is not None and self._is_to_be_used and not self._is_stopped:
             self._close_clients()
             self._fake.settle(self.server, self.options.timeout)
@@ -420,29 +448,46 @@ class RunningServer(Faked):
         """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
         if self._is_stopped:
             raise UsageError(f"outage(): the {self.name} is stopped already")
+        self._check_waits_for_another("outage()")
+        if self._is_inherited:
+            raise UsageError(f"outage(): the {self.name} is this child's parent's; expected it in the parent")
         if self._faults is not None:
             self._faults.check_outage()
-        self._end(self.options.timeout)
+        copy = self._copy_of_listener() if listening.can_serve_again(self.server) else None
+        try:
+            self._end(self.options.timeout)
+        except BaseException:
+            if copy is not None:
+                copy.close()
+            raise
         if self._faults is not None:
             self._faults.listener_was_closed()
-        holder = listening.take_place(self.server)
+        holder = listening.take_place(self.server, copy)
         try:
             yield
         finally:
             if self._is_stopped:
                 listening.give_up_place(self.server, holder)
             else:
-                listening.bind_again(self.server, holder)
+                if copy is not None:
+                    listening.serve_again(self.server, copy)
+                else:
+                    listening.bind_again(self.server, holder)
                 self._recorder.resume()
                 if self._fake is not None:
                     self._fake.resume()
                 self._start()
 
+    def _copy_of_listener(self) -> socket.socket:
+        if self._faults is not None:
+            return self._faults.copy_of_listener()
+        return socket.socket(fileno=os.dup(self.server.fileno()))
+
     def _start(self) -> None:
         show = addresses.show(self.address)
         self._driver.prepare_to_serve()
         # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
-        serve = partial(_serve, self._driver, self._recorder.teller())
+        serve = partial(_serve, self.server, self._driver, self._recorder.teller())
         self._job = self._hands.start(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
@@ -462,6 +507,7 @@ class RunningServer(Faked):
             self._job.join(0.1)
         self._driver.end_requests()
         self._driver.stop_timeout = max(0.2, deadline - monotonic())
+        listening.refuse(self.server)
         self._driver.server_close()
         left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
@@ -488,7 +534,8 @@ class RunningServer(Faked):
         return tuple(self.address)
 
 
-def _serve(driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+def _serve(server: Any, driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+    handling.begin(server)  # for good: the job has a context of its own
     try:
         driver.serve_forever()
     except Exception as error:

@@ -48,6 +48,8 @@ class Kind:
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
     """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
+    NOTE = 16
+    """Something came, went or was lost that is no byte of a stream; the data says what, in words."""
 
 
 class Ending(enum.StrEnum):

@@ -10,6 +10,7 @@ from typing import Any
 
 from windsock import addresses
 from windsock.errors import PeerError
+from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording.events import Kind
 from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
@@ -20,7 +21,7 @@ from windsock.steps import Inbox, kinds
 from windsock.steps.kinds import Step
 from windsock.wire.seam import connection_of
 
-__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among"]
+__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "is_unix_stream", "nothing", "ready_among"]
 
 
 class Halted(Exception):
@@ -131,6 +132,10 @@ class ServedStream(StreamEnd):
         self.before_wait()
         return self._halt.wait_for(kernel_socket(self.sock), seconds)
 
+    def receive(self, size: int) -> bytes:
+        """See StreamEnd. Descriptors that come with the bytes are recorded, and closed."""
+        return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
+
     def sleep(self, seconds: float) -> None:
         """Let time pass. Raises Halted."""
         self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
@@ -211,6 +216,11 @@ class ServedDatagram(End):
         with contextlib.suppress(AttributeError):
             hub = self.sock._hub
         self._halt.sleep(seconds, hub)
+
+
+def is_unix_stream(request: Any) -> bool:
+    """Return whether it is a plain Unix socket, on which descriptors can come."""
+    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
 
 
 def nothing() -> None:

@@ -15,6 +15,7 @@ from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
+from windsock.servers import inheritance
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
 from windsock.wire.proxy_doorway import Doorway
@@ -36,7 +37,8 @@ class Proxy:
 
     `address` is where it leads: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
     a Unix socket, of the kind that is bound there. It listens on an ephemeral loopback port, or on a private path of
-    its own; `listen` is another place. `proxy.address` is where clients go.
+    its own; `listen` is another place, which other machines can reach only with `allow_external=True`. `proxy.address`
+    is where clients go.
 
     `framing` says where messages end, for `requests` (see `framing_from`). With `recorded=False` nothing is recorded.
     `seed` is what faults draw from. `timeout`: seconds that connecting onwards, and stopping, may take. TLS passes
@@ -58,6 +60,7 @@ class Proxy:
         *,
         transport: str | None = None,
         listen: Any = None,
+        allow_external: bool = False,
         framing: object = None,
         recorded: bool = True,
         seed: int = 0,
@@ -69,6 +72,8 @@ class Proxy:
         strict: bool = True,
     ) -> None:
         self.upstream = place_of(address, transport)
+        if isinstance(listen, tuple | list) and listen and not allow_external:
+            addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
         self.name = name
         self.strict = strict
         self.timeout = timeout
@@ -103,6 +108,8 @@ class Proxy:
         except BaseException:
             bound.close()
             raise
+        if isinstance(bound, Doorway):
+            inheritance.note_address(self, addresses.plain(bound.name))
         self._house = house
         self._front = self._front_of(bound, termination)
         house.clockwork.call(self._front.start)

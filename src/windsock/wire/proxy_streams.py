@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import addresses
+from windsock.net.ancillary import own_credentials, peer_credentials
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -330,14 +331,22 @@ class StreamFront:
             on_end=partial(self._ended, guest),
             on_error=partial(self._on_error, connection),
             on_look=self._firings.look,
+            on_note=guest.say,
         )
         relay.upstream.error = error
         if client is guest.socket:
             relay.meddler = self._meddler(guest, relay)
         if connection is not None:
             self._firings.follow(guest.index, connection)
+            self._note_credentials(guest)
         self._house.admit(relay)
         relay.start()
+
+    def _note_credentials(self, guest: _Guest) -> None:
+        """Say that the server sees this process in the place of a client that is another one (SO_PEERCRED)."""
+        theirs = peer_credentials(guest.socket)
+        if theirs is not None and theirs != own_credentials():
+            guest.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
 
     def _leave(self, guest: _Guest) -> None:
         """Somebody is gone, or is about to: there is room for another one."""
@@ -363,6 +372,10 @@ class _Guest:
         self.peer = peer
         self.index = index
         self.connection = connection
+
+    def say(self, words: str) -> None:
+        """Write down what came beside its bytes, or cannot be passed on."""
+        self.note(Kind.NOTE, words.encode())
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Write down what happens to it."""

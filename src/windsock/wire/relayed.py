@@ -138,6 +138,7 @@ class RelayHouse:
             on_end=partial(self._ended, index),
             on_error=self._on_error,
             on_look=self._firings.look,
+            on_note=partial(self._firings.note, index),
         )
         if self._spoils_handshakes:
             relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock import addresses
+from windsock.net.ancillary import in_words
 from windsock.recording import Connection, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
 from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
+from windsock.wire import handling
 from windsock.wire.datagram_tap import DatagramTap
 from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
 
@@ -38,6 +40,7 @@ HOOKS = stand_ins(
     "handle_disconnect",
     "handle_accept_error",
     "handle_truncated",
+    "handle_descriptors",
     "child_exited",
 )
 
@@ -55,6 +58,7 @@ class Seam:
         self._recorder = recorder
         self._process_id = os.getpid()
         self._truncated: int | None = None
+        self._descriptors = 0
         self._originals: dict[str, Callable[..., Any]] = {}
 
     def install(self) -> None:
@@ -75,6 +79,7 @@ class Seam:
 
     def _get_request(self) -> tuple[Any, Any]:
         self._truncated = None
+        self._descriptors = 0
         request, client_address = self._originals["get_request"]()
         peer = addresses.plain(client_address)
         if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
@@ -94,6 +99,8 @@ class Seam:
             connection.truncated_from = self._truncated
             limit = getattr(self._server, "max_packet_size", len(data))
             self._recorder.failed(connection, TruncatedDatagram(self._truncated, limit))
+        if self._descriptors:
+            connection.note(Kind.NOTE, f"{in_words(self._descriptors)} with the datagram".encode())
         connection.note(Kind.UP, data)
         return data, DatagramTap(server_socket, connection)
 
@@ -101,6 +108,7 @@ class Seam:
         connection = connection_of(request)
         if connection is not None and os.getpid() != self._process_id:
             self._recorder.taken_by_child(connection)
+        token = handling.begin(self._server)
         try:
             self._originals["finish_request"](request, client_address)
         except Exception as error:
@@ -108,6 +116,7 @@ class Seam:
                 self._recorder.failed(connection, error)
             raise
         finally:
+            handling.end(token)
             if connection is not None and isinstance(request, tuple):
                 connection.note(Kind.CLOSE)
 
@@ -175,6 +184,10 @@ class Seam:
         self._truncated = size
         if not is_default(self._originals["handle_truncated"]):
             self._originals["handle_truncated"](data, size, client_address)
+
+    def _handle_descriptors(self, descriptors: list[int], data: bytes, client_address: Any) -> None:
+        self._descriptors = len(descriptors)
+        self._originals["handle_descriptors"](descriptors, data, client_address)
 
     def _child_exited(self, pid: int, exit_code: int) -> None:
         self._originals["child_exited"](pid, exit_code)
