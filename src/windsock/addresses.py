@@ -19,6 +19,7 @@ __all__ = [
     "LONGEST_UNIX_PATH",
     "Address",
     "PrivateSocketPath",
+    "check_loopback",
     "check_unix_path",
     "is_abstract",
     "is_loopback",
@@ -73,6 +74,14 @@ def is_loopback(host: str) -> bool:
     return (getattr(found, "ipv4_mapped", None) or found).is_loopback
 
 
+def check_loopback(named: str, host: str) -> None:
+    """Raise UsageError for a host to listen on that other machines can reach; `named` is what the user wrote."""
+    if not is_loopback(host):
+        raise UsageError(
+            f"{named} can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True"
+        )
+
+
 def check_unix_path(path: str) -> None:
     """Raise UsageError for a name that no Unix socket can have (unix(7))."""
     size = len(os.fsencode(path))
@@ -90,6 +99,8 @@ def is_stale_socket(path: Address, kind: int) -> bool:
 
     A probe connects to it: only a refused connection means that its server is gone.
     """
+    if is_abstract(path):
+        return False
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             return False

@@ -238,3 +238,12 @@ def test_client_address_is_what_the_client_is_bound_to(place: Place, kind: Any) 
 
     own = client.getsockname() or None
     assert rest_of(client) == repr(own).encode()
+
+
+@only_linux
+def test_an_abstract_name_that_is_taken_is_an_address_in_use() -> None:
+    with (
+        servers.UnixStreamServer("\0windsock-taken", servers.BaseRequestHandler),
+        pytest.raises(OSError, match="in use"),
+    ):
+        servers.UnixStreamServer("\0windsock-taken", servers.BaseRequestHandler)

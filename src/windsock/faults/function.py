@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
@@ -35,7 +35,7 @@ class Function(Fault):
             link.fire("took {} B away", len(item.data))
             return ()
         if isinstance(outcome, bytes | bytearray | memoryview):
-            outcome = type(item)(item.at, bytes(outcome))
+            outcome = replace(item, data=bytes(outcome))
         items = (outcome,) if isinstance(outcome, Item) else tuple(outcome)
         if items != (item,):
             link.fire("made {} item(s) of {} B", len(items), len(item.data))

@@ -196,6 +196,13 @@ class Installed:
         """Note that it did something: `what` is a format of `values` (str.format), filled in when the log is read."""
         self.note(at, (connection, direction), offset, what, values)
 
+    def add_words(self, words: str) -> None:
+        """Say more about the latest firing."""
+        with self._lock:
+            if self._log:
+                number, at, link, offset, what, values = self._log.pop()
+                self._log.append((number, at, link, offset, what + "{}", (*values, words)))
+
     def note(self, at: float, link: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]) -> None:
         """Note a firing on the fast path of a link."""
         with self._lock:

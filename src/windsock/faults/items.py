@@ -6,9 +6,10 @@ Times are seconds of the caller's clock (`time.monotonic()` on a real wire, anyt
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Protocol, Self, TypeAlias
 
 __all__ = [
+    "Attachment",
     "Close",
     "Data",
     "Datagram",
@@ -20,16 +21,37 @@ __all__ = [
     "Stall",
     "Tick",
     "at_time",
+    "attached_to",
     "size_of",
 ]
 
 
+class Attachment(Protocol):
+    """What has come with a byte or a datagram and is no data: descriptors. `str()` says how many."""
+
+    def copy(self) -> Self:
+        """Return another one that is closed by itself."""
+        ...
+
+    def close(self) -> None:
+        """Close them: nobody gets them. Idempotent."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A run of a stream's bytes, to be written at that time, with a call of its own."""
+    """A run of a stream's bytes, to be written at that time, with a call of its own.
+
+    `attached` belongs to the first of the bytes.
+    """
 
     at: float
     data: bytes
+    attached: Attachment | None = None
+
+    def piece(self, start: int, end: int | None = None, at: float | None = None) -> Data:
+        """Return a part of it, at another time if one is given."""
+        return Data(self.at if at is None else at, self.data[start:end], None if start else self.attached)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +104,7 @@ class Datagram:
     at: float
     data: bytes
     refuse: str = ""
+    attached: Attachment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +128,13 @@ Item: TypeAlias = Data | End | Reset | Close | Stall | Resume | Datagram | Rebin
 def at_time(item: Item, at: float) -> Item:
     """Return the same item at another time."""
     if type(item) is Data:
-        return Data(at, item.data)
+        return Data(at, item.data, item.attached)
     return item if item.at == at else replace(item, at=at)
+
+
+def attached_to(item: Item) -> Attachment | None:
+    """Return what has come with an item."""
+    return item.attached if isinstance(item, Data | Datagram) else None
 
 
 def size_of(item: Item) -> int:

@@ -11,7 +11,7 @@ from itertools import count as counter
 from typing import TYPE_CHECKING, Any
 
 from windsock.faults.installed import Installed
-from windsock.faults.items import Data, Datagram, Item, Tick, at_time, size_of
+from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
 from windsock.faults.seeds import derive
 from windsock.faults.selector import holds
 
@@ -126,8 +126,17 @@ class Link:
         self.now = item.at
         outcome = self._outcome(item)
         if type(item) is Data or type(item) is Datagram:
+            if item.attached is not None:
+                outcome = self._attached_in(list(outcome), item.attached)
             self.offset += len(item.data)
         return self._ready(outcome)
+
+    def _attached_in(self, outcome: list[Item], attached: Attachment) -> list[Item]:
+        """Close what has come with an item, and say so, if the fault has taken that away."""
+        if not any(attached_to(each) is attached for each in (*outcome, *self.held)):
+            self.installed.add_words(f", and closed {attached} that came with it")
+            attached.close()
+        return outcome
 
     def _outcome(self, item: Item) -> Iterable[Item]:
         if not self.is_active:
@@ -148,9 +157,9 @@ class Link:
             return list(self._chosen(item))
 
     def _split(self, item: Data, at: int) -> Iterable[Item]:
-        head = list(self.fault.passes(Data(item.at, item.data[:at]), self))
+        head = list(self.fault.passes(item.piece(0, at), self))
         self.offset += at
-        tail = list(self._outcome(Data(item.at, item.data[at:])))
+        tail = list(self._outcome(item.piece(at)))
         self.offset -= at
         return head + tail
 
@@ -261,6 +270,9 @@ class Link:
 
     def drop(self) -> None:
         """Forget all that waits here: the connection is over."""
+        for item in (*self.held, *(each if self.is_stream else each[2] for each in self._queue)):
+            if (attached := attached_to(item)) is not None:
+                attached.close()
         self._queue.clear()
         self.held.clear()
         self.wake_at = NEVER

@@ -91,9 +91,9 @@ class PointFault(Fault):
         if not self.after_bytes or isinstance(item, Datagram):
             return self._reach(item.at, (item,), link, 0)
         size = max(0, self.after_bytes - link.seen)
-        head, rest = item.data[:size], item.data[size:]
-        reached = self._reach(item.at, (Data(item.at, rest),) if rest else (), link, size)
-        return [Data(item.at, head), *reached] if head else reached
+        head, rest = item.piece(0, size), item.piece(size)
+        reached = self._reach(item.at, (rest,) if rest.data else (), link, size)
+        return [head, *reached] if head.data else reached
 
     def _reach(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
         if self.ends_connection and not link.claim():

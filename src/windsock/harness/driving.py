@@ -14,6 +14,7 @@ from windsock.net.system import monotonic
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
 from windsock.servers.requests import open_requests
+from windsock.wire import sockets
 
 __all__ = ["Driver", "driver_for"]
 
@@ -94,8 +95,11 @@ class Stranger:
         if self._is_stopping:
             threading.Thread(target=self._server.shutdown, name="windsock shutdown()", daemon=True).start()
         self._is_stopping = True
-        with contextlib.suppress(OSError):  # handlers of datagrams still reply through it
-            self._server.socket.shutdown(socket.SHUT_RD if self._is_datagram else socket.SHUT_RDWR)
+        if self._server.socket_type == socket.SOCK_STREAM:
+            sockets.refuse(self._server.socket)
+            return
+        with contextlib.suppress(OSError):  # nothing else wakes the loop; handlers still reply through it
+            self._server.socket.shutdown(socket.SHUT_RD)
 
     def end_requests(self) -> None:
         """Shut down the accepted connections; children, who have them for themselves, are sent SIGTERM."""

@@ -7,7 +7,6 @@ import errno
 import os
 import select
 import socket
-import struct
 import sys
 import threading
 from typing import Any
@@ -16,10 +15,10 @@ from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness import listening
 from windsock.net.system import monotonic
+from windsock.wire import sockets
 
 __all__ = ["Doorway"]
 
-NO_LINGER = struct.pack("ii", 1, 0)
 MOST_FILLERS = 4
 PATIENCE = 5.0
 """Seconds to wait for the server's loop at the most."""
@@ -103,25 +102,35 @@ class Doorway:
         """Return the descriptor of the listener, which may still be on its way to its place."""
         return self._server.fileno() if self._next is None else self._next
 
+    def copy_of_listener(self) -> socket.socket:
+        """Return a copy of the listener."""
+        with self._lock:
+            return socket.socket(fileno=os.dup(self._listener()))
+
     def _shut(self) -> None:
-        listener = socket.socket(fileno=os.dup(self._listener()))
+        self._holder = self.copy_of_listener()
         self._be_quiet()
-        with contextlib.closing(listener):
-            listener.shutdown(socket.SHUT_RDWR)  # it listens no more, whoever has it; and the loop wakes up
-        self._holder = listening.hold_place(self._server)
+        sockets.refuse(self._holder)  # whoever has it; and the loop wakes up
 
     def _reopen(self) -> None:
+        assert self._holder is not None
+        holder, self._holder = self._holder, None
+        if sockets.is_ip(holder):
+            sockets.serve_again(holder, listening.backlog_of(self._server))
+        else:
+            holder.close()
+            holder = self._listen_beside()
+        self._put(holder.detach())
+
+    def _listen_beside(self) -> socket.socket:
         deadline = monotonic() + PATIENCE
         while True:
             try:
-                listener = listening.listen_again(self._server, self._holder)
-                break
+                return listening.listen_beside(self._server)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or monotonic() > deadline:
                     raise
             self._lock.wait(0.005)  # the old one has an abstract name until the loop has let go of it
-        self._holder = None
-        self._put(listener.detach())
 
     def _fill(self) -> None:
         """Leave room for one in the queue, and take that."""
@@ -160,7 +169,7 @@ class Doorway:
         if self._aside is not None:
             listener = socket.socket(fileno=os.dup(self._aside))
             with contextlib.closing(listener):
-                listener.listen(getattr(self._server, "request_queue_size", 128))
+                listener.listen(listening.backlog_of(self._server))
             aside, self._aside = self._aside, None
             self._put(aside)
         self._leave()
@@ -168,9 +177,7 @@ class Doorway:
     def _leave(self) -> None:
         fillers, self._fillers = self._fillers, []
         for each in fillers:
-            with contextlib.suppress(OSError):
-                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
-            each.close()
+            sockets.reset(each)
 
     def _be_quiet(self) -> None:
         """Have something that is never ready take the listener's place."""
@@ -192,7 +199,8 @@ class Doorway:
             self._state = "open"
             for descriptor in (self._next, self._aside):
                 if descriptor is not None:
-                    os.close(descriptor)
+                    with socket.socket(fileno=descriptor) as found:
+                        sockets.refuse(found)
             self._next = self._aside = None
             for each in [*self._done_with, *(self._quiet or ())]:
                 each.close()

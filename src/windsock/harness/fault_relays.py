@@ -11,7 +11,7 @@ from windsock.faults import Weather
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire.relayed import RelayHouse
-from windsock.wire.relayed_pairs import RelayedSocket
+from windsock.wire.relayed_pairs import PEER_CREDENTIALS, RelayedSocket
 from windsock.wire.seam import put_back
 
 __all__ = ["Relays"]
@@ -31,6 +31,9 @@ class Relays:
         self._make_stream = getattr(server, "make_stream", None)
         if self._make_stream is not None:
             server.make_stream = self._make_named_stream
+        self._peer_credentials = getattr(server, "peer_credentials", None)
+        if self._make_stream is not None and self._peer_credentials is not None:
+            server.peer_credentials = self._credentials_of_client
 
     def relay(self, request: Any, connection: Connection) -> Any:
         """Take an accepted connection over; return what its handler gets: a socket of the kind that it would have got.
@@ -66,7 +69,7 @@ class Relays:
         """Return the same for a selecting server: it never blocks the loop."""
         timeout = relayed.gettimeout()
         green: Any = _green_class()(relayed.family, relayed.type, relayed.proto, fileno=relayed.detach())
-        _copy_names(relayed, green)
+        relayed.copy_names(green)
         hub.accepted = green.belong_to(hub, timeout)
         return green
 
@@ -83,21 +86,27 @@ class Relays:
             below = getattr(stream, "transport_stream", stream).socket
             below.getpeername = lambda: relayed._peer
             below.getsockname = lambda: relayed._name
+            getsockopt = below.getsockopt
+            below.getsockopt = lambda *what: relayed.shown_option(*what) or getsockopt(*what)
         return stream
 
     def drain(self, seconds: float) -> None:
         """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
         self._house.drain(seconds)
 
+    def _credentials_of_client(self, request: Any) -> Any:
+        """See PeerCredentialsMixIn.peer_credentials; trio's plain socket cannot say it, the one in its place can."""
+        relayed = self._names.get(id(request))
+        shows_client = relayed is not None and relayed.shown_option(*PEER_CREDENTIALS, 0) is not None
+        return self._peer_credentials(relayed if shows_client else request)  # type: ignore[misc]  # it is there
+
     def stop(self, seconds: float) -> None:
         """End all connections. Raises StillRunning."""
         self._house.stop(seconds)
         if self._make_stream is not None:
             put_back(self._server, "make_stream", self._make_stream)
-
-
-def _copy_names(relayed: RelayedSocket, other: Any) -> None:
-    other._peer, other._name, other._forward = relayed._peer, relayed._name, relayed._forward
+            if self._peer_credentials is not None:
+                put_back(self._server, "peer_credentials", self._peer_credentials)
 
 
 _classes: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -256,6 +257,10 @@ class ServerFaults:
             return lines
         start = connections[0].opened if connections else self.weather.log[0].at
         return with_firings(lines, self.weather, start)
+
+    def copy_of_listener(self) -> socket.socket:
+        """Return a copy of the server's own socket."""
+        return self._doorway.copy_of_listener()
 
     def listener_was_closed(self) -> None:
         """There is an outage: what has to do with the listener of before is closed too."""

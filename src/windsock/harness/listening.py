@@ -15,10 +15,24 @@ from typing import Any
 from windsock.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved, constructor_of
-from windsock.servers import UDPServer
+from windsock.servers import BaseServer, UDPServer
 from windsock.servers.requests import open_requests
+from windsock.wire import sockets
 
-__all__ = ["StartError", "bind_again", "give_up_place", "hold_place", "listen", "listen_again", "take_place"]
+__all__ = [
+    "StartError",
+    "backlog_of",
+    "bind_again",
+    "can_serve_again",
+    "give_up_place",
+    "listen",
+    "listen_beside",
+    "refuse",
+    "serve_again",
+    "take_place",
+]
+
+AF_UNIX = getattr(socket, "AF_UNIX", None)
 
 
 LARGEST_DATAGRAM = 65_535
@@ -130,12 +144,33 @@ def _adjust(server: Any, options: Resolved) -> None:
         server.allow_reuse_address = True
 
 
-def take_place(server: Any) -> socket.socket | None:
-    """Hold the address of a server that is down, so that nobody else gets it and clients are refused."""
+def refuse(server: Any) -> None:
+    """Have a server that is being stopped refuse its clients, also where another process has a copy of its socket."""
+    with contextlib.suppress(OSError, ValueError), sockets.borrowed(server.fileno()) as listener:
+        sockets.refuse(listener)
+
+
+def can_serve_again(server: Any) -> bool:
+    """Return whether a copy of the server's socket can take its place again after `refuse()`.
+
+    That of datagrams of a class that is not of the family is shut down for good, to wake its loop.
+    """
+    is_of_use = isinstance(server, BaseServer) or server.socket_type == socket.SOCK_STREAM
+    return sys.platform == "linux" and server.address_family != AF_UNIX and is_of_use
+
+
+def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:
+    """Hold the address of a server that is down, so that no one else gets it and clients are refused.
+
+    `copy` is one of its own socket, if that can serve again.
+    """
+    if copy is not None:
+        sockets.refuse(copy)
+        return copy
     address = server.server_address
     holder = socket.socket(server.address_family, server.socket_type)
     try:
-        if server.address_family == getattr(socket, "AF_UNIX", None):
+        if server.address_family == AF_UNIX:
             if not is_abstract(address):
                 holder.bind(address)  # the file stays, with nobody behind it: ECONNREFUSED
             holder.close()
@@ -161,6 +196,18 @@ def give_up_place(server: Any, holder: socket.socket | None) -> None:
             os.unlink(server.server_address)
 
 
+def serve_again(server: Any, copy: socket.socket) -> None:
+    """Give a server that was down its own socket back. Raises UsageError if somebody else has taken the address."""
+    server.socket = copy
+    open_requests(server).end_new(None)
+    try:
+        sockets.serve_again(copy, backlog_of(server))
+        server.server_activate()
+    except OSError as error:
+        copy.close()
+        raise UsageError(_not_taken("outage()", server, error)) from error
+
+
 def bind_again(server: Any, holder: socket.socket | None) -> None:
     """Give a server that was down a new listening socket on its old address.
 
@@ -175,35 +222,41 @@ def bind_again(server: Any, holder: socket.socket | None) -> None:
         server.server_activate()
     except OSError as error:
         server.socket.close()
-        raise UsageError(f"outage(): {show(server.server_address)} could not be taken again: {error}") from error
+        raise UsageError(_not_taken("outage()", server, error)) from error
     finally:
         if holder is not None:
             holder.close()
 
 
-def hold_place(server: Any) -> socket.socket | None:
-    """Hold the address of a listener that was shut down and is to come back; a Unix socket's file stays as it is."""
-    return None if server.address_family == getattr(socket, "AF_UNIX", None) else take_place(server)
+def _not_taken(what: str, server: Any, error: OSError) -> str:
+    words = f"{what}: {show(server.server_address)} could not be taken again: {error}"
+    if is_abstract(server.server_address):
+        words += "; a process that holds a copy of the socket holds its abstract name: end it before, or use a path"
+    return words
 
 
-def listen_again(server: Any, holder: socket.socket | None) -> socket.socket:
-    """Return a new socket that listens on a server's address, after `hold_place()`."""
+def backlog_of(server: Any) -> int:
+    """Return how many clients may wait."""
+    return int(getattr(server, "request_queue_size", 128))
+
+
+def listen_beside(server: Any) -> socket.socket:
+    """Return a new socket that listens in the place of a Unix server's, which was shut down.
+
+    Raises OSError; EADDRINUSE while a process holds an abstract name.
+    """
     address = server.server_address
     made = socket.socket(server.address_family, server.socket_type)
     try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if holder is None and not is_abstract(address):
+        if not is_abstract(address):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(address)
         made.bind(address)
-        made.listen(getattr(server, "request_queue_size", 128))
-        if holder is None and hasattr(server, "_identity") and not is_abstract(address):
+        made.listen(backlog_of(server))
+        if hasattr(server, "_identity") and not is_abstract(address):
             found = os.lstat(address)
             server._identity = (found.st_dev, found.st_ino)  # or it would not take its file away in the end
     except BaseException:
         made.close()
         raise
-    finally:
-        if holder is not None:
-            holder.close()
     return made

@@ -161,11 +161,8 @@ class Options:
             return
         if self.path is not None:
             raise UsageError(f"path={self.path!r} is not for transport={transport!r}; it takes host= and port=")
-        if self.host is not None and not self.allow_external and not addresses.is_loopback(self.host):
-            raise UsageError(
-                f"host={self.host!r} can be reached from other machines; use '127.0.0.1' or '::1', "
-                "or say allow_external=True"
-            )
+        if self.host is not None and not self.allow_external:
+            addresses.check_loopback(f"host={self.host!r}", self.host)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,8 @@ from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.recording.errors import counted, first_of_each
-from windsock.wire import seam_for
+from windsock.servers import inheritance
+from windsock.wire import handling, seam_for
 
 if TYPE_CHECKING:
     import ssl
@@ -132,6 +134,8 @@ class RunningServer(Faked):
             self.finish()
             return
         self.stop()
+        if self._is_inherited:
+            return
         for failure, count in counted(self._handler_errors()):
             times = f" ({count} times)" if count > 1 else ""
             error.add_note(f"windsock: the {self.name} had a handler error too{times}: {failure!r}")
@@ -390,13 +394,18 @@ class RunningServer(Faked):
     def stop(self) -> None:
         """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
 
-        What clients have sent and no handler has read yet is lost: `drain()` has it handled.
+        What clients have sent and no handler has read yet is lost: `drain()` has it handled. In a forked child it only
+        gives the child's copies back: the server is its parent's, and goes on.
 
-        Raises StillRunning, which names what has not ended in `timeout` seconds.
+        Raises StillRunning, which names what has not ended in `timeout` seconds, and UsageError in a handler.
         """
         if self._is_stopped:
             return
+        self._check_waits_for_another("stop()")
         self._is_stopped = True
+        if self._is_inherited:
+            inheritance.drop_copies_of(self.server)
+            return
         if self._faults is not None:
             self._faults.before_stop()
         self._recorder.stop()  # handlers are not to blame for what the ends of its own clients make of them
@@ -406,13 +415,32 @@ class RunningServer(Faked):
         finally:
             self._clean_up()
 
+    @property
+    def _is_inherited(self) -> bool:
+        """Whether this is a forked child, and the server its parent's."""
+        return os.getpid() != self._process_id
+
+    def _check_waits_for_another(self, what: str) -> None:
+        """Raise UsageError in one of the server's own handlers, which would wait for itself."""
+        if handling.is_handled_here(self.server):
+            has_word = hasattr(self.server, "request_stop")
+            here = "self.server.request_stop() there, which does not wait, or " if has_word else ""
+            raise UsageError(
+                f"{what}: called in a handler of the {self.name}, which would wait for itself; "
+                f"expected {here}{what} in the test"
+            )
+
     def finish(self) -> None:
-        """Drain, stop, and if the server is strict, raise what went wrong in it.
+        """Drain, stop, and if the server is strict, raise what went wrong in it. In a forked child it is as `stop()`.
 
         Raises an ExceptionGroup of all errors of handlers that nobody has taken; without any, one of all that a fake
         was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        self._check_waits_for_another("finish()")
+        if self._is_inherited:
+            self.stop()
+            return
         try:
             self._settle()
         except BaseException:  # of a signal's handler
@@ -501,29 +529,46 @@ class RunningServer(Faked):
         """Be down for the length of a `with`: connections end, clients are refused; then up again, same address."""
         if self._is_stopped:
             raise UsageError(f"outage(): the {self.name} is stopped already")
+        self._check_waits_for_another("outage()")
+        if self._is_inherited:
+            raise UsageError(f"outage(): the {self.name} is this child's parent's; expected it in the parent")
         if self._faults is not None:
             self._faults.check_outage()
-        self._end(self.options.timeout)
+        copy = self._copy_of_listener() if listening.can_serve_again(self.server) else None
+        try:
+            self._end(self.options.timeout)
+        except BaseException:
+            if copy is not None:
+                copy.close()
+            raise
         if self._faults is not None:
             self._faults.listener_was_closed()
-        holder = listening.take_place(self.server)
+        holder = listening.take_place(self.server, copy)
         try:
             yield
         finally:
             if self._is_stopped:
                 listening.give_up_place(self.server, holder)
             else:
-                listening.bind_again(self.server, holder)
+                if copy is not None:
+                    listening.serve_again(self.server, copy)
+                else:
+                    listening.bind_again(self.server, holder)
                 self._recorder.resume()
                 if self._fake is not None:
                     self._fake.resume()
                 self._start()
 
+    def _copy_of_listener(self) -> socket.socket:
+        if self._faults is not None:
+            return self._faults.copy_of_listener()
+        return socket.socket(fileno=os.dup(self.server.fileno()))
+
     def _start(self) -> None:
         show = addresses.show(self.address)
         self._driver.prepare_to_serve()
         # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
-        serve = partial(_serve, self._driver, self._recorder.teller())
+        serve = partial(_serve, self.server, self._driver, self._recorder.teller())
         self._job = self._hands.start(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
@@ -543,6 +588,7 @@ class RunningServer(Faked):
             self._job.join(0.1)
         self._driver.end_requests()
         self._driver.stop_timeout = max(0.2, deadline - monotonic())
+        listening.refuse(self.server)
         self._driver.server_close()
         left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
@@ -569,7 +615,8 @@ class RunningServer(Faked):
         return tuple(self.address)
 
 
-def _serve(driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+def _serve(server: Any, driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+    handling.begin(server)  # for good: the job has a context of its own
     try:
         driver.serve_forever()
     except BaseException as error:  # of a hook between requests: nothing else would tell of it

@@ -61,6 +61,8 @@ class Kind:
     """TLS has ended both ways; what follows is in the clear."""
     TLS_ALERT = 21
     """The client has ended TLS with an alert; the data is its name."""
+    NOTE = 22
+    """Something came, went or was lost that is no byte of a stream; the data says what, in words."""
 
 
 class Ending(enum.StrEnum):

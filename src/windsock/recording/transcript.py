@@ -101,6 +101,8 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
         return f"client's TLS alert: {data.decode()}"
     if kind == Kind.REFUSED:
         return f"refused: {data.decode()}"
+    if kind == Kind.NOTE:
+        return f"note: {data.decode(errors='replace')}"
     if kind in (Kind.FAULT, Kind.SERVER_RESET, Kind.SCRIPT):
         return _on_purpose(kind, data.decode(errors="replace"))
     if kind == Kind.CLIENT_EOF and data:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.scripts.answers import Answer
 from windsock.scripts.playing import perform
 from windsock.scripts.repertoire import Repertoire
-from windsock.scripts.served import Halt, Halted, ServedStream
+from windsock.scripts.served import Halt, Halted, ServedStream, is_unix_stream
 from windsock.steps import Script
 
 __all__ = ["Conversation", "mark_exchange"]
@@ -40,6 +41,7 @@ class Conversation:
         self._halt = halt
         self._timeout = timeout
         self._end: ServedStream | None = None
+        self._is_unix = is_unix_stream(request)
         self._is_over = False
         self._is_mute = False
         """Whether nothing can be sent any more."""
@@ -110,6 +112,8 @@ class Conversation:
     def _receive(self) -> bytes:
         if self._is_over or (self._end is not None and self._end.inbox.has_ended):
             return b""
+        if self._is_unix:
+            return receive_without(self._request, CHUNK)
         data: bytes = self._request.recv(CHUNK)
         return data
 
@@ -131,6 +135,7 @@ class Conversation:
             end.inbox.receive(rest, monotonic())
         perform(script, end, self._timeout())
         self._request = end.sock
+        self._is_unix = is_unix_stream(end.sock)
         self._is_over = end.is_closed
         self._is_mute = end.has_half_closed or end.inbox.was_reset
         if not self._is_over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
 import sys
@@ -41,6 +42,7 @@ class End:
         self, sock: Any, inbox: Inbox, *, is_client: bool = False, clock: Callable[[], float] = monotonic
     ) -> None:
         self.sock = sock
+        self._process_id = os.getpid()
         self.inbox = inbox
         self.clock = clock
         self.is_client = is_client
@@ -90,7 +92,10 @@ class End:
         self.inbox.note("closed", self.clock())
         self.ended_as(Outcome.CLOSED)
         with contextlib.suppress(OSError):
-            self.sock.close()
+            if self._process_id == os.getpid() and not self.inbox.is_datagram:
+                rude.close(self.sock)
+            else:  # a forked child gives its copy back, without a word: the connection goes on
+                rude.kernel_socket(self.sock).close()
 
     def _close(self, step: kinds.Close, deadline: float) -> None:  # noqa: ARG002  # as every act
         self.close()

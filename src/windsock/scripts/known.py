@@ -34,6 +34,8 @@ class Known:
     _path: tuple[str, tuple[int, int]] | None = None
     _address: Any = None
     _peer: Any = None
+    _process_id = 0
+    """The process that made it: a forked child leaves its path alone."""
     _count = 0
 
     def __repr__(self) -> str:
@@ -87,6 +89,7 @@ class Known:
     def _is_called(self, sock: Any, private: PrivateSocketPath | None) -> None:
         """Note the names of a connected socket, and the path to remove in the end: a private one, or what it binds."""
         self._private = private
+        self._process_id = os.getpid()
         self._path = _path_of(sock) if private is None else None
         self._address = _or_none(sock.getsockname)
         self._peer = _or_none(sock.getpeername)
@@ -108,7 +111,7 @@ class Known:
         if private is not None:
             private.remove()
         path, self._path = self._path, None
-        if path is not None:
+        if path is not None and self._process_id == os.getpid():
             addresses.unlink_socket(*path)
 
 

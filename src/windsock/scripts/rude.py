@@ -1,18 +1,16 @@
-"""What a decent program does not do to a socket: resets that nobody can hold up."""
+"""What scripts do to sockets of any layers: close and reset them, and look for what has happened to them."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import socket
-import struct
 from typing import Any
 
-from windsock.wire.sockets import dissolve
+from windsock.wire import sockets
 
-__all__ = ["has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]
-
-NO_LINGER = struct.pack("ii", 1, 0)
+__all__ = ["close", "has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]
 
 
 def kernel_socket(sock: Any) -> Any:
@@ -22,58 +20,38 @@ def kernel_socket(sock: Any) -> Any:
     return sock
 
 
+def close(sock: Any) -> None:
+    """Close a socket, of whatever layers; the other end sees it whatever process holds a copy of the socket below."""
+    bare = kernel_socket(sock)
+    if bare is sock:
+        sockets.end(bare)
+        sock.close()
+        return
+    twin = None
+    with contextlib.suppress(OSError):
+        twin = socket.socket(fileno=os.dup(bare.fileno()))
+    try:
+        sock.close()  # which says the last word of TLS
+    finally:
+        if twin is not None:
+            sockets.end(twin)
+            twin.close()
+
+
 def reset(sock: Any) -> None:
-    """Reset a stream connection at once, and close this end of it.
-
-    TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection and sends RST, even while another thread waits for
-    it or a forked child has it open too; what the kernel has not sent yet is lost. Elsewhere: SO_LINGER with 0 seconds
-    (socket(7)), which takes effect when the last one closes it.
-
-    A Unix socket's other end sees a reset if something that it has sent is unread, once the last one has closed this
-    one (unix(7)). Otherwise it sees an orderly end, at once, whoever else has this one open.
-    """
+    """Reset a stream connection at once, and close this end of it; see `windsock.wire.sockets.reset`."""
     bare = kernel_socket(sock)
     if bare.fileno() < 0:
         return
-    if bare.family == getattr(socket, "AF_UNIX", None):
-        if not _unread(bare):
-            with contextlib.suppress(OSError):
-                bare.shutdown(socket.SHUT_RDWR)
-    elif not dissolve(bare.fileno()):
-        with contextlib.suppress(OSError):
-            bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     abandon = getattr(sock, "abandon", None)
+    sockets.reset(bare)
     if abandon is not None:
         abandon()
-    bare.close()
-
-
-def _unread(bare: Any) -> int:
-    """Return how many bytes have come that nobody has read (FIONREAD, unix(7))."""
-    import termios
-
-    return _ask(bare, termios.FIONREAD)
-
-
-def _ask(bare: Any, question: int) -> int:
-    """Return a number that ioctl(2) tells of a socket; 0 where it does not."""
-    import fcntl
-
-    try:
-        answer = fcntl.ioctl(bare.fileno(), question, bytes(4))
-    except OSError:
-        return 0
-    return int(struct.unpack("i", answer)[0])
 
 
 def unacknowledged(sock: Any) -> int:
-    """Return how many sent bytes the other end's system does not have yet (SIOCOUTQ, tcp(7)).
-
-    For a Unix socket: more than 0 while the other end has not read all. 0 where the system does not tell.
-    """
-    import termios
-
-    return _ask(kernel_socket(sock), termios.TIOCOUTQ)
+    """Return how many sent bytes the other end's system does not have yet."""
+    return sockets.unacknowledged(kernel_socket(sock))
 
 
 def was_reset(sock: Any) -> bool:

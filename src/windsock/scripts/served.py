@@ -11,6 +11,7 @@ from typing import Any
 from windsock import addresses
 from windsock.deadlines import milliseconds
 from windsock.errors import PeerError
+from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -23,7 +24,16 @@ from windsock.steps.kinds import Step
 from windsock.unread import give_back, is_tls_handshake
 from windsock.wire.seam import connection_of
 
-__all__ = ["Halt", "Halted", "ServedDatagram", "ServedStream", "nothing", "ready_among", "resting"]
+__all__ = [
+    "Halt",
+    "Halted",
+    "ServedDatagram",
+    "ServedStream",
+    "is_unix_stream",
+    "nothing",
+    "ready_among",
+    "resting",
+]
 
 
 class Halted(Exception):
@@ -134,6 +144,10 @@ class ServedStream(StreamEnd):
         self.before_wait()
         return self._halt.wait_for(kernel_socket(self.sock), seconds)
 
+    def receive(self, size: int) -> bytes:
+        """See StreamEnd. Descriptors that come with the bytes are recorded, and closed."""
+        return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
+
     def sleep(self, seconds: float) -> None:
         """Let time pass. Raises Halted."""
         self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
@@ -236,6 +250,11 @@ def resting(connections: Iterable[Connection | None], until: float) -> Iterator[
     finally:
         for each in known:
             each.rest(0.0)
+
+
+def is_unix_stream(request: Any) -> bool:
+    """Return whether it is a plain Unix socket, on which descriptors can come."""
+    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
 
 
 def nothing() -> None:

@@ -115,7 +115,7 @@ class StreamEnd(End):
     def read(self, size: int = CHUNK) -> bytes | None:
         """See End."""
         try:
-            data: bytes = self.sock.recv(size)
+            data = self.receive(size)
         except OSError as error:
             if says_nothing(error):
                 return None
@@ -126,6 +126,11 @@ class StreamEnd(End):
         else:
             self.inbox.receive_eof(self.clock())
             self.ended_as(Outcome.EOF)
+        return data
+
+    def receive(self, size: int) -> bytes:
+        """Return what one call of the socket gives. Raises OSError. May be overridden."""
+        data: bytes = self.sock.recv(size)
         return data
 
     # --- acts

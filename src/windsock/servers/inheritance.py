@@ -13,10 +13,10 @@ from typing import Any
 from windsock import addresses
 from windsock.servers.requests import open_requests
 
-__all__ = ["drop_all_but", "note_proxy", "note_server"]
+__all__ = ["drop_all_but", "drop_copies_of", "note_address", "note_server"]
 
 _servers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-_proxies: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_addresses: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 def note_server(server: Any) -> None:
@@ -24,9 +24,9 @@ def note_server(server: Any) -> None:
     _servers[id(server)] = server
 
 
-def note_proxy(proxy: Any) -> None:
-    """Have later children drop the clients' ends of connections to a proxy, which has an `address`."""
-    _proxies[id(proxy)] = proxy
+def note_address(owner: Any, address: Any) -> None:
+    """Have later children drop the clients' ends of connections to this address, as long as its owner lives."""
+    _addresses[owner] = address
 
 
 def drop_all_but(request: Any, server: Any) -> None:
@@ -42,7 +42,13 @@ def drop_all_but(request: Any, server: Any) -> None:
         _drop([other for other in open_requests(each).take_inherited() if other is not request])
     streams = [each for each in servers if _is_stream(each)]
     _drop([each.socket for each in streams if each.socket is not request])
-    _drop_clients_of([*(each.server_address for each in streams), *(each.address for each in _proxies.values())])
+    _drop_clients_of([*(each.server_address for each in streams), *_addresses.values()])
+
+
+def drop_copies_of(server: Any) -> None:
+    """Let go of this process's copies of a server's listener and requests: they are its parent's."""
+    _drop(open_requests(server).take_inherited())
+    _drop([server.socket])
 
 
 def _is_stream(server: Any) -> bool:

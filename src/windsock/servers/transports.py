@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from windsock import addresses
+from windsock.net import ancillary
 from windsock.servers import inheritance
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import write_line
@@ -109,6 +110,8 @@ class UDPServer(TCPServer):
     socket_type: int = socket.SOCK_DGRAM
     _shares_socket = True
     max_packet_size = 8192
+    _room = 0
+    """Bytes for what comes beside a datagram."""
 
     def server_activate(self) -> None:
         """Nothing: a datagram socket does not listen."""
@@ -116,9 +119,12 @@ class UDPServer(TCPServer):
     def get_request(self) -> tuple[Any, Any]:
         """Receive one datagram. May be overridden."""
         buffer = bytearray(self.max_packet_size)
-        size, _, flags, client_address = self.socket.recvmsg_into([buffer], 0, RECEIVE_FLAGS)
+        size, came, flags, client_address = self.socket.recvmsg_into([buffer], self._room, RECEIVE_FLAGS | CLOEXEC)
         data = bytes(memoryview(buffer)[:size])
         client_address = addresses.plain(client_address)
+        descriptors = ancillary.sorted_out(came)[0] if came else None
+        if descriptors is not None:
+            self.handle_descriptors(descriptors.release(), data, client_address)
         if flags & TRUNCATED:
             self.handle_truncated(data, size, client_address)
         return (data, self.socket), client_address
@@ -134,6 +140,14 @@ class UDPServer(TCPServer):
             f"was cut to max_packet_size = {self.max_packet_size}"
         )
 
+    def handle_descriptors(self, descriptors: list[int], data: bytes, client_address: Any) -> None:
+        """Called with the open descriptors that came with a datagram (SCM_RIGHTS, unix(7)), before that is handled.
+
+        May be overridden: what is not closed here belongs to the override. The default closes all of them.
+        """
+        for each in descriptors:
+            os.close(each)
+
     def shutdown_request(self, request: Any) -> None:
         """Nothing to tell the client; close the request."""
         self.close_request(request)
@@ -142,6 +156,7 @@ class UDPServer(TCPServer):
         """Nothing: the socket is the server's own."""
 
 
+CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 TRUNCATED = int(socket.MSG_TRUNC)
 RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
 """MSG_TRUNC as a flag of recvmsg(2) asks Linux for the real size of a datagram that was cut."""
@@ -199,4 +214,9 @@ class UnixStreamServer(_UnixSocketFile, TCPServer):
 
 
 class UnixDatagramServer(_UnixSocketFile, UDPServer):
-    """Datagrams over Unix sockets. A client that has bound no name has the address None: no reply can reach it."""
+    """Datagrams over Unix sockets. A client that has bound no name has the address None: no reply can reach it.
+
+    Descriptors that come with a datagram go to `handle_descriptors()`.
+    """
+
+    _room = ancillary.ROOM

@@ -16,9 +16,10 @@ from windsock.deadlines import LONGEST, capped
 from windsock.net.system import monotonic
 from windsock.servers.wakeup import Wakeup
 
-__all__ = ["ERROR", "HUNG_UP", "READABLE", "WRITABLE", "Clockwork", "OnError", "Timer"]
+__all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "Clockwork", "OnError", "Timer"]
 
 READABLE, WRITABLE = int(select.POLLIN), int(select.POLLOUT)  # plain numbers, the same for poll(2) and epoll(7)
+URGENT = int(select.POLLPRI)
 ERROR, HUNG_UP = int(select.POLLERR), int(select.POLLHUP)
 
 SPIN = 0.0002

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.wire.tap import note_descriptors
 
 __all__ = ["DatagramTap"]
 
@@ -38,11 +39,12 @@ class DatagramTap:
         """See socket.socket."""
         return self._noting(data, lambda: self._socket.sendto(data, *rest))
 
-    def sendmsg(self, buffers: Any, *rest: Any) -> int:
+    def sendmsg(self, buffers: Any, ancdata: Any = (), *rest: Any) -> int:
         """See socket.socket."""
-        buffers = list(buffers)
+        buffers, ancdata = list(buffers), list(ancdata)
+        note_descriptors(self._connection, "gave", ancdata)
         data = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
-        return self._noting(data, lambda: self._socket.sendmsg(buffers, *rest))
+        return self._noting(data, lambda: self._socket.sendmsg(buffers, ancdata, *rest))
 
     def mark_exchange(self) -> None:
         """Nothing: a datagram is one exchange."""

@@ -25,6 +25,12 @@ class Firings:
         """Note what happens to the connection that faults know by this index (from 0) there."""
         self._connections[index] = connection
 
+    def note(self, index: int, words: str) -> None:
+        """Note something else on the connection."""
+        connection = self._connections.get(index)
+        if connection is not None:
+            connection.note(Kind.NOTE, words.encode())
+
     def leave(self, index: int) -> None:
         """The connection is over."""
         self._connections.pop(index, None)

@@ -99,8 +99,9 @@ def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, 
 
     `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
     `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
-    those of `windsock.wire.proxy.Proxy`: `transport`, `listen`, `framing`, `recorded`, `timeout`, `tls`,
-    `upstream_tls`, `server_name`, `name`, `strict`. Raises UsageError for what cannot work, such as a proxy to itself.
+    those of `windsock.wire.proxy.Proxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
+    `tls`, `upstream_tls`, `server_name`, `name`, `strict`. Raises UsageError for what cannot work, such as a proxy to
+    itself.
     """
     return FaultProxy(address, faults=faults, seed=seed, **options)
 

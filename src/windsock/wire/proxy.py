@@ -41,7 +41,8 @@ class Proxy:
 
     `address` is where it leads: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
     a Unix socket, of the kind that is bound there. It listens on an ephemeral loopback port, or on a private path of
-    its own; `listen` is another place. `proxy.address` is where clients go.
+    its own; `listen` is another place, which other machines can reach only with `allow_external=True`. `proxy.address`
+    is where clients go.
 
     `framing` says where messages end, for `requests` (see `framing_from`). With `recorded=False` nothing is recorded.
     `seed` is what faults draw from. `timeout`: seconds that connecting onwards, and stopping, may take. TLS passes
@@ -63,6 +64,7 @@ class Proxy:
         *,
         transport: str | None = None,
         listen: Any = None,
+        allow_external: bool = False,
         framing: object = None,
         recorded: bool = True,
         seed: int = 0,
@@ -75,6 +77,8 @@ class Proxy:
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = place_of(address, transport)
+        if isinstance(listen, tuple | list) and listen and not allow_external:
+            addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
         self.name = name
         self.strict = strict
         self.timeout = timeout
@@ -105,8 +109,8 @@ class Proxy:
         bound: Any = (listener if self.upstream.is_datagram else Doorway)(self.upstream, where)
         try:
             self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
-            if not self.upstream.is_datagram:
-                inheritance.note_proxy(self)
+            if isinstance(bound, Doorway):
+                inheritance.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
             house = House(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:

@@ -8,9 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
+from windsock.net.ancillary import CameWith, ask_for_credentials, receive_with, send_with
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
+from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_notes import reason
@@ -20,6 +22,7 @@ from windsock.wire.relay_datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRel
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
+    from windsock.faults.items import Attachment
 
 __all__ = ["DatagramFront"]
 
@@ -58,6 +61,7 @@ class DatagramFront:
         self._is_closed = False
         if upstream.is_unix:
             make_room(listener)
+            ask_for_credentials(listener)
 
     def start(self) -> None:
         """Begin."""
@@ -82,6 +86,7 @@ class DatagramFront:
         """Close."""
         self._unwatch()
         self._is_closed = True
+        sockets.refuse(self._listener)
         self._listener.close()
         self._clients.clear()  # they refer to this front
 
@@ -102,17 +107,23 @@ class DatagramFront:
     def _receive(self, events: int) -> None:  # noqa: ARG002  # it is readable
         for _ in range(BATCH):
             try:
-                data, peer = self._listener.recvfrom(LARGEST)
+                data, came, peer = self._next()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
                 continue  # what a reply to somebody else has come to
-            if not self._take(data, addresses.plain(peer)):
+            if not self._take(data, came, addresses.plain(peer)):
                 self._unwatch()  # there is no room behind us, so there is none here
                 self._house.clockwork.later(ONCE_MORE, self._watch)
                 return
 
-    def _take(self, data: bytes, peer: Any) -> bool:
+    def _next(self) -> tuple[bytes, CameWith | None, Any]:
+        if self._upstream.is_unix:
+            return receive_with(self._listener, LARGEST)
+        data, peer = self._listener.recvfrom(LARGEST)
+        return data, None, peer
+
+    def _take(self, data: bytes, came: CameWith | None, peer: Any) -> bool:
         """Carry one datagram; return whether its way has room for more."""
         relay = self._clients.get(peer)
         if relay is None:
@@ -121,7 +132,7 @@ class DatagramFront:
             except OSError as error:
                 self._refuse(data, peer, error)
                 return True
-        relay.take(data)
+        relay.take(data, came)
         return relay.up.is_open()
 
     def _refuse(self, data: bytes, peer: Any, error: OSError) -> None:
@@ -169,9 +180,10 @@ class DatagramFront:
         self.clients_by_name[name] = name if is_new else peer
         self.names_by_client[name if is_new else peer] = name
 
-    def _answer(self, peer: Any, data: bytes) -> None:
+    def _answer(self, peer: Any, data: bytes, attached: Attachment | None) -> None:
         if peer is not None:  # a Unix client without a name cannot be answered
-            self._listener.sendto(data, peer)
+            relay = self._clients[peer]
+            send_with(self._listener, data, attached, relay.senders.get("server"), relay.cannot, peer)
 
 
 class _Notes:
@@ -197,6 +209,11 @@ class _Notes:
         """The server has sent that."""
         if self._latest is not None:
             self._latest.note(Kind.DOWN, data)
+
+    def beside(self, words: str) -> None:
+        """Something came beside the latest datagram, or could not be passed on."""
+        if self._latest is not None:
+            self._latest.note(Kind.NOTE, words.encode())
 
     def refused(self, error: OSError) -> None:
         """Nobody takes datagrams there."""

@@ -64,6 +64,7 @@ class Doorway:
             self._empty()
         self.state = "open"
         if state == "shut":
+            sockets.end(self.socket)  # it listens no more, whoever has a copy
             self.socket.close()
         elif state == "full":
             self._fill_or_empty()
@@ -124,6 +125,7 @@ class Doorway:
 
     def close(self) -> None:
         """Close."""
+        sockets.end(self.socket)
         for each in self.all():
             with contextlib.suppress(OSError):
                 each.close()

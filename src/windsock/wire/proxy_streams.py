@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import addresses
+from windsock.net.ancillary import own_credentials, peer_credentials
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -334,6 +335,7 @@ class StreamFront:
             on_end=partial(self._ended, guest),
             on_error=partial(self._on_error, connection),
             on_look=self._firings.look,
+            on_note=guest.say,
         )
         relay.upstream.error = error
         if client is guest.socket:
@@ -341,8 +343,15 @@ class StreamFront:
         if connection is not None:
             connection.set_relayed(True)
             self._firings.follow(guest.index, connection)
+            self._note_credentials(guest)
         self._house.admit(relay)
         relay.start()
+
+    def _note_credentials(self, guest: _Guest) -> None:
+        """Say that the server sees this process in the place of a client that is another one (SO_PEERCRED)."""
+        theirs = peer_credentials(guest.socket)
+        if theirs is not None and theirs != own_credentials():
+            guest.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
 
     def _end(self, guest: _Guest, end: Callable[[socket.socket], object]) -> None:
         """End a client's connection that is not relayed."""
@@ -379,6 +388,10 @@ class _Guest:
         self.connection = connection
         self.faults: list[str] = []
         """What faults do to it, and is noted when it has been done."""
+
+    def say(self, words: str) -> None:
+        """Write down what came beside its bytes, or cannot be passed on."""
+        self.note(Kind.NOTE, words.encode())
 
     def note(self, kind: int, data: bytes = b"") -> None:
         """Write down what happens to it."""

@@ -7,15 +7,19 @@ import errno
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from windsock.addresses import Address
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
+from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
 from windsock.net.system import monotonic
 from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
+    from windsock.faults.items import Attachment
+
+    Send: TypeAlias = Callable[[bytes, Attachment | None], object]
 
 __all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
 
@@ -42,6 +46,10 @@ class DatagramNotes(Protocol):
         """The server has sent that."""
         ...
 
+    def beside(self, words: str) -> None:
+        """Something came beside the latest datagram, or could not be passed on."""
+        ...
+
     def refused(self, error: OSError) -> None:
         """Nobody takes datagrams there."""
         ...
@@ -54,6 +62,7 @@ def upstream_socket(family: int, address: Address) -> socket.socket:
         made.setblocking(False)
         if family == AF_UNIX:
             make_room(made)
+            ask_for_credentials(made)
             made.bind("")  # Linux finds an abstract name (unix(7))
         made.connect(address)
     except BaseException:
@@ -71,14 +80,12 @@ def make_room(sender: socket.socket) -> None:
 class DatagramFlow:
     """One direction: datagrams that are due and not sent yet, and how to send one."""
 
-    def __init__(
-        self, relay: DatagramRelay, chain: Chain | None, send: Callable[[bytes], object], on_look: Callable[[], None]
-    ) -> None:
+    def __init__(self, relay: DatagramRelay, chain: Chain | None, send: Send, on_look: Callable[[], None]) -> None:
         self._relay = relay
         self.chain = chain
         self._send = send
         self._look = on_look
-        self.out: deque[bytes] = deque()
+        self.out: deque[tuple[bytes, Attachment | None]] = deque()
         self.is_stalled = False
         self._timer: Timer | None = None
         self._again: Timer | None = None
@@ -92,17 +99,17 @@ class DatagramFlow:
         """Return whether something is on its way that is sent by then."""
         return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes, attached: Attachment | None = None) -> None:
         """Carry a datagram that has arrived."""
         chain = self.chain
         if chain is None or chain.is_idle():
             if chain is not None:
                 chain.carried(len(data))
-            self.out.append(data)
+            self.out.append((data, attached))
             self.drain()
         else:
             with chain.acting:
-                chain.feed(Datagram(monotonic(), data))
+                chain.feed(Datagram(monotonic(), data, attached=attached))
                 self.pump()
 
     def pump(self) -> None:
@@ -120,8 +127,10 @@ class DatagramFlow:
 
     def _perform(self, item: Item) -> None:
         if isinstance(item, Datagram):
-            if not item.refuse:  # its sender cannot be told any more: it has been told that it went out
-                self.out.append(item.data)
+            if not item.refuse:
+                self.out.append((item.data, item.attached))
+            elif item.attached is not None:  # its sender cannot be told any more: it has been told that it went out
+                item.attached.close()
         elif isinstance(item, Rebind):
             self.drain()
             self._relay.rebind()
@@ -133,13 +142,15 @@ class DatagramFlow:
         out = self.out
         while out:
             try:
-                self._send(out[0])
+                self._send(*out[0])
             except (BlockingIOError, InterruptedError):
                 self._try_again()
                 return
             except OSError as error:
                 self._relay.failed(error)
-            out.popleft()
+            _, attached = out.popleft()
+            if attached is not None:
+                attached.close()
             self._rest = ONCE_MORE
 
     def _try_again(self) -> None:
@@ -168,6 +179,9 @@ class DatagramFlow:
 
     def close(self) -> None:
         """Nothing more is sent."""
+        for _, attached in self.out:
+            if attached is not None:
+                attached.close()
         self.out.clear()
         self._send = self._look = _nothing  # or there would be cycles
         for timer in (self._timer, self._again):
@@ -188,7 +202,7 @@ class DatagramRelay:
         self,
         clockwork: Clockwork,
         make_socket: Callable[[], socket.socket],
-        answer: Callable[[bytes], object],
+        answer: Send,
         *,
         upward: Chain | None,
         downward: Chain | None,
@@ -207,6 +221,8 @@ class DatagramRelay:
         self.socket = make_socket()
         self.up = DatagramFlow(self, upward, self._send, on_look)
         self.down = DatagramFlow(self, downward, answer, on_look)
+        self.senders: dict[str, Credentials | None] = {}
+        """The processes that the client and the server are, if they are others than this one."""
         self.names: list[Any] = [self.socket.getsockname()]
         """The names that the server has known it by, the latest one last."""
 
@@ -216,14 +232,29 @@ class DatagramRelay:
         self.down.pump()
         self.update()
 
-    def take(self, data: bytes) -> None:
+    def take(self, data: bytes, came: CameWith | None = None) -> None:
         """The client has sent that."""
         if self._notes is not None:
             self._notes.sent(data)
-        self.guarded(lambda: self.up.take(data))
+        self._learn_of(came, "client")
+        self.guarded(lambda: self.up.take(data, came and came.descriptors))
 
-    def _send(self, data: bytes) -> None:
-        self.socket.send(data)
+    def _learn_of(self, came: CameWith | None, whose: str) -> None:
+        if came is None:
+            return
+        self.senders[whose] = came.credentials
+        if self._notes is not None:
+            for words in came.words(whose):
+                self._notes.beside(words)
+
+    def _send(self, data: bytes, attached: Attachment | None) -> None:
+        send_with(self.socket, data, attached, self.senders.get("client"), self.cannot)
+
+    def cannot(self, words: str) -> None:
+        """Note, once for each sender, that something could not be passed on."""
+        self.senders.clear()
+        if self._notes is not None:
+            self._notes.beside(words)
 
     def _ready(self, events: int) -> None:  # noqa: ARG002  # it is readable, or there is an error to read
         self.guarded(self._read)
@@ -233,7 +264,7 @@ class DatagramRelay:
             if self.is_over or not self.down.is_open():
                 break
             try:
-                data = self.socket.recv(LARGEST)
+                data, came = self._receive()
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
@@ -241,8 +272,15 @@ class DatagramRelay:
                 break
             if self._notes is not None:
                 self._notes.answered(data)
-            self.down.take(data)
+            self._learn_of(came, "server")
+            self.down.take(data, came and came.descriptors)
         self.update()
+
+    def _receive(self) -> tuple[bytes, CameWith | None]:
+        if self.socket.family != AF_UNIX:
+            return self.socket.recv(LARGEST), None
+        data, came, _ = receive_with(self.socket, LARGEST)
+        return data, came
 
     def failed(self, error: OSError) -> None:
         """A datagram could not be sent, or one that was sent has come to nobody."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall
+from windsock.faults.items import Attachment, Close, Data, End, Item, Reset, Resume, Stall
 from windsock.net.system import monotonic
 from windsock.wire import sockets
 from windsock.wire.clockwork import Timer
@@ -74,18 +74,24 @@ class Flow:
 
     # --- from the source
 
-    def write(self, data: memoryview, *, is_scratch: bool = False) -> None:
+    def write(self, data: memoryview, *, is_scratch: bool = False, attached: Attachment | None = None) -> None:
         """Write data that no fault concerns; what is not taken now has to wait, in a copy or in the scratch itself."""
         if self.has_ended:
+            self.relay.lose(attached)
             return
         target = self.target
         try:
-            size = target.write(data)
+            size = target.write(data) if attached is None else target.write_with(data, attached)
         except OSError as error:
+            self.relay.lose(attached)
             target.vanish(error)
             return
         if size < len(data):
             rest = data[size:]
+            if attached is not None and not size:
+                self.out.append(Data(0.0, bytes(data), attached))
+                self._block()
+                return
             if is_scratch and len(rest) >= WORTH_KEEPING:
                 self._kept = self.relay.scratch.keep()
             else:
@@ -93,9 +99,9 @@ class Flow:
             self._queue(rest)
             self._block()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, attached: Attachment | None = None) -> None:
         """Have the faults decide on data."""
-        self._feed(Data(monotonic(), data))
+        self._feed(Data(monotonic(), data, attached))
 
     def end(self) -> None:
         """The source has sent the end of its stream."""
@@ -177,7 +183,10 @@ class Flow:
 
     def _perform(self, item: Item) -> None:
         if isinstance(item, Data):
-            self._queue(memoryview(item.data))
+            if item.attached is None:
+                self._queue(memoryview(item.data))
+            else:
+                self.out.append(item)
         elif isinstance(item, Stall):
             self.is_stalled = True
         elif isinstance(item, Resume):
@@ -199,18 +208,12 @@ class Flow:
         try:
             while out and not self.relay.is_over:
                 head = out[0]
-                if not isinstance(head, memoryview):
-                    if not self._finish(head):
-                        return
-                elif self.has_ended:
-                    out.popleft()
-                else:
-                    size = target.write(head)
-                    if size < len(head):
-                        out[0] = head[size:]
+                if isinstance(head, memoryview | Data):
+                    if not self._write_first(head):
                         self._block()
                         return
-                    out.popleft()
+                elif not self._finish(head):
+                    return
         except OSError as error:
             target.vanish(error)
             return
@@ -220,6 +223,22 @@ class Flow:
         if not self.relay.is_over:
             self.source.update()
             target.update()
+
+    def _write_first(self, head: memoryview | Data) -> bool:
+        """Write what waits first, if it can still be written; return whether all of it is done with."""
+        attached = head.attached if isinstance(head, Data) else None
+        data = memoryview(head.data) if isinstance(head, Data) else head
+        if self.has_ended:
+            self.relay.lose(attached)
+            size = len(data)
+        else:
+            size = self.target.write(data) if attached is None else self.target.write_with(data, attached)
+        if size == len(data):
+            self.out.popleft()
+            return True
+        if size:
+            self.out[0] = data[size:]
+        return False
 
     def _finish(self, item: Item) -> bool:
         """Do what comes after the data before it; return whether it is done."""
@@ -260,16 +279,22 @@ class Flow:
 
     def give_up(self) -> None:
         """Nobody is there to take anything any more."""
-        self.out.clear()
+        self._forget()
         self.is_blocked = False
         with self._delivering():
             self.has_ended = True
 
     def close(self) -> None:
         """The connection is over."""
-        self.out.clear()
+        self._forget()
         for timer in (self._timer, self._look):
             if timer is not None:
                 timer.cancel()
         if self.chain is not None:
             self.chain.close(monotonic())
+
+    def _forget(self) -> None:
+        for each in self.out:
+            if isinstance(each, Data):
+                self.relay.lose(each.attached)
+        self.out.clear()

@@ -7,9 +7,10 @@ import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.wire import sockets
-from windsock.wire.clockwork import ERROR, HUNG_UP, READABLE, WRITABLE
+from windsock.wire.clockwork import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
 
 if TYPE_CHECKING:
+    from windsock.faults.items import Attachment
     from windsock.wire.relay_flows import Flow
     from windsock.wire.relay_streams import StreamRelay
 
@@ -67,6 +68,9 @@ class Side:
         """What has happened to it already and cannot be read any more; it comes after what can be."""
         self.carried = 0
         """Bytes that have come from it."""
+        self.attached: Attachment | None = None
+        """What has come with the first of the bytes that were read last."""
+        self._urgent = URGENT
         self._is_bulk = False
         self._watched: int | None = None
         self._scratch = relay.scratch
@@ -110,14 +114,29 @@ class Side:
             else:
                 notes.passed(data)
             self._is_bulk = size >= BULK
-        if self.relay.meddler is not None:
-            self._meddle(bytes(data))
+        if self.relay.meddler is not None or self.attached is not None:
+            self._carry_attached(data)
         elif is_idle:
             flow.write(data, is_scratch=not is_lent)
             if chain is not None:
                 chain.carried(size)
         else:
             flow.feed(bytes(data))
+
+    def _carry_attached(self, data: memoryview) -> None:
+        """Pass on data with what has come with its first byte, which a handshake has no use for."""
+        attached, self.attached = self.attached, None
+        if self.relay.meddler is not None:
+            self.relay.lose(attached)
+            self._meddle(bytes(data))
+            return
+        chain = self.flow.chain
+        if chain is not None and not chain.is_idle():
+            self.flow.feed(bytes(data), attached)
+            return
+        self.flow.write(data, attached=attached)
+        if chain is not None:
+            chain.carried(len(data))
 
     def _meddle(self, data: bytes) -> None:
         """Pass on what is left of it when it was looked at for the sake of a handshake."""
@@ -142,11 +161,22 @@ class Side:
             self.inflow.drain()
         if self._is_done():
             return
+        if events & URGENT:
+            self._lose_urgent_data()
         if events & READABLE and self.flow.is_open():
             self._carry()
         elif events & (ERROR | HUNG_UP):
             self._hang_up(events)
         self.update()
+
+    def _lose_urgent_data(self) -> None:
+        """Say that urgent data is not passed on; do not wait for it where it comes in line (SO_OOBINLINE)."""
+        try:
+            data = self.socket.recv(1, socket.MSG_OOB)
+        except OSError:
+            self._urgent = 0
+        else:
+            self.relay.note(f"1 B of urgent data was not passed on: {data!r}")
 
     def _is_done(self) -> bool:
         return self.is_gone or self.relay.is_over
@@ -203,7 +233,7 @@ class Side:
         """Wait for what matters now."""
         if self.is_gone or self.relay.is_over:
             return
-        events = (READABLE if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
+        events = (READABLE | self._urgent if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
         if events == self._watched:
             return
         if self._watched is not None:
@@ -220,6 +250,14 @@ class Side:
             return self.socket.send(data)  # type: ignore[no-any-return]  # a socket, or what is like one
         except (BlockingIOError, InterruptedError):
             return 0
+
+    def write_with(self, data: memoryview, attached: Attachment) -> int:
+        """The same with what is attached to the first byte, which is closed once that has gone: none can take it."""
+        size = self.write(data)
+        if size:
+            self.relay.note(f"{attached} could not be passed on: the other end is no plain Unix socket")
+            attached.close()
+        return size
 
     def half_close(self) -> None:
         """Send the end of the stream."""

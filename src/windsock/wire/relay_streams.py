@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.recording.arena import POOL, SEGMENT, Segment
+from windsock.wire import sockets
 from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_flows import Delivering, Flow
 from windsock.wire.relay_sides import Notes, Side
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
+    from windsock.faults.items import Attachment
     from windsock.wire.relay_handshakes import Meddler
 
 __all__ = ["BLOCK", "Scratch", "StreamRelay"]
@@ -67,7 +69,11 @@ class Scratch:
 def _side_class(end: Any) -> type[Side]:
     """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
     if isinstance(end, socket.socket):
-        return Side
+        if sockets.is_ip(end):
+            return Side
+        from windsock.wire.relay_unix import UnixSide
+
+        return UnixSide
     from windsock.wire.relay_tls import TLSSide
 
     return TLSSide
@@ -79,7 +85,8 @@ class StreamRelay:
     `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
     sends. The client is sent the end of its stream inside of a `delivering()`. `on_closing` is called just before both
     sockets are closed, `on_end` when they have been; `on_error` with what should not have happened, such as an error
-    in a fault, which resets the connection; `on_look` each time that faults have acted.
+    in a fault, which resets the connection; `on_look` each time that faults have acted; `on_note` in words with what
+    came beside the bytes, and what cannot be passed on.
     """
 
     def __init__(
@@ -98,6 +105,7 @@ class StreamRelay:
         on_end: Callable[[StreamRelay], None] | None = None,
         on_error: OnError | None = None,
         on_look: Callable[[], None] = _nothing,
+        on_note: Callable[[str], object] | None = None,
     ) -> None:
         self.clockwork = clockwork
         self.scratch = scratch
@@ -108,6 +116,7 @@ class StreamRelay:
         self._on_closing = on_closing
         self._on_end = on_end
         self._on_error = on_error
+        self._on_note = on_note
         self.client = _side_class(client)(self, client, client_notes)
         self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
         self.up = Flow(self, self.client, self.upstream, upward)
@@ -141,6 +150,17 @@ class StreamRelay:
         """Return what a forked child has to give back."""
         return self.client.socket, self.upstream.socket
 
+    def note(self, words: str) -> None:
+        """Have it written down that something came beside the bytes, or could not be passed on."""
+        if self._on_note is not None:
+            self._on_note(words)
+
+    def lose(self, attached: Attachment | None) -> None:
+        """Close what has come with bytes that do not go on, and say so."""
+        if attached is not None:
+            self.note(f"{attached} closed: the bytes that came with it did not go on")
+            attached.close()
+
     def finish_if_done(self) -> None:
         """Close if nothing more will be written either way."""
         if self.up.has_ended and self.down.has_ended and not self.up.out and not self.down.out:
@@ -168,7 +188,7 @@ class StreamRelay:
         self.is_over = True
         for flow in (self.up, self.down):
             flow.close()
-        on_end, self._on_end, self._on_error = self._on_end, None, None  # or there would be cycles
+        on_end, self._on_end, self._on_error, self._on_note = self._on_end, None, None, None  # or there would be cycles
         self._on_closing()
         try:
             for side in (self.client, self.upstream):

@@ -9,13 +9,9 @@ from typing import Any
 
 from windsock.security.tls_socket import TLSSocket
 from windsock.wire import sockets
-from windsock.wire.clockwork import READABLE
-from windsock.wire.relay_sides import Side
+from windsock.wire.relay_buffered import BufferedSide
 
 __all__ = ["TLSEnd", "TLSSide"]
-
-MOST_IN_A_ROW = 64
-"""Records that are read before others have their turn."""
 
 
 class TLSEnd(TLSSocket):
@@ -53,45 +49,8 @@ class TLSEnd(TLSSocket):
         return int(self.raw.detach())
 
 
-class TLSSide(Side):
-    """A side whose data is not all where the system could tell of it: more may have been received than was read."""
-
-    _is_coming_back = False
-
-    def ready(self, events: int) -> None:
-        """Something can be read, or written, or has happened."""
-        super().ready(events)
-        self._come_back()
-
-    def update(self) -> None:
-        """Wait for what matters now; read what is here already."""
-        was_open = self._is_reading()
-        super().update()
-        if not was_open and self._is_reading():
-            self._come_back()
-
-    def _is_reading(self) -> bool:
-        return bool((self._watched or 0) & READABLE)
-
-    def _come_back(self) -> None:
-        if not self._is_coming_back and not self._is_done() and self.flow.is_open():
-            self._is_coming_back = True
-            self.relay.clockwork.call(self._read_on)
-
-    def _read_on(self) -> None:
-        self._is_coming_back = False
-        try:
-            for _ in range(MOST_IN_A_ROW):
-                if self._is_done() or not self.flow.is_open():
-                    return
-                before = self.carried
-                self._carry()
-                if self.carried == before:
-                    return
-        except BaseException as error:
-            self.relay.broke(error)
-            return
-        self._come_back()
+class TLSSide(BufferedSide):
+    """A side that speaks TLS, of which more than one record may have been received at once."""
 
     def half_close(self) -> None:
         """Send the end of the stream: of TLS, too, unless the other end has left that out."""

@@ -162,6 +162,7 @@ class RelayHouse:
             on_end=partial(self._ended, index, connection),
             on_error=self._on_error,
             on_look=self._firings.look,
+            on_note=partial(self._firings.note, index),
             **notes,
         )
         if self._spoils_handshakes:

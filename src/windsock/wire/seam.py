@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from windsock import addresses
+from windsock.net.ancillary import in_words
 from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed
@@ -20,6 +21,7 @@ from windsock.servers import SelectingMixIn
 from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
 from windsock.unread import held_by
+from windsock.wire import handling
 from windsock.wire.datagram_tap import DatagramTap
 from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
 from windsock.wire.unread import Unread
@@ -43,6 +45,7 @@ HOOKS = stand_ins(
     "handle_disconnect",
     "handle_accept_error",
     "handle_truncated",
+    "handle_descriptors",
     "child_exited",
 )
 
@@ -72,6 +75,7 @@ class Seam:
         self._recorder = recorder
         self._process_id = os.getpid()
         self._truncated: int | None = None
+        self._descriptors = 0
         self._originals: dict[str, Callable[..., Any]] = {}
         self._guards: dict[str, Callable[..., Any]] = {}
         self._unread = Unread(server)
@@ -121,6 +125,7 @@ class Seam:
 
     def _next_request(self) -> tuple[Any, Any]:
         self._truncated = None
+        self._descriptors = 0
         request, client_address = self._originals["get_request"]()
         peer = addresses.plain(client_address)
         if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
@@ -142,6 +147,8 @@ class Seam:
             connection.truncated_from = self._truncated
             limit = getattr(self._server, "max_packet_size", len(data))
             self._recorder.failed(connection, TruncatedDatagram(self._truncated, limit))
+        if self._descriptors:
+            connection.note(Kind.NOTE, f"{in_words(self._descriptors)} with the datagram".encode())
         connection.note(Kind.UP, data)
         return data, DatagramTap(server_socket, connection)
 
@@ -162,12 +169,14 @@ class Seam:
         if connection is not None and os.getpid() != self._process_id:
             self._unread.close()
             self._recorder.taken_by_child(connection)
+        token = handling.begin(self._server)
         try:
             self._originals["finish_request"](request, client_address)
         except BaseException as error:
             self._record(request, error)
             raise
         finally:
+            handling.end(token)
             self._note_end_of_datagram(request)
 
     def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
@@ -272,6 +281,10 @@ class Seam:
         self._truncated = size
         if not is_default(self._originals["handle_truncated"]):
             self._originals["handle_truncated"](data, size, client_address)
+
+    def _handle_descriptors(self, descriptors: list[int], data: bytes, client_address: Any) -> None:
+        self._descriptors = len(descriptors)
+        self._originals["handle_descriptors"](descriptors, data, client_address)
 
     def _child_exited(self, pid: int, exit_code: int) -> None:
         self._originals["child_exited"](pid, exit_code)

@@ -1,4 +1,4 @@
-"""What a relay does to a socket beside reading and writing: reset it, for real, and look what is still on its way."""
+"""Ends of sockets that the other side sees, whatever process holds a copy; and what is still on its way."""
 
 from __future__ import annotations
 
@@ -10,9 +10,24 @@ import select
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["close", "dissolve", "error_of", "has_unread", "is_ip", "prepare", "reset", "unacknowledged"]
+__all__ = [
+    "borrowed",
+    "close",
+    "dissolve",
+    "end",
+    "error_of",
+    "has_unread",
+    "is_ip",
+    "prepare",
+    "refuse",
+    "reset",
+    "serve_again",
+    "unacknowledged",
+    "unread",
+]
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
@@ -38,16 +53,39 @@ def prepare(each: socket.socket) -> None:
 
 
 def reset(each: socket.socket) -> None:
-    """Close so that the other end is reset, at once and whoever else holds the socket.
+    """Close so that the other end is reset, at once, whatever process holds a copy of the socket.
 
-    TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection, which sends RST. Elsewhere SO_LINGER with 0
-    seconds (socket(7)), which needs the only reference. A Unix socket's other end is only reset if there is
-    something that it has sent and nobody has read (unix(7)); otherwise it sees the end of the stream.
+    TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection and sends RST, even while another thread waits for
+    it; what the kernel has not sent yet is lost. Elsewhere: SO_LINGER with 0 seconds (socket(7)), which takes effect
+    when the last copy is closed.
+
+    A Unix socket's other end sees a reset if something that it has sent is unread, once the last copy is closed
+    (unix(7)). Otherwise it sees the end of the stream, at once.
     """
-    if is_ip(each) and each.fileno() >= 0 and not dissolve(each.fileno()):
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):
+        if not is_ip(each):
+            if not unread(each):
+                _shut_down(each)
+        elif not dissolve(each.fileno()):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
     each.close()
+
+
+def end(each: socket.socket) -> None:
+    """Have the other end of a stream see what it will see of a close(2), whatever process holds a copy of the socket.
+
+    That is a reset if something that it has sent is unread (RFC 2525, section 2.17), else the end of the stream. A Unix
+    socket with unread bytes is left as it is: its other end is reset when the last copy is closed.
+    """
+    with contextlib.suppress(OSError):
+        if not unread(each):
+            _shut_down(each)
+        elif is_ip(each):
+            dissolve(each.fileno())
+
+
+def _shut_down(each: socket.socket) -> None:
+    socket.socket.shutdown(each, socket.SHUT_RDWR)  # not a tap's: its owner has noted the end
 
 
 def close(each: socket.socket) -> None:
@@ -62,8 +100,71 @@ def close(each: socket.socket) -> None:
     each.close()
 
 
+def refuse(server_socket: socket.socket) -> None:
+    """Have a server's socket refuse its clients, whatever process holds a copy; its address stays taken. Idempotent.
+
+    Linux: a TCP listener is shut down, which releases a port that the kernel has chosen, and bound again. A UDP socket
+    is connected to itself, so that the kernel answers others with "port unreachable". A Unix socket is shut down for
+    good; who waits in its queue sees the end of the stream. Datagrams can still be sent. Elsewhere a socket with copies
+    goes on.
+    """
+    with contextlib.suppress(OSError):
+        name = server_socket.getsockname()
+        if server_socket.type == socket.SOCK_STREAM:
+            _stop_listening(server_socket, name)
+        elif not is_ip(server_socket):
+            server_socket.shutdown(socket.SHUT_RD)
+        elif sys.platform == "linux":
+            server_socket.connect(name)
+
+
+def _stop_listening(listener: socket.socket, name: Any) -> None:
+    if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        return  # to shut it down once more would be for good
+    _shut_down(listener)
+    if is_ip(listener):
+        listener.bind(name)
+        return
+    listener.setblocking(False)
+    while True:  # until EAGAIN: nobody can join a queue that is shut down
+        socket.socket.accept(listener)[0].close()
+
+
+def serve_again(server_socket: socket.socket, backlog: int) -> None:
+    """Undo `refuse()` of a TCP or UDP socket on Linux; what came before is lost.
+
+    Raises OSError (EADDRINUSE) if another socket has taken the port, which was free for a moment.
+    """
+    server_socket.setblocking(True)
+    name = server_socket.getsockname()
+    if server_socket.type == socket.SOCK_STREAM:
+        server_socket.listen(backlog)
+        if server_socket.getsockname() != name:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        return
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            server_socket.recv(1, socket.MSG_DONTWAIT)
+    dissolve(server_socket.fileno())
+    if server_socket.getsockname() != name:
+        server_socket.bind(name)  # the kernel has released a port that it had chosen
+
+
+@contextlib.contextmanager
+def borrowed(descriptor: int) -> Iterator[socket.socket]:
+    """Give a socket object for a descriptor that stays somebody else's. Raises OSError for one that is closed."""
+    found = socket.socket(fileno=descriptor)
+    try:
+        yield found
+    finally:
+        found.detach()
+
+
 def dissolve(descriptor: int) -> bool:
-    """Dissolve a TCP connection with connect(2) to AF_UNSPEC, which sends RST; return whether that went well."""
+    """Dissolve a TCP connection with connect(2) to AF_UNSPEC, which sends RST; return whether that went well.
+
+    A UDP socket has no peer afterwards.
+    """
     try:
         connect = _connect()
     except (ImportError, OSError):  # there is no descriptor left to load it with
@@ -89,16 +190,29 @@ def has_unread(descriptor: int) -> bool:
 
 
 def unacknowledged(each: socket.socket) -> int:
-    """Return how many bytes have been written that the other end's system does not have (SIOCOUTQ, tcp(7)).
+    """Return how many sent bytes the other end's system does not have yet (SIOCOUTQ, tcp(7)).
 
     For a Unix socket, what the other end has not read. 0 where the system does not tell.
     """
-    import fcntl
     import termios
 
+    return _ask(each, termios.TIOCOUTQ)
+
+
+def unread(each: socket.socket) -> int:
+    """Return how many bytes have come that nobody has read (FIONREAD, unix(7)). 0 where the system does not tell."""
+    import termios
+
+    return _ask(each, termios.FIONREAD)
+
+
+def _ask(each: socket.socket, question: int) -> int:
+    """Return a number that ioctl(2) tells of a socket."""
+    import fcntl
+
     try:
-        answer: Any = fcntl.ioctl(each.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:
+        answer: Any = fcntl.ioctl(each.fileno(), question, bytes(4))
+    except (OSError, ValueError):
         return 0
     return int(struct.unpack("i", answer)[0])
 

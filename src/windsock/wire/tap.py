@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net import ancillary as ancillary_data
 from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -15,7 +16,7 @@ from windsock.sending import send_file
 from windsock.servers import forks
 from windsock.wire import sockets
 
-__all__ = ["Tap", "TappedSocket", "mute", "note_failure", "tap", "unmute"]
+__all__ = ["Tap", "TappedSocket", "mute", "note_descriptors", "note_failure", "scatter", "tap", "unmute"]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
@@ -30,6 +31,22 @@ def note_failure(connection: Connection, error: OSError) -> None:
         connection.note(Kind.TIMEOUT)
     elif (alert := alert_of(error)) is not None:
         connection.note(Kind.TLS_ALERT, alert.encode())
+
+
+def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]) -> None:
+    """Note the descriptors that came, or go, beside the bytes that are noted next."""
+    count = ancillary_data.count_of(ancillary)
+    if count:
+        connection.note(Kind.NOTE, f"{what} {ancillary_data.in_words(count)}".encode())
+
+
+def scatter(data: bytes, views: Iterable[memoryview]) -> None:
+    """Put data into several buffers, one after the other."""
+    position = 0
+    for view in views:
+        piece = data[position : position + len(view)]
+        view[: len(piece)] = piece
+        position += len(piece)
 
 
 if TYPE_CHECKING:
@@ -105,6 +122,8 @@ class Tap(_AnySocket):
             raise
         if result[0]:
             if not flags or not flags & PEEK:
+                if result[1]:
+                    note_descriptors(self._connection, "took", result[1])
                 self._connection.note(Kind.UP, result[0])
         elif bufsize:
             self._connection.note(Kind.CLIENT_EOF)
@@ -116,11 +135,7 @@ class Tap(_AnySocket):
         """See socket.socket."""
         views = [memoryview(each).cast("B") for each in buffers]
         data, ancillary, message_flags, peer = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
-        position = 0
-        for view in views:
-            piece = data[position : position + len(view)]
-            view[: len(piece)] = piece
-            position += len(piece)
+        scatter(data, views)
         return len(data), ancillary, message_flags, peer
 
     # --- sending
@@ -178,6 +193,9 @@ class Tap(_AnySocket):
     def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
         """See socket.socket."""
         whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        ancdata = list(ancdata)
+        if ancdata:
+            note_descriptors(self._connection, "gave", ancdata)
         self._connection.note(Kind.DOWN, whole)
         size = 0
         try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.wire.tap import note_failure
+from windsock.wire.tap import note_descriptors, note_failure, scatter
 
 if TYPE_CHECKING:
     import trio
@@ -49,7 +49,7 @@ class SocketTap(_Tap):
     socket below. What goes past them (`os.read` on the descriptor, a duplicate) is not noted.
     """
 
-    names = ("recv", "recv_into", "send", "shutdown", "close")
+    names = ("recv", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
 
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio
@@ -60,6 +60,7 @@ class SocketTap(_Tap):
         self._left = 0
         """Of a block that `send_all()` has noted, so many bytes have not gone out yet."""
         self._lowlevel = trio.lowlevel
+        self._recvmsg, self._sendmsg = stream.socket.recvmsg, stream.socket.sendmsg
         self._shutdown = stream.socket.shutdown
         self._close = stream.socket.close
 
@@ -108,6 +109,46 @@ class SocketTap(_Tap):
             data = await self.recv(min(nbytes or len(target), len(target)), flags)
             target[: len(data)] = data
         return len(data)
+
+    async def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        try:
+            result: tuple[bytes, list[Any], int, Any] = await self._recvmsg(bufsize, ancbufsize, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        data, ancillary, _, _ = result
+        if data and not (flags and flags & PEEK):
+            note_descriptors(self._connection, "took", ancillary)
+            self._connection.note(Kind.UP, data)
+        elif bufsize and not data:
+            self._connection.note(Kind.CLIENT_EOF)
+        return result
+
+    async def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        views = [memoryview(each).cast("B") for each in buffers]
+        data, ancillary, message_flags, peer = await self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        scatter(data, views)
+        return len(data), ancillary, message_flags, peer
+
+    async def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        ancdata = list(ancdata)
+        note_descriptors(self._connection, "gave", ancdata)
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = await self._sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        finally:
+            self._connection.retract(len(whole) - size)
+        return size
 
     async def send_all(self, data: Any) -> None:
         """See trio.abc.SendStream. Goes out block by block, so that what went before a failure is known."""

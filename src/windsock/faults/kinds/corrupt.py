@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import ClassVar
 
@@ -50,7 +50,7 @@ class Corrupt(Fault):
             return (item,)
         damaged = DAMAGES[self.mode](self, item.data, link.random)
         link.fire("{} in {} B", self.mode, len(damaged))
-        return (type(item)(item.at, damaged),)
+        return (replace(item, data=damaged),)
 
 
 def flipped(fault: Corrupt, data: bytes, random: Random) -> bytes:

@@ -76,7 +76,7 @@ class Delay(Fault):
         delay = self.time if not self.jitter else self._drawn(link)
         if type(item) is Data:
             link.fire("delayed {} B by {:.6f} s", len(item.data), delay)
-            return (Data(item.at + delay, item.data),)
+            return (at_time(item, item.at + delay),)
         link.fire("delayed {} by {:.6f} s", type(item).__name__, delay)
         return (at_time(item, item.at + delay),)
 

@@ -47,6 +47,6 @@ class Dribble(Fault):
         link.fire("{} B in {} drops over {:g} s", size, chunks, self.over)
         cuts = [size * number // chunks for number in range(chunks + 1)] if chunks else []
         return [
-            Data(start + self.over * number / chunks, item.data[cuts[number - 1] : cuts[number]])
+            item.piece(cuts[number - 1], cuts[number], start + self.over * number / chunks)
             for number in range(1, chunks + 1)
         ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import count, seconds
 from windsock.faults.fault import DATAGRAM, Fault
-from windsock.faults.items import Datagram, Item
+from windsock.faults.items import Datagram, Item, at_time
 from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
@@ -38,4 +38,5 @@ class Duplicate(Fault):
         if not isinstance(item, Datagram):
             return (item,)
         link.fire("{} more of {} B", self.copies, len(item.data))
-        return [Datagram(item.at + self.after * number, item.data) for number in range(self.copies + 1)]
+        copies = [item, *(replace(item, attached=item.attached and item.attached.copy()) for _ in range(self.copies))]
+        return [at_time(each, item.at + self.after * number) for number, each in enumerate(copies)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import count, one_of
@@ -44,5 +44,5 @@ class Mtu(Fault):
         if self.on_excess == "drop":
             return ()
         if self.on_excess == "truncate":
-            return (Datagram(item.at, item.data[: self.size]),)
-        return (Datagram(item.at, item.data, refuse="EMSGSIZE"),)
+            return (replace(item, data=item.data[: self.size], refuse=""),)
+        return (replace(item, refuse="EMSGSIZE"),)

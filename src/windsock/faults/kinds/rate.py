@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.faults.checks import count, is_number, wrong
 from windsock.faults.fault import Fault
-from windsock.faults.items import Data, Datagram, Item
+from windsock.faults.items import Data, Datagram, Item, at_time
 from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
@@ -62,11 +62,11 @@ class Rate(Fault):
             return (item,)
         at, data = item.at, item.data
         if isinstance(item, Datagram):
-            pieces: list[Item] = [Datagram(self._over(at, len(data), link), data, item.refuse)]
+            pieces: list[Item] = [at_time(item, self._over(at, len(data), link))]
         else:
             size = self._piece(len(data))
-            cuts = [data[start : start + size] for start in range(0, len(data), size)]
-            pieces = [Data(self._over(at, len(piece), link), piece) for piece in cuts]
+            cuts = [item.piece(start, start + size) for start in range(0, len(data), size)]
+            pieces = [at_time(piece, self._over(at, len(piece.data), link)) for piece in cuts]
         if pieces and pieces[-1].at > at:
             link.fire("{} B took {:.6f} s", len(data), pieces[-1].at - at)
         return pieces

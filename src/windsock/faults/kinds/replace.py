@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import bytes_of, seconds
@@ -43,18 +43,25 @@ class Replace(Fault):
     def apply(self, item: Item, link: Link) -> Iterable[Item]:
         """Return what is known."""
         if isinstance(item, Datagram):
-            return (Datagram(item.at, self._replaced(item.data, link), item.refuse),)
+            return (replace(item, data=self._replaced(item.data, link)),)
         if isinstance(item, Tick):
             return link.take_held()
         if not isinstance(item, Data):
             return self.passes(item, link)
-        before = b"".join(held.data for held in link.take_held() if isinstance(held, Data))
-        done, rest = self._searched(before + item.data, link)
+        if item.attached is not None:  # an occurrence does not go across the byte with which something has come
+            return [*link.take_held(), *self._apply(item, link)]
+        held = link.take_held()
+        before = b"".join(each.data for each in held if isinstance(each, Data))
+        attached = next((each.attached for each in held if isinstance(each, Data)), None)
+        return self._apply(Data(item.at, before + item.data, attached), link)
+
+    def _apply(self, item: Data, link: Link) -> Iterable[Item]:
+        done, rest = self._searched(item.data, link)
         if rest:
-            link.hold(Data(item.at, rest))
+            link.hold(Data(item.at, rest, None if done else item.attached))
             if self.patience is not None:
                 link.wake_at = item.at + self.patience
-        return (Data(item.at, done),) if done else ()
+        return (Data(item.at, done, item.attached),) if done else ()
 
     def passes(self, item: Item, link: Link) -> Iterable[Item]:
         """Return an item that was not selected, or is no data, behind what was held."""

@@ -48,5 +48,5 @@ class Segment(Fault):
         if len(starts) > 1 or at > item.at:
             link.fire("cut {} B into {} pieces", len(data), len(starts))
         return [
-            Data(at + number * self.interval, data[start : start + self.size]) for number, start in enumerate(starts)
+            item.piece(start, start + self.size, at + number * self.interval) for number, start in enumerate(starts)
         ]

@@ -1,0 +1,296 @@
+"""What comes with the bytes of Unix sockets: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS), unix(7)."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+__all__ = [
+    "CREDENTIALS",
+    "LOST",
+    "ROOM",
+    "CameWith",
+    "Credentials",
+    "Descriptors",
+    "UnixReader",
+    "ask_for_credentials",
+    "count_of",
+    "in_words",
+    "of_another",
+    "own_credentials",
+    "peer_credentials",
+    "receive_with",
+    "receive_without",
+    "send_with",
+    "sorted_out",
+]
+
+LOST = "descriptors were lost: this process has no room for them (EMFILE)"
+MOST_DESCRIPTORS = 253
+"""SCM_MAX_FD of Linux: one message has no more."""
+UCRED = struct.Struct("iII")
+"""struct ucred (unix(7)): pid, uid, gid."""
+CREDENTIALS = getattr(socket, "SCM_CREDENTIALS", None)
+RIGHTS = int(getattr(socket, "SCM_RIGHTS", -1))
+SOL_SOCKET = int(socket.SOL_SOCKET)
+_space = getattr(socket, "CMSG_SPACE", lambda size: size)
+ROOM_FOR_CREDENTIALS = _space(UCRED.size)
+ROOM = ROOM_FOR_CREDENTIALS + _space(4 * MOST_DESCRIPTORS)
+CUT = int(getattr(socket, "MSG_CTRUNC", 0))
+PEEK = int(socket.MSG_PEEK)
+CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
+
+
+class Credentials(NamedTuple):
+    """A process, as the kernel knows it."""
+
+    pid: int
+    uid: int
+    gid: int
+
+    def as_bytes(self) -> bytes:
+        """Return them as struct ucred."""
+        return UCRED.pack(*self)
+
+    def __str__(self) -> str:
+        return f"process {self.pid}, uid {self.uid}, gid {self.gid}"
+
+
+def own_credentials() -> Credentials:
+    """Return those that the kernel gives to what this process sends."""
+    return Credentials(os.getpid(), os.getuid(), os.getgid())
+
+
+def peer_credentials(sock: socket.socket) -> Credentials | None:
+    """Return the process at the other end of a Unix stream socket, as it was when it connected; None elsewhere."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None or sock.family != socket.AF_UNIX:
+        return None
+    try:
+        return Credentials(*UCRED.unpack(sock.getsockopt(socket.SOL_SOCKET, option, UCRED.size)))
+    except (OSError, struct.error):
+        return None
+
+
+class Descriptors:
+    """Open descriptors that have come with a byte or a datagram: ours, until they are closed."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self.numbers = list(numbers)
+
+    def __str__(self) -> str:
+        return in_words(len(self.numbers))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def copy(self) -> Descriptors:
+        """Return the same files under other numbers; without those for which there is no room."""
+        made = Descriptors(())
+        with contextlib.suppress(OSError):
+            for each in self.numbers:
+                made.numbers.append(os.dup(each))
+        return made
+
+    def release(self) -> list[int]:
+        """Return them, as the caller's own."""
+        numbers, self.numbers = self.numbers, []
+        return numbers
+
+    def close(self) -> None:
+        """Close them. Idempotent."""
+        for each in self.release():
+            with contextlib.suppress(OSError):
+                os.close(each)
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def count_of(ancillary: Iterable[tuple[int, int, Any]]) -> int:
+    """Return how many descriptors sendmsg(2) is given, or recvmsg(2) has given."""
+    rights = (memoryview(data).nbytes for level, kind, data in ancillary if (level, kind) == (SOL_SOCKET, RIGHTS))
+    return sum(rights) // array.array("i").itemsize
+
+
+def in_words(count: int) -> str:
+    """Return so many descriptors in words."""
+    return f"{count} descriptor{'' if count == 1 else 's'}"
+
+
+def receive_without(sock: Any, size: int) -> bytes:
+    """Return what comes next on a Unix stream; descriptors that come with it are closed. Raises OSError."""
+    data, ancillary, _, _ = sock.recvmsg(size, ROOM, CLOEXEC)
+    descriptors = sorted_out(ancillary)[0] if ancillary else None
+    if descriptors is not None:
+        descriptors.close()
+    return bytes(data)
+
+
+def sorted_out(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[Descriptors | None, Credentials | None]:
+    """Return the descriptors and the credentials in what recvmsg(2) has given."""
+    descriptors = array.array("i")
+    credentials = None
+    for level, kind, data in ancillary:
+        if level == SOL_SOCKET and kind == RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+        elif level == SOL_SOCKET and kind == CREDENTIALS and len(data) >= UCRED.size:
+            credentials = Credentials(*UCRED.unpack_from(data))
+    return (Descriptors(descriptors) if descriptors else None), credentials
+
+
+def control(descriptors: Descriptors | None, credentials: Credentials | None = None) -> list[tuple[int, int, Any]]:
+    """Return what sendmsg(2) takes."""
+    found: list[tuple[int, int, Any]] = []
+    if descriptors is not None and descriptors.numbers:
+        found.append((SOL_SOCKET, RIGHTS, array.array("i", descriptors.numbers)))
+    if credentials is not None and CREDENTIALS is not None:
+        found.append((SOL_SOCKET, CREDENTIALS, credentials.as_bytes()))
+    return found
+
+
+class CameWith(NamedTuple):
+    """What has come beside one datagram."""
+
+    descriptors: Descriptors | None
+    credentials: Credentials | None
+    """Of its sender, if that is another process."""
+    is_cut: bool
+    """Whether there was no room for descriptors (EMFILE)."""
+
+    def words(self, whose: str) -> Iterable[str]:
+        """Return what a record says of it."""
+        if self.descriptors is not None:
+            yield f"{self.descriptors} with the datagram from the {whose}"
+        if self.is_cut:
+            yield LOST
+
+
+def ask_for_credentials(sock: socket.socket) -> bool:
+    """Have the kernel tell who has sent what (SO_PASSCRED); return whether it does."""
+    if hasattr(socket, "SO_PASSCRED"):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            return True
+    return False
+
+
+def receive_with(sock: socket.socket, size: int) -> tuple[bytes, CameWith | None, Any]:
+    """Return one datagram, what came beside it, and its sender's address. Raises OSError as recvmsg(2)."""
+    data, ancillary, flags, peer = sock.recvmsg(size, ROOM, CLOEXEC)
+    if not ancillary:
+        return data, None, peer
+    descriptors, credentials = sorted_out(ancillary)
+    return data, CameWith(descriptors, of_another(credentials), bool(flags & CUT)), peer
+
+
+def of_another(credentials: Credentials | None) -> Credentials | None:
+    """Return those of another process than this one; None where the kernel has not told."""
+    return credentials if credentials is not None and credentials.pid and credentials != own_credentials() else None
+
+
+def send_with(
+    sock: socket.socket,
+    data: bytes | memoryview,
+    attached: object,
+    sender: Credentials | None,
+    cannot: Callable[[str], object],
+    *address: Any,
+) -> int:
+    """Send data with what is attached to it, Descriptors or None; return how much went.
+
+    `sender`, if it is another process, is shown as who has sent it. The kernel lets a process without privileges show
+    no credentials but its own (unix(7)): `cannot` is told then, and its own are shown. Raises OSError.
+    """
+    descriptors = attached if isinstance(attached, Descriptors) else None
+    if descriptors is None and sender is None:
+        return sock.sendto(data, *address) if address else sock.send(data)
+    to = (0, *address) if address else ()
+    try:
+        return sock.sendmsg([data], control(descriptors, sender), *to)
+    except (PermissionError, ProcessLookupError) as error:
+        if sender is None:
+            raise
+        why = "only a privileged process may" if isinstance(error, PermissionError) else "it has ended"
+        cannot(f"credentials of {sender} could not be passed on: {why}")
+    return sock.sendmsg([data], control(descriptors), *to)
+
+
+class UnixReader:
+    """Reads a Unix stream: what one call gives begins with the byte that descriptors came with, or has none.
+
+    A plain recvmsg(2) may give bytes before that one as well. So each call looks first (MSG_PEEK, with no room for
+    descriptors): MSG_CTRUNC says that there are some, and the size is where the message ends that they came with.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._room = ROOM_FOR_CREDENTIALS if ask_for_credentials(sock) else 0
+        self._next: tuple[bytes, Descriptors | None] | None = None
+        self.descriptors: Descriptors | None = None
+        """What came with the bytes of the latest call: to be taken by whoever called."""
+        self.credentials: Credentials | None = None
+        """Who has sent them, if that is another process."""
+        self._told: list[Any] = []
+        self.lost = False
+        """Whether there was no room for descriptors (EMFILE)."""
+
+    def recv_into(self, memory: memoryview) -> int:
+        """See socket.socket."""
+        if self._next is not None:
+            return self._give_next(memory)
+        size, ancillary, flags, _ = self._socket.recvmsg_into([memory], self._room, PEEK)
+        if ancillary != self._told:
+            self._told = ancillary
+            self.credentials = of_another(sorted_out(ancillary)[1])
+        if flags & CUT:
+            return self._read_with_descriptors(memory[:size])
+        return self._socket.recv_into(memory, size) if size else 0
+
+    def _read_with_descriptors(self, memory: memoryview) -> int:
+        start = 0
+        descriptors = None
+        while descriptors is None and start < len(memory):
+            descriptors = self._read_one(memory[start : start + 1])
+            start += 1
+        first = start - 1
+        end = start
+        if descriptors is not None and start < len(memory):
+            end += self._socket.recv_into(memory[start:])  # it is there: the rest of the same message
+        if descriptors is None or not first:
+            self.descriptors = descriptors
+            return end
+        self._next = bytes(memory[first:end]), descriptors
+        return first
+
+    def _read_one(self, memory: memoryview) -> Descriptors | None:
+        _, ancillary, flags, _ = self._socket.recvmsg_into([memory], ROOM, CLOEXEC)
+        self.lost |= bool(flags & CUT)
+        return sorted_out(ancillary)[0]
+
+    def _give_next(self, memory: memoryview) -> int:
+        assert self._next is not None
+        data, descriptors = self._next
+        piece = data[: len(memory)]
+        memory[: len(piece)] = piece
+        self._next = (data[len(piece) :], None) if len(piece) < len(data) else None
+        self.descriptors = descriptors
+        return len(piece)
+
+    def has_more(self) -> bool:
+        """Return whether the next call gives something that the kernel does not know of any more."""
+        return self._next is not None
+
+    def close(self) -> None:
+        """Close descriptors that nobody has taken."""
+        for each in (self.descriptors, self._next[1] if self._next is not None else None):
+            if each is not None:
+                each.close()
+        self.descriptors = self._next = None
