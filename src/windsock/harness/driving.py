@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
 from windsock.servers.requests import open_requests

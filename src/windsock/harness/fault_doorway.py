@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import select
-import socket
 import struct
 import sys
-import threading
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness import listening
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, socket, threading
 
 __all__ = ["Doorway"]
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import select
-import threading
 import weakref
 from collections.abc import Callable
 
 from windsock.addresses import Address
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.recording import parcels
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors

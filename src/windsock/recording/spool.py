@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from windsock.net.system import nameless_file, os
 from windsock.recording.events import Kind
 
 __all__ = ["PIECE", "Block", "Event", "Spool", "pieces"]
@@ -78,10 +76,7 @@ class Spool:
         self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
-        with tempfile.TemporaryFile(prefix="windsock-", buffering=0) as file:
-            self._file = os.dup(file.fileno())
-        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
-        fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)
+        self._file = nameless_file(append=True)
 
     def __del__(self) -> None:
         self.close()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock import deadlines
 from windsock.errors import WaitTimeout, WindsockError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.scripts.polled import CalledOff, Polled
 
 if TYPE_CHECKING:

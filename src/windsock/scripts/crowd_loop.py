@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 import math
-import selectors
 from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
 from windsock.errors import PeerError, WaitTimeout
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, selectors
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome, is_only_later

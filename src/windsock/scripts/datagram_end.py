@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 import math
-import socket
 from collections.abc import Callable
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.scripts.ends import End
 from windsock.scripts.outcomes import is_own_timeout, says_nothing
 from windsock.steps import Inbox

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, select, sleep, socket
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds
@@ -176,7 +173,7 @@ class End:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. May be overridden."""
-        time.sleep(min(max(0.0, seconds), 3600.0))
+        sleep(min(max(0.0, seconds), 3600.0))
 
     def take_in(self) -> bool:
         """Read once, from a socket that is readable. Return whether something has changed."""

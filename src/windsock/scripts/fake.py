@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder
 from windsock.scripts import matching
 from windsock.scripts.answers import checked_script, checked_times, made_answer

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 import struct
 from typing import Any
 
+from windsock.net.system import select, socket
 from windsock.wire.sockets import dissolve
 
 __all__ = ["has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]
@@ -57,7 +56,7 @@ def _unread(bare: Any) -> int:
 
 def _ask(bare: Any, question: int) -> int:
     """Return a number that ioctl(2) tells of a socket; 0 where it does not."""
-    import fcntl
+    from windsock.net.system import fcntl
 
     try:
         answer = fcntl.ioctl(bare.fileno(), question, bytes(4))

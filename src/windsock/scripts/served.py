@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import PeerError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, select, socket
 from windsock.recording.events import Kind
 from windsock.scripts.ends import DONTWAIT, SLICE, End, milliseconds
 from windsock.scripts.rude import kernel_socket

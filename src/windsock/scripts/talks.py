@@ -6,13 +6,12 @@ Whatever the server's concurrency: a conversation is longer than one request, wh
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock import addresses
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
 from windsock.scripts.ends import SLICE

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
-import tempfile
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.system import nameless_file, os, threading
 from windsock.servers.forks import renew_in_children
 
 __all__ = ["Tally"]
@@ -90,7 +88,7 @@ class Tally:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep all others out: threads by a lock, processes by one on the file."""
-        import fcntl
+        from windsock.net.system import fcntl
 
         with self._lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
@@ -103,6 +101,4 @@ class Tally:
 def _nameless_file() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("windsock-tally")
-    descriptor, path = tempfile.mkstemp()
-    os.unlink(path)
-    return descriptor
+    return nameless_file()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Generator, Iterator
 from typing import Any, TypeAlias
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os
 
 __all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]
 

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from windsock.errors import NotInstalled
+from windsock.net.system import os, temporary_file, threading
 
 if TYPE_CHECKING:
     import ssl
 
     import trustme
 
-__all__ = ["authority", "certificate", "client_context", "server_context"]
+__all__ = ["authority", "certificate", "client_context", "configure", "server_context"]
 
 CLIENT = "client@windsock.invalid"
-DAY = datetime.timedelta(days=1)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _making = threading.RLock()
+
+
+@contextmanager
+def _real_dates() -> Iterator[None]:
+    """Have `datetime.datetime` be the real class: cryptography keeps the one of its first use for good (freezegun)."""
+    names = vars(datetime)
+    replaced = names["datetime"]
+    real = next(each for each in replaced.__mro__ if each.__module__ == "datetime")
+    if replaced is real:
+        yield
+        return
+    names["datetime"] = real
+    try:
+        yield
+    finally:
+        names["datetime"] = replaced
 
 
 def once(function: Callable[P, R]) -> Callable[P, R]:
@@ -32,7 +47,7 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
     known = cache(function)
 
     def answer(*args: P.args, **keywords: P.kwargs) -> R:
-        with _making:
+        with _making, _real_dates():
             return known(*args, **keywords)  # type: ignore[arg-type]  # what is asked here is hashable
 
     return wraps(function)(answer)
@@ -60,26 +75,26 @@ def _authority(name: str) -> trustme.CA:
 
 def server_context(*, is_mutual: bool) -> ssl.SSLContext:
     """Return a new context for a server, without a certificate yet; a mutual one asks for a client's."""
-    import ssl
+    from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 0  # one that a client leaves unread would turn the end of its stream into a reset
     _honour_keylog(context)
     if is_mutual:
         context.verify_mode = ssl.CERT_REQUIRED
-        authority().configure_trust(context)
+        _trust(context)
     return context
 
 
 def client_context(*, certificate: bool) -> ssl.SSLContext:
     """Return a new context for a client that trusts our authority; with a certificate of its own if asked for."""
-    import ssl
+    from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _honour_keylog(context)
-    authority().configure_trust(context)
+    _trust(context)
     if certificate:
-        _client_certificate().configure_cert(context)
+        configure(context, _client_certificate())
     return context
 
 
@@ -97,15 +112,14 @@ def _client_certificate() -> Any:
 
 @once
 def certificate(profile: str, hosts: tuple[str, ...]) -> Any:
-    """Return a certificate, with its key: something that has `configure_cert(context)`.
+    """Return a certificate, with its key, for `configure()`.
 
     `profile` is "valid", or what is wrong with it. The same question gets the same certificate.
     """
-    now = datetime.datetime.now(datetime.UTC)
     if profile == "expired":
-        return authority().issue_cert(*hosts, not_before=now - 2 * DAY, not_after=now - DAY)
+        return authority().issue_cert(*hosts, not_before=_new_year(2020), not_after=_new_year(2021))
     if profile == "not_yet_valid":
-        return authority().issue_cert(*hosts, not_before=now + DAY, not_after=now + 2 * DAY)
+        return authority().issue_cert(*hosts, not_before=_new_year(2090), not_after=_new_year(2091))
     if profile == "wrong_name":
         return authority().issue_cert("somebody-else.invalid")
     if profile == "unknown_authority":
@@ -113,6 +127,22 @@ def certificate(profile: str, hosts: tuple[str, ...]) -> Any:
     if profile == "self_signed":
         return _self_signed(hosts)
     return authority().issue_cert(*hosts)
+
+
+def _new_year(year: int) -> datetime.datetime:
+    """Return a date for a certificate. OpenSSL compares it with the real clock, which `datetime` may not."""
+    return datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+
+
+def _trust(context: ssl.SSLContext) -> None:
+    """Have a context trust our authority. trustme knows a context by its class, which gevent replaces."""
+    context.load_verify_locations(cadata=authority().cert_pem.bytes().decode())
+
+
+def configure(context: ssl.SSLContext, leaf: trustme.LeafCert) -> None:
+    """Have a context use a certificate. OpenSSL reads it from the real file system, whatever `open` is (pyfakefs)."""
+    with temporary_file(leaf.private_key_and_cert_chain_pem.bytes()) as path:
+        context.load_cert_chain(path)
 
 
 def _self_signed(hosts: tuple[str, ...]) -> Any:
@@ -127,9 +157,9 @@ def _self_signed(hosts: tuple[str, ...]) -> Any:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     names = [_general_name(x509, ipaddress, each) for each in hosts]
-    now = datetime.datetime.now(datetime.UTC)
+    start, end = _new_year(2020), _new_year(2090)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
-import threading
 from typing import Any
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, ssl, threading
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake
 from windsock.security.handshakes import failed, succeeded

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import socket
-import ssl
 from typing import Any
 
 import trio
 
+from windsock.net.system import socket, ssl
 from windsock.security.client_hello import read_client_hello
 from windsock.security.handshakes import failed, succeeded
 from windsock.security.trio_errors import cause_of

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import signal
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from windsock import addresses
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.servers import forks
 from windsock.servers.loop import Loop
 

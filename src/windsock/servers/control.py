@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, threading
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno, Loop
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import socket
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno
 from windsock.servers.rounds import Rounds

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import selectors
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, selectors, threading
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Loop", "LoopSelector", "Watch"]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import select
-import socket
 from collections.abc import Callable
 from typing import Any
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, socket
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from typing import Any, Protocol
 
 from windsock import addresses
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, threading
 from windsock.servers import forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, report_failure
 

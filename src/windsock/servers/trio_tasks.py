@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from typing import TYPE_CHECKING
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.servers import forks
 
 if TYPE_CHECKING:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import heapq
 import math
-import os
-import select
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["ERROR", "HUNG_UP", "READABLE", "WRITABLE", "Clockwork", "OnError", "Timer"]

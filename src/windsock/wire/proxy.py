@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,8 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
+from windsock.net.permission import check_allowed
+from windsock.net.system import os
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront
@@ -69,6 +70,7 @@ class Proxy:
         strict: bool = True,
     ) -> None:
         self.upstream = place_of(address, transport)
+        check_allowed(name, self.upstream.family)
         self.name = name
         self.strict = strict
         self.timeout = timeout

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire.clockwork import READABLE

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import accept, os, socket
 from windsock.wire import sockets
 from windsock.wire.proxy_places import AF_UNIX, BACKLOG, Place, listener
 
@@ -44,7 +43,7 @@ class Doorway:
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next client and its address. Raises OSError as accept(2)."""
         while True:
-            client, peer = self.socket.accept()
+            client, peer = accept(self.socket)
             if addresses.plain(peer) not in self._filled or peer == "":
                 return client, addresses.plain(peer)
             self._filled.discard(addresses.plain(peer))  # somebody else may be given that port

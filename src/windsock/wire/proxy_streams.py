@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import addresses
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire import sockets

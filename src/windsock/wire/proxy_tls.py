@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.recording import Connection
 from windsock.wire.proxy_places import Place
 from windsock.wire.relay import House

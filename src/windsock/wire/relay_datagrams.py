@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.addresses import Address
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
-from windsock.net.system import monotonic
+from windsock.net.system import connect, monotonic, socket
 from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def upstream_socket(family: int, address: Address) -> socket.socket:
         if family == AF_UNIX:
             make_room(made)
             made.bind("")  # Linux finds an abstract name (unix(7))
-        made.connect(address)
+        connect(made, address)
     except BaseException:
         made.close()
         raise

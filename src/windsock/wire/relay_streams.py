@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import socket
 from windsock.recording.arena import POOL, SEGMENT, Segment
 from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_flows import Flow

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import struct
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.addresses import Address
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket
 from windsock.servers import forks
 from windsock.wire import sockets
 from windsock.wire.clockwork import READABLE, OnError

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import threading
 from typing import Any
 
 from windsock.addresses import Address
+from windsock.net.system import accept, connect, os, socket, threading
 
 __all__ = ["Pairs", "RelayedSocket"]
 
@@ -75,7 +73,7 @@ class Pairs:
             listener = self._listener(family)
             ours = socket.socket(family, socket.SOCK_STREAM)
             try:
-                ours.connect(listener.getsockname())
+                connect(ours, listener.getsockname())
                 return ours, _accept(listener, ours.getsockname())
             except BaseException:
                 ours.close()
@@ -118,7 +116,8 @@ class Pairs:
 def _accept(listener: socket.socket, expected: Any) -> socket.socket:
     """Accept the connection that we have just made; what others have made is closed."""
     for _ in range(MOST_STRANGERS):
-        found, peer = listener.accept()
+        found: socket.socket
+        found, peer = accept(listener)
         if peer == expected:
             return found
         found.close()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import os, socket
 from windsock.recording import Connection, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed

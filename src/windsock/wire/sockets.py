@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import os
-import socket
 import struct
 import sys
 from typing import Any
+
+from windsock.net.system import os, socket
 
 __all__ = ["close", "dissolve", "error_of", "is_ip", "prepare", "reset", "unacknowledged"]
 
@@ -85,8 +85,9 @@ def unacknowledged(each: socket.socket) -> int:
 
     For a Unix socket, what the other end has not read. 0 where the system does not tell.
     """
-    import fcntl
     import termios
+
+    from windsock.net.system import fcntl
 
     try:
         answer: Any = fcntl.ioctl(each.fileno(), termios.TIOCOUTQ, bytes(4))

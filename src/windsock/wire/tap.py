@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.sending import send_file

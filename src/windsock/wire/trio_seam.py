@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from typing import Any
 
+from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.wire.tap import note_failure
