@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import sys
-from time import monotonic
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
 SHARE = 0.1
 """...or this part of the test's time, where that is less."""
+
+monotonic = partial(time.monotonic)
+"""The real clock: freezegun replaces `time.monotonic`, but not what stands for it here."""
 
 _running: list[tuple[Any, float]] = []
 """Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""

@@ -13,6 +13,7 @@ from pytest_windsock import fixtures, seeds, tracebacks
 __all__ = [
     "pytest_addoption",
     "pytest_assertrepr_compare",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_configure_node",
@@ -67,6 +68,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         from pytest_windsock import marker
 
         marker.check(marked)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import windsock if a test needs it, before the tests replace parts of the standard library."""
+    needed = [name for item in session.items for name in getattr(item, "fixturenames", ())]
+    if not session.config.option.collectonly and not fixtures.ALL.keys().isdisjoint(needed):
+        from pytest_windsock import early
+
+        early.import_windsock(needed)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

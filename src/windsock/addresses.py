@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import re
-import socket
 import stat
 import sys
-import tempfile
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted
+from windsock.net.system import connect, os, socket, temporary_directory
 
 __all__ = [
     "LONGEST_UNIX_PATH",
@@ -106,7 +104,7 @@ def is_stale_socket(path: Address, kind: int) -> bool:
             return False
         with socket.socket(socket.AF_UNIX, kind) as probe:
             probe.setblocking(False)
-            probe.connect(path)
+            connect(probe, path)
     except ConnectionRefusedError:
         return True
     except OSError:
@@ -133,7 +131,7 @@ class PrivateSocketPath:
 
     @uninterrupted
     def __init__(self, parent: str | None = None) -> None:
-        parent = parent or tempfile.gettempdir()
+        parent = parent or temporary_directory()
         name = f"ws-{os.getpid()}-{os.urandom(6).hex()}"
         if len(os.fsencode(f"{parent}/{name}/s")) > LONGEST_UNIX_PATH:
             parent = "/tmp"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import windsock
 from windsock import servers
 from windsock.harness import Options
+from windsock.net import system
 
 HINT = (
     "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments "
@@ -173,7 +173,7 @@ def test_a_thread_that_cannot_start_leaves_no_server(transport: str, monkeypatch
 
 
 def test_a_platform_without_fork_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "fork")
+    monkeypatch.delattr(system.os, "fork")
 
     with pytest.raises(windsock.Unsupported) as caught:
         windsock.serving(concurrency="forking")
@@ -183,7 +183,7 @@ def test_a_platform_without_fork_is_told_apart(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize("transport", ["unix_stream", "unix_datagram"])
 def test_a_platform_without_unix_sockets_is_told_apart(transport: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(socket, "AF_UNIX")
+    monkeypatch.delattr(system.socket, "AF_UNIX")
 
     with pytest.raises(windsock.Unsupported) as caught:
         windsock.serving(transport=transport)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from itertools import product
 
 import pytest
@@ -12,6 +11,7 @@ from tests.harness.helpers import ask, nothing_left, own_temporary_directory
 from tests.plugin.conftest import Run
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.net import system
 
 EXACT = {
     f"{concurrency}_{transport}_server": (transport, concurrency)
@@ -119,8 +119,8 @@ def test_all_failures_of_several_servers_are_shown(run: Run) -> None:
 
 
 WITHOUT = """
-    import os, socket
     import pytest
+    from windsock.net.system import os, socket
 
     @pytest.fixture(autouse=True)
     def without(monkeypatch):
@@ -148,7 +148,7 @@ def test_a_platform_that_lacks_something_skips_with_the_reason(
 
 
 def test_a_marked_test_is_skipped_for_the_same_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "fork")  # before the marker is checked
+    monkeypatch.delattr(system.os, "fork")  # before the marker is checked
 
     result = run(
         """

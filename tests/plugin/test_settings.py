@@ -170,6 +170,10 @@ def test_a_run_of_its_own_is_free_of_warnings(run_apart: Run) -> None:
     assert result.stderr.str() == ""
 
 
+ALONE = [f"-pno:{each}" for each in ("xdist", "socket", "fakefs", "time_machine")]
+"""Without plugins that import much themselves."""
+
+
 def test_nothing_heavy_is_imported_before_a_fixture_asks(run_apart: Run, pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """
@@ -181,7 +185,7 @@ def test_nothing_heavy_is_imported_before_a_fixture_asks(run_apart: Run, pyteste
             print("imported:", [name for name in HEAVY if name in sys.modules])
         """
     )
-    result = run_apart("def test_it(tcp_server): pass", "--collect-only", "-s", "-p", "no:xdist")
+    result = run_apart("def test_it(tcp_server): pass", "--collect-only", "-s", *ALONE)
 
     result.stdout.fnmatch_lines(["*imported: []"])
 
@@ -195,8 +199,7 @@ def test_neither_trio_nor_ssl_is_imported_for_a_fixture(run_apart: Run) -> None:
             assert "windsock" in sys.modules
             assert [name for name in ("trio", "ssl", "asyncio", "socketserver") if name in sys.modules] == []
         """,
-        "-p",
-        "no:xdist",
+        *ALONE,
     )
 
     result.assert_outcomes(passed=1)

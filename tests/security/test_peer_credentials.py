@@ -12,6 +12,7 @@ import pytest
 from tests.harness.helpers import connect, on_every_concurrency, rest_of
 from tests.security.helpers import Echo, wait_for_end
 from windsock import Ending, UsageError, combine, serving
+from windsock.net import system
 from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn
 from windsock.servers import BaseRequestHandler, ThreadingMixIn, ThreadingTCPServer, UnixStreamServer
 
@@ -110,7 +111,7 @@ class AsOnMacOS:
 
 
 def on_macos(monkeypatch: pytest.MonkeyPatch, platform: str = "darwin") -> PeerCredentialsMixIn:
-    monkeypatch.delattr(socket, "SO_PEERCRED", raising=False)
+    monkeypatch.delattr(system.socket, "SO_PEERCRED", raising=False)
     monkeypatch.setattr(sys, "platform", platform)
     return PeerCredentialsMixIn()
 

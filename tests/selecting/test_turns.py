@@ -81,7 +81,7 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(kind: Any) -> None:
 
 @on_every_stream
 def test_where_there_is_no_epoll_poll_does(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("select.epoll", raising=False)
+    monkeypatch.delattr("windsock.net.system.select.epoll", raising=False)
 
     class Impatient(Lines):
         timeout = 0.05

@@ -41,6 +41,7 @@ from tests.servers.helpers import (
 )
 from windsock import servers
 from windsock.errors import StillRunning
+from windsock.net import system
 
 FORKING_STREAM = [kind for kind in FORKING if kind.socket_type == socket.SOCK_STREAM]
 FORKING_DATAGRAM = [kind for kind in FORKING if kind.socket_type == socket.SOCK_DGRAM]
@@ -327,14 +328,14 @@ def test_a_fork_that_fails_goes_to_handle_error_and_closes_its_request(
     place: Place, kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = place.start(kind)
-    fork = os.fork
+    fork = system.os.fork
 
     def fail_once() -> int:
-        monkeypatch.setattr(os, "fork", fork)
+        monkeypatch.setattr(system.os, "fork", fork)
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    monkeypatch.setattr(os, "fork", fail_once)
+    monkeypatch.setattr(system.os, "fork", fail_once)
     first = place.connect(server)
     poke(first)
 

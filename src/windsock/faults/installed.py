@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from windsock.errors import UsageError
 from windsock.faults.checks import count
 from windsock.faults.fault import Fault
 from windsock.faults.selector import Met, Selector
+from windsock.net.system import threading
 
 __all__ = ["LONGEST_LOG", "Firing", "Installed", "settle"]
 

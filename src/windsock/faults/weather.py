@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from windsock.faults.function import fault_from
 from windsock.faults.installed import Firing, Installed, settle
 from windsock.faults.seeds import derive
 from windsock.faults.selector import Met, Selector, holds
+from windsock.net.system import threading
 
 __all__ = ["Weather"]
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from typing import Any
 
 from windsock import servers
 from windsock.errors import UsageError, WindsockError
+from windsock.net.system import os, socket
 
 __all__ = ["CONCURRENCIES", "TRANSPORTS", "Unsupported", "class_for", "concurrency_of", "transport_of"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.harness.combinations import CONCURRENCIES, TRANSPORTS, class_for
+from windsock.net.system import threading
 
 __all__ = ["combine"]
 

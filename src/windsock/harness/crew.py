@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from functools import partial
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from windsock.deadlines import capped
 from windsock.harness.slate import Slate, threads_are_traced
+from windsock.net.system import Empty, SimpleQueue, os, threading
 from windsock.servers import BaseServer
 
 if TYPE_CHECKING:

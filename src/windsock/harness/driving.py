@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import socket
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 

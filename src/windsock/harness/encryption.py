@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 from windsock.harness.combinations import class_for
 from windsock.harness.combined import combine
+from windsock.net.system import os
 from windsock.security.tls import TLSMixIn
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class Encryption:
 
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         """Return a new context for a client of such a server."""
-        import ssl
-
+        from windsock.net.system import ssl
         from windsock.security import certificates
 
         context = certificates.client_context(certificate=certificate and self.is_mutual, key_type=self.key_type)
@@ -71,8 +70,7 @@ class Encryption:
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """Return a new context for a server on that host. Raises UsageError for files and ciphers that don't work."""
-        import ssl
-
+        from windsock.net.system import ssl
         from windsock.security import certificates
 
         context = certificates.server_context(is_mutual=self.is_mutual)
@@ -156,7 +154,7 @@ def _over(server_class: type[Any]) -> type[Any]:
 
 
 def _checked_context(context: Any, given: list[str]) -> Any:
-    import ssl
+    from windsock.net.system import ssl
 
     if given:
         raise UsageError(f"{given[0]}= and an ssl.SSLContext of your own don't go together; set it on the context")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import socket
-import threading
 from typing import Any
 
 from windsock.deadlines import capped
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, MaxConnections, Refuse, Weather
 from windsock.harness.fault_doorway import Doorway
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket, threading
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers import BaseServer

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 from functools import partial
 from typing import Any
 
 from windsock import addresses
 from windsock.faults import Weather
 from windsock.harness.fault_doorway import Doorway
+from windsock.net.system import os, socket
 from windsock.recording import Recorder
 from windsock.wire.relayed_datagrams import DatagramHouse, RelayedReplies
 

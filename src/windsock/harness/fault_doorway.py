@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import sys
-import threading
 from typing import Any
 
 from windsock import addresses

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
+from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.security.client_hello import is_whole_record
 from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
@@ -123,7 +123,7 @@ class Handshakes:
 
     def _answer(self, hello: bytes, *, is_plain_after: bool) -> bytes:
         """Return the server's first messages; in TLS 1.2, if what follows is not encrypted."""
-        import ssl
+        from windsock.net.system import ssl
 
         context = self._server.ssl_context
         if is_plain_after:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import os
+import os as standard_os  # the standard library's own, which servers that are not windsock's call
 import signal
-import threading
 from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.faults import Fault, ForkError, HandlerError, Kill, Pause, Resume, ThreadError
+from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
 from windsock.servers import BaseServer
 from windsock.wire.seam import Seam, connection_of
@@ -25,20 +25,24 @@ IN_CHILDREN = (Pause, Resume, Kill)
 
 
 class _Forks:
-    """os.fork() as it was, and how many want it replaced at this moment."""
+    """os.fork() as it was, windsock's own and the one that other servers call; and how many want them replaced now."""
 
     lock = threading.Lock()
-    plain: Any = None
+    plain: tuple[Any, ...] = ()
     users = 0
 
 
-def _fork() -> int:
-    """Be os.fork(), but for the request that is to get no process."""
-    error = FORK_FAILS.get()
-    if error is not None:
-        raise error
-    pid: int = _Forks.plain()
-    return pid
+def _failing(fork: Any) -> Any:
+    """Return os.fork() for all requests but the one that is to get no process."""
+
+    def fork_or_fail() -> int:
+        error = FORK_FAILS.get()
+        if error is not None:
+            raise error
+        pid: int = fork()
+        return pid
+
+    return fork_or_fail
 
 
 def check_process_fault(fault: Fault, concurrency: str, name: str, *, is_async: bool) -> None:
@@ -249,7 +253,8 @@ def _fork_fails(code: int) -> Iterator[None]:
     with _Forks.lock:
         _Forks.users += 1
         if _Forks.users == 1:
-            _Forks.plain, os.fork = os.fork, _fork
+            _Forks.plain = os.fork, standard_os.fork
+            os.fork, standard_os.fork = map(_failing, _Forks.plain)
     token = FORK_FAILS.set(OSError(code, os.strerror(code)))
     try:
         yield
@@ -258,7 +263,7 @@ def _fork_fails(code: int) -> Iterator[None]:
         with _Forks.lock:
             _Forks.users -= 1
             if not _Forks.users:
-                os.fork = _Forks.plain
+                os.fork, standard_os.fork = _Forks.plain
 
 
 def _no_thread() -> RuntimeError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import socket
 from functools import partial
 from typing import Any
 
 from windsock.errors import UsageError
 from windsock.faults import Weather
+from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire.relayed import RelayHouse

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import os
-import socket
 import sys
-import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -51,6 +48,7 @@ def listen(options: Resolved, handler: Any, private: PrivateSocketPath | None) -
     address: Any = (options.host, options.port)
     if options.is_unix:
         address = private.path if private is not None else options.path
+    check_allowed(options.name, socket.AF_UNIX if options.is_unix else socket.AF_INET)
     try:
         return _make(options, address, handler)
     except OSError as error:
@@ -119,18 +117,20 @@ _lookup_lock = threading.Lock()
 @contextlib.contextmanager
 def _no_name_lookups() -> Iterator[None]:
     """Keep http.server from asking the network for the name of a loopback address, which may take seconds."""
+    import socket as standard  # the standard library's own, which http.server asks
+
     me = threading.get_ident()
     with _lookup_lock:
-        original = socket.getfqdn
+        original = standard.getfqdn
 
         def getfqdn(name: str = "") -> str:
             return name if threading.get_ident() == me and is_loopback(name) else original(name)
 
-        socket.getfqdn = getfqdn
+        standard.getfqdn = getfqdn
         try:
             yield
         finally:
-            socket.getfqdn = original
+            standard.getfqdn = original
 
 
 def _adjust(server: Any, options: Resolved) -> None:
@@ -180,7 +180,7 @@ def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:
             holder.bind(address)  # bound but not listening: ECONNREFUSED
         else:
             holder.bind(address)
-            holder.connect(holder.getsockname())  # takes datagrams from nobody but itself: ECONNREFUSED
+            connect(holder, holder.getsockname())  # takes datagrams from nobody but itself: ECONNREFUSED
     except BaseException:
         holder.close()
         raise

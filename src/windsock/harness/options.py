@@ -13,6 +13,7 @@ from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness.combinations import class_for, concurrency_of, transport_of
 from windsock.harness.encryption import Encryption, class_with_tls, encryption_from
+from windsock.net.system import os
 from windsock.recording import Framing, framing_from
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from windsock.errors import UsageError
 from windsock.harness.crew import Crew
 from windsock.harness.options import Handler, Options
 from windsock.harness.running import RunningServer
+from windsock.net.system import os
 
 if TYPE_CHECKING:
     import ssl

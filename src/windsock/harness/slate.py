@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import signal
 import sys
-import threading
 import weakref
 from collections.abc import Set
 from typing import Any
+
+from windsock.net.system import threading
 
 __all__ = ["Slate", "threads_are_traced"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.harness.encryption import PROFILES
+from windsock.net.system import os
 from windsock.scripts.connecting import place_of
 from windsock.scripts.opening import Line
 
@@ -115,5 +115,5 @@ def _context(server: RunningServer, profile: str | None, files: tuple[str, ...])
     if files:
         context.load_cert_chain(*files)
     elif profile not in (None, "valid"):
-        certificates.certificate(profile, (certificates.CLIENT,)).configure_cert(context)
+        certificates.configure(context, certificates.certificate(profile, (certificates.CLIENT,)))
     return context

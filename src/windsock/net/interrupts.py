@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # the wrappers in `signal` take ten times as long
 import contextlib
-import os
-import threading
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -13,6 +11,7 @@ from types import FrameType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from windsock.errors import StillRunning
+from windsock.net.system import os, threading
 
 __all__ = ["uninterrupted", "uninterrupted_start"]
 

@@ -1,25 +1,287 @@
-"""The clock that windsock's own waits go by, out of reach of tools that replace the standard library's.
+"""What windsock's own machinery needs of the standard library, as it came with the interpreter.
 
-freezegun looks through all modules for the functions of `time` and puts others in their place, also where they were
-imported by name. What stands here is not the same object as what it looks for.
+Testing tools replace parts of the standard library: freezegun the clock, pytest-socket, mocket and PySocks
+`socket.socket`, pyfakefs `os` and `fcntl`, gevent nearly everything that waits. They write into the standard library's
+modules, or look through all modules for the objects that they replace. Neither reaches what is here: the modules `os`,
+`socket`, `select`, `selectors`, `threading`, `fcntl` and `ssl` of this file are copies that are not in `sys.modules`,
+and hold only the names that are listed below. All rooms above import from here what does I/O, waits or starts threads:
+
+    from windsock.net.system import monotonic, os, select, socket
+
+Names are bound once, at the import of this file, so that a call costs what it costs in the standard library. If a tool
+is active by then, the original objects are found behind it. gevent has to patch before that; other tools may come and
+go. Another implementation of sockets, clock and threads, such as a simulation, is to be plugged in here and nowhere
+else.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import _socket
+import _thread
+import builtins
+import contextlib
+import genericpath
+import queue as _queue
+import sys
+import time as _time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from types import BuiltinFunctionType
+from importlib.machinery import BuiltinImporter, PathFinder
+from importlib.util import module_from_spec
+from types import BuiltinFunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["monotonic"]
+if TYPE_CHECKING:
+    import fcntl
+    import os
+    import select
+    import selectors
+    import socket
+    import ssl
+    import threading
+    from queue import Empty, SimpleQueue
+
+__all__ = [
+    "Empty",
+    "SimpleQueue",
+    "accept",
+    "connect",
+    "fcntl",
+    "monotonic",
+    "nameless_file",
+    "os",
+    "patched_by_gevent",
+    "select",
+    "selectors",
+    "sleep",
+    "socket",
+    "ssl",
+    "temporary_directory",
+    "temporary_file",
+    "threading",
+]
+
+OS = (
+    "DirEntry PathLike _exit access close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
+    "getcwd getpid getuid kill listdir lstat memfd_create mkdir open path pidfd_open pipe pread read "
+    "register_at_fork rename rmdir scandir sep set_blocking strerror unlink urandom waitid waitpid "
+    "waitstatus_to_exitcode write writev"
+)
+SOCKET = "AddressFamily SocketIO"
+SELECT = "epoll poll select"
+SELECTORS = "BaseSelector DefaultSelector PollSelector SelectSelector"
+THREADING = (
+    "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace local main_thread"
+)
+FCNTL = "ioctl lockf"
+"""The functions and classes that windsock uses of each module, beside its constants."""
 
 
-def _genuine_monotonic() -> Callable[[], float]:
-    """Return the real clock, also if `time.monotonic` was replaced before this module was imported."""
-    if isinstance(time.monotonic, BuiltinFunctionType):
-        return partial(time.monotonic)
-    return partial(time.clock_gettime, time.CLOCK_MONOTONIC)
+def patched_by_gevent() -> bool:
+    """Return whether gevent.monkey has replaced parts of the standard library."""
+    monkey: Any = sys.modules.get("gevent.monkey")
+    return monkey is not None and any(map(monkey.is_module_patched, ("select", "socket", "threading", "time")))
 
 
-monotonic: Callable[[], float] = _genuine_monotonic()
+def _original(module: ModuleType, name: str) -> Any:
+    """Return what the module came with under that name; None if this platform does not have it."""
+    if patched_by_gevent():
+        with contextlib.suppress(AttributeError):
+            return sys.modules["gevent.monkey"].get_original(module.__name__, name)
+    return getattr(module, name, None)
+
+
+def _copy(module: ModuleType, names: Iterable[str], **others: Any) -> Any:
+    """Return a module with the constants of another one, the names that are listed, and others.
+
+    What this platform does not have is left out, as it is from the standard library.
+    """
+    found = {name: value for name, value in vars(module).items() if name.isupper()}
+    found |= {name: _original(module, name) for name in names}
+    made = ModuleType(f"{__name__}:{module.__name__}")
+    vars(made).update({name: value for name, value in found.items() if value is not None}, **others)
+    return made
+
+
+def _load(name: str, **imports: ModuleType) -> Any:
+    """Load a module of the standard library once more, apart from `sys.modules`; `imports` stand in for its imports."""
+    spec = BuiltinImporter.find_spec(name) or PathFinder.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"the standard library's module {name} was not found", name=name)
+    made: Any = module_from_spec(spec)
+
+    def find(wanted: str, *rest: Any) -> ModuleType:
+        return imports[wanted] if wanted in imports else __import__(wanted, *rest)
+
+    if imports:
+        vars(made)["__builtins__"] = vars(builtins) | {"__import__": find}
+    spec.loader.exec_module(made)
+    return made
+
+
+def _subclass(base: type, module: str) -> Any:
+    """Return the class that the standard library's module derives from one that is written in C."""
+    subclasses: list[Any] = type.__subclasses__(base)
+    return next(each for each in subclasses if each.__module__ == module)
+
+
+# --- sockets
+
+
+def _sockets() -> Any:
+    import socket
+
+    genuine = _subclass(_socket.socket, "socket")
+
+    def socketpair(family: int = 0, kind: int = socket.SOCK_STREAM, proto: int = 0) -> tuple[Any, Any]:
+        """Return what socket.socketpair() returns."""
+        family = family or socket.AF_UNIX
+        first, second = _socket.socketpair(family, kind, proto)
+        return genuine(family, kind, proto, first.detach()), genuine(family, kind, proto, second.detach())
+
+    return _copy(socket, SOCKET.split(), socket=genuine, socketpair=socketpair, getaddrinfo=_socket.getaddrinfo)
+
+
+connect: Callable[[Any, Any], None] = _socket.socket.connect
+"""Connect a socket, also where the method of its class has been replaced (pytest-socket's --allow-hosts)."""
+
+
+def accept(listener: Any) -> tuple[Any, Any]:
+    """Return what the listener's `accept()` does, which makes an object of whatever `socket.socket` is by now."""
+    descriptor, address = listener._accept()
+    accepted = socket.socket(listener.family, listener.type, listener.proto, fileno=descriptor)
+    if listener.gettimeout():
+        accepted.setblocking(True)
+    return accepted, address
+
+
+def _tls() -> Any:
+    import _ssl
+    import ssl
+
+    genuine = _subclass(_ssl._SSLContext, "ssl")
+    is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, which clients in greenlets can use
+    return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
+
+
+# --- files
+
+
+def _operating_system() -> Any:
+    module: Any = genericpath  # whose `os` pyfakefs leaves alone
+    return _copy(module.os, OS.split())
+
+
+def _files() -> Any:
+    import fcntl
+
+    return _copy(fcntl if type(fcntl) is ModuleType else _load("fcntl"), FCNTL.split())
+
+
+def temporary_directory() -> str:
+    """Return the directory that `tempfile` uses, as its documentation has it, on the real file system."""
+    import tempfile
+
+    if tempfile.tempdir is not None:
+        return os.fsdecode(tempfile.tempdir)
+    places = (*map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), "/tmp", "/var/tmp", "/usr/tmp")
+    return next((each for each in places if each and os.access(each, os.W_OK)), os.getcwd())
+
+
+def nameless_file(*, append: bool = False) -> int:
+    """Return a descriptor of a new temporary file that has no name; with `append`, each write goes to its end."""
+    directory = temporary_directory()
+    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_APPEND if append else 0)
+    with contextlib.suppress(AttributeError, OSError):  # not on this system, or file system
+        return os.open(directory, flags | os.O_TMPFILE, 0o600)
+    path = _unused_path(directory)
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+    os.unlink(path)
+    return descriptor
+
+
+@contextlib.contextmanager
+def temporary_file(content: bytes) -> Iterator[str]:
+    """Have a file with this content for the length of a `with`, for those who take nothing but a path; return it."""
+    path = _unused_path(temporary_directory())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            while content:
+                content = content[os.write(descriptor, content) :]
+        finally:
+            os.close(descriptor)
+        yield path
+    finally:
+        os.unlink(path)
+
+
+def _unused_path(directory: str) -> str:
+    return f"{directory}/windsock-{os.urandom(8).hex()}"
+
+
+# --- clock, waits and threads
+
+
+def _clock() -> Callable[[], float]:
+    """Return the real clock, as an object that freezegun does not look for."""
+    if isinstance(_time.monotonic, BuiltinFunctionType):
+        return partial(_time.monotonic)
+    return partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)
+
+
+def _threads() -> Any:
+    import threading
+
+    def excepthook(arguments: Any) -> None:
+        """Call threading.excepthook() as it is set now."""
+        threading.excepthook(arguments)
+
+    module: Any = threading
+    if patched_by_gevent():
+        from windsock.net.cooperative import Lock
+
+        module = _load("threading", _thread=_copy(_thread, dir(_thread), allocate_lock=Lock, lock=Lock))
+        module.excepthook = excepthook
+    return _copy(module, (), excepthook=excepthook, **{name: getattr(module, name) for name in THREADING.split()})
+
+
+def _selection() -> tuple[Any, Any]:
+    import select
+    import selectors
+
+    if not patched_by_gevent():
+        return _copy(select, SELECT.split()), _copy(selectors, SELECTORS.split())
+    from windsock.net.cooperative import Poll
+
+    waiting = _copy(select, SELECT.split(), poll=Poll)
+    return waiting, _copy(selectors, SELECTORS.split(), DefaultSelector=selectors.DefaultSelector)
+
+
+def _sleep() -> Callable[[float], None]:
+    if not patched_by_gevent():
+        return _time.sleep
+    from windsock.net.cooperative import sleep
+
+    return sleep
+
+
+# --- what is bound now
+
+
+monotonic: Callable[[], float] = _clock()
 """Seconds, as time.monotonic() counts them."""
+sleep: Callable[[float], None] = _sleep()
+
+if not TYPE_CHECKING:
+    socket, os, fcntl, threading = _sockets(), _operating_system(), _files(), _threads()
+    select, selectors = _selection()
+    SimpleQueue, Empty = _original(_queue, "SimpleQueue"), _queue.Empty
+
+
+def __getattr__(name: str) -> Any:
+    """Make the copy of `ssl` when it is used: it takes as long to import as the rest."""
+    if name != "ssl":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()["ssl"] = made = _tls()
+    return made

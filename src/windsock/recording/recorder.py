@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
-import threading
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import socket
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +11,8 @@ from windsock import addresses
 from windsock.addresses import PrivateSocketPath
 from windsock.deadlines import capped
 from windsock.errors import PeerError, UsageError
+from windsock.net import system
+from windsock.net.system import os, socket
 from windsock.scripts.outcomes import outcome_of
 
 __all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "is_of_another_kind", "place_of", "prepare"]
@@ -201,7 +201,7 @@ def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
         microseconds = max(1, int(capped(timeout) * 1e6))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
         try:
-            sock.connect(place.address)
+            system.connect(sock, place.address)
         except BlockingIOError:
             raise TimeoutError(errno.ETIMEDOUT, "its backlog is full") from None
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import selectors
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, selectors
 from windsock.scripts.crowd_loop import CrowdLoop
 from windsock.scripts.summary import CrowdSummary
 from windsock.steps import Script

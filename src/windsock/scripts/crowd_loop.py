@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import deadlines
 from windsock.errors import PeerError, WaitTimeout
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, selectors
 from windsock.scripts.connecting import ConnectFailed
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome, is_only_later

@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock.deadlines import capped
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.scripts.ends import End
 from windsock.scripts.outcomes import is_own_timeout, says_nothing
 from windsock.steps import Inbox

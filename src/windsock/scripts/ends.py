@@ -7,13 +7,12 @@ import os
 import select
 import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from windsock.deadlines import capped, milliseconds
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, select, sleep, socket
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds

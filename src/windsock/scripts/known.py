@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import stat
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
+from windsock.net.system import os, socket
 from windsock.scripts.rude import kernel_socket
 from windsock.steps import Deed, Progress, Script
 

@@ -22,7 +22,7 @@ def garbage(size: int, *, seed: int = 0) -> bytes:
 
 def client_hello(context: ssl.SSLContext, server_hostname: str | None) -> bytes:
     """Return the first thing that a client says in TLS (RFC 8446, section 4.1.2)."""
-    import ssl
+    from windsock.net.system import ssl
 
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname=server_hostname)

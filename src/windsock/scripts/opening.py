@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from socket import SOCK_DGRAM
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
-from windsock.net.system import monotonic
+from windsock.net.permission import check_allowed
+from windsock.net.system import monotonic, socket
 from windsock.scripts import connecting
 from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.polled import PolledDatagrams, PolledStream
@@ -93,6 +93,7 @@ class Line:
         self.plans = plans_from(faults)
         self.seed = seed_from(seed) or 0
         check_seconds(f"timeout={timeout!r}", timeout)
+        check_allowed("a client", place.family)
         self.place = place
         self.context = context
         self.begins_with_tls = begins_with_tls
@@ -116,7 +117,7 @@ class Line:
 
         check_source(self.options["source"])
         place = self.place
-        is_udp = not isinstance(place.address, str | bytes) and place.kinds == (SOCK_DGRAM,)
+        is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
         behind = Behind(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
         try:
             there = connecting.Place(behind.proxy.address, place.family, place.kinds)
@@ -142,7 +143,7 @@ class Line:
         self, sock: connecting.QuietSocket, clock: Callable[[], float] = monotonic
     ) -> PolledStream | PolledDatagrams:
         """Return the end over a connected socket."""
-        if sock.type == SOCK_DGRAM:
+        if sock.type == socket.SOCK_DGRAM:
             return PolledDatagrams(sock, clock=clock)
         return PolledStream(sock, context=self.context, clock=clock)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 import struct
-import time
 from collections.abc import Callable
 from typing import Any
 
 from windsock.deadlines import capped, milliseconds
 from windsock.errors import WindsockError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, patched_by_gevent, select, sleep, socket
 from windsock.scripts.datagram_end import DatagramEnd
 from windsock.scripts.ends import DONTWAIT, End
 from windsock.scripts.outcomes import is_only_later
@@ -89,7 +86,7 @@ class Polled(End):
         """See End."""
         seconds = capped(seconds)
         if self.wakeup is None:
-            time.sleep(seconds)
+            sleep(seconds)
         else:
             poll = select.poll()
             poll.register(self.wakeup.fileno(), select.POLLIN)
@@ -149,7 +146,8 @@ class PolledStream(Polled, StreamEnd):
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, is_client=True, clock=clock)
-        self.is_plain = self.is_plain and bool(DONTWAIT)  # or the short way could block
+        # The short way could block without it, and waits in the kernel, where no greenlet of gevent's goes on.
+        self.is_plain = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
         self._context = context
 
     def default_context(self) -> Any:

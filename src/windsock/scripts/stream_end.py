@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from windsock.deadlines import capped
 from windsock.errors import PeerError, UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.scripts import rude
 from windsock.scripts.ends import CHUNK, SLICE, End
 from windsock.scripts.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
@@ -263,7 +263,7 @@ class StreamEnd(End):
         if self.is_client:
             return certificates.client_context(certificate=False)
         context = certificates.server_context(is_mutual=False)
-        certificates.certificate("valid", ("localhost", "127.0.0.1", "::1")).configure_cert(context)
+        certificates.configure(context, certificates.certificate("valid", ("localhost", "127.0.0.1", "::1")))
         return context
 
     _acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {

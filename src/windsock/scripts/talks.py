@@ -6,7 +6,6 @@ Whatever the server's concurrency: a conversation is longer than one request, wh
 from __future__ import annotations
 
 import math
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias

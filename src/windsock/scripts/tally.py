@@ -90,7 +90,7 @@ class Tally:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Keep all others out: threads by a lock, processes by one on the file."""
-        import fcntl
+        from windsock.net.system import fcntl
 
         with self._lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)

@@ -11,6 +11,8 @@ from typing import Any
 import trio
 
 from windsock.errors import PeerError
+from windsock.net import system
+from windsock.net.system import os, socket
 from windsock.scripts import connecting, rude
 from windsock.scripts.ends import SLICE
 from windsock.scripts.outcomes import Outcome
@@ -45,7 +47,7 @@ async def connect(sock: socket.socket, place: connecting.Place) -> None:
 async def _connect_to_path(sock: socket.socket, path: Any) -> None:
     while True:
         try:
-            sock.connect(path)
+            system.connect(sock, path)
         except BlockingIOError:  # the backlog is full, and nothing says when it is not
             await trio.sleep(SLICE)
         else:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime
-import os
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from windsock.errors import NotInstalled
+from windsock.net.system import os, temporary_file, threading
 
 if TYPE_CHECKING:
     import ssl
@@ -20,11 +20,26 @@ if TYPE_CHECKING:
 __all__ = ["authority", "certificate", "client_certificate", "client_context", "server_context"]
 
 CLIENT = "client@windsock.invalid"
-DAY = datetime.timedelta(days=1)
 
 P = ParamSpec("P")
 R = TypeVar("R")
 _making = threading.RLock()
+
+
+@contextmanager
+def _real_dates() -> Iterator[None]:
+    """Have `datetime.datetime` be the real class: cryptography keeps the one of its first use for good (freezegun)."""
+    names = vars(datetime)
+    replaced = names["datetime"]
+    real = next(each for each in replaced.__mro__ if each.__module__ == "datetime")
+    if replaced is real:
+        yield
+        return
+    names["datetime"] = real
+    try:
+        yield
+    finally:
+        names["datetime"] = replaced
 
 
 def once(function: Callable[P, R]) -> Callable[P, R]:
@@ -32,7 +47,7 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
     known = cache(function)
 
     def answer(*args: P.args, **keywords: P.kwargs) -> R:
-        with _making:
+        with _making, _real_dates():
             return known(*args, **keywords)  # type: ignore[arg-type]  # what is asked here is hashable
 
     return wraps(function)(answer)
@@ -60,24 +75,24 @@ def _authority(name: str) -> trustme.CA:
 
 def server_context(*, is_mutual: bool) -> ssl.SSLContext:
     """Return a new context for a server, without a certificate yet; a mutual one asks for a client's."""
-    import ssl
+    from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.num_tickets = 0  # one that a client leaves unread would turn the end of its stream into a reset
     _honour_keylog(context)
     if is_mutual:
         context.verify_mode = ssl.CERT_REQUIRED
-        authority().configure_trust(context)
+        _trust(context)
     return context
 
 
 def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext:
     """Return a new context for a client that trusts our authority; with a certificate of its own if asked for."""
-    import ssl
+    from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _honour_keylog(context)
-    authority().configure_trust(context)
+    _trust(context)
     if certificate:
         client_certificate(key_type).configure_cert(context)
     return context
@@ -137,9 +152,9 @@ def _self_signed(hosts: tuple[str, ...], key_type: str) -> Any:
     key: Any = rsa.generate_private_key(65537, 2048) if key_type == "rsa" else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     names = [_general_name(x509, ipaddress, each) for each in hosts]
-    now = datetime.datetime.now(datetime.UTC)
+    start, end = _new_year(2020), _new_year(2090)
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now - DAY, now + DAY)
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-import socket
 from typing import Any, Self
+
+from windsock.net.system import socket
 
 __all__ = ["Layer"]
 

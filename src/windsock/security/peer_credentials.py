@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 import sys
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from windsock.errors import UsageError
+from windsock.net.system import socket
 
 __all__ = ["PeerCredentials", "PeerCredentialsMixIn"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from windsock.deadlines import capped
 from windsock.errors import UsageError
+from windsock.net.system import socket
 from windsock.security.facts import HandshakeFailed
 from windsock.unread import give_back_to_stream
 
@@ -58,9 +58,8 @@ class TLSMixIn:
         One that another thread holds at the moment of the fork, such as a client's in the same process, would stay
         locked in the child for ever.
         """
-        import ssl
-
         import windsock.security.tls_socket  # noqa: F401  # which a client may be importing for the first time
+        from windsock.net.system import ssl
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
-import threading
 from typing import Any
 
 from windsock.deadlines import capped

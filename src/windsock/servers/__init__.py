@@ -3,9 +3,7 @@
 `windsock.servers` has the public names of the standard library's `socketserver` and can stand in for it.
 """
 
-import os
-import socket
-
+from windsock.net.system import os, socket
 from windsock.servers.base import BaseServer
 from windsock.servers.combinations import (
     SelectingTCPServer,

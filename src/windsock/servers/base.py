@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
-import selectors
 from collections.abc import Callable
-from time import sleep
 from typing import Any, Self
 
 from windsock.errors import StillRunning
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import forks
 from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control

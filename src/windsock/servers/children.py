@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
 import signal
-import threading
 from collections.abc import Callable
 from typing import Any
 

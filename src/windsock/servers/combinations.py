@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
+from windsock.net.system import os, socket
 from windsock.servers.selecting import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer, UnixDatagramServer, UnixStreamServer

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import signal
-import socket
 import sys
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock.errors import StillRunning
+from windsock.net.system import os, socket, threading
 from windsock.servers import forks, inheritance, rehearsed
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.children import Children

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Protocol
+
+from windsock.net.system import os, threading
 
 __all__ = ["forked_since", "now", "renew_in_children", "tell_apart"]
 

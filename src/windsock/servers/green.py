@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import os
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 from greenlet import getcurrent
 
-from windsock.net.system import monotonic
+from windsock.net.system import accept, monotonic, os, socket
 from windsock.sending import send_file
 from windsock.servers.hub import Hub, my_turn
 from windsock.servers.readiness import DONTWAIT, IN, OUT, wait_alone
@@ -245,7 +243,7 @@ class GreenSocket(socket.socket):
         deadline = None
         while True:
             try:
-                accepted, address = super().accept()
+                accepted, address = accept(self)
             except BlockingIOError:
                 deadline = self._wait(IN, 0, deadline)
             else:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable
 from typing import Any
 
-from windsock.net.system import monotonic
+from windsock.net.system import connect, monotonic, os, socket
 from windsock.servers.hub import Hub, my_turn
 from windsock.servers.readiness import DONTWAIT, OUT, wait_alone
 
@@ -72,7 +70,7 @@ class GreenDatagrams:
         if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
             with socket.socket(self._socket.family, self._socket.type) as other:
                 try:
-                    other.connect(address)  # makes the kernel tell whether there is room over there
+                    connect(other, address)  # makes the kernel tell whether there is room over there
                 except PermissionError:
                     return  # it is connected to us, and only our own room counts, of which there is some by now
                 self._wait_for(other.fileno(), deadline)

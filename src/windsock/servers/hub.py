@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import socket
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any

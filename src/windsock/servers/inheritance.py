@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import stat
 import weakref
 from collections.abc import Iterable
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import os, socket
 from windsock.servers.requests import open_requests
 
 __all__ = ["drop_all_but", "drop_copies_of", "note_address", "note_server"]

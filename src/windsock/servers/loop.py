@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import selectors
-import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import select
-import socket
 from collections.abc import Callable
 from typing import Any
 

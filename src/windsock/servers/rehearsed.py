@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import select
 import signal
 from collections.abc import Callable
+
+from windsock.net.system import os, select
 
 __all__ = ["fork"]
 

@@ -6,14 +6,11 @@ Functions rather than methods, so that the mix-ins also work over classes that a
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import socket
 import sys
-import threading
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import os, select, socket, threading
 from windsock.servers import forks
 
 __all__ = [

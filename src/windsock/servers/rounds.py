@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import errno
 import math
-import os
-import threading
 from collections import deque
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, threading
 from windsock.servers.loop import HasFileno, Loop
 from windsock.servers.readiness import IN, OUT, Readiness, wait_alone
 from windsock.servers.turn import RUNNING, WAITING, Alarms, Turn

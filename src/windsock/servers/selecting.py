@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import select
-import socket
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.errors import NotInstalled, UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.servers import forks
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import socket
 import sys
 from typing import Any
 
@@ -41,6 +39,7 @@ class TCPServer(BaseServer):
         With `bind_and_activate=False`, call `server_bind()` and `server_activate()` yourself.
         """
         BaseServer.__init__(self, server_address, RequestHandlerClass)
+        check_allowed(type(self).__name__, self.address_family)
         self.socket = socket.socket(self.address_family, self.socket_type)
         inheritance.note_server(self)
         if bind_and_activate:

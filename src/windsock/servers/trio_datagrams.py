@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 from typing import Any
+
+from windsock.net.system import connect, select, socket
 
 __all__ = ["Datagram"]
 
@@ -63,7 +63,7 @@ class Datagram:
         probe = socket.socket(family, socket.SOCK_DGRAM)
         try:
             probe.setblocking(False)
-            probe.connect(self.client_address)
+            connect(probe, self.client_address)
         except PermissionError:  # it is connected to us, and only our own room counts, of which there is some by now
             probe.close()
             duplicate = self._socket.dup()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from windsock.net.system import threading
 
 if TYPE_CHECKING:
     import trio

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import socket
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
+from windsock.net.system import socket, threading
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.requests import BOTH
 from windsock.servers.trio_loop import Run, call_every, cancel_when_stopped, only_one
@@ -56,8 +55,10 @@ class TrioMixIn(TrioRequests):
         """Run trio in this thread, and handle requests until `shutdown()` and until those in progress have ended."""
         import trio
 
+        from windsock.servers.trio_system import RealClock
+
         try:
-            trio.run(functools.partial(self.serve, poll_interval=poll_interval))
+            trio.run(functools.partial(self.serve, poll_interval=poll_interval), clock=RealClock())
         except BaseExceptionGroup as group:
             raise only_one(group) from None
 
@@ -86,8 +87,9 @@ class TrioMixIn(TrioRequests):
 
     def prepare_to_serve(self) -> None:
         """Import trio now, and make what the next `serve_forever()` needs. Optional."""
-        import trio  # noqa: F401  # in good time
+        from windsock.servers.trio_system import check_usable
 
+        check_usable()
         super().prepare_to_serve()
 
     async def _accept_until_stopped(self, loop: Loop, run: Run, poll_interval: float) -> None:
@@ -159,9 +161,11 @@ class TrioMixIn(TrioRequests):
         """Start a task for the request; outside of `serve()`, handle it here and now."""
         import trio
 
+        from windsock.servers.trio_system import RealClock
+
         run = self._run_here()
         if run is None:
-            trio.run(self._handle_alone, request, client_address)
+            trio.run(self._handle_alone, request, client_address, clock=RealClock())
         else:
             task = self._begin(request, client_address)
             run.nursery.start_soon(self._handle, task, request, client_address, name=task.name)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
-import socket
-import threading
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
+from windsock.net.system import os, threading
 from windsock.servers import forks
 from windsock.servers.async_handlers import is_async, name_of, run_class
 from windsock.servers.requests import (
@@ -81,11 +79,9 @@ class TrioRequests(_AnyServer):
 
     async def make_stream(self, request: Any) -> Any:
         """Return the stream that an async handler gets for a socket. May be extended (await super's)."""
-        import trio
+        from windsock.servers.trio_system import stream_over
 
-        if type(request) is not socket.socket:  # trio takes no other kind
-            request = socket.socket(fileno=request.detach())
-        return trio.SocketStream(trio.socket.from_stdlib_socket(request))
+        return stream_over(request)
 
     def _begin(self, request: Any, client_address: Any) -> Task:
         open_requests(self).add(request, client_address)  # it need not be the object that was accepted

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable
 
+from windsock.net.system import threading
 from windsock.servers.threads import Threads
 
 __all__ = ["run_in_thread"]

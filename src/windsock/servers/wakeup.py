@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
+
+from windsock.net.system import os
 
 __all__ = ["Wakeup"]
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from windsock.harness import RunningServer, serving
+from windsock.net.system import connect, nameless_file, os, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.checks import Setting
 
@@ -57,7 +55,7 @@ def client_of(server: RunningServer) -> socket.socket:
     try:
         if server.options.transport == "unix_datagram":
             client.bind("")  # an abstract name, chosen by the kernel (unix(7), autobind)
-        client.connect(server.server.server_address)
+        connect(client, server.server.server_address)
         if speaks_tls(server):
             client = server.client_context().wrap_socket(client, server_hostname="localhost")
     except BaseException:
@@ -88,21 +86,20 @@ class HookLog:
     """Names of hooks in the order in which they were called, in whatever process."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # until close()
+        self._file = nameless_file(append=True)
 
     def note(self, name: str) -> None:
         """Add a name."""
-        os.lseek(self._file.fileno(), 0, os.SEEK_END)
-        os.write(self._file.fileno(), name.encode() + b"\n")
+        os.write(self._file, name.encode() + b"\n")
 
     def names(self) -> list[str]:
         """Return the names so far."""
-        size = os.fstat(self._file.fileno()).st_size
-        return os.pread(self._file.fileno(), size, 0).decode().split()
+        size = os.fstat(self._file).st_size
+        return os.pread(self._file, size, 0).decode().split()
 
     def close(self) -> None:
         """Give the file back."""
-        self._file.close()
+        os.close(self._file)
 
     def hooks(self, server_class: type[Any], names: list[str]) -> dict[str, Any]:
         """Return attributes for a subclass whose hooks are noted."""

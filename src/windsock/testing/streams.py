@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import select
-import socket
 import struct
 import sys
 from contextlib import ExitStack, suppress
 from typing import Any
 
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, select, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.checks import Setting
 from windsock.testing.peers import (
@@ -119,7 +117,7 @@ def _not_ready() -> tuple[type[OSError], ...]:
     """Return what says "not now": of ssl only if somebody uses it."""
     if "ssl" not in sys.modules:
         return (BlockingIOError,)
-    import ssl
+    from windsock.net.system import ssl
 
     return (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 

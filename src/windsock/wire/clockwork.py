@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import heapq
 import math
-import os
-import select
-import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias

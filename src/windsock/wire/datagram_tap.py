@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.wire.tap import note_descriptors

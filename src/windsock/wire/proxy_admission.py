@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from windsock.faults.kinds.accept_error import AcceptError
 from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os
 
 if TYPE_CHECKING:
     from windsock.faults import Fault, Installed, Selector, Weather

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from windsock.addresses import Address
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket
 from windsock.wire.clockwork import WRITABLE, Timer
 from windsock.wire.relay import House
 

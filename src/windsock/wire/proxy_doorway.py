@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 from windsock import addresses
+from windsock.net.system import accept, os, socket
 from windsock.wire import sockets
 from windsock.wire.proxy_places import AF_UNIX, BACKLOG, Place, listener
 

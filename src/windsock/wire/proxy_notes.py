@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-
+from windsock.net.system import os
 from windsock.recording import Connection
 from windsock.recording.arena import Segment
 from windsock.recording.events import Kind

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from typing import Any
 
 from windsock import addresses
 from windsock.addresses import Address
 from windsock.errors import UsageError
+from windsock.net.system import connect, os, socket
 
 __all__ = ["AF_UNIX", "BACKLOG", "TRANSPORTS", "Place", "listener", "place_of"]
 
@@ -90,7 +89,7 @@ def _takes_datagrams(path: Address) -> bool:
     """Ask the socket that is bound there: connect(2) of the other type fails with EPROTOTYPE."""
     with socket.socket(AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(path)
+            connect(probe, path)
         except OSError:
             return False
         return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial

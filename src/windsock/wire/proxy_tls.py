@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock.deadlines import capped
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.recording import Connection
 from windsock.wire import sockets
 from windsock.wire.proxy_places import Place

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from windsock.errors import StillRunning
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os
 from windsock.servers import forks
 from windsock.wire.clockwork import Clockwork, OnError
 from windsock.wire.relay_streams import Scratch

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
@@ -64,7 +63,7 @@ def upstream_socket(family: int, address: Address) -> socket.socket:
             make_room(made)
             ask_for_credentials(made)
             made.bind("")  # Linux finds an abstract name (unix(7))
-        made.connect(address)
+        connect(made, address)
     except BaseException:
         made.close()
         raise

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
+from windsock.net.system import socket
 from windsock.wire import sockets
 from windsock.wire.clockwork import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
 

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import socket
 from windsock.recording.arena import POOL, SEGMENT, Segment
 from windsock.wire import sockets
 from windsock.wire.clockwork import Clockwork, OnError

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import socket
-import ssl
 from typing import Any
 
+from windsock.net.system import socket, ssl
 from windsock.security.tls_socket import TLSSocket
 from windsock.wire import sockets
 from windsock.wire.relay_buffered import BufferedSide

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
 import struct
 from functools import partial
 from typing import TYPE_CHECKING, Any

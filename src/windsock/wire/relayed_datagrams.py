@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.addresses import Address, PrivateSocketPath
+from windsock.net.system import socket
 from windsock.wire.clockwork import OnError
 from windsock.wire.firings import Firings
 from windsock.wire.proxy_datagrams import DatagramFront

@@ -129,7 +129,7 @@ class Pairs:
             listener = self._listener(family)
             ours = socket.socket(family, socket.SOCK_STREAM)
             try:
-                ours.connect(listener.getsockname())
+                connect(ours, listener.getsockname())
                 return ours, _accept(listener, ours.getsockname())
             except BaseException:
                 ours.close()
@@ -172,7 +172,8 @@ class Pairs:
 def _accept(listener: socket.socket, expected: Any) -> socket.socket:
     """Accept the connection that we have just made; what others have made is closed."""
     for _ in range(MOST_STRANGERS):
-        found, peer = listener.accept()
+        found: socket.socket
+        found, peer = accept(listener)
         if peer == expected:
             return found
         found.close()

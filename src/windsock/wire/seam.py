@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import pickle
-import socket
 import sys
 import weakref
 from collections.abc import Callable, Iterator

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.wire.tap import note_descriptors, note_failure, scatter

@@ -1,0 +1,76 @@
+"""What trio would take from the standard library, as it came with the interpreter: a clock, and sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket as standard  # the standard library's own, which trio asks
+from collections.abc import Iterator
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.net.system import monotonic, patched_by_gevent, socket
+
+
+class _StandIn(socket.socket):
+    """A plain socket's class while trio looks for `socket.socket`, where a tool has put another class there."""
+
+    __slots__ = ()
+
+
+@contextlib.contextmanager
+def _stand_in() -> Iterator[None]:
+    """Have a class of our own in the place of a tool's.
+
+    Nobody else puts it there, so it shows whether another thread has changed that meanwhile, at the end of a patch.
+    """
+    names: dict[str, Any] = vars(standard)
+    replaced, names["socket"] = names["socket"], _StandIn
+    try:
+        yield
+    finally:
+        if names["socket"] is _StandIn:
+            names["socket"] = replaced
+
+
+with contextlib.nullcontext() if standard.socket is socket.socket else _stand_in():
+    import trio  # which keeps the methods of the class that it finds
+
+__all__ = ["RealClock", "check_usable", "stream_over"]
+
+
+class RealClock(trio.abc.Clock):
+    """The real clock, for where a server runs trio; freezegun stops the one that trio has by itself."""
+
+    def start_clock(self) -> None:
+        """Nothing: it always runs."""
+
+    def current_time(self) -> float:
+        """Return monotonic seconds."""
+        return monotonic()
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Return how many seconds are left."""
+        return deadline - monotonic()
+
+
+def check_usable() -> None:
+    """Raise UsageError where trio cannot run."""
+    if patched_by_gevent():
+        raise UsageError(
+            "concurrency='trio': trio does not run where gevent.monkey has patched the standard library; "
+            "serve with concurrency='threading', 'forking', 'selecting' or 'sync'"
+        )
+
+
+def stream_over(sock: socket.socket) -> trio.SocketStream:
+    """Return a stream over a socket. One that is not a plain `socket.socket` is detached, as trio takes no other."""
+    if type(sock) is not socket.socket:
+        sock = socket.socket(fileno=sock.detach())
+    if standard.socket is socket.socket:
+        return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+    with _stand_in():
+        sock.__class__ = _StandIn
+        try:
+            return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+        finally:
+            sock.__class__ = socket.socket
