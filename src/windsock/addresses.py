@@ -10,8 +10,9 @@ import sys
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
+from windsock.net.files import temporary_directory
 from windsock.net.interrupts import uninterrupted
-from windsock.net.system import connect, os, socket, temporary_directory
+from windsock.net.system import connect, os, socket
 
 __all__ = [
     "LONGEST_UNIX_PATH",

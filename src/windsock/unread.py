@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
+
+from windsock.net.system import socket
 
 __all__ = ["give_back", "give_back_to_stream", "held_by", "held_by_stream", "is_tls_handshake", "shown"]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.servers import BaseServer
 from windsock.servers.children import Children
 from windsock.servers.requests import open_requests

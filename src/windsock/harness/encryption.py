@@ -78,7 +78,7 @@ class Encryption:
             self._load_files(context)
         else:
             names = NAMES if host in NAMES else (*NAMES, host)
-            certificates.certificate(self.profile, names, self.key_type).configure_cert(context)
+            certificates.configure(context, certificates.certificate(self.profile, names, self.key_type))
         if self.alpn:
             context.set_alpn_protocols(list(self.alpn))
         if self.minimum_version is not None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
-import select
-import socket
 import sys
 from typing import Any
 
 from windsock import addresses
 from windsock.errors import UsageError
 from windsock.harness import listening
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.wire import sockets
 
 __all__ = ["Doorway"]

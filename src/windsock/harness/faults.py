@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -13,7 +12,7 @@ from windsock.harness.fault_doorway import Doorway
 from windsock.harness.fault_handshake import Handshakes, check_handshake_fault
 from windsock.harness.fault_process import Processes, check_process_fault
 from windsock.harness.fault_relays import Relays
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
 from windsock.wire import planned

@@ -12,6 +12,8 @@ from typing import Any
 from windsock.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.errors import UsageError, WindsockError
 from windsock.harness.options import Resolved, constructor_of
+from windsock.net.permission import check_allowed
+from windsock.net.system import connect, os, socket, threading
 from windsock.servers import BaseServer, UDPServer
 from windsock.servers.requests import open_requests
 from windsock.wire import sockets

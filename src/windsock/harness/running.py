@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +19,7 @@ from windsock.harness.driving import Driver, driver_for
 from windsock.harness.faking import Faked
 from windsock.harness.options import Resolved
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
-from windsock.net.system import monotonic, os
+from windsock.net.system import monotonic, os, socket
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.recording.errors import counted, first_of_each
 from windsock.servers import inheritance

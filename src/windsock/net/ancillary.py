@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import array
 import contextlib
-import os
-import socket
 import struct
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+
+from windsock.net.system import os, socket
 
 __all__ = [
     "CREDENTIALS",

@@ -24,7 +24,7 @@ import genericpath
 import queue as _queue
 import sys
 import time as _time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.machinery import BuiltinImporter, PathFinder
 from importlib.util import module_from_spec
@@ -48,7 +48,6 @@ __all__ = [
     "connect",
     "fcntl",
     "monotonic",
-    "nameless_file",
     "os",
     "patched_by_gevent",
     "select",
@@ -56,8 +55,6 @@ __all__ = [
     "sleep",
     "socket",
     "ssl",
-    "temporary_directory",
-    "temporary_file",
     "threading",
 ]
 
@@ -176,48 +173,6 @@ def _files() -> Any:
     import fcntl
 
     return _copy(fcntl if type(fcntl) is ModuleType else _load("fcntl"), FCNTL.split())
-
-
-def temporary_directory() -> str:
-    """Return the directory that `tempfile` uses, as its documentation has it, on the real file system."""
-    import tempfile
-
-    if tempfile.tempdir is not None:
-        return os.fsdecode(tempfile.tempdir)
-    places = (*map(os.environ.get, ("TMPDIR", "TEMP", "TMP")), "/tmp", "/var/tmp", "/usr/tmp")
-    return next((each for each in places if each and os.access(each, os.W_OK)), os.getcwd())
-
-
-def nameless_file(*, append: bool = False) -> int:
-    """Return a descriptor of a new temporary file that has no name; with `append`, each write goes to its end."""
-    directory = temporary_directory()
-    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_APPEND if append else 0)
-    with contextlib.suppress(AttributeError, OSError):  # not on this system, or file system
-        return os.open(directory, flags | os.O_TMPFILE, 0o600)
-    path = _unused_path(directory)
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
-    os.unlink(path)
-    return descriptor
-
-
-@contextlib.contextmanager
-def temporary_file(content: bytes) -> Iterator[str]:
-    """Have a file with this content for the length of a `with`, for those who take nothing but a path; return it."""
-    path = _unused_path(temporary_directory())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        try:
-            while content:
-                content = content[os.write(descriptor, content) :]
-        finally:
-            os.close(descriptor)
-        yield path
-    finally:
-        os.unlink(path)
-
-
-def _unused_path(directory: str) -> str:
-    return f"{directory}/windsock-{os.urandom(8).hex()}"
 
 
 # --- clock, waits and threads

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 import mmap
-import os
 
 from windsock.errors import RecordingFailed
-from windsock.net.nameless import directory
+from windsock.net.files import directory
+from windsock.net.system import os
 from windsock.recording.spool import Event, Spool, pieces
 from windsock.servers.wakeup import Wakeup
 

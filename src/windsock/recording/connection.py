@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock.addresses import Address
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.log import Log
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from windsock import addresses
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
+from windsock.net.system import threading
 
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
+
+from windsock.net.system import threading
 
 if TYPE_CHECKING:
     from windsock.recording.connection import Connection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windsock.addresses import Address
 from windsock.deadlines import capped, milliseconds
 from windsock.errors import RecordingFailed
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.recording import parcels
 from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import errno
-import fcntl
-import os
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from windsock.net.nameless import nameless_file
+from windsock.net.files import nameless_file
+from windsock.net.system import os
 from windsock.recording.events import Kind
 
 __all__ = ["PIECE", "Block", "Event", "Spool", "pieces"]
@@ -80,8 +79,6 @@ class Spool:
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
         self._file = nameless_file("what is recorded", is_large=True)
-        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
-        fcntl.fcntl(self._file, fcntl.F_SETFL, flags | os.O_APPEND)
 
     def __del__(self) -> None:
         self.close()

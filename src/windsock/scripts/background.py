@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from windsock import deadlines
 from windsock.errors import UsageError, WaitTimeout, WindsockError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.scripts.polled import CalledOff, Polled
 from windsock.steps import kinds
 from windsock.steps.checks import check_seconds

@@ -207,7 +207,7 @@ def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))
     else:
         sock.settimeout(capped(timeout))
-        sock.connect(place.address)
+        system.connect(sock, place.address)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.settimeout(0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import math
-import selectors
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any

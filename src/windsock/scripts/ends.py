@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import socket
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from windsock.deadlines import capped, milliseconds
 from windsock.errors import UsageError
-from windsock.net.system import monotonic, select, sleep, socket
+from windsock.net.system import monotonic, os, select, sleep, socket
 from windsock.scripts import rude
 from windsock.scripts.outcomes import Outcome, outcome_of
 from windsock.steps import Inbox, kinds
@@ -181,7 +178,7 @@ class End:
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. May be overridden."""
-        time.sleep(capped(seconds))
+        sleep(capped(seconds))
 
     def take_in(self) -> bool:
         """Read once, from a socket that is readable. Return whether something has changed."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Unpack
 
 from windsock import addresses
 from windsock.errors import UsageError
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import matching
 from windsock.scripts.answers import Answer, Delivery, checked_script, checked_times, made_answer

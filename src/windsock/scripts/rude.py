@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import select
-import socket
 from typing import Any
 
+from windsock.net.system import os, select, socket
 from windsock.wire import sockets
 
 __all__ = ["close", "has_hung_up", "kernel_socket", "reset", "unacknowledged", "was_reset"]

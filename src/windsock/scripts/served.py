@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import select
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,7 +10,7 @@ from windsock import addresses
 from windsock.deadlines import milliseconds
 from windsock.errors import PeerError
 from windsock.net.ancillary import receive_without
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, select, socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.scripts.ends import DONTWAIT, SLICE, End

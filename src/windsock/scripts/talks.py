@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from windsock import addresses
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
 from windsock.scripts.ends import SLICE

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import mmap
-import os
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net.nameless import nameless_file
+from windsock.net.files import nameless_file
+from windsock.net.system import os, threading
 from windsock.servers.forks import renew_in_children
 
 __all__ = ["Tally"]

@@ -10,14 +10,15 @@ from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from windsock.errors import NotInstalled
-from windsock.net.system import os, temporary_file, threading
+from windsock.net.files import temporary_file
+from windsock.net.system import os, threading
 
 if TYPE_CHECKING:
     import ssl
 
     import trustme
 
-__all__ = ["authority", "certificate", "client_certificate", "client_context", "server_context"]
+__all__ = ["authority", "certificate", "client_certificate", "client_context", "configure", "server_context"]
 
 CLIENT = "client@windsock.invalid"
 
@@ -94,7 +95,7 @@ def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext
     _honour_keylog(context)
     _trust(context)
     if certificate:
-        client_certificate(key_type).configure_cert(context)
+        configure(context, client_certificate(key_type))
     return context
 
 
@@ -119,7 +120,7 @@ def _trustme_key_type(key_type: str) -> Any:
 
 @once
 def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> Any:
-    """Return a certificate, with its key: something that has `configure_cert(context)`.
+    """Return a certificate, with its key, for `configure()`.
 
     `profile` is "valid", or what is wrong with it; `key_type` is "ec" or "rsa". The same question gets the same
     certificate.
@@ -132,12 +133,27 @@ def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> A
 
 
 def _validity(profile: str) -> dict[str, Any]:
-    now = datetime.datetime.now(datetime.UTC)
     if profile == "expired":
-        return {"not_before": now - 2 * DAY, "not_after": now - DAY}
+        return {"not_before": _new_year(2020), "not_after": _new_year(2021)}
     if profile == "not_yet_valid":
-        return {"not_before": now + DAY, "not_after": now + 2 * DAY}
+        return {"not_before": _new_year(2090), "not_after": _new_year(2091)}
     return {}
+
+
+def _new_year(year: int) -> datetime.datetime:
+    """Return a date for a certificate. OpenSSL compares it with the real clock, which `datetime` may not."""
+    return datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
+
+
+def _trust(context: ssl.SSLContext) -> None:
+    """Have a context trust our authority. trustme knows a context by its class, which gevent replaces."""
+    context.load_verify_locations(cadata=authority().cert_pem.bytes().decode())
+
+
+def configure(context: ssl.SSLContext, leaf: trustme.LeafCert) -> None:
+    """Have a context use a certificate. OpenSSL reads it from the real file system, whatever `open` is (pyfakefs)."""
+    with temporary_file(leaf.private_key_and_cert_chain_pem.bytes()) as path:
+        context.load_cert_chain(path)
 
 
 def _self_signed(hosts: tuple[str, ...], key_type: str) -> Any:

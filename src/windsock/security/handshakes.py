@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-
+from windsock.net.system import ssl
 from windsock.security.alerts import alert_of
 from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
 from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import os
-import threading
 from typing import NamedTuple
 
 from windsock.addresses import PrivateSocketPath
+from windsock.net.files import write_file
+from windsock.net.system import os, threading
 from windsock.security import certificates
 
 __all__ = ["ClientFiles", "ca_file", "client_files", "remove"]
@@ -58,6 +58,5 @@ def _written(name: str, data: bytes) -> str:
             _private = PrivateSocketPath()
         path = f"{_private.directory}/{name}"
         if not os.path.exists(path):
-            with open(path, "xb") as file:
-                file.write(data)
+            write_file(path, data)
         return path

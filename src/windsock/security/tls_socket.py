@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, ssl, threading
 from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import read_client_hello
 from windsock.security.facts import TLSHandshake

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import socket
-import ssl
 from functools import partial
 from typing import Any
 
 import trio
 
+from windsock.net.system import socket, ssl
 from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import is_whole_record, read_client_hello
 from windsock.security.handshakes import failed, succeeded

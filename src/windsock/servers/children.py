@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock import addresses
 from windsock.deadlines import milliseconds
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.servers import forks
 from windsock.servers.loop import Loop
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, threading
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno, Loop
 

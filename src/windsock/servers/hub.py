@@ -11,7 +11,7 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent
 
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket, threading
 from windsock.servers import forks
 from windsock.servers.loop import HasFileno
 from windsock.servers.rounds import Rounds

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.deadlines import milliseconds
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, selectors, threading
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["Loop", "LoopSelector", "Watch"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.deadlines import capped, milliseconds
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, socket
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]

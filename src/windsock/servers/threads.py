@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import threading
 from typing import Any, Protocol
 
 from windsock import addresses
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from windsock import addresses
 from windsock.net import ancillary
+from windsock.net.permission import check_allowed
+from windsock.net.system import os, socket
 from windsock.servers import inheritance
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import write_line

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from windsock.deadlines import capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, threading
 from windsock.servers import forks
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from windsock.harness import RunningServer, serving
-from windsock.net.system import connect, nameless_file, os, socket
+from windsock.net.files import nameless_file
+from windsock.net.system import connect, os, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.checks import Setting
 
@@ -86,7 +87,7 @@ class HookLog:
     """Names of hooks in the order in which they were called, in whatever process."""
 
     def __init__(self) -> None:
-        self._file = nameless_file(append=True)
+        self._file = nameless_file("the names of hooks", is_large=False)
 
     def note(self, name: str) -> None:
         """Add a name."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock.deadlines import LONGEST, capped
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, select, threading
 from windsock.servers.wakeup import Wakeup
 
 __all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "Clockwork", "OnError", "Timer"]

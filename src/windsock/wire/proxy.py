@@ -14,7 +14,8 @@ from windsock.deadlines import latest
 from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
-from windsock.net.system import monotonic
+from windsock.net.permission import check_allowed
+from windsock.net.system import monotonic, os
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.recording.errors import counted, first_of_each
 from windsock.servers import inheritance
@@ -76,6 +77,7 @@ class Proxy:
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = place_of(address, transport)
+        check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
             addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
         self.name = name

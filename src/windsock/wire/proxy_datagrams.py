@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.net.ancillary import CameWith, ask_for_credentials, receive_with, send_with
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire import sockets

@@ -43,7 +43,7 @@ class Doorway:
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next client and its address. Raises OSError as accept(2)."""
         while True:
-            client, address = self.socket.accept()
+            client, address = accept(self.socket)
             peer = addresses.plain(address)
             if peer is None or peer not in self._filled:
                 return client, peer

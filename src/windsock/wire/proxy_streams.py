@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import addresses
 from windsock.net.ancillary import own_credentials, peer_credentials
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.wire import sockets

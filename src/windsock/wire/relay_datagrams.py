@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from windsock.addresses import Address
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
 from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
-from windsock.net.system import monotonic
+from windsock.net.system import connect, monotonic, socket
 from windsock.wire.clockwork import READABLE, Clockwork, OnError, Timer
 
 if TYPE_CHECKING:

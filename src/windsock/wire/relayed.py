@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import addresses
 from windsock.addresses import Address
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket
 from windsock.recording.events import Kind
 from windsock.servers import forks
 from windsock.wire import sockets

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import socket
-import threading
 from collections.abc import Iterable
 from typing import Any
 
 from windsock.addresses import Address
 from windsock.net.ancillary import CREDENTIALS, Credentials, own_credentials, peer_credentials, sorted_out
+from windsock.net.system import accept, connect, os, socket, threading
 
 __all__ = ["PEER_CREDENTIALS", "Pairs", "RelayedSocket"]
 

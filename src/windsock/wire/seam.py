@@ -12,6 +12,7 @@ from typing import Any
 
 from windsock import addresses
 from windsock.net.ancillary import in_words
+from windsock.net.system import os, socket
 from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed

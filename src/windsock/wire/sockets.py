@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import os
-import select
-import socket
 import struct
 import sys
 from collections.abc import Iterator
 from typing import Any
+
+from windsock.net.system import os, select, socket
 
 __all__ = [
     "borrowed",
@@ -208,7 +207,7 @@ def unread(each: socket.socket) -> int:
 
 def _ask(each: socket.socket, question: int) -> int:
     """Return a number that ioctl(2) tells of a socket."""
-    import fcntl
+    from windsock.net.system import fcntl
 
     try:
         answer: Any = fcntl.ioctl(each.fileno(), question, bytes(4))

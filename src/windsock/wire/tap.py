@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net import ancillary as ancillary_data
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.security.alerts import alert_of

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from windsock.net.system import socket
 from windsock.recording import Connection, HandlerFailed, Recorder
 from windsock.recording.events import Kind
 from windsock.security.facts import HandshakeFailed

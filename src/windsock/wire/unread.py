@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import select
 from typing import Any
 
+from windsock.net.system import select
 from windsock.recording import Connection
 from windsock.wire.sockets import has_unread
 
