@@ -491,7 +491,8 @@ def test_a_server_with_a_handler_plays_nothing() -> None:
     with windsock.serving(lambda *_: None, name="mine") as server:
         with pytest.raises(windsock.UsageError) as caught:
             server.play(Script().send(b"x"))
-        assert str(caught.value) == "the mine has a handler, which answers; on(), reply() and echo() are for fakes"
+        what = "on(), reply(), greet() and echo()"
+        assert str(caught.value) == f"the mine has a handler, which answers; {what} are for fakes"
 
 
 def test_a_server_that_is_stopped_plays_nothing() -> None:
