@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import tracemalloc
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.recording.helpers import PEER, note, recording
 from windsock import Direction, Ending
-from windsock.recording import Recorder
+from windsock.recording import Recorder, parcels
 from windsock.recording.events import Kind
 from windsock.recording.log import OVERHEAD
 from windsock.recording.recorder import MEMORY
@@ -161,6 +162,43 @@ def test_a_childs_small_events_are_taken_over_with_little_memory() -> None:
         assert peak < 4 * MIB
         assert len(connection.upstream) == 100_000
         assert sum(1 for _ in connection.events()) == 100_000
+
+
+class Slow(Exception):
+    """Takes its time to unpickle in the parent; in the child, where this is tried too, it does not."""
+
+    begun, may_go_on = threading.Event(), threading.Event()
+    is_parent = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return take_time, ()
+
+
+def take_time() -> Slow:
+    if Slow.is_parent:
+        Slow.begun.set()
+        assert Slow.may_go_on.wait(10)
+    return Slow()
+
+
+def test_a_child_that_has_told_its_error_is_not_said_to_have_died_while_that_is_being_read() -> None:
+    with recording() as (recorder, _):
+        recorder.prepare_for_fork()
+        recorder.tell_parent(0, Event(1.0, Kind.TAKEN, b"1234"))
+        recorder.tell_parent(0, Event(2.0, Kind.ERROR, parcels.pack(Slow())))
+        Slow.is_parent = True
+        reading = threading.Thread(target=recorder.catch_up)
+        collecting = threading.Thread(target=recorder.child_exited, args=(1234, 1))
+
+        reading.start()
+        assert Slow.begun.wait(10)
+        collecting.start()
+        collecting.join(0.1)  # time to get it wrong
+        Slow.may_go_on.set()
+        for each in (reading, collecting):
+            each.join(10)
+
+        assert [type(error) for error in recorder.errors] == [Slow]
 
 
 def test_reading_a_large_recording_back_takes_little_memory() -> None:

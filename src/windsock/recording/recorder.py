@@ -103,8 +103,7 @@ class Recorder:
 
     def child_exited(self, pid: int, exit_code: int) -> None:
         """Close what a child has left open; a child that was killed, or left in silence, is an error."""
-        with self._changed:  # another reader may be about to apply what it has read
-            self.catch_up()
+        self.catch_up()
         for connection in self.connections:
             if connection.pid == pid:
                 self.pending.end_all(connection.index)
@@ -266,16 +265,17 @@ class Recorder:
         connection.note(Kind.TAKEN, b"%d" % os.getpid())
 
     def catch_up(self) -> None:
-        """Read what children have written since."""
+        """Read what children have written since. Another thread that is at it already is waited for."""
         channel = self._channel
         if channel is None or self.is_child:
             return
-        if self._loss is None and (loss := channel.loss()) is not None:
-            self._has_lost(loss)
-        spool = channel.spool
-        if spool is None or self._read_up_to + HEADER_SIZE > spool.size():
-            return
         with self._changed:
+            if self._loss is None and (loss := channel.loss()) is not None:
+                self._loss = loss
+                self._add_error(None, loss)
+            spool = channel.spool
+            if spool is None or self._read_up_to + HEADER_SIZE > spool.size():
+                return
             runs = _Runs(spool)
             for connection, time, kind, at, size in spool.scan(self._read_up_to, spool.size()):
                 runs.add(self.connections[connection], Event(time, kind, b""), at, size)
@@ -286,12 +286,6 @@ class Recorder:
         """Raise RecordingFailed if something that happened is not in the recording."""
         if self._loss is not None:
             raise self._loss
-
-    def _has_lost(self, loss: RecordingFailed) -> None:
-        with self._changed:
-            if self._loss is None:  # two threads may look at the same time
-                self._loss = loss
-                self._add_error(None, loss)
 
     def settle(self) -> None:
         """Catch up, and wait for the calls of others that end a stream: their events are noted when they return.
