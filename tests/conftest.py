@@ -4,6 +4,7 @@ import gc
 import signal
 
 import hypothesis  # noqa: F401  # at its import it asks who refers to what, and sees nothing of what is frozen below
+import pytest
 
 pytest_plugins = ["pytester"]
 
@@ -15,3 +16,10 @@ def pytest_collection_finish() -> None:
     """Have the garbage collector leave alone what there is by now: to look through it takes longer than most tests."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def inner_tests_in_order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have pytest inside a test run its tests in the order in which they stand: what is shown of them is compared."""
+    if "pytester" in request.fixturenames:
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")

@@ -15,7 +15,7 @@ FAILS = """
 
     @pytest.mark.timeout(30, method="signal")
     def test_it(tcp_server):
-        tcp_server.reply(b"never sent")
+        tcp_server.on(b"never").reply(b"sent")
         raise LookupError("the test's own failure")
 
     def test_next():

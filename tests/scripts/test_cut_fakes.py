@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Told:
 
 class Cut:
     """A request that gives a stream in pieces, and notes what passes as a tap does."""
+
+    family = socket.AF_INET
 
     def __init__(self, connection: windsock.Connection, pieces: list[bytes]) -> None:
         self._connection = connection

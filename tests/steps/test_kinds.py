@@ -378,7 +378,7 @@ EXPECTED_CODE = r"""(
 
 def test_the_text_of_a_step_is_one_line_of_bounded_length() -> None:
     assert kinds.Send(b"x" * 1000).text == f"send({b'x' * 64!r}... (936 more))"
-    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 39 steps, times=2)"
+    assert kinds.Loop(EVERYTHING, times=2).text == "loop(Script() of 41 steps, times=2)"
     assert kinds.OneOf((Script().expect(1), EVERYTHING + LOOP)[:1]).text == "one_of(Script().expect(1))"
 
 

@@ -19,6 +19,7 @@ import pytest
 import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, rest_of
 from windsock import HandlerFailed, RecordingFailed
+from windsock.net import system
 from windsock.recording.spool import Spool
 
 
@@ -124,7 +125,7 @@ def no_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> s
 
 @pytest.fixture
 def no_memory_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.delattr(system.os, "memfd_create")
 
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there are no files in memory")

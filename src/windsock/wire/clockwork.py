@@ -142,7 +142,7 @@ class Clockwork:
             return False
         quiet = is_done, threading.Event()
         self.call(lambda: self._quiet.append(quiet))
-        is_quiet = quiet[1].wait(seconds)
+        is_quiet = quiet[1].wait(capped(seconds))
         if not is_quiet:
             self.call(lambda: self._quiet.remove(quiet) if quiet in self._quiet else None)
         return is_quiet
