@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -14,7 +15,7 @@ from windsock.addresses import PrivateSocketPath
 from windsock.errors import PeerError, UsageError
 from windsock.scripts.outcomes import outcome_of
 
-__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "is_of_another_kind", "place_of", "prepare"]
+__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "is_lost", "is_of_another_kind", "place_of", "prepare"]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 
@@ -142,6 +143,15 @@ def prepare(
         raise
 
 
+def is_lost(sock: socket.socket) -> bool:
+    """Return whether a connected socket was reset before connect(2) returned, which takes the kernel's word for it."""
+    try:
+        sock.getpeername()
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
 def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
     """Close it and remove its path."""
     sock.close()
@@ -206,7 +216,8 @@ def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))
     else:
         sock.settimeout(timeout)
-        sock.connect(place.address)
+        with contextlib.suppress(ConnectionResetError):  # connected, and reset before this call returned (tcp(7))
+            sock.connect(place.address)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.settimeout(0.0)

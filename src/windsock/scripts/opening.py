@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable
 from socket import SOCK_DGRAM
@@ -144,7 +146,10 @@ class Line:
         """Return the end over a connected socket."""
         if sock.type == SOCK_DGRAM:
             return PolledDatagrams(sock, clock=clock)
-        return PolledStream(sock, context=self.context, clock=clock)
+        end = PolledStream(sock, context=self.context, clock=clock)
+        if connecting.is_lost(sock):
+            end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
+        return end
 
     def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
         """Return a client that is connected."""
