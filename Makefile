@@ -2,7 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 CHECKS := .venv-check
+# Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
+WORKERS ?= 4
 PYTEST := -m pytest
+PARALLEL := -n $(WORKERS)
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/wire tests/scripts -k forking
 
@@ -15,7 +18,7 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 	$(VENV)/bin/python $(PYTEST) examples -q
 
 test: $(VENV)/ready ## the test-suite
-	$(VENV)/bin/python $(PYTEST) -q
+	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
 
 check: lint types arrows interpreters ## all that must hold before a change lands
 
@@ -31,11 +34,11 @@ arrows: $(CHECKS)/ready
 
 coverage tests interpreters: export WINDSOCK_EXAMPLES ?= 100
 tests: $(CHECKS)/ready
-	$(CHECKS)/bin/python $(PYTEST) -q -p no:cacheprovider
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) -p no:cacheprovider
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/coverage run $(PYTEST) -q
+	$(CHECKS)/bin/coverage run $(PYTEST) -q $(PARALLEL)
 	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q $(FORKS)
 	$(CHECKS)/bin/coverage combine -q
 	$(CHECKS)/bin/coverage report

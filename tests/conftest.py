@@ -19,7 +19,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def inner_tests_in_order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def inner_tests_in_order(request: pytest.FixtureRequest) -> None:
     """Have pytest inside a test run its tests in the order in which they stand: what is shown of them is compared."""
     if "pytester" in request.fixturenames:
-        monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+        request.getfixturevalue("pytester")  # which takes the outer run's options away
+        request.getfixturevalue("monkeypatch").setenv("PYTEST_ADDOPTS", "-p no:randomly")

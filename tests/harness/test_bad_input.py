@@ -124,6 +124,7 @@ def test_a_value_that_cannot_work_is_named_with_the_way_out(options: dict[str, A
 
 @pytest.mark.parametrize(("options", "message"), CASES[:8], ids=[str(options)[:40] for options, _ in CASES[:8]])
 def test_serving_says_the_same(options: dict[str, Any], message: str) -> None:
+    options = dict(options)
     what = [options.pop("handler")] if "handler" in options else []
     if what == [servers.TCPServer]:
         what.insert(0, servers.TCPServer)

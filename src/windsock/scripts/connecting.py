@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import struct
 from dataclasses import dataclass
@@ -15,7 +16,17 @@ from windsock.net import system
 from windsock.net.system import os, socket
 from windsock.scripts.outcomes import outcome_of
 
-__all__ = ["ConnectFailed", "Place", "QuietSocket", "connect", "give_back", "is_of_another_kind", "place_of", "prepare"]
+__all__ = [
+    "ConnectFailed",
+    "Place",
+    "QuietSocket",
+    "connect",
+    "give_back",
+    "is_lost",
+    "is_of_another_kind",
+    "place_of",
+    "prepare",
+]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 
@@ -143,6 +154,15 @@ def prepare(
         raise
 
 
+def is_lost(sock: socket.socket) -> bool:
+    """Return whether a connected socket was reset before connect(2) returned, which takes the kernel's word for it."""
+    try:
+        sock.getpeername()
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
 def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
     """Close it and remove its path."""
     sock.close()
@@ -207,7 +227,8 @@ def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))
     else:
         sock.settimeout(capped(timeout))
-        system.connect(sock, place.address)
+        with contextlib.suppress(ConnectionResetError):  # connected, and reset before this call returned (tcp(7))
+            system.connect(sock, place.address)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.settimeout(0.0)

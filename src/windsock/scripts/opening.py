@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import addresses, deadlines
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic, socket
+from windsock.net.system import monotonic, os, socket
 from windsock.scripts import connecting
 from windsock.scripts.clients import ScriptedClient
 from windsock.scripts.polled import PolledDatagrams, PolledStream
@@ -145,7 +146,10 @@ class Line:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
             return PolledDatagrams(sock, clock=clock)
-        return PolledStream(sock, context=self.context, clock=clock)
+        end = PolledStream(sock, context=self.context, clock=clock)
+        if connecting.is_lost(sock):
+            end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
+        return end
 
     def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
         """Return a client that is connected."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -36,7 +37,8 @@ async def connect(sock: socket.socket, place: connecting.Place) -> None:
         sock.connect(place.address)
     except BlockingIOError:
         await trio.lowlevel.wait_writable(sock)
-    if number := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+    number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if number not in (0, errno.ECONNRESET):  # a connection that is reset at once has been one: reading says so
         raise OSError(number, os.strerror(number))
     if sock.type == socket.SOCK_STREAM:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
