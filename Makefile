@@ -9,7 +9,7 @@ PARALLEL := -n $(WORKERS)
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/wire tests/scripts -k forking
 
-.PHONY: help demo test tests check lint types arrows coverage interpreters conformance bench clean
+.PHONY: help demo test tests check lint types arrows coverage interpreters lowest conformance bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +45,9 @@ coverage: $(CHECKS)/ready
 
 interpreters: ## the test-suite on the other interpreters that are installed, with coverage on the first of them
 	bash .ci/every-interpreter $(PYTHON)
+
+lowest: ## the tests that touch other libraries, with the lowest versions of them that are allowed
+	bash .ci/lowest $(PYTHON)
 
 conformance: ## the interpreters' own tests, with windsock.servers in the place of socketserver
 	$(PYTHON) tests/conformance/run.py

@@ -5,6 +5,7 @@ import signal
 
 import hypothesis  # noqa: F401  # at its import it asks who refers to what, and sees nothing of what is frozen below
 import pytest
+import trustme  # noqa: F401  # inner runs in this process would import cryptography anew, beside what others hold
 
 pytest_plugins = ["pytester"]
 

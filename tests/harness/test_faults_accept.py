@@ -61,7 +61,9 @@ def test_one_after_the_other_without_a_pause(transport: str, concurrency: str) -
         assert is_answered(server)
 
 
-@pytest.mark.parametrize("options", [{"host": "::1"}, {"transport": "unix_stream", "path": "\0windsock-test"}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"host": "::1"}, {"transport": "unix_stream", "path": "\0windsock-refuse"}], ids=["IPv6", "abstract"]
+)
 def test_addresses_of_every_kind_are_taken_back(options: dict[str, str]) -> None:
     with windsock.serving(framing="lines", **options) as server:  # type: ignore[arg-type]  # keywords
         server.echo()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import http.server
+import os
 import socket
 import urllib.request
 from pathlib import Path
@@ -158,10 +159,11 @@ def test_it_speaks_ipv6(transport: str, concurrency: str) -> None:
 @pytest.mark.parametrize("transport", ["unix_stream", "unix_datagram"])
 @on_every_concurrency
 def test_a_unix_server_may_have_an_abstract_name(transport: str, concurrency: str) -> None:
-    with windsock.serving(Shouting, transport=transport, concurrency=concurrency, path="\0windsock-test") as server:
+    name = f"windsock-test-{os.getpid()}"
+    with windsock.serving(Shouting, transport=transport, concurrency=concurrency, path=f"\0{name}") as server:
         assert ask(server, b"air\n") == [b"AIR\n"]
-        assert server.path == "\0windsock-test"
-        assert "@windsock-test" in repr(server)
+        assert server.path == f"\0{name}"
+        assert f"@{name}" in repr(server)
         assert server.requests.only().data == b"air\n"
 
 

@@ -146,10 +146,10 @@ def _adjust(server: Any, options: Resolved) -> None:
         server.allow_reuse_address = True
 
 
-def refuse(server: Any) -> None:
-    """Have a server that is being stopped refuse its clients, also where another process has a copy of its socket."""
-    with contextlib.suppress(OSError, ValueError), sockets.borrowed(server.fileno()) as listener:
-        sockets.refuse(listener)
+def refuse(server: Any, *, for_good: bool) -> None:
+    """Have a server that goes down refuse its clients, also where another process has a copy of its socket."""
+    with contextlib.suppress(ValueError):
+        sockets.refuse(server.socket, for_good=for_good)
 
 
 def can_serve_again(server: Any) -> bool:

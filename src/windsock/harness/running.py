@@ -586,7 +586,7 @@ class RunningServer(Faked):
             self._job.join(0.1)
         self._driver.end_requests()
         self._driver.stop_timeout = max(0.2, deadline - monotonic())
-        listening.refuse(self.server)
+        listening.refuse(self.server, for_good=self._is_stopped)
         self._driver.server_close()
         left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:

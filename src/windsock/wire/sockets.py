@@ -99,27 +99,30 @@ def close(each: socket.socket) -> None:
     each.close()
 
 
-def refuse(server_socket: socket.socket) -> None:
+def refuse(server_socket: socket.socket, *, for_good: bool = False) -> None:
     """Have a server's socket refuse its clients, whatever process holds a copy; its address stays taken. Idempotent.
 
     Linux: a TCP listener is shut down, which releases a port that the kernel has chosen, and bound again. A UDP socket
     is connected to itself, so that the kernel answers others with "port unreachable". A Unix socket is shut down for
     good; who waits in its queue sees the end of the stream. Datagrams can still be sent. Elsewhere a socket with copies
-    goes on.
+    goes on. With `for_good` the address of a TCP listener need not stay taken.
     """
     with contextlib.suppress(OSError):
-        name = server_socket.getsockname()
         if server_socket.type == socket.SOCK_STREAM:
-            _stop_listening(server_socket, name)
+            _stop_listening(server_socket, for_good=for_good)
         elif not is_ip(server_socket):
             server_socket.shutdown(socket.SHUT_RD)
         elif sys.platform == "linux":
-            server_socket.connect(name)
+            server_socket.connect(server_socket.getsockname())
 
 
-def _stop_listening(listener: socket.socket, name: Any) -> None:
+def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
+    if for_good and is_ip(listener):
+        _shut_down(listener)
+        return
     if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return  # to shut it down once more would be for good
+    name = listener.getsockname()
     _shut_down(listener)
     if is_ip(listener):
         listener.bind(name)
