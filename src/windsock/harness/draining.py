@@ -46,6 +46,11 @@ class Drain:
             self._wait_for_queue()  # relayed datagrams come to it last
         self._wait_for_handlers()
 
+    def take_queue(self, faults: ServerFaults | None, deadline: float) -> None:
+        """Wait until the server has taken what is in its queue, handled or not."""
+        self._faults, self._deadline = faults, deadline
+        self._wait_for_queue()
+
     def _wait_for_queue(self) -> None:
         """Wait until the server has accepted all connections, or taken all datagrams, that are there.
 

@@ -383,16 +383,20 @@ class RunningServer(Faked):
         """
         if self._is_stopped or self._recorder.is_child or not self._job.is_alive():
             return
-        deadline = min(monotonic() + self.options.timeout, latest())
+        deadline = self._deadline()
         if self._company is not None:
             self._company.drain()
         self._drain.run(self._faults, deadline)
+
+    def _deadline(self) -> float:
+        return min(monotonic() + self.options.timeout, latest())
 
     @uninterrupted
     def stop(self) -> None:
         """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
 
-        What clients have sent and no handler has read yet is lost: `drain()` has it handled. In a forked child it only
+        Clients that have connected by then are accepted first, but by a server that serves one after the other. What
+        they have sent and no handler has read yet is lost: `drain()` has it handled. In a forked child it only
         gives the child's copies back: the server is its parent's, and goes on.
 
         Raises StillRunning, which names what has not ended in `timeout` seconds, and UsageError in a handler.
@@ -400,6 +404,8 @@ class RunningServer(Faked):
         if self._is_stopped:
             return
         self._check_waits_for_another("stop()")
+        if self._takes_clients():
+            self._drain.take_queue(self._faults, self._deadline())
         self._is_stopped = True
         if self._is_inherited:
             inheritance.drop_copies_of(self.server)
@@ -412,6 +418,10 @@ class RunningServer(Faked):
             self._end(self.options.timeout)
         finally:
             self._clean_up()
+
+    def _takes_clients(self) -> bool:
+        """Return whether its loop accepts clients, whatever handlers do: in turn, one is served after the other."""
+        return not self._is_inherited and self.options.concurrency != "sync" and self._job.is_alive()
 
     @property
     def _is_inherited(self) -> bool:
