@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -112,6 +113,33 @@ def test_handlers_are_the_users_own_again_afterwards(user_signal: int) -> None:
     with windsock.serving():
         pass
 
+    assert signal.getsignal(user_signal) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_the_garbage_collector_stops_meanwhile_changes_nothing(user_signal: int) -> None:
+    before = signal.getsignal(user_signal)
+    calls = []
+
+    @uninterrupted
+    def nested(*_: object) -> None:
+        calls.append("collected")
+
+    @uninterrupted
+    def work() -> None:
+        return None
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(nested)
+    gc.set_threshold(1)
+    try:
+        for _ in range(100):
+            work()
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(nested)
+
+    assert len(calls) > 100
     assert signal.getsignal(user_signal) is before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

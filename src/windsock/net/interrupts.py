@@ -53,24 +53,28 @@ class _Uninterrupted:
     def __enter__(self) -> None:
         if threading.get_ident() != threading.main_thread().ident:
             return
-        if self._depth == 0:
-            try:
+        depth = self._depth
+        try:
+            self._depth = depth + 1  # first: the garbage collector may come by here at any moment, in what follows too
+            if depth == 0:
                 self._hold_all()
-            except BaseException:  # from a handler that is not held back yet
+        except BaseException:  # from a handler that is not held back yet
+            self._depth = depth
+            if depth == 0:
                 self._put_back()
-                raise
-        self._depth += 1
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         if threading.get_ident() != threading.main_thread().ident:
             return
-        self._depth -= 1
-        if self._depth > 0:
+        if self._depth > 1:
+            self._depth -= 1
             return
         handlers = dict(self._handlers)
         try:
             self._put_back()
         finally:
+            self._depth = 0
             self._put_back()  # again, if a handler that was back already has raised
             waiting, self._waiting = self._waiting, {}
             for number, frame in waiting.items():
@@ -79,7 +83,7 @@ class _Uninterrupted:
     def _hold_all(self) -> None:
         for number in HELD:
             handler = signal.getsignal(number)
-            if callable(handler):
+            if callable(handler) and handler != self._hold:
                 self._handlers[number] = handler
                 signal.signal(number, self._hold)
 
