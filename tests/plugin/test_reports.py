@@ -205,7 +205,7 @@ def test_several_errors_are_all_shown(run: Run) -> None:
         import pytest, socket
 
         def handler(request, client_address, server):
-            raise LookupError(request.recv(10))
+            raise LookupError(repr(request.recv(10)))
 
         @pytest.mark.windsock(handler=handler)
         def test_it(tcp_server):

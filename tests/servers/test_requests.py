@@ -99,7 +99,7 @@ class Fails(servers.BaseRequestHandler):
         is_stream = not isinstance(self.request, tuple)
         data = self.request.recv(100) if is_stream else self.request[0]
         if data == b"fail\n":
-            raise LookupError(data)
+            raise LookupError(repr(data))
         if is_stream:
             self.request.sendall(data)
         else:

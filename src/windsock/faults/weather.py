@@ -20,6 +20,7 @@ __all__ = ["Weather"]
 Point = Literal["accept", "handshake", "process"]
 LIVE_ONLY = ("direction", "match", "after_bytes", "after")
 """What a selector cannot say of faults outside of the chains."""
+EVERYTHING = Selector()
 
 
 class Weather:
@@ -219,7 +220,7 @@ class Weather:
             )
         if on.isdisjoint(("stream", "datagram")):
             for name in LIVE_ONLY:
-                if getattr(where, name) not in (None, "both"):
+                if getattr(where, name) != getattr(EVERYTHING, name):
                     raise UsageError(
                         f"{fault!r} with {name}={getattr(where, name)!r}: nothing passes yet where it happens; "
                         f"expected connections=, nth=, every=, times= or probability="
