@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 
 from windsock.errors import RecordingFailed
-from windsock.net.system import os
+from windsock.net.system import fcntl, os
 
 __all__ = ["directory", "nameless_file", "temporary_directory", "temporary_file", "write_file"]
 
@@ -81,7 +81,9 @@ def _on_disk() -> int:
 def _in_memory() -> int:
     if not hasattr(os, "memfd_create"):
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    return os.memfd_create("windsock")
+    descriptor = os.memfd_create("windsock")
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return descriptor
 
 
 def _unused_path() -> str:

@@ -70,7 +70,7 @@ SELECTORS = "BaseSelector DefaultSelector PollSelector SelectSelector"
 THREADING = (
     "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace local main_thread"
 )
-FCNTL = "ioctl lockf"
+FCNTL = "fcntl ioctl lockf"
 """The functions and classes that windsock uses of each module, beside its constants."""
 
 

@@ -296,6 +296,11 @@ class Connection(Log):
         return None if self._is_relayed else self._closed
 
     @property
+    def is_released(self) -> bool:
+        """Return whether the server has closed it; a relay may still have to pass that on."""
+        return self._closed is not None
+
+    @property
     def is_closed(self) -> bool:
         """Return whether the end has been noted."""
         return self.closed_at is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from windsock.recording.connection import Connection
+from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Kind
 from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
 from windsock.recording.retraction import cuts_in, without
@@ -122,7 +123,8 @@ class Exchanges:
 
     def unfinished(self) -> RecordedRequest | None:
         """Return the message that has begun and is not complete, after a look at `requests()`; None without framing."""
-        if self._open is None or self._framing is None:
+        is_no_message = self.error is not None and not isinstance(self.error, MessageTooLong)
+        if self._open is None or self._framing is None or is_no_message:
             return None
         return self._request(len(self._all), self._open)
 

@@ -6,6 +6,7 @@ what is to be said in words goes along as text, and a parent that cannot have th
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 import traceback
 
@@ -63,12 +64,15 @@ def _open(parcel: bytes) -> BaseException:
     vars(error).update(state)
     if not isinstance(error, BaseException):
         raise TypeError(type(error))
-    str(error)  # one that can't even say what it is would end whatever reports it
+    with contextlib.suppress(BytesWarning):  # python -bb: see text_of
+        str(error)  # one that can't even say what it is would end whatever reports it
     return error
 
 
 def _words(error: BaseException) -> str:
     try:
         return f"{type(error).__name__}: {error}"
+    except BytesWarning:
+        return f"{type(error).__name__}: {text_of(error)}"
     except Exception:  # as above
         return f"{type(error).__name__} (its __str__ raises)"

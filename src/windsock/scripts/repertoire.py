@@ -86,7 +86,13 @@ class Repertoire:
         found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
         if found:
             framing = self._framing if is_framed(self._framing) else None
-            for rule, why in shadowed(self._rules, streams, framing, is_datagram=self._is_datagram).items():
+            for rule, why in shadowed(
+                self._rules,
+                streams,
+                framing,
+                is_datagram=self._is_datagram,
+                echoes=self._echoes and self._framing is None,
+            ).items():
                 if rule in found:
                     found[rule] += f"; {why}"
         return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]

@@ -14,7 +14,12 @@ __all__ = ["shadowed"]
 
 
 def shadowed(
-    rules: Sequence[Rule], streams: Iterable[tuple[int, bytes]], framing: Framing | None, *, is_datagram: bool
+    rules: Sequence[Rule],
+    streams: Iterable[tuple[int, bytes]],
+    framing: Framing | None,
+    *,
+    is_datagram: bool,
+    echoes: bool,
 ) -> dict[Rule, str]:
     """Return, for each rule whose messages went to rules before it, a sentence that says so.
 
@@ -27,7 +32,7 @@ def shadowed(
         here = [rule for rule in rules if rule.is_for(index)]
         with contextlib.suppress(Exception):  # what raises here has raised in the handler, and is reported from there
             for message in _messages(data, framing):
-                _replay(here, message, framing, taken, lost, is_whole=framing is not None or is_datagram)
+                _replay(here, message, framing, taken, lost, is_whole=framing is not None or is_datagram, echoes=echoes)
     return {rule: _sentence(takers) for rule, takers in lost.items()}
 
 
@@ -49,13 +54,18 @@ def _replay(
     lost: dict[Rule, Counter[Rule]],
     *,
     is_whole: bool,
+    echoes: bool,
 ) -> None:
     """Count which rules take a message (or what a stream without framing begins with), and which do not get it."""
     while data:
         sizes = {rule: size for rule in rules if (size := _size(rule, data, framing, is_whole=is_whole))}
         taker = _taker(sizes, taken)
         if taker is None:
-            return
+            if is_whole or not echoes or not rules:
+                return
+            known = next(iter(sizes.values()), 0)  # an echo ends where the bytes of a rule may begin
+            data = data[known or min(matching.first_start(each.pattern, data, 1) for each in rules) :]
+            continue
         behind = list(sizes)
         for rule in behind[behind.index(taker) + 1 :]:
             lost.setdefault(rule, Counter())[taker] += 1

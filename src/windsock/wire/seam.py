@@ -106,7 +106,7 @@ class Seam:
 
         A datagram's handler has until it has ended.
         """
-        if connection.is_closed or connection.rests_until > time:
+        if connection.is_released or connection.rests_until > time:
             return False
         return connection.is_datagram or self._unread.is_there(connection)
 

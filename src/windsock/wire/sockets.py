@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from windsock.net import system
 from windsock.net.system import os, select, socket
 
 __all__ = [
@@ -113,7 +114,7 @@ def refuse(server_socket: socket.socket, *, for_good: bool = False) -> None:
         elif not is_ip(server_socket):
             server_socket.shutdown(socket.SHUT_RD)
         elif sys.platform == "linux":
-            server_socket.connect(server_socket.getsockname())
+            system.connect(server_socket, server_socket.getsockname())
 
 
 def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
