@@ -15,7 +15,7 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, on_every_concurrency
-from tests.servers.helpers import descriptors, only_linux
+from tests.servers.helpers import descriptors, only_linux, wait_until
 from windsock import RunningServer
 from windsock.faults import Blackhole, Corrupt, Delay, Drop, Duplicate, Hold, Rate, Replace, Segment, Truncate
 from windsock.net.ancillary import own_credentials
@@ -535,6 +535,6 @@ def test_thousands_of_descriptors_leave_none_behind() -> None:
                 assert client.recv(100) == b"x" * 10 + b"\n"
         found.server.connections.wait(20)
         found.proxy.connections.wait(20)
-        assert len(descriptors()) <= len(before)
+        wait_until(lambda: len(descriptors()) <= len(before), "no descriptor is left of the connections")
         pipe.close_writer()
         pipe.wait_for_end()

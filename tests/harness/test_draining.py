@@ -260,7 +260,7 @@ def test_a_pause_of_a_script_is_not_waited_for(
 
     server = windsock.serving(transport=transport, concurrency=concurrency, allow_unused=True, timeout=10)
     try:
-        server.play(Script().expect(b"hello").pause(40))  # longer than a drain may take, and shorter than the test
+        server.play(Script().expect(b"hello").pause(20))  # longer than a drain may take, shorter than the test
         with connect(server) as client:
             client.sendall(b"hello")
             client.sendall(b"more")
@@ -325,6 +325,25 @@ def test_a_handler_that_does_not_end_is_waited_for_once(long: Any, monkeypatch: 
     server.drain()
 
     assert waits == []  # neither for the queue nor for handlers
+
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "selecting"])
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+def test_a_handler_that_has_returned_is_not_waited_for_though_a_file_of_its_is_open(
+    long: Any, transport: str, concurrency: str
+) -> None:
+    files = []
+
+    def handler(request: Any, client_address: Any, server: Any) -> None:
+        files.append(request.makefile("rb"))
+
+    server = long(handler, transport=transport, concurrency=concurrency)
+    with connect(server) as client:
+        client.sendall(b"hello\n")
+    server.drain()  # would take an hour, or what is left of the test's time
+
+    assert len(files) == 1
+    files[0].close()
 
 
 def test_in_a_forked_child_it_does_nothing(long: Any) -> None:

@@ -56,7 +56,7 @@ def test_a_client_that_checks_refuses_the_bad_one(profile: str, clients_words: s
         words = fails_with(server)
         found = handshake_of(server)
 
-    assert words == clients_words
+    assert clients_words in words  # newer versions of OpenSSL say more
     assert (found.failure, found.reason) == (HandshakeFailure.ALERT, alert)
 
 

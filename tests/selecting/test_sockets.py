@@ -65,6 +65,15 @@ def test_every_way_to_read_waits_and_times_out_by_itself_alone(kind: Any, read_o
     assert outcomes[:2] == ["came", "timed out"]
 
 
+def write_to_file(request: Any, data: bytes) -> None:
+    file = request.makefile("wb")
+    try:
+        file.write(data)
+    finally:
+        with contextlib.suppress(TimeoutError):  # of the rest
+            file.close()
+
+
 @on_every_stream
 @pytest.mark.parametrize(
     "write_once",
@@ -72,7 +81,7 @@ def test_every_way_to_read_waits_and_times_out_by_itself_alone(kind: Any, read_o
         lambda request, data: request.sendall(data),
         lambda request, data: request.send(data),
         lambda request, data: request.sendmsg([data]),
-        lambda request, data: request.makefile("wb").write(data),
+        lambda request, data: write_to_file(request, data),
     ],
     ids=["sendall", "send", "sendmsg", "makefile"],
 )

@@ -53,6 +53,8 @@ class Connection(Log):
     """The forked process that handled the connection."""
     descriptor = -1
     """The server's descriptor of it; of no use once it is closed, and where a forked child handles it."""
+    is_handled = False
+    """Whether its handler has returned, in this process; a file made of its socket may keep that open."""
     rests_until = 0.0
     """Until when a fake lets time pass on it, in monotonic seconds."""
 

@@ -106,7 +106,7 @@ class Seam:
 
         A datagram's handler has until it has ended.
         """
-        if connection.is_released or connection.rests_until > time:
+        if connection.is_released or connection.is_handled or connection.rests_until > time:
             return False
         return connection.is_datagram or self._unread.is_there(connection)
 
@@ -176,6 +176,8 @@ class Seam:
             raise
         finally:
             handling.end(token)
+            if connection is not None:
+                connection.is_handled = True
             self._note_end_of_datagram(request)
 
     def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
