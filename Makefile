@@ -38,7 +38,7 @@ tests: $(CHECKS)/ready
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/coverage run $(PYTEST) -q $(PARALLEL)
+	$(CHECKS)/bin/coverage run $(PYTEST) -q -p no:randomly
 	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q $(FORKS)
 	$(CHECKS)/bin/coverage combine -q
 	$(CHECKS)/bin/coverage report
