@@ -127,6 +127,17 @@ def test_without_framing_bytes_are_found_wherever_they_are_cut(
     assert outcome(told_so, None, cuts(data, stream)) == whole
 
 
+def test_an_echo_beside_a_rule_that_is_used_up_is_the_same_however_it_is_cut() -> None:
+    def told_so(repertoire: Repertoire) -> None:
+        told = [Told(b"b", after=0, times=None, connections=None), Told(b"ab", after=0, times=1, connections=None)]
+        tell(told, repertoire, 0, echoes=True)
+
+    whole = outcome(told_so, None, [b"ababab"])
+
+    assert outcome(told_so, None, [b"a", b"b", b"a", b"b", b"a", b"b"]) == whole
+    assert outcome(told_so, None, [b"ab", b"ab", b"ab"]) == whole
+
+
 @settings(max_examples=600, deadline=None)
 @given(
     st.data(),

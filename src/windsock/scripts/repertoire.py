@@ -145,7 +145,8 @@ class Repertoire:
                 turn = rule.take()
                 if turn is not None:
                     return size, self._answer_of(rule, turn, arrived[:size], connection)
-                known = known or size
+                if not (self._echoes and rule.is_used_up()):  # an echo does not wait for the rest of such bytes either
+                    known = known or size
         size = known or self._unanswered(arrived)
         return size, self._otherwise(arrived[:size], connection)
 
