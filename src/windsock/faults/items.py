@@ -34,7 +34,7 @@ class Attachment(Protocol):
         ...
 
     def close(self) -> None:
-        """Close them: nobody gets them. Idempotent."""
+        """Close them instead of passing them on. Idempotent."""
         ...
 
 

@@ -54,7 +54,7 @@ class Drain:
     def _wait_for_queue(self) -> None:
         """Wait until the server has accepted all connections, or taken all datagrams, that are there.
 
-        A server that handles only so many requests at a time takes no more if those wait for their clients.
+        A server at its limit of requests takes no more while the clients of those are silent.
         """
         give_up_at = monotonic() + GRACE
         while not self._wait(self._is_queue_empty) and monotonic() < self._deadline:

@@ -106,7 +106,7 @@ class Doorway:
     def _shut(self) -> None:
         self._holder = self.copy_of_listener()
         self._be_quiet()
-        sockets.refuse(self._holder)  # whoever has it; and the loop wakes up
+        sockets.refuse(self._holder)  # in every process that has a copy; this wakes the loop
 
     def _reopen(self) -> None:
         assert self._holder is not None

@@ -182,7 +182,7 @@ def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:
             holder.bind(address)  # bound but not listening: ECONNREFUSED
         else:
             holder.bind(address)
-            connect(holder, holder.getsockname())  # takes datagrams from nobody but itself: ECONNREFUSED
+            connect(holder, holder.getsockname())  # takes datagrams only from itself: ECONNREFUSED
     except BaseException:
         holder.close()
         raise

@@ -121,7 +121,7 @@ def count_of(ancillary: Iterable[tuple[int, int, Any]]) -> int:
 
 
 def in_words(count: int) -> str:
-    """Return so many descriptors in words."""
+    """Return a number of descriptors in words."""
     return f"{count} descriptor{'' if count == 1 else 's'}"
 
 
@@ -235,7 +235,7 @@ class UnixReader:
         self._room = ROOM_FOR_CREDENTIALS if ask_for_credentials(sock) else 0
         self._next: tuple[bytes, Descriptors | None] | None = None
         self.descriptors: Descriptors | None = None
-        """What came with the bytes of the latest call: to be taken by whoever called."""
+        """What came with the bytes of the latest call, for its caller to take."""
         self.credentials: Credentials | None = None
         """Who has sent them, if that is another process."""
         self._told: list[Any] = []
@@ -289,7 +289,7 @@ class UnixReader:
         return self._next is not None
 
     def close(self) -> None:
-        """Close descriptors that nobody has taken."""
+        """Close the descriptors that were not taken."""
         for each in (self.descriptors, self._next[1] if self._next is not None else None):
             if each is not None:
                 each.close()
