@@ -22,7 +22,7 @@ from windsock.servers.transports import TCPServer
 from windsock.unread import held_by
 from windsock.wire import handling
 from windsock.wire.datagram_tap import DatagramTap
-from windsock.wire.tap import Tap, TappedSocket, mute, tap, unmute
+from windsock.wire.tap import Tap, TappedSocket, is_lost, mute, tap, unmute
 from windsock.wire.unread import Unread
 
 __all__ = ["Seam"]
@@ -197,8 +197,7 @@ class Seam:
         if self._is_of_machinery(error):
             return
         connection = connection_of(request)
-        is_lost = isinstance(error, OSError) and client_is_gone(request, error)
-        if not is_lost and not self._is_noted(connection, error):
+        if not says_client_is_gone(request, error) and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
         if not (self._recorder.is_child and isinstance(error, SystemExit)):
             self._stand_in_for(error)
@@ -254,7 +253,7 @@ class Seam:
         raised = sys.exception()
         error = None if raised is None else meant(raised)
         connection = connection_of(request)
-        if isinstance(error, OSError) and client_is_gone(request, error):
+        if error is not None and says_client_is_gone(request, error):
             return  # a class that does not tell this from an error
         if error is not None and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
@@ -317,6 +316,18 @@ def connection_of(request: Any) -> Connection | None:
     if type(request) is socket.socket:
         return UNTAPPED.get(request)
     return request._connection if isinstance(request, DatagramTap) else None
+
+
+def says_client_is_gone(request: Any, error: BaseException) -> bool:
+    """Return whether an exception is due to this very client having reset, left or ended its connection with an alert.
+
+    A handler's other connections (to a database, say) fail with the same errors: only what this connection's tap has
+    seen fail counts, where there is one. An alert says by itself whose it is (`windsock.security.alerts`).
+    """
+    if not isinstance(error, OSError) or not client_is_gone(request, error):
+        return False
+    connection = connection_of(request)
+    return connection is None or hasattr(error, "ended_by_alert") or is_lost(error, connection)
 
 
 def meant(error: BaseException) -> BaseException:

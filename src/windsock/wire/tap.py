@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +16,47 @@ from windsock.sending import send_file
 from windsock.servers import forks
 from windsock.wire import sockets
 
-__all__ = ["Tap", "TappedSocket", "mute", "note_descriptors", "note_failure", "scatter", "tap", "unmute"]
+__all__ = [
+    "Tap",
+    "TappedSocket",
+    "is_lost",
+    "mark_lost",
+    "mute",
+    "note_descriptors",
+    "note_failure",
+    "scatter",
+    "tap",
+    "unmute",
+]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
 PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
 
 
-def note_failure(connection: Connection, error: OSError) -> None:
-    """Note what a failed call says about the client."""
+def note_failure(connection: Connection, error: OSError, whose: Connection | None = None) -> None:
+    """Note what a failed call says about the client.
+
+    The error itself tells from then on whose connection it has ended: `whose`, where it is not noted there (`mute()`).
+    """
     if isinstance(error, GONE):
+        mark_lost(error, whose or connection)
         connection.note(Kind.CLIENT_RESET)
     elif isinstance(error, TimeoutError):
         connection.note(Kind.TIMEOUT)
     elif (alert := alert_of(error)) is not None:
         connection.note(Kind.TLS_ALERT, alert.encode())
+
+
+def mark_lost(error: OSError, connection: Connection) -> None:
+    """Have an error say which connection it has ended; a handler has other connections, which fail alike."""
+    error.lost_connection = weakref.ref(connection)  # type: ignore[attr-defined]  # an attribute of ours
+
+
+def is_lost(error: OSError, connection: Connection) -> bool:
+    """Return whether it is the end of this very connection that the error tells of."""
+    lost = getattr(error, "lost_connection", None)
+    return lost is not None and lost() is connection
 
 
 def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]) -> None:
@@ -69,6 +96,9 @@ class Tap(_AnySocket):
         """Note that the server turns to the next message."""
         self._connection.note(Kind.MARK)
 
+    def _note_failure(self, error: OSError) -> None:
+        note_failure(self._connection, error, self._whose)
+
     # --- receiving
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
@@ -76,7 +106,7 @@ class Tap(_AnySocket):
         try:
             data = super().recv(bufsize, flags)
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         if data:
             if not flags or not flags & PEEK:
@@ -90,7 +120,7 @@ class Tap(_AnySocket):
         try:
             size = super().recv_into(buffer, nbytes, flags)
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         with memoryview(buffer) as view:
             if size:
@@ -117,7 +147,7 @@ class Tap(_AnySocket):
         try:
             result = super().recvmsg(bufsize, ancbufsize, flags)
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         if result[0]:
             if not flags or not flags & PEEK:
@@ -147,7 +177,7 @@ class Tap(_AnySocket):
         try:
             size = super().send(whole, flags)
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         finally:
             if size < len(whole):
@@ -183,7 +213,7 @@ class Tap(_AnySocket):
                         raise TimeoutError("timed out")
                     size += super().send(memoryview(whole)[size:], flags)
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         finally:
             if size < len(whole):
@@ -200,7 +230,7 @@ class Tap(_AnySocket):
         try:
             size = super().sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
         except OSError as error:
-            note_failure(self._connection, error)
+            self._note_failure(error)
             raise
         finally:
             if size < len(whole):
@@ -265,7 +295,7 @@ class TLSTap(Tap):
         try:
             within, behind = super().end_tls(timeout)  # type: ignore[misc]  # TLSSocket has it
         except OSError as error:
-            note_failure(connection, error)
+            self._note_failure(error)
             raise
         if within:
             connection.note(Kind.UP, within)

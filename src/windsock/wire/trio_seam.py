@@ -13,6 +13,7 @@ from windsock.security.facts import HandshakeFailed
 from windsock.servers.trio_loop import lost_connection
 from windsock.unread import held_by_stream
 from windsock.wire.seam import HOOKS, UNTAPPED, Seam, connection_of, meant, noting_handshake, stand_ins
+from windsock.wire.tap import mark_lost
 from windsock.wire.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
@@ -127,6 +128,11 @@ class TrioSeam(Seam):
         tap.uninstall()
         try:
             yield
+        except Exception as error:
+            lost = lost_connection(error)
+            if lost is not None:
+                mark_lost(lost, tap.connection)
+            raise
         finally:
             self._taps[id(tap.request)].install()
 
