@@ -38,7 +38,10 @@ class Unread:
         """Return whether there is data, the end of the stream or a reset. For a connection that is not closed."""
         watch = self._watches.get(connection)
         if watch is not None:
-            return bool(watch.poll(0))
+            try:
+                return bool(watch.poll(0))
+            except (OSError, ValueError):  # the loop's thread has closed it just now: the connection has ended
+                return False
         return connection.descriptor >= 0 and has_unread(connection.descriptor)
 
     def forget_closed(self) -> None:
