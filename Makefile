@@ -38,9 +38,9 @@ tests: $(CHECKS)/ready
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/coverage run $(PYTEST) -q -p no:randomly
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) -p no:cacheprovider -p no:randomly --cov --cov-report=
 	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q $(FORKS)
-	$(CHECKS)/bin/coverage combine -q
+	$(CHECKS)/bin/coverage combine -q --append
 	$(CHECKS)/bin/coverage report
 
 interpreters: ## the test-suite on the other interpreters that are installed, with coverage on the first of them

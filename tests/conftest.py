@@ -3,7 +3,7 @@
 import gc
 import signal
 
-import hypothesis  # noqa: F401  # at its import it asks who refers to what, and sees nothing of what is frozen below
+import hypothesis  # imported before the freeze below: at its import it asks what refers to what
 import pytest
 import trustme  # noqa: F401  # inner runs in this process would import cryptography anew, beside what others hold
 
@@ -11,6 +11,9 @@ pytest_plugins = ["pytester"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+hypothesis.settings.register_profile("windsock", deadline=None)  # no test is judged by the clock of a busy machine
+hypothesis.settings.load_profile("windsock")
 
 
 def pytest_collection_finish() -> None:

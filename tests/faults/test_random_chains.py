@@ -40,7 +40,7 @@ EXAMPLES = int(os.environ.get("WINDSOCK_EXAMPLES", "1000" if os.environ.get("CI"
 
 pytestmark = pytest.mark.timeout(300)  # for as many examples as are asked for
 
-often = settings(max_examples=EXAMPLES, deadline=None)
+often = settings(max_examples=EXAMPLES)
 
 seconds = st.floats(0, 5, allow_nan=False)
 positive = st.floats(0.001, 5, allow_nan=False)

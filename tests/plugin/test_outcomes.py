@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.plugin.conftest import Run
@@ -221,6 +223,15 @@ def test_a_body_that_has_failed_keeps_its_own_failure(run: Run) -> None:
 
 
 def test_a_unittest_and_a_doctest_are_judged_too(run: Run, pytester: pytest.Pytester) -> None:
+    name = "test_a_unittest_and_a_doctest_are_judged_too"
+    pytester.makeconftest(  # pytest 8.0.0 does not find a module's own autouse fixtures for its doctests
+        CLIENT
+        + """
+    @pytest.fixture(autouse=True)
+    def names(doctest_namespace, serve):
+        doctest_namespace.update(server=serve(raising(LookupError("broken"))), provoke=provoke)
+    """
+    )
     result = run(
         CLIENT
         + '''
@@ -236,10 +247,6 @@ def test_a_unittest_and_a_doctest_are_judged_too(run: Run, pytester: pytest.Pyte
             provoke(self.server)
             self.fail("mine")
 
-    @pytest.fixture(autouse=True)
-    def names(doctest_namespace, serve):
-        doctest_namespace.update(server=serve(raising(LookupError("broken"))), provoke=provoke)
-
     def documented():
         """
         >>> provoke(server)
@@ -249,4 +256,12 @@ def test_a_unittest_and_a_doctest_are_judged_too(run: Run, pytester: pytest.Pyte
     )
 
     result.assert_outcomes(failed=3, errors=1)
-    assert result.stdout.str().count("ExceptionGroup: ") == 3
+    result.stdout.fnmatch_lines_random(
+        [
+            f"FAILED {name}.py::{name}.documented*",
+            f"FAILED {name}.py::Uses::test_passes_but_for_its_handler*",
+            f"ERROR {name}.py::Uses::test_fails*",
+        ]
+    )
+    told = re.findall(r"threading tcp server on (\S+): errors in handlers", result.stdout.str())
+    assert len(set(told)) == 3

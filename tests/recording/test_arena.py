@@ -255,7 +255,7 @@ def test_requests_are_cut_out_of_kept_chunks() -> None:
 CHUNKS = st.lists(st.tuples(st.sampled_from([Kind.UP, Kind.DOWN]), st.sampled_from(SIZES), st.booleans()), max_size=14)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(chunks=CHUNKS, spilled_before=st.integers(0, 14), cut=st.integers(0, 2_000_000), length=st.integers(0, MIB))
 def test_kept_and_spilled_chunks_read_alike(
     chunks: list[tuple[int, int, bool]], spilled_before: int, cut: int, length: int

@@ -49,7 +49,7 @@ def test_a_torn_record_does_not_harm_the_next(spool: Spool, size: int) -> None:
     assert read(spool) == [(1, b"before"), (2, b"behind"), (3, b"last")]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.binary(max_size=50), st.one_of(st.none(), st.integers(1, 80))), max_size=12))
 def test_whole_records_are_found_between_torn_ones(spool: Spool, records: list[tuple[bytes, int | None]]) -> None:
     os.ftruncate(spool._file, 0)

@@ -113,7 +113,7 @@ def tell(told: list[Told], repertoire: Repertoire, queued: int, *, echoes: bool)
         repertoire.echo()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data(), rules(BYTES), STREAMS, st.booleans())
 def test_without_framing_bytes_are_found_wherever_they_are_cut(
     data: st.DataObject, told: list[Told], stream: bytes, echoes: bool
@@ -138,7 +138,7 @@ def test_an_echo_beside_a_rule_that_is_used_up_is_the_same_however_it_is_cut() -
     assert outcome(told_so, None, [b"ab", b"ab", b"ab"]) == whole
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.data(),
     st.sampled_from(FRAMINGS),

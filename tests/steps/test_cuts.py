@@ -23,7 +23,7 @@ def outcome(script: Script, groups: list[list[Happening]]) -> list[Any]:
     return driver.run_out()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_the_way_the_bytes_are_cut_never_changes_the_outcome(data: st.DataObject) -> None:
     script, said, ending = data.draw(conversations())
@@ -33,7 +33,7 @@ def test_the_way_the_bytes_are_cut_never_changes_the_outcome(data: st.DataObject
     assert outcome(script, data.draw(cuts(said, ending))) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_time_matters_through_deadlines_only(data: st.DataObject) -> None:
     script, said, ending = data.draw(conversations())
@@ -59,7 +59,7 @@ def timed(script: Script, happenings: list[tuple[float, Happening]], looks: list
     return driver.trace
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.from_regex(re.compile(rb"[ab()|*+?{}2,.\n\\$^=!>]{1,12}"), fullmatch=True),
     st.lists(st.sampled_from([b"a", b"b", b"2", b"\n"]), max_size=10).map(b"".join),

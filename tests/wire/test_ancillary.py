@@ -36,7 +36,7 @@ def read_all(reader: UnixReader, sizes: list[int]) -> Iterator[tuple[int, int, b
         number += 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MESSAGES, SIZES)
 def test_each_descriptor_comes_with_its_byte(messages: list[tuple[bytes, int]], sizes: list[int]) -> None:
     ours, theirs = socket.socketpair()
