@@ -192,7 +192,7 @@ def ours(address: Any, *, recorded: bool) -> None:
     """A proxy of ours that takes orders: another one in its place, a fault or none, its memory."""
     from windsock.faults.kinds.delay import Delay
     from windsock.faults.kinds.rate import Rate
-    from windsock.wire.proxy import Proxy
+    from windsock.proxies.proxy import Proxy
 
     faults = {"delay": Delay, "rate": Rate}
     proxy = Proxy(tuple(address), recorded=recorded)

@@ -13,8 +13,8 @@ from benchmarks.exchange import MESSAGE
 from benchmarks.peers import peer
 from benchmarks.table import Bound, Result
 from windsock import Script
-from windsock.scripts.crowd import crowd
-from windsock.scripts.opening import line_to
+from windsock.clients.connector import line_to
+from windsock.clients.crowd import crowd
 
 __all__ = ["run"]
 

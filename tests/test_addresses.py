@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from windsock import addresses
+from windsock.net import addresses
 
 LOOPBACK = ["localhost", "LocalHost", "localhost.", "127.0.0.1", "127.9.9.9", "::1", "::1%lo"]
 LOOPBACK += ["::ffff:127.0.0.1", "::FFFF:7f00:1"]

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from windsock.deadlines import LONGEST, capped, is_seconds, milliseconds
+from windsock.net.deadlines import LONGEST, capped, is_seconds, milliseconds
 
 NO_DURATIONS = [-1, -0.001, math.nan, math.inf, -math.inf, 10**400, "5", b"5", True, False, None, 1j]
 

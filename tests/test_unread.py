@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from windsock.unread import give_back, give_back_to_stream, held_by, held_by_stream, is_tls_handshake, shown
+from windsock.net.pushback import give_back, give_back_to_stream, held_by, held_by_stream, is_tls_handshake, shown
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from windsock.steps.judging import first_difference
-from windsock.steps.words import side_by_side, sketch
+from windsock.scripts.matching import first_difference
+from windsock.scripts.messages import side_by_side, sketch
 
 __all__ = ["of_bytes"]
 

@@ -48,7 +48,7 @@ def end_all() -> None:
 
 def hand_over() -> None:
     """Tell windsock, if it has been imported: it is not imported for this."""
-    deadlines = sys.modules.get("windsock.deadlines")
+    deadlines = sys.modules.get("windsock.net.deadlines")
     if deadlines is None:
         return
     until = min((each[1] for each in _running), default=math.inf)

@@ -22,7 +22,7 @@ from windsock.harness import Crew
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
     from windsock import RunningServer, ScriptedClient
-    from windsock.wire.proxied import FaultProxy
+    from windsock.proxies.fault_proxy import FaultProxy
 
 __all__ = ["FILTERS", "clients", "one", "proxies", "servers"]
 
@@ -132,7 +132,7 @@ def servers() -> Iterator[Serve]:
 def clients() -> Iterator[Connect]:
     """Give the factory of scripted clients, and close them."""
     __tracebackhide__ = True
-    from windsock.scripts.company import Company
+    from windsock.clients.client_group import Company
 
     deadline.hand_over()
     company = Company()

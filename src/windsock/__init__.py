@@ -30,26 +30,19 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults
-    from windsock.scripts import (
-        Background,
-        ConnectFailed,
-        CrowdFailed,
-        CrowdMember,
-        CrowdSummary,
-        Outcome,
-        Rule,
-        ScriptedClient,
-        ScriptUnfinished,
-        TrioClient,
-        UnexpectedConnection,
-        UnexpectedMessage,
-        Unmet,
-        garbage,
-        scripted_client,
-    )
-    from windsock.steps import Script, ScriptMismatch, ScriptTimeout
-    from windsock.wire.never_fired import FaultNeverFired
-    from windsock.wire.proxied import FaultProxy, Partition, partition, proxy
+    from windsock.clients.background import Background, ScriptUnfinished
+    from windsock.clients.client import ScriptedClient
+    from windsock.clients.connect import ConnectFailed
+    from windsock.clients.connector import scripted_client
+    from windsock.clients.malformed import garbage
+    from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
+    from windsock.clients.trio_client import TrioClient
+    from windsock.endpoints.outcomes import Outcome
+    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.rules import Rule
+    from windsock.faults.never_fired import FaultNeverFired
+    from windsock.proxies.fault_proxy import FaultProxy, Partition, partition, proxy
+    from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
     "AsItArrives",
@@ -111,30 +104,30 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
-    "Background": "windsock.scripts",
-    "ConnectFailed": "windsock.scripts",
-    "CrowdFailed": "windsock.scripts",
-    "CrowdMember": "windsock.scripts",
-    "CrowdSummary": "windsock.scripts",
-    "FaultNeverFired": "windsock.wire.never_fired",
-    "FaultProxy": "windsock.wire.proxied",
-    "Outcome": "windsock.scripts",
-    "Partition": "windsock.wire.proxied",
-    "Rule": "windsock.scripts",
-    "Script": "windsock.steps",
-    "ScriptMismatch": "windsock.steps",
-    "ScriptTimeout": "windsock.steps",
-    "ScriptUnfinished": "windsock.scripts",
-    "ScriptedClient": "windsock.scripts",
-    "TrioClient": "windsock.scripts",
-    "UnexpectedConnection": "windsock.scripts",
-    "UnexpectedMessage": "windsock.scripts",
-    "Unmet": "windsock.scripts",
+    "Background": "windsock.clients.background",
+    "ConnectFailed": "windsock.clients.connect",
+    "CrowdFailed": "windsock.clients.summary",
+    "CrowdMember": "windsock.clients.summary",
+    "CrowdSummary": "windsock.clients.summary",
+    "FaultNeverFired": "windsock.faults.never_fired",
+    "FaultProxy": "windsock.proxies.fault_proxy",
+    "Outcome": "windsock.endpoints.outcomes",
+    "Partition": "windsock.proxies.fault_proxy",
+    "Rule": "windsock.fakes.rules",
+    "Script": "windsock.scripts",
+    "ScriptMismatch": "windsock.scripts",
+    "ScriptTimeout": "windsock.scripts",
+    "ScriptUnfinished": "windsock.clients.background",
+    "ScriptedClient": "windsock.clients.client",
+    "TrioClient": "windsock.clients.trio_client",
+    "UnexpectedConnection": "windsock.fakes.errors",
+    "UnexpectedMessage": "windsock.fakes.errors",
+    "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
-    "garbage": "windsock.scripts",
-    "partition": "windsock.wire.proxied",
-    "proxy": "windsock.wire.proxied",
-    "scripted_client": "windsock.scripts",
+    "garbage": "windsock.clients.malformed",
+    "partition": "windsock.proxies.fault_proxy",
+    "proxy": "windsock.proxies.fault_proxy",
+    "scripted_client": "windsock.clients.connector",
 }
 """Names that a test of a plain server has no use for, and the modules that they come with."""
 

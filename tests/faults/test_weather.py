@@ -36,7 +36,7 @@ from windsock.faults import (
     items,
     profiles,
 )
-from windsock.faults.installed import LONGEST_LOG
+from windsock.faults.handle import LONGEST_LOG
 from windsock.faults.items import Data, End, Item
 
 

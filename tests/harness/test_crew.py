@@ -20,7 +20,7 @@ from tests.harness.helpers import DEADLINE, ask, connect, rest_of
 from tests.servers.helpers import wait_until
 from windsock import servers
 from windsock.harness import Crew
-from windsock.harness.crew import IDLE, Hands
+from windsock.harness.thread_pool import IDLE, Hands
 
 IDLE_NAME = "windsock (idle)"
 

@@ -14,8 +14,8 @@ import trio  # noqa: F401  # its import keeps the frames of whoever comes first,
 import windsock
 from tests.harness.helpers import DATAGRAMS, DEADLINE, ask, on_every_kind
 from windsock import faults, servers
-from windsock.recording.arena import POOL
-from windsock.wire.relay import House
+from windsock.recording.store.buffer_pool import POOL
+from windsock.relay.loop import House
 
 
 class Answers(servers.BaseRequestHandler):

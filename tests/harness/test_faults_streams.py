@@ -18,8 +18,8 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_stream_kind, rest_of
 from windsock.faults import Corrupt, Delay, Drop, Hold, Loss, Rate, Reset, Segment, Selector, Truncate, first, profiles
 from windsock.harness import CONCURRENCIES
+from windsock.injection.socket_pairs import Pairs, RelayedSocket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
-from windsock.wire.relayed_pairs import Pairs, RelayedSocket
 
 WAIT = 0.1
 

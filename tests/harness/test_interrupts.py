@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import windsock
-from windsock.addresses import PrivateSocketPath
+from windsock.net.addresses import PrivateSocketPath
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 
 ROOT = Path(__file__).parents[2]
@@ -194,7 +194,7 @@ def test_directories_of_others_are_left_alone(tmp_path: Path) -> None:
     not_ours = tmp_path / "ws-99999999-not-a-name-of-ours"
     not_ours.mkdir()
 
-    again = "import sys\nfrom windsock.addresses import PrivateSocketPath\nPrivateSocketPath(sys.argv[1]).remove()"
+    again = "import sys\nfrom windsock.net.addresses import PrivateSocketPath\nPrivateSocketPath(sys.argv[1]).remove()"
     subprocess.run([sys.executable, "-c", again, str(tmp_path)], timeout=30, check=True)
 
     assert {each.name for each in tmp_path.iterdir()} == {not_ours.name, Path(mine.directory).name}

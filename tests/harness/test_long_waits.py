@@ -9,8 +9,9 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, on_every_kind, on_every_stream_kind
-from windsock import Script, deadlines
+from windsock import Script
 from windsock.faults import AcceptDelay, Delay, Rate
+from windsock.net import deadlines
 
 pytestmark = pytest.mark.usefixtures("without_an_end")
 

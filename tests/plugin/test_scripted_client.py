@@ -130,7 +130,7 @@ def test_the_time_of_one_test_is_no_limit_for_the_next_one(pytester: pytest.Pyte
         import math
 
         import pytest
-        from windsock import deadlines
+        from windsock.net import deadlines
 
         @pytest.mark.timeout(30)
         def test_limited(tcp_server):
@@ -146,7 +146,7 @@ def test_the_time_of_one_test_is_no_limit_for_the_next_one(pytester: pytest.Pyte
 
 
 def test_a_test_within_a_test_leaves_the_outer_ones_limit_alone(pytester: pytest.Pytester) -> None:
-    from windsock import deadlines
+    from windsock.net import deadlines
 
     before = deadlines.latest()
     pytester.makepyfile("def test_inner(tcp_server): pass")
@@ -163,7 +163,7 @@ def test_under_a_debugger_there_is_no_limit(pytester: pytest.Pytester) -> None:
 
         import pytest
         import pytest_timeout
-        from windsock import deadlines
+        from windsock.net import deadlines
 
         def test_entered(tcp_server, request):
             assert deadlines.latest() < math.inf

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.recording.helpers import note, recording, requests_of
 from windsock.recording import Connection
-from windsock.recording.arena import MAPPING, POOL, POOLED, SEGMENT, Arena, Kept, Pool, Segment
 from windsock.recording.events import Kind
-from windsock.recording.log import FIRST_LARGE, LARGE
-from windsock.recording.spool import PIECE, Block, Event, Spool
+from windsock.recording.store.buffer_pool import MAPPING, POOL, POOLED, SEGMENT, Arena, Kept, Pool, Segment
+from windsock.recording.store.log import FIRST_LARGE, LARGE
+from windsock.recording.store.spill_file import PIECE, Block, Event, Spool
 
 MIB = 1 << 20
 SIZES = (0, 1, LARGE - 1, LARGE, LARGE + 1, 64 * 1024, PIECE - 1, PIECE, PIECE + 1, SEGMENT, 2 * PIECE + 7)

@@ -22,9 +22,9 @@ from tests.harness.helpers import (
 from windsock import RunningServer, Script, UsageError
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
-from windsock.recording.spool import Event
+from windsock.recording.store.spill_file import Event
+from windsock.scripts import steps as kinds
 from windsock.servers import DatagramRequestHandler, StreamRequestHandler
-from windsock.steps import kinds
 
 NAMES = {each: getattr(kinds, each) for each in kinds.__all__} | {"Script": Script}
 

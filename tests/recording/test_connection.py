@@ -11,11 +11,12 @@ import pytest
 
 from tests.recording.helpers import PEER, note, recording
 from windsock import Direction, Ending
-from windsock.recording import Recorder, parcels
+from windsock.recording import Recorder
+from windsock.recording import exception_pickle as parcels
 from windsock.recording.events import Kind
-from windsock.recording.log import OVERHEAD
 from windsock.recording.recorder import MEMORY
-from windsock.recording.spool import PIECE, Block, Event
+from windsock.recording.store.log import OVERHEAD
+from windsock.recording.store.spill_file import PIECE, Block, Event
 
 MIB = 1 << 20
 

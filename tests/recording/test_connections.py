@@ -9,7 +9,8 @@ import pytest
 
 import windsock
 from tests.harness.helpers import on_every_concurrency
-from windsock import RequestTimeout, Script, UsageError, deadlines
+from windsock import RequestTimeout, Script, UsageError
+from windsock.net import deadlines
 
 
 @on_every_concurrency

@@ -12,16 +12,17 @@ import pytest
 
 import windsock
 from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_concurrency, on_every_kind
+from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
-from windsock.recording.spool import Spool
+from windsock.recording.store.spill_file import Spool
 
 TIME = re.compile(r"\+\d+\.\d{4}")
 
 
 def said(error: windsock.WindsockError, client: socket.socket) -> str:
     """Return the message without what is different each time."""
-    return TIME.sub("+TIME", str(error)).replace(windsock.addresses.show(client.getsockname()), "CLIENT")
+    return TIME.sub("+TIME", str(error)).replace(addresses.show(client.getsockname()), "CLIENT")
 
 
 def test_only_returns_the_one_request() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Event, Spool
+from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event, Spool
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_what_one_write_does_not_take_goes_with_the_next(spool: Spool, monkeypat
 
     events = [Event(1.0, 0, os.urandom(700)) for _ in range(5)]
     with monkeypatch.context() as patched:
-        patched.setattr("windsock.recording.spool.os.writev", write_a_part)
+        patched.setattr("windsock.recording.store.spill_file.os.writev", write_a_part)
         block = spool.extend(7, events)
 
     assert list(block.events()) == events

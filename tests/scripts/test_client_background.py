@@ -119,7 +119,7 @@ WHERE = r"step 2 of 2, expect\(b'pong', timeout=30\): the script in the backgrou
 def test_a_script_that_is_left_in_the_middle_fails_the_test_and_says_where(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("windsock.scripts.background.GRACE", 0.05)
+    monkeypatch.setattr("windsock.clients.background.GRACE", 0.05)
     caught = pytest.raises(windsock.ScriptUnfinished, match=WHERE)
     with serving(kind) as server, caught, server.connect() as client:
         client.play_in_background(LEFT)
@@ -128,7 +128,7 @@ def test_a_script_that_is_left_in_the_middle_fails_the_test_and_says_where(
 def test_a_script_that_is_left_in_the_middle_fails_the_server_that_closes_its_client(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("windsock.scripts.background.GRACE", 0.05)
+    monkeypatch.setattr("windsock.clients.background.GRACE", 0.05)
     server = windsock.serving()
     server.connect().play_in_background(LEFT)
 

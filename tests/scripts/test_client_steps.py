@@ -183,7 +183,7 @@ def test_a_read_rate_is_kept() -> None:
 
 
 def test_no_step_lasts_longer_than_the_test_may() -> None:
-    from windsock import deadlines
+    from windsock.net import deadlines
 
     before = deadlines.latest()
     with windsock.serving() as server, server.connect(timeout=30) as client:

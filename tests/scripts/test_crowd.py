@@ -11,9 +11,9 @@ import pytest
 import windsock
 from tests.scripts.clients import KINDS, Lines, Prefixed, each, serving
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
-from windsock.scripts.crowd import crowd
-from windsock.scripts.opening import line_to
-from windsock.scripts.summary import CrowdMember, CrowdSummary
+from windsock.clients.connector import line_to
+from windsock.clients.crowd import crowd
+from windsock.clients.summary import CrowdMember, CrowdSummary
 
 
 @each(KINDS)
@@ -169,7 +169,7 @@ def test_a_mistake_in_the_script_ends_it_and_leaves_nothing() -> None:
 
 
 def test_the_time_of_the_test_bounds_a_crowd() -> None:
-    from windsock import deadlines
+    from windsock.net import deadlines
 
     before = deadlines.latest()
     with socket.create_server(("127.0.0.1", 0)), windsock.serving() as server:

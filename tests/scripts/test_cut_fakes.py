@@ -18,11 +18,11 @@ import windsock
 from tests.harness.helpers import on_every_stream_kind
 from tests.recording.helpers import recording, requests_of
 from windsock import LengthPrefix, Script
+from windsock.fakes.replies import Answer
+from windsock.fakes.responder import Repertoire
+from windsock.fakes.stream_session import Conversation
 from windsock.recording import framing_from
 from windsock.recording.events import Kind
-from windsock.scripts.answers import Answer
-from windsock.scripts.conversation import Conversation
-from windsock.scripts.repertoire import Repertoire
 
 
 def until_b(data: bytes) -> int | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from windsock.fakes.near_miss import Miss, miss, nearest
 from windsock.recording import LengthPrefix, Lines
-from windsock.scripts.nearest import Miss, miss, nearest
 
 BYTES = [
     (b"HELO there", b"HELP me", "byte 3 is b'P', expected b'O'", 3),

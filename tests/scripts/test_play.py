@@ -16,8 +16,9 @@ import pytest
 import windsock
 from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
-from windsock import Script, ScriptMismatch, ScriptTimeout, deadlines
+from windsock import Script, ScriptMismatch, ScriptTimeout
 from windsock.harness import CONCURRENCIES
+from windsock.net import deadlines
 
 on_every_stream_and_tls = pytest.mark.parametrize(
     ("transport", "concurrency", "tls"), list(product(STREAMS, CONCURRENCIES, [None, True]))

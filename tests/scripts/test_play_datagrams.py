@@ -12,7 +12,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch
-from windsock.scripts.talks import Talks, _TalkEnd
+from windsock.fakes.datagram_sessions import Talks, _TalkEnd
 
 TFTP = (
     Script().expect(b"RRQ").send(b"DATA 1").expect(b"ACK 1").send(b"DATA 2").expect(b"ACK 2")

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from windsock.scripts.tally import Tally
+from windsock.fakes.counters import Tally
 
 both = pytest.mark.parametrize("across_processes", [False, True])
 

@@ -18,7 +18,7 @@ import pytest
 from tests.harness.helpers import connect
 from tests.security.helpers import Echo, fails_with, handshake_of, secured
 from windsock import UsageError, serving
-from windsock.harness import encryption
+from windsock.options import tls_options as encryption
 from windsock.security import HandshakeFailure, certificates
 
 

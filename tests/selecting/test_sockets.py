@@ -22,7 +22,7 @@ from tests.selecting.helpers import (
     wait_until,
 )
 from windsock import servers
-from windsock.servers.green import GreenSocket, green
+from windsock.servers.selecting.green_socket import GreenSocket, green
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
 on_every_datagram = pytest.mark.parametrize("kind", DATAGRAMS)

@@ -22,7 +22,7 @@ from tests.harness.helpers import DEADLINE, rest_of
 from tests.selecting.helpers import DATAGRAMS, STREAMS, Echo, Lines, Packet, connect, read, running, wait_until
 from tests.servers.helpers import took_less_than
 from windsock import servers
-from windsock.servers.green import green
+from windsock.servers.selecting.green_socket import green
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from windsock.servers import rehearsed
+from windsock.servers.forking import fork_probe as rehearsed
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from windsock.sending import send_file
+from windsock.net.sendfile import send_file
 
 CONTENT = bytes(range(200))
 

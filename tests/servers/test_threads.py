@@ -23,7 +23,8 @@ from tests.servers.helpers import (
     rest_of,
     wait_until,
 )
-from windsock import addresses, servers
+from windsock import servers
+from windsock.net import addresses
 from windsock.servers import threads
 
 THREADING: list[Any] = [servers.ThreadingTCPServer, servers.ThreadingUnixStreamServer]

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from windsock.steps import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Wait, kinds
+from windsock.scripts import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Wait
+from windsock.scripts import steps as kinds
 
 Happening: TypeAlias = bytes | str
 """Bytes that come, or "EOF", or "reset"."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.steps.conversations import Driver, Happening, byte_by_byte, conversations, cuts
-from windsock.steps import Script
+from windsock.scripts import Script
 
 
 def outcome(script: Script, groups: list[list[Happening]]) -> list[Any]:
@@ -67,7 +67,7 @@ def timed(script: Script, happenings: list[tuple[float, Happening]], looks: list
 def test_the_shortest_match_is_the_one_that_trying_each_length_finds(source: bytes, data: bytes) -> None:
     import warnings
 
-    from windsock.steps.shortest import shortest
+    from windsock.scripts.shortest_match import shortest
 
     try:
         with warnings.catch_warnings():

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from windsock.errors import UsageError
 from windsock.recording import LengthPrefix, Lines
-from windsock.steps import Script, kinds
-from windsock.steps.code import wrapped
+from windsock.scripts import Script
+from windsock.scripts import steps as kinds
+from windsock.scripts.repr import wrapped
 
 
 def says(action: Callable[[], object]) -> str:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from tests.steps.test_words import Talk
-from windsock.steps import Script, Step, kinds
+from windsock.scripts import Script, Step
+from windsock.scripts import steps as kinds
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
 

@@ -10,7 +10,8 @@ import pytest
 
 from windsock.errors import UsageError
 from windsock.recording import Delimiter, FixedSize, Framing, LengthPrefix, Lines
-from windsock.steps import Act, Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait, kinds
+from windsock.scripts import Act, Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
+from windsock.scripts import steps as kinds
 
 
 def begin(script: Script, inbox: Inbox | None = None, *, limit: float = math.inf, first: int = 1) -> Progress:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from windsock.steps.shortest import most_of, shortest
+from windsock.scripts.shortest_match import most_of, shortest
 
 
 class Counted:

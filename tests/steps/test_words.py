@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from windsock.steps import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
+from windsock.scripts import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
 
 
 class Talk:

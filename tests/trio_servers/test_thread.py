@@ -21,7 +21,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_stream, reset, rest_of
 from tests.trio_servers.helpers import BlockingEcho, Echo, EchoPacket, Quiet, raises_a_lookup_error
 from windsock import servers
-from windsock.servers.trio_datagrams import Datagram
+from windsock.servers.trio.datagrams import Datagram
 
 
 def serving(handler: Any, **options: Any) -> windsock.RunningServer:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.harness.helpers import DEADLINE
-from windsock.addresses import PrivateSocketPath
 from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.segment import Segment
-from windsock.wire.proxy import Proxy
-from windsock.wire.relayed import RelayHouse
-from windsock.wire.relayed_datagrams import DatagramHouse, RelayedReplies
+from windsock.injection.datagram_relays import DatagramHouse, RelayedReplies
+from windsock.injection.stream_relays import RelayHouse
+from windsock.net.addresses import PrivateSocketPath
+from windsock.proxies.proxy import Proxy
 
 STREAMS = {
     "tcp": (socket.AF_INET, "127.0.0.1"),

@@ -20,7 +20,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, rest_of
 from windsock import HandlerFailed, RecordingFailed
 from windsock.net import system
-from windsock.recording.spool import Spool
+from windsock.recording.store.spill_file import Spool
 
 
 def from_a_module_of_the_childs_own() -> BaseException:

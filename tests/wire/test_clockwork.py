@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.harness.helpers import DEADLINE
-from windsock.wire.clockwork import READABLE, Clockwork
-from windsock.wire.relay import House
+from windsock.net.event_loop import READABLE, Clockwork
+from windsock.relay.loop import House
 
 
 @pytest.fixture

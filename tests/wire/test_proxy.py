@@ -17,7 +17,6 @@ from tests.harness.helpers import DEADLINE, Signal, ask, connect, reset, rest_of
 from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
 from windsock import Ending
-from windsock.addresses import PrivateSocketPath
 from windsock.errors import StillRunning, UsageError
 from windsock.faults import Installed, first
 from windsock.faults.fault import Fault
@@ -25,7 +24,9 @@ from windsock.faults.items import Data, Item
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
-from windsock.wire.proxy import Proxy
+from windsock.net import addresses
+from windsock.net.addresses import PrivateSocketPath
+from windsock.proxies.proxy import Proxy
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 on_every_transport = pytest.mark.parametrize("transport", ["tcp", "udp", "unix_stream", "unix_datagram"])
@@ -65,7 +66,7 @@ def test_a_client_is_answered_and_both_are_recorded(transport: str) -> None:
         requests = proxy.requests.wait(3)
 
         assert [(each.data, each.reply) for each in requests] == [(b"%04d" % n, b"%04d" % n) for n in range(3)]
-        assert proxy.connections[0].peer == windsock.addresses.plain(client.getsockname()) or transport == "unix_stream"
+        assert proxy.connections[0].peer == addresses.plain(client.getsockname()) or transport == "unix_stream"
 
 
 def test_where_it_is_can_be_asked_as_of_a_server() -> None:

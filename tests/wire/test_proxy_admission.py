@@ -23,8 +23,8 @@ from windsock.faults.kinds.accept_error import AcceptError
 from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
-from windsock.wire.proxy import Proxy
-from windsock.wire.proxy_streams import StreamFront
+from windsock.proxies.proxy import Proxy
+from windsock.proxies.stream_front import StreamFront
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes
 from windsock.recording import Recorder
-from windsock.wire.proxy_notes import ClientNotes, UpstreamNotes
 
 SIZES = (1, 1000, 40_000, 65_536, 100_000, 300_000)
 

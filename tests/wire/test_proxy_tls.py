@@ -14,8 +14,8 @@ from tests.wire.carriers import Sender, connected, listening
 from windsock.errors import UsageError
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.reset import Reset
+from windsock.proxies.proxy import Proxy
 from windsock.security import certificates
-from windsock.wire.proxy import Proxy
 
 pytest.importorskip("trustme")
 

@@ -25,6 +25,7 @@ from tests.harness.helpers import (
     rest_of,
 )
 from windsock import Ending, Script, servers
+from windsock.net import addresses
 
 MIB = 1 << 20
 
@@ -358,7 +359,7 @@ def test_a_handler_that_raised_is_recorded_too(transport: str, concurrency: str)
     with connect(server) as client:
         client.sendall(b"cause")
         server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
-        peer = windsock.addresses.show(client.getsockname())
+        peer = addresses.show(client.getsockname())
     request = server.requests.only()
 
     with pytest.raises(ExceptionGroup) as caught:
@@ -369,7 +370,7 @@ def test_a_handler_that_raised_is_recorded_too(transport: str, concurrency: str)
     assert error.__notes__ == [f"windsock: while handling #0 from {peer}"]
     assert (request.data, request.error) == (b"cause", error)
     assert caught.value.message == (
-        f"{concurrency} {transport} server on {windsock.addresses.show(server.address)}: errors in handlers"
+        f"{concurrency} {transport} server on {addresses.show(server.address)}: errors in handlers"
     )
     if concurrency == "forking":
         assert 'raise Odd(7, where="the handler")' in str(error.__cause__)

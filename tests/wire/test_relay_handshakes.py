@@ -17,9 +17,9 @@ from windsock.faults.kinds.tls_alert import TLSAlert
 from windsock.faults.kinds.tls_plaintext import TLSPlaintext
 from windsock.faults.kinds.tls_stall import TLSStall
 from windsock.faults.kinds.tls_truncate import TLSTruncate
+from windsock.proxies.proxy import Proxy
+from windsock.relay.handshake_faults import Records
 from windsock.security import certificates
-from windsock.wire.proxy import Proxy
-from windsock.wire.relay_handshakes import Records
 
 pytest.importorskip("trustme")
 

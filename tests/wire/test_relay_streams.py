@@ -18,8 +18,8 @@ from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.inject import Inject
 from windsock.faults.kinds.reset import Reset
 from windsock.faults.kinds.stall import Stall
-from windsock.wire import sockets
-from windsock.wire.relay_flows import MOST_PENDING
+from windsock.net import sockets
+from windsock.relay.direction import MOST_PENDING
 
 MIB = 1 << 20
 

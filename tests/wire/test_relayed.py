@@ -18,7 +18,7 @@ from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
-from windsock.wire.relayed import RelayHouse
+from windsock.injection.stream_relays import RelayHouse
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 

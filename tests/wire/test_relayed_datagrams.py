@@ -11,12 +11,12 @@ import pytest
 
 from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
-from windsock.addresses import PrivateSocketPath, plain
 from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.drop import Drop
 from windsock.faults.kinds.rebind import Rebind
-from windsock.wire.relayed_datagrams import DatagramHouse, RelayedReplies
+from windsock.injection.datagram_relays import DatagramHouse, RelayedReplies
+from windsock.net.addresses import PrivateSocketPath, plain
 
 pytestmark = only_linux
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.helpers import DEADLINE
 from windsock.net.system import select
-from windsock.wire.unread import Unread
+from windsock.taps.unread import Unread
 
 
 class Forks:

@@ -19,7 +19,7 @@ from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurren
 from windsock import RunningServer, Script, ScriptedClient, ScriptMismatch, servers
 from windsock.faults import Delay
 from windsock.harness import CONCURRENCIES, TRANSPORTS
-from windsock.servers.green import green
+from windsock.servers.selecting.green_socket import green
 
 
 class Odd(BaseException):

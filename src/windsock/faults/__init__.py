@@ -2,8 +2,10 @@
 
 from windsock.faults import items, profiles
 from windsock.faults.chain import Chain
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
-from windsock.faults.installed import Firing, Installed
+from windsock.faults.fault_set import Weather
+from windsock.faults.handle import Firing, Installed
 from windsock.faults.kinds import (
     AcceptDelay,
     AcceptError,
@@ -42,11 +44,9 @@ from windsock.faults.kinds import (
     TLSTruncate,
     Truncate,
 )
-from windsock.faults.link import Link
 from windsock.faults.seeds import derive
 from windsock.faults.selector import First, Met, Selector, first
 from windsock.faults.stages import Stage
-from windsock.faults.weather import Weather
 
 __all__ = [
     "AcceptDelay",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.faults.installed import Installed
+from windsock.faults.context import NEVER, Link
+from windsock.faults.handle import Installed
 from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, size_of
-from windsock.faults.link import NEVER, Link
 from windsock.faults.selector import Met
 
 if TYPE_CHECKING:
-    from windsock.faults.weather import Weather
+    from windsock.faults.fault_set import Weather
 
 __all__ = ["Chain"]
 

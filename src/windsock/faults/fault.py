@@ -10,7 +10,7 @@ from windsock.faults.items import Data, Datagram, Item
 from windsock.faults.stages import Stage
 
 if TYPE_CHECKING:
-    from windsock.faults.link import Link
+    from windsock.faults.context import Link
 
 __all__ = ["ACCEPT", "BOTH", "DATAGRAM", "HANDSHAKE", "PROCESS", "STREAM", "Fault"]
 

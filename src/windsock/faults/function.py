@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item
-from windsock.faults.link import Link
 
 __all__ = ["Function", "fault_from"]
 

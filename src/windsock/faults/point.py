@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, Tick
-from windsock.faults.link import Link
 
 __all__ = ["PointFault", "Progress"]
 

@@ -1,12 +1,12 @@
 """One server in a test: started, recorded, connected to, stopped."""
 
-from windsock.harness.combinations import CONCURRENCIES, TRANSPORTS, Unsupported
-from windsock.harness.combined import combine
-from windsock.harness.crew import Crew
-from windsock.harness.listening import StartError
-from windsock.harness.options import OPTION_NAMES, Options
 from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
+from windsock.harness.thread_pool import Crew
+from windsock.options.combinations import CONCURRENCIES, TRANSPORTS, Unsupported
+from windsock.options.combine import combine
+from windsock.options.listeners import StartError
+from windsock.options.server_options import OPTION_NAMES, Options
 
 __all__ = [
     "CONCURRENCIES",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.sockets import has_unread
 from windsock.net.system import monotonic
-from windsock.wire.sockets import has_unread
 
 if TYPE_CHECKING:
-    from windsock.harness.faults import ServerFaults
+    from windsock.injection.server_faults import ServerFaults
     from windsock.recording import Connection, Recorder
-    from windsock.wire import Seam
+    from windsock.taps import Seam
 
 __all__ = ["Drain"]
 

@@ -8,42 +8,43 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from windsock import addresses
-from windsock.addresses import PrivateSocketPath
-from windsock.deadlines import latest
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
-from windsock.harness import listening
-from windsock.harness.crew import Crew, Hands, Job
 from windsock.harness.draining import Drain
-from windsock.harness.driving import Driver, driver_for
-from windsock.harness.faking import Faked
-from windsock.harness.options import Resolved
+from windsock.harness.fake_api import Faked
+from windsock.harness.lifecycle import Driver, driver_for
+from windsock.harness.thread_pool import Crew, Hands, Job
+from windsock.net import addresses
+from windsock.net.addresses import PrivateSocketPath
+from windsock.net.deadlines import latest
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
+from windsock.options import listeners as listening
+from windsock.options.server_options import Resolved
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.recording.errors import counted, first_of_each
-from windsock.servers import inheritance
-from windsock.wire import handling, seam_for
+from windsock.servers.forking import inherited_fds as inheritance
+from windsock.taps import current_handlers as handling
+from windsock.taps import seam_for
 
 if TYPE_CHECKING:
     import ssl
 
     import trustme
 
+    from windsock.clients.client import ScriptedClient
+    from windsock.clients.client_group import Company
+    from windsock.clients.connector import Line
+    from windsock.clients.summary import CrowdSummary
+    from windsock.clients.trio_client import TrioClient
+    from windsock.fakes.errors import Unmet
+    from windsock.fakes.fake import Fake
     from windsock.faults import Fault, Installed
+    from windsock.faults.never_fired import FaultNeverFired
+    from windsock.faults.options import Several
     from windsock.faults.profiles import Profile
-    from windsock.harness.faults import ServerFaults
-    from windsock.scripts import Fake
-    from windsock.scripts.clients import ScriptedClient
-    from windsock.scripts.company import Company
-    from windsock.scripts.opening import Line
-    from windsock.scripts.summary import CrowdSummary
-    from windsock.scripts.trio_client import TrioClient
-    from windsock.scripts.unmet import Unmet
+    from windsock.injection.server_faults import ServerFaults
+    from windsock.scripts import Script
     from windsock.security.pem_files import ClientFiles
-    from windsock.steps import Script
-    from windsock.wire.never_fired import FaultNeverFired
-    from windsock.wire.planned import Several
 
 __all__ = ["RunningServer"]
 
@@ -76,7 +77,7 @@ class RunningServer(Faked):
         self._recorder = Recorder()
         self._fake: Fake | None = None
         if options.handler is None and not listening.has_handler_of_its_own(options.server_class):
-            from windsock.scripts import Fake
+            from windsock.fakes.fake import Fake
 
             self._fake = Fake(
                 options.framing,
@@ -260,14 +261,14 @@ class RunningServer(Faked):
             faults=faults,
         )
         if self._company is None:
-            from windsock.scripts.company import Company
+            from windsock.clients.client_group import Company
 
             self._company = Company()
         return line.client(name=name, handshake=handshake, company=self._company)
 
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
-        from windsock.scripts.trio_client import TrioClient
+        from windsock.clients.trio_client import TrioClient
 
         return TrioClient(name=name, handshake=handshake, _line=self._line(**options))
 
@@ -287,7 +288,7 @@ class RunningServer(Faked):
         Raises CrowdFailed, an ExceptionGroup of the first failure of each kind with a `summary` of all, if somebody
         did not get to the end of the script, unless `strict=False`.
         """
-        from windsock.scripts.crowd import crowd
+        from windsock.clients.crowd import crowd
 
         return crowd(self._line(**options), count, script, spread=spread, strict=strict)
 
@@ -334,7 +335,7 @@ class RunningServer(Faked):
         return self._weather().install(fault, keywords)
 
     def _weather(self) -> ServerFaults:
-        from windsock.harness.faults import ServerFaults
+        from windsock.injection.server_faults import ServerFaults
 
         if self._is_stopped:
             raise UsageError(f"fault(): the {self.name} is stopped already")
@@ -358,7 +359,7 @@ class RunningServer(Faked):
 
     def _line(self, **options: Any) -> Line:
         """Return what is known of the way to this server."""
-        from windsock.harness.visiting import line_to_server
+        from windsock.harness.connect_options import line_to_server
 
         if self._is_stopped:
             raise UsageError(f"connect(): the {self.name} is stopped already")

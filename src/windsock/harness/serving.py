@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.harness.crew import Crew
-from windsock.harness.options import Handler, Options
 from windsock.harness.running import RunningServer
+from windsock.harness.thread_pool import Crew
 from windsock.net.system import os
+from windsock.options.server_options import Handler, Options
 
 if TYPE_CHECKING:
     import ssl

@@ -8,8 +8,8 @@ import mmap
 from windsock.errors import RecordingFailed
 from windsock.net.files import directory
 from windsock.net.system import os
-from windsock.recording.spool import Event, Spool, pieces
-from windsock.servers.wakeup import Wakeup
+from windsock.net.wakeup import Wakeup
+from windsock.recording.store.spill_file import Event, Spool, pieces
 
 __all__ = ["Channel"]
 

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from windsock.addresses import Address
+from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind
-from windsock.recording.log import Log
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
-from windsock.recording.retraction import OF
-from windsock.recording.spool import Block, Event
+from windsock.recording.store.log import Log
+from windsock.recording.store.spill_file import Block, Event
+from windsock.recording.unsent import OF
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
-    from windsock.security.facts import TLSHandshake
-    from windsock.steps import Script
+    from windsock.scripts import Script
+    from windsock.security.handshake_info import TLSHandshake
 
 __all__ = ["Connection"]
 
@@ -79,7 +79,7 @@ class Connection(Log):
         self.opened = monotonic()
 
     def __repr__(self) -> str:
-        from windsock.addresses import show
+        from windsock.net.addresses import show
 
         state = "open" if self.closed is None else str(self.ending)
         return f"<Connection #{self.index} from {show(self.peer)}: {state}>"
@@ -154,7 +154,7 @@ class Connection(Log):
         that was sent in a row is sent at once. Of TLS it has what was said in it. What the server's stop has ended is
         left open. Raises UsageError if more was carried than a script should hold (16 MiB).
         """
-        from windsock.recording.scripted import as_script
+        from windsock.recording.to_script import as_script
 
         return as_script(self, side, timing=timing)
 

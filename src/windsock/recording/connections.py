@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from windsock import deadlines
 from windsock.errors import UsageError
+from windsock.net import deadlines
 from windsock.net.system import monotonic
 from windsock.recording.connection import Connection
 from windsock.recording.errors import RequestTimeout

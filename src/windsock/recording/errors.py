@@ -6,8 +6,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
-from windsock import addresses
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
+from windsock.net import addresses
 from windsock.net.system import threading
 
 if TYPE_CHECKING:

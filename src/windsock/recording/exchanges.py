@@ -9,8 +9,8 @@ from windsock.recording.connection import Connection
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Kind
 from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
-from windsock.recording.retraction import cuts_in, without
-from windsock.recording.spool import Event
+from windsock.recording.store.spill_file import Event
+from windsock.recording.unsent import cuts_in, without
 
 __all__ = ["Exchanges", "RecordedRequest"]
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from windsock.errors import UsageError, WindsockError
 from windsock.recording.errors import FramingError, MessageTooLong
-from windsock.steps.checks import MessageFraming
+from windsock.scripts.checks import MessageFraming
 
 __all__ = [
     "AsItArrives",

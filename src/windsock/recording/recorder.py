@@ -6,21 +6,21 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from windsock.addresses import Address
-from windsock.deadlines import capped, milliseconds
 from windsock.errors import RecordingFailed
+from windsock.net.addresses import Address
+from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, threading
-from windsock.recording import parcels
+from windsock.recording import exception_pickle as parcels
 from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
-from windsock.recording.log import OVERHEAD, Log
 from windsock.recording.pending import Call, Pending
-from windsock.recording.spool import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool
+from windsock.recording.store.log import OVERHEAD, Log
+from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool
 
 if TYPE_CHECKING:
-    from windsock.servers.wakeup import Wakeup
+    from windsock.net.wakeup import Wakeup
 
 __all__ = ["Recorder"]
 

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
-from windsock import addresses
 from windsock.errors import text_of
+from windsock.net import addresses
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder

@@ -1,113 +1,202 @@
-"""Patterns: whether a message, or the start of what has arrived, is the one a rule waits for. No I/O."""
+"""Whether what has come is what a step expects. The way the bytes are cut never matters. No I/O."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from windsock.errors import UsageError
-from windsock.recording import Delimiter, Framing, LengthPrefix, Lines
-from windsock.steps.judging import first_difference
+from windsock.scripts.checks import MessageFraming
+from windsock.scripts.inbox import Inbox
+from windsock.scripts.messages import count_of, difference, ended
+from windsock.scripts.shortest_match import most_of, shortest
+from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, Step
 
-__all__ = [
-    "Pattern",
-    "begins",
-    "body",
-    "checked",
-    "decisive",
-    "describe",
-    "first_start",
-    "match_message",
-    "match_start",
-    "would_match",
-]
-
-Pattern: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
-"""Bytes, a compiled regular expression over bytes, or a predicate."""
+__all__ = ["Met", "Open", "Unmet", "Verdict", "first_difference", "judge"]
 
 
-def checked(pattern: object) -> Pattern:
-    """Return the pattern if it is one; raise UsageError if not."""
-    if isinstance(pattern, bytes | bytearray):
-        if not pattern:
-            raise UsageError("on(b''): an empty pattern matches nothing that could arrive; say which bytes to expect")
-        return bytes(pattern)
-    if isinstance(pattern, re.Pattern):
-        if isinstance(pattern.pattern, bytes):
-            return pattern
-        raise UsageError(f"on({pattern!r}): expected a pattern over bytes, as in re.compile(rb'...')")
-    if callable(pattern):
-        return pattern
-    raise UsageError(f"on({pattern!r}): expected bytes, a compiled regular expression over bytes, or a predicate")
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The step is met by the first `size` bytes."""
+
+    size: int
 
 
-def describe(pattern: Pattern) -> str:
-    """Return the pattern as a test would write it."""
-    if isinstance(pattern, re.Pattern):
-        return f"re.compile({pattern.pattern!r})"
-    return repr(pattern)
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """The step can't be met any more: why, and the offset of the byte that shows it."""
+
+    why: str
+    offset: int = 0
 
 
-def body(framing: Framing | None, message: bytes) -> bytes:
-    """Return the message without what only tells it from the next one."""
-    if isinstance(framing, Lines):
-        return message.rstrip(b"\r\n")
-    if isinstance(framing, Delimiter):
-        return message.removesuffix(framing.delimiter)
-    if isinstance(framing, LengthPrefix):
-        return message[framing.size :]
-    return message
+@dataclass(frozen=True, slots=True)
+class Open:
+    """More has to come. `tried`: the length of the longest run that has been looked at."""
+
+    tried: int = 0
 
 
-def match_message(pattern: Pattern, message: bytes, framing: Framing | None) -> bool:
-    """Return whether a whole message matches: is equal, with or without its frame; has a match; pleases."""
-    if isinstance(pattern, bytes):
-        return pattern in (message, body(framing, message))
-    if isinstance(pattern, re.Pattern):
-        return pattern.search(message) is not None
-    return bool(pattern(message))
+Verdict: TypeAlias = Met | Unmet | Open
+
+OPEN = Open()
+MOST_UNTIL = 16 * 1024 * 1024
+"""Bytes in which the delimiter of `expect(until=...)` is looked for."""
 
 
-def match_start(pattern: Pattern, arrived: bytes) -> int:
-    """Return how many of the bytes that have arrived match from the first one on; 0 if they do not."""
-    if isinstance(pattern, bytes):
-        return len(pattern) if arrived.startswith(pattern) else 0
-    if isinstance(pattern, re.Pattern):
-        found = pattern.match(arrived)
-        return found.end() if found else 0
-    return len(arrived) if pattern(arrived) else 0
+def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
+    """Return whether the inbox meets an expectation. `tried` is what the last verdict on it said."""
+    if isinstance(step, Expect):
+        return _datagram(step, inbox) if inbox.is_datagram else _stream(step, inbox, tried)
+    if isinstance(step, ExpectEof | ExpectReset | ExpectEnd):
+        return _ending(step, inbox)
+    if isinstance(step, ExpectSilence):
+        return _silence(inbox)
+    raise TypeError(f"{step!r} expects nothing")  # no test's doing: a driver asks for expectations only
 
 
-def begins(pattern: Pattern, arrived: bytes) -> bool:
-    """Return whether what has arrived is only the beginning of these bytes, so that the next ones decide."""
-    return isinstance(pattern, bytes) and len(arrived) < len(pattern) and pattern.startswith(arrived)
+# --- of a stream
 
 
-def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
-    """Return the first offset, from `start` on, at which these bytes are, or may begin; the length if there is none."""
-    if not isinstance(pattern, bytes):
-        return len(arrived)
-    found = arrived.find(pattern, start)
-    if found >= 0:
-        return found
-    tail = range(max(start, len(arrived) - len(pattern) + 1), len(arrived))
-    return next((offset for offset in tail if pattern.startswith(arrived[offset:])), len(arrived))
+def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
+    unread = inbox.unread
+    if isinstance(step.what, bytes):
+        verdict = _exact(step.what, unread, tried)
+    elif step.until is not None or step.length is not None:
+        verdict = _unit(step, unread, tried)
+    elif isinstance(step.what, MessageFraming):
+        size = _size_of_message(step.what, unread)
+        verdict = Met(size) if 0 < size <= len(unread) else OPEN
+    else:
+        verdict = _shortest(step, unread, tried)
+    if isinstance(verdict, Open) and inbox.has_ended:
+        return Unmet(f"{ended(inbox)} {_how_far(step, unread)}", len(unread))
+    return verdict
 
 
-def decisive(pattern: Pattern, arrived: bytes) -> int:
-    """Return how many bytes it takes to tell that they are these, or which one is another."""
-    return min(len(pattern), 1 + first_difference(pattern, arrived)) if isinstance(pattern, bytes) else 1
+def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
+    """What has been found equal before is not looked at again: there may be megabytes of it."""
+    size = len(unread)
+    if not unread.startswith(what[tried:size], tried):
+        offset = tried + first_difference(what[tried:size], unread[tried : len(what)])
+        return Unmet(f"bytes {difference(what, unread, offset)}", offset)
+    return Met(len(what)) if size >= len(what) else Open(size)
 
 
-def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool:
-    """Return whether a message that has begun like this may match once it is complete. Predicates are not asked."""
-    ends = [b""]
-    if isinstance(framing, Lines):
-        ends = [b"\n", b"\r\n"]
-    elif isinstance(framing, Delimiter):
-        delimiter = framing.delimiter
-        ends = [delimiter[size:] for size in range(len(delimiter)) if begun.endswith(delimiter[:size])]
-    if isinstance(pattern, bytes) and (begins(pattern, begun) or begins(pattern, body(framing, begun) or begun)):
-        return True
-    return not callable(pattern) and any(match_message(pattern, begun + end, framing) for end in ends)
+def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
+    """A run that ends by itself: with a delimiter, or after so many bytes."""
+    if step.until is not None:
+        found = unread.find(step.until, max(0, tried - len(step.until) + 1))
+        size = found + len(step.until) if found >= 0 else 0
+        if (size or len(unread)) > MOST_UNTIL:
+            return Unmet(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
+    else:
+        size = step.length or 0
+    if not size or len(unread) < size:
+        return Open(len(unread))
+    if _is_in(step, bytes(unread[:size])):
+        return Met(size)
+    return Unmet("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
+
+
+def _size_of_message(framing: Any, data: bytes | bytearray) -> int:
+    """Return the size of the first message, which need not have come whole; 0 if it is not known yet."""
+    return framing(bytes(data)) or 0
+
+
+def _is_in(step: Expect, unit: bytes) -> bool:
+    if isinstance(step.what, re.Pattern):
+        return step.what.search(unit) is not None
+    return bool(step.what(unit)) if callable(step.what) else True
+
+
+def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
+    """Take the shortest run that matches in full: the longest would depend on how much has come so far."""
+    assert isinstance(step.what, re.Pattern) or callable(step.what)
+    most = most_of(step.what)
+    size = shortest(step.what, bytes(unread[:most]), tried)
+    if size is not None:
+        return Met(size)
+    if len(unread) >= most:
+        return Unmet(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
+    return Open(len(unread))
+
+
+def _how_far(step: Expect, unread: bytearray) -> str:
+    """Say how far it had come at the end."""
+    size = len(unread)
+    if not size:
+        return "before it"
+    if isinstance(step.what, bytes) or step.length is not None:
+        whole = len(step.what) if isinstance(step.what, bytes) else step.length
+        return f"after {size} of {whole} bytes"
+    if step.until is not None:
+        return f"after {count_of(size)} without {step.until!r}"
+    if isinstance(step.what, MessageFraming):
+        whole = _size_of_message(step.what, unread)
+        return f"after {size} of {whole} bytes" if whole else f"after {count_of(size)} without the end of a message"
+    return f"after {count_of(size)}, of which no run matches"
+
+
+# --- of datagrams
+
+
+def _datagram(step: Expect, inbox: Inbox) -> Verdict:
+    if not inbox.datagrams:
+        return Unmet(f"{ended(inbox)} before it") if inbox.has_ended else OPEN
+    data = inbox.datagrams[0]
+    if isinstance(step.what, bytes):
+        if data == step.what:
+            return Met(len(data))
+        offset = first_difference(step.what, data)
+        return Unmet(f"datagrams {difference(step.what, data, offset)}", offset)
+    if step.length is not None and len(data) != step.length:
+        return Unmet(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
+    return Met(len(data)) if _fits(step, data) else Unmet("the datagram does not match")
+
+
+def _fits(step: Expect, data: bytes) -> bool:
+    """A pattern without a length says all of the datagram; with one, it has to be found in it."""
+    if isinstance(step.what, re.Pattern) and step.length is None:
+        return step.what.fullmatch(data) is not None
+    if isinstance(step.what, MessageFraming):
+        return _size_of_message(step.what, data) == len(data)
+    return _is_in(step, data)
+
+
+# --- of ends, and of nothing
+
+
+def _ending(step: ExpectEof | ExpectReset | ExpectEnd, inbox: Inbox) -> Verdict:
+    if inbox.unread and not step.discard:
+        return Unmet("bytes came instead")
+    if isinstance(step, ExpectEnd):
+        return Met(len(inbox.unread)) if inbox.has_ended else OPEN
+    if inbox.has_eof if isinstance(step, ExpectEof) else inbox.was_reset:
+        return Met(len(inbox.unread))
+    if isinstance(step, ExpectEof) and inbox.was_reset:
+        return Unmet(ended(inbox))
+    if isinstance(step, ExpectReset) and inbox.is_sealed:
+        return Unmet(f"{ended(inbox)}; on a Unix socket that is a reset only if it has left something unread (unix(7))")
+    return OPEN  # after an EOF a reset may still come
+
+
+def _silence(inbox: Inbox) -> Verdict:
+    if inbox:
+        return Unmet("something came")
+    return Unmet(ended(inbox)) if inbox.has_ended else OPEN
+
+
+def first_difference(one: bytes | bytearray, other: bytes | bytearray) -> int:
+    """Return the first offset at which two runs of bytes differ; the length of the shorter if one begins the other."""
+    size = min(len(one), len(other))
+    if one[:size] == other[:size]:
+        return size
+    low, high = 0, size  # the first `low` bytes are equal, the first `high` ones are not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle
+    return low

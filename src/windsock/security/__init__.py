@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.security.access import AccessMixIn
 from windsock.security.challenge import ChallengeMixIn
-from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
+from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
 from windsock.security.peer_credentials import PeerCredentials, PeerCredentialsMixIn
 from windsock.security.tls import TLSMixIn
 

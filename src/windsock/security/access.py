@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from windsock import addresses
 from windsock.errors import UsageError
+from windsock.net import addresses
 
 __all__ = ["AccessMixIn"]
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Generator, Iterator
 from typing import Any, TypeAlias
 
-from windsock.deadlines import capped
+from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os
 
 __all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]

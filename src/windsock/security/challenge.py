@@ -57,7 +57,7 @@ class ChallengeMixIn:
 
         Raises UsageError if only `authenticate()` is overridden, which is for blocking handlers.
         """
-        from windsock.security.trio_authkey import authenticate
+        from windsock.security.trio.authkey import authenticate
 
         if type(self).authenticate is not ChallengeMixIn.authenticate:
             raise UsageError(

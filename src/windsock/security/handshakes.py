@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.net.system import ssl
 from windsock.security.alerts import alert_of
 from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
-from windsock.security.facts import HandshakeFailed, HandshakeFailure, TLSHandshake
+from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
 
 __all__ = ["failed", "succeeded"]
 

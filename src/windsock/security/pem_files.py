@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 from typing import NamedTuple
 
-from windsock.addresses import PrivateSocketPath
+from windsock.net.addresses import PrivateSocketPath
 from windsock.net.files import write_file
 from windsock.net.system import os, threading
 from windsock.security import certificates

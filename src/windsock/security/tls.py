@@ -6,11 +6,11 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from windsock.deadlines import capped
 from windsock.errors import UsageError
+from windsock.net.deadlines import capped
+from windsock.net.pushback import give_back_to_stream
 from windsock.net.system import socket
-from windsock.security.facts import HandshakeFailed
-from windsock.unread import give_back_to_stream
+from windsock.security.handshake_info import HandshakeFailed
 
 if TYPE_CHECKING:
     import ssl
@@ -146,7 +146,7 @@ class TLSMixIn:
         return clear
 
     async def _secure(self, stream: Any, request: Any) -> Any:
-        from windsock.security.trio_tls import secure
+        from windsock.security.trio.tls import secure
 
         self._tls_requests[id(request)] = secured = await secure(stream, self._context(), self.handshake_timeout)
         return secured

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from windsock.deadlines import capped
+from windsock.net.deadlines import capped
+from windsock.net.pushback import give_back
+from windsock.net.sendfile import send_file
 from windsock.net.system import monotonic, socket, ssl, threading
 from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import read_client_hello
-from windsock.security.facts import TLSHandshake
+from windsock.security.handshake_info import TLSHandshake
 from windsock.security.handshakes import failed, succeeded
-from windsock.security.layer import Layer
-from windsock.sending import send_file
-from windsock.unread import give_back
+from windsock.security.socket_wrapper import Layer
 
 __all__ = ["TLSSocket"]
 

@@ -14,10 +14,10 @@ from windsock.servers.combinations import (
     TrioUDPServer,
 )
 from windsock.servers.handlers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
-from windsock.servers.selecting import SelectingMixIn
+from windsock.servers.selecting.mixin import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer
-from windsock.servers.trio_mixin import TrioMixIn
+from windsock.servers.trio.mixin import TrioMixIn
 
 __all__ = [
     "BaseRequestHandler",
@@ -42,7 +42,7 @@ __version__ = "0.4"
 
 if hasattr(os, "fork"):
     from windsock.servers.combinations import ForkingTCPServer, ForkingUDPServer
-    from windsock.servers.forking import ForkingMixIn
+    from windsock.servers.forking.mixin import ForkingMixIn
 
     __all__ += ["ForkingMixIn", "ForkingTCPServer", "ForkingUDPServer"]
 

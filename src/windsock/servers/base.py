@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from windsock.errors import StillRunning
 from windsock.net.system import monotonic, os, selectors, sleep
-from windsock.servers import forks
+from windsock.servers import fork_hooks as forks
 from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control
 from windsock.servers.loop import Loop, LoopSelector

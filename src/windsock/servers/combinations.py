@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from windsock.net.system import os, socket
-from windsock.servers.selecting import SelectingMixIn
+from windsock.servers.selecting.mixin import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer, UnixDatagramServer, UnixStreamServer
-from windsock.servers.trio_mixin import TrioMixIn
+from windsock.servers.trio.mixin import TrioMixIn
 
 __all__ = [
     "SelectingTCPServer",
@@ -67,7 +67,7 @@ if hasattr(socket, "AF_UNIX"):
 
 
 if hasattr(os, "fork"):
-    from windsock.servers.forking import ForkingMixIn
+    from windsock.servers.forking.mixin import ForkingMixIn
 
     __all__ += ["ForkingTCPServer", "ForkingUDPServer"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from windsock.deadlines import capped
+from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, threading
-from windsock.servers import forks
+from windsock.servers import fork_hooks as forks
 from windsock.servers.loop import HasFileno, Loop
 
 __all__ = ["Control"]

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from windsock.errors import PeerError, UsageError
+from windsock.net.pushback import give_back, give_back_to_stream, is_tls_handshake, shown
 from windsock.net.system import socket
 from windsock.servers.async_handlers import refuse_coroutine
-from windsock.unread import give_back, give_back_to_stream, is_tls_handshake, shown
 
 __all__ = ["BaseRequestHandler", "DatagramRequestHandler", "StreamRequestHandler"]
 

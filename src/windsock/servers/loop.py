@@ -6,9 +6,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from windsock.deadlines import milliseconds
+from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, os, select, selectors, threading
-from windsock.servers.wakeup import Wakeup
+from windsock.net.wakeup import Wakeup
 
 __all__ = ["Loop", "LoopSelector", "Watch"]
 

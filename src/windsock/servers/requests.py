@@ -9,9 +9,9 @@ import contextlib
 import sys
 from typing import Any
 
-from windsock import addresses
+from windsock.net import addresses
 from windsock.net.system import os, select, socket, threading
-from windsock.servers import forks
+from windsock.servers import fork_hooks as forks
 
 __all__ = [
     "OpenRequests",

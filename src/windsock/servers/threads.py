@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Protocol
 
-from windsock import addresses
-from windsock.deadlines import capped
+from windsock.net import addresses
+from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, socket, threading
-from windsock.servers import forks
+from windsock.servers import fork_hooks as forks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
 
 __all__ = ["ThreadingMixIn", "Threads"]

@@ -6,12 +6,11 @@ import errno
 import sys
 from typing import Any
 
-from windsock import addresses
-from windsock.net import ancillary
+from windsock.net import addresses, ancillary
 from windsock.net.permission import check_allowed
 from windsock.net.system import os, socket
-from windsock.servers import inheritance
 from windsock.servers.base import BaseServer
+from windsock.servers.forking import inherited_fds as inheritance
 from windsock.servers.requests import write_line
 
 __all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixStreamServer"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windsock.errors import WindsockError
-from windsock.harness.combinations import transport_of
+from windsock.options.combinations import transport_of
 
 __all__ = ["Check", "CheckFailed", "Setting", "check_server", "checks_for"]
 

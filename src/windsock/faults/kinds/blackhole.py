@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import count, seconds
+from windsock.faults.context import NEVER, Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, at_time
-from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Blackhole"]

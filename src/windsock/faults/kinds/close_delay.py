@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults.checks import seconds
+from windsock.faults.context import Link
 from windsock.faults.fault import STREAM, Fault
 from windsock.faults.items import Close, End, Item, Reset, at_time
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["CloseDelay"]

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import bytes_of, count, one_of
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Corrupt"]

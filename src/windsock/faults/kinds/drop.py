@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults.checks import wrong
+from windsock.faults.context import Link
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
-from windsock.faults.link import Link
 from windsock.faults.selector import Numbers, check_numbers, holds
 from windsock.faults.stages import Stage
 

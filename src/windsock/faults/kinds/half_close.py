@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from windsock.faults import items
 from windsock.faults.checks import optional_count
+from windsock.faults.context import Link
 from windsock.faults.fault import STREAM
 from windsock.faults.items import Item
-from windsock.faults.link import Link
 from windsock.faults.point import PointFault, size_of_all
 from windsock.faults.stages import Stage
 

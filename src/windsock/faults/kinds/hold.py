@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Item, Tick
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Hold"]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import bytes_of, optional_count
+from windsock.faults.context import Link
 from windsock.faults.items import Data, Datagram, Item
-from windsock.faults.link import Link
 from windsock.faults.point import PointFault
 from windsock.faults.stages import Stage
 

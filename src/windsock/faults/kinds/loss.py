@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import one_of, probability
+from windsock.faults.context import Link
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Loss"]

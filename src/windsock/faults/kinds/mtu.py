@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import count, one_of
+from windsock.faults.context import Link
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Mtu"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import count, is_number, wrong
+from windsock.faults.context import NEVER, Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, at_time
-from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Rate"]

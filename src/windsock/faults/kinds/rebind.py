@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults import items
+from windsock.faults.context import Link
 from windsock.faults.fault import DATAGRAM
 from windsock.faults.items import Item
-from windsock.faults.link import Link
 from windsock.faults.point import PointFault
 from windsock.faults.stages import Stage
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import count, probability, seconds
+from windsock.faults.context import NEVER, Link
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item, Tick
-from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Reorder"]

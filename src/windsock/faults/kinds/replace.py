@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import bytes_of, seconds
+from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, Tick
-from windsock.faults.link import Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Replace"]

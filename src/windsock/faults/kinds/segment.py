@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import count, seconds
+from windsock.faults.context import NEVER, Link
 from windsock.faults.fault import STREAM, Fault
 from windsock.faults.items import Data, Item
-from windsock.faults.link import NEVER, Link
 from windsock.faults.stages import Stage
 
 __all__ = ["Segment"]

@@ -1,0 +1,1 @@
+"""Scripted clients, blocking and trio, and crowds of them."""

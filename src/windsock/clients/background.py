@@ -1,0 +1,145 @@
+"""Playing a script in a thread of its own, and the failure that somebody has to hear of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from windsock.clients.client_endpoint import CalledOff, Polled
+from windsock.errors import UsageError, WaitTimeout, WindsockError
+from windsock.net import deadlines
+from windsock.net.system import monotonic, threading
+from windsock.scripts import steps as kinds
+from windsock.scripts.checks import check_seconds
+
+if TYPE_CHECKING:
+    from windsock.scripts import Progress
+
+__all__ = ["Background", "ScriptUnfinished"]
+
+GRACE = 1.0
+"""Seconds that a script has to come to its end when its client is about to be closed."""
+
+
+class ScriptUnfinished(UsageError):
+    """A script in the background was not over when its client was closed. `where` says how far it had come."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(
+            f"{where}: the script in the background was not over when its client was closed; join() it, close() the "
+            "client where the script may end in the middle, or say strict=False"
+        )
+
+
+class Background:
+    """One script that is being played in the background: `play_in_background()` returns it.
+
+    `join()` waits for its end and raises its failure. A failure that nobody has joined is raised when the client or its
+    server is finished, unless `strict=False`; so is ScriptUnfinished, if the script does not come to its end within a
+    second then.
+    """
+
+    def __init__(
+        self,
+        client: object,
+        progress: Progress,
+        end: Polled,
+        play: Callable[[], None],
+        *,
+        strict: bool,
+        timeout: float,
+        name: str,
+    ) -> None:
+        self.strict = strict
+        self._client = client  # which stays open while it is played, though nobody else may have it
+        self._progress = progress
+        self._end = end
+        self._play = play
+        self._timeout = timeout
+        self._failure: BaseException | None = None
+        self._is_known = False
+        self._was_called_off = False
+        self._thread = threading.Thread(target=self._run, name=f"windsock {name}", daemon=True)
+
+    def __repr__(self) -> str:
+        return f"<Background, {'playing' if self.is_playing else 'over'}, at {self.where}>"
+
+    def start(self) -> None:
+        """Begin."""
+        self._end.can_be_called_off()
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._play()
+        except CalledOff:
+            self._was_called_off = True
+        except BaseException as error:  # for whoever joins
+            if isinstance(error, WindsockError):  # it says where the script was; the frames of this thread are ours
+                error.__traceback__ = None
+            self._failure = error
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it is not over yet."""
+        return self._thread.is_alive()
+
+    @property
+    def where(self) -> str:
+        """In words, how far it is: "step 2 of 3, expect(b'OK')"."""
+        return self._progress.where
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps have been taken."""
+        return self._progress.is_done
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What has gone wrong, if anything has; to look at it does not count as to have heard of it."""
+        return self._failure
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for the end of the script. Raises its failure, or WaitTimeout after `timeout` seconds.
+
+        Without a timeout the steps' own deadlines bound the wait, and what the test has left of its time.
+        """
+        __tracebackhide__ = True
+        seconds = deadlines.latest() - monotonic()
+        if timeout is not None:
+            check_seconds(f"join(timeout={timeout!r})", timeout, or_none=True)
+            seconds = min(timeout, seconds)
+        self._thread.join(deadlines.capped(seconds))
+        if self._thread.is_alive():
+            raise WaitTimeout(f"join(): the script is still at {self.where} after {seconds:.3g} s")
+        self._is_known = True
+        if self._failure is not None:
+            raise self._failure
+
+    def call_off(self) -> None:
+        """End it wherever it is, and wait for that."""
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._end.call_off()
+            self._thread.join(deadlines.capped(self._timeout))
+
+    def leave(self) -> None:
+        """End it because its client is closed: a strict one that is in the middle then has failed."""
+        if self.strict and not self._loops_for_ever:
+            seconds = min(GRACE, self._timeout, deadlines.latest() - monotonic())
+            self._thread.join(max(0.0, seconds))
+        is_in_the_middle = self.is_playing
+        self.call_off()
+        if is_in_the_middle and self._was_called_off and not self._progress.is_between_rounds:
+            self._failure = ScriptUnfinished(self.where)
+
+    @property
+    def _loops_for_ever(self) -> bool:
+        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
+
+    def unheard(self) -> BaseException | None:
+        """Return the failure if nobody has heard of it yet; from then on somebody has."""
+        if self._is_known or not self.strict:
+            return None
+        self._is_known = True
+        return self._failure

@@ -1,0 +1,256 @@
+"""A client whose methods are the steps of a script."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Self
+
+from windsock.clients import connect as connecting
+from windsock.clients import malformed as nonsense
+from windsock.clients.background import Background
+from windsock.clients.client_base import Known
+from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.clients.client_group import Company
+from windsock.endpoints import runner as driving
+from windsock.endpoints.endpoint import DONTWAIT
+from windsock.endpoints.outcomes import is_only_later
+from windsock.errors import UsageError
+from windsock.net import addresses, deadlines
+from windsock.net.system import monotonic
+from windsock.scripts import Progress, Script, Step, Steps
+from windsock.scripts import steps as kinds
+from windsock.scripts.steps import Expected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from windsock.faults import Installed
+    from windsock.faults.options import Several
+    from windsock.net.addresses import PrivateSocketPath
+
+__all__ = ["ScriptedClient"]
+
+
+class ScriptedClient(Known, Steps["ScriptedClient"]):
+    """A connected client. Each step is taken at once: `client.send(b"PING").expect(b"PONG").half_close()`.
+
+    It raises only where the other end does something else than the steps say: ScriptMismatch, ScriptTimeout. What
+    happens to the connection is its `outcome`. Use it in a `with`, which closes it.
+    """
+
+    end: PolledStream | PolledDatagrams
+    faults: tuple[Installed | Several, ...] = ()
+    """The handles of the faults on its own line, in the order in which they were given."""
+
+    def __init__(
+        self,
+        end: PolledStream | PolledDatagrams,
+        *,
+        timeout: float = 5.0,
+        name: str = "",
+        private: PrivateSocketPath | None = None,
+        company: Company | None = None,
+    ) -> None:
+        self.end = end
+        self.timeout = timeout
+        """Seconds that a step may take that does not say so itself."""
+        self.name = name
+        self._is_called(end.sock, private)
+        self._begun: float | None = None
+        """When the step began that the short way could not take."""
+        self._background: Background | None = None
+        self._company = company
+        if company is not None:
+            company.add(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True
+        if error is not None and self._background is not None:
+            self._background.call_off()
+        self._end()
+        failure = self._background.unheard() if self._background is not None else None
+        if failure is not None and error is not None:
+            error.add_note(f"windsock: a script in the background failed too: {failure}")
+        elif failure is not None:
+            raise failure
+
+    def __del__(self) -> None:
+        if (end := getattr(self, "end", None)) is not None and not end.is_closed:
+            with contextlib.suppress(Exception):
+                self._end()
+
+    # --- playing
+
+    def play(self, script: Script) -> Self:
+        """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
+        __tracebackhide__ = True
+        driving.play(self._progress("play()", script), self.end)
+        return self
+
+    def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
+        """Take all steps of a script in a thread of its own; see Background.
+
+        Until it is over nobody else can take steps; `close()` and `reset()` end it. With `strict=False` a failure that
+        nobody joins is passed over.
+        """
+        progress = self._progress("play_in_background()", script)
+        self._heard()
+        end = self.end
+        name = self.name or f"client of {addresses.show(self.peer)}"
+        self._background = Background(
+            self, progress, end, lambda: driving.play(progress, end), strict=strict, timeout=self.timeout, name=name
+        )
+        if self._company is not None and strict:
+            self._company.watch(self._background)
+        self._background.start()
+        return self._background
+
+    def _heard(self) -> None:
+        """Raise what an earlier script in the background has failed with, before the next one takes its place."""
+        failure = self._background.unheard() if self._background is not None else None
+        if failure is not None:
+            raise failure
+
+    def _progress(self, method: str, script: Script) -> Progress:
+        if not isinstance(script, Script):
+            raise UsageError(f"{method.removesuffix(')')}{script!r}): expected a Script")
+        self._check_free(method)
+        return self._progress_of(script, deadlines.latest())
+
+    def _check_free(self, method: str) -> None:
+        """Raise UsageError if no step can be taken now."""
+        if self.end.is_closed:
+            raise UsageError(f"{method}: this client is closed; make another one, with server.connect()")
+        background = self._background
+        if background is not None and background.is_playing:
+            raise UsageError(f"{method}: a script is being played in the background; join() it first")
+
+    def _take(self, step: Step) -> ScriptedClient:
+        __tracebackhide__ = True
+        if isinstance(step, kinds.Close | kinds.Reset) and self._background is not None:
+            self._background.call_off()
+            self.end.is_called_off = False
+        progress = self._progress(step.text, Script(step))
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            progress.next(begun)
+        driving.play(progress, self.end)
+        if self.end.is_closed:
+            self._give_back()
+        return self
+
+    # --- the two steps that most tests consist of, without a script around them; they leave the same traces
+
+    def send(
+        self,
+        data: bytes,
+        *,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        timeout: float | None = None,
+    ) -> ScriptedClient:
+        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+
+        See Steps.send. Raises ScriptTimeout if the other end takes them too slowly.
+        """
+        __tracebackhide__ = True
+        end = self.end
+        if end.is_plain and type(data) is bytes and data and pieces is None and not every:
+            try:
+                sent = end.sock.send(data, DONTWAIT)
+            except OSError as error:
+                if is_only_later(error):
+                    return super().send(data, timeout=timeout)
+                end.be_careful()
+                end.failed_to_send(error)
+                self._count += 1
+                return self
+            end.inbox.note_sent(data[:sent], monotonic())
+            if sent < len(data):
+                return super().send(data[sent:], timeout=timeout)
+            self._count += 1
+            return self
+        return super().send(data, pieces=pieces, every=every, timeout=timeout)
+
+    def expect(
+        self,
+        what: Expected | int | None = None,
+        *,
+        until: bytes | None = None,
+        length: int | None = None,
+        timeout: float | None = None,
+    ) -> ScriptedClient:
+        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
+
+        See Steps.expect. Raises ScriptMismatch and ScriptTimeout.
+        """
+        __tracebackhide__ = True
+        if self.end.is_plain and type(what) is bytes and what and until is None and length is None and timeout is None:
+            inbox, size = self.end.inbox, len(what)
+            if (len(inbox.unread) >= size or self._read_once()) and inbox.unread.startswith(what):
+                inbox.take(size)
+                self._begun = None
+                self._count += 1
+                return self
+        return super().expect(what, until=until, length=length, timeout=timeout)
+
+    def _read_once(self) -> bool:
+        """Read what comes next, in a step's time; return whether something came."""
+        end = self.end
+        self._begun = begun = monotonic()
+        if not end.is_quick or end.quick_for != self.timeout:
+            end.be_quick(self.timeout)
+        if deadlines.latest() - begun < self.timeout:
+            return False  # the step looks at its deadline more closely
+        return bool(end.read())
+
+    # --- its end
+
+    def close_at_the_end(self) -> None:
+        """Close it, if that has not been done yet; as whoever has opened it does in the end."""
+        self._end()
+
+    def finish(self) -> None:
+        """Close it, and raise the failure of a script in the background that nobody has joined."""
+        __tracebackhide__ = True
+        self.__exit__(None, None, None)
+
+    def half_handshake(self) -> Self:
+        """Send the first half of what a client says in TLS, and no more (RFC 8446, section 4.1.2).
+
+        For clients that were connected with `handshake=False`. Go on as you like: stay silent, close, reset.
+        """
+        __tracebackhide__ = True
+        self._check_free("half_handshake()")
+        if not isinstance(self.end, PolledStream) or type(self.end.sock) is not connecting.QuietSocket:
+            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
+        hello = nonsense.client_hello(self.end.default_context(), "localhost")
+        self.send(hello[: len(hello) // 2])
+        return self
+
+    def cut(self) -> Self:
+        """Close the connection without the end of the TLS stream (close_notify), as somebody who cuts the line."""
+        self._check_free("cut()")
+        if not hasattr(self.end.sock, "abandon"):
+            raise UsageError("cut(): this connection has no TLS to cut; close() it")
+        self._end(is_cut=True)
+        return self
+
+    def _end(self, *, is_cut: bool = False) -> None:
+        if self._background is not None:
+            self._background.leave()
+        if is_cut:
+            self.end.part()
+        elif not self.end.is_closed:
+            self.end.close()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        self.end.give_back()
+        unfired = getattr(self._private, "unfired", None)  # of a line of its own
+        self._remove_path()
+        if self._company is not None:
+            self._company.leave(self, () if unfired is None else unfired())

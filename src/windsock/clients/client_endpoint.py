@@ -1,0 +1,215 @@
+"""Ends over sockets of our own, which never block: while they send they read, and another thread can call them off."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from windsock.endpoints.datagram import DatagramEnd
+from windsock.endpoints.endpoint import DONTWAIT, End
+from windsock.endpoints.outcomes import is_only_later
+from windsock.endpoints.stream import StreamEnd
+from windsock.errors import WindsockError
+from windsock.net.abort import kernel_socket
+from windsock.net.deadlines import capped, milliseconds
+from windsock.net.system import monotonic, patched_by_gevent, select, sleep, socket
+from windsock.net.wakeup import Wakeup
+from windsock.scripts import Inbox
+
+__all__ = ["CalledOff", "Polled", "PolledDatagrams", "PolledStream"]
+
+
+class CalledOff(WindsockError):
+    """Whoever owns the end has closed it in the middle of a script. Never leaves this room."""
+
+
+class Polled(End):
+    """Waits with poll(2), for its socket and for being called off."""
+
+    is_quick = False
+    """Whether one call of the socket waits for what comes, `quick_for` seconds at the most: poll(2) is saved."""
+    quick_for = 0.0
+
+    def be_quick(self, seconds: float) -> None:
+        """Have the socket block, with a deadline of the kernel's (SO_RCVTIMEO), while nothing but bytes is at stake."""
+        microseconds = max(1, int(capped(seconds) * 1e6))
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
+        self.sock.setblocking(True)
+        self.is_quick = True
+        self.quick_for = seconds
+
+    def be_careful(self) -> None:
+        """See End."""
+        super().be_careful()
+        self.not_block()
+
+    def not_block(self) -> None:
+        """Have the socket not block any more."""
+        if self.is_quick:
+            self.is_quick = False
+            with contextlib.suppress(OSError):
+                self.sock.setblocking(False)
+
+    wakeup: Wakeup | None = None
+    is_called_off = False
+    _poll: Any = None
+    _events = 0
+
+    def ready(self, events: int, seconds: float) -> bool:
+        """Wait until the socket is ready; return whether it is. Raises CalledOff."""
+        poll = self._poll
+        if poll is None:
+            self._poll = poll = select.poll()
+            poll.register(kernel_socket(self.sock).fileno(), events)
+            self._events = events
+            if self.wakeup is not None:
+                poll.register(self.wakeup.fileno(), select.POLLIN)
+        elif events != self._events:
+            poll.modify(kernel_socket(self.sock).fileno(), events)
+            self._events = events
+        found = poll.poll(milliseconds(seconds))
+        self.check_called_off()
+        return bool(found)
+
+    def check_called_off(self) -> None:
+        """Raise CalledOff if that has happened."""
+        if self.is_called_off:
+            raise CalledOff
+
+    def is_readable(self, seconds: float) -> bool:
+        """See End."""
+        return self.may_have_more or self.ready(select.POLLIN, seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """See End."""
+        seconds = capped(seconds)
+        if self.wakeup is None:
+            sleep(seconds)
+        else:
+            poll = select.poll()
+            poll.register(self.wakeup.fileno(), select.POLLIN)
+            poll.poll(milliseconds(seconds))
+            self.check_called_off()
+
+    def can_be_called_off(self) -> None:
+        """Get ready for it."""
+        if self.wakeup is None:
+            self.wakeup = Wakeup()
+            self._poll = None
+            self.be_careful()
+
+    def call_off(self) -> None:
+        """Have whoever waits here, in another thread, go away."""
+        self.is_called_off = True
+        if self.wakeup is not None:
+            self.wakeup.call()
+
+    def say_goodbye(self) -> bool:
+        """Say in TLS that this is the end; return whether that is over: nothing to say, said, or nobody there.
+
+        Never waits: what the kernel does not take now can be tried again.
+        """
+        say = getattr(self.sock, "say_goodbye", None)
+        if say is not None and not self.is_closed:
+            self.be_careful()
+            try:
+                say()
+            except OSError as error:
+                return not is_only_later(error)
+        return True
+
+    def part(self) -> None:
+        """Close it without waiting for anything, and in TLS without another word. Idempotent."""
+        if not self.is_closed:
+            abandon = getattr(self.sock, "abandon", None)
+            if abandon is not None:
+                abandon()
+            self.close()
+
+    def give_back(self) -> None:
+        """Close what is only ours; idempotent."""
+        if self.wakeup is not None:
+            self.wakeup.close()
+            self.wakeup = None
+
+
+class PolledStream(Polled, StreamEnd):
+    """A stream of our own. `context` is the one for `start_tls()`, if the step has none."""
+
+    def __init__(
+        self,
+        sock: Any,
+        *,
+        context: Callable[[], Any] | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(sock, is_client=True, clock=clock)
+        # The short way could block without it, and waits in the kernel, where no greenlet of gevent's goes on.
+        self.is_plain = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
+        self._context = context
+
+    def default_context(self) -> Any:
+        """See StreamEnd."""
+        return self._context() if self._context is not None else super().default_context()
+
+    def take_in(self) -> bool:
+        """See StreamEnd."""
+        self.not_block()
+        return super().take_in()
+
+    def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
+        """See StreamEnd. Reads what comes meanwhile: the other end may not go on before."""
+        sent = self.try_to_send(view, is_urgent=is_urgent)
+        if sent is None:
+            may_read = not (self.is_stalled or self.inbox.has_ended or self._rate is not None)
+            if not self.ready(select.POLLOUT | (select.POLLIN if may_read else 0), seconds):
+                raise TimeoutError
+            if may_read:
+                self.take_in()
+        return sent or 0
+
+    def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
+        """Send what goes at once; return how much, or None if the socket takes nothing now."""
+        self.is_gone = False
+        self.not_block()
+        try:
+            return int(self.sock.send(view, 1) if is_urgent else self.sock.send(view))  # MSG_OOB is 1 everywhere
+        except OSError as error:
+            if is_only_later(error):
+                return None
+            self.failed_to_send(error)
+            return 0
+
+
+class PolledDatagrams(Polled, DatagramEnd):
+    """A datagram socket of our own, connected."""
+
+    def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(sock, Inbox(is_datagram=True), is_client=True, clock=clock)
+        self.is_plain = False
+
+    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
+        """See DatagramEnd."""
+        self.check_may_send(data)
+        while self.try_to_send(data) is None:
+            seconds = deadline - self.clock()
+            if seconds <= 0 or not self.ready(select.POLLOUT, seconds):
+                raise TimeoutError("the receiver took nothing")
+        if not self.is_gone:
+            self.inbox.note_sent(data, self.clock())
+
+    def try_to_send(self, data: bytes | memoryview) -> int | None:
+        """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now."""
+        self.is_gone = False
+        self.inbox.was_reset = False  # each one tries anew
+        try:
+            self.send_one(data)
+        except OSError as error:
+            if is_only_later(error):
+                return None
+            self.is_gone = True
+            self.failed_to_send(error, len(data))
+            return 0
+        return len(data)

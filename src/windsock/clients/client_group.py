@@ -1,0 +1,51 @@
+"""Who was connected in one test or to one server: closed together, and their failures raised together."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from windsock.clients.background import Background
+    from windsock.clients.client import ScriptedClient
+    from windsock.faults.never_fired import FaultNeverFired
+
+__all__ = ["Company"]
+
+
+class Company:
+    """Clients, as long as somebody has them; and what is played in the background, until somebody has heard of it."""
+
+    def __init__(self) -> None:
+        self._clients: weakref.WeakSet[ScriptedClient] = weakref.WeakSet()
+        self._playing: list[Background] = []
+        self.unfired: list[FaultNeverFired] = []
+        """What went wrong on no client's line, though it was to."""
+
+    def add(self, client: ScriptedClient) -> None:
+        """Take a client in."""
+        self._clients.add(client)
+
+    def leave(self, client: ScriptedClient, unfired: Iterable[FaultNeverFired] = ()) -> None:
+        """Let a client go that is closed."""
+        self._clients.discard(client)
+        self.unfired += unfired
+
+    def watch(self, background: Background) -> None:
+        """Keep in mind that this may fail; forget those that have done well."""
+        self._playing = [each for each in self._playing if each.is_playing or each.failure is not None]
+        self._playing.append(background)
+
+    def drain(self) -> None:
+        """Deliver what clients have sent, as far as their own faults let it through in time."""
+        for client in list(self._clients):
+            client.drain()
+
+    def close(self) -> list[BaseException]:
+        """Close all clients; return the failures that nobody has heard of."""
+        for client in list(self._clients):
+            client.close_at_the_end()
+        playing, self._playing = self._playing, []
+        failures = (each.unheard() for each in playing)
+        return [each for each in failures if each is not None]

@@ -1,0 +1,63 @@
+"""A client in bad weather: a private proxy between it and where it wants to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.faults import Installed
+from windsock.faults.never_fired import FaultNeverFired
+from windsock.faults.options import Planned, Several
+from windsock.proxies.fault_proxy import FaultProxy
+
+__all__ = ["Behind"]
+
+FAREWELL = 1.0
+"""Seconds for which what a client has sent before it closed may be on its way, and the other end's answer to that."""
+
+
+class Behind:
+    """The proxy of one client, and the private path that the client is bound to; `remove()` ends both."""
+
+    def __init__(
+        self, address: Any, transport: str | None, plans: Iterable[Planned], seed: int, timeout: float
+    ) -> None:
+        self.proxy = FaultProxy(
+            address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
+        )
+        self.private: Any = None
+        self.installed: tuple[Installed | Several, ...] = ()
+        try:
+            self.installed = tuple(self.proxy.fault(each.fault, **dict(each.keywords)) for each in plans)
+        except BaseException:
+            self.proxy.stop()
+            raise
+
+    def drain(self) -> None:
+        """Deliver what the client has sent so far."""
+        self.proxy.drain()
+
+    def remove(self) -> None:
+        """End, once what the client has sent has arrived. Idempotent."""
+        self.proxy.settle(FAREWELL)
+        self.proxy.stop()
+        private, self.private = self.private, None
+        if private is not None:
+            private.remove()
+
+    def unfired(self) -> list[FaultNeverFired]:
+        """Return an error for each fault that has never fired, though it was to."""
+        return self.proxy.unfired()
+
+    def __del__(self) -> None:
+        self.proxy.stop()  # of a client that nobody has closed
+
+
+def check_source(source: Any) -> None:
+    """Raise UsageError for an address that the other end would not see."""
+    if source is not None:
+        raise UsageError(
+            f"source={source!r} with faults=[...]: the other end sees a proxy's address; say one of the two, or use "
+            "windsock.proxy()"
+        )

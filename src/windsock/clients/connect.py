@@ -1,0 +1,233 @@
+"""From an address to a connected socket: any family, any kind, with a source address if asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from windsock.endpoints.outcomes import outcome_of
+from windsock.errors import PeerError, UsageError
+from windsock.net import addresses, system
+from windsock.net.addresses import PrivateSocketPath
+from windsock.net.deadlines import capped
+from windsock.net.system import os, socket
+
+__all__ = [
+    "ConnectFailed",
+    "Place",
+    "QuietSocket",
+    "connect",
+    "give_back",
+    "is_lost",
+    "is_of_another_kind",
+    "place_of",
+    "prepare",
+]
+
+TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
+
+
+class ConnectFailed(PeerError):
+    """There was no connection. `address` is where to, `errno` the kernel's number, `outcome` the word for it."""
+
+    def __init__(self, address: Any, error: OSError) -> None:
+        self.address = address
+        self.errno = error.errno
+        self.outcome = outcome_of(error)
+        self.error = error
+        what = error.strerror or str(error) or "timed out"
+        super().__init__(f"connect to {addresses.show(address)}: {self.outcome} ({what}){_if_meant(address, error)}")
+
+    def __reduce__(self) -> tuple[type[ConnectFailed], tuple[Any, OSError]]:
+        return type(self), (self.address, self.error)
+
+
+def _if_meant(address: Any, error: OSError) -> str:
+    """Say what a path that is not there was perhaps meant to be."""
+    if not isinstance(address, str) or error.errno != errno.ENOENT:
+        return ""
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isdecimal()):
+        return ""
+    return (
+        f"; it was taken for the path of a Unix socket: a host and a port are a tuple, ({host.strip('[]')!r}, {port})"
+    )
+
+
+class QuietSocket(socket.socket):
+    """A socket that closes without a warning when nobody has it any more: the test that did not close it has failed."""
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        super(socket.socket, self).close()  # of the kernel's socket: the object may be half made
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to connect to: an address whose family is known; `kinds` are the kinds of sockets to try."""
+
+    address: Any
+    family: int
+    kinds: tuple[int, ...]
+
+
+def place_of(address: Any, transport: str | None = None) -> Place:
+    """Return what an address is. Raises UsageError for what is none."""
+    if transport is not None and transport not in TRANSPORTS:
+        raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
+    if isinstance(address, os.PathLike):
+        address = os.fspath(address)
+    if isinstance(address, str | bytes) and address:
+        if transport in ("tcp", "udp"):
+            raise UsageError(f"address {address!r} is the path of a Unix socket; transport={transport!r} is not for it")
+        found = {"unix_stream": (socket.SOCK_STREAM,), "unix_datagram": (socket.SOCK_DGRAM,)}
+        return Place(address, socket.AF_UNIX, found.get(transport or "", (socket.SOCK_STREAM, socket.SOCK_DGRAM)))
+    if _is_ip(address):
+        if transport in ("unix_stream", "unix_datagram"):
+            raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} is not for it")
+        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        return Place(tuple(address), socket.AF_INET6 if ":" in address[0] else socket.AF_INET, (kind,))
+    raise UsageError(f"address {address!r}: expected (host, port), or the path or abstract name of a Unix socket")
+
+
+def _is_ip(address: Any) -> bool:
+    return (
+        isinstance(address, tuple | list)
+        and len(address) in (2, 4)
+        and isinstance(address[0], str)
+        and type(address[1]) is int
+        and 0 < address[1] < 65536
+    )
+
+
+def connect(
+    place: Place,
+    *,
+    source: Any = None,
+    timeout: float,
+    receive_buffer: int | None = None,
+    send_buffer: int | None = None,
+) -> tuple[QuietSocket, PrivateSocketPath | None]:
+    """Return a connected socket that does not block, and the private path that it is bound to, if it has one.
+
+    Raises ConnectFailed.
+    """
+    for kind in place.kinds:
+        sock, private = prepare(place, kind, source=source, receive_buffer=receive_buffer, send_buffer=send_buffer)
+        try:
+            _connect(sock, place, timeout)
+        except OSError as error:
+            give_back(sock, private)
+            if not is_of_another_kind(error, place, kind):
+                raise ConnectFailed(place.address, error) from error
+        except BaseException:
+            give_back(sock, private)
+            raise
+        else:
+            return sock, private
+    raise AssertionError("the last kind is none of another kind")
+
+
+def is_of_another_kind(error: OSError, place: Place, kind: int) -> bool:
+    """Return whether a Unix socket of another kind is there, which can be tried."""
+    return error.errno == errno.EPROTOTYPE and kind != place.kinds[-1]
+
+
+def prepare(
+    place: Place, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
+) -> tuple[QuietSocket, PrivateSocketPath | None]:
+    """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
+    sock = QuietSocket(place.family, kind)
+    try:
+        _set_buffers(sock, receive_buffer, send_buffer)
+        return sock, _bind(sock, place, source)
+    except OSError as error:
+        sock.close()
+        raise ConnectFailed(place.address, error) from error
+    except BaseException:
+        sock.close()
+        raise
+
+
+def is_lost(sock: socket.socket) -> bool:
+    """Return whether a connected socket was reset before connect(2) returned, which takes the kernel's word for it."""
+    try:
+        sock.getpeername()
+    except OSError as error:
+        return error.errno == errno.ENOTCONN
+    return False
+
+
+def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
+    """Close it and remove its path."""
+    sock.close()
+    if private is not None:
+        private.remove()
+
+
+def _set_buffers(sock: socket.socket, receive_buffer: int | None, send_buffer: int | None) -> None:
+    """Set the kernel's buffers, in bytes: before there is a connection, or TCP has promised more room already."""
+    for name, option, size in (
+        ("receive_buffer", socket.SO_RCVBUF, receive_buffer),
+        ("send_buffer", socket.SO_SNDBUF, send_buffer),
+    ):
+        if size is None:
+            continue
+        if type(size) is not int or size < 1:
+            raise UsageError(f"{name}={size!r}: expected bytes, 1 or more")
+        sock.setsockopt(socket.SOL_SOCKET, option, max(1, size // 2))  # Linux doubles it
+
+
+def _bind(sock: socket.socket, place: Place, source: Any) -> PrivateSocketPath | None:
+    """Give the socket an address of its own; a Unix datagram socket gets one in any case, unless source is ""."""
+    if place.family != socket.AF_UNIX:
+        if source is not None:
+            sock.bind(_ip_source(source))
+        return None
+    if source is None:
+        if sock.type != socket.SOCK_DGRAM:
+            return None
+        private = PrivateSocketPath()
+        try:
+            sock.bind(private.path)
+        except BaseException:
+            private.remove()
+            raise
+        return private
+    if not isinstance(source, str | bytes | os.PathLike):
+        raise UsageError(f"source={source!r}: expected a path, an abstract name, or '' for none at all")
+    path = os.fspath(source)
+    if path:
+        sock.bind(path)
+    return None
+
+
+def _ip_source(source: Any) -> tuple[Any, ...]:
+    if isinstance(source, str) and source:
+        return (source, 0)
+    if isinstance(source, tuple | list) and len(source) in (2, 4):
+        return tuple(source)
+    raise UsageError(f"source={source!r}: expected a host, or (host, port) with port 0 for any")
+
+
+def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
+    if place.family == socket.AF_UNIX:
+        # A Unix socket that has a timeout of Python's is refused at once by a full backlog (EAGAIN).
+        microseconds = max(1, int(capped(timeout) * 1e6))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", *divmod(microseconds, 1_000_000)))
+        try:
+            system.connect(sock, place.address)
+        except BlockingIOError:
+            raise TimeoutError(errno.ETIMEDOUT, "its backlog is full") from None
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 0, 0))
+    else:
+        sock.settimeout(capped(timeout))
+        with contextlib.suppress(ConnectionResetError):  # connected, and reset before this call returned (tcp(7))
+            system.connect(sock, place.address)
+        if sock.type == socket.SOCK_STREAM:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(0.0)

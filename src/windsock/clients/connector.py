@@ -1,0 +1,208 @@
+"""Making a scripted client of an address: connected, and speaking TLS if asked to."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from windsock.clients import connect as connecting
+from windsock.clients.client import ScriptedClient
+from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.faults.options import plans_from, seed_from
+from windsock.net import addresses, deadlines
+from windsock.net.permission import check_allowed
+from windsock.net.system import monotonic, os, socket
+from windsock.scripts import StartTLS
+from windsock.scripts.checks import check_seconds
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.clients.client_group import Company
+    from windsock.net.addresses import PrivateSocketPath
+
+__all__ = ["Line", "line_to", "scripted_client"]
+
+
+def scripted_client(
+    address: Any,
+    *,
+    transport: str | None = None,
+    tls: bool | ssl.SSLContext = False,
+    server_hostname: str | None = None,
+    handshake: bool = True,
+    source: Any = None,
+    timeout: float = 5.0,
+    name: str = "",
+    receive_buffer: int | None = None,
+    send_buffer: int | None = None,
+    faults: Iterable[Any] = (),
+    seed: int | None = None,
+    _company: Company | None = None,
+) -> ScriptedClient:
+    """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
+
+    `address` is `(host, port)`, or the path or abstract name of a Unix socket. `transport` ("tcp", "udp",
+    "unix_stream", "unix_datagram") is needed for UDP only. `tls` is an ssl.SSLContext, or True for one that trusts
+    the certificate authority of this run; with `handshake=False` nothing is said until `client.start_tls()`.
+
+    `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
+    without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
+    `timeout` (seconds) is how long a step may take that does not say so; the buffers (bytes) are the kernel's.
+
+    `faults` go wrong on the client's own line, through a proxy of its own: faults, pairs of a fault and a dict of what
+    selects, and profiles; `client.faults` are their handles, and `seed` is what they draw from.
+
+    Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
+    only WaitTimeout, when the other end is silent.
+    """
+    line = line_to(
+        address,
+        transport=transport,
+        tls=tls,
+        server_hostname=server_hostname,
+        source=source,
+        timeout=timeout,
+        receive_buffer=receive_buffer,
+        send_buffer=send_buffer,
+        faults=faults,
+        seed=seed,
+    )
+    return line.client(name=name, handshake=handshake, company=_company)
+
+
+class Line:
+    """All that there is to know before a connection: made once for a crowd, and checked."""
+
+    def __init__(
+        self,
+        place: connecting.Place,
+        *,
+        context: Callable[[], ssl.SSLContext] | None,
+        begins_with_tls: bool,
+        server_hostname: str | None = None,
+        source: Any = None,
+        timeout: float = 5.0,
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
+        faults: Iterable[Any] = (),
+        seed: int | None = None,
+    ) -> None:
+        self.plans = plans_from(faults)
+        self.seed = seed_from(seed) or 0
+        check_seconds(f"timeout={timeout!r}", timeout)
+        check_allowed("a client", place.family)
+        self.place = place
+        self.context = context
+        self.begins_with_tls = begins_with_tls
+        self.server_hostname = server_hostname
+        self.timeout = timeout
+        self.options: dict[str, Any] = {
+            "source": source,
+            "receive_buffer": receive_buffer,
+            "send_buffer": send_buffer,
+        }
+
+    def connect(self) -> tuple[connecting.QuietSocket, Any]:
+        """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
+        seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
+        if self.plans:
+            return self._connect_behind(seconds)
+        return connecting.connect(self.place, timeout=seconds, **self.options)
+
+    def _connect_behind(self, seconds: float) -> tuple[connecting.QuietSocket, Any]:
+        from windsock.clients.client_proxy import Behind, check_source
+
+        check_source(self.options["source"])
+        place = self.place
+        is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
+        behind = Behind(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
+        try:
+            there = connecting.Place(behind.proxy.address, place.family, place.kinds)
+            sock, behind.private = connecting.connect(there, timeout=seconds, **self.options)
+        except BaseException:
+            behind.proxy.stop()
+            raise
+        return sock, behind
+
+    def end(self, *, handshake: bool = True) -> tuple[PolledStream | PolledDatagrams, PrivateSocketPath | None]:
+        """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
+        sock, private = self.connect()
+        end = self.end_over(sock)
+        if self.begins_with_tls and handshake:
+            try:
+                self._shake_hands(end)
+            except BaseException:
+                connecting.give_back(sock, private)
+                raise
+        return end, private
+
+    def end_over(
+        self, sock: connecting.QuietSocket, clock: Callable[[], float] = monotonic
+    ) -> PolledStream | PolledDatagrams:
+        """Return the end over a connected socket."""
+        if sock.type == socket.SOCK_DGRAM:
+            return PolledDatagrams(sock, clock=clock)
+        end = PolledStream(sock, context=self.context, clock=clock)
+        if connecting.is_lost(sock):
+            end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
+        return end
+
+    def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
+        """Return a client that is connected."""
+        end, private = self.end(handshake=handshake)
+        client = ScriptedClient(end, timeout=self.timeout, name=name, private=private, company=company)
+        client.faults = getattr(private, "installed", ())
+        return client
+
+    def _shake_hands(self, end: PolledStream | PolledDatagrams) -> None:
+        """Begin TLS. What comes of it is the end's outcome."""
+        try:
+            end.act(self.first_step(), self.handshake_deadline())
+        except PeerError:
+            pass
+        except TimeoutError as error:
+            raise self.no_handshake(error) from None
+
+    def first_step(self) -> StartTLS:
+        """Return the step that begins TLS where all begins with it."""
+        return StartTLS(server_hostname=self.server_hostname)
+
+    def handshake_deadline(self) -> float:
+        """Return the monotonic time at which a handshake that begins now has to be over."""
+        return min(monotonic() + self.timeout, deadlines.latest())
+
+    def no_handshake(self, error: TimeoutError) -> WaitTimeout:
+        """Return what to raise when it is not."""
+        where = addresses.show(self.place.address)
+        return WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})")
+
+
+def line_to(
+    address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
+) -> Line:
+    """Return what is known of the way to an address. Raises UsageError."""
+    place = connecting.place_of(address, transport)
+    begins_with_tls, context = _context(tls, server_hostname)
+    if begins_with_tls and transport in ("udp", "unix_datagram"):
+        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
+    if server_hostname is None and begins_with_tls and isinstance(place.address, tuple):
+        server_hostname = place.address[0]
+    return Line(place, context=context, begins_with_tls=begins_with_tls, server_hostname=server_hostname, **options)
+
+
+def _context(tls: Any, server_hostname: str | None) -> tuple[bool, Callable[[], Any] | None]:
+    if tls is False or tls is None:
+        if server_hostname is not None:
+            raise UsageError(f"server_hostname={server_hostname!r} is for clients with TLS; say tls=True as well")
+        return False, None
+    if tls is True:
+        from windsock.security import certificates
+
+        return True, lambda: certificates.client_context(certificate=False)
+    if "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext):
+        return True, lambda: tls
+    raise UsageError(f"tls={tls!r}: expected True, False or an ssl.SSLContext")

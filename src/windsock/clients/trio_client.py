@@ -1,0 +1,226 @@
+"""A scripted client for trio: the same steps, awaited; on trio's clock, and cancelled as trio users expect."""
+
+from __future__ import annotations
+
+import errno
+import math
+import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Self
+
+from windsock.clients import connect as connecting
+from windsock.clients.client_base import Known
+from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.net import addresses, deadlines
+from windsock.net.system import monotonic
+from windsock.scripts import Script, StartTLS, Step, Steps
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.clients.connector import Line
+    from windsock.net.addresses import PrivateSocketPath
+
+__all__ = ["TrioClient"]
+
+
+class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
+    """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
+
+    `async with` connects and closes it. What it takes is what `scripted_client()` takes, but for `faults`. Time is
+    trio's, so that a mock clock moves it. Who is cancelled in a step has a client that is closed at once, as by
+    `trio.aclose_forcefully()`. One task may take a step at a time.
+    """
+
+    def __init__(
+        self,
+        address: Any = None,
+        *,
+        transport: str | None = None,
+        tls: bool | ssl.SSLContext = False,
+        server_hostname: str | None = None,
+        handshake: bool = True,
+        source: Any = None,
+        timeout: float = 5.0,
+        name: str = "",
+        receive_buffer: int | None = None,
+        send_buffer: int | None = None,
+        _line: Line | None = None,
+    ) -> None:
+        if _line is None:
+            from windsock.clients.connector import line_to
+
+            _line = line_to(
+                address,
+                transport=transport,
+                tls=tls,
+                server_hostname=server_hostname,
+                source=source,
+                timeout=timeout,
+                receive_buffer=receive_buffer,
+                send_buffer=send_buffer,
+            )
+        if _line.plans:
+            raise UsageError(
+                "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "
+                "to a windsock.proxy()"
+            )
+        self.name = name
+        self.timeout = _line.timeout
+        """Seconds of trio's time that a step may take that does not say so itself."""
+        self._line = _line
+        self._handshake = handshake
+        self._end: PolledStream | PolledDatagrams | None = None
+        self._is_playing = False
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises ConnectFailed."""
+        import trio
+
+        if self._end is not None:
+            raise UsageError("async with: this client has been connected before; make another one")
+        sock, private = await self._connect()
+        try:
+            self._end = self._line.end_over(sock, trio.current_time)
+            self._is_called(sock, private)
+            if self._line.begins_with_tls and self._handshake and isinstance(self._end, PolledStream):
+                await self._shake_hands(self._end)
+        except BaseException:
+            connecting.give_back(sock, private)
+            raise
+        return self
+
+    async def _shake_hands(self, end: PolledStream) -> None:
+        """Begin TLS. What comes of it is the end's outcome, but for a silent other end: WaitTimeout."""
+        from windsock.clients import trio_runner as trio_driving
+
+        step = StartTLS(server_hostname=self._line.server_hostname)
+        try:
+            with suppress(PeerError):
+                await trio_driving.start_tls(end, step, self._limit(self.timeout))
+        except TimeoutError as error:
+            raise WaitTimeout(f"TLS with {addresses.show(self.peer)}: {error}") from None
+
+    async def _connect(self) -> tuple[connecting.QuietSocket, PrivateSocketPath | None]:
+        """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
+        place = self._line.place
+        for kind in place.kinds:
+            sock, private = connecting.prepare(place, kind, **self._line.options)
+            try:
+                await self._reach(sock)
+            except OSError as error:
+                connecting.give_back(sock, private)
+                if not connecting.is_of_another_kind(error, place, kind):
+                    raise connecting.ConnectFailed(place.address, error) from error
+            except BaseException:
+                connecting.give_back(sock, private)
+                raise
+            else:
+                return sock, private
+        raise AssertionError("the last kind is none of another kind")
+
+    async def _reach(self, sock: connecting.QuietSocket) -> None:
+        """Connect a socket, in the time that a step may take. Raises OSError."""
+        import trio
+
+        from windsock.clients import trio_runner as trio_driving
+
+        try:
+            with trio.fail_at(self._limit(self.timeout)):
+                await trio_driving.connect(sock, self._line.place)
+        except trio.TooSlowError:
+            raise TimeoutError(errno.ETIMEDOUT, "timed out") from None
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            await self.aclose()
+        else:
+            self._leave()
+
+    def __del__(self) -> None:
+        with suppress(Exception):
+            self._leave()
+
+    # --- what is known of it
+
+    @property
+    def end(self) -> PolledStream | PolledDatagrams:
+        """Its end of the conversation, which has the inbox. Raises UsageError before there is one."""
+        if self._end is None:
+            raise UsageError(f"{self.name or 'this client'} is not connected: `async with ... as client` connects it")
+        return self._end
+
+    @property
+    def peer(self) -> Any:
+        """The address that it connects to."""
+        return self._line.place.address
+
+    @property
+    def outcome(self) -> str:
+        """What has become of it, in the same word on every version of Python; "not connected" before: see Outcome."""
+        return "not connected" if self._end is None else super().outcome
+
+    # --- playing
+
+    async def play(self, script: Script) -> Self:
+        """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
+        __tracebackhide__ = True
+        from windsock.clients import trio_runner as trio_driving
+
+        if not isinstance(script, Script):
+            raise UsageError(f"play({script!r}): expected a Script")
+        end = self._check_free("play()")
+        progress = self._progress_of(script, self._limit(math.inf))
+        self._is_playing = True
+        try:
+            await trio_driving.play(progress, end)
+        finally:
+            self._is_playing = False
+            if end.is_closed:
+                self._remove_path()
+        return self
+
+    async def _take(self, step: Step) -> TrioClient:
+        __tracebackhide__ = True
+        return await self.play(Script(step))
+
+    def _check_free(self, method: str) -> PolledStream | PolledDatagrams:
+        end = self.end
+        if end.is_closed:
+            raise UsageError(f"{method}: this client is closed; make another one, with server.connect_trio()")
+        if self._is_playing:
+            raise UsageError(f"{method}: another task takes a step with this client; one at a time")
+        return end
+
+    def _limit(self, seconds: float) -> float:
+        """Return the time, on trio's clock, at which something that takes so long has to be over."""
+        import trio
+
+        testing = sys.modules.get("trio.testing")
+        is_real = testing is None or not isinstance(trio.lowlevel.current_clock(), testing.MockClock)
+        left = deadlines.latest() - monotonic() if is_real else math.inf  # the test's time is real
+        return trio.current_time() + min(seconds, left)
+
+    # --- its end
+
+    async def aclose(self) -> None:
+        """Close it, as `async with` does; under TLS the other end has a second to take the end of the stream."""
+        import trio
+
+        from windsock.clients import trio_runner as trio_driving
+
+        try:
+            if self._end is not None:
+                await trio_driving.part(self._end)
+        finally:
+            self._remove_path()
+        await trio.lowlevel.checkpoint()
+
+    def _leave(self) -> None:
+        """Close it without waiting for anything."""
+        if self._end is not None:
+            self._end.say_goodbye()
+            self._end.part()
+        self._remove_path()

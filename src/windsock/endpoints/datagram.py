@@ -1,0 +1,79 @@
+"""One end of an exchange of datagrams: each goes out whole or not at all, and may meet nobody."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from windsock.endpoints.endpoint import End
+from windsock.endpoints.outcomes import is_own_timeout, says_nothing
+from windsock.errors import UsageError
+from windsock.net.deadlines import capped
+from windsock.net.system import monotonic, socket
+from windsock.scripts import Inbox
+
+__all__ = ["DatagramEnd"]
+
+LARGEST = 65536
+"""Bytes of the largest datagram."""
+
+
+class DatagramEnd(End):
+    """Over a datagram socket: a connected one, or a bound one, which answers whoever has spoken last."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        inbox: Inbox | None = None,
+        *,
+        to: Any = None,
+        is_client: bool = False,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        super().__init__(sock, Inbox(is_datagram=True) if inbox is None else inbox, is_client=is_client, clock=clock)
+        self.to = to
+        """Where datagrams go; None: where the socket is connected to."""
+
+    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
+        """Send one. A receiver that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
+        self.check_may_send(data)
+        self.inbox.was_reset = False  # each one tries anew
+        try:
+            seconds = self.left(deadline)
+            self.sock.settimeout(capped(seconds))
+            self.send_one(data)
+        except OSError as error:
+            if is_own_timeout(error):
+                raise TimeoutError("the receiver took nothing") from None
+            self.failed_to_send(error, len(data))
+        else:
+            self.inbox.note_sent(data, self.clock())
+
+    def failed_to_send(self, error: OSError, size: int = 0) -> None:
+        """Note that the receiver is gone. Raises UsageError for what no receiver could take."""
+        if error.errno == errno.EMSGSIZE:
+            raise UsageError(f"send(...): {size} bytes are more than one datagram can carry here") from None
+        self.lost(error)
+
+    def send_one(self, data: bytes | memoryview) -> None:
+        """Send one datagram to where they go."""
+        if self.to is None:
+            self.sock.send(data)
+        else:
+            self.sock.sendto(data, self.to)
+
+    def read(self) -> bytes | None:
+        """See End. One datagram; whoever has sent it is answered, if the socket is not connected."""
+        try:
+            if self.is_client:
+                data: bytes = self.sock.recv(LARGEST)
+            else:
+                data, self.to = self.sock.recvfrom(LARGEST)
+        except OSError as error:
+            if says_nothing(error):
+                return None
+            self.lost(error)
+            return b""
+        self.inbox.receive(data, self.clock())
+        return data

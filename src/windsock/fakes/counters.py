@@ -1,0 +1,99 @@
+"""Counters that threads and forked children count up together, so that each number is given once."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Iterator
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.net.files import nameless_file
+from windsock.net.system import os, threading
+from windsock.servers.fork_hooks import renew_in_children
+
+__all__ = ["Tally"]
+
+MOST = 64 * 1024
+"""Counters that there can be across processes; memory is taken for those that are used."""
+
+
+class Tally:
+    """Counters that start at 0; with `across_processes` forked children share them.
+
+    The numbers are in memory that all processes have in common, and a lock on a nameless file (fcntl(2)) keeps them
+    apart: the kernel takes it from a child that is killed.
+    """
+
+    def __init__(self, *, across_processes: bool) -> None:
+        self._lock = threading.Lock()
+        self._numbers: Any = []
+        self._count = 0
+        self._shared: mmap.mmap | None = None
+        self._file = -1
+        if across_processes:
+            self._shared = mmap.mmap(-1, MOST * 8)
+            self._numbers = memoryview(self._shared).cast("Q")
+            self._file = nameless_file("counters that forked children share", is_large=False)
+            renew_in_children(self)
+
+    def add(self) -> int:
+        """Make a counter; return its number for the other methods. Counters of a child's own are its own affair."""
+        with self._lock:
+            if self._shared is None:
+                self._numbers.append(0)
+            elif self._count == MOST:
+                raise UsageError(f"a forking fake can have {MOST} rules and queues of replies, and has them already")
+            self._count += 1
+            return self._count - 1
+
+    def take(self, counter: int, limit: int | None = None) -> int | None:
+        """Return the next number, from 0; None if that would be `limit`."""
+        if self._shared is not None:
+            return self._take_shared(counter, limit)
+        with self._lock:
+            number: int = self._numbers[counter]
+            if limit is not None and number >= limit:
+                return None
+            self._numbers[counter] = number + 1
+            return number
+
+    def _take_shared(self, counter: int, limit: int | None) -> int | None:
+        with self._locked():
+            number: int = self._numbers[counter]
+            if limit is not None and number >= limit:
+                return None
+            self._numbers[counter] = number + 1
+            return number
+
+    def taken(self, counter: int) -> int:
+        """Return how many numbers have been taken."""
+        with self._lock:
+            count: int = self._numbers[counter]
+            return count
+
+    def close(self) -> None:
+        """Give the descriptor and the memory back; the numbers can still be read."""
+        with self._lock:
+            if self._shared is not None:
+                numbers, self._numbers = self._numbers, list(self._numbers[: self._count])
+                numbers.release()
+                self._shared.close()
+                self._shared = None
+                os.close(self._file)
+
+    def after_fork_in_child(self) -> None:
+        """Make the lock anew: a thread that is gone may hold it."""
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep all others out: threads by a lock, processes by one on the file."""
+        from windsock.net.system import fcntl
+
+        with self._lock:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)

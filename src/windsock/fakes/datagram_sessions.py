@@ -1,0 +1,219 @@
+"""Scripts over datagrams: each is played with the client address that begins it, in a thread of the server's process.
+
+Whatever the server's concurrency: a conversation is longer than one request, which is one datagram.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from windsock.endpoints.endpoint import SLICE
+from windsock.fakes.script_queue import Play, Plays
+from windsock.fakes.script_run import Performance
+from windsock.fakes.server_endpoint import Halt, ServedDatagram, resting
+from windsock.net import addresses
+from windsock.net.deadlines import capped
+from windsock.net.system import monotonic, threading
+from windsock.recording import Recorder
+from windsock.recording.events import Kind
+from windsock.scripts.steps import Event
+from windsock.taps.seam import connection_of
+
+__all__ = ["Talks"]
+
+Request: TypeAlias = tuple[bytes, Any]
+
+
+class Talks:
+    """The conversations of one datagram server: takes the datagrams that scripts wait for out of the server's hands."""
+
+    def __init__(self, server: Any, plays: Plays, recorder: Recorder, halt: Halt, timeout: Callable[[], float]) -> None:
+        self._plays = plays
+        self._recorder = recorder
+        self._halt = halt
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._open: dict[Any, _Talk] = {}
+        self._begun: list[_Talk] = []
+        """Those whose threads need not have ended."""
+        self._process = server.process_request
+        self._server = server
+        server.process_request = self.process_request
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """In the server's place: hand the datagram to its conversation, or else to the server."""
+        with self._lock:
+            is_taken = self._take(request, client_address)
+        if not is_taken:
+            self._process(request, client_address)
+
+    def _take(self, request: Request, client_address: Any) -> bool:
+        address = addresses.plain(client_address)
+        connection = connection_of(request)
+        talk = self._open.get(address)
+        if talk is not None:
+            talk.end.hear(request)
+            return True
+        play = self._plays.next(connection.index) if connection is not None else None
+        if play is None or self._halt.is_set():
+            return False
+        talk = self._open[address] = _Talk(self, play, request, client_address)
+        talk.thread.start()
+        self._begun = [each for each in self._begun if each.thread.is_alive()] + [talk]
+        return True
+
+    def play(self, talk: _Talk) -> None:
+        """Be the thread of one conversation: play its script; then go on with what it has not taken."""
+        connection = connection_of(talk.end.request)
+        assert connection is not None
+        performance = Performance(
+            talk.play.script,
+            talk.end,
+            connection,
+            timeout=self._timeout(),
+            halt=self._halt,
+            whose=talk.play.label,
+        )
+        has_kept_to_it = False
+        try:
+            performance.run()
+            has_kept_to_it = not self._halt.is_set()
+        except BaseException as error:
+            self._recorder.failed(connection_of(talk.end.request), error)
+        finally:
+            self._leave(talk, has_kept_to_it=has_kept_to_it)
+
+    def _leave(self, talk: _Talk, *, has_kept_to_it: bool) -> None:
+        """End a conversation: what its script has not looked at may begin another one, or is the fake's to answer."""
+        address = talk.client_address
+        with self._lock:  # all the while: what comes next is not to overtake what has come
+            self._open.pop(addresses.plain(address), None)
+            left = [each for each in talk.end.leave() if not (has_kept_to_it and self._take(each, address))]
+        for request in left:
+            self._answer(request, address, is_wanted=has_kept_to_it)
+
+    def _answer(self, request: Request, client_address: Any, *, is_wanted: bool) -> None:
+        """Have the fake answer, here and now; or nobody, since a script that failed has said enough."""
+        connection = connection_of(request)
+        try:
+            if is_wanted:
+                self._server.RequestHandlerClass(request, client_address, self._server)
+        except BaseException as error:
+            self._recorder.failed(connection, error)
+        finally:
+            if connection is not None:
+                connection.note(Kind.CLOSE)
+
+    def halt(self, seconds: float) -> None:
+        """Wait for the threads, now that the halt is set."""
+        deadline = monotonic() + seconds
+        with self._lock:
+            talks, self._begun = self._begun, []
+        for talk in talks:
+            talk.end.wake()
+        for talk in talks:
+            talk.thread.join(capped(deadline - monotonic()))
+
+    def close(self) -> None:
+        """Give the server its own hook back."""
+        if getattr(self._process, "__self__", None) is self._server:
+            vars(self._server).pop("process_request", None)
+        else:
+            self._server.process_request = self._process
+
+
+class _Talk:
+    """One conversation: its script, its client, and the datagrams that have come for it."""
+
+    def __init__(self, talks: Talks, play: Play, request: Request, client_address: Any) -> None:
+        self.play = play
+        self.client_address = client_address
+        self.end = _TalkEnd(request, client_address, talks._halt)
+        self.thread = threading.Thread(
+            target=talks.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
+        )
+
+
+class _TalkEnd(ServedDatagram):
+    """The fake's end of it: waits for datagrams that the server's loop puts in."""
+
+    def __init__(self, request: Request, client_address: Any, halt: Halt) -> None:
+        super().__init__(request, client_address, halt)
+        self._changed = threading.Condition()
+        self._waiting: deque[Request] = deque([request])
+        self._rests_until = 0.0
+
+    def hear(self, request: Request) -> None:
+        """Put a datagram in. From the server's thread."""
+        with self._changed:
+            self._waiting.append(request)
+            self._rest(self._rests_until)
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have the wait look whether the server is being stopped."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, until: float, event: Event | None = None) -> None:
+        """Wait for a datagram, or until then. Raises Halted."""
+        self.before_wait()
+        if self.is_stalled or event is not None:
+            self.sleep(min(until - self.clock(), SLICE if event is not None else math.inf))
+            return
+        with self._changed:
+            if not self._has_news():  # what came is done with: it is the client's turn
+                with resting([connection_of(self.request)], math.inf):
+                    self._changed.wait_for(self._has_news, capped(until - self.clock()))
+            self._halt.check()
+            if self._waiting and not self.inbox:
+                self._take_in()
+
+    def sleep(self, seconds: float) -> None:
+        """See End. What comes meanwhile waits on purpose."""
+        with self._changed:
+            self._rest(self.clock() + seconds)
+        try:
+            super().sleep(seconds)
+        finally:
+            with self._changed:
+                self._rest(0.0)
+
+    def _rest(self, until: float) -> None:
+        """Note until when nothing is done for any of the datagrams that are here."""
+        self._rests_until = until
+        for request in (self.request, *self._waiting):
+            connection = connection_of(request)
+            if connection is not None:
+                connection.rest(until)
+
+    def _has_news(self) -> bool:
+        return bool(self._waiting and not self.inbox) or self._halt.is_set()
+
+    def _take_in(self) -> None:
+        """Look at one more: the replies from here on are to it."""
+        request = self._waiting.popleft()
+        if request is not self.request:
+            self._close_request()
+        self.request = request
+        self.sock = request[1]
+        self.inbox.receive(request[0], self.clock())
+
+    def leave(self) -> list[Request]:
+        """Return what was not looked at, or not expected."""
+        with self._changed:
+            left = list(self._waiting)
+            self._waiting.clear()
+        if self.inbox:
+            left.insert(0, self.request)
+        if self.request not in left:
+            self._close_request()
+        return left
+
+    def _close_request(self) -> None:
+        connection = connection_of(self.request)
+        if connection is not None:
+            connection.note(Kind.CLOSE)

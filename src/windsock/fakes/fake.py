@@ -1,0 +1,308 @@
+"""A fake server: takes what comes, and answers as told."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Unpack
+
+from windsock.errors import RecordingFailed, UsageError
+from windsock.fakes import patterns as matching
+from windsock.fakes.datagram_sessions import Talks
+from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
+from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
+from windsock.fakes.responder import Repertoire
+from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
+from windsock.fakes.script_queue import Play, Plays
+from windsock.fakes.script_run import Performance, perform
+from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, ready_among
+from windsock.fakes.stream_session import Conversation
+from windsock.fakes.unfinished import unfinished
+from windsock.net import addresses
+from windsock.net.system import monotonic, threading
+from windsock.recording import Connection, Framing, Recorder, preview
+from windsock.scripts import Script, StartTLS, StopTLS, Urgent
+from windsock.scripts.repr import code_of
+from windsock.taps.seam import connection_of
+
+__all__ = ["Fake"]
+
+GRACE = 1.0
+"""Seconds that a server which is about to stop leaves what is on its way."""
+LOOK = 0.05
+"""Seconds between two looks at whether there is anybody."""
+
+
+class Fake:
+    """Answers for a server without a handler; each instance is its server's RequestHandlerClass.
+
+    A connection with a script of its own plays that. In all others rules come first, in the order in which they were
+    made, then the queued replies, then the echo. With none of them, everything is taken and nothing answered. A forked
+    child knows what was told before its client connected.
+    """
+
+    def __init__(
+        self,
+        framing: Framing | None,
+        recorder: Recorder,
+        *,
+        forks: bool,
+        is_datagram: bool = False,
+        timeout: Callable[[], float] = lambda: 5.0,
+    ) -> None:
+        self._framing = framing
+        self._recorder = recorder
+        self._is_datagram = is_datagram
+        self._repertoire = Repertoire(framing, forks=forks, is_datagram=is_datagram)
+        self.timeout = timeout
+        self._plays = Plays(recorder, is_datagram=is_datagram)
+        self._halt: Halt | None = None
+        self._talks: Talks | None = None
+        self._greeting: Answer | None = None
+        self._lock = threading.Lock()
+
+    # --- telling it what to answer
+
+    def on(
+        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+    ) -> Rule:
+        """Begin a rule: bytes, a compiled regular expression over bytes, or a predicate.
+
+        With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
+        a regular expression must be found in it. Without framing a stream has no messages, and rules are for bytes: the
+        first rule whose bytes come next answers. With framing="any" a pattern must match from the first byte that has
+        arrived.
+
+        `after`: so many messages that match go by first. `connections`: in which the rule counts, by their index from
+        0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection. `first`:
+        it comes before the rules that there are, and not behind them.
+        """
+        checked_after(after)
+        which = checked_connections(connections)
+        if not isinstance(matching.checked(pattern), bytes):
+            self._check_framing(f"on({code_of(pattern)})")
+        with self._lock:
+            self._make_halt()
+            return self._repertoire.rule(pattern, after=after, connections=which, first=first)
+
+    def reply(
+        self,
+        data: bytes,
+        *,
+        times: int | None = 1,
+        delay: float = 0.0,
+        pieces: Any = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> None:
+        """Answer the next message, whatever it is; `times` of them in a row, or every one with None.
+
+        How it is given: see Rule.reply.
+        """
+        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        checked_times("reply", times)
+        answer.check("reply", is_datagram=self._is_datagram)
+        self._check_framing(f"reply({preview(data)})")
+        with self._lock:
+            self._make_halt()
+            self._repertoire.add(answer, times)
+
+    def _check_framing(self, call: str) -> None:
+        """Raise UsageError where the answer would be to whatever piece of a stream has arrived."""
+        if self._framing is None and not self._is_datagram:
+            raise FramingMissing(call)
+
+    def greet(self, what: object, **how: Unpack[Delivery]) -> None:
+        """Send this on each new connection before anything else, also before a script that it plays.
+
+        How it is given: see Rule.reply.
+        """
+        if not isinstance(what, bytes | Script) or what == b"":
+            raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
+        greeting = made_answer("greet", what, **how)
+        if self._is_datagram:
+            raise UsageError("greet(): that is for streams; a datagram server can't speak first")
+        greeting.check("greet", is_datagram=False)
+        with self._lock:
+            self._make_halt()
+            self._greeting = greeting
+
+    def echo(self) -> None:
+        """Answer every message with itself."""
+        self._repertoire.echo()
+
+    def play(self, server: Any, *scripts: Script) -> None:
+        """Have the next connections play these scripts, one each, in their order."""
+        if not scripts:
+            raise UsageError("play(): expected a script, or several for as many connections")
+        for each in scripts:
+            self._check("play", server, each)
+        self._prepare(server)
+        self._plays.queue(scripts)
+
+    def play_all(self, server: Any, script: Script) -> None:
+        """Have each connection play this script that has none of its own."""
+        self._check("play_all", server, script, has_to_end=True)
+        self._prepare(server)
+        self._plays.for_all(script)
+
+    def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
+        checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
+        begins_with_tls = getattr(server, "begins_with_tls", False)
+        for number, step in enumerate(script.steps, 1):
+            if isinstance(step, StartTLS | StopTLS):
+                _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
+                begins_with_tls &= isinstance(step, StartTLS)
+            elif isinstance(step, Urgent) and begins_with_tls:
+                raise UsageError(
+                    f"step {number}, {step.text}: TLS has no urgent data; send() it, or say tls='starttls'"
+                )
+
+    def _prepare(self, server: Any) -> None:
+        """Make what playing needs, before the next fork."""
+        with self._lock:
+            halt = self._make_halt()
+            self._repertoire.plays_too = True
+            if self._is_datagram and self._talks is None:
+                self._talks = Talks(server, self._plays, self._recorder, halt, self.timeout)
+
+    def _make_halt(self) -> Halt:
+        if self._halt is None:
+            self._halt = Halt()
+        return self._halt
+
+    # --- its life
+
+    def stop(self, seconds: float) -> None:
+        """End scripts and answers that are being played: the server is being stopped."""
+        if self._halt is not None:
+            self._halt.set()
+        if self._talks is not None:
+            self._talks.halt(seconds)
+
+    def resume(self) -> None:
+        """Undo `stop()`: it was an outage, and what it has ended is over."""
+        self._plays.excuse()
+        if self._halt is not None:
+            self._halt.clear()
+
+    def close(self) -> None:
+        """Give descriptors back."""
+        with self._lock:
+            self._repertoire.close()
+            if self._talks is not None:
+                self._talks.close()
+                self._talks = None
+            if self._halt is not None:
+                self._halt.close()
+
+    def settle(self, server: Any, seconds: float) -> None:
+        """Give what is on its way a moment: what was told may be about to happen. Nothing is if nobody is there."""
+        deadline = monotonic() + min(seconds, GRACE)
+        quiet = 0
+        while quiet < 2 and monotonic() < deadline:
+            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
+                return
+            quiet = 0 if self._is_busy(server) else quiet + 1
+
+    def _is_decided(self) -> bool:
+        return bool(self._recorder.errors) or not self._unmet(is_final=False)
+
+    def _is_busy(self, server: Any) -> bool:
+        """Return whether there are clients, be it such that have not been accepted yet."""
+        if any(not each.is_closed for each in self._recorder.connections):
+            return True
+        try:
+            return bool(ready_among([server.socket.fileno()], 0.0))
+        except (AttributeError, OSError, ValueError):  # it has none, or none any more
+            return False
+
+    def unmet(self) -> list[Unmet]:
+        """Return what was told and has not happened."""
+        found = self._unmet(is_final=True)
+        if found and not self._is_datagram:
+            with contextlib.suppress(RecordingFailed):  # which is among the errors
+                begun = unfinished(self._recorder, self._framing, self._repertoire)
+                found[0] += "".join(f"\n  {each}" for each in begun)
+        return [Unmet(each) for each in found]
+
+    def _unmet(self, *, is_final: bool) -> list[str]:
+        streams = self._streams() if is_final else ()
+        return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet(streams)]
+
+    def _streams(self) -> Iterator[tuple[int, bytes]]:
+        """Give what came on each connection that played no script, with its index."""
+        for each in list(self._recorder.connections):
+            if each.played is None:
+                yield each.index, each.upstream
+
+    # --- answering
+
+    def __call__(self, request: Any, client_address: Any, server: Any) -> None:
+        """Handle one request, as a handler class's constructor does."""
+        connection = connection_of(request)
+        if isinstance(request, tuple):
+            self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
+            return
+        play = None if connection is None else self._plays.of(connection.index)
+        if play is not None and connection is not None:
+            self._play(play, request, server, connection)
+            return
+        index = -1 if connection is None else connection.index
+        if self._plays.are_over(index) and not self._repertoire:
+            raise UnexpectedConnection(self._plays.count)
+        conversation = Conversation(
+            self._repertoire, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
+        )
+        conversation.run(self._greeting)
+
+    def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:
+        halt = self._make_halt()
+        end = ServedStream(request, server, halt)
+        if not self._greet(end):
+            return
+        Performance(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
+
+    def _greet(self, end: ServedStream) -> bool:
+        """Send the greeting before a script; return whether the script can go on."""
+        plan = None if self._greeting is None else self._greeting.plan(b"")
+        if plan is not None:
+            try:
+                perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
+            except Halted:
+                return False
+        return not end.is_closed
+
+    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
+        message, server_socket = request
+        answer = self._repertoire.answer(message, connection)
+        plan = None if answer is None else answer.plan(message)
+        address = addresses.plain(client_address)
+        if plan is None or address is None:
+            return
+        if isinstance(plan, bytes):
+            self._send_datagram(server_socket, plan, address)
+            return
+        end = ServedDatagram(request, client_address, self._make_halt())
+        try:
+            perform(plan, end, self.timeout())
+        except Halted:
+            pass  # the server is being stopped in the middle of an answer
+
+    def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
+        """Send one; that the client is gone is no error."""
+        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+            server_socket.sendto(data, address)
+
+
+def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
+    """Raise UsageError where a server can't go on in TLS, or in the clear."""
+    if not hasattr(server, "start_tls"):
+        raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
+    if isinstance(step, StopTLS):
+        return
+    if is_in_tls:
+        raise UsageError(f"{where}: this server speaks TLS from the first byte; say tls='starttls'")
+    if step.context is not None or step.server_hostname is not None:
+        raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")

@@ -1,0 +1,89 @@
+"""Nearest miss: which patterns a message came closest to, and where it went another way. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from windsock.fakes import patterns as matching
+from windsock.fakes.patterns import Pattern
+from windsock.recording import Framing, preview
+from windsock.scripts.matching import first_difference
+from windsock.scripts.repr import code_of
+
+__all__ = ["MOST", "Miss", "miss", "nearest"]
+
+MOST = 3
+"""Patterns that are named."""
+COMPARED = 256
+"""Bytes of both sides that are looked at for how alike they are."""
+LONGEST = 200
+"""Bytes of a regular expression of which beginnings are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """How a message missed a pattern: `common` bytes were as they should be, `likeness` is 0 to 1."""
+
+    why: str
+    common: int = 0
+    likeness: float = 0.0
+
+
+def nearest(misses: Iterable[tuple[str, Miss]]) -> list[str]:
+    """Return the closest few, a line each: what was told, and why it did not match."""
+    ordered = sorted(misses, key=lambda pair: (-pair[1].common, -pair[1].likeness))
+    return [f"{what}: {each.why}" for what, each in ordered[:MOST]]
+
+
+def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole: bool) -> Miss:
+    """Return how a message that does not match a pattern missed it; one that is not whole has to begin with it."""
+    if isinstance(pattern, bytes):
+        both = (_of_bytes(pattern, message), _of_bytes(pattern, matching.body(framing, message)))
+        return max(both, key=lambda each: (each.common, each.likeness))
+    if isinstance(pattern, re.Pattern):
+        return _of_regex(pattern, message, is_at_start=not is_whole)
+    return Miss("said no")
+
+
+def _of_bytes(pattern: bytes, message: bytes) -> Miss:
+    offset = first_difference(pattern, message)
+    if offset == len(message):
+        why = f"the message ends at byte {offset}, {preview(pattern[offset:])} is missing"
+    elif offset == len(pattern):
+        why = f"the message goes on at byte {offset} with {preview(message[offset:])}"
+    else:
+        why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
+    return Miss(why, offset, _likeness(pattern, message))
+
+
+def _of_regex(pattern: re.Pattern[bytes], message: bytes, *, is_at_start: bool) -> Miss:
+    """Look for the longest beginning of the expression that does match: what is behind it does not."""
+    for size in range(min(len(pattern.pattern) - 1, LONGEST), 0, -1):
+        found = _match_of(pattern.pattern[:size], pattern.flags, message, is_at_start=is_at_start)
+        if found is not None and found.end() > found.start():
+            start, end = found.span()
+            begun = f"{code_of(pattern.pattern[:size])} matches bytes {start} to {end - 1}"
+            return Miss(f"{begun}, {_what_follows(message, end)}", end - start)
+    where = "at its beginning" if is_at_start else "anywhere"
+    return Miss(f"no part of it was found {where}")
+
+
+def _match_of(part: bytes, flags: int, message: bytes, *, is_at_start: bool) -> re.Match[bytes] | None:
+    try:
+        expression = re.compile(part, flags)
+    except Exception:  # a part need not be an expression; Python may have something to warn of, too
+        return None
+    return expression.match(message) if is_at_start else expression.search(message)
+
+
+def _what_follows(message: bytes, end: int) -> str:
+    if end == len(message):
+        return "where the message ends"
+    return f"and what follows does not, from byte {end}, {message[end : end + 1]!r}, on"
+
+
+def _likeness(one: bytes, other: bytes) -> float:
+    return SequenceMatcher(None, one[:COMPARED], other[:COMPARED], autojunk=False).ratio()

@@ -1,0 +1,113 @@
+"""Patterns: whether a message, or the start of what has arrived, is the one a rule waits for. No I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from windsock.errors import UsageError
+from windsock.recording import Delimiter, Framing, LengthPrefix, Lines
+from windsock.scripts.matching import first_difference
+
+__all__ = [
+    "Pattern",
+    "begins",
+    "body",
+    "checked",
+    "decisive",
+    "describe",
+    "first_start",
+    "match_message",
+    "match_start",
+    "would_match",
+]
+
+Pattern: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
+"""Bytes, a compiled regular expression over bytes, or a predicate."""
+
+
+def checked(pattern: object) -> Pattern:
+    """Return the pattern if it is one; raise UsageError if not."""
+    if isinstance(pattern, bytes | bytearray):
+        if not pattern:
+            raise UsageError("on(b''): an empty pattern matches nothing that could arrive; say which bytes to expect")
+        return bytes(pattern)
+    if isinstance(pattern, re.Pattern):
+        if isinstance(pattern.pattern, bytes):
+            return pattern
+        raise UsageError(f"on({pattern!r}): expected a pattern over bytes, as in re.compile(rb'...')")
+    if callable(pattern):
+        return pattern
+    raise UsageError(f"on({pattern!r}): expected bytes, a compiled regular expression over bytes, or a predicate")
+
+
+def describe(pattern: Pattern) -> str:
+    """Return the pattern as a test would write it."""
+    if isinstance(pattern, re.Pattern):
+        return f"re.compile({pattern.pattern!r})"
+    return repr(pattern)
+
+
+def body(framing: Framing | None, message: bytes) -> bytes:
+    """Return the message without what only tells it from the next one."""
+    if isinstance(framing, Lines):
+        return message.rstrip(b"\r\n")
+    if isinstance(framing, Delimiter):
+        return message.removesuffix(framing.delimiter)
+    if isinstance(framing, LengthPrefix):
+        return message[framing.size :]
+    return message
+
+
+def match_message(pattern: Pattern, message: bytes, framing: Framing | None) -> bool:
+    """Return whether a whole message matches: is equal, with or without its frame; has a match; pleases."""
+    if isinstance(pattern, bytes):
+        return pattern in (message, body(framing, message))
+    if isinstance(pattern, re.Pattern):
+        return pattern.search(message) is not None
+    return bool(pattern(message))
+
+
+def match_start(pattern: Pattern, arrived: bytes) -> int:
+    """Return how many of the bytes that have arrived match from the first one on; 0 if they do not."""
+    if isinstance(pattern, bytes):
+        return len(pattern) if arrived.startswith(pattern) else 0
+    if isinstance(pattern, re.Pattern):
+        found = pattern.match(arrived)
+        return found.end() if found else 0
+    return len(arrived) if pattern(arrived) else 0
+
+
+def begins(pattern: Pattern, arrived: bytes) -> bool:
+    """Return whether what has arrived is only the beginning of these bytes, so that the next ones decide."""
+    return isinstance(pattern, bytes) and len(arrived) < len(pattern) and pattern.startswith(arrived)
+
+
+def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
+    """Return the first offset, from `start` on, at which these bytes are, or may begin; the length if there is none."""
+    if not isinstance(pattern, bytes):
+        return len(arrived)
+    found = arrived.find(pattern, start)
+    if found >= 0:
+        return found
+    tail = range(max(start, len(arrived) - len(pattern) + 1), len(arrived))
+    return next((offset for offset in tail if pattern.startswith(arrived[offset:])), len(arrived))
+
+
+def decisive(pattern: Pattern, arrived: bytes) -> int:
+    """Return how many bytes it takes to tell that they are these, or which one is another."""
+    return min(len(pattern), 1 + first_difference(pattern, arrived)) if isinstance(pattern, bytes) else 1
+
+
+def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool:
+    """Return whether a message that has begun like this may match once it is complete. Predicates are not asked."""
+    ends = [b""]
+    if isinstance(framing, Lines):
+        ends = [b"\n", b"\r\n"]
+    elif isinstance(framing, Delimiter):
+        delimiter = framing.delimiter
+        ends = [delimiter[size:] for size in range(len(delimiter)) if begun.endswith(delimiter[:size])]
+    if isinstance(pattern, bytes) and (begins(pattern, begun) or begins(pattern, body(framing, begun) or begun)):
+        return True
+    return not callable(pattern) and any(match_message(pattern, begun + end, framing) for end in ends)

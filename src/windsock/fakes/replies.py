@@ -1,0 +1,233 @@
+"""What a fake answers: bytes, whole or dribbled or cut short; what a function makes of the message; a script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias, TypedDict
+
+from windsock.errors import UsageError
+from windsock.recording import preview
+from windsock.scripts import Script
+from windsock.scripts.checks import check_seconds
+from windsock.scripts.repr import code_of
+
+__all__ = [
+    "UNSAID",
+    "Answer",
+    "Answers",
+    "Delivery",
+    "HowToEnd",
+    "Reply",
+    "checked_script",
+    "checked_times",
+    "made_answer",
+]
+
+HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
+Reply: TypeAlias = bytes | Callable[[bytes], bytes | None] | Script
+UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
+"""What a keyword is that was left out, where None says something."""
+ENDS = ("half_close", "close", "reset")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, and how it is given.
+
+    `delay` and `every` are seconds, `pieces` how many or their sizes, `cut` how many bytes of it are sent, `end`
+    what is done to the connection behind it.
+    """
+
+    what: Reply
+    delay: float = 0.0
+    pieces: int | tuple[int, ...] | None = None
+    every: float = 0.0
+    cut: int | None = None
+    end: HowToEnd | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it goes out as it is, at once."""
+        return not (self.delay or self.every or self.end) and self.pieces is None
+
+    def plan(self, message: bytes) -> bytes | Script | None:
+        """Return what to send, or the script to play, in answer to a message; None for nothing."""
+        if isinstance(self.what, Script):
+            return self.what
+        if isinstance(self.what, bytes):
+            return self._given(self.what)
+        data = self.what(message)
+        return None if data is None else self._given(_checked_result(data))
+
+    def check(self, method: str, *, is_datagram: bool) -> None:
+        """Raise UsageError for what can't be given on such a server."""
+        if self.end is not None and is_datagram:
+            raise UsageError(f"{method}(end={self.end!r}): that is for streams; a datagram has no connection to end")
+        if isinstance(self.what, Script):
+            if is_datagram:
+                raise UsageError(
+                    f"{method}({self.what!r}): a rule of a datagram server can't play a script; "
+                    "say server.play(script), whose first step expects the datagram"
+                )
+            self.what.check(is_datagram=False)
+        elif isinstance(self.what, bytes):
+            if self.cut is not None and self.cut >= len(self.what):
+                raise UsageError(
+                    f"{method}(cut={self.cut!r}): the reply has {len(self.what)} bytes; expected fewer, which are sent"
+                )
+            plan = self._given(self.what)
+            if isinstance(plan, Script):
+                plan.check(is_datagram=is_datagram)
+
+    def code(self, method: str, times: int | None) -> str:
+        """Return the call that says so."""
+        shown = preview(self.what) if isinstance(self.what, bytes) else code_of(self.what)
+        words = [shown]
+        for each in fields(self)[1:]:
+            value = getattr(self, each.name)
+            if value != each.default:
+                words.append(f"{each.name}={value!r}")
+        if times is not None:
+            words.append(f"times={times}")
+        return f"{method}({', '.join(words)})"
+
+    def _given(self, data: bytes) -> bytes | Script:
+        """Return the bytes, or the script that gives them in the way that was said."""
+        if self.cut is not None:
+            data = data[: self.cut]
+        if self.is_plain:
+            return data
+        script = Script()
+        if self.delay:
+            script = script.pause(self.delay)
+        if data:
+            script = script.send(data, pieces=self.pieces, every=self.every)
+        if self.end == "half_close":
+            script = script.half_close()
+        elif self.end == "close":
+            script = script.close()
+        elif self.end == "reset":
+            script = script.reset(flush=True)
+        return script
+
+
+class Answers:
+    """Several answers, in turn: each so many times (None: once, and the last one for ever)."""
+
+    def __init__(self) -> None:
+        self._all: tuple[tuple[Answer, int | None], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def add(self, answer: Answer, times: int | None) -> None:
+        """Put one more behind the others."""
+        self._all = (*self._all, (answer, times))
+
+    @property
+    def needed(self) -> int:
+        """How many times there has to be something to answer, so that each is given, and as often as was said."""
+        return sum(times or 1 for _, times in self._all) or 1
+
+    @property
+    def limit(self) -> int | None:
+        """How many can be given; None: any number."""
+        return None if not self._all or self._all[-1][1] is None else self.needed
+
+    def number(self, turn: int) -> Answer | None:
+        """Return the answer at the given turn, from 0; None if there are no answers at all."""
+        for answer, times in self._all:
+            turn -= times or 1
+            if turn < 0:
+                return answer
+        return self._all[-1][0] if self._all else None
+
+    def code(self, first: str = "reply") -> list[str]:
+        """Return the calls that say so."""
+        calls = []
+        for number, (answer, times) in enumerate(self._all):
+            calls.append(answer.code("then" if number else _method(answer, first), times))
+        return calls
+
+
+class Delivery(TypedDict, total=False):
+    """How a reply is given: see Answer."""
+
+    delay: float
+    pieces: int | Sequence[int] | None
+    every: float
+    cut: int | None
+    end: HowToEnd | None
+
+
+def made_answer(
+    method: str,
+    what: object,
+    *,
+    delay: Any = 0.0,
+    pieces: int | Sequence[int] | None = None,
+    every: Any = 0.0,
+    cut: Any = None,
+    end: Any = None,
+) -> Answer:
+    """Return the answer. Raises UsageError for what can't be one."""
+    reply = _checked_reply(method, what)
+    check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
+    if cut is not None and (not isinstance(cut, int) or isinstance(cut, bool) or cut < 0):
+        raise UsageError(f"{method}(cut={cut!r}): expected how many bytes of the reply are sent, 0 or more")
+    if end is not None and end not in ENDS:
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
+    answer = Answer(reply, delay, _sizes(pieces), every, cut, end)
+    if isinstance(reply, Script) and not (answer.is_plain and cut is None):
+        raise UsageError(f"{method}(Script(), ...): a script says itself when and how it sends; leave the keywords out")
+    sizes = answer.pieces
+    Script().send(b"?" * (sum(sizes) if isinstance(sizes, tuple) else 1), pieces=sizes, every=every)  # checks both
+    return answer
+
+
+def checked_times(method: str, times: Any) -> None:
+    """Raise UsageError for what is no number of times; None stands for no end."""
+    if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
+        raise UsageError(f"{method}(times={times}): expected 1 or more, or None for every message")
+
+
+def checked_script(method: str, script: object) -> Script:
+    """Return the script. Raises UsageError for what is none, or has no step."""
+    if not isinstance(script, Script):
+        raise UsageError(f"{method}({script!r}): expected a Script, as in Script().expect(b'...').send(b'...')")
+    if not len(script):
+        raise UsageError(f"{method}(Script()): there is no step in it; a script that only hangs up is Script().close()")
+    return script
+
+
+def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
+    return pieces if pieces is None or isinstance(pieces, int) else tuple(pieces)
+
+
+def _method(answer: Answer, first: str) -> str:
+    if isinstance(answer.what, Script):
+        return "play"
+    return first if isinstance(answer.what, bytes) else "reply_with"
+
+
+def _checked_reply(method: str, what: object) -> Reply:
+    if method == "reply" and not isinstance(what, bytes | bytearray | memoryview):
+        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
+    if method == "play":
+        return checked_script(method, what)
+    if method == "reply_with" and not callable(what):
+        raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
+    if isinstance(what, bytes | bytearray | memoryview):
+        return bytes(what)
+    if isinstance(what, Script):
+        return checked_script(method, what)
+    if callable(what):
+        return what
+    raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")
+
+
+def _checked_result(data: Any) -> bytes:
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise UsageError(f"reply_with(): the function returned {data!r}; expected bytes, or None for no reply")

@@ -1,0 +1,218 @@
+"""What a fake answers: rules come first, then what is queued, then what is for every message, then the echo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import NoReturn
+
+from windsock.fakes import patterns as matching
+from windsock.fakes.counters import Tally
+from windsock.fakes.errors import UnexpectedMessage
+from windsock.fakes.near_miss import MOST, Miss, miss, nearest
+from windsock.fakes.replies import Answer
+from windsock.fakes.rules import Connections, Queue, Rule
+from windsock.fakes.shadowed_rules import shadowed
+from windsock.recording import Framing, is_framed
+
+__all__ = ["Repertoire"]
+
+
+class Repertoire:
+    """All that a fake was told but scripts of whole connections. Whoever tells it something holds a lock.
+
+    `plays_too` says that the fake has scripts for connections, so that a message without an answer is unexpected.
+    """
+
+    def __init__(self, framing: Framing | None, *, forks: bool, is_datagram: bool) -> None:
+        self._framing = framing
+        self._forks = forks
+        self._is_datagram = is_datagram
+        self._has_messages = is_datagram or is_framed(framing)
+        self.plays_too = False
+        self._rules: list[Rule] = []
+        self._queue: Queue | None = None
+        self._every: Answer | None = None
+        self._echoes = False
+        self._tally: Tally | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._rules or self._queue or self._every or self._echoes)
+
+    # --- being told
+
+    def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:
+        """Add a rule, behind those before, or as the `first` of all."""
+        rule = Rule(
+            pattern,
+            self._shared_tally(),
+            after=after,
+            connections=connections,
+            is_first=first,
+            is_datagram=self._is_datagram,
+        )
+        self._rules = [rule, *self._rules] if first else [*self._rules, rule]
+        return rule
+
+    def add(self, answer: Answer, times: int | None) -> None:
+        """Queue an answer `times` times; with None it is for every message that nothing else answers."""
+        if times is None:
+            self._every = answer
+            return
+        if self._queue is None:
+            self._queue = Queue(self._shared_tally())
+        self._queue.add(answer, times)
+
+    def echo(self) -> None:
+        """Answer every other message with itself."""
+        self._echoes = True
+
+    def _shared_tally(self) -> Tally:
+        if self._tally is None:
+            self._tally = Tally(across_processes=self._forks)
+        return self._tally
+
+    def close(self) -> None:
+        """Give descriptors back."""
+        if self._tally is not None:
+            self._tally.close()
+
+    def unmet(self, streams: Iterable[tuple[int, bytes]] = ()) -> list[str]:
+        """Return, in words, what was told and has not happened.
+
+        `streams` are what clients have sent, each with the index of its connection: rules that took the messages of
+        others are named then.
+        """
+        found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
+        if found:
+            framing = self._framing if is_framed(self._framing) else None
+            for rule, why in shadowed(
+                self._rules,
+                streams,
+                framing,
+                is_datagram=self._is_datagram,
+                echoes=self._echoes and self._framing is None,
+            ).items():
+                if rule in found:
+                    found[rule] += f"; {why}"
+        return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]
+
+    def why_unfinished(self, begun: bytes) -> str:
+        """Return in words which rule a message that has begun like this may match; nothing if that is none."""
+        rules = (each for each in self._rules if matching.would_match(each.pattern, begun, self._framing))
+        rule = next(rules, None)
+        return "" if rule is None else f", may match {rule.start}"
+
+    def rest(self, arrived: bytes) -> bytes:
+        """Return what is left behind the bytes of rules in what has arrived, without framing."""
+        patterns = [each.pattern for each in self._rules if isinstance(each.pattern, bytes)]
+        at = 0
+        while size := next((len(each) for each in patterns if arrived.startswith(each, at)), 0):
+            at += size
+        return arrived[at:]
+
+    # --- answering
+
+    def answer(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
+        for rule in self._rules:
+            if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
+                turn = rule.take()
+                if turn is not None:
+                    return self._answer_of(rule, turn, message, connection)
+        return self._otherwise(message, connection)
+
+    def answer_start(self, arrived: bytes, connection: int, *, is_all: bool = False) -> tuple[int, Answer | None]:
+        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer.
+
+        The first rule whose bytes they begin with answers, once it is certain which rule that is: a rule waits while
+        one before it may still match. `is_all`: nothing more will come.
+        """
+        sizes = ((rule, self._size(rule, arrived, connection)) for rule in self._rules)
+        seen = []
+        for rule, size in sizes:
+            seen.append((rule, size))
+            if size and rule.is_due():
+                break
+            if not is_all and self._is_alive(rule, connection) and matching.begins(rule.pattern, arrived):
+                return 0, None
+        else:
+            if not is_all and self._may_match_later(seen, arrived, connection):
+                return 0, None
+        known = 0
+        for rule, size in chain(seen, sizes):
+            if size:
+                turn = rule.take()
+                if turn is not None:
+                    return size, self._answer_of(rule, turn, arrived[:size], connection)
+                if not (self._echoes and rule.is_used_up()):  # an echo does not wait for the rest of such bytes either
+                    known = known or size
+        size = known or self._unanswered(arrived)
+        return size, self._otherwise(arrived[:size], connection)
+
+    def _size(self, rule: Rule, arrived: bytes, connection: int) -> int:
+        return matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+
+    def _is_alive(self, rule: Rule, connection: int) -> bool:
+        return rule.is_for(connection) and not rule.is_used_up()
+
+    def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, connection: int) -> bool:
+        """Return whether to wait for more though no rule answers bytes that begin like this, as nothing else does.
+
+        For the rest of a rule's bytes, so that an error shows all of them; for what else than bytes may still match.
+        """
+        if not self._has_only_rules():
+            return False
+        if any(matching.begins(rule.pattern, arrived) for rule, _ in seen):
+            return True
+        others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
+        return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
+
+    def _unanswered(self, arrived: bytes) -> int:
+        """Return how many bytes no rule answers, the same however they were cut.
+
+        An echo ends where the bytes of a rule may begin. Unexpected are those up to the first one that fits no rule.
+        """
+        if self._framing is not None or not self._rules:
+            return len(arrived)
+        if self._echoes:
+            return min(matching.first_start(each.pattern, arrived, 1) for each in self._rules)
+        return min(len(arrived), max(matching.decisive(each.pattern, arrived) for each in self._rules))
+
+    def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
+        """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
+        answer = rule.answer(turn)
+        if answer is None:
+            self.unexpected(message, connection)
+        return answer
+
+    def unexpected(self, message: bytes, connection: int) -> NoReturn:
+        """Raise UnexpectedMessage, with what came closest."""
+        misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
+        raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
+
+    def _otherwise(self, message: bytes, connection: int) -> Answer | None:
+        """Return what to answer where no rule does."""
+        queued = self._queue.take() if self._queue is not None else None
+        if queued is not None:
+            return queued
+        if self._every is not None:
+            return self._every
+        if self._echoes:
+            return Answer(message)
+        if self._rules or self._queue is not None or self.plays_too:
+            self.unexpected(message, connection)
+        return None
+
+    def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
+        if self._has_messages:
+            is_match = matching.match_message(rule.pattern, message, self._framing)
+        else:
+            is_match = matching.match_start(rule.pattern, message) > 0
+        if is_match:
+            return Miss(rule.why_not(connection), len(message) + 1)
+        return miss(rule.pattern, message, self._framing, is_whole=self._has_messages)
+
+    def _has_only_rules(self) -> bool:
+        has_replies = self._queue is not None and not self._queue.is_empty()
+        return bool(self._rules) and not has_replies and self._every is None and not self._echoes

@@ -1,0 +1,290 @@
+"""What a fake was told to answer: rules for messages that match, and replies that wait for their turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias
+
+from windsock.errors import UsageError
+from windsock.fakes import patterns as matching
+from windsock.fakes.counters import Tally
+from windsock.fakes.replies import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
+from windsock.recording import preview
+from windsock.scripts import Script
+from windsock.scripts.repr import code_of
+
+__all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
+
+Connections: TypeAlias = int | slice | range | Callable[[int], object]
+"""Which connections, by their index from 0: one, a slice, or those that please a function."""
+
+
+class Rule:
+    """Messages that match a pattern, and the replies to them: the first one's, the second one's, and so on.
+
+    With `after` so many messages that match go by first: they are left to the rules behind it. `connections` says in
+    which connections it counts.
+    """
+
+    def __init__(
+        self,
+        pattern: object,
+        tally: Tally,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        is_first: bool = False,
+        is_datagram: bool = False,
+    ) -> None:
+        self.pattern = matching.checked(pattern)
+        self.after = after
+        self.is_first = is_first
+        """Whether it was put before the rules that were there."""
+        self.connections = connections
+        self._answers = Answers()
+        self._is_optional = False
+        self._stays = False
+        """Whether its last reply was said to be for all that follows."""
+        self._tally = tally
+        self._counter = tally.add()
+        self._is_datagram = is_datagram
+
+    def __repr__(self) -> str:
+        return self.code
+
+    # --- telling it what to answer
+
+    def reply(
+        self,
+        data: bytes,
+        *,
+        times: int | None = UNSAID,
+        delay: float = 0.0,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> Self:
+        """Answer such messages with these bytes: each, or so many `times`, after which the rule counts no more.
+
+        After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
+        the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        """
+        self._check_is_first("reply")
+        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        return self._add("reply", answer, times)
+
+    def reply_with(
+        self,
+        function: Callable[[bytes], bytes | None],
+        *,
+        times: int | None = UNSAID,
+        delay: float = 0.0,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> Self:
+        """Answer with what a function makes of the message; with nothing if that is None."""
+        self._check_is_first("reply_with")
+        answer = made_answer("reply_with", function, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        return self._add("reply_with", answer, times)
+
+    def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
+        """Answer with a script, which has the connection to itself as long as it is played."""
+        self._check_is_first("play")
+        answer = made_answer("play", script)
+        return self._add("play", answer, times)
+
+    def then(
+        self,
+        what: bytes | Callable[[bytes], bytes | None] | Script,
+        *,
+        times: int | None = UNSAID,
+        delay: float = 0.0,
+        pieces: int | Sequence[int] | None = None,
+        every: float = 0.0,
+        cut: int | None = None,
+        end: HowToEnd | None = None,
+    ) -> Self:
+        """Answer the next such message with this: bytes, what a function makes of the message, or a script.
+
+        The reply before it is given once, or its `times`. The last one stays, unless it has `times`.
+        """
+        if not self._answers:
+            raise UsageError(f"{self.code}.then(...): there is nothing before it; say reply(...) first")
+        if self._stays:
+            raise UsageError(
+                f"{self.code}.then(...): times=None has the reply before it answer all that follows; "
+                "leave times= out, or say how many"
+            )
+        answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        return self._add("then", answer, times)
+
+    def optional(self) -> Self:
+        """Let it be no error if messages that match never come, or fewer than there are replies for."""
+        self._is_optional = True
+        return self
+
+    def _add(self, method: str, answer: Answer, times: int | None) -> Self:
+        stays = times is None
+        if times is UNSAID:
+            times = None
+        checked_times(method, times)
+        answer.check(method, is_datagram=self._is_datagram)
+        self._answers.add(answer, times)
+        self._stays = stays
+        return self
+
+    def _check_is_first(self, method: str) -> None:
+        """Raise UsageError if there is a reply already, which another one would not be added to."""
+        if self._answers:
+            raise UsageError(
+                f"{self.code}.{method}(...): it has a reply already; say .then(...) for the one after that"
+            )
+
+    # --- for the fake
+
+    def is_for(self, connection: int) -> bool:
+        """Return whether it counts in this connection."""
+        which = self.connections
+        if which is None:
+            return True
+        if isinstance(which, int):
+            return which == connection
+        if isinstance(which, slice):
+            return connection in range(*which.indices(connection + 1))
+        return connection in which if isinstance(which, range) else bool(which(connection))
+
+    def is_used_up(self) -> bool:
+        """Return whether all that it can answer has been answered."""
+        return not self.counts(self._tally.taken(self._counter))
+
+    @property
+    def most(self) -> int | None:
+        """How many messages it counts; None: any number."""
+        limit = self._answers.limit
+        return None if limit is None else self.after + limit
+
+    def counts(self, turn: int) -> bool:
+        """Return whether it counts a message that matches, which is the one at that turn, from 0."""
+        most = self.most
+        return most is None or turn < most
+
+    def is_due(self) -> bool:
+        """Return whether the next message that matches is one that it answers."""
+        return self._tally.taken(self._counter) >= self.after and not self.is_used_up()
+
+    def take(self) -> int | None:
+        """Count a message that matches; return which of those to answer it is, from 0, or None if it is none."""
+        turn = self._tally.take(self._counter, self.most)
+        return None if turn is None or turn < self.after else turn - self.after
+
+    def answer(self, turn: int) -> Answer | None:
+        """Return what to answer then; None for nothing."""
+        return self._answers.number(turn)
+
+    def why_not(self, connection: int) -> str:
+        """Return why a message that matches was not answered."""
+        if not self.is_for(connection):
+            return f"matches, but not in connection #{connection}"
+        if not self._answers:
+            return "matches, but was given no reply; say .reply(...), or .reply_with(lambda message: None) for none"
+        if self.is_used_up():
+            count = self._answers.limit or 0
+            return f"matches, but is used up after {count} time{'' if count == 1 else 's'}"
+        return f"matches, but after={self.after} such message{'' if self.after == 1 else 's'} go by first"
+
+    @property
+    def start(self) -> str:
+        """Its beginning, as a test would write it."""
+        words = [matching.describe(self.pattern)]
+        if isinstance(self.pattern, bytes):
+            words = [preview(self.pattern)]
+        if self.after:
+            words.append(f"after={self.after}")
+        if self.connections is not None:
+            words.append(f"connections={code_of(self.connections)}")
+        if self.is_first:
+            words.append("first=True")
+        return f"on({', '.join(words)})"
+
+    @property
+    def code(self) -> str:
+        """All of it, as a test would write it."""
+        return ".".join([self.start, *self._answers.code(), *(["optional()"] if self._is_optional else [])])
+
+    def unmet(self) -> str | None:
+        """Return in words what has not happened of it; None if all has."""
+        seen = self._tally.taken(self._counter)
+        needed = self.after + self._answers.needed
+        if seen >= needed or self._is_optional:
+            return None
+        return f"{self.code}: {'never matched' if not seen else f'matched {seen} of {_times(needed)}'}"
+
+
+class Queue:
+    """Replies for whatever comes, one after the other."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._counter = tally.add()
+        self._all: list[tuple[Answer, int]] = []
+        self._total = 0
+
+    def add(self, answer: Answer, times: int) -> None:
+        """Put one behind the others."""
+        self._all = [*self._all, (answer, times)]
+        self._total += times
+
+    def take(self) -> Answer | None:
+        """Return the next one; None if there is none."""
+        number = self._tally.take(self._counter, self._total)
+        if number is None:
+            return None
+        for answer, times in self._all:
+            number -= times
+            if number < 0:
+                return answer
+        return None
+
+    def is_empty(self) -> bool:
+        """Return whether none is left."""
+        return self._tally.taken(self._counter) >= self._total
+
+    def unmet(self) -> list[str]:
+        """Return in words which have not been sent."""
+        left, found = self._tally.taken(self._counter), []
+        for answer, times in self._all:
+            sent = min(left, times)
+            left -= sent
+            if sent < times:
+                state = "never sent" if not sent else f"sent {sent} of {_times(times)}"
+                found.append(f"{answer.code('reply', None if times == 1 else times)}: {state}")
+        return found
+
+
+def checked_after(after: Any) -> None:
+    """Raise UsageError for what is no number of messages."""
+    if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+        raise UsageError(f"on(after={after!r}): expected how many messages that match go by first, 0 or more")
+
+
+def checked_connections(which: Any) -> Connections | None:
+    """Return which connections. Raises UsageError for what says nothing about them."""
+    is_number = isinstance(which, int) and not isinstance(which, bool) and which >= 0
+    if which is None or is_number or isinstance(which, range) or callable(which):
+        return which  # type: ignore[no-any-return]  # it is what was asked for
+    if isinstance(which, slice):
+        if all(each is None or (isinstance(each, int) and each >= 0) for each in (which.start, which.stop, which.step)):
+            return which
+        raise UsageError(
+            f"on(connections={which!r}): how many there will be is not known; expected no negative numbers"
+        )
+    raise UsageError(
+        f"on(connections={which!r}): expected an index from 0, a slice of them, or a function of the index"
+    )
+
+
+def _times(count: int) -> str:
+    return f"{count} time{'' if count == 1 else 's'}"

@@ -1,0 +1,153 @@
+"""Which connection of a fake plays which script, and what has become of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from windsock.net import addresses
+from windsock.recording import Connection, Recorder
+from windsock.scripts import Script
+
+__all__ = ["Play", "Plays"]
+
+
+@dataclass(slots=True)
+class Play:
+    """One script that a fake was told to play; `number` counts those of the queue from 1, 0 is `play_all()`.
+
+    `connection` is the index of the one connection that plays it, or, for `play_all()`, of the first that does.
+    """
+
+    script: Script
+    number: int
+    connection: int | None
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"script {self.number}" if self.number else "the script for all"
+
+
+class Plays:
+    """The scripts of one fake. On streams a queued script is for a certain connection from the moment it is queued.
+
+    So it makes no difference which thread or process comes first, and a forked child knows its own.
+    """
+
+    def __init__(self, recorder: Recorder, *, is_datagram: bool) -> None:
+        self._recorder = recorder
+        self._is_datagram = is_datagram
+        self._queued: list[Play] = []
+        self._for_all: list[Play] = []
+        self._begun = 0
+        self._excused = 0
+
+    @property
+    def are_any(self) -> bool:
+        """Whether there has been any."""
+        return bool(self._queued or self._for_all)
+
+    @property
+    def count(self) -> int:
+        """How many have been queued."""
+        return len(self._queued)
+
+    def are_over(self, connection: int) -> bool:
+        """Return whether a connection comes behind those that scripts were queued for."""
+        return bool(self._queued) and (self._queued[0].connection or 0) < connection
+
+    # --- telling
+
+    def queue(self, scripts: Sequence[Script]) -> None:
+        """Have the next connections play these, one each."""
+        with self._recorder:  # no connection is accepted meanwhile
+            following = len(self._recorder.connections)
+            for script in scripts:
+                if self._queued and not self._is_datagram:
+                    following = max(following, (self._queued[-1].connection or 0) + 1)
+                connection = None if self._is_datagram else following
+                self._queued = [*self._queued, Play(script, len(self._queued) + 1, connection)]
+
+    def for_all(self, script: Script) -> None:
+        """Have each connection from here on play this that has no script of its own."""
+        with self._recorder:
+            self._for_all = [*self._for_all, Play(script, 0, len(self._recorder.connections))]
+
+    # --- asking
+
+    def of(self, connection: int) -> Play | None:
+        """Return what a connection of a stream server is to play."""
+        for play in self._queued:
+            if play.connection == connection:
+                return play
+        return self._all_of(connection)
+
+    def next(self, connection: int) -> Play | None:
+        """Return what the conversation that a datagram begins is to play, and take it off the queue."""
+        with self._recorder:
+            if self._begun < len(self._queued):
+                play = self._queued[self._begun]
+                play.connection = connection
+                self._begun += 1
+                return play
+        return self._all_of(connection)
+
+    def _all_of(self, connection: int) -> Play | None:
+        found = [play for play in self._for_all if play.connection is not None and play.connection <= connection]
+        return found[-1] if found else None
+
+    # --- what has become of them
+
+    def excuse(self) -> None:
+        """Let scripts that have begun be over: an outage has ended them."""
+        self._excused = len(self._recorder.connections)
+
+    def unmet(self, *, is_final: bool) -> Iterator[str]:
+        """Give in words what has not been played to its end and has not failed, which would have been said."""
+        self._recorder.catch_up()
+        connections = list(self._recorder.connections)
+        of_queue = {play.connection for play in self._queued if play.connection is not None}
+        for play in self._queued:
+            yield from self._unmet_of(play, connections, is_final=is_final)
+        if self._for_all:
+            others = [each for each in connections if each.index not in of_queue and each.played is not None]
+            if not others:
+                yield f"play_all(): never played, no connection came for it\n  {_indented(self._for_all[-1].script)}"
+            for each in others:
+                if self._is_unfinished(each, is_final=is_final):
+                    yield f"play_all(): {_state(each)}"
+
+    def _unmet_of(self, play: Play, connections: list[Connection], *, is_final: bool) -> Iterator[str]:
+        which = f"play(): script {play.number} of {len(self._queued)}"
+        if play.connection is None or play.connection >= len(connections):
+            yield f"{which}: never played, no connection came for it\n  {_indented(play.script)}"
+            return
+        connection = connections[play.connection]
+        if connection.played is None:
+            ending = f" ({connection.ending})" if connection.ending is not None else ""
+            if not (is_final and connection.index < self._excused):
+                yield f"{which}: never played, {_name(connection)} ended before{ending}\n  {_indented(play.script)}"
+        elif self._is_unfinished(connection, is_final=is_final):
+            yield f"{which}: {_state(connection)}"
+
+    def _is_unfinished(self, connection: Connection, *, is_final: bool) -> bool:
+        word = (connection.played or "").partition(" ")[0]
+        is_excused = is_final and connection.index < self._excused
+        return word in ("begun", "stopped") and not is_excused
+
+
+def _state(connection: Connection) -> str:
+    """Return where a script was when its server stopped."""
+    word, _, rest = (connection.played or "").partition(" ")
+    if word == "stopped" and rest:
+        return f"not played to its end, {_name(connection)} was {rest}"
+    return f"not played to its end, {_name(connection)} ended without a word of how far it was"
+
+
+def _name(connection: Connection) -> str:
+    return f"#{connection.index} from {addresses.show(connection.peer)}"
+
+
+def _indented(script: Script) -> str:
+    return repr(script).replace("\n", "\n  ")

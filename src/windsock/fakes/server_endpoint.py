@@ -1,0 +1,260 @@
+"""A server's end of a conversation, as a script plays it: waits as the server's other requests do, until the stop."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from windsock.endpoints.endpoint import DONTWAIT, SLICE, End
+from windsock.endpoints.stream import StreamEnd
+from windsock.errors import PeerError
+from windsock.net import addresses
+from windsock.net.abort import kernel_socket
+from windsock.net.ancillary import receive_without
+from windsock.net.deadlines import milliseconds
+from windsock.net.pushback import give_back, is_tls_handshake
+from windsock.net.system import monotonic, select, socket
+from windsock.net.wakeup import Wakeup
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.scripts import Inbox
+from windsock.scripts import steps as kinds
+from windsock.scripts.steps import Step
+from windsock.taps.seam import connection_of
+
+__all__ = [
+    "Halt",
+    "Halted",
+    "ServedDatagram",
+    "ServedStream",
+    "is_unix_stream",
+    "nothing",
+    "ready_among",
+    "resting",
+]
+
+
+class Halted(Exception):
+    """The server is being stopped: whatever waits ends here."""
+
+
+class Halt:
+    """Whether the server is being stopped; a descriptor that threads, greenlets and forked children can wait for."""
+
+    def __init__(self) -> None:
+        self._wakeup: Wakeup | None = Wakeup()
+
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable."""
+        return -1 if self._wakeup is None else self._wakeup.fileno()
+
+    def is_set(self) -> bool:
+        """Return whether it is so."""
+        return self._wakeup is None or bool(ready_among([self._wakeup.fileno()], 0.0))
+
+    def set(self) -> None:
+        """Say so."""
+        if self._wakeup is not None:
+            self._wakeup.call()
+
+    def clear(self) -> None:
+        """Take it back: the server is up again."""
+        if self._wakeup is not None:
+            self._wakeup.clear()
+
+    def close(self) -> None:
+        """Give the descriptors back; from here on it is set."""
+        wakeup, self._wakeup = self._wakeup, None
+        if wakeup is not None:
+            wakeup.close()
+
+    def check(self) -> None:
+        """Raise Halted if the server is being stopped."""
+        if self.is_set():
+            raise Halted
+
+    def sleep(self, seconds: float, hub: Any) -> None:
+        """Let time pass; in a selecting server's greenlet by letting others run. Raises Halted."""
+        deadline = monotonic() + max(0.0, seconds)
+        turn = _turn(hub)
+        while True:
+            self.check()
+            if turn is not None:
+                turn.hub.wait_for(turn, self.fileno(), select.POLLIN, deadline)  # which may come back for no reason
+            else:
+                ready_among([self.fileno()], deadline - monotonic())
+            self.check()
+            if monotonic() >= deadline:
+                return
+
+    def wait_for(self, sock: Any, seconds: float) -> bool:
+        """Return whether a socket becomes readable in so many seconds. Raises Halted."""
+        turn = _turn(getattr(sock, "_hub", None))
+        if turn is not None:  # a stop ends the connection, which wakes it
+            self.check()
+            is_ready = bool(
+                turn.hub.wait_for(turn, sock.fileno(), select.POLLIN, monotonic() + max(0.0, seconds), sock)
+            )
+            self.check()
+            return is_ready
+        ready = ready_among([sock.fileno(), self.fileno()], seconds)
+        if self._wakeup is None or self.fileno() in ready:
+            raise Halted
+        return bool(ready)
+
+
+def _turn(hub: Any) -> Any:
+    """Return the greenlet that runs now, if it is one of a selecting server's."""
+    if hub is None:
+        return None
+    from windsock.servers.selecting.hub import my_turn
+
+    return my_turn(hub)
+
+
+def ready_among(descriptors: list[int], seconds: float) -> list[int]:
+    """Return those that become readable in so many seconds, as soon as one has."""
+    poll = select.poll()
+    for each in descriptors:
+        if each >= 0:
+            poll.register(each, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(milliseconds(seconds))]
+
+
+class ServedStream(StreamEnd):
+    """Over the request of a stream server, recorded, green or encrypted as it may be.
+
+    `before_wait` is called before each wait for the client.
+    """
+
+    def __init__(self, request: Any, server: Any, halt: Halt) -> None:
+        super().__init__(request, is_client=False)
+        self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
+        self.before_wait: Callable[[], None] = nothing
+        self._server = server
+        self._halt = halt
+        self._connection = connection_of(request)
+
+    def is_readable(self, seconds: float) -> bool:
+        """Wait until there is something to read, or the server is stopped. Raises Halted."""
+        if self.may_have_more:
+            return True
+        self.before_wait()
+        return self._halt.wait_for(kernel_socket(self.sock), seconds)
+
+    def receive(self, size: int) -> bytes:
+        """See StreamEnd. Descriptors that come with the bytes are recorded, and closed."""
+        return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises Halted."""
+        self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
+
+    def _let_pass(self, seconds: float) -> None:
+        with resting([self._connection], self.clock() + seconds):
+            super()._let_pass(seconds)
+
+    def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        unread = bytes(self.inbox.unread)
+        if not is_tls_handshake(unread):
+            raise PeerError("more has come in the clear, where TLS was to begin")  # RFC 3207, section 6
+        if unread:
+            give_back(self.sock, self.inbox.take(len(unread)))
+        self.sock.settimeout(None)
+        self.sock = self._server.start_tls(self.sock)
+        self.may_have_more = True
+        self.inbox.note("speaks TLS from here", self.clock())
+
+    def act(self, step: Step, deadline: float) -> None:
+        """Do what a step says."""
+        if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded as its handshakes are
+            self._start_tls(step, deadline)
+            return
+        if isinstance(step, kinds.Reset):
+            self._note_reset()
+        super().act(step, deadline)
+
+    def _note_reset(self) -> None:
+        """Note it before the client can have noticed; on a Unix socket it need not be one."""
+        is_unix = kernel_socket(self.sock).family == getattr(socket, "AF_UNIX", None)
+        if self._connection is not None and not is_unix:
+            self._connection.note(Kind.SERVER_RESET)
+
+
+class ServedDatagram(End):
+    """Over the socket of a datagram server, to one client; each datagram that comes is put in by `receive()`.
+
+    `request` is the latest one that has been looked at, `(data, socket)`: what is sent is a reply to it.
+    """
+
+    def __init__(self, request: tuple[bytes, Any], client_address: Any, halt: Halt) -> None:
+        super().__init__(request[1], Inbox(is_datagram=True))
+        self.request = request
+        self.client_address = addresses.plain(client_address)
+        self.before_wait: Callable[[], None] = nothing
+        self._halt = halt
+
+    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
+        """Send one. A client that has no name, or is gone, is no error. Raises TimeoutError at the deadline."""
+        self.check_open("send(...)")
+        if self.client_address is None:
+            self.inbox.note("could not answer: the client has no name", self.clock())
+            return
+        while True:
+            try:
+                self.sock.sendto(data, DONTWAIT, self.client_address)
+            except BlockingIOError:
+                if self.clock() >= deadline:
+                    raise TimeoutError("the client took nothing") from None
+                self.sleep(SLICE)
+            except OSError as error:
+                self.inbox.note(f"could not send: {error.strerror}", self.clock())
+                return
+            else:
+                self.inbox.note_sent(data, self.clock())
+                return
+
+    def act(self, step: Step, deadline: float) -> None:  # noqa: ARG002  # as every act
+        """Do what a step says: to this client's conversation, not to the socket, which is everybody's."""
+        self.check_open(step.text)
+        if isinstance(step, kinds.Close):
+            self.is_closed = True
+        elif isinstance(step, kinds.Stall | kinds.Resume):
+            self.is_stalled = isinstance(step, kinds.Stall)
+        self.inbox.note(step.method, self.clock())
+
+    def is_readable(self, seconds: float) -> bool:
+        """Let time pass: nothing comes but by `receive()`. Raises Halted."""
+        self.sleep(seconds)
+        return False
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass. Raises Halted."""
+        hub = None
+        with contextlib.suppress(AttributeError):
+            hub = self.sock._hub
+        with resting([connection_of(self.request)], self.clock() + seconds):
+            self._halt.sleep(seconds, hub)
+
+
+@contextlib.contextmanager
+def resting(connections: Iterable[Connection | None], until: float) -> Iterator[None]:
+    """Note that the script does nothing on these connections until then: their ends need not be waited for."""
+    known = [each for each in connections if each is not None]
+    for each in known:
+        each.rest(until)
+    try:
+        yield
+    finally:
+        for each in known:
+            each.rest(0.0)
+
+
+def is_unix_stream(request: Any) -> bool:
+    """Return whether it is a plain Unix socket, on which descriptors can come."""
+    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
+
+
+def nothing() -> None:
+    """Nobody wants to know."""

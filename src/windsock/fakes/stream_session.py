@@ -1,0 +1,149 @@
+"""One connection of a fake without a script of its own: cuts messages out of what comes, and gives the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from windsock.fakes.replies import Answer
+from windsock.fakes.responder import Repertoire
+from windsock.fakes.script_run import perform
+from windsock.fakes.server_endpoint import Halt, Halted, ServedStream, is_unix_stream
+from windsock.net.ancillary import receive_without
+from windsock.net.system import monotonic
+from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
+from windsock.scripts import Script
+
+__all__ = ["Conversation", "mark_exchange"]
+
+CHUNK = 256 * 1024
+
+
+class Conversation:
+    """What a fake says on one stream connection, by its rules and replies."""
+
+    def __init__(
+        self,
+        repertoire: Repertoire,
+        request: Any,
+        server: Any,
+        connection: int,
+        framing: Framing | None,
+        *,
+        halt: Callable[[], Halt],
+        timeout: Callable[[], float],
+    ) -> None:
+        self._repertoire = repertoire
+        self._request = request
+        self._server = server
+        self._connection = connection
+        self._framing = framing
+        self._halt = halt
+        self._timeout = timeout
+        self._end: ServedStream | None = None
+        self._is_unix = is_unix_stream(request)
+        self._is_over = False
+        self._is_mute = False
+        """Whether nothing can be sent any more."""
+
+    def run(self, greeting: Answer | None) -> None:
+        """Greet, and go on until the client's end, or until an answer ends it."""
+        try:
+            arrived = b"" if greeting is None else self._greet(greeting)
+            if self._framing is None or isinstance(self._framing, AsItArrives):
+                self._handle_bytes(arrived)
+            else:
+                self._handle_messages(self._framing, arrived)
+        except Halted:
+            pass  # the server is being stopped in the middle of an answer
+
+    def _greet(self, greeting: Answer) -> bytes:
+        """Speak first; return what has come meanwhile."""
+        plan = self._plan(greeting, b"")
+        if isinstance(plan, Script):
+            return self._perform(plan, b"")
+        self._send(plan)
+        return b""
+
+    def _handle_messages(self, framing: Framing, arrived: bytes) -> None:
+        cutter = Cutter(framing, self._connection)
+        while data := arrived or self._receive():
+            arrived = b""
+            cutter.feed(data)
+            while not self._is_over and (message := cutter.cut()) is not None:
+                self._answer_message(message, cutter)
+        if len(cutter) and isinstance(framing, UntilEof):
+            self._answer_message(cutter.rest(), cutter)
+
+    def _answer_message(self, message: bytes, cutter: Cutter) -> None:
+        mark_exchange(self._request)
+        plan = self._plan(self._repertoire.answer(message, self._connection), message)
+        if isinstance(plan, Script):
+            cutter.feed(self._perform(plan, cutter.rest()))
+        else:
+            self._send(plan)
+
+    def _handle_bytes(self, arrived: bytes) -> None:
+        """Without framing: the bytes of rules are found wherever they are cut; else what has arrived is a message."""
+        arrived = self._answer_start(arrived)
+        while data := self._receive():
+            arrived = self._answer_start(arrived + data)
+            if isinstance(self._framing, AsItArrives) and len(arrived) > self._framing.limit:
+                raise MessageTooLong(self._framing, self._framing.limit, None, arrived)
+        self._answer_start(arrived, is_all=True)
+
+    def _answer_start(self, arrived: bytes, *, is_all: bool = False) -> bytes:
+        """Answer what makes whole messages; return the rest."""
+        while arrived and not self._is_over:
+            size, answer = self._repertoire.answer_start(arrived, self._connection, is_all=is_all)
+            if not size:
+                return arrived
+            message, arrived = arrived[:size], arrived[size:]
+            mark_exchange(self._request)
+            plan = self._plan(answer, message)
+            if isinstance(plan, Script):
+                arrived = self._perform(plan, arrived)
+            else:
+                self._send(plan)
+        return arrived
+
+    # --- its two ends
+
+    def _receive(self) -> bytes:
+        if self._is_over or (self._end is not None and self._end.inbox.has_ended):
+            return b""
+        if self._is_unix:
+            return receive_without(self._request, CHUNK)
+        data: bytes = self._request.recv(CHUNK)
+        return data
+
+    def _plan(self, answer: Answer | None, message: bytes) -> bytes | Script | None:
+        return None if answer is None else answer.plan(message)
+
+    def _send(self, data: bytes | None) -> None:
+        if data and not self._is_mute:
+            self._request.sendall(data)
+
+    def _perform(self, script: Script, rest: bytes) -> bytes:
+        """Play a script in answer to a message; return what has come meanwhile and was not taken by it."""
+        if self._is_mute:
+            return rest
+        if self._end is None:
+            self._end = ServedStream(self._request, self._server, self._halt())
+        end = self._end
+        if rest:
+            end.inbox.receive(rest, monotonic())
+        perform(script, end, self._timeout())
+        self._request = end.sock
+        self._is_unix = is_unix_stream(end.sock)
+        self._is_over = end.is_closed
+        self._is_mute = end.has_half_closed or end.inbox.was_reset
+        if not self._is_over:
+            self._request.settimeout(None)
+        return end.inbox.take(len(end.inbox.unread)) if end.inbox else b""
+
+
+def mark_exchange(request: Any) -> None:
+    """Tell the recording that the next message's turn has come."""
+    if hasattr(request, "mark_exchange"):
+        request.mark_exchange()

@@ -1,0 +1,41 @@
+"""What clients began to send a fake and did not finish: it may be why something has not happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from windsock.fakes.responder import Repertoire
+from windsock.recording import Connection, Framing, Recorder, Requests, preview, unfinished_words
+
+__all__ = ["unfinished"]
+
+MOST = 3
+"""Connections that are named."""
+LOOKED_AT = 64 * 1024
+"""Bytes of a message that are compared with the rules."""
+
+
+def unfinished(recorder: Recorder, framing: Framing | None, repertoire: Repertoire) -> list[str]:
+    """Return in words, for a few connections, the message that is not complete, and which rule it may match."""
+    found = _bytes(recorder, repertoire) if framing is None else _messages(recorder, framing, repertoire)
+    return list(islice(found, MOST))
+
+
+def _messages(recorder: Recorder, framing: Framing, repertoire: Repertoire) -> Iterator[str]:
+    for request in Requests(recorder, framing, is_datagram=False, timeout=lambda: 0.0).unfinished():
+        if _is_for_rules(recorder.connections[request.connection]):
+            yield unfinished_words(request) + repertoire.why_unfinished(request.beginning(LOOKED_AT))
+
+
+def _bytes(recorder: Recorder, repertoire: Repertoire) -> Iterator[str]:
+    for connection in recorder.connections:
+        rest = repertoire.rest(connection.upstream) if _is_for_rules(connection) else b""
+        why = repertoire.why_unfinished(rest) if rest else ""
+        if why:
+            yield f"#{connection.index}: {len(rest)} B wait for more: {preview(rest)}{why}"
+
+
+def _is_for_rules(connection: Connection) -> bool:
+    """Return whether no script of its own is played on a connection."""
+    return connection.played is None

@@ -1,0 +1,258 @@
+"""All the faults of one server or proxy; they can be changed at any time, by any thread."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from windsock.errors import UsageError
+from windsock.faults.chain import Chain
+from windsock.faults.fault import Fault
+from windsock.faults.function import fault_from
+from windsock.faults.handle import Firing, Installed, settle
+from windsock.faults.seeds import derive
+from windsock.faults.selector import Met, Selector, holds
+from windsock.net.system import threading
+
+__all__ = ["Weather"]
+
+Point = Literal["accept", "handshake", "process"]
+LIVE_ONLY = ("direction", "match", "after_bytes", "after")
+"""What a selector cannot say of faults outside of the chains."""
+EVERYTHING = Selector()
+
+
+class Weather:
+    """What is installed on one server or proxy. `seed`: any integer; `carries`: "stream" or "datagram". Thread-safe."""
+
+    def __init__(self, *, seed: int = 0, carries: Literal["stream", "datagram"] = "stream") -> None:
+        if carries not in ("stream", "datagram"):
+            raise UsageError(f"Weather: carries={carries!r}: expected 'stream' or 'datagram'")
+        self.seed = seed
+        self.carries = carries
+        self.version = 0
+        """Grows with each change; chains compare it."""
+        self.acting = threading.RLock()
+        """Held by a wire from asking its faults until it has done what they say, so that a look waits for that."""
+        self._installed: tuple[Installed, ...] = ()
+        self._past: list[Installed] = []
+        self._callbacks: list[Callable[[], object]] = []
+        self._names: dict[str, int] = {}
+        self._live: dict[int, int] = {}
+        self._next_connection = 0
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<Weather seed={self.seed}: {list(self._installed)}>"
+
+    # What is installed
+
+    def install(
+        self, fault: Fault | Callable[..., Any], *, name: str | None = None, may_not_fire: bool = False, **selector: Any
+    ) -> Installed:
+        """Let a fault act from now on, where the selector says (see `Selector`).
+
+        `fault` may be a function of an item and a link, called for data and datagrams: it returns items, or bytes in
+        the place of the item's, or None for nothing. `name` is what its random streams are named by, in the place of
+        its repr; `may_not_fire` says that it is no defect if it never does. Raises UsageError for what cannot work
+        here.
+        """
+        value = fault_from(fault)
+        where = selector_from(selector)
+        self._check(value, where)
+        with self._lock:
+            installed = Installed(
+                value,
+                where,
+                name=self._name(name or repr(value)),
+                changed=self._changed,
+                may_not_fire=may_not_fire,
+                base=min(self._live, default=self._next_connection),
+                acting=self.acting,
+            )
+            installed.order = len(self._past)
+            self._past.append(installed)
+            self._installed = (*self._installed, installed)
+        self._changed()
+        return installed
+
+    def install_all(
+        self, faults: Iterable[tuple[Fault, Selector] | Fault], *, may_not_fire: bool = False
+    ) -> tuple[Installed, ...]:
+        """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
+        if self.carries == "datagram":
+            faults = getattr(faults, "datagrams", faults)
+        pairs = [each if isinstance(each, tuple) else (each, Selector()) for each in faults]
+        for fault, where in pairs:
+            self._check(fault_from(fault), where)
+        return tuple(self.install(fault, selector=where, may_not_fire=may_not_fire) for fault, where in pairs)
+
+    def remove(self, installed: Installed) -> None:
+        """Heal a fault, for good."""
+        installed.heal()
+
+    def heal(self) -> None:
+        """Heal all faults."""
+        for each in self.installed:
+            each.heal()
+
+    @property
+    def installed(self) -> tuple[Installed, ...]:
+        """What is installed and was not healed, in the order of installation."""
+        return self._installed
+
+    @property
+    def log(self) -> list[Firing]:
+        """All firings of all faults, healed ones too, in order of time."""
+        return sorted((firing for each in self._past for firing in each.log), key=lambda firing: firing.at)
+
+    @property
+    def unfired(self) -> list[Installed]:
+        """Faults that were installed, never fired, and should have."""
+        return [each for each in self._past if not each.fired and not each.may_not_fire]
+
+    def settle(self) -> None:
+        """Wait, for a moment, until a wire that is doing what its faults say has done it."""
+        settle(self.acting)
+
+    def subscribe(self, callback: Callable[[], object]) -> None:
+        """Call a function after each change, in the thread that made it."""
+        with self._lock:
+            self._callbacks.append(callback)
+
+    def unsubscribe(self, callback: Callable[[], object]) -> None:
+        """Undo `subscribe`; a function that is not subscribed is no error."""
+        with self._lock:
+            self._callbacks = [each for each in self._callbacks if each != callback]
+
+    # What it is asked by the wire
+
+    def link(self, *, connection: int, direction: str, now: float, peer: Any = None) -> Chain:
+        """Return the chain for one direction ("upstream" or "downstream") of a connection (an index from 0)."""
+        if direction not in ("upstream", "downstream"):
+            raise UsageError(f"Weather.link: direction={direction!r}: expected 'upstream' or 'downstream'")
+        with self._lock:
+            self._live[connection] = self._live.get(connection, 0) + 1
+            self._next_connection = max(self._next_connection, connection + 1)
+        try:
+            return Chain(self, connection, direction, now, peer)
+        except BaseException:  # of a function of a test
+            self._forget(connection)
+            raise
+
+    def links(self, *, connection: int, now: float, peer: Any = None) -> tuple[Chain, Chain]:
+        """Return the chains of both directions of a connection, "upstream" first."""
+        upward = self.link(connection=connection, direction="upstream", now=now, peer=peer)
+        try:
+            return upward, self.link(connection=connection, direction="downstream", now=now, peer=peer)
+        except BaseException:
+            upward.close(now)
+            raise
+
+    def unlink(self, chain: Chain) -> None:
+        """Forget a chain; for `Chain.close`."""
+        self._forget(chain.connection)
+
+    def _forget(self, connection: int) -> None:
+        with self._lock:
+            left = self._live.pop(connection, 1) - 1
+            if left > 0:
+                self._live[connection] = left
+
+    def at_accept(self, *, connection: int, now: float, peer: Any = None, active: int | None = None) -> list[Fault]:
+        """Return the faults that happen to a connection when it is accepted; they are logged as fired.
+
+        `active`: connections that are open beside it; without it, those that have chains.
+        """
+        if active is None:
+            active = sum(index != connection for index in tuple(self._live))
+        return self._at("accept", connection, now, peer, active)
+
+    def at_handshake(self, *, connection: int, now: float, peer: Any = None) -> list[Fault]:
+        """Return the faults that happen to the TLS handshake of a connection; they are logged as fired."""
+        return self._at("handshake", connection, now, peer, 0)
+
+    def at_process(self, *, connection: int, now: float, peer: Any = None) -> list[Fault]:
+        """Return the faults that happen to the process that handles a connection; they are logged as fired."""
+        return self._at("process", connection, now, peer, 0)
+
+    def _at(self, point: Point, connection: int, now: float, peer: Any, active: int) -> list[Fault]:
+        with self._lock:
+            self._next_connection = max(self._next_connection, connection + 1)
+        met = Met(connection, peer)
+        return [
+            each.fault
+            for each in self._installed
+            if point in each.fault.carries and each.is_active and self._fires(each, point, met, now, active)
+        ]
+
+    def _fires(self, installed: Installed, point: Point, met: Met, now: float, active: int) -> bool:
+        where = installed.selector
+        if not installed.concerns(met) or not installed.fault.happens(active):
+            return False
+        with installed.turn:
+            if installed.is_used_up():
+                return False
+            installed.occasions += 1
+            if where.nth is not None and not holds(where.nth, installed.occasions):
+                return False
+            if where.every is not None and installed.occasions % where.every:
+                return False
+            if where.probability is not None:
+                draws = random.Random(derive(self.seed, met.index, point, installed.name))
+                if draws.random() >= where.probability:
+                    return False
+            installed.fire(now, "happens at {}", point, connection=met.index)
+            return True
+
+    # Within
+
+    def _check(self, fault: Fault, where: Selector) -> None:
+        on = fault.carries
+        if self.carries not in on and not (
+            "process" in on or (self.carries == "stream" and on & {"accept", "handshake"})
+        ):
+            acts_on = " and ".join(sorted(on))
+            raise UsageError(
+                f"{fault!r} acts on {acts_on}, this carries a {self.carries}: expected a fault for a {self.carries}; "
+                f"the table in docs/weather.md says which are"
+            )
+        if on.isdisjoint(("stream", "datagram")):
+            for name in LIVE_ONLY:
+                if getattr(where, name) != getattr(EVERYTHING, name):
+                    raise UsageError(
+                        f"{fault!r} with {name}={getattr(where, name)!r}: nothing passes yet where it happens; "
+                        f"expected connections=, nth=, every=, times= or probability="
+                    )
+        if where.after_bytes is not None and getattr(fault, "after_bytes", None) is not None:
+            raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: said twice; leave one of them out")
+
+    def _name(self, name: str) -> str:
+        ordinal = self._names.get(name, 0)
+        self._names[name] = ordinal + 1
+        return f"{name} #{ordinal}"
+
+    def _changed(self) -> None:
+        with self._lock:
+            self.version += 1
+            self._installed = tuple(each for each in self._installed if not each.is_healed)
+            callbacks = tuple(self._callbacks)
+        for callback in callbacks:
+            callback()
+
+
+def selector_from(options: dict[str, Any]) -> Selector:
+    """Return the selector for keywords, or the one given as `selector=`; raise UsageError for unknown ones."""
+    given = options.pop("selector", None)
+    if given is not None:
+        if options or not isinstance(given, Selector):
+            raise UsageError(f"selector={given!r} with {options}: expected a Selector(...) alone, or its keywords")
+        return given
+    known = tuple(Selector.__dataclass_fields__)
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]}={options[unknown[0]]!r}: expected a selector's keyword, one of {', '.join(known)}"
+        )
+    return Selector(**options)

@@ -1,0 +1,1 @@
+"""Faults around a server class: accept, handshake, process, relays."""

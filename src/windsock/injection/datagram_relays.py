@@ -1,0 +1,123 @@
+"""The door of relayed datagram servers: the socket moves behind a relay, and handlers see the clients all the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.net import addresses
+from windsock.net.addresses import Address, PrivateSocketPath
+from windsock.net.event_loop import OnError
+from windsock.net.system import socket
+from windsock.proxies.datagram_front import DatagramFront
+from windsock.proxies.target import Place
+from windsock.relay.firings import Firings
+from windsock.relay.loop import House
+
+if TYPE_CHECKING:
+    from windsock.faults import Weather
+
+__all__ = ["DatagramHouse", "RelayedReplies"]
+
+AF_UNIX = getattr(socket, "AF_UNIX", -1)
+
+
+class DatagramHouse:
+    """Relays the datagrams of one server, from the constructor to `stop()`.
+
+    Takes over the server's socket, which clients send to; `socket` is what the server reads from in its place. For
+    each datagram that it reads, `client_of(address)` is the client's own address, and `RelayedReplies` is the socket
+    to answer through. For faults a connection is a client: its index is the order in which clients first appeared.
+    After a Rebind the server sees the client under a new address.
+
+    `on_error` is told what should not have happened, such as an error in a fault that is a function.
+    """
+
+    def __init__(self, server_socket: socket.socket, weather: Weather, *, name: str, on_error: OnError) -> None:
+        self.weather = weather
+        self._on_error = on_error
+        self.socket = socket.socket(server_socket.family, socket.SOCK_DGRAM)
+        self._private: PrivateSocketPath | None = None
+        try:
+            self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
+            self.socket.bind(self._private.path if self._private is not None else (_loopback(server_socket.family), 0))
+            self.socket.settimeout(server_socket.gettimeout())
+            self._house = House(f"windsock relay of the {name}", on_error)
+            self._own(server_socket)
+        except BaseException:
+            self._give_back()
+            raise
+        weather.subscribe(self._house.refresh)
+
+    def _own(self, server_socket: socket.socket) -> None:
+        transport = "udp" if self._private is None else "unix_datagram"
+        inner = Place(transport, int(self.socket.family), addresses.plain(self.socket.getsockname()))
+        server_socket.setblocking(False)
+        on_error = self._on_error
+        self._front = DatagramFront(
+            self._house,
+            server_socket,
+            inner,
+            self.weather,
+            None,
+            Firings(self.weather),
+            on_error=lambda _, error: on_error(error),
+        )
+        self._house.clockwork.call(self._front.start)
+        self._house.start()
+
+    def client_of(self, address: Address) -> Address:
+        """Return the client's address for the one that a datagram came from."""
+        return self._front.clients_by_name.get(addresses.plain(address), address)
+
+    def name_of(self, client: Address) -> Address:
+        """Return where a reply to the client is to be sent."""
+        return self._front.names_by_client.get(client, client)
+
+    def drain(self, seconds: float) -> None:
+        """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
+        self._house.drain(seconds)
+
+    def stop(self, seconds: float) -> None:
+        """Carry what handlers have replied, end, and close both sockets. Idempotent.
+
+        Raises StillRunning after so many seconds.
+        """
+        self.weather.unsubscribe(self._house.refresh)
+        try:
+            self._house.catch_up(seconds)
+            self._house.stop(seconds)
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        self.socket.close()
+        if self._private is not None:
+            private, self._private = self._private, None
+            private.remove()
+
+
+class RelayedReplies:
+    """The server's own socket for one datagram's handler: what is sent to the client goes through the relay."""
+
+    __slots__ = ("_house", "_socket")
+
+    def __init__(self, server_socket: Any, house: DatagramHouse) -> None:
+        self._socket = server_socket
+        self._house = house
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        *flags, address = rest
+        return self._socket.sendto(data, *flags, self._house.name_of(address))  # type: ignore[no-any-return]  # any socket
+
+    def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        where = [] if address is None else [self._house.name_of(address)]
+        return self._socket.sendmsg(buffers, ancdata, flags, *where)  # type: ignore[no-any-return]  # any socket
+
+
+def _loopback(family: int) -> str:
+    return "::1" if family == socket.AF_INET6 else "127.0.0.1"

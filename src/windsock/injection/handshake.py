@@ -1,0 +1,223 @@
+"""Faults of the TLS handshake around a server: it stalls, is called off, is no TLS at all, or ends without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from windsock.errors import UsageError
+from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
+from windsock.net.system import socket
+from windsock.recording import Connection, Recorder
+from windsock.security.client_hello import is_whole_record
+from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
+from windsock.taps.seam import Seam, connection_of
+
+if TYPE_CHECKING:
+    from windsock.options.tls_options import Encryption
+
+__all__ = ["Handshakes", "check_handshake_fault"]
+
+ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
+LARGEST_READ = 65536
+
+Talk: TypeAlias = Generator[bytes | None, bytes, None]
+"""Yields what is to be sent, or None to be given what comes; b"" is the end of the stream."""
+
+
+def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str) -> None:
+    """Raise UsageError for what cannot happen to this server's handshakes."""
+    if encryption is None:
+        raise UsageError(f"{fault!r}: the {name} does not speak TLS, so there is no handshake; expected tls=True")
+    if isinstance(fault, TLSAlert) and fault.stage == "finished":
+        raise UsageError(
+            f"{fault!r}: an alert after the handshake is encrypted with keys that Python's ssl keeps to itself; "
+            "expected stage='client_hello' or 'server_hello'"
+        )
+    is_late_alert = isinstance(fault, TLSAlert) and fault.stage == "server_hello"
+    if is_late_alert and (encryption.own_context is not None or encryption.minimum_version == "TLSv1.3"):
+        raise UsageError(
+            f"{fault!r}: in TLS 1.3 an alert behind the server's hello is encrypted with keys that Python's ssl keeps "
+            "to itself; expected stage='client_hello', or a server that may speak TLS 1.2"
+        )
+
+
+class Handshakes:
+    """Acts in the place of the handshakes of one server instance."""
+
+    def __init__(self, server: Any, seam: Seam, recorder: Recorder, encryption: Encryption, host: str) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._encryption = encryption
+        self._host = host
+        self._decided: dict[int, list[Fault]] = {}
+        self._start_tls = seam._originals["start_tls"]
+        seam._originals["start_tls"] = self._begin
+        if hasattr(server, "_secure") and getattr(server, "takes_async_handlers", False):
+            self._secure = server._secure
+            server._secure = self._begin_async
+
+    def decide(self, connection: Connection, faults: list[Fault]) -> None:
+        """Note what is to happen to the handshake of this connection; in the loop's thread."""
+        if any(isinstance(each, TLSTruncate) for each in faults):
+            self._recorder.expected.append(connection.index)  # clients may answer with an alert, which handlers read
+        if faults:
+            self._decided[connection.index] = faults
+
+    def _take(self, request: Any) -> list[Fault]:
+        connection = connection_of(request)
+        return [] if connection is None else self._decided.pop(connection.index, [])
+
+    # --- what happens, in the request's own thread, process or turn
+
+    def _begin(self, request: Any) -> Any:
+        faults = self._take(request)
+        spoiler = _spoiler(faults)
+        if spoiler is not None and getattr(spoiler, "stage", "") != "finished":
+            _converse(self._talk(spoiler), request)
+            raise _failed(spoiler)
+        secured = self._start_tls(request)
+        if spoiler is not None:
+            while secured.recv(LARGEST_READ):
+                pass
+            raise _failed(spoiler)
+        for each in faults:
+            if isinstance(each, TLSTruncate):
+                _truncate(secured, each.after_bytes)
+        return secured
+
+    async def _begin_async(self, stream: Any, request: Any) -> Any:
+        faults = self._take(request)
+        spoiler = _spoiler(faults)
+        if spoiler is not None and getattr(spoiler, "stage", "") != "finished":
+            await _converse_async(self._talk(spoiler), stream)
+            raise _failed(spoiler)
+        secured = await self._secure(stream, request)
+        if spoiler is not None:
+            while await secured.receive_some():
+                pass
+            raise _failed(spoiler)
+        for each in faults:
+            if isinstance(each, TLSTruncate):
+                _truncate_async(secured, each.after_bytes)
+        return secured
+
+    def _talk(self, fault: Fault) -> Talk:
+        """Say what a server with this fault says, up to the end of the connection."""
+        hello = b""
+        while not is_whole_record(hello):
+            more = yield None
+            if not more:
+                return
+            hello += more
+        if isinstance(fault, TLSPlaintext):
+            yield fault.data
+            return
+        if getattr(fault, "stage", "") == "server_hello":
+            yield self._answer(hello, is_plain_after=isinstance(fault, TLSAlert))
+        if isinstance(fault, TLSAlert):
+            yield ALERT_RECORD % fault.number
+            return
+        while (yield None):
+            pass
+
+    def _answer(self, hello: bytes, *, is_plain_after: bool) -> bytes:
+        """Return the server's first messages; in TLS 1.2, if what follows is not encrypted."""
+        from windsock.net.system import ssl
+
+        context = self._server.ssl_context
+        if is_plain_after:
+            context = self._encryption.server_context(self._host)
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        incoming.write(hello)
+        try:
+            context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
+        except ssl.SSLError:
+            pass  # it wants more, or has refused the client: either way it has said something
+        return outgoing.read()
+
+
+def _spoiler(faults: Iterable[Fault]) -> Fault | None:
+    """Return what keeps the handshake from its end; the first of them has the say."""
+    return next((each for each in faults if isinstance(each, TLSPlaintext | TLSStall | TLSAlert)), None)
+
+
+def _failed(fault: Fault) -> HandshakeFailed:
+    return HandshakeFailed(TLSHandshake(failure=HandshakeFailure.PROTOCOL, reason=f"on purpose: {fault!r}"))
+
+
+def _converse(talk: Talk, request: Any) -> None:
+    said = next(talk, b"")
+    try:
+        while True:
+            if said is None:
+                said = talk.send(request.recv(LARGEST_READ))
+            else:
+                request.sendall(said)
+                said = next(talk)
+    except StopIteration:
+        pass
+
+
+async def _converse_async(talk: Talk, stream: Any) -> None:
+    said = next(talk, b"")
+    try:
+        while True:
+            if said is None:
+                said = talk.send(bytes(await stream.receive_some(LARGEST_READ)))
+            else:
+                await stream.send_all(said)
+                said = next(talk)
+    except StopIteration:
+        pass
+
+
+def _truncate(secured: Any, after_bytes: int | None) -> None:
+    """Have the stream end without close_notify: where the server ends it, or after so many bytes of plaintext."""
+    secured._has_said_goodbye = True
+    if after_bytes is None:
+        return
+    write, left = secured._write, after_bytes
+
+    def cut(whole: memoryview) -> int:
+        nonlocal left
+        size = min(left, len(whole))
+        sent = 0
+        while sent < size:
+            sent += write(whole[sent:size])
+        left -= size
+        if not left and size < len(whole):
+            _end_below(secured.raw)
+        return len(whole)
+
+    secured._write = cut
+    if not after_bytes:
+        _end_below(secured.raw)
+
+
+def _end_below(raw: Any) -> None:
+    try:
+        raw.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the client is gone
+
+
+def _truncate_async(secured: Any, after_bytes: int | None) -> None:
+    secured.aclose = secured.transport_stream.aclose
+    if after_bytes is None:
+        return
+    send_all, left = secured.send_all, after_bytes
+
+    async def cut(data: Any) -> None:
+        nonlocal left
+        whole = bytes(data)
+        head, left = whole[:left], left - min(left, len(whole))
+        if head:
+            await send_all(head)
+        if len(head) < len(whole):
+            _end_below(secured.transport_stream.socket)
+
+    secured.send_all = cut
+    if not after_bytes:
+        _end_below(secured.transport_stream.socket)

@@ -1,0 +1,213 @@
+"""A listener that is shut or full for a while, whatever loop waits on it: others take its place at its descriptor."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import sys
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.net import addresses, sockets
+from windsock.net.system import monotonic, os, select, socket, threading
+from windsock.options import listeners as listening
+
+__all__ = ["Doorway"]
+
+MOST_FILLERS = 4
+PATIENCE = 5.0
+"""Seconds to wait for the server's loop at the most."""
+SETTLED = 0.05
+"""Seconds in which a connect over loopback has come through, unless the queue is full."""
+
+
+class Doorway:
+    """The listener of one stream server, in a running loop.
+
+    Loops know a listener by its descriptor, so whatever takes its place there must get it in the loop's own thread:
+    `pass_through()`, which the loop comes through before each accept, does that. Nothing else is done to the loop.
+    """
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+        self._lock = threading.Condition()
+        self._state = "open"
+        self._next: int | None = None
+        self._aside: int | None = None
+        self._holder: socket.socket | None = None
+        self._quiet: tuple[socket.socket, socket.socket] | None = None
+        self._done_with: list[Any] = []
+        self._fillers: list[socket.socket] = []
+        self._filled: set[Any] = set()
+
+    # --- in the loop's thread
+
+    def pass_through(self) -> None:
+        """Put what is next in the listener's place. Raises BlockingIOError if there is nobody to accept now."""
+        if self._next is None and self._state == "open":
+            return
+        with self._lock:
+            following, self._next = self._next, None
+            if following is not None:
+                self._take_place(following)
+            done, self._done_with = self._done_with, []
+            self._lock.notify_all()
+        for each in done:
+            each.close()
+        raise BlockingIOError(errno.EAGAIN, "the listener was changed on purpose")
+
+    def replace(self, descriptor: int) -> None:
+        """Put something in the socket's place for good. Raises BlockingIOError: there is nothing to read there yet."""
+        self._take_place(descriptor)
+        raise BlockingIOError(errno.EAGAIN, "the socket was changed on purpose")
+
+    def _take_place(self, descriptor: int) -> None:
+        control = getattr(self._server, "_control", None)
+        loop = control.here() if control is not None else None
+        if loop is not None and not hasattr(self._server, "takes_async_handlers"):
+            loop.rest(0.0)  # it asks the kernel anew afterwards
+        os.dup2(descriptor, self._server.fileno(), inheritable=False)
+        os.close(descriptor)
+
+    def is_ours(self, peer: Any) -> bool:
+        """Return whether that client has only filled the queue."""
+        return bool(self._filled) and peer in self._filled
+
+    # --- from any thread
+
+    @property
+    def state(self) -> str:
+        """Return "open", "shut" or "full"."""
+        return self._state
+
+    def become(self, state: str) -> None:
+        """Be "open", "shut" or "full". Idempotent. Raises UsageError where the system cannot do that."""
+        with self._lock:
+            if state == self._state:
+                return
+            if state == "shut" and sys.platform != "linux":
+                raise UsageError("Refuse() around a server needs Linux; use it on a proxy, or server.outage()")
+            leave = {"open": _nothing, "shut": self._reopen, "full": self._drain}
+            enter = {"open": _nothing, "shut": self._shut, "full": self._fill}
+            leave[self._state]()
+            self._state = state
+            enter[state]()
+
+    def _listener(self) -> int:
+        """Return the descriptor of the listener, which may still be on its way to its place."""
+        return self._server.fileno() if self._next is None else self._next
+
+    def copy_of_listener(self) -> socket.socket:
+        """Return a copy of the listener."""
+        with self._lock:
+            return socket.socket(fileno=os.dup(self._listener()))
+
+    def _shut(self) -> None:
+        self._holder = self.copy_of_listener()
+        self._be_quiet()
+        sockets.refuse(self._holder)  # in every process that has a copy; this wakes the loop
+
+    def _reopen(self) -> None:
+        assert self._holder is not None
+        holder, self._holder = self._holder, None
+        if sockets.is_ip(holder):
+            sockets.serve_again(holder, listening.backlog_of(self._server))
+        else:
+            holder.close()
+            holder = self._listen_beside()
+        self._put(holder.detach())
+
+    def _listen_beside(self) -> socket.socket:
+        deadline = monotonic() + PATIENCE
+        while True:
+            try:
+                return listening.listen_beside(self._server)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or monotonic() > deadline:
+                    raise
+            self._lock.wait(0.005)  # the old one has an abstract name until the loop has let go of it
+
+    def _fill(self) -> None:
+        """Leave room for one in the queue, and take that."""
+        address = self._server.server_address
+        self._aside = os.dup(self._listener())
+        self._be_quiet()
+        listener = socket.socket(fileno=os.dup(self._aside))
+        try:
+            listener.listen(0)
+            for _ in range(MOST_FILLERS):
+                if not self._enter(listener.family, address):
+                    return
+        finally:
+            listener.close()
+
+    def _enter(self, family: int, address: Any) -> bool:
+        """Connect, to stay; return whether there was room."""
+        filler = socket.socket(family, socket.SOCK_STREAM)
+        filler.setblocking(False)
+        with contextlib.suppress(OSError):
+            if family == getattr(socket, "AF_UNIX", None):
+                filler.bind("")  # a name by which it is known
+            failure = filler.connect_ex(address)
+            if failure == errno.EINPROGRESS:
+                poll = select.poll()
+                poll.register(filler, select.POLLOUT)
+                failure = 0 if poll.poll(SETTLED * 1000) else errno.ETIMEDOUT
+            if not failure:
+                self._fillers.append(filler)
+                self._filled.add(_name(filler))
+                return True
+        filler.close()
+        return False
+
+    def _drain(self) -> None:
+        if self._aside is not None:
+            listener = socket.socket(fileno=os.dup(self._aside))
+            with contextlib.closing(listener):
+                listener.listen(listening.backlog_of(self._server))
+            aside, self._aside = self._aside, None
+            self._put(aside)
+        self._leave()
+
+    def _leave(self) -> None:
+        fillers, self._fillers = self._fillers, []
+        for each in fillers:
+            sockets.reset(each)
+
+    def _be_quiet(self) -> None:
+        """Have something that is never ready take the listener's place."""
+        self._quiet = socket.socketpair()
+        self._put(os.dup(self._quiet[0].fileno()), is_quiet=True)
+
+    def _put(self, descriptor: int, *, is_quiet: bool = False) -> None:
+        if self._next is not None:
+            os.close(self._next)
+        self._next = descriptor
+        if not is_quiet and self._quiet is not None:
+            self._quiet[1].send(b"!")  # wakes the loop, if it has come to wait there
+            self._done_with += self._quiet
+            self._quiet = None
+
+    def close(self) -> None:
+        """Give everything back, when the server has closed its listener."""
+        with self._lock:
+            self._state = "open"
+            for descriptor in (self._next, self._aside):
+                if descriptor is not None:
+                    with socket.socket(fileno=descriptor) as found:
+                        sockets.refuse(found)
+            self._next = self._aside = None
+            for each in [*self._done_with, *(self._quiet or ())]:
+                each.close()
+            self._done_with, self._quiet = [], None
+            if self._holder is not None:
+                self._holder.close()
+            self._leave()
+
+
+def _name(sock: socket.socket) -> Any:
+    return addresses.plain(sock.getsockname())
+
+
+def _nothing() -> None:
+    """Open is what it is by itself."""

@@ -1,0 +1,282 @@
+"""Faults of the process: no process, no thread, a handler that fails, a child that stands still or dies."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os as standard_os  # the standard library's own, which servers that are not windsock's call
+import signal
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.faults import Fault, ForkError, HandlerError, Kill, Pause, Resume, ThreadError
+from windsock.net.system import os, threading
+from windsock.recording import Connection, Recorder
+from windsock.servers import BaseServer
+from windsock.taps.seam import Seam, connection_of
+
+__all__ = ["Processes", "check_process_fault"]
+
+FORK_FAILS: ContextVar[OSError | None] = ContextVar("FORK_FAILS", default=None)
+THREAD_FAILS: ContextVar[bool] = ContextVar("THREAD_FAILS", default=False)
+IN_CHILDREN = (Pause, Resume, Kill)
+
+
+class _Forks:
+    """os.fork() as it was, windsock's own and the one that other servers call; and how many want them replaced now."""
+
+    lock = threading.Lock()
+    plain: tuple[Any, ...] = ()
+    users = 0
+
+
+def _failing(fork: Any) -> Any:
+    """Return os.fork() for all requests but the one that is to get no process."""
+
+    def fork_or_fail() -> int:
+        error = FORK_FAILS.get()
+        if error is not None:
+            raise error
+        pid: int = fork()
+        return pid
+
+    return fork_or_fail
+
+
+def check_process_fault(fault: Fault, concurrency: str, name: str, *, is_async: bool) -> None:
+    """Raise UsageError for a fault of the process that this server's requests cannot have."""
+    if isinstance(fault, ForkError | Pause | Resume | Kill) and concurrency != "forking":
+        raise UsageError(
+            f"{fault!r}: the {name} is {concurrency!r}, and forks no process for a request; "
+            "expected a server with concurrency='forking'"
+        )
+    if isinstance(fault, ThreadError) and (concurrency not in ("threading", "trio") or is_async):
+        what = "has an async handler" if is_async else f"is {concurrency!r}"
+        raise UsageError(
+            f"{fault!r}: the {name} {what}, and starts no thread for a request; expected a server with "
+            "concurrency='threading' (or 'trio' with a blocking handler)"
+        )
+
+
+class Processes:
+    """Acts on one server instance: around `process_request`, and in the place of its handler."""
+
+    def __init__(self, server: Any, seam: Seam, recorder: Recorder) -> None:
+        self._server = server
+        self._seam = seam
+        self._recorder = recorder
+        self._errors: dict[int, Exception | type[Exception]] = {}
+        self._children: dict[int, tuple[int, int]] = {}
+        self._paused: set[int] = set()
+        self._original_handler = server.RequestHandlerClass
+        self._has_patched_threads = False
+        self._stands_in_async = False
+
+    # --- before and around process_request, in the loop's thread
+
+    def decide(self, connection: Connection, faults: Iterable[Fault]) -> None:
+        """Note that the handler of this connection is to fail."""
+        for each in faults:
+            if isinstance(each, HandlerError):
+                self._errors[connection.index] = each.exception
+                self._expect(connection.index)
+                self._stand_in()
+
+    @contextlib.contextmanager
+    def around(self, connection: Connection, faults: list[Fault]) -> Iterator[None]:
+        """Have forks and threads fail in this block; send signals to the child that it has made."""
+        before = set(self._pids())
+        with contextlib.ExitStack() as stack:
+            for each in faults:
+                if isinstance(each, ForkError):
+                    self._expect(connection.index)
+                    stack.enter_context(_fork_fails(each.code))
+                elif isinstance(each, ThreadError):
+                    self._expect(connection.index)
+                    stack.enter_context(self._thread_fails())
+            yield
+        signals = [each for each in faults if isinstance(each, IN_CHILDREN)]
+        for pid in set(self._pids()) - before:
+            self._adopt(pid, connection.index)
+            connection.pid = pid  # a child that dies at once does not say so itself
+            for each in signals:
+                self._send(each, connection.index)
+
+    def _pids(self) -> Iterable[int]:
+        return getattr(self._server, "active_children", None) or ()
+
+    def _expect(self, what: object) -> None:
+        self._recorder.expected.append(what)
+
+    @contextlib.contextmanager
+    def _thread_fails(self) -> Iterator[None]:
+        if not isinstance(self._server, BaseServer):
+            raise _no_thread()  # as its own process_request would
+        if not self._has_patched_threads:
+            self._has_patched_threads = True
+            _refuse_threads(self._server._threads)  # type: ignore[attr-defined]  # those with threads have it
+        token = THREAD_FAILS.set(True)
+        try:
+            yield
+        finally:
+            THREAD_FAILS.reset(token)
+
+    # --- in the place of the handler
+
+    def _stand_in(self) -> None:
+        """Have a look at each request before its handler does, from now on."""
+        server = self._server
+        if isinstance(server.RequestHandlerClass, _Handler):
+            return
+        if getattr(server, "handles_async", False):
+            self._stand_in_async()
+        else:
+            server.RequestHandlerClass = _Handler(self._original_handler, self)
+
+    def _stand_in_async(self) -> None:
+        originals = self._seam._originals
+        if self._stands_in_async:
+            return
+        self._stands_in_async = True
+        serve_stream, serve_request = originals["serve_stream"], originals["serve_request"]
+
+        async def stream(stream: Any, request: Any, client_address: Any) -> None:
+            self.fail(request)
+            await serve_stream(stream, request, client_address)
+
+        async def request(request: Any, client_address: Any) -> None:
+            if isinstance(request, tuple):
+                self.fail(request)
+            await serve_request(request, client_address)
+
+        originals["serve_stream"], originals["serve_request"] = stream, request
+
+    def fail(self, request: Any) -> None:
+        """Raise what the handler of this request is to raise, if anything."""
+        connection = connection_of(request)
+        error = self._errors.pop(connection.index, None) if connection is not None else None
+        if error is not None:
+            raise error if isinstance(error, type) else copy.copy(error)  # each with a traceback of its own
+
+    # --- children
+
+    def _adopt(self, pid: int, index: int) -> None:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except (AttributeError, OSError):
+            descriptor = -1
+        self._children[index] = (pid, descriptor)
+
+    def _send(self, fault: Fault, index: int) -> None:
+        if isinstance(fault, Pause):
+            self._paused.add(index)
+            self._signal(index, signal.SIGSTOP)
+        elif isinstance(fault, Resume):
+            self.resume(index)
+        elif isinstance(fault, Kill):
+            self._expect(index)
+            self._signal(index, fault.number)
+
+    def _signal(self, index: int, number: int) -> None:
+        pid, descriptor = self._children[index]
+        with contextlib.suppress(ProcessLookupError):
+            if descriptor >= 0:
+                signal.pidfd_send_signal(descriptor, number)
+            elif _is_running(pid):
+                os.kill(pid, number)
+
+    def resume(self, index: int) -> None:
+        """Have a child that stands still go on."""
+        self._paused.discard(index)
+        self._signal(index, signal.SIGCONT)
+
+    def resume_all(self) -> None:
+        """Have all children go on."""
+        for index in list(self._paused):
+            self.resume(index)
+
+    def live(self) -> list[Connection]:
+        """Return the connections whose children have not ended, those from before there were faults too."""
+        self._recorder.catch_up()
+        found = []
+        for each in list(self._recorder.connections):
+            pid = self._children.get(each.index, (each.pid, -1))[0]
+            if each.ending is None and pid is not None and _is_running(pid):
+                if each.index not in self._children:
+                    self._adopt(pid, each.index)
+                found.append(each)
+        return found
+
+    def signal_now(self, fault: Fault, connection: Connection) -> None:
+        """Send what a fault says to a child that is `live()`."""
+        self._send(fault, connection.index)
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.resume_all()
+        for _, descriptor in self._children.values():
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._children.clear()
+        if isinstance(self._server.RequestHandlerClass, _Handler):
+            self._server.RequestHandlerClass = self._original_handler
+
+
+def _is_running(pid: int) -> bool:
+    """Return whether that is a child of ours that has not ended; whoever waits for it may not know of it yet."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False
+
+
+class _Handler:
+    """Looks like the handler class, and calls it, unless the request's handler is to fail."""
+
+    def __init__(self, handler: Any, processes: Processes) -> None:
+        self._handler = handler
+        self._processes = processes
+
+    def __call__(self, request: Any, *rest: Any, **keywords: Any) -> Any:
+        self._processes.fail(request)
+        return self._handler(request, *rest, **keywords)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handler, name)
+
+
+@contextlib.contextmanager
+def _fork_fails(code: int) -> Iterator[None]:
+    """Have os.fork() fail in this context, and nowhere else."""
+    with _Forks.lock:
+        _Forks.users += 1
+        if _Forks.users == 1:
+            _Forks.plain = os.fork, standard_os.fork
+            os.fork, standard_os.fork = map(_failing, _Forks.plain)
+    token = FORK_FAILS.set(OSError(code, os.strerror(code)))
+    try:
+        yield
+    finally:
+        FORK_FAILS.reset(token)
+        with _Forks.lock:
+            _Forks.users -= 1
+            if not _Forks.users:
+                os.fork, standard_os.fork = _Forks.plain
+
+
+def _no_thread() -> RuntimeError:
+    return RuntimeError("can't start new thread")
+
+
+def _refuse_threads(threads: Any) -> None:
+    """Have this server's threads not start where they are to fail."""
+    start = threads.start
+
+    def refuse(thread: Any) -> None:
+        if THREAD_FAILS.get():
+            raise _no_thread()
+        start(thread)
+
+    threads.start = refuse

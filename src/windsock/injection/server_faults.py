@@ -1,0 +1,283 @@
+"""The weather of one server: its faults, and the hooks on the server's instance by which they act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
+from windsock.faults import options as planned
+from windsock.faults.never_fired import FaultNeverFired, said
+from windsock.faults.options import Several
+from windsock.faults.reports import report_of, with_firings
+from windsock.injection.accept import Admission
+from windsock.injection.datagrams import RelayedDatagrams
+from windsock.injection.handshake import Handshakes, check_handshake_fault
+from windsock.injection.listener import Doorway
+from windsock.injection.process import Processes, check_process_fault
+from windsock.injection.relays import Relays
+from windsock.net.system import monotonic, socket
+from windsock.recording.events import Kind
+from windsock.servers.async_handlers import is_async
+from windsock.taps.seam import connection_of, put_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from windsock.options.server_options import Resolved
+    from windsock.recording import Connection, Recorder
+    from windsock.taps import Seam
+
+__all__ = ["ServerFaults"]
+
+ON_LINKS = frozenset({"stream", "datagram"})
+"""What faults carry that act on what passes."""
+
+
+class ServerFaults:
+    """All that goes wrong on purpose with one server.
+
+    Made when the first fault is installed; a server that has none pays nothing. The hooks stand between the seam of
+    recording and the server's own, on the instance.
+    """
+
+    def __init__(self, server: Any, options: Resolved, seam: Seam, recorder: Recorder, seed: int) -> None:
+        self._server = server
+        self._options = options
+        self._seam = seam
+        self._recorder = recorder
+        self.weather = Weather(seed=seed, carries="datagram" if options.is_datagram else "stream")
+        self._skip_past_connections()
+        self._processes = Processes(server, seam, recorder)
+        self._doorway = Doorway(server)
+        self._handshakes: Handshakes | None = None
+        if options.encryption is not None:
+            self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
+        self._admission = Admission(server, self.weather, recorder, self._doorway)
+        self._relays: Relays | None = None
+        self._datagrams: RelayedDatagrams | None = None
+        self._is_stopped = False
+        self._hook()
+        if options.relay or options.faults:
+            self._have_relays(is_running=False)
+        self.weather.subscribe(self._changed)
+
+    def _skip_past_connections(self) -> None:
+        """Have `first(n)` count from here."""
+        past = len(self._recorder.connections)
+        if past:
+            chain = self.weather.link(connection=past - 1, direction="upstream", now=monotonic())
+            chain.close(monotonic())
+
+    # --- installing
+
+    def install(self, fault: Any, keywords: dict[str, Any]) -> Installed | Several:
+        """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
+        if self._is_stopped:
+            raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
+        installed = planned.install(self.weather, fault, self._check, keywords)
+        if self._wants_relays():
+            self._have_relays()
+        for each in installed.installed if isinstance(installed, Several) else (installed,):
+            self._begin(each)
+        return installed
+
+    def _check(self, fault: Fault) -> None:
+        options = self._options
+        if "process" in fault.carries:
+            handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
+            check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
+        if "handshake" in fault.carries:
+            check_handshake_fault(fault, options.encryption, options.name)
+
+    def _begin(self, installed: Installed) -> None:
+        """Do at once what need not wait for a connection.
+
+        What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
+        """
+        if isinstance(installed.fault, BacklogFull) and said(installed.selector):
+            installed.may_not_fire = True
+            installed.heal()
+            raise UsageError(
+                f"{installed.fault!r} with {said(installed.selector)}: clients wait before anybody knows them; "
+                "expected no selector; MaxConnections(n, then='stall') counts"
+            )
+        if isinstance(installed.fault, Pause | Resume | Kill) and not _counts(installed.selector):
+            for connection in self._processes.live():
+                if self._fires_now(installed, connection.index, connection.peer):
+                    self._processes.signal_now(installed.fault, connection)
+                    self._note(connection, installed.fault)
+
+    def _wants_relays(self) -> bool:
+        """Return whether a connection that comes now is to be relayed."""
+        options = self._options
+        return bool(options.relay or options.faults) or any(
+            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.installed
+        )
+
+    def _have_relays(self, *, is_running: bool = True) -> None:
+        server, weather, recorder, options = self._server, self.weather, self._recorder, self._options
+        if not options.is_datagram:
+            self._relays = self._relays or Relays(server, weather, recorder, options.name)
+        elif self._datagrams is None:
+            self._datagrams = RelayedDatagrams(server, weather, recorder, self._doorway, options.name)
+            if is_running:
+                self._datagrams.begin_soon()
+            else:
+                self._datagrams.begin_now()
+
+    def _fires_now(self, installed: Installed, index: int, peer: Any) -> bool:
+        return self.weather._fires(installed, "process", Met(index, peer), monotonic(), 0)
+
+    def _changed(self) -> None:
+        """Something was installed, paused, resumed or healed: have the listener be what is wanted."""
+        active = [each for each in self.weather.installed if each.is_active]
+        shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
+        full = [each for each in active if isinstance(each.fault, BacklogFull)]
+        wanted = "shut" if shut else "full" if full else "open"
+        if not self._is_stopped and wanted != self._doorway.state:
+            self._doorway.become(wanted)
+            for each in shut or full:
+                each.fire(monotonic(), "the listener is {}", wanted)
+        if not any(isinstance(each.fault, Pause) for each in active):
+            self._processes.resume_all()
+
+    # --- hooks
+
+    def _hook(self) -> None:
+        seam, server = self._seam, self._server
+        self._get_request: Callable[[], Any] = seam._originals["get_request"]
+        self._tapped: Callable[[Any, Any], Any] = seam._tapped
+        self._process_request: Callable[[Any, Any], None] = server.process_request
+        if self._options.is_datagram:
+            seam._originals["get_request"] = self._next_datagram
+        else:
+            seam._originals["get_request"] = self._next_request
+            seam._tapped = self._admit  # type: ignore[method-assign]  # on the instance
+        server.process_request = self._process
+
+    def _unhook(self) -> None:
+        self._seam._originals["get_request"] = self._get_request
+        vars(self._seam).pop("_tapped", None)
+        put_back(self._server, "process_request", self._process_request)
+
+    def _next_request(self) -> Any:
+        self._admission.before()
+        try:
+            return self._get_request()
+        except OSError:
+            self._doorway.pass_through()  # it may be shut since a moment ago
+            raise
+
+    def _next_datagram(self) -> Any:
+        request, client_address = self._get_request()
+        if self._datagrams is None:
+            return request, client_address
+        return self._datagrams.next_request(request, client_address)
+
+    def _admit(self, request: Any, connection: Any) -> Any:
+        is_relayed = self._relays is not None and self._wants_relays()
+        self._admission.after(request, connection, is_relayed=is_relayed)
+        if self._relays is not None and is_relayed:
+            request = self._relays.relay(request, connection)
+        return self._tapped(request, connection)
+
+    def _process(self, request: Any, client_address: Any) -> None:
+        connection = connection_of(request)
+        if connection is None or self._recorder.is_child:
+            self._process_request(request, client_address)
+            return
+        faults = self.weather.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
+        shaking = self._at_handshake(connection) if self._handshakes is not None else []
+        for each in [*faults, *shaking]:
+            self._note(connection, each)
+        self._processes.decide(connection, faults)
+        with self._processes.around(connection, faults):
+            self._process_request(request, client_address)
+
+    def _note(self, connection: Connection, fault: Fault) -> None:
+        if self._relays is None or connection.index not in self._relays.indices:
+            connection.note(Kind.FAULT, f"{fault!r}: happens".encode())
+
+    def _at_handshake(self, connection: Connection) -> list[Fault]:
+        """Decide in the loop's thread: a forked child could not tell what has fired."""
+        assert self._handshakes is not None
+        found = self.weather.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
+        self._handshakes.decide(connection, found)
+        return found
+
+    # --- the end
+
+    def drain(self, seconds: float) -> None:
+        """Wait until what clients have sent has passed the relays, as far as it does within `seconds`."""
+        for each in (self._relays, self._datagrams):
+            if each is not None:
+                each.drain(seconds)
+
+    def keeps_clients_waiting(self, until: float) -> bool:
+        """Return whether faults leave the next client in the queue until then, in monotonic seconds."""
+        return self._admission.keeps_waiting(until)
+
+    def before_stop(self) -> None:
+        """Stand in nobody's way: the server is being stopped."""
+        if self._is_stopped:
+            return
+        self._is_stopped = True
+        self._admission.stop()
+        self._processes.resume_all()
+
+    def close(self) -> None:
+        """Heal all faults and give everything back; the server is gone. What was held is lost."""
+        self.before_stop()
+        self.weather.unsubscribe(self._changed)
+        for each in (self._relays, self._datagrams):
+            if each is not None:
+                each.stop(self._options.timeout)
+        self.weather.heal()
+        self._doorway.close()
+        self._processes.close()
+        self._unhook()
+
+    def failures(self) -> list[FaultNeverFired]:
+        """Return an error for each fault that has never fired, though it was to."""
+        return [FaultNeverFired.of(each, self._traffic()) for each in self.weather.unfired]
+
+    def _traffic(self) -> str:
+        connections = self._recorder.connections
+        noun = "datagram" if self._options.is_datagram else "connection"
+        count = len(connections)
+        up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
+        return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
+
+    def add_firings(self, lines: list[str]) -> list[str]:
+        """Return a transcript with what faults did to datagrams; to connections, it is in there already."""
+        connections = self._recorder.connections
+        if not self._options.is_datagram or not self.weather.log:
+            return lines
+        start = connections[0].opened if connections else self.weather.log[0].at
+        return with_firings(lines, self.weather, start)
+
+    def copy_of_listener(self) -> socket.socket:
+        """Return a copy of the server's own socket."""
+        return self._doorway.copy_of_listener()
+
+    def listener_was_closed(self) -> None:
+        """There is an outage: what has to do with the listener of before is closed too."""
+        self._doorway.close()
+
+    def check_outage(self) -> None:
+        """Raise UsageError if the server's address is a relay's."""
+        if self._datagrams is not None or self._doorway.state != "open":
+            raise UsageError(
+                f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
+                "for datagrams, and no Refuse() or BacklogFull() at the same time"
+            )
+
+    def report(self) -> list[str]:
+        """Return the seed and what the faults did, for people: bounded in length."""
+        return report_of(self.weather)
+
+
+def _counts(selector: Selector) -> bool:
+    given = (selector.nth, selector.every, selector.times, selector.probability)
+    return any(each is not None for each in given) or isinstance(selector.connections, First)

@@ -1,0 +1,204 @@
+"""The door of relayed servers: an accepted client goes in, the socket that its handler gets comes out."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from windsock.injection.socket_pairs import Pairs, RelayedSocket
+from windsock.net import addresses, sockets
+from windsock.net.addresses import Address
+from windsock.net.event_loop import READABLE, OnError
+from windsock.net.system import monotonic, os, socket
+from windsock.recording.events import Kind
+from windsock.relay.connection import StreamRelay
+from windsock.relay.firings import Firings
+from windsock.relay.handshake_faults import meddler_for
+from windsock.relay.loop import House
+from windsock.servers import fork_hooks as forks
+
+if TYPE_CHECKING:
+    from windsock.faults import Weather
+    from windsock.recording import Connection
+
+__all__ = ["RelayHouse"]
+
+ORDER = struct.Struct("qii")
+"""What a child says: which connection, level, name of the option; its value follows."""
+
+
+class RelayHouse:
+    """The relays of one stream server, all in one thread, from the constructor to `stop()`.
+
+    The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
+    is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
+    of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
+    client.
+
+    `on_error` is told what should not have happened, such as an error in a fault that is a function. With
+    `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
+    """
+
+    def __init__(self, weather: Weather, *, name: str, on_error: OnError, spoils_handshakes: bool = True) -> None:
+        self.weather = weather
+        self._spoils_handshakes = spoils_handshakes
+        self._on_error = on_error
+        self._count = 0
+        self._process_id = os.getpid()
+        self._pairs = Pairs()
+        self._firings = Firings(weather)
+        self._clients: dict[int, socket.socket] = {}
+        self._house = House(f"windsock relays of the {name}", on_error)
+        self._orders, self._child_orders = socket.socketpair(getattr(socket, "AF_UNIX", -1), socket.SOCK_DGRAM)
+        self._orders.setblocking(False)
+        self._child_orders.setblocking(False)
+        self._house.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
+        forks.renew_in_children(self)
+        try:
+            self._house.start()
+        except BaseException:
+            self._close()
+            raise
+        weather.subscribe(self._house.refresh)
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are being relayed."""
+        return len(self._clients)
+
+    def relay(
+        self,
+        client: socket.socket,
+        client_address: Address,
+        *,
+        index: int | None = None,
+        connection: Connection | None = None,
+    ) -> RelayedSocket:
+        """Take an accepted connection over; return the socket that its handler gets.
+
+        `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
+        default they are counted. Raises OSError for a lack of descriptors, and what a test's own
+        function that selects connections, or fault, raises; the client is reset then.
+        """
+        if index is None:
+            index = self._count
+        self._count = max(self._count, index) + 1
+        timeout = client.gettimeout()
+        owned = socket.socket(client.family, client.type, client.proto, fileno=client.detach())
+        try:
+            owned.settimeout(timeout)
+            ours, handlers = self._pairs.make(owned, client_address)
+        except BaseException:
+            sockets.reset(owned)
+            raise
+        for each in (owned, ours):
+            sockets.prepare(each)
+        self._clients[index] = owned
+        handlers._forward = partial(self._forward, index)
+        try:
+            relay = self._make(index, owned, ours, addresses.plain(client_address), connection)
+        except BaseException:  # of a function that selects connections, or of a fault
+            self._clients.pop(index, None)
+            handlers.close()
+            ours.close()
+            sockets.reset(owned)
+            raise
+        self._house.admit(relay)
+        self._house.clockwork.call(relay.start)
+        if not self._house.clockwork.is_running():
+            relay.finish()  # it was stopped just now
+        return handlers
+
+    def drain(self, seconds: float) -> None:
+        """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
+        self._house.drain(seconds)
+
+    def stop(self, seconds: float) -> None:
+        """Carry what handlers have replied, end all connections, and the thread. Idempotent.
+
+        Raises StillRunning after so many seconds.
+        """
+        self.weather.unsubscribe(self._house.refresh)
+        try:
+            self._house.catch_up(seconds)
+            self._house.stop(seconds)
+        finally:
+            self._close()
+
+    def after_fork_in_child(self) -> None:
+        """Give back what is the parent's, but for the line on which it takes orders."""
+        with contextlib.suppress(OSError):
+            os.close(self._orders.detach())
+        self._pairs.after_fork_in_child()
+        self._clients = {}
+
+    def _make(
+        self,
+        index: int,
+        client: socket.socket,
+        handlers: socket.socket,
+        peer: Address,
+        connection: Connection | None,
+    ) -> StreamRelay:
+        upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
+        notes: dict[str, Any] = {}
+        if connection is not None:
+            notes = {
+                "delivering": partial(connection.noted_after, Kind.DELIVERED),
+                "on_closing": partial(connection.begin, Kind.DELIVERED),
+            }
+        relay = StreamRelay(
+            self._house.clockwork,
+            self._house.scratch,
+            client,
+            handlers,
+            upward=upward,
+            downward=downward,
+            on_end=partial(self._ended, index, connection),
+            on_error=self._on_error,
+            on_look=self._firings.look,
+            on_note=partial(self._firings.note, index),
+            **notes,
+        )
+        if self._spoils_handshakes:
+            relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
+        if connection is not None:
+            connection.set_relayed(True)
+            self._firings.follow(index, connection)
+        return relay
+
+    def _ended(self, index: int, connection: Connection | None, relay: StreamRelay) -> None:
+        self._house.dismiss(relay)
+        self._clients.pop(index, None)
+        self._firings.look()
+        self._firings.leave(index)
+        if connection is not None:
+            connection.note(Kind.DELIVERED)
+
+    def _forward(self, index: int, level: int, name: int, *value: Any) -> None:
+        """Set an option of the client's socket; in a child, ask the parent to."""
+        if os.getpid() == self._process_id:
+            client = self._clients.get(index)
+            if client is not None:
+                with contextlib.suppress(OSError):  # closed meanwhile, or no option of its kind of connection
+                    client.setsockopt(level, name, *value)
+            return
+        data = struct.pack("i", value[0]) if isinstance(value[0], int) else bytes(value[0] or b"")
+        with contextlib.suppress(OSError):
+            self._child_orders.send(ORDER.pack(index, level, name) + data)
+
+    def _obey(self, events: int) -> None:  # noqa: ARG002  # it is readable
+        with contextlib.suppress(BlockingIOError):
+            order = self._orders.recv(4096)
+            index, level, name = ORDER.unpack_from(order)
+            client = self._clients.get(index)
+            if client is not None:
+                with contextlib.suppress(OSError):
+                    client.setsockopt(level, name, order[ORDER.size :])
+
+    def _close(self) -> None:
+        self._pairs.close()
+        self._orders.close()
+        self._child_orders.close()

@@ -1,0 +1,310 @@
+"""One thread that waits for descriptors, for moments, and for calls from other threads, and does what is due."""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from windsock.net.deadlines import LONGEST, capped
+from windsock.net.system import monotonic, os, select, threading
+from windsock.net.wakeup import Wakeup
+
+__all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "Clockwork", "OnError", "Timer"]
+
+READABLE, WRITABLE = int(select.POLLIN), int(select.POLLOUT)  # plain numbers, the same for poll(2) and epoll(7)
+URGENT = int(select.POLLPRI)
+ERROR, HUNG_UP = int(select.POLLERR), int(select.POLLHUP)
+
+SPIN = 0.0002
+"""Seconds before a moment from which on the thread stays awake: a sleep ends about 0.1 ms late."""
+MOST_DESCRIPTORS_OF_SELECT = 1024
+
+Action = Callable[[], object]
+OnError: TypeAlias = Callable[[Any], object]
+"""Who is told of an exception; of any kind, as pytest's own outcomes are no Exceptions."""
+
+
+class Timer:
+    """Something to do at a moment, in monotonic seconds, unless it is cancelled. `is_exact`: as exactly as can be."""
+
+    __slots__ = ("action", "is_exact", "time")
+
+    def __init__(self, time: float, action: Action | None, *, is_exact: bool = True) -> None:
+        self.time = time
+        self.action = action
+        self.is_exact = is_exact
+
+    def __lt__(self, other: Timer) -> bool:
+        return self.time < other.time
+
+    def cancel(self) -> None:
+        """Do nothing then."""
+        self.action = None
+
+
+class Clockwork:
+    """Calls back when a descriptor is ready or a moment has come, all in one thread, which `start()` starts.
+
+    `call()` and `stop()` may be called from any thread, all else only in the clockwork's own. Moments are kept to
+    about 0.1 ms, also where epoll(7) counts in whole milliseconds. What an action raises goes to `on_error`.
+    """
+
+    def __init__(self, name: str, on_error: OnError, at_end: Action) -> None:
+        self.name = name
+        self._on_error = on_error
+        self._at_end = at_end
+        self._process_id = os.getpid()
+        self._actions: dict[int, Callable[[int], object]] = {}
+        self._timers: list[Timer] = []
+        self._calls: deque[Action] = deque()
+        self._quiet: list[tuple[Callable[[], bool], threading.Event]] = []
+        self._is_stopping = False
+        self._is_closed = False
+        self._gate = threading.Lock()
+        """Held by whoever calls, so that nobody writes to a descriptor that is closed, or another's by now."""
+        self._wakeup = Wakeup()
+        try:
+            self._poller = _Poller()
+        except BaseException:
+            self._wakeup.close()
+            raise
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.watch(self._wakeup.fileno(), READABLE, self._clear)
+
+    def start(self) -> None:
+        """Begin. Raises RuntimeError where no thread can be started; nothing is left behind then."""
+        try:
+            self._thread.start()
+        except BaseException:
+            self._close()
+            raise
+
+    def stop(self, seconds: float) -> bool:
+        """Have it end, which it does after the present action; return False if it has not in so many seconds."""
+        self._is_stopping = True
+        if self._process_id != os.getpid():
+            return True
+        self._wake()
+        if self._thread is not threading.current_thread() and self._thread.ident is not None:
+            self._thread.join(capped(seconds))
+        return not self._thread.is_alive()
+
+    def is_here(self) -> bool:
+        """Return whether this is the clockwork's own thread."""
+        return threading.current_thread() is self._thread
+
+    def is_running(self) -> bool:
+        """Return whether there is a thread that will answer a call."""
+        return self._thread.is_alive() and not self._is_stopping and self._process_id == os.getpid()
+
+    def call(self, action: Action) -> None:
+        """Have something done soon, before anything that arrives from now on. From any thread."""
+        self._calls.append(action)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._gate:
+            if not self._is_closed:
+                self._wakeup.call()
+
+    def ask(self, action: Action, seconds: float) -> bool:
+        """Have something done, and wait for that; return False if it was not in time, or will never be.
+
+        From any thread.
+        """
+        if self.is_here():
+            action()
+            return True
+        if not self.is_running():
+            return False
+        done = threading.Event()
+
+        def act() -> None:
+            try:
+                action()
+            finally:
+                done.set()
+
+        self.call(act)
+        return done.wait(capped(seconds))
+
+    def wait_until_quiet(self, is_done: Callable[[], bool], seconds: float) -> bool:
+        """Wait until no descriptor is ready, no call is left, and `is_done()`, for at most `seconds`.
+
+        `is_done` is asked in the clockwork's thread, after each of its turns. Return False if it was not in time. From
+        any other thread.
+        """
+        if self.is_here() or not self.is_running():
+            return False
+        quiet = is_done, threading.Event()
+        self.call(lambda: self._quiet.append(quiet))
+        is_quiet = quiet[1].wait(capped(seconds))
+        if not is_quiet:
+            self.call(lambda: self._quiet.remove(quiet) if quiet in self._quiet else None)
+        return is_quiet
+
+    def watch(self, descriptor: int, events: int, action: Callable[[int], object]) -> None:
+        """Call back with the events, as poll(2) has them, whenever there are any."""
+        self._actions[descriptor] = action
+        try:
+            self._poller.register(descriptor, events)
+        except BaseException:
+            del self._actions[descriptor]
+            raise
+
+    def change(self, descriptor: int, events: int) -> None:
+        """Wait for other events. Errors and hanging up are always told."""
+        self._poller.modify(descriptor, events)
+
+    def forget(self, descriptor: int) -> None:
+        """Wait for it no more. To be called before the descriptor is closed."""
+        if self._actions.pop(descriptor, None) is not None:
+            with contextlib.suppress(OSError):
+                self._poller.unregister(descriptor)
+
+    def at(self, time: float, action: Action) -> Timer:
+        """Do something at a moment, in monotonic seconds."""
+        return self._plan(Timer(time, action))
+
+    def later(self, seconds: float, action: Action) -> Timer:
+        """Do something in so many seconds or a little later, for which nobody stays awake."""
+        return self._plan(Timer(monotonic() + seconds, action, is_exact=False))
+
+    def _plan(self, timer: Timer) -> Timer:
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def abandon(self) -> None:
+        """Give the descriptors back in a forked child, which has no such thread."""
+        self._gate = threading.Lock()
+        self._is_stopping = True
+        if not self._is_closed:
+            self._close()
+
+    # --- the thread
+
+    def _run(self) -> None:
+        try:
+            while not self._is_stopping:
+                self._turn()
+        finally:
+            try:
+                self._at_end()
+            except BaseException as error:
+                self._on_error(error)
+            self._close()
+
+    def _turn(self) -> None:
+        soonest = self._timers[0] if self._timers else None
+        ready = (
+            self._poller.wait(None) if soonest is None else self._poller.wait(soonest.time, is_exact=soonest.is_exact)
+        )
+        if self._calls:
+            self._wakeup.clear()  # in this order: somebody may call at any moment
+            self._answer()
+        actions = self._actions
+        for descriptor, events in ready:
+            action = actions.get(descriptor)
+            if action is not None:
+                try:
+                    action(events)
+                except BaseException as error:
+                    self._on_error(error)
+        if self._timers:
+            self._ring()
+        if self._quiet:
+            self._look_for_quiet()
+
+    def _look_for_quiet(self) -> None:
+        """Let those go on who wait until there is nothing to do."""
+        if self._calls or self._poller.is_ready():
+            return
+        waiting, self._quiet = self._quiet, []
+        for is_done, event in waiting:
+            if is_done():
+                event.set()
+            else:
+                self._quiet.append((is_done, event))
+
+    def _answer(self) -> None:
+        for _ in range(len(self._calls)):  # who calls again meanwhile has to wait until others had their turn
+            self._do(self._calls.popleft())
+
+    def _ring(self) -> None:
+        now = monotonic()
+        while self._timers and (self._timers[0].time <= now or self._timers[0].action is None):
+            action = heapq.heappop(self._timers).action
+            if action is not None:
+                self._do(action)
+
+    def _do(self, action: Action) -> None:
+        try:
+            action()
+        except BaseException as error:
+            self._on_error(error)
+
+    def _clear(self, events: int) -> None:  # noqa: ARG002  # what every action of a descriptor is called with
+        self._wakeup.clear()
+        self._answer()
+
+    def _close(self) -> None:
+        """Give the descriptors back, and let go of all that is called: a cycle would wait for the collector."""
+        with self._gate:
+            self._is_closed = True
+            self._wakeup.close()
+        self._poller.close()
+        self._actions.clear()
+        self._timers.clear()
+        self._calls.clear()
+        for _, event in self._quiet:
+            event.set()
+        self._quiet.clear()
+        self._on_error = self._at_end = _nothing
+
+
+def _nothing(*_: object) -> None:
+    """What is left to do."""
+
+
+class _Poller:
+    """Waits as epoll(7) where there is one, else as poll(2); and until a moment, exactly."""
+
+    def __init__(self) -> None:
+        make: Callable[[], Any] = select.epoll if hasattr(select, "epoll") else select.poll
+        self._poll = make()
+        self._is_epoll = hasattr(select, "epoll")
+        self._descriptor: int = self._poll.fileno() if self._is_epoll else -1
+        self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
+
+    def wait(self, until: float | None, *, is_exact: bool = True) -> list[tuple[int, int]]:
+        """Return what is ready; nothing if nothing was before that moment, or shortly before or (inexact) after."""
+        if until is None:
+            return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
+        left = min(until - monotonic(), LONGEST)
+        if not is_exact:
+            whole = max(0, math.ceil(left * 1000))
+            return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above
+        whole = int((left - SPIN) * 1000)
+        if whole >= 1:
+            return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above
+        if left > SPIN and 0 <= self._descriptor < MOST_DESCRIPTORS_OF_SELECT:
+            select.select([self._descriptor], [], [], left - SPIN)  # an epoll can be waited for, and exactly
+        return self._stay_awake(until)
+
+    def is_ready(self) -> bool:
+        """Return whether something is ready now."""
+        return bool(self._poll.poll(0))
+
+    def _stay_awake(self, until: float) -> list[tuple[int, int]]:
+        while True:
+            ready: list[tuple[int, int]] = self._poll.poll(0)
+            if ready or monotonic() >= until:
+                return ready
+
+    def close(self) -> None:
+        if self._is_epoll:
+            self._poll.close()

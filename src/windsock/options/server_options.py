@@ -1,0 +1,239 @@
+"""What can be said about one server in a test, and whether it can work."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from windsock.errors import UsageError
+from windsock.faults import options as planned
+from windsock.net import addresses
+from windsock.net.system import os
+from windsock.options.combinations import class_for, concurrency_of, transport_of
+from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
+from windsock.recording import Framing, framing_from
+from windsock.scripts.checks import check_seconds
+from windsock.servers import BaseServer
+from windsock.servers.async_handlers import is_async
+
+__all__ = ["Handler", "Options"]
+
+Handler: TypeAlias = type | Callable[..., object]
+"""A request handler class, or a function of request, client_address and server."""
+
+NONE = type(None)
+TYPES: dict[str, tuple[type, ...]] = {
+    "host": (str, NONE),
+    "port": (int,),
+    "path": (str, os.PathLike, NONE),
+    "backlog": (int,),
+    "strict": (bool,),
+    "allow_unused": (bool,),
+    "allow_external": (bool,),
+    "name": (str, NONE),
+    "relay": (bool,),
+}
+WORDS = {
+    str: "text",
+    int: "a whole number",
+    bool: "True or False",
+    os.PathLike: "a path",
+    NONE: "None",
+}
+
+
+SERVER_PROTOCOL = (
+    "serve_forever",
+    "get_request",
+    "process_request",
+    "finish_request",
+    "service_actions",
+    "server_close",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The keywords of `serving()`, of the fixture `serve` and of the marker.
+
+    `timeout` and the deadlines are in seconds. `resolved()` checks them.
+    """
+
+    server_class: type[Any] | None = None
+    handler: Handler | None = None
+    transport: str | None = None
+    concurrency: str | None = None
+    framing: Any = None
+    host: str | None = None
+    port: int = 0
+    path: str | os.PathLike[str] | None = None
+    backlog: int = 128
+    strict: bool = True
+    allow_unused: bool = False
+    timeout: float = 5.0
+    allow_external: bool = False
+    name: str | None = None
+    tls: Any = None
+    certificate: Any = None
+    key_type: str | None = None
+    alpn: Sequence[str] | None = None
+    minimum_version: Any = None
+    maximum_version: Any = None
+    ciphers: str | None = None
+    faults: Any = None
+    relay: bool = False
+    seed: int | None = None
+
+    def resolved(self) -> Resolved:
+        """Return the options with every default filled in.
+
+        Raises UsageError, which names the value and the way out; Unsupported if the platform can't.
+        """
+        server_class = self._class()
+        transport = transport_of(server_class)
+        concurrency = concurrency_of(server_class)
+        made: Any = server_class
+        if constructor_of(made)[:2] != ("host", "port"):  # werkzeug's: what comes next is an app
+            check_handler(self.handler, concurrency)
+        self._check_types()
+        self._check_numbers()
+        self._check_place(transport)
+        encryption = encryption_from(self, transport)
+        if encryption is not None:
+            server_class = class_with_tls(server_class, transport, concurrency)
+        return Resolved(
+            server_class=server_class,
+            encryption=encryption,
+            handler=self.handler,
+            transport=transport,
+            concurrency=concurrency,
+            framing=framing_from(self.framing),
+            host=self.host or "127.0.0.1",
+            port=self.port,
+            path=None if self.path is None else os.fspath(self.path),
+            backlog=self.backlog,
+            strict=self.strict,
+            allow_unused=self.allow_unused,
+            timeout=self.timeout,
+            name=self.name or f"{concurrency} {transport} server",
+            faults=planned.plans_from(self.faults),
+            relay=self.relay,
+            seed=planned.seed_from(self.seed),
+        )
+
+    def _class(self) -> type[Any]:
+        if self.server_class is None:
+            by_default = "trio" if is_async(self.handler) else "threading"
+            return class_for(self.transport or "tcp", self.concurrency or by_default)
+        check_class(self.server_class)
+        for word, found in (("transport", transport_of), ("concurrency", concurrency_of)):
+            asked, is_really = getattr(self, word), found(self.server_class)
+            if asked is not None and asked != is_really:
+                name = self.server_class.__name__
+                raise UsageError(
+                    f"{word}={asked!r}: {name} is {is_really!r}; leave {word}= out, or choose another class"
+                )
+        return self.server_class
+
+    def _check_types(self) -> None:
+        for name, types in TYPES.items():
+            value = getattr(self, name)
+            if not isinstance(value, types) or (type(value) is bool and bool not in types):
+                expected = " or ".join(WORDS[each] for each in types)
+                raise UsageError(f"{name}={value!r}: expected {expected}")
+
+    def _check_numbers(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"port={self.port!r}: expected 0 (any free port) to 65535")
+        if self.backlog < 0:
+            raise UsageError(f"backlog={self.backlog!r}: expected 0 or more connections")
+        check_seconds(f"timeout={self.timeout!r}", self.timeout)
+
+    def _check_place(self, transport: str) -> None:
+        if transport.startswith("unix"):
+            if self.host is not None or self.port:
+                raise UsageError(f"host= and port= are not for transport={transport!r}; it takes path=")
+            if self.path is not None and not addresses.is_abstract(os.fspath(self.path)):
+                addresses.check_unix_path(os.fspath(self.path))
+            return
+        if self.path is not None:
+            raise UsageError(f"path={self.path!r} is not for transport={transport!r}; it takes host= and port=")
+        if self.host is not None and not self.allow_external:
+            addresses.check_loopback(f"host={self.host!r}", self.host)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Options that have been checked."""
+
+    server_class: type[Any]
+    handler: Handler | None
+    transport: str
+    concurrency: str
+    framing: Framing | None
+    host: str
+    port: int
+    path: str | None
+    backlog: int
+    strict: bool
+    allow_unused: bool
+    timeout: float
+    name: str
+    encryption: Encryption | None
+    faults: tuple[planned.Planned, ...] = ()
+    relay: bool = False
+    seed: int | None = None
+
+    @property
+    def is_datagram(self) -> bool:
+        """Return whether requests are datagrams."""
+        return self.transport in ("udp", "unix_datagram")
+
+    @property
+    def is_unix(self) -> bool:
+        """Return whether the address is a path or an abstract name."""
+        return self.transport.startswith("unix")
+
+
+def check_class(server_class: Any) -> None:
+    """Raise UsageError for what is no class of servers."""
+    if not isinstance(server_class, type):
+        raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
+    missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
+    if missing:
+        raise UsageError(
+            f"{server_class.__name__} is no server class: it has no {', '.join(missing)}; "
+            "expected a class that speaks the protocol of socketserver, such as one of windsock.servers"
+        )
+
+
+@lru_cache(maxsize=256)
+def constructor_of(server_class: Any) -> tuple[str, ...]:
+    """Return the names of the arguments of a class's constructor."""
+    return tuple(inspect.signature(server_class).parameters)
+
+
+def check_handler(handler: Any, concurrency: str) -> None:
+    """Raise UsageError for what can't be called as handlers are, with request, client_address and server; or here."""
+    if concurrency != "trio" and is_async(handler):
+        name = getattr(handler, "__name__", repr(handler))
+        raise UsageError(f"handler={name} is async, which needs concurrency='trio'; this server is {concurrency!r}")
+    if handler is None or (isinstance(handler, type) and callable(getattr(handler, "handle", None))):
+        return
+    hint = "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments"
+    if isinstance(handler, type) and issubclass(handler, BaseServer):
+        raise UsageError(f"handler={handler.__name__} is a server class; pass it first, and its handler second")
+    if not callable(handler):
+        raise UsageError(f"handler={handler!r} is no request handler; {hint} (request, client_address, server)")
+    try:
+        inspect.signature(handler).bind(None, None, None)
+    except (TypeError, ValueError):
+        name = getattr(handler, "__name__", repr(handler))
+        raise UsageError(f"handler={name} can't be called with (request, client_address, server); {hint}") from None
+
+
+OPTION_NAMES = frozenset(each.name for each in fields(Options))
+"""Every keyword there is."""

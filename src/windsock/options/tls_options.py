@@ -1,0 +1,245 @@
+"""What can be said about a server's TLS, whether it can work, and the contexts that come of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.net.system import os
+from windsock.options.combinations import class_for
+from windsock.options.combine import combine
+from windsock.security.tls import TLSMixIn
+
+if TYPE_CHECKING:
+    import ssl
+
+    from windsock.options.server_options import Options
+
+__all__ = ["Encryption", "class_with_tls", "encryption_from"]
+
+WAYS = ("mutual", "starttls")
+DETAILS = ("certificate", "key_type", "alpn", "minimum_version", "maximum_version", "ciphers")
+KEY_TYPES = ("ec", "rsa")
+PROFILES = ("valid", "expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority")
+VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
+NAMES = ("localhost", "127.0.0.1", "::1")
+"""What certificates are made for, beside the server's own host."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encryption:
+    """How one server speaks TLS; checked as far as that can be done without files and keys."""
+
+    own_context: Any = None
+    is_mutual: bool = False
+    begins_with_tls: bool = True
+    profile: str = "valid"
+    key_type: str = "ec"
+    files: tuple[str, ...] = ()
+    alpn: tuple[str, ...] = ()
+    minimum_version: str | None = None
+    maximum_version: str | None = None
+    ciphers: str | None = None
+
+    def apply_to(self, server: Any, host: str) -> None:
+        """Have the server speak TLS. Raises UsageError for files and ciphers that don't work."""
+        if self.own_context is not None:
+            server.ssl_context = self.own_context
+        elif self.files or "SSLKEYLOGFILE" in os.environ:  # which may change from test to test
+            server.ssl_context = self.server_context(host)
+        else:
+            server.ssl_context = shared_context(self, host)
+        server.begins_with_tls = self.begins_with_tls
+
+    def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
+        """Return a new context for a client of such a server."""
+        from windsock.net.system import ssl
+        from windsock.security import certificates
+
+        context = certificates.client_context(certificate=certificate and self.is_mutual, key_type=self.key_type)
+        if self.files:
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is enough
+            context.load_verify_locations(self.files[0])
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
+        return context
+
+    def server_context(self, host: str) -> ssl.SSLContext:
+        """Return a new context for a server on that host. Raises UsageError for files and ciphers that don't work."""
+        from windsock.net.system import ssl
+        from windsock.security import certificates
+
+        context = certificates.server_context(is_mutual=self.is_mutual)
+        if self.files:
+            self._load_files(context)
+        else:
+            names = NAMES if host in NAMES else (*NAMES, host)
+            certificates.configure(context, certificates.certificate(self.profile, names, self.key_type))
+        if self.alpn:
+            context.set_alpn_protocols(list(self.alpn))
+        if self.minimum_version is not None:
+            context.minimum_version = ssl.TLSVersion[VERSIONS[self.minimum_version]]
+        if self.maximum_version is not None:
+            context.maximum_version = ssl.TLSVersion[VERSIONS[self.maximum_version]]
+        if self.ciphers is not None:
+            try:
+                context.set_ciphers(self.ciphers)
+            except ssl.SSLError:
+                raise UsageError(
+                    f"ciphers={self.ciphers!r}: OpenSSL knows none of them; see `openssl ciphers -v`"
+                ) from None
+        return context
+
+    def _load_files(self, context: ssl.SSLContext) -> None:
+        try:
+            context.load_cert_chain(*self.files)
+        except OSError as error:
+            shown = self.files[0] if len(self.files) == 1 else self.files
+            raise UsageError(f"certificate={shown!r}: {_explained(error)}") from error
+
+
+@lru_cache(maxsize=32)
+def shared_context(encryption: Encryption, host: str) -> ssl.SSLContext:
+    """Return the context that all servers of one kind share: to load keys costs more than to start a server."""
+    return encryption.server_context(host)
+
+
+def encryption_from(options: Options, transport: str) -> Encryption | None:
+    """Return what the options say about TLS; None if they want none. Raises UsageError."""
+    tls = options.tls
+    given = [name for name in DETAILS if getattr(options, name) is not None]
+    if tls is None or tls is False:
+        if given:
+            raise UsageError(f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; say tls=True as well")
+        return None
+    is_own = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
+    if not (is_own or tls is True or (isinstance(tls, str) and tls in WAYS)):
+        raise UsageError(f"tls={tls!r}: expected True, 'mutual', 'starttls' or an ssl.SSLContext")
+    if transport not in ("tcp", "unix_stream"):
+        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
+    if is_own:
+        return Encryption(own_context=_checked_context(tls, given))
+    profile, files = _certificate(options.certificate)
+    return Encryption(
+        is_mutual=tls == "mutual",
+        begins_with_tls=tls != "starttls",
+        profile=profile,
+        key_type=_key_type(options.key_type, files),
+        files=files,
+        alpn=_protocols(options.alpn),
+        ciphers=_text("ciphers", options.ciphers),
+        **_versions(options.minimum_version, options.maximum_version),
+    )
+
+
+def class_with_tls(server_class: type[Any], transport: str, concurrency: str) -> type[Any]:
+    """Return the class with TLSMixIn in front, unless it is there already."""
+    if issubclass(server_class, TLSMixIn):
+        return server_class
+    if server_class is class_for(transport, concurrency):
+        return combine(transport=transport, concurrency=concurrency, mixins=[TLSMixIn])
+    return _over(server_class)  # type: ignore[arg-type]  # classes are hashable
+
+
+@lru_cache(maxsize=256)
+def _over(server_class: type[Any]) -> type[Any]:
+    name = f"TLS{server_class.__name__}"
+    return type(
+        name, (TLSMixIn, server_class), {"__module__": server_class.__module__, "__doc__": server_class.__doc__}
+    )
+
+
+def _checked_context(context: Any, given: list[str]) -> Any:
+    from windsock.net.system import ssl
+
+    if given:
+        raise UsageError(f"{given[0]}= and an ssl.SSLContext of your own don't go together; set it on the context")
+    if context.protocol == ssl.PROTOCOL_TLS_CLIENT:
+        raise UsageError("tls=SSLContext(PROTOCOL_TLS_CLIENT): that is for clients; expected PROTOCOL_TLS_SERVER")
+    return context
+
+
+def _certificate(value: Any) -> tuple[str, tuple[str, ...]]:
+    """Return (profile, files)."""
+    if value is None:
+        return "valid", ()
+    if isinstance(value, str) and value in PROFILES:
+        return value, ()
+    files = value if isinstance(value, tuple | list) else (value,)
+    is_path = all(
+        isinstance(each, os.PathLike) or (isinstance(each, str) and _looks_like_a_path(each)) for each in files
+    )
+    if not is_path or len(files) not in (1, 2):
+        expected = ", ".join(map(repr, PROFILES))
+        raise UsageError(f"certificate={value!r}: expected one of {expected}, or files: ('cert.pem', 'key.pem')")
+    return "valid", tuple(os.fspath(each) for each in files)
+
+
+def _key_type(value: Any, files: tuple[str, ...]) -> str:
+    if value is None:
+        return "ec"
+    if value not in KEY_TYPES:
+        raise UsageError(f"key_type={value!r}: expected one of {', '.join(map(repr, KEY_TYPES))}")
+    if files:
+        raise UsageError(f"key_type={value!r} is for certificates made on the spot; certificate= has a key of its own")
+    return str(value)
+
+
+def _looks_like_a_path(text: str) -> bool:
+    return os.sep in text or "." in text
+
+
+def _protocols(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise UsageError(f"alpn={value!r}: expected a list of names, such as ['h2', 'http/1.1']")
+    for each in value:
+        if not each.isascii() or not 0 < len(each) < 256:
+            raise UsageError(f"alpn={value!r}: {each!r} can't be a protocol's name, 1 to 255 ASCII characters")
+    return tuple(value)
+
+
+def _versions(minimum: Any, maximum: Any) -> dict[str, str | None]:
+    found = {
+        "minimum_version": _version("minimum_version", minimum),
+        "maximum_version": _version("maximum_version", maximum),
+    }
+    order = list(VERSIONS)
+    lowest, highest = found.values()
+    if lowest is not None and highest is not None and order.index(lowest) > order.index(highest):
+        raise UsageError(f"minimum_version={lowest!r} is above maximum_version={highest!r}")
+    return found
+
+
+def _version(name: str, value: Any) -> str | None:
+    """Return the name of a version; an ssl.TLSVersion is taken as well."""
+    said = getattr(value, "name", value)
+    for text, member in VERSIONS.items():
+        if said in (text, member):
+            return text
+    if value is not None:
+        raise UsageError(f"{name}={value!r}: expected one of {', '.join(map(repr, VERSIONS))}")
+    return None
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{name}={value!r}: expected text, such as 'ECDHE+AESGCM'")
+    return value
+
+
+def _explained(error: OSError) -> str:
+    """Say what is wrong with certificate files in words."""
+    reason = str(getattr(error, "reason", None) or "")
+    if "KEY_VALUES_MISMATCH" in reason or "KEY_TYPE_MISMATCH" in reason:
+        return "the key is not the one of the certificate"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if reason or type(error).__name__ == "SSLError":
+        return f"expected a certificate and its key in PEM ({reason.replace('_', ' ').lower() or error.args[-1]})"
+    return error.strerror or str(error)

@@ -1,0 +1,1 @@
+"""A line between two addresses: front, admission, connect, TLS."""

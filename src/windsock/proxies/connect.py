@@ -1,0 +1,145 @@
+"""Makes the connection behind a proxy, without waiting: before the client's bytes are taken, and told how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from windsock.net.addresses import Address
+from windsock.net.event_loop import WRITABLE, Timer
+from windsock.net.system import monotonic, os, socket
+from windsock.relay.loop import House
+
+__all__ = ["EXHAUSTED", "Dialing"]
+
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+"""What accept(2) and socket(2) say when there is no room for one more; it may pass."""
+IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
+FIRST_REST = 0.005
+LONGEST_REST = 0.25
+
+
+class Dialing:
+    """One attempt to connect, for `seconds` at the most; then `on_done` gets the socket, or the error, once; or
+    both, for a connection that was made and has been reset since: what came before can be read, the error cannot.
+
+    A lack of descriptors, and a Unix server whose backlog is full (EAGAIN, unix(7)), are waited for; `on_lack` is
+    told of the former.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        family: int,
+        address: Address,
+        seconds: float,
+        *,
+        on_done: Callable[[socket.socket | None, OSError | None], None],
+        on_lack: Callable[[OSError], object],
+        others: Iterable[Any] = (),
+    ) -> None:
+        self._house = house
+        self._family = family
+        self._address = address
+        self._deadline = monotonic() + seconds
+        self._on_done = on_done
+        self._on_lack = on_lack
+        self._others = others
+        self._socket: socket.socket | None = None
+        self._timer: Timer | None = None
+        self._rest = FIRST_REST
+        self._has_told = False
+        self._is_over = False
+
+    def start(self) -> None:
+        """Begin; in the clockwork's thread."""
+        self._house.admit(self)
+        self._try()
+
+    def refresh(self, now: float) -> None:
+        """Nothing: there are no faults yet."""
+
+    def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
+        """Return True: the client's bytes wait for this connection."""
+        return True
+
+    def finish(self) -> None:
+        """Give up; the house is closed."""
+        self._done(None, OSError(errno.ECANCELED, "the proxy was stopped"))
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return [*self._others, *([self._socket] if self._socket is not None else [])]
+
+    def _try(self) -> None:
+        self._timer = None
+        try:
+            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+            self._socket.setblocking(False)
+            self._go_on(self._socket.connect_ex(self._address))
+        except OSError as error:
+            self._failed(error)
+
+    def _go_on(self, number: int) -> None:
+        if number == 0:
+            self._done(self._take(), None)
+        elif number in IN_PROGRESS and self._family != getattr(socket, "AF_UNIX", None):
+            assert self._socket is not None
+            self._house.clockwork.watch(self._socket.fileno(), WRITABLE, self._ready)
+            self._timer = self._house.clockwork.at(self._deadline, self._too_late)
+        else:
+            raise OSError(number, os.strerror(number))
+
+    def _ready(self, events: int) -> None:  # noqa: ARG002  # whatever it is, SO_ERROR says it
+        assert self._socket is not None
+        number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        self._stop_waiting()
+        error = OSError(number, os.strerror(number)) if number else None
+        if number in (0, errno.ECONNRESET):  # refused is ECONNREFUSED: this one was there, and may have said something
+            self._done(self._take(), error)
+        elif error is not None:
+            self._failed(error)
+
+    def _failed(self, error: OSError) -> None:
+        self._drop()
+        if error.errno in EXHAUSTED and not self._has_told:
+            self._has_told = True
+            self._on_lack(error)
+        if error.errno in (*EXHAUSTED, errno.EAGAIN) and monotonic() < self._deadline:
+            self._timer = self._house.clockwork.at(monotonic() + self._rest, self._try)
+            self._rest = min(LONGEST_REST, self._rest * 2)
+        else:
+            self._done(None, error)
+
+    def _too_late(self) -> None:
+        self._drop()
+        self._done(None, OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)))
+
+    def _done(self, made: socket.socket | None, error: OSError | None) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
+        self._drop()
+        self._house.dismiss(self)
+        self._on_done(made, error)
+
+    def _take(self) -> socket.socket | None:
+        self._stop_waiting()
+        made, self._socket = self._socket, None
+        return made
+
+    def _drop(self) -> None:
+        self._stop_waiting()
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+            self._socket = None
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._socket is not None:
+            self._house.clockwork.forget(self._socket.fileno())

@@ -1,0 +1,75 @@
+"""What a proxy writes down: what each end has sent, before faults have touched it."""
+
+from __future__ import annotations
+
+from windsock.net.system import os
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.recording.store.buffer_pool import Segment
+from windsock.security.alerts import alert_of
+
+__all__ = ["ClientNotes", "UpstreamNotes", "reason"]
+
+
+def reason(error: OSError) -> str:
+    """Return what went wrong in a few words."""
+    alert = alert_of(error)
+    if alert is not None:
+        return f"TLS alert: {alert}"
+    return os.strerror(error.errno) if error.errno else str(error)
+
+
+class _Notes:
+    kind: int
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._note = connection.note
+        self._loan: tuple[Segment, int] | None = None
+
+    def passed(self, data: memoryview) -> None:
+        """Note a copy of the data: its memory is used again, and a recording may keep what it is given as it is."""
+        self._note(self.kind, bytes(data))
+
+    def lend(self) -> memoryview:
+        """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
+        segment, at, memory = self._connection.lend()
+        self._loan = segment, at
+        return memory
+
+    def kept(self, size: int) -> None:
+        """Note so many bytes that are in the memory that was lent."""
+        assert self._loan is not None
+        self._connection.note_lent(self.kind, *self._loan, size)  # the loan keeps the memory alive while it is sent
+
+
+class ClientNotes(_Notes):
+    """What the client does."""
+
+    kind = Kind.UP
+
+    def ended(self, *, is_truncated: bool) -> None:
+        """It has sent the end of its stream, perhaps without the end of TLS."""
+        self._note(Kind.CLIENT_EOF, b"truncated" if is_truncated else b"")
+
+    def vanished(self, error: OSError) -> None:
+        """It has reset the connection, or has ended TLS with an alert."""
+        alert = alert_of(error)
+        if alert is not None:
+            self._note(Kind.TLS_ALERT, alert.encode())
+        else:
+            self._note(Kind.CLIENT_RESET)
+
+
+class UpstreamNotes(_Notes):
+    """What the server does."""
+
+    kind = Kind.DOWN
+
+    def ended(self, *, is_truncated: bool) -> None:  # noqa: ARG002  # what both are told
+        """It has sent the end of its stream."""
+        self._note(Kind.HALF_CLOSE)
+
+    def vanished(self, error: OSError) -> None:
+        """It has reset the connection, or does not answer any more."""
+        self._note(Kind.SERVER_RESET, reason(error).encode())

@@ -1,0 +1,411 @@
+"""The stream side of a proxy: accepts, connects onwards, and hands both ends to a relay."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from windsock.net import addresses, sockets
+from windsock.net.ancillary import own_credentials, peer_credentials
+from windsock.net.event_loop import READABLE
+from windsock.net.system import monotonic, socket
+from windsock.proxies.admission import Admission, Fate
+from windsock.proxies.connect import EXHAUSTED, Dialing
+from windsock.proxies.listener import Doorway
+from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
+from windsock.proxies.target import Place
+from windsock.proxies.tls import Securing, Termination
+from windsock.recording import Connection, Recorder
+from windsock.recording.events import Kind
+from windsock.relay.connection import StreamRelay
+from windsock.relay.firings import Firings
+from windsock.relay.handshake_faults import Meddler, meddler_for
+from windsock.relay.loop import House
+
+if TYPE_CHECKING:
+    from windsock.faults import Weather
+
+__all__ = ["StreamFront"]
+
+BATCH = 64
+"""Connections accepted in a row before others have their turn."""
+FIRST_REST = 0.05
+LONGEST_REST = 1.0
+MOST_PATIENCE = 0.2
+"""Seconds between two attempts to accept up to which the next one is waited for at the end."""
+Waiting: TypeAlias = "tuple[_Guest, Fate]"
+"""A client that waits without a word, and why."""
+
+
+class StreamFront:
+    """Takes connections from a listener. Lives in its house's thread."""
+
+    def __init__(
+        self,
+        house: House,
+        door: Doorway,
+        upstream: Place,
+        weather: Weather,
+        recorder: Recorder | None,
+        firings: Firings,
+        *,
+        termination: Termination | None,
+        seconds: float,
+        on_error: Callable[[Connection | None, BaseException], object],
+    ) -> None:
+        self._house = house
+        self._door = door
+        self._upstream = upstream
+        self._weather = weather
+        self._recorder = recorder
+        self._firings = firings
+        self._termination = termination
+        self._seconds = seconds
+        self._nobody = f"no connection to {addresses.show(upstream.address)}"
+        self._on_error = on_error
+        self._count = 0
+        self._rest = 0.0
+        self._watched = 0
+        self._is_shut = False
+        self._guests: set[_Guest] = set()
+        self._admission = Admission(weather, self._guests.__len__)  # no reference to this front: it would be a cycle
+        self._stalled: list[Waiting] = []
+        self._put_back: deque[tuple[socket.socket, Any]] = deque()
+        self._late: dict[_Guest, float] = {}
+        self._is_closed = False
+        self._is_stuck = False
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._house.admit(self)
+        self.refresh(monotonic())
+        self.open()
+
+    def open(self) -> None:
+        """Accept (again)."""
+        self._is_shut = False
+        self._watch()
+
+    def shut(self) -> None:
+        """Leave new connections where they are: the system has accepted them, and nobody answers."""
+        self._is_shut = True
+        self._unwatch()
+
+    def refresh(self, now: float) -> None:  # noqa: ARG002  # what all members are told
+        """Faults have come, gone or changed: be as open as they let us."""
+        state = self._admission.door()
+        if state != self._door.state and not self._is_closed:
+            self._unwatch()
+            try:
+                self._door.become(state)
+            except OSError as error:
+                self._door_stuck(error)
+            else:
+                self._is_stuck = False
+                self._admission.note_door(state)
+            self._watch()
+        self._look_at_stalled()
+
+    def _door_stuck(self, error: OSError) -> None:
+        """It could not be opened or filled, for lack of a descriptor: that may pass."""
+        if not self._is_stuck:
+            self._is_stuck = True
+            self._on_error(None, error)
+        self._house.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether a client is accepted by then that has had to wait; not one that fails again and again."""
+        is_next = bool(self._put_back) and self._rest <= MOST_PATIENCE
+        return is_next or any(when <= time for when in self._late.values())
+
+    def finish(self) -> None:
+        """Close."""
+        self._unwatch()
+        self._is_closed = True
+        self._door.close()
+        for client in self._waiting():
+            client.close()
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return [*self._door.all(), *self._waiting()]
+
+    def _waiting(self) -> list[socket.socket]:
+        return [
+            *(guest.socket for guest, _ in self._stalled),
+            *(client for client, _ in self._put_back),
+            *(guest.socket for guest in self._late),
+        ]
+
+    def _watch(self) -> None:
+        if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
+            self._watched = self._door.socket.fileno()
+            self._house.clockwork.watch(self._watched, READABLE, self._accept)
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._house.clockwork.forget(self._watched)
+            self._watched = 0
+
+    def _accept(self, events: int = READABLE) -> None:  # noqa: ARG002  # it is readable
+        for _ in range(BATCH):
+            try:
+                client, peer, fate = self._next()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._accept_failed(error)
+                return
+            self._rest = 0.0
+            self._admit(client, peer, fate)
+
+    def _next(self) -> tuple[socket.socket, Any, Fate]:
+        """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
+        client, peer = self._put_back.popleft() if self._put_back else self._door.accept()
+        fate = self._admission.fate_of(self._count, peer)
+        error = fate.error
+        if error is None:
+            return client, peer, fate
+        if error.errno == errno.ECONNABORTED:
+            self._lose(client, peer, fate)
+        else:
+            self._put_back.append((client, peer))  # the connection stays in the queue (accept(2))
+        if self._recorder is not None:
+            self._recorder.expected.append(error)
+        raise error
+
+    def _accept_failed(self, error: OSError) -> None:
+        if error.errno not in EXHAUSTED and not self._put_back:
+            return  # that client is gone already (accept(2))
+        if not self._rest:
+            self._on_error(None, error)
+        self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
+        self._unwatch()
+        self._house.clockwork.at(monotonic() + self._rest, self._try_again)
+
+    def _try_again(self) -> None:
+        self._watch()
+        if self._put_back and self._watched:
+            self._accept()
+
+    def _admit(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        guest = self._meet(client, peer, fate)
+        if fate.stalled_by is not None:
+            self._stalled.append((guest, fate))
+        else:
+            self._serve(guest, fate)
+
+    def _meet(self, client: socket.socket, peer: Any, fate: Fate) -> _Guest:
+        """Count a client, also one that has to wait, so that the next one is another for what selects connections."""
+        connection = self._recorder.open(peer) if self._recorder is not None else None
+        guest = _Guest(client, peer, self._count, connection)
+        self._count += 1
+        if fate.turned_away:
+            guest.faults = fate.words
+        else:
+            guest.note_faults(fate.words)
+        return guest
+
+    def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        """It was aborted before anybody could accept it."""
+        self._end(self._meet(client, peer, fate), socket.socket.close)
+
+    def _serve(self, guest: _Guest, fate: Fate) -> None:
+        self._guests.add(guest)
+        try:
+            sockets.prepare(guest.socket)
+            if fate.turned_away:
+                self._turn_away(guest, fate.reason, is_reset=fate.turned_away == "reset")
+            elif fate.delay:
+                self._serve_later(guest, fate)
+            else:
+                self._dial(guest)
+        except BaseException as error:
+            self._on_error(guest.connection, error)
+            self._end(guest, sockets.reset)
+
+    def _serve_later(self, guest: _Guest, fate: Fate) -> None:
+        self._late[guest] = when = monotonic() + fate.delay
+
+        def serve() -> None:
+            del self._late[guest]
+            self._dial(guest)
+
+        self._house.clockwork.at(when, serve)
+
+    def _look_at_stalled(self) -> None:
+        """Serve those who have waited for a fault that has passed."""
+        waiting, self._stalled = self._stalled, []
+        for guest, fate in waiting:
+            if fate.stalled_by is not None and self._admission.still_stalls(fate.stalled_by):
+                self._stalled.append((guest, fate))
+            else:
+                fate.stalled_by = None
+                self._serve(guest, fate)
+
+    def _dial(self, guest: _Guest) -> None:
+        Dialing(
+            self._house,
+            self._upstream.family,
+            self._upstream.address,
+            self._seconds,
+            on_done=partial(self._dialed, guest),
+            on_lack=partial(self._on_error, guest.connection),
+            others=[guest.socket],
+        ).start()
+
+    def _dialed(self, guest: _Guest, upstream: socket.socket | None, error: OSError | None) -> None:
+        if upstream is None:
+            is_theirs = error is not None and error.errno != errno.ECANCELED
+            why = f"{self._nobody}: {reason(error)}" if is_theirs and error else ""
+            self._turn_away(guest, why, is_reset=is_theirs)
+            return
+        try:
+            sockets.prepare(upstream)
+            if self._termination is None:
+                self._carry(guest, guest.socket, upstream, error)
+            else:
+                self._secure(guest, upstream, self._termination)
+        except BaseException as problem:
+            self._on_error(guest.connection, problem)
+            sockets.reset(upstream)
+            self._end(guest, sockets.reset)
+
+    def _secure(self, guest: _Guest, upstream: socket.socket, termination: Termination) -> None:
+        def done(client_end: Any, upstream_end: Any, error: BaseException | None) -> None:
+            if error is None:
+                self._carry(guest, client_end, upstream_end)
+                return
+            if isinstance(upstream_end, socket.socket) and termination.upstream is not None:
+                self._note_refusal(guest, f"no TLS with {addresses.show(self._upstream.address)}: {error}")
+            sockets.close(upstream)
+            self._end(guest, sockets.close)
+
+        seconds = self._seconds
+        connection = guest.connection
+        client = self._behind_meddler(guest) if termination.client is not None else guest.socket
+        Securing(self._house, termination, client, upstream, seconds, connection=connection, on_done=done).start()
+
+    def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
+        """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
+        if why:
+            self._note_refusal(guest, why)
+        self._end(guest, sockets.reset if is_reset else sockets.close)
+
+    def _meddler(self, guest: _Guest, relay: StreamRelay) -> Meddler | None:
+        return meddler_for(relay, self._weather, connection=guest.index, peer=guest.peer, clock=monotonic)
+
+    def _behind_meddler(self, guest: _Guest) -> socket.socket:
+        """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
+        if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.installed):
+            return guest.socket
+        ours, theirs = socket.socketpair()
+        sockets.prepare(ours)
+        sockets.prepare(theirs)
+        relay = StreamRelay(self._house.clockwork, self._house.scratch, guest.socket, ours, on_end=self._house.dismiss)
+        relay.meddler = self._meddler(guest, relay)
+        self._house.admit(relay)
+        relay.start()
+        guest.socket = theirs
+        return theirs
+
+    def _note_refusal(self, guest: _Guest, why: str) -> None:
+        guest.note(Kind.REFUSED, why.encode())
+
+    def _carry(self, guest: _Guest, client: Any, upstream: Any, error: OSError | None = None) -> None:
+        upward, downward = self._weather.links(connection=guest.index, now=monotonic(), peer=guest.peer)
+        connection = guest.connection
+        relay = StreamRelay(
+            self._house.clockwork,
+            self._house.scratch,
+            client,
+            upstream,
+            upward=upward,
+            downward=downward,
+            client_notes=ClientNotes(connection) if connection is not None else None,
+            upstream_notes=UpstreamNotes(connection) if connection is not None else None,
+            delivering=partial(guest.noted_after, Kind.DELIVERED),
+            on_closing=partial(guest.begin, Kind.CLOSE),
+            on_end=partial(self._ended, guest),
+            on_error=partial(self._on_error, connection),
+            on_look=self._firings.look,
+            on_note=guest.say,
+        )
+        relay.upstream.error = error
+        if client is guest.socket:
+            relay.meddler = self._meddler(guest, relay)
+        if connection is not None:
+            connection.set_relayed(True)
+            self._firings.follow(guest.index, connection)
+            self._note_credentials(guest)
+        self._house.admit(relay)
+        relay.start()
+
+    def _note_credentials(self, guest: _Guest) -> None:
+        """Say that the server sees this process in the place of a client that is another one (SO_PEERCRED)."""
+        theirs = peer_credentials(guest.socket)
+        if theirs is not None and theirs != own_credentials():
+            guest.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
+
+    def _end(self, guest: _Guest, end: Callable[[socket.socket], object]) -> None:
+        """End a client's connection that is not relayed."""
+        guest.begin(Kind.CLOSE)
+        end(guest.socket)
+        guest.note_faults(guest.faults)
+        self._leave(guest)
+
+    def _leave(self, guest: _Guest) -> None:
+        """Somebody is gone: there is room for another one."""
+        self._guests.discard(guest)
+        if self._stalled:
+            self._house.clockwork.call(self._look_at_stalled)
+        if guest.connection is not None:
+            guest.connection.set_relayed(False)
+        guest.note(Kind.CLOSE)
+
+    def _ended(self, guest: _Guest, relay: StreamRelay) -> None:
+        self._house.dismiss(relay)
+        self._firings.look()
+        self._firings.leave(guest.index)
+        self._leave(guest)
+
+
+class _Guest:
+    """A client on its way in."""
+
+    __slots__ = ("connection", "faults", "index", "peer", "socket")
+
+    def __init__(self, client: socket.socket, peer: Any, index: int, connection: Connection | None) -> None:
+        self.socket = client
+        self.peer = peer
+        self.index = index
+        self.connection = connection
+        self.faults: list[str] = []
+        """What faults do to it, and is noted when it has been done."""
+
+    def say(self, words: str) -> None:
+        """Write down what came beside its bytes, or cannot be passed on."""
+        self.note(Kind.NOTE, words.encode())
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Write down what happens to it."""
+        if self.connection is not None:
+            self.connection.note(kind, data)
+
+    def note_faults(self, words: list[str]) -> None:
+        """Write down what faults have done to it."""
+        for each in words:
+            self.note(Kind.FAULT, each.encode())
+
+    def begin(self, kind: int) -> None:
+        """See Connection."""
+        if self.connection is not None:
+            self.connection.begin(kind)
+
+    def noted_after(self, kind: int) -> contextlib.AbstractContextManager[None]:
+        """See Connection."""
+        return contextlib.nullcontext() if self.connection is None else self.connection.noted_after(kind)

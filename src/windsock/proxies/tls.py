@@ -1,0 +1,138 @@
+"""TLS that ends at the proxy: on the client's side, on the server's side, or both."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.net import sockets
+from windsock.net.deadlines import capped
+from windsock.net.system import monotonic, socket, threading
+from windsock.proxies.target import Place
+from windsock.recording import Connection
+from windsock.relay.loop import House
+from windsock.taps.seam import noting_handshake
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Securing", "Termination"]
+
+
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """Where the proxy itself speaks TLS."""
+
+    client: ssl.SSLContext | None
+    upstream: ssl.SSLContext | None
+    server_name: str | None
+
+    @classmethod
+    def of(
+        cls, place: Place, client: ssl.SSLContext | None, upstream: ssl.SSLContext | None, server_name: str | None
+    ) -> Termination | None:
+        """Return what was asked for, or None; raise UsageError for what cannot be."""
+        if client is None and upstream is None:
+            if server_name is not None:
+                raise UsageError(f"server_name={server_name!r}: whom upstream_tls= is to expect; there is none")
+            return None
+        if place.is_datagram:
+            raise UsageError(f"tls= with transport {place.transport!r}: TLS needs a stream")
+        if upstream is not None and server_name is None and upstream.check_hostname:
+            server_name = str(place.address[0]) if isinstance(place.address, tuple) else "localhost"
+        return cls(client, upstream, server_name)
+
+
+class Securing:
+    """The handshakes of one connection, onwards first, in a thread of their own; then `on_done`, in the house's.
+
+    `on_done` gets both ends, or the error; the sockets are then closed unless they are returned.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        termination: Termination,
+        client: socket.socket,
+        upstream: socket.socket,
+        seconds: float,
+        *,
+        connection: Connection | None,
+        on_done: Callable[[Any, Any, BaseException | None], None],
+    ) -> None:
+        self._house = house
+        self._termination = termination
+        self._ends: list[Any] = [client, upstream]
+        self._raw = (client, upstream)
+        self._deadline = monotonic() + seconds
+        self._connection = connection
+        self._on_done = on_done
+        self._thread = threading.Thread(target=self._run, name=f"{house.name} (TLS)", daemon=True)
+
+    def start(self) -> None:
+        """Begin; in the clockwork's thread."""
+        self._house.admit(self)
+        try:
+            self._thread.start()
+        except BaseException:
+            self._house.dismiss(self)
+            raise
+
+    def refresh(self, now: float) -> None:
+        """Nothing: no data passes yet."""
+
+    def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
+        """Return whether the client has sent something, or left; it is not waited for if it says nothing."""
+        descriptor = self._raw[0].fileno()
+        return descriptor >= 0 and sockets.has_unread(descriptor)
+
+    def finish(self) -> None:
+        """Give up; the house is closed."""
+        for each in self._raw:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._thread.join(capped(self._deadline - monotonic()))
+        for each in self._raw:
+            each.close()
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return self._raw
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            self._secure()
+        except BaseException as found:
+            error = found
+        self._house.clockwork.call(lambda: self._done(error))
+
+    def _secure(self) -> None:
+        from windsock.relay.tls import TLSEnd
+
+        wanted = self._termination
+        client, upstream = self._raw
+        if wanted.upstream is not None:
+            secured = TLSEnd(upstream, wanted.upstream, server_side=False, server_hostname=wanted.server_name)
+            self._shake(secured)
+            self._ends[1] = secured
+        if wanted.client is not None:
+            secured = TLSEnd(client, wanted.client)
+            with noting_handshake(self._connection) as note:
+                note(self._shake(secured))
+            self._ends[0] = secured
+
+    def _shake(self, secured: Any) -> Any:
+        secured.raw.settimeout(max(0.001, capped(self._deadline - monotonic())))
+        try:
+            return secured.do_handshake(max(0.001, self._deadline - monotonic()))
+        finally:
+            secured.raw.setblocking(False)
+
+    def _done(self, error: BaseException | None) -> None:
+        self._thread.join(1)
+        self._house.dismiss(self)
+        self._on_done(self._ends[0], self._ends[1], error)

@@ -1,0 +1,1 @@
+"""Memory and files behind the recordings."""

@@ -1,0 +1,236 @@
+"""What passed on one connection, event by event: noted at once, in memory or on disk, and read back piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+from windsock.net.system import monotonic
+from windsock.recording.events import Kind
+from windsock.recording.null_recorder import NO_RECORDER, NoRecorder
+from windsock.recording.store.buffer_pool import Arena, Kept, Segment
+from windsock.recording.store.spill_file import PIECE, Block, Event, Spool
+from windsock.recording.unsent import cuts_in, without
+
+if TYPE_CHECKING:
+    from windsock.recording.recorder import Recorder
+
+__all__ = ["FIRST_LARGE", "LARGE", "OVERHEAD", "Log"]
+
+STEP = 64 * 1024
+"""Bytes that a connection may hold before the recorder hears of it."""
+LARGE = 4096
+"""Bytes from which on a chunk goes to memory that is used again..."""
+FIRST_LARGE = 64 * 1024
+"""...but for so many in a connection's first large ones, so that not each connection needs a segment."""
+OVERHEAD = 192
+"""Bytes of memory that an event takes beside its data."""
+
+
+class Log:
+    """The events of one connection, in their order. A subclass knows what they mean: `apply`."""
+
+    index: int
+    held_in_memory = 0
+    """Bytes in memory that the recorder has heard of; only for the recorder."""
+
+    # What most connections never set is here, so that none has to when it is made.
+    _latest: tuple[bytes, Kept] | None = None
+    _first_large = 0
+    _held = 0
+    _retracted: frozenset[int] = frozenset()
+    """The kinds of data of which some was taken back."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder: Recorder | NoRecorder = recorder
+        self._log: list[Event | Kept | Block] = []
+        self._arena = Arena()
+        self._joined: dict[int, tuple[int, bytes]] = {}
+
+    # --- reading it
+
+    @property
+    def _events(self) -> list[Event | Kept | Block]:
+        """What there is at this moment."""
+        log: list[Any] = list(self._log)
+        return [Event._make(each) if type(each) is tuple else each for each in log]
+
+    def read(self, kind: int, start: int = 0, end: int | None = None) -> bytes:
+        """Return bytes `start` to `end` of one direction (`Kind.UP` or `Kind.DOWN`)."""
+        self._recorder.catch_up()
+        events = self._events
+        if not all(isinstance(each, Event) for each in events):
+            return b"".join(self._pieces(kind, start, end))
+        count, joined = self._joined.get(kind, (-1, b""))
+        if count != len(events):
+            found = [each for each in events if isinstance(each, Event)]
+            kept = without(found, cuts_in(found)) if kind in self._retracted else found
+            joined = b"".join(each.data for each in kept if each.kind == kind)
+            self._joined[kind] = (len(events), joined)
+        return joined[start:end]
+
+    def settled(self) -> Iterator[Event]:
+        """Give the events without what was retracted.
+
+        Data for the client is noted before it is sent, so that it is there when the client has it.
+        """
+        return without(self.events(), cuts_in(self.events()) if self._retracted else {})
+
+    def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
+        position = 0
+        events: Iterator[Event | Kept] = self.settled()
+        if kind not in self._retracted:
+            position, events = self._events_from(kind, start)
+        for event in events:
+            if event.kind == kind:
+                data = event.data
+                if position + len(data) > start:
+                    yield data[max(0, start - position) : None if end is None else max(0, end - position)]
+                position += len(data)
+                if end is not None and position >= end:
+                    return
+
+    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | Kept]]:
+        """Return where the block with the start-th byte of that kind starts, and the events from there on."""
+        position = passed = 0
+        for each in self._events:
+            size = (each.up if kind == Kind.UP else each.down) if isinstance(each, Block) else start + 1
+            if position + size > start:
+                break
+            position += size
+            passed += each.count if isinstance(each, Block) else 1
+        return position, self._entries(passed)
+
+    def events(self, start: int = 0) -> Iterator[Event]:
+        """Give the events from the start-th on, whether in memory or on disk."""
+        return (each if isinstance(each, Event) else each.event() for each in self._entries(start))
+
+    def _entries(self, start: int) -> Iterator[Event | Kept]:
+        self._recorder.catch_up()
+        seen = 0
+        for each in self._events:
+            if not isinstance(each, Block):
+                if seen >= start:
+                    yield each
+                seen += 1
+            elif seen + each.count <= start:
+                seen += each.count
+            else:
+                for event in each.events():
+                    if seen >= start:
+                        yield event
+                    seen += 1
+
+    # --- for those who record
+
+    def part(self) -> None:
+        """Let go of the recorder, which has nothing more to tell: without cycles nothing waits for the collector."""
+        self._recorder = NO_RECORDER
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Note that something happened just now. From any thread, and from a forked child."""
+        recorder = self._recorder
+        size = len(data)
+        if size >= LARGE and kind <= Kind.DOWN and not recorder.is_child:
+            size = self._keep(monotonic(), kind, data, size)
+        else:
+            event: Any = (monotonic(), kind, data)  # a plain tuple: made quickly, and of no interest to the collector
+            if recorder.is_child:
+                recorder.tell_parent(self.index, Event._make(event))
+                return
+            self._log.append(event)
+            if kind > Kind.MARK:
+                self._latest = None
+                self.apply(event)
+        self._held += size + OVERHEAD
+        if self._held > STEP:
+            self._account()
+        if recorder.waiters:
+            recorder.wake()
+
+    def _keep(self, time: float, kind: int, data: bytes, size: int) -> int:
+        """Put large data where that is cheap; return how many bytes are held for it."""
+        latest, self._latest = self._latest, None
+        if latest is not None and latest[0] is data and kind == Kind.DOWN:  # an echo
+            _, (_, _, segment, at, _) = latest
+            self._log.append(Kept(time, kind, segment, at, size))
+            return 0
+        if size > PIECE:
+            view = memoryview(data)
+            self._log += [self._arena.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
+        elif self._first_large < FIRST_LARGE:
+            self._first_large += size
+            self._log.append(Event(time, kind, data))
+        else:
+            kept = self._arena.keep(time, kind, data)
+            self._log.append(kept)
+            self._latest = data, kept
+        return size
+
+    def lend(self) -> tuple[Segment, int, memoryview]:
+        """Return memory of the recording, to receive much into it at once: the arguments of `note_lent`, and a view.
+
+        Not in forked children, and not from two threads at a time.
+        """
+        segment, at = self._arena.lend()
+        return segment, at, segment.memory[at : at + PIECE]
+
+    def note_lent(self, kind: int, segment: Segment, at: int, size: int) -> None:
+        """Note that so many bytes of what was lent have just passed."""
+        self._log.append(Kept(monotonic(), kind, segment, at, size))
+        self._arena.take_back(segment, at + size)
+        self._latest = None
+        self._held += size + OVERHEAD
+        if self._held > STEP:
+            self._account()
+        if self._recorder.waiters:
+            self._recorder.wake()
+
+    def retract(self, size: int) -> None:
+        """Note that the last `size` bytes given to the client did not go out after all."""
+        if size:
+            self.note(Kind.RETRACT, b"%d" % size)
+
+    def retract_up(self, size: int) -> None:
+        """Note that the last `size` bytes from the client are the start of a TLS handshake."""
+        if size:
+            self.note(Kind.RETRACT_UP, b"%d" % size)
+
+    def apply(self, event: Event) -> None:
+        """Draw the conclusions from an event that says more than that bytes passed. Must be overridden."""
+        raise NotImplementedError
+
+    def append(self, entry: Event | Block) -> None:
+        """Take over what a forked child has told."""
+        self._log.append(entry)
+        if isinstance(entry, Event):
+            self._held += len(entry.data) + OVERHEAD
+            if self._held > STEP:
+                self._account()
+
+    def _account(self) -> None:
+        """Tell the recorder what is held in memory."""
+        size, self._held = self._held, 0
+        self._recorder.hold(self, size)
+
+    def spill(self, spool: Spool) -> None:
+        """Move the events from memory to a file. Not from two threads at a time."""
+        while True:
+            entries = self._events
+            start = next((n for n, each in enumerate(entries) if not isinstance(each, Block)), len(entries))
+            moving = [each for each in takewhile(_is_in_memory, entries[start:]) if not isinstance(each, Block)]
+            if not moving:
+                break
+            block = spool.extend(self.index, map(_to_write, moving))
+            self._log[start : start + len(moving)] = [block]
+        self._latest = None
+        self._arena.leave()
+
+
+def _is_in_memory(entry: Event | Kept | Block) -> bool:
+    return not isinstance(entry, Block)
+
+
+def _to_write(entry: Event | Kept) -> tuple[float, int, bytes | memoryview]:
+    return entry if isinstance(entry, Event) else (entry.time, entry.kind, entry.view)

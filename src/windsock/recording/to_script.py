@@ -1,0 +1,170 @@
+"""From life to script: a recorded connection as what one of its ends did, to be played again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from windsock.errors import UsageError
+from windsock.recording.events import Ending, Kind
+from windsock.recording.store.spill_file import Event
+from windsock.scripts import Script, Step
+from windsock.scripts import steps as kinds
+
+if TYPE_CHECKING:
+    from windsock.recording.connection import Connection
+
+__all__ = ["as_script"]
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes that a script of a recorded connection may hold."""
+SHORTEST = 0.001
+"""Seconds of a pause that is worth one: what is sent sooner after what was sent before is one piece with it."""
+PATIENCE = 2.0
+"""Seconds that the other end may have taken before the expectation of it gets a time of its own: twice as long."""
+
+
+def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
+    """Return what the client, or the server, of a connection did. Raises UsageError for more than fits into a script.
+
+    All is in the order in which the server took and gave it. In that order nobody waits for what is not yet to come:
+    whatever the server gave, it had by then taken all that is before it, and so that is sent before it is expected.
+    """
+    if side not in ("client", "server"):
+        raise UsageError(f'as_script({side!r}): expected "client" or "server"')
+    writer = Writer(side, has_timing=timing, is_datagram=connection.is_datagram, began=connection.opened)
+    size = 0
+    for event in connection.settled():
+        if event.kind <= Kind.DOWN:
+            size += len(event.data)
+            if size > LARGEST:
+                raise UsageError(
+                    f"as_script(): {connection!r} carried more than {LARGEST >> 20} MiB, which is too much for a "
+                    "script; its `chunks` give it piece by piece"
+                )
+            writer.bytes_passed(event)
+        elif not connection.is_datagram and connection.ending is not Ending.STOPPED:
+            writer.something_ended(event)
+        if event.kind == Kind.TLS:
+            writer.tls_began(event)
+        elif event.kind == Kind.TLS_END:
+            writer.tls_ended(event)
+    return Script(*writer.finish())
+
+
+class Writer:
+    """Writes down the steps of one side."""
+
+    def __init__(self, side: str, *, has_timing: bool, is_datagram: bool, began: float) -> None:
+        self._is_client = side == "client"
+        self._has_timing = has_timing
+        self._is_datagram = is_datagram
+        self._steps: list[Step] = []
+        self._run: list[bytes] = []
+        self._is_mine = False
+        self._gap = 0.0
+        self._latest = began
+        self._ended: set[bool] = set()
+        """Whose stream has ended: mine (True), the other's."""
+
+    def bytes_passed(self, event: Event) -> None:
+        """Add to what is being sent or expected; begin anew if it is the other's turn."""
+        is_mine = (event.kind == Kind.UP) == self._is_client
+        gap = self._since_latest(event)
+        is_late = self._has_timing and is_mine and gap >= SHORTEST
+        if self._run and not self._is_datagram and is_mine == self._is_mine and not is_late:
+            self._run.append(event.data)
+            self._gap = max(self._gap, gap)
+            return
+        self._end_run()
+        self._run, self._is_mine, self._gap = [event.data], is_mine, gap
+
+    def something_ended(self, event: Event) -> None:
+        """Add what became of the connection."""
+        if event.kind == Kind.CLIENT_EOF:
+            self._stream_ended(event, is_mine=self._is_client)
+        elif event.kind == Kind.HALF_CLOSE:
+            self._stream_ended(event, is_mine=not self._is_client)
+        elif event.kind in (Kind.CLIENT_RESET, Kind.SERVER_RESET):
+            self._reset(event, is_mine=(event.kind == Kind.CLIENT_RESET) == self._is_client)
+        elif event.kind == Kind.CLOSE:
+            self._closed(event)
+
+    def tls_began(self, event: Event) -> None:
+        """Add that, if there was plaintext before; else TLS is how one connects."""
+        self._end_run()
+        if any(isinstance(each, kinds.Send | kinds.Expect) for each in self._steps):
+            self._add(kinds.StartTLS(), self._since_latest(event))
+
+    def tls_ended(self, event: Event) -> None:
+        """Add that; the end of the stream that was seen just before it was that of TLS."""
+        self._end_run()
+        if self._steps and isinstance(self._steps[-1], kinds.HalfClose | kinds.ExpectEof):
+            self._steps.pop()
+            self._ended.clear()
+        self._add(kinds.StopTLS(), self._since_latest(event))
+
+    def finish(self) -> list[Step]:
+        """Return the steps."""
+        self._end_run()
+        return self._steps
+
+    def _stream_ended(self, event: Event, *, is_mine: bool) -> None:
+        if is_mine in self._ended:
+            return
+        self._ended.add(is_mine)
+        self._end_run()
+        gap = self._since_latest(event)
+        if is_mine:
+            self._add(kinds.HalfClose(), gap)
+        else:
+            self._steps.append(kinds.ExpectEof(timeout=patience(gap)))
+
+    def _reset(self, event: Event, *, is_mine: bool) -> None:
+        self._ended = {True, False}
+        self._end_run()
+        gap = self._since_latest(event)
+        if is_mine:
+            self._add(kinds.Reset(), gap)
+        else:
+            self._steps.append(kinds.ExpectReset(timeout=patience(gap)))
+
+    def _closed(self, event: Event) -> None:
+        """The server has closed, and with that its stream has ended too."""
+        self._end_run()
+        if self._is_client:
+            self._stream_ended(event, is_mine=False)
+        if kinds.Reset() in self._steps[-1:]:
+            return
+        if self._steps and isinstance(self._steps[-1], kinds.HalfClose):
+            self._steps.pop()  # at once: the one close does both
+        self._add(kinds.Close(), 0.0 if self._is_client else self._since_latest(event))
+
+    def _end_run(self) -> None:
+        run, self._run = self._run, []
+        if not run:
+            return
+        data = b"".join(run)
+        if self._is_mine:
+            self._add(kinds.Send(data), self._gap)
+        else:
+            self._steps.append(kinds.Expect(data, timeout=patience(self._gap)))
+
+    def _add(self, step: Step, gap: float) -> None:
+        """Add something that this side did so many seconds after what happened before it."""
+        if self._has_timing and gap >= SHORTEST:
+            self._steps.append(kinds.Pause(rounded(gap)))
+        self._steps.append(step)
+
+    def _since_latest(self, event: Event) -> float:
+        gap, self._latest = event.time - self._latest, event.time
+        return gap
+
+
+def patience(gap: float) -> float | None:
+    """Return how long to wait for what took so many seconds; None: not longer than for anything."""
+    return rounded(2 * gap) if gap > PATIENCE else None
+
+
+def rounded(seconds: float) -> float:
+    """Return two digits of it: in no two runs are they more alike."""
+    return float(f"{seconds:.2g}")

@@ -1,0 +1,59 @@
+"""Data that was noted and then taken back, from the latest on.
+
+Data for the client is noted before it is sent, and may not go out. Data from the client may turn out to be the start of
+a TLS handshake, which is not recorded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TypeAlias
+
+from windsock.recording.events import Kind
+from windsock.recording.store.spill_file import Event
+
+__all__ = ["OF", "Cuts", "cuts_in", "without"]
+
+OF = {Kind.RETRACT: Kind.DOWN, Kind.RETRACT_UP: Kind.UP}
+"""The data that each kind of retraction takes back."""
+FAR_BACK = 4096
+"""Events with data that a retraction may reach back over: one call's pieces."""
+Cuts: TypeAlias = dict[tuple[int, int], int]
+"""How many bytes were retracted from the n-th event of a kind with data."""
+
+
+def cuts_in(events: Iterable[Event]) -> Cuts:
+    """Return what was retracted: from the latest data, and backwards."""
+    cuts: Cuts = {}
+    latest: dict[int, deque[tuple[int, int]]] = {kind: deque(maxlen=FAR_BACK) for kind in OF.values()}
+    counts = dict.fromkeys(OF.values(), 0)
+    for event in events:
+        if event.kind in counts:
+            latest[event.kind].append((counts[event.kind], len(event.data)))
+            counts[event.kind] += 1
+        elif event.kind in OF:
+            _cut(OF[event.kind], int(event.data), latest[OF[event.kind]], cuts)
+    return cuts
+
+
+def _cut(kind: int, rest: int, latest: deque[tuple[int, int]], cuts: Cuts) -> None:
+    while rest and latest:
+        number, size = latest.pop()
+        cut = min(rest, size)
+        cuts[kind, number] = cuts.get((kind, number), 0) + cut
+        rest -= cut
+        if cut < size:
+            latest.append((number, size - cut))
+
+
+def without(events: Iterable[Event], cuts: Cuts) -> Iterator[Event]:
+    """Give the events but for what was retracted."""
+    counts = dict.fromkeys(OF.values(), 0)
+    for event in events:
+        if event.kind in counts:
+            cut = cuts.get((event.kind, counts[event.kind]), 0)
+            counts[event.kind] += 1
+            yield event._replace(data=event.data[:-cut]) if cut else event
+        elif event.kind not in OF:
+            yield event

@@ -1,0 +1,1 @@
+"""Two sockets joined under faults."""

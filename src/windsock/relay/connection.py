@@ -1,0 +1,199 @@
+"""Carries a stream between two connected sockets, both ways, under faults: half-close as half-close, reset as reset."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from windsock.net import sockets
+from windsock.net.event_loop import Clockwork, OnError
+from windsock.net.system import socket
+from windsock.recording.store.buffer_pool import POOL, SEGMENT, Segment
+from windsock.relay.direction import Delivering, Flow
+from windsock.relay.endpoint import Notes, Side
+
+if TYPE_CHECKING:
+    from windsock.faults import Chain
+    from windsock.faults.items import Attachment
+    from windsock.relay.handshake_faults import Meddler
+
+__all__ = ["BLOCK", "Scratch", "StreamRelay"]
+
+BLOCK = SEGMENT
+"""Bytes read at a time; one buffer serves all connections of a clockwork."""
+
+LITTLE = 4096
+"""Bytes read at a time by those who come when all is over."""
+MOST_SPARE = 2
+"""Blocks of memory that are kept for the next time that one is."""
+
+
+def _nothing() -> None:
+    """What nobody wants to know."""
+
+
+class Scratch:
+    """The memory that all relays of a clockwork receive into, one after the other.
+
+    Who cannot pass on what is in it may `keep` it until that can be done; the others have another one meanwhile.
+    The first one was somebody else's before: fresh memory costs as much as to carry what goes into it.
+    """
+
+    __slots__ = ("_segment", "_spare", "memory")
+
+    def __init__(self) -> None:
+        self._segment: Segment | None = POOL.take()
+        self.memory = self._segment.memory
+        self._spare: list[memoryview] = []
+
+    def keep(self) -> memoryview:
+        """Return the memory in use, which is the caller's from now on."""
+        kept = self.memory
+        self.memory = self._spare.pop() if self._spare else memoryview(bytearray(BLOCK))
+        return kept
+
+    def give_back(self, kept: memoryview) -> None:
+        """Take it back, and use it next: it is in the core's cache."""
+        if len(self._spare) < MOST_SPARE:
+            self._spare.append(self.memory)
+        self.memory = kept
+
+    def close(self) -> None:
+        """Give all of it back for others to use: nobody carries anything any more, or throws away what has come."""
+        self._spare.clear()
+        self.memory = memoryview(bytearray(LITTLE))
+        self._segment = None
+
+
+def _side_class(end: Any) -> type[Side]:
+    """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
+    if isinstance(end, socket.socket):
+        if sockets.is_ip(end):
+            return Side
+        from windsock.relay.unix_endpoint import UnixSide
+
+        return UnixSide
+    from windsock.relay.tls import TLSSide
+
+    return TLSSide
+
+
+class StreamRelay:
+    """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
+
+    `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
+    sends. The client is sent the end of its stream inside of a `delivering()`. `on_closing` is called just before both
+    sockets are closed, `on_end` when they have been; `on_error` with what should not have happened, such as an error
+    in a fault, which resets the connection; `on_look` each time that faults have acted; `on_note` in words with what
+    came beside the bytes, and what cannot be passed on.
+    """
+
+    def __init__(
+        self,
+        clockwork: Clockwork,
+        scratch: Scratch,
+        client: Any,
+        upstream: Any,
+        *,
+        upward: Chain | None = None,
+        downward: Chain | None = None,
+        client_notes: Notes | None = None,
+        upstream_notes: Notes | None = None,
+        delivering: Delivering = contextlib.nullcontext,
+        on_closing: Callable[[], object] = _nothing,
+        on_end: Callable[[StreamRelay], None] | None = None,
+        on_error: OnError | None = None,
+        on_look: Callable[[], None] = _nothing,
+        on_note: Callable[[str], object] | None = None,
+    ) -> None:
+        self.clockwork = clockwork
+        self.scratch = scratch
+        self.is_over = False
+        self.meddler: Meddler | None = None
+        """Who acts on a TLS handshake that passes."""
+        self.on_look = on_look
+        self._on_closing = on_closing
+        self._on_end = on_end
+        self._on_error = on_error
+        self._on_note = on_note
+        self.client = _side_class(client)(self, client, client_notes)
+        self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
+        self.up = Flow(self, self.client, self.upstream, upward)
+        self.down = Flow(self, self.upstream, self.client, downward, delivering)
+        self.client.flow = self.upstream.inflow = self.up
+        self.client.inflow = self.upstream.flow = self.down
+
+    def start(self) -> None:
+        """Begin; in the clockwork's thread."""
+        try:
+            for flow in (self.up, self.down):
+                flow.pump()  # there may be a fault that waits for nothing
+            self.client.update()
+            self.upstream.update()
+        except BaseException as error:
+            self.broke(error)
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        try:
+            self.up.refresh(now)
+            self.down.refresh(now)
+        except BaseException as error:
+            self.broke(error)
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that the client has sent gets to the server by then."""
+        return not self.is_over and self.up.delivers_by(time)
+
+    def sockets(self) -> tuple[Any, Any]:
+        """Return what a forked child has to give back."""
+        return self.client.socket, self.upstream.socket
+
+    def note(self, words: str) -> None:
+        """Have it written down that something came beside the bytes, or could not be passed on."""
+        if self._on_note is not None:
+            self._on_note(words)
+
+    def lose(self, attached: Attachment | None) -> None:
+        """Close what has come with bytes that do not go on, and say so."""
+        if attached is not None:
+            self.note(f"{attached} closed: the bytes that came with it did not go on")
+            attached.close()
+
+    def finish_if_done(self) -> None:
+        """Close if nothing more will be written either way."""
+        if self.up.has_ended and self.down.has_ended and not self.up.out and not self.down.out:
+            self.finish()
+
+    def finish(self) -> None:
+        """Close both ends, orderly."""
+        self._close(orderly=True)
+
+    def reset(self) -> None:
+        """Reset both ends."""
+        self._close(orderly=False)
+
+    def broke(self, error: BaseException) -> None:
+        """Something is wrong with a fault, or with us: say so, and reset the connection."""
+        try:
+            if self._on_error is not None:
+                self._on_error(error)
+        finally:
+            self.reset()
+
+    def _close(self, *, orderly: bool) -> None:
+        if self.is_over:
+            return
+        self.is_over = True
+        for flow in (self.up, self.down):
+            flow.close()
+        on_end, self._on_end, self._on_error, self._on_note = self._on_end, None, None, None  # or there would be cycles
+        self._on_closing()
+        try:
+            for side in (self.client, self.upstream):
+                side.close(orderly=orderly)
+                side.notes = None
+        finally:
+            if on_end is not None:
+                on_end(self)

@@ -1,0 +1,355 @@
+"""Carries one client's datagrams to an address and the replies back, under faults."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
+from windsock.net.addresses import Address
+from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
+from windsock.net.event_loop import READABLE, Clockwork, OnError, Timer
+from windsock.net.system import connect, monotonic, socket
+
+if TYPE_CHECKING:
+    from windsock.faults import Chain
+    from windsock.faults.items import Attachment
+
+    Send: TypeAlias = Callable[[bytes, Attachment | None], object]
+
+__all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
+
+LARGEST = 1024 * 1024
+"""Bytes: no UDP datagram is larger; one of a Unix socket is as large as its sender's buffer, mostly up to 416 KiB."""
+BATCH = 64
+"""Datagrams read in a row before others have their turn."""
+MOST_WAITING = 256
+"""Datagrams that may wait for an end that takes none, before no more are read."""
+ONCE_MORE, LONGEST_REST = 0.001, 0.02
+"""Seconds until another attempt where the system does not tell when there is room: more each time, up to so many."""
+GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
+AF_UNIX = getattr(socket, "AF_UNIX", -1)
+
+
+class DatagramNotes(Protocol):
+    """Who is told what passes, before faults have touched it."""
+
+    def sent(self, data: bytes) -> None:
+        """The client has sent that."""
+        ...
+
+    def answered(self, data: bytes) -> None:
+        """The server has sent that."""
+        ...
+
+    def beside(self, words: str) -> None:
+        """Something came beside the latest datagram, or could not be passed on."""
+        ...
+
+    def refused(self, error: OSError) -> None:
+        """Nobody takes datagrams there."""
+        ...
+
+
+def upstream_socket(family: int, address: Address) -> socket.socket:
+    """Return a new socket that sends to the address, with a name that replies can reach."""
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setblocking(False)
+        if family == AF_UNIX:
+            make_room(made)
+            ask_for_credentials(made)
+            made.bind("")  # Linux finds an abstract name (unix(7))
+        connect(made, address)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def make_room(sender: socket.socket) -> None:
+    """Have a Unix socket send datagrams as large as any other can: its buffer is the limit (EMSGSIZE, unix(7))."""
+    with contextlib.suppress(OSError):
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
+
+
+class DatagramFlow:
+    """One direction: datagrams that are due and not sent yet, and how to send one."""
+
+    def __init__(self, relay: DatagramRelay, chain: Chain | None, send: Send, on_look: Callable[[], None]) -> None:
+        self._relay = relay
+        self.chain = chain
+        self._send = send
+        self._look = on_look
+        self.out: deque[tuple[bytes, Attachment | None]] = deque()
+        self.is_stalled = False
+        self._timer: Timer | None = None
+        self._again: Timer | None = None
+        self._rest = ONCE_MORE
+
+    def is_open(self) -> bool:
+        """Return whether more is to be read."""
+        return len(self.out) < MOST_WAITING and not self.is_stalled and (self.chain is None or self.chain.reads())
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something is on its way that is sent by then."""
+        return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
+
+    def take(self, data: bytes, attached: Attachment | None = None) -> None:
+        """Carry a datagram that has arrived."""
+        chain = self.chain
+        if chain is None or chain.is_idle():
+            if chain is not None:
+                chain.carried(len(data))
+            self.out.append((data, attached))
+            self.drain()
+        else:
+            with chain.acting:
+                chain.feed(Datagram(monotonic(), data, attached=attached))
+                self.pump()
+
+    def pump(self) -> None:
+        """Send what is due, and come back when more is."""
+        chain = self.chain
+        if chain is None or self._relay.is_over:
+            return
+        with chain.acting:
+            for item in chain.due(monotonic()):
+                self._perform(item)
+            self.drain()
+            self._look()
+        self._set_timer(chain.next_time())
+        self._relay.update()
+
+    def _perform(self, item: Item) -> None:
+        if isinstance(item, Datagram):
+            if not item.refuse:
+                self.out.append((item.data, item.attached))
+            elif item.attached is not None:  # its sender cannot be told any more: it has been told that it went out
+                item.attached.close()
+        elif isinstance(item, Rebind):
+            self.drain()
+            self._relay.rebind()
+        elif isinstance(item, Stall | Resume):
+            self.is_stalled = isinstance(item, Stall)
+
+    def drain(self) -> None:
+        """Send what can be sent now."""
+        out = self.out
+        while out:
+            try:
+                self._send(*out[0])
+            except (BlockingIOError, InterruptedError):
+                self._try_again()
+                return
+            except OSError as error:
+                self._relay.failed(error)
+            _, attached = out.popleft()
+            if attached is not None:
+                attached.close()
+            self._rest = ONCE_MORE
+
+    def _try_again(self) -> None:
+        """Come back soon; a socket that sends to many cannot be waited for."""
+        if self._again is None:
+            self._again = self._relay.clockwork.later(self._rest, self._drain_again)
+            self._rest = min(LONGEST_REST, self._rest * 1.5)
+        self._relay.update()
+
+    def _drain_again(self) -> None:
+        self._again = None
+        if not self._relay.is_over:
+            self.drain()
+            self._relay.update()
+
+    def _set_timer(self, time: float | None) -> None:
+        if self._timer is not None:
+            if self._timer.time == time:
+                return
+            self._timer.cancel()
+        self._timer = None if time is None else self._relay.clockwork.at(time, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._relay.guarded(self.pump)
+
+    def close(self) -> None:
+        """Nothing more is sent."""
+        for _, attached in self.out:
+            if attached is not None:
+                attached.close()
+        self.out.clear()
+        self._send = self._look = _nothing  # or there would be cycles
+        for timer in (self._timer, self._again):
+            if timer is not None:
+                timer.cancel()
+        if self.chain is not None:
+            self.chain.close(monotonic())
+
+
+def _nothing(*_: object) -> None:
+    """Is in the place of whoever is told."""
+
+
+class DatagramRelay:
+    """What one client has of a proxy: a socket of its own towards the server, and a flow each way."""
+
+    def __init__(
+        self,
+        clockwork: Clockwork,
+        make_socket: Callable[[], socket.socket],
+        answer: Send,
+        *,
+        upward: Chain | None,
+        downward: Chain | None,
+        notes: DatagramNotes | None = None,
+        on_look: Callable[[], None] = _nothing,
+        on_change: Callable[[], None] = _nothing,
+        on_error: OnError,
+    ) -> None:
+        self.clockwork = clockwork
+        self._make_socket = make_socket
+        self._notes = notes
+        self._on_change = on_change
+        self._on_error = on_error
+        self.is_over = False
+        self._events: int | None = None
+        self.socket = make_socket()
+        self.up = DatagramFlow(self, upward, self._send, on_look)
+        self.down = DatagramFlow(self, downward, answer, on_look)
+        self.senders: dict[str, Credentials | None] = {}
+        """The processes that the client and the server are, if they are others than this one."""
+        self.names: list[Any] = [self.socket.getsockname()]
+        """The names that the server has known it by, the latest one last."""
+
+    def start(self) -> None:
+        """Begin."""
+        self.up.pump()
+        self.down.pump()
+        self.update()
+
+    def take(self, data: bytes, came: CameWith | None = None) -> None:
+        """The client has sent that."""
+        if self._notes is not None:
+            self._notes.sent(data)
+        self._learn_of(came, "client")
+        self.guarded(lambda: self.up.take(data, came and came.descriptors))
+
+    def _learn_of(self, came: CameWith | None, whose: str) -> None:
+        if came is None:
+            return
+        self.senders[whose] = came.credentials
+        if self._notes is not None:
+            for words in came.words(whose):
+                self._notes.beside(words)
+
+    def _send(self, data: bytes, attached: Attachment | None) -> None:
+        send_with(self.socket, data, attached, self.senders.get("client"), self.cannot)
+
+    def cannot(self, words: str) -> None:
+        """Note, once for each sender, that something could not be passed on."""
+        self.senders.clear()
+        if self._notes is not None:
+            self._notes.beside(words)
+
+    def _ready(self, events: int) -> None:  # noqa: ARG002  # it is readable, or there is an error to read
+        self.guarded(self._read)
+
+    def _read(self) -> None:
+        for _ in range(BATCH):
+            if self.is_over or not self.down.is_open():
+                break
+            try:
+                data, came = self._receive()
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self.failed(error)
+                break
+            if self._notes is not None:
+                self._notes.answered(data)
+            self._learn_of(came, "server")
+            self.down.take(data, came and came.descriptors)
+        self.update()
+
+    def _receive(self) -> tuple[bytes, CameWith | None]:
+        if self.socket.family != AF_UNIX:
+            return self.socket.recv(LARGEST), None
+        data, came, _ = receive_with(self.socket, LARGEST)
+        return data, came
+
+    def failed(self, error: OSError) -> None:
+        """A datagram could not be sent, or one that was sent has come to nobody."""
+        if error.errno in GONE:
+            if self._notes is not None:
+                self._notes.refused(error)
+        elif error.errno != errno.EMSGSIZE:
+            self._on_error(error)
+
+    def rebind(self) -> None:
+        """Use another socket from now on: the server sees a new client."""
+        try:
+            made = self._make_socket()
+        except OSError as error:  # nobody is there, or there is no descriptor: it stays who it was
+            self.failed(error)
+            return
+        self._unwatch()
+        self.socket.close()
+        self.socket = made
+        self.names.append(self.socket.getsockname())
+        self._on_change()
+        self.update()
+
+    def update(self) -> None:
+        """Wait for what matters now."""
+        events = READABLE if self.down.is_open() else 0
+        if self.is_over or events == self._events:
+            return
+        if not events:
+            self._unwatch()
+        else:
+            self.clockwork.watch(self.socket.fileno(), events, self._ready)
+            self._events = events
+
+    def _unwatch(self) -> None:
+        if self._events is not None:
+            self.clockwork.forget(self.socket.fileno())
+            self._events = None
+
+    def refresh(self, now: float) -> None:
+        """Faults have come, gone or changed."""
+        for flow in (self.up, self.down):
+            if flow.chain is not None:
+                with flow.chain.acting:
+                    flow.chain.refresh(now)
+                    self.guarded(flow.pump)
+
+    def delivers_by(self, time: float) -> bool:
+        """Return whether something that the client has sent gets to the server by then."""
+        return not self.is_over and self.up.delivers_by(time)
+
+    def guarded(self, action: Callable[[], object]) -> None:
+        """Do something; an error of a fault is told, and costs what it was about."""
+        try:
+            action()
+        except BaseException as error:
+            self._on_error(error)
+
+    def sockets(self) -> Iterable[Any]:
+        """Return what a forked child has to give back."""
+        return [self.socket]
+
+    def finish(self) -> None:
+        """Close."""
+        if not self.is_over:
+            self._unwatch()
+            self.is_over = True
+            self.up.close()
+            self.down.close()
+            self._notes = None
+            self._on_error = self._on_change = _nothing
+            with contextlib.suppress(OSError):
+                self.socket.close()

@@ -1,0 +1,286 @@
+"""One of the two sockets of a relayed stream: what comes from it, what goes to it, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Protocol
+
+from windsock.net import sockets
+from windsock.net.event_loop import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
+from windsock.net.system import socket
+
+if TYPE_CHECKING:
+    from windsock.faults.items import Attachment
+    from windsock.relay.connection import StreamRelay
+    from windsock.relay.direction import Flow
+
+__all__ = ["Notes", "Side"]
+
+PIECE = 128 * 1024
+"""Bytes read at a time where faults look at them and may keep them."""
+BULK = 32 * 1024
+"""Bytes that came at once, after which more of that kind is expected."""
+MOST_READS = 16
+"""Blocks that are read and thrown away before a close."""
+
+
+class Notes(Protocol):
+    """Who is told what passes, before faults have touched it."""
+
+    def passed(self, data: memoryview) -> None:
+        """This end has sent that. The memory is used again afterwards."""
+        ...
+
+    def lend(self) -> memoryview:
+        """Return memory to receive much into, which `kept` is told of."""
+        ...
+
+    def kept(self, size: int) -> None:
+        """This end has sent so many bytes, which are in the memory that was lent."""
+        ...
+
+    def ended(self, *, is_truncated: bool) -> None:
+        """This end has sent the end of its stream; truncated: in TLS that the relay ends, without close_notify."""
+        ...
+
+    def vanished(self, error: OSError) -> None:
+        """This end has reset the connection, or is gone otherwise."""
+        ...
+
+
+class Side:
+    """One of the two sockets: what comes from it goes into its `flow`, what goes to it comes out of `inflow`."""
+
+    flow: Flow
+    inflow: Flow
+
+    def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
+        self.relay = relay
+        self.socket = sock
+        self.descriptor = sock.fileno()
+        self.is_tcp = sockets.is_ip(sock)
+        self.notes = notes
+        self.has_ended = False
+        """Whether the end of its stream has been read."""
+        self.is_gone = False
+        """Whether nothing can be read from it nor written to it any more."""
+        self.error: OSError | None = None
+        """What has happened to it already and cannot be read any more; it comes after what can be."""
+        self.carried = 0
+        """Bytes that have come from it."""
+        self.attached: Attachment | None = None
+        """What has come with the first of the bytes that were read last."""
+        self._urgent = URGENT
+        self._is_bulk = False
+        self._watched: int | None = None
+        self._scratch = relay.scratch
+        self._receive = sock.recv_into
+
+    def ready(self, events: int) -> None:
+        """Something can be read, or written, or has happened."""
+        try:
+            if events == READABLE and self.flow.is_open():
+                self._carry()
+            else:
+                self._attend(events)
+        except BaseException as error:
+            self.relay.broke(error)
+
+    def _carry(self) -> None:
+        """Read, and write at once what was read: the common case."""
+        flow, notes = self.flow, self.notes
+        chain = flow.chain
+        is_idle = chain is None or chain.is_idle()
+        is_lent = self._is_bulk and notes is not None
+        memory = notes.lend() if is_lent and notes is not None else self._scratch.memory
+        try:
+            size = self._receive(memory if is_idle else memory[:PIECE])
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.vanish(error)
+            return
+        if not size and self.error is not None:
+            self.vanish(self.error)
+            return
+        if not size:
+            self._end()
+            return
+        self.carried += size
+        data = memory[:size]
+        if notes is not None:
+            if is_lent:
+                notes.kept(size)
+            else:
+                notes.passed(data)
+            self._is_bulk = size >= BULK
+        if self.relay.meddler is not None or self.attached is not None:
+            self._carry_attached(data)
+        elif is_idle:
+            flow.write(data, is_scratch=not is_lent)
+            if chain is not None:
+                chain.carried(size)
+        else:
+            flow.feed(bytes(data))
+
+    def _carry_attached(self, data: memoryview) -> None:
+        """Pass on data with what has come with its first byte, which a handshake has no use for."""
+        attached, self.attached = self.attached, None
+        if self.relay.meddler is not None:
+            self.relay.lose(attached)
+            self._meddle(bytes(data))
+            return
+        chain = self.flow.chain
+        if chain is not None and not chain.is_idle():
+            self.flow.feed(bytes(data), attached)
+            return
+        self.flow.write(data, attached=attached)
+        if chain is not None:
+            chain.carried(len(data))
+
+    def _meddle(self, data: bytes) -> None:
+        """Pass on what is left of it when it was looked at for the sake of a handshake."""
+        meddler = self.relay.meddler
+        if meddler is None:
+            return
+        passed = meddler.upward(data) if self is self.relay.client else meddler.downward(data)
+        if passed and not self.relay.is_over:
+            self._pass_on(passed)
+
+    def _pass_on(self, data: bytes) -> None:
+        chain = self.flow.chain
+        if chain is None or chain.is_idle():
+            self.flow.write(memoryview(data))
+        else:
+            self.flow.feed(data)
+
+    def _attend(self, events: int) -> None:
+        if self.is_gone:
+            return
+        if events & (WRITABLE | ERROR | HUNG_UP) and self.inflow.is_blocked:
+            self.inflow.drain()
+        if self._is_done():
+            return
+        if events & URGENT:
+            self._lose_urgent_data()
+        if events & READABLE and self.flow.is_open():
+            self._carry()
+        elif events & (ERROR | HUNG_UP):
+            self._hang_up(events)
+        self.update()
+
+    def _lose_urgent_data(self) -> None:
+        """Say that urgent data is not passed on; do not wait for it where it comes in line (SO_OOBINLINE)."""
+        try:
+            data = self.socket.recv(1, socket.MSG_OOB)
+        except OSError:
+            self._urgent = 0
+        else:
+            self.relay.note(f"1 B of urgent data was not passed on: {data!r}")
+
+    def _is_done(self) -> bool:
+        return self.is_gone or self.relay.is_over
+
+    def _hang_up(self, events: int) -> None:
+        """The other end is gone, at least for reading; told again and again, so it is not waited for any more."""
+        if self.has_ended:
+            if events & ERROR:
+                self.vanish(sockets.error_of(self.socket))
+            elif not self.is_tcp and not self.inflow.has_ended:
+                self._leave()
+                self.relay.finish_if_done()
+            else:
+                self._park()
+        elif self.flow.is_open():
+            self._carry()  # which fails, and says how
+        elif self.flow.out and events & ERROR:
+            self.vanish(sockets.error_of(self.socket))  # nobody will ever read the rest of what it has sent
+        else:
+            self._park()
+
+    def _end(self) -> None:
+        self.has_ended = True
+        if self.notes is not None:
+            self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
+        if self.relay.meddler is not None:
+            rest = self.relay.meddler.ended(is_client=self is self.relay.client)
+            if rest:
+                self._pass_on(rest)
+        self.flow.end()
+        self.update()
+
+    def vanish(self, error: OSError) -> None:
+        """The other end has reset the connection: so will we, towards the one beyond."""
+        if self.is_gone or self.relay.is_over:
+            return
+        if self.notes is not None:
+            self.notes.vanished(error)
+        self._leave()
+        self.flow.reset()
+
+    def _leave(self) -> None:
+        """Nothing can reach it any more."""
+        self.is_gone = True
+        self._park()
+        self.inflow.give_up()
+
+    def _park(self) -> None:
+        if self._watched is not None:
+            self._watched = None
+            self.relay.clockwork.forget(self.descriptor)
+
+    def update(self) -> None:
+        """Wait for what matters now."""
+        if self.is_gone or self.relay.is_over:
+            return
+        events = (READABLE | self._urgent if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
+        if events == self._watched:
+            return
+        if self._watched is not None:
+            self.relay.clockwork.change(self.descriptor, events)
+        elif events:
+            self.relay.clockwork.watch(self.descriptor, events, self.ready)
+        else:
+            return
+        self._watched = events
+
+    def write(self, data: memoryview) -> int:
+        """Write what can be written now; return how much that was."""
+        try:
+            return self.socket.send(data)  # type: ignore[no-any-return]  # a socket, or what is like one
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def write_with(self, data: memoryview, attached: Attachment) -> int:
+        """The same with what is attached to the first byte, which is closed once that has gone: none can take it."""
+        size = self.write(data)
+        if size:
+            self.relay.note(f"{attached} could not be passed on: the other end is no plain Unix socket")
+            attached.close()
+        return size
+
+    def half_close(self) -> None:
+        """Send the end of the stream."""
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self, *, orderly: bool) -> None:
+        """Close: with the end of the stream after all that was written, or with a reset."""
+        self._park()
+        self.is_gone, was_gone = True, self.is_gone
+        if not orderly and not was_gone:
+            sockets.reset(self.socket)
+            return
+        if not was_gone:
+            self._close_in_order()
+        self.socket.close()
+
+    def _close_in_order(self) -> None:
+        """Read what is there first, as the unread would make it a reset; then end it, whoever else has it."""
+        with contextlib.suppress(OSError):
+            if not self.inflow.has_ended:
+                self.half_close()
+            for _ in range(MOST_READS):
+                if self.has_ended or not self._receive(self._scratch.memory):
+                    break
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)

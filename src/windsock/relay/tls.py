@@ -1,0 +1,68 @@
+"""An end of a relayed stream that speaks TLS: what passes the relay is the plaintext."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from windsock.net import sockets
+from windsock.net.system import socket, ssl
+from windsock.relay.buffered_endpoint import BufferedSide
+from windsock.security.tls_socket import TLSSocket
+
+__all__ = ["TLSEnd", "TLSSide"]
+
+
+class TLSEnd(TLSSocket):
+    """A TLS socket for a relay: it never blocks, and says so as plain sockets do."""
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        try:
+            return super().recv_into(buffer, nbytes, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError(str(error)) from None
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket. What could not be sent must be tried again."""
+        try:
+            return super().send(data, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+            raise BlockingIOError(str(error)) from None
+
+    def shutdown(self, how: int, /) -> None:
+        """See socket.socket. The end of TLS is said first, as far as there is room for it."""
+        with contextlib.suppress(ssl.SSLWantWriteError):
+            super().shutdown(how)
+
+    def cut(self) -> None:
+        """Send the end of the stream without the end of TLS."""
+        self.raw.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close, without waiting."""
+        self.abandon()
+
+    def detach(self) -> int:
+        """See socket.socket."""
+        return int(self.raw.detach())
+
+
+class TLSSide(BufferedSide):
+    """A side that speaks TLS, of which more than one record may have been received at once."""
+
+    def half_close(self) -> None:
+        """Send the end of the stream: of TLS, too, unless the other end has left that out."""
+        if getattr(self.inflow.source.socket, "was_truncated", False):
+            self.socket.cut()
+        else:
+            super().half_close()
+
+    def close(self, *, orderly: bool) -> None:
+        """Close; a reset is one of the connection below."""
+        if not orderly and not self.is_gone:
+            self._park()
+            self.is_gone = True
+            sockets.reset(self.socket.raw)
+            return
+        super().close(orderly=orderly)

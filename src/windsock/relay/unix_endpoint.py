@@ -1,0 +1,81 @@
+"""An end of a relayed stream that is a Unix socket: descriptors and credentials pass with the bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.net.ancillary import LOST, Credentials, UnixReader, send_with
+from windsock.relay.buffered_endpoint import BufferedSide
+from windsock.relay.endpoint import Notes
+
+if TYPE_CHECKING:
+    from windsock.faults.items import Attachment
+    from windsock.relay.connection import StreamRelay
+
+__all__ = ["UnixSide"]
+
+
+class UnixSide(BufferedSide):
+    """A side that is a Unix socket.
+
+    The kernel lets a process without privileges send no credentials but its own (unix(7)); those of another process
+    that cannot be passed on are a line in the record.
+    """
+
+    def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
+        super().__init__(relay, sock, notes)
+        self._reader = UnixReader(sock)
+        self._receive = self._receive_attached
+        self._may_stand_in = True
+
+    def _receive_attached(self, memory: memoryview) -> int:
+        reader = self._reader
+        size = reader.recv_into(memory)
+        if reader.descriptors is not None:
+            self.attached, reader.descriptors = reader.descriptors, None
+            self.relay.note(f"{self.attached} with the next byte from the {self._name()}")
+        if reader.lost:
+            reader.lost = False
+            self.relay.note(LOST)
+        return size
+
+    def _name(self) -> str:
+        return "client" if self is self.relay.client else "server"
+
+    def may_have_more(self) -> bool:
+        """See BufferedSide."""
+        return self._reader.has_more()
+
+    def sender(self) -> Credentials | None:
+        """Return who has sent what was read last, if that is another process."""
+        return self._reader.credentials
+
+    def write(self, data: memoryview) -> int:
+        """See Side."""
+        return self._write(data, None)
+
+    def write_with(self, data: memoryview, attached: Attachment) -> int:
+        """See Side."""
+        size = self._write(data, attached)
+        if size:
+            attached.close()
+        return size
+
+    def _write(self, data: memoryview, attached: Attachment | None) -> int:
+        source = self.inflow.source
+        sender = source.sender() if self._may_stand_in and isinstance(source, UnixSide) else None
+        try:
+            return send_with(self.socket, data, attached, sender, self._cannot)
+        except (BlockingIOError, InterruptedError):
+            return 0
+
+    def _cannot(self, words: str) -> None:
+        self._may_stand_in = False
+        self.relay.note(words)
+
+    def close(self, *, orderly: bool) -> None:
+        """See Side."""
+        super().close(orderly=orderly)
+        self._reader.close()
+        if self.attached is not None:
+            self.attached.close()

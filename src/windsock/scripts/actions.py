@@ -1,0 +1,206 @@
+"""Steps that do something or let time pass: what this end sends, how it reads, when it goes."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+from windsock.errors import UsageError
+from windsock.scripts.checks import check_count, check_seconds, checked_bytes
+from windsock.scripts.step import Event, Step
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = [
+    "READ_BUFFER",
+    "Close",
+    "HalfClose",
+    "Pause",
+    "ReadRate",
+    "Reset",
+    "Resume",
+    "Send",
+    "Stall",
+    "StartTLS",
+    "StopTLS",
+    "Urgent",
+    "WaitFor",
+]
+
+READ_BUFFER = 2048
+"""Bytes of kernel buffer that a stalled reader keeps, unless the step says more: the least that Linux takes is 2304."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Send(Step):
+    """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds from one to the next."""
+
+    method = "send"
+    takes_timeout = True
+    data: bytes
+    _: KW_ONLY
+    pieces: int | tuple[int, ...] | None = None
+    every: float = 0.0
+
+    def __post_init__(self) -> None:
+        if type(self.data) is not bytes or self.pieces is not None or self.every != 0.0 or self.timeout is not None:
+            self._check()
+            self._check_timeout()
+
+    def _check(self) -> None:
+        object.__setattr__(self, "data", checked_bytes("send", self.data))
+        if isinstance(self.pieces, list):
+            object.__setattr__(self, "pieces", tuple(self.pieces))
+        if self.pieces is not None:
+            _check_pieces(self.pieces, len(self.data))
+        check_seconds(f"send(every={self.every!r})", self.every, or_none=True)
+        if self.every and self.pieces is None:
+            object.__setattr__(self, "pieces", max(1, len(self.data)))
+
+    def misfit(self, kind: str) -> str:
+        """An empty one is something on its own only as a datagram."""
+        if self.data or kind == "datagram":
+            return ""
+        return "an empty message can be sent as a datagram only; on a stream it is nothing"
+
+    def cut(self) -> list[bytes]:
+        """Return the pieces."""
+        if self.pieces is None:
+            return [self.data]
+        if isinstance(self.pieces, int):
+            count = min(self.pieces, len(self.data)) or 1
+            edges = [len(self.data) * number // count for number in range(count + 1)]
+        else:
+            edges = [0, *itertools.accumulate(self.pieces)]
+            if edges[-1] < len(self.data):
+                edges.append(len(self.data))
+        return [self.data[start:end] for start, end in itertools.pairwise(edges)]
+
+
+def _check_pieces(pieces: object, size: int) -> None:
+    sizes = pieces if isinstance(pieces, tuple) else (pieces,)
+    for each in sizes or (0,):
+        if not isinstance(each, int) or isinstance(each, bool) or each < 1:
+            raise UsageError(f"send(pieces={pieces!r}): expected how many, 1 or more, or a list of sizes")
+    if isinstance(pieces, tuple) and sum(pieces) > size:
+        raise UsageError(f"send(pieces={pieces!r}): {sum(pieces)} bytes in all, but there are {size} to send")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Urgent(Step):
+    """Send bytes of which the last is out-of-band (MSG_OOB, RFC 6093)."""
+
+    method = "urgent"
+    is_for = "stream"
+    data: bytes
+
+    def _check(self) -> None:
+        object.__setattr__(self, "data", checked_bytes("urgent", self.data))
+        if not self.data:
+            raise UsageError("urgent(b''): there is no urgent data without a byte")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Pause(Step):
+    """Do nothing for so many seconds. What comes meanwhile is read, but not looked at."""
+
+    method = "pause"
+    seconds: float
+
+    def _check(self) -> None:
+        check_seconds(f"pause({self.seconds!r})", self.seconds, or_none=True)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WaitFor(Step):
+    """Wait until something has happened elsewhere: an event with `is_set()` and `wait()`."""
+
+    method = "wait_for"
+    takes_timeout = True
+    is_restful = False  # once it is set
+    event: Event
+
+    def _check(self) -> None:
+        if not callable(getattr(self.event, "is_set", None)) or not callable(getattr(self.event, "wait", None)):
+            raise UsageError(f"wait_for({self.event!r}): expected an event, such as threading.Event()")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HalfClose(Step):
+    """End what this end sends (FIN, shutdown(2) with SHUT_WR); go on reading."""
+
+    method = "half_close"
+    is_for = "stream"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Close(Step):
+    """Close the connection; with bytes unread in the kernel that is a reset for the other end."""
+
+    method = "close"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Reset(Step):
+    """Reset the connection at once, whoever else has it open. `flush`: first see what was sent taken."""
+
+    method = "reset"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    flush: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Stall(Step):
+    """Stop reading. `buffer`: bytes that the kernel may take in meanwhile, few, so that the other end notices."""
+
+    method = "stall"
+    _: KW_ONLY
+    buffer: int = READ_BUFFER
+
+    def _check(self) -> None:
+        check_count(f"stall(buffer={self.buffer!r})", self.buffer)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Resume(Step):
+    """Read again after `stall()`."""
+
+    method = "resume"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ReadRate(Step):
+    """Read so many bytes a second at the most from now on; None: as they come."""
+
+    method = "read_rate"
+    is_for = "stream"
+    bytes_per_second: float | None
+
+    def _check(self) -> None:
+        if self.bytes_per_second is not None:
+            check_seconds(f"read_rate({self.bytes_per_second!r})", self.bytes_per_second, unit="bytes a second")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StartTLS(Step):
+    """Go on in TLS from here: as the client or as the server that this end is."""
+
+    method = "start_tls"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    context: ssl.SSLContext | None = None
+    server_hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StopTLS(Step):
+    """End TLS both ways, and go on in the clear: send close_notify, and wait for the other end's."""
+
+    method = "stop_tls"
+    is_for = "stream"
+    takes_timeout = True

@@ -1,0 +1,68 @@
+"""Whether values can be those of steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from windsock.errors import UsageError
+from windsock.net.deadlines import is_seconds
+
+if TYPE_CHECKING:
+    from windsock.scripts.step import Step
+
+__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
+
+Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
+"""Bytes, a compiled regular expression over bytes, or a predicate."""
+
+
+class MessageFraming:
+    """Base of framings: called with bytes, they return the size of the first message, or None while it is unknown."""
+
+    __slots__ = ()
+
+
+def steps_of(method: str, script: Any) -> Sequence[Step]:
+    """Return the steps of a script. Raises UsageError for what is none."""
+    steps = getattr(script, "steps", None)
+    if not isinstance(steps, tuple):
+        raise UsageError(f"{method}({script!r}): expected a Script")
+    return steps
+
+
+def checked_bytes(method: str, data: object) -> bytes:
+    """Return bytes. Raises UsageError for what has none."""
+    if isinstance(data, bytes | bytearray | memoryview):
+        return bytes(data)
+    raise UsageError(f"{method}({data!r}): expected bytes; encode text first")
+
+
+def checked_pattern(what: object) -> Expected:
+    """Return what can be expected. Raises UsageError for what can not."""
+    if isinstance(what, bytes | bytearray | memoryview):
+        return bytes(what)
+    if isinstance(what, re.Pattern):
+        if not isinstance(what.pattern, bytes):
+            raise UsageError(f"expect({what!r}): expected a pattern over bytes, as in re.compile(rb'...')")
+        return what
+    if callable(what):
+        return what
+    raise UsageError(
+        f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, "
+        "a framing, or how many bytes"
+    )
+
+
+def check_count(where: str, value: Any) -> None:
+    """Raise UsageError for what is no number of things."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError(f"{where}: expected a whole number, 1 or more")
+
+
+def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:
+    """Raise UsageError for what is no finite, positive number."""
+    if not is_seconds(value) or (value == 0 and not or_none):
+        least = "0 or more" if or_none else "more than 0"
+        raise UsageError(f"{where}: expected {unit}, {least}")

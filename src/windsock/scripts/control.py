@@ -1,0 +1,96 @@
+"""Steps that hold scripts: again and again, or whichever fits."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import TYPE_CHECKING
+
+from windsock.errors import UsageError
+from windsock.scripts.actions import Pause
+from windsock.scripts.checks import check_count, steps_of
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.repr import BRIEF
+from windsock.scripts.step import Argument, Step, written
+
+if TYPE_CHECKING:
+    from windsock.scripts.script import Script
+
+__all__ = ["Loop", "OneOf"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Loop(Step):
+    """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
+
+    method = "loop"
+    script: Script
+    _: KW_ONLY
+    times: int | None = None
+
+    def _check(self) -> None:
+        steps = steps_of("loop", self.script)
+        if not steps:
+            raise UsageError("loop(Script()): there is no step in it, so that it would never end")
+        if self.times is not None:
+            check_count(f"loop(times={self.times!r})", self.times)
+        elif not any(map(_can_rest, steps)):
+            raise UsageError(f"{self.text}: a round takes no time and nothing from the other end; say times=")
+
+    @property
+    def has_no_end(self) -> bool:
+        """Whether nothing that the other end does can end it."""
+        first = self.script.steps[0]
+        while isinstance(first, Loop):
+            first = first.script.steps[0]
+        return self.times is None and not isinstance(
+            first, Expect | ExpectEnd | ExpectEof | ExpectReset | ExpectSilence | OneOf
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OneOf(Step):
+    """Go on with whichever script's first step, an expectation, is met with the fewest bytes.
+
+    Of two that are met with as many it is the one that was named first; an end comes after all bytes. The time
+    for all of them is that of this step.
+    """
+
+    method = "one_of"
+    takes_timeout = True
+    scripts: tuple[Script, ...]
+
+    def __repr__(self) -> str:
+        scripts, *rest = super(OneOf, self).arguments()
+        return f"OneOf({written([scripts, *rest])})"
+
+    @property
+    def text(self) -> str:
+        """Without the scripts if they are long."""
+        text = super(OneOf, self).text
+        return text if len(text) <= BRIEF else f"one_of({len(self.scripts)} scripts)"
+
+    def arguments(self) -> list[Argument]:
+        """The method takes them one by one."""
+        return [*(("", each) for each in self.scripts), *super(OneOf, self).arguments()[1:]]
+
+    def _check(self) -> None:
+        if hasattr(self.scripts, "steps"):
+            raise UsageError(f"OneOf({self.scripts!r}): expected a tuple of scripts")
+        object.__setattr__(self, "scripts", tuple(self.scripts))
+        if not self.scripts:
+            raise UsageError("one_of(): expected scripts to choose from")
+        for each in self.scripts:
+            steps = steps_of("one_of", each)
+            if not steps or not isinstance(steps[0], Expect | ExpectEof | ExpectReset):
+                first = steps[0].text if steps else "nothing"
+                raise UsageError(
+                    f"one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
+                    f"this one with {first}"
+                )
+
+
+def _can_rest(step: Step) -> bool:
+    """Return whether something happens, or time passes, before the step is over."""
+    if isinstance(step, Loop):
+        return any(map(_can_rest, step.script.steps))
+    return step.is_restful and not (isinstance(step, Pause) and not step.seconds)

@@ -1,0 +1,130 @@
+"""Where one is in a script: at which step, of which round, of which branch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from windsock.scripts.control import Loop, OneOf
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.inbox import Inbox
+from windsock.scripts.script import Script
+from windsock.scripts.step import Step
+
+__all__ = ["Place"]
+
+EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
+
+
+@dataclass(slots=True)
+class Frame:
+    """A script within a script: where to go on after it, and which round or branch of it this is."""
+
+    steps: tuple[Step, ...]
+    index: int
+    loop: Loop | None = None
+    branch: int = 0
+    round: int = 1
+    takes: int = 0
+    """How often the inbox had been taken from when the round began."""
+
+
+class Place:
+    """The current step of a script, within loops and branches. `first` is the number of the script's first step."""
+
+    __slots__ = ("_first", "_frames", "_index", "_steps", "inbox", "script")
+
+    def __init__(self, script: Script, inbox: Inbox, first: int = 1) -> None:
+        self.script = script
+        self.inbox = inbox
+        self._first = first
+        self._steps = script.steps
+        self._index = 0
+        self._frames: list[Frame] = []
+
+    @property
+    def step(self) -> Step | None:
+        """The step that is being taken; None when all have been."""
+        return self._steps[self._index] if self._index < len(self._steps) else None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps have been taken."""
+        return self.step is None
+
+    @property
+    def number(self) -> str:
+        """The number of the current step, such as "3", or "2.1 (round 3)" within a loop."""
+        parts: list[int] = []
+        rounds: list[str] = []
+        for frame in self._frames:
+            parts.append(frame.index + 1)
+            if frame.branch:
+                parts.append(frame.branch)
+            if frame.loop is not None:
+                rounds.append(f"{'inner ' if rounds else ''}round {frame.round}")
+        parts.append(self._index + 1)
+        parts[0] += self._first - 1
+        return ".".join(map(str, parts)) + (f" ({', '.join(rounds)})" if rounds else "")
+
+    @property
+    def where(self) -> str:
+        """In words, where it is: "step 2 of 3, expect(b'OK')"."""
+        if self.step is None:
+            return f"the end of its {len(self.script)} step{'' if len(self.script) == 1 else 's'}"
+        return f"step {self.number} of {len(self.script) + self._first - 1}, {self.step.text}"
+
+    def _enter(self, script: Script, *, loop: Loop | None = None, branch: int = 0) -> None:
+        """Go to the first step of a script within the current step."""
+        self._frames.append(Frame(self._steps, self._index, loop, branch, takes=self.inbox.takes))
+        self._steps, self._index = script.steps, 0
+
+    def _go_on(self) -> bool:
+        """At the end of a script, go to where it goes on: its next round or what is behind it. False if nowhere."""
+        if not self._frames:
+            return False
+        frame = self._frames[-1]
+        if frame.loop is None or not self._has_another_round(frame.loop, frame):
+            self._leave()
+        else:
+            frame.round += 1
+            frame.takes = self.inbox.takes
+            self._index = 0
+        return True
+
+    def _has_another_round(self, loop: Loop, frame: Frame) -> bool:
+        """An endless loop ends after a round for which the other end had nothing but its end."""
+        if loop.times is None:
+            return not self.inbox.has_ended or self.inbox.takes != frame.takes
+        return frame.round < loop.times
+
+    def _leave(self) -> None:
+        frame = self._frames.pop()
+        self._steps, self._index = frame.steps, frame.index + 1
+
+    @property
+    def is_between_rounds(self) -> bool:
+        """Whether an endless loop waits for what begins its next round: the other end may as well end now."""
+        is_waiting = isinstance(self.step, EXPECTATIONS) and not self.inbox
+        return is_waiting and self._idle_loop() is not None
+
+    def _ends_loop(self) -> bool:
+        """End an endless loop whose round finds at its first step that the other end has ended. Return whether."""
+        depth = self._idle_loop() if self.inbox.has_ended and not self.inbox else None
+        if depth is None:
+            return False
+        del self._frames[depth + 1 :]
+        self._leave()
+        return True
+
+    def _idle_loop(self) -> int | None:
+        """Return the depth of the endless loop of which a round has begun without anything taken; None if none has."""
+        if self._index:
+            return None
+        for depth, frame in reversed(list(enumerate(self._frames))):
+            if frame.takes != self.inbox.takes or frame.loop is None:
+                return None
+            if frame.loop.times is None:
+                return depth
+            if frame.index or frame.round > 1:
+                return None
+        return None

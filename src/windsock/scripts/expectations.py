@@ -1,0 +1,138 @@
+"""Steps that say what is to come from the other end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import KW_ONLY, dataclass
+
+from windsock.errors import UsageError
+from windsock.scripts.checks import Expected, MessageFraming, check_count, check_seconds, checked_bytes, checked_pattern
+from windsock.scripts.repr import code_of
+from windsock.scripts.step import Argument, Step
+
+__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Expect(Step):
+    """Take what comes, which has to be this.
+
+    Of a stream: bytes have to be the next ones; a regular expression or a predicate takes the shortest run that
+    it matches in full; a number takes so many bytes; a framing takes one whole message. `until` takes all up to and
+    with a delimiter, and `length` so many bytes, in which a regular expression has to be found, or which has to please
+    a predicate. Of datagrams: the whole next one.
+    """
+
+    method = "expect"
+    takes_timeout = True
+    what: Expected | int | None = None
+    _: KW_ONLY
+    until: bytes | None = None
+    length: int | None = None
+
+    def __post_init__(self) -> None:
+        is_plain = type(self.what) is bytes and self.until is None and self.length is None and self.timeout is None
+        if not is_plain:
+            self._check()
+            self._check_timeout()
+
+    def _check(self) -> None:
+        what = self.what
+        if isinstance(what, int) and not isinstance(what, bool):
+            if self.length is not None:
+                raise UsageError(f"expect({what}, length={self.length!r}): two lengths; say one")
+            object.__setattr__(self, "length", what)
+            object.__setattr__(self, "what", None)
+        elif what is not None:
+            object.__setattr__(self, "what", checked_pattern(what))
+        _check_unit(self)
+
+    def misfit(self, kind: str) -> str:
+        """Datagrams have their ends, and may be empty."""
+        if kind == "datagram":
+            return "a datagram ends by itself; leave until= out" if self.until is not None else ""
+        if self.what == b"":
+            return "an empty pattern would match without anything coming; say what is to come"
+        return ""
+
+    def arguments(self) -> list[Argument]:
+        """A length alone is written without its name."""
+        given: list[Argument] = [] if self.what is None else [("", self.what)]
+        if self.until is not None:
+            given.append(("until", self.until))
+        if self.length is not None:
+            given.append(("length" if given else "", self.length))
+        if self.timeout is not None:
+            given.append(("timeout", self.timeout))
+        return given
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectEof(Step):
+    """Expect the orderly end of what the other end sends. `discard`: bytes that come before it are taken."""
+
+    method = "expect_eof"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectReset(Step):
+    """Expect a reset of the connection. `discard`: bytes that come before it are taken."""
+
+    method = "expect_reset"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectEnd(Step):
+    """Expect an end of what the other end sends, orderly or by a reset. `discard`: bytes before it are taken."""
+
+    method = "expect_end"
+    is_for = "stream"
+    takes_timeout = True
+    _: KW_ONLY
+    discard: bool = False
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectSilence(Step):
+    """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""
+
+    method = "expect_silence"
+    for_: float
+
+    def _check(self) -> None:
+        check_seconds(f"expect_silence({self.for_!r})", self.for_)
+
+
+def _check_unit(step: Expect) -> None:
+    """Check how the bytes to look at are told from those behind them."""
+    if step.until is not None:
+        object.__setattr__(step, "until", checked_bytes("expect", step.until))
+        if not step.until:
+            raise UsageError("expect(until=b''): an empty delimiter ends nothing; say which bytes end it")
+    if step.length is not None:
+        check_count(f"expect({step.length!r})", step.length)
+    if step.until is not None and step.length is not None:
+        raise UsageError("expect(until=..., length=...): two ways to tell where it ends; say one")
+    if step.until is None and step.length is None:
+        if step.what is None:
+            raise UsageError("expect(): say what is to come: bytes, a pattern, a predicate, a length, or until=")
+        if isinstance(step.what, re.Pattern) and step.what.fullmatch(b""):
+            raise UsageError(
+                f"expect({code_of(step.what)}): it would match without anything coming; say what is to come, or until="
+            )
+    elif isinstance(step.what, bytes):
+        raise UsageError(
+            f"expect({step.what!r}, ...): bytes say themselves where they end; leave until= and length= out"
+        )
+    elif isinstance(step.what, MessageFraming):
+        raise UsageError(
+            f"expect({step.what!r}, ...): a framing says itself where a message ends; leave until= and length= out"
+        )

@@ -1,0 +1,74 @@
+"""What is raised when the other end did something else than the script said."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from windsock.errors import PeerError, WaitTimeout
+from windsock.scripts.inbox import Deed
+from windsock.scripts.messages import ROW, count_of, history, side_by_side, sketch
+from windsock.scripts.steps import Expect, Step
+
+__all__ = ["Failure", "ScriptMismatch", "ScriptTimeout"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The facts of a step that was not met.
+
+    `number` is its place in the script, from 1, such as "3" or "2.1" within a loop; `offset` counts from the first
+    byte that the step looked at; `unread` is all that has come and was not expected before (of `datagrams` the first);
+    `taken` bytes had been read by then. Times are in monotonic seconds.
+    """
+
+    number: str
+    step: Step
+    why: str
+    offset: int = 0
+    unread: bytes = b""
+    taken: int = 0
+    deeds: tuple[Deed, ...] = ()
+    now: float = 0.0
+    whose: str = ""
+    datagrams: int = 0
+
+    def __str__(self) -> str:
+        lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
+        expected = self.step.what if isinstance(self.step, Expect) else None
+        if isinstance(expected, bytes) and (self.unread or self.datagrams):
+            shown = -(-max(len(expected), self.offset + 1) // ROW) * ROW
+            lines += side_by_side(expected, self.unread[:shown], self.offset)
+        lines.append(f"  unread: {self._what_is_unread()}")
+        if self.deeds:
+            lines += ["  before:", *history(self.deeds, self.now)]
+        return "\n".join(lines)
+
+    def _what_is_unread(self) -> str:
+        words = "an empty datagram" if self.datagrams else "nothing"
+        if self.unread:
+            words = f"{len(self.unread)} B {sketch(self.unread)}"
+        if self.datagrams > 1:
+            words += f", and {count_of(self.datagrams - 1, 'datagram')} more"
+        return f"{words}, after {self.taken} B that were read" if self.taken else words
+
+
+class ScriptMismatch(PeerError):
+    """The other end did something else than the script said. `failure` has the facts."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+    def __reduce__(self) -> tuple[type[ScriptMismatch], tuple[Failure]]:
+        return type(self), (self.failure,)
+
+
+class ScriptTimeout(WaitTimeout):
+    """The other end did not do in time what the script said. `failure` has the facts."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(str(failure))
+
+    def __reduce__(self) -> tuple[type[ScriptTimeout], tuple[Failure]]:
+        return type(self), (self.failure,)

@@ -1,0 +1,296 @@
+"""How far a script has come: a value fed with bytes, ends and time, which says what to do next. No I/O.
+
+A driver asks `next(now)` in a loop: it does what an action says, or waits as a `Wait` says and feeds the inbox,
+until there is nothing left to do. (`__tracebackhide__`: pytest shows the line of the test, and not who found it unmet.)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from windsock.scripts import steps as kinds
+from windsock.scripts.cursor import Place
+from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
+from windsock.scripts.inbox import Inbox
+from windsock.scripts.matching import Met, Open, Unmet, Verdict, judge
+from windsock.scripts.messages import lack_of, none_of
+from windsock.scripts.orders import Act, Action, Transmit, Wait
+from windsock.scripts.script import Script
+from windsock.scripts.steps import Step
+
+__all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
+
+
+class Progress(Place):
+    """One script being played over one inbox.
+
+    `timeout` is how long a step may take that does not say so itself, `limit` the monotonic time at which all has to
+    be over; `first` the number of the first step, and `whose` a word for error messages.
+    """
+
+    __slots__ = ("_begun", "_is_acting", "_limit", "_piece_at", "_pieces", "_timeout", "_tried", "_whose")
+
+    def __init__(
+        self,
+        script: Script,
+        inbox: Inbox,
+        *,
+        timeout: float,
+        limit: float = math.inf,
+        first: int = 1,
+        whose: str = "",
+    ) -> None:
+        script.check(is_datagram=inbox.is_datagram)
+        Place.__init__(self, script, inbox, first)
+        self._timeout = timeout
+        self._limit = limit
+        self._whose = whose
+        self._begun: float | None = None
+        self._is_acting = False
+        self._tried: dict[int, int] | None = None
+        self._pieces: list[bytes] | None = None
+        self._piece_at = 0.0
+
+    def __repr__(self) -> str:
+        return f"<Progress at {self.where}>"
+
+    @property
+    def deadline(self) -> float:
+        """The monotonic time until which the current step may take."""
+        step = self.step
+        if step is None or self._begun is None:
+            return self._limit
+        end = self._begun + (self._timeout if step.timeout is None else step.timeout)
+        return end if end < self._limit else self._limit
+
+    # --- going on
+
+    def next(self, now: float) -> Action | None:
+        """Return what to do or to wait for at this time; None when all steps have been taken.
+
+        An action is taken to be done when this is called again. Raises ScriptMismatch when the other end did
+        something else, ScriptTimeout when it did not do it in time.
+        """
+        __tracebackhide__ = True
+        while True:
+            if self._index == len(self._steps):
+                if not self._go_on():
+                    return None
+                continue
+            step = self._steps[self._index]
+            if self._begun is None:
+                self._begun = now
+            action = self._handlers[type(step)](self, step, now)
+            if action is not None:
+                return action
+
+    def stopped(self, why: str, now: float) -> ScriptMismatch:
+        """Return the error that says that it ends here, before its last step."""
+        return ScriptMismatch(self._failure(why, 0, now))
+
+    def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
+        """Return the error that says that the current step has taken too long."""
+        if isinstance(self.step, kinds.StartTLS | kinds.StopTLS) and why:
+            why += f" ({now - self._since(now):.3g} s)"
+        return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
+
+    def _advance(self) -> None:
+        self._index += 1
+        self._begun = None
+        self._tried = None
+
+    # --- one method a kind of step; None: taken, go on with the next one
+
+    def _send(self, step: kinds.Send, now: float) -> Action | None:
+        __tracebackhide__ = True
+        if step.pieces is None:
+            return None if self._has_been_done() else Transmit(step.data, self.deadline)
+        if self._pieces is None:
+            self._pieces = step.cut()[::-1]
+            self._piece_at = now
+        if not self._pieces:
+            self._pieces = None
+            self._advance()
+            return None
+        if now >= self._limit:
+            left = f"{len(self._pieces)} piece{' is' if len(self._pieces) == 1 else 's are'} left to send"
+            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now))
+        if now < self._piece_at:
+            return Wait(min(self._piece_at, self._limit))
+        self._piece_at = max(self._piece_at + step.every, now)
+        self._begun = now  # each piece has the whole time
+        return Transmit(self._pieces.pop(), self.deadline)
+
+    def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+        return None if self._has_been_done() else Transmit(step.data, self.deadline, True)
+
+    def _act(self, step: Step, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+        return None if self._has_been_done() else Act(step, self.deadline)
+
+    def _has_been_done(self) -> bool:
+        """Go on when asked for the second time: until then `timed_out()` and `stopped()` name this step."""
+        self._is_acting = not self._is_acting
+        if self._is_acting:
+            return False
+        self._advance()
+        return True
+
+    def _pause(self, step: kinds.Pause, now: float) -> Action | None:
+        __tracebackhide__ = True
+        return self._until(self._since(now) + step.seconds, now)
+
+    def _wait_for(self, step: kinds.WaitFor, now: float) -> Action | None:
+        __tracebackhide__ = True
+        if step.event.is_set():
+            self._advance()
+            return None
+        if now >= self.deadline:
+            raise ScriptTimeout(self._failure(self._lack(now), 0, now))
+        return Wait(self.deadline, step.event)
+
+    def _silence(self, step: kinds.ExpectSilence, now: float) -> Action | None:
+        __tracebackhide__ = True
+        end = self._since(now) + step.for_
+        verdict = judge(step, self.inbox)
+        if isinstance(verdict, Unmet) and self.inbox.came_at < end:
+            self._unmet(verdict, now)
+            return None
+        return self._until(end, now)
+
+    def _expect(self, step: kinds.Expect, now: float) -> Action | None:
+        __tracebackhide__ = True
+        inbox = self.inbox
+        if not inbox.is_datagram and type(step.what) is bytes:  # what most clients expect, without a verdict
+            if not inbox.unread and not inbox.has_eof and not inbox.was_reset:
+                return self._patience(now)
+            if inbox.unread.startswith(step.what):
+                inbox.take(len(step.what))
+                self._advance()
+                return None
+        return self._look(step, now)
+
+    def _look(self, step: Step, now: float) -> Action | None:
+        __tracebackhide__ = True
+        if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
+            self.inbox.discard()  # as it comes, or an endless stream would fill the memory
+        verdict = self._judge(step)
+        if isinstance(verdict, Met):
+            if verdict.size or self.inbox.is_datagram:
+                self.inbox.take(verdict.size)
+            self._advance()
+            return None
+        if isinstance(verdict, Open):
+            return self._patience(now)
+        self._unmet(verdict, now)
+        return None
+
+    def _loop(self, step: kinds.Loop, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+        self._enter(step.script, loop=step)
+        self._begun = None
+        return None
+
+    def _one_of(self, step: kinds.OneOf, now: float) -> Action | None:
+        __tracebackhide__ = True
+        verdicts = [self._judge(each.steps[0]) for each in step.scripts]
+        met = [
+            (each.size, RANKS[type(step.scripts[number].steps[0])], number)
+            for number, each in enumerate(verdicts)
+            if isinstance(each, Met)
+        ]
+        if met:
+            number = min(met)[2]
+            self._tried = None
+            self._enter(step.scripts[number], branch=number + 1)
+            return None
+        if any(isinstance(each, Open) for each in verdicts):
+            return self._patience(now)
+        unmet = [each for each in verdicts if isinstance(each, Unmet)]
+        reasons = [(script.steps[0].text, each.why) for script, each in zip(step.scripts, unmet, strict=True)]
+        self._unmet(Unmet(none_of(reasons), max(each.offset for each in unmet)), now)
+        return None
+
+    _handlers: ClassVar[dict[type[Step], Callable[[Any, Any, float], Action | None]]] = {
+        kinds.Send: _send,
+        kinds.Urgent: _urgent,
+        kinds.Pause: _pause,
+        kinds.WaitFor: _wait_for,
+        kinds.Expect: _expect,
+        kinds.ExpectEof: _look,
+        kinds.ExpectReset: _look,
+        kinds.ExpectEnd: _look,
+        kinds.ExpectSilence: _silence,
+        kinds.Loop: _loop,
+        kinds.OneOf: _one_of,
+        kinds.HalfClose: _act,
+        kinds.Close: _act,
+        kinds.Reset: _act,
+        kinds.Stall: _act,
+        kinds.Resume: _act,
+        kinds.ReadRate: _act,
+        kinds.StartTLS: _act,
+        kinds.StopTLS: _act,
+    }
+
+    # --- what they share
+
+    def _judge(self, step: Step) -> Verdict:
+        verdict = judge(step, self.inbox, self._tried.get(id(step), 0) if self._tried else 0)
+        if isinstance(verdict, Open) and verdict.tried:
+            if self._tried is None:
+                self._tried = {}
+            self._tried[id(step)] = verdict.tried
+        return verdict
+
+    def _unmet(self, verdict: Unmet, now: float) -> None:
+        """Raise the mismatch, unless it is the way in which an endless loop ends."""
+        __tracebackhide__ = True
+        if not self._ends_loop():
+            raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
+        self._begun = None
+        self._tried = None
+
+    def _patience(self, now: float) -> Action:
+        __tracebackhide__ = True
+        deadline = self.deadline
+        if now >= deadline:
+            raise ScriptTimeout(self._failure(self._lack(now), len(self.inbox.unread), now))
+        return Wait(deadline)
+
+    def _until(self, end: float, now: float) -> Action | None:
+        __tracebackhide__ = True
+        if now >= end:
+            self._advance()
+            return None
+        if end > self._limit:
+            left = max(0.0, self._limit - now)
+            raise ScriptTimeout(self._failure(f"only {left:.3g} s are left of the time of the test", 0, now))
+        return Wait(end)
+
+    def _since(self, now: float) -> float:
+        return now if self._begun is None else self._begun
+
+    def _lack(self, now: float) -> str:
+        """Say what has not happened in time."""
+        assert self.step is not None
+        return lack_of(self.step, self.inbox, now - self._since(now), is_over=now >= self._limit)
+
+    def _failure(self, why: str, offset: int, now: float) -> Failure:
+        step = self.step or self.script.steps[-1]  # after the last one: more came than was expected
+        return Failure(
+            number=self.number if self.step else str(len(self.script) + self._first - 1),
+            step=step,
+            why=why,
+            offset=offset,
+            unread=bytes(self.inbox.unread),
+            datagrams=len(self.inbox.datagrams),
+            taken=self.inbox.taken,
+            deeds=tuple(self.inbox.deeds),
+            now=now,
+            whose=self._whose,
+        )
+
+
+RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
+"""Of expectations that are met with as many bytes: an end comes after all bytes, and a reset after an orderly end."""

@@ -1,0 +1,47 @@
+"""The steps a peer can take, all from one place."""
+
+from windsock.scripts.actions import (
+    READ_BUFFER,
+    Close,
+    HalfClose,
+    Pause,
+    ReadRate,
+    Reset,
+    Resume,
+    Send,
+    Stall,
+    StartTLS,
+    StopTLS,
+    Urgent,
+    WaitFor,
+)
+from windsock.scripts.checks import Expected
+from windsock.scripts.control import Loop, OneOf
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.step import Event, Step
+
+__all__ = [
+    "READ_BUFFER",
+    "Close",
+    "Event",
+    "Expect",
+    "ExpectEnd",
+    "ExpectEof",
+    "ExpectReset",
+    "ExpectSilence",
+    "Expected",
+    "HalfClose",
+    "Loop",
+    "OneOf",
+    "Pause",
+    "ReadRate",
+    "Reset",
+    "Resume",
+    "Send",
+    "Stall",
+    "StartTLS",
+    "Step",
+    "StopTLS",
+    "Urgent",
+    "WaitFor",
+]

@@ -1,0 +1,1 @@
+"""TLS and challenges for the streams of trio."""

@@ -1,0 +1,77 @@
+"""TLS for the streams of async handlers."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import trio
+
+from windsock.net.pushback import held_by_stream
+from windsock.net.system import socket, ssl
+from windsock.security.alerts import mark_alert
+from windsock.security.client_hello import is_whole_record, read_client_hello
+from windsock.security.handshakes import failed, succeeded
+from windsock.security.trio.errors import cause_of
+
+__all__ = ["secure"]
+
+LONGEST_HELLO = 16 * 1024
+
+
+async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) -> Any:
+    """Do the handshake over a SocketStream; return an SSLStream whose attribute `handshake` says what it came to.
+
+    The end of the stream without the client's close_notify reads as any other end. Raises HandshakeFailed.
+    """
+    first = b""
+    secured = trio.SSLStream(stream, context, server_side=True)
+    try:
+        with trio.fail_after(math.inf if seconds is None else seconds):
+            first = held_by_stream(stream)
+            if not is_whole_record(first):
+                first += await stream.socket.recv(LONGEST_HELLO, socket.MSG_PEEK)
+            await secured.do_handshake()
+    except trio.TooSlowError:
+        raise failed(TimeoutError("timed out"), first) from None
+    except (trio.BrokenResourceError, OSError) as error:
+        reason = cause_of(error) or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the stream ended")
+        raise failed(reason, first) from error
+    found: Any = secured
+    found.handshake = succeeded(found, read_client_hello(first))
+    found.receive_some = _Leniently(secured, stream)
+    found.unwrap = partial(_unwrap_leniently, secured.unwrap, stream)
+    return found
+
+
+class _Leniently:
+    """An SSLStream's `receive_some`, for which an end without close_notify is an end."""
+
+    def __init__(self, stream: trio.SSLStream[Any], below: Any) -> None:
+        self._receive_some = stream.receive_some
+        self._socket = below.socket
+
+    async def __call__(self, max_bytes: int | None = None) -> bytes | bytearray:
+        try:
+            return await self._receive_some(max_bytes)
+        except trio.BrokenResourceError as error:
+            if _is_ragged_end(error.__cause__):
+                return b""
+            mark_alert(error.__cause__, self._socket)
+            raise
+
+
+async def _unwrap_leniently(unwrap: Any, below: Any) -> tuple[Any, bytes]:
+    """Do what an SSLStream's `unwrap` does; a client that just leaves has ended TLS, too."""
+    try:
+        stream, behind = await unwrap()
+    except trio.BrokenResourceError as error:
+        if not _is_ragged_end(error.__cause__):
+            raise
+        return below, b""
+    return stream, bytes(behind)
+
+
+def _is_ragged_end(error: BaseException | None) -> bool:
+    return isinstance(error, ssl.SSLEOFError) or "UNEXPECTED_EOF" in str(getattr(error, "reason", ""))

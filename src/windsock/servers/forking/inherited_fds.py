@@ -1,0 +1,112 @@
+"""What a forked child has inherited and does not need: it drops it, so that its peers see the end of streams."""
+
+from __future__ import annotations
+
+import contextlib
+import stat
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+from windsock.net import addresses
+from windsock.net.system import os, socket
+from windsock.servers.requests import open_requests
+
+__all__ = ["drop_all_but", "drop_copies_of", "note_address", "note_server"]
+
+_servers: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_addresses: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
+
+
+def note_server(server: Any) -> None:
+    """Have later children drop what this server has, as long as it lives, unless they serve it."""
+    _servers[id(server)] = server
+
+
+def note_address(owner: Any, address: Any) -> None:
+    """Have later children drop the clients' ends of connections to this address, as long as its owner lives."""
+    _addresses[owner] = address
+
+
+def drop_all_but(request: Any, server: Any) -> None:
+    """Let go of the listeners and requests of all servers of this process, and of clients' ends.
+
+    Kept are the one request, and the server's own socket where that is the request's. The clients' ends, of
+    connections to these servers and to proxies: a client in the same process as its server (tests!) would
+    otherwise keep its own connection open in a child, and no child would ever see the end of its stream. Drops
+    what it can: a lack of descriptors is no reason to fail here.
+    """
+    servers = [*(each for each in _servers.values() if each is not server), server]
+    for each in servers:
+        _drop([other for other in open_requests(each).take_inherited() if other is not request])
+    streams = [each for each in servers if _is_stream(each)]
+    _drop([each.socket for each in streams if each.socket is not request])
+    _drop_clients_of([*(each.server_address for each in streams), *_addresses.values()])
+
+
+def drop_copies_of(server: Any) -> None:
+    """Let go of this process's copies of a server's listener and requests: they are its parent's."""
+    _drop(open_requests(server).take_inherited())
+    _drop([server.socket])
+
+
+def _is_stream(server: Any) -> bool:
+    listener = getattr(server, "socket", None)
+    is_open = listener is not None and listener.fileno() >= 0
+    return is_open and getattr(server, "socket_type", None) == socket.SOCK_STREAM
+
+
+def _drop(sockets: Iterable[Any]) -> None:
+    """Let go of sockets in this process only, whoever else holds them; no hook of theirs is called."""
+    for each in sockets:
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            _blank(each.fileno())
+
+
+def _drop_clients_of(server_addresses: list[Any]) -> None:
+    for descriptor in _inherited_sockets():
+        with contextlib.suppress(OSError):
+            mine, peer = _names(descriptor)
+            if any(_leads_to(address, mine, peer) for address in server_addresses):
+                _blank(descriptor)
+
+
+def _names(descriptor: int) -> tuple[Any, Any]:
+    """Return the socket's own address and its peer's."""
+    looker = socket.socket(fileno=descriptor)
+    try:
+        return addresses.plain(looker.getsockname()), addresses.plain(looker.getpeername())
+    finally:
+        looker.detach()
+
+
+def _leads_to(server_address: Any, mine: Any, peer: Any) -> bool:
+    """Return whether a connection from `mine` to `peer` ends at a server of this machine with that address."""
+    if not (isinstance(peer, tuple) and isinstance(server_address, tuple)):
+        return peer is not None and peer == server_address
+    if peer[:2] == server_address[:2]:
+        return True
+    if peer[1] != server_address[1]:
+        return False
+    is_any = server_address[0] in ("0.0.0.0", "::")
+    return is_any and (peer[0] == mine[0] or addresses.is_loopback(peer[0]))
+
+
+def _blank(descriptor: int) -> None:
+    """Put /dev/null in a descriptor's place: closed, but its number is not given to anything else."""
+    if descriptor >= 0:
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.dup2(null, descriptor, inheritable=False)
+        finally:
+            os.close(null)
+
+
+def _inherited_sockets() -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir("/dev/fd"):
+            with contextlib.suppress(OSError):  # the listing's own descriptor is gone by now
+                if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                    found.append(int(name))
+    return found

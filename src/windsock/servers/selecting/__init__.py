@@ -1,0 +1,1 @@
+"""All requests in one thread, a greenlet for each."""

@@ -1,0 +1,103 @@
+"""A datagram server's socket as its handlers see it: what would block lets others run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from windsock.net.system import connect, monotonic, os, socket
+from windsock.servers.selecting.hub import Hub, my_turn
+from windsock.servers.selecting.readiness import DONTWAIT, OUT, wait_alone
+
+__all__ = ["GreenDatagrams"]
+
+AF_UNIX = getattr(socket, "AF_UNIX", None)
+
+
+class GreenDatagrams:
+    """The server's datagram socket as a handler sees it: what would block lets others run.
+
+    The socket itself is the listener, and stays as it is: a wait is for a duplicate.
+    """
+
+    __slots__ = ("_hub", "_socket", "received", "sent")
+
+    def __init__(self, server_socket: Any, hub: Hub | None, received: int) -> None:
+        self._socket = server_socket
+        self._hub = hub
+        self.received = received
+        self.sent = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        flags = rest[0] if len(rest) > 1 else 0
+        return self._send(flags, lambda: self._socket.sendto(data, flags | DONTWAIT, rest[-1]), rest[-1])
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        return self._send(flags, lambda: self._socket.send(data, flags | DONTWAIT), None)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket."""
+        self.send(data, flags)
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        parts = list(buffers)
+        to = () if address is None else (address,)
+        return self._send(flags, lambda: self._socket.sendmsg(parts, ancdata, flags | DONTWAIT, *to), address)
+
+    def _send(self, flags: int, call: Any, address: Any) -> int:
+        timeout = self._socket.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                size: int = call()
+            except BlockingIOError:
+                if flags & DONTWAIT or timeout == 0.0:
+                    raise
+                self._wait_for_room(address, deadline)
+            else:
+                self.sent += size
+                return size
+
+    def _wait_for_room(self, address: Any, deadline: float | None) -> None:
+        """Wait until there may be room: in our buffer, or among Unix sockets in the receiver's queue (unix(7))."""
+        own = self._socket.fileno()
+        if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
+            with socket.socket(self._socket.family, self._socket.type) as other:
+                try:
+                    connect(other, address)  # makes the kernel tell whether there is room over there
+                except PermissionError:
+                    return  # it is connected to us, and only our own room counts, of which there is some by now
+                self._wait_for(other.fileno(), deadline)
+            return
+        descriptor = os.dup(own)
+        try:
+            self._wait_for(descriptor, deadline)
+        finally:
+            os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, deadline: float | None) -> None:
+        try:
+            wait_for(self._hub, descriptor, OUT, deadline)
+        finally:
+            if self._hub is not None and not self._hub.is_elsewhere:
+                self._hub.closing(descriptor)
+
+
+def wait_for(hub: Hub | None, descriptor: int, what: int, deadline: float | None) -> None:
+    """Wait until a descriptor is ready; in a greenlet of the hub by letting others run.
+
+    Raises TimeoutError if the deadline (monotonic seconds) passes before.
+    """
+    turn = my_turn(hub)
+    if turn is None:
+        is_ready = wait_alone(descriptor, what, deadline)
+    else:
+        is_ready = turn.hub.wait_for(turn, descriptor, what, deadline)
+    if not is_ready:
+        raise TimeoutError("timed out")

@@ -1,0 +1,304 @@
+"""A socket that looks as if it blocked, while other requests have their turn."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+from typing import Any
+
+from greenlet import getcurrent
+
+from windsock.net.sendfile import send_file
+from windsock.net.system import accept, monotonic, os, socket
+from windsock.servers.selecting.hub import Hub, my_turn
+from windsock.servers.selecting.readiness import DONTWAIT, IN, OUT, wait_alone
+from windsock.servers.selecting.request_greenlet import Turn
+
+__all__ = ["GreenSocket", "green"]
+
+Plain = socket.socket
+FUEL = 512 * 1024
+"""How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
+PER_CALL = 4096
+"""... as much again for each call."""
+LARGEST_PIECE = 1024 * 1024
+
+
+class GreenSocket(socket.socket):
+    """A socket of a server with greenlets: blocking, with timeouts, to its handler; non-blocking to the kernel.
+
+    Where a call would block, the other requests of the server run. In a thread of the handler's own, and in
+    a forked child, it blocks like any other socket. `dup()` gives a socket of the same kind.
+    """
+
+    _hub: Hub | None = None
+    _timeout: float | None = None
+    _fuel = FUEL
+    _is_drained = False
+    is_parting = False
+    """Whether its descriptor is no longer to be waited for, as it is closed this very moment, or has been."""
+    received = 0
+    """Bytes so far."""
+    sent = 0
+
+    # --- as blocking sockets are
+
+    def gettimeout(self) -> float | None:
+        """See socket.socket."""
+        return self._timeout
+
+    def settimeout(self, value: float | None, /) -> None:
+        """See socket.socket."""
+        super().settimeout(value)  # which knows what is allowed
+        self._timeout = super().gettimeout()
+        super().settimeout(0.0)
+
+    def setblocking(self, flag: bool, /) -> None:
+        """See socket.socket."""
+        self._timeout = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """See socket.socket."""
+        return self._timeout != 0.0
+
+    @property
+    def timeout(self) -> float | None:  # an attribute in the base
+        """See socket.socket."""
+        return self._timeout
+
+    def dup(self) -> GreenSocket:  # not Self, which a tap's class could not keep
+        """See socket.socket."""
+        twin = GreenSocket(self.family, self.type, self.proto, fileno=os.dup(self.fileno()))
+        return twin.belong_to(self._hub, self._timeout)
+
+    def belong_to(self, hub: Hub | None, timeout: float | None = None) -> GreenSocket:
+        """Make the kernel's socket non-blocking, and the hub the one that is switched to."""
+        Plain.setblocking(self, False)
+        self._hub = hub
+        if hub is not None:
+            hub.has_new(self.fileno())
+        if timeout is not None:
+            self._timeout = timeout
+        return self
+
+    def detach(self) -> int:
+        """See socket.socket. The descriptor is a blocking one again."""
+        descriptor = self.fileno()
+        if descriptor >= 0:
+            self._part_with(descriptor)
+            os.set_blocking(descriptor, True)
+        return super().detach()
+
+    # --- receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        while True:
+            try:
+                data = Plain.recv(self, bufsize, flags)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+            else:
+                size = len(data)
+                self.received += size
+                self._is_drained = 0 < size < bufsize
+                if not self._is_drained:  # otherwise the next call waits anyway
+                    self._fuel -= PER_CALL + size
+                return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        while True:
+            try:
+                size = Plain.recv_into(self, buffer, nbytes, flags)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+            else:
+                self.received += size
+                self._fuel -= PER_CALL + size
+                self._is_drained = 0 < size < (nbytes or len(buffer))
+                return size
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """See socket.socket."""
+        result: tuple[bytes, Any] = self._receive(Plain.recvfrom, flags, bufsize, flags)
+        self._came(len(result[0]))
+        return result
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """See socket.socket."""
+        result: tuple[int, Any] = self._receive(Plain.recvfrom_into, flags, buffer, nbytes, flags)
+        self._came(result[0])
+        return result
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        result: tuple[bytes, list[Any], int, Any] = self._receive(Plain.recvmsg, flags, bufsize, ancbufsize, flags)
+        self._came(len(result[0]))
+        return result
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        buffers = list(buffers)
+        result: tuple[int, list[Any], int, Any] = self._receive(Plain.recvmsg_into, flags, buffers, ancbufsize, flags)
+        self._came(result[0])
+        return result
+
+    def _receive(self, call: Any, flags: int, *args: Any) -> Any:
+        deadline = self._begin(flags)
+        while True:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                deadline = self._wait(IN, flags, deadline)
+
+    def _came(self, size: int) -> None:
+        self.received += size
+        self._fuel -= PER_CALL + size
+        self._is_drained = False
+
+    # --- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        if self._fuel < 0:
+            self._let_others(flags)
+        deadline = None
+        while True:
+            try:
+                size = Plain.send(self, data, flags)
+            except BlockingIOError:
+                deadline = self._wait(OUT, flags, deadline)
+            else:
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                return size
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket. The timeout is for all of it."""
+        deadline = None if self._timeout is None else monotonic() + self._timeout
+        with memoryview(data) as view, view.cast("B") as rest:
+            position = 0
+            while position < len(rest) or not len(rest):
+                if self._fuel < 0:
+                    self._let_others(flags)
+                try:
+                    size = Plain.send(self, rest[position : position + LARGEST_PIECE], flags)
+                except BlockingIOError:
+                    deadline = self._wait(OUT, flags, deadline)
+                    continue
+                position += size
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                if not len(rest):
+                    return
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        size: int = self._send(Plain.sendto, rest[0] if len(rest) > 1 else 0, data, *rest)
+        return size
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        to = () if address is None else (address,)
+        size: int = self._send(Plain.sendmsg, flags, list(buffers), ancdata, flags, *to)
+        return size
+
+    def _send(self, call: Any, flags: int, *args: Any) -> int:
+        if self._fuel < 0:
+            self._let_others(flags)
+        deadline = None
+        while True:
+            try:
+                size: int = call(self, *args)
+            except BlockingIOError:
+                deadline = self._wait(OUT, flags, deadline)
+            else:
+                self.sent += size
+                self._fuel -= PER_CALL + size
+                return size
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See socket.socket. The bytes are read and sent."""
+        return send_file(self.sendall, file, offset, count, LARGEST_PIECE)
+
+    # --- connecting and accepting
+
+    def connect(self, address: Any, /) -> None:
+        """See socket.socket."""
+        try:
+            Plain.connect(self, address)
+        except BlockingIOError:
+            self._wait(OUT, 0, None)
+            number = self.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if number:
+                raise OSError(number, os.strerror(number)) from None
+
+    def accept(self) -> tuple[GreenSocket, Any]:
+        """See socket.socket."""
+        deadline = None
+        while True:
+            try:
+                accepted, address = accept(self)
+            except BlockingIOError:
+                deadline = self._wait(IN, 0, deadline)
+            else:
+                return green(accepted, self._hub), address
+
+    # --- waiting
+
+    def _begin(self, flags: int) -> float | None:
+        """Before a call that would fail, wait at once; before one too many, let others run; return the deadline."""
+        if self._fuel < 0:
+            self._let_others(flags)
+        elif self._is_drained and not flags & DONTWAIT and self._timeout != 0.0:
+            return self._wait(IN, flags, None)
+        return None
+
+    def _wait(self, what: int, flags: int, deadline: float | None) -> float | None:
+        """Wait until the socket is ready; return the deadline, which is set at the first wait of a call.
+
+        Raises BlockingIOError (again) if the call was not to wait.
+        """
+        if self._timeout is not None or flags & DONTWAIT:
+            if self._timeout == 0.0 or flags & DONTWAIT:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            if deadline is None:
+                deadline = monotonic() + (self._timeout or 0.0)
+        self._fuel = FUEL
+        turn = getcurrent()
+        hub = self._hub
+        if type(turn) is Turn and turn.hub is hub and not hub.is_elsewhere:
+            is_ready = hub.wait_for(turn, self.fileno(), what, deadline, self)
+        else:
+            is_ready = wait_alone(self.fileno(), what, deadline)
+        if not is_ready:
+            raise TimeoutError("timed out")
+        return deadline
+
+    def _let_others(self, flags: int) -> None:
+        """Let others have a turn, though this socket may be ready."""
+        self._fuel = FUEL
+        turn = my_turn(self._hub)
+        if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
+            turn.hub.let_others(turn)
+
+    def _part_with(self, descriptor: int) -> None:
+        if self._hub is not None and not self._hub.is_elsewhere:
+            self._hub.part_with(descriptor, self)
+
+    def _real_close(self, *args: Any) -> None:
+        self._part_with(self.fileno())
+        super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
+
+
+def green(plain: socket.socket, hub: Hub | None) -> GreenSocket:
+    """Return a green socket in the place of a plain one, which loses its descriptor."""
+    timeout = plain.gettimeout()
+    numbers: Any = super(socket.socket, plain)  # whose family and type are plain numbers, not made into enums
+    twin = GreenSocket(numbers.family, numbers.type, numbers.proto, fileno=plain.detach())
+    return twin.belong_to(hub, timeout)

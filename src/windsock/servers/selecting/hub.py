@@ -1,0 +1,201 @@
+"""One thread's loop for many requests: each is a greenlet, from its start to its end, be it the loop's."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent
+
+from windsock.net.deadlines import capped
+from windsock.net.system import monotonic, socket, threading
+from windsock.servers import fork_hooks as forks
+from windsock.servers.loop import HasFileno
+from windsock.servers.selecting.request_greenlet import WAITING, Turn
+from windsock.servers.selecting.scheduler import Rounds
+
+__all__ = ["Hub", "my_turn"]
+
+FAREWELL = 0.1
+"""Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
+LAST_WAIT = 1.0
+"""Seconds that the interpreter's end may be held up."""
+
+
+class Hub(Rounds):
+    """A serve loop with requests in progress: begins a greenlet for each, and ends them when it stops."""
+
+    def __init__(self, listener: HasFileno | None) -> None:
+        super().__init__(listener)
+        self.turns: dict[Turn, None] = {}
+        self.stubborn: list[Turn] = []
+        """Those that did not end when the loop did."""
+        self.handle: Callable[[Any, Any], None] = _nobody
+        self.finished: Callable[[Hub], None] = _nothing
+        self.seconds_to_end: Callable[[], float] = float
+        self.is_elsewhere = False
+        """Whether this is a forked child, to which the loop does not belong."""
+        forks.renew_in_children(self)
+        self.has_ended_one = threading.Condition()
+        self._watchers = 0
+        self.accepted: Any = None
+        """Who knows the traffic of the request that was got last."""
+        self.started = 0
+        """Requests so far."""
+
+    def begin(self) -> None:
+        """Make the loop this thread's, and this greenlet the one that all others come back to."""
+        super().begin()
+        self.home = getcurrent()
+        _live.add(self)
+
+    # --- requests
+
+    def start(self, request: Any, client_address: Any) -> None:
+        """Run a request up to the first time that it waits."""
+        turn = Turn(self, request, client_address, self.accepted)
+        self.accepted = None
+        self.started += 1
+        self.turns[turn] = None
+        turn.switch(request, client_address)
+
+    def run(self, request: Any, client_address: Any) -> None:
+        """Be one request's greenlet."""
+        try:
+            self.handle(request, client_address)
+        finally:
+            self.turns.pop(getcurrent(), None)  # type: ignore[call-overload]  # it is a Turn
+            self._ready.extend(self._watching)
+            self._watching = []
+            if self._watchers:
+                with self.has_ended_one:
+                    self.has_ended_one.notify_all()
+
+    def after_fork_in_child(self) -> None:
+        """Leave the loop to the parent: in the child, sockets wait as they would anywhere else."""
+        self.is_elsewhere = True
+
+    # --- ending
+
+    def finish(self) -> None:
+        """End all requests, in this thread.
+
+        They see the end of their streams, then find themselves hung up on, and each time may do what needs no waiting.
+        Who then still waits is ended by GreenletExit. Who goes on in spite of it has until the deadline, and
+        stays behind in `stubborn`.
+        """
+        try:
+            if self.turns and self.is_here():
+                self._end_turns()
+        finally:
+            self.is_over = True
+            _live.discard(self)
+            finished, self.finished, self.handle = self.finished, _nothing, _nobody
+            self.seconds_to_end = float
+            finished(self)
+            with self.has_ended_one:
+                self.has_ended_one.notify_all()
+
+    def _end_turns(self) -> None:
+        deadline = monotonic() + self.seconds_to_end()
+        self._watched.forget(self._wakeup.fileno())
+        if self._listener is not None:
+            self._watched.forget(self._listener.fileno())
+        for how in (socket.SHUT_RD, socket.SHUT_RDWR):
+            self._shut_down(how)
+            self._run_until(min(deadline, monotonic() + FAREWELL), is_patient=False)
+        for turn in self.others():
+            self._throw(turn)
+        self._run_until(deadline, is_patient=True)
+        self.stubborn = self.others()
+        _abandoned.extend(self.stubborn)
+
+    def _run_until(self, deadline: float, *, is_patient: bool) -> None:
+        """Run greenlets until all have ended, or until none can go on without waiting."""
+        while self.turns and monotonic() < deadline:
+            self.ran = 0
+            self.round(deadline if is_patient else 0.0)
+            if not (self.ran or is_patient):
+                return
+
+    def _throw(self, turn: Turn) -> None:
+        self._forget(turn)
+        turn.throw(GreenletExit)
+
+    def _shut_down(self, how: int) -> None:
+        for turn in list(self.turns):
+            if hasattr(turn.request, "shutdown"):
+                with contextlib.suppress(OSError, ValueError):
+                    turn.request.shutdown(how)
+
+    def has_ended(self) -> bool:
+        """Return whether no greenlet of it will ever run again."""
+        return self.is_over
+
+    def wait_for_end(self, timeout: float | None) -> None:
+        """Wait until every request but one's own has ended; in the loop's own thread, run them meanwhile."""
+        deadline = None if timeout is None else monotonic() + timeout
+        if not self.is_here():
+            with self.has_ended_one:
+                self._watchers += 1
+                self.has_ended_one.wait_for(
+                    lambda: not self.turns or self.is_over, None if timeout is None else capped(timeout)
+                )
+                self._watchers -= 1
+            return
+        me = getcurrent()
+        while self.others() and (deadline is None or monotonic() < deadline):
+            if isinstance(me, Turn):
+                self._watching.append(me)
+                self._alarms.set(me, deadline)
+                self._leave(me, WAITING)
+            else:
+                self.round(deadline)
+
+    def others(self) -> list[Turn]:
+        """Return the requests in progress but the one that asks."""
+        me = getcurrent()
+        return [turn for turn in list(self.turns) if turn is not me and not turn.dead]
+
+
+_abandoned: list[Turn] = []
+"""Greenlets that would not end: kept, since to drop one is to throw GreenletExit into it again."""
+
+
+def _nothing(hub: Hub) -> None:
+    """Do nothing at a hub's end."""
+
+
+def _nobody(request: Any, client_address: Any) -> None:
+    """Handle nothing: the hub has no server yet."""
+
+
+_live: weakref.WeakSet[Hub] = weakref.WeakSet()
+
+
+def _end_all() -> None:
+    """End the hubs of daemon threads before the interpreter does: it can't end a thread amid a greenlet."""
+    hubs = [hub for hub in _live if not (hub.is_elsewhere or hub.is_mine())]
+    for hub in hubs:
+        hub.stop()
+    deadline = monotonic() + LAST_WAIT
+    for hub in hubs:
+        with hub.has_ended_one:
+            hub.has_ended_one.wait_for(hub.has_ended, max(0.0, deadline - monotonic()))
+
+
+atexit.register(_end_all)
+forks.tell_apart(lambda: id(getcurrent()))
+
+
+def my_turn(hub: Any) -> Turn | None:
+    """Return the current greenlet if it is one of the hub's, in the hub's own process."""
+    me = getcurrent()
+    if type(me) is Turn and me.hub is hub and not me.hub.is_elsewhere:
+        if hub.is_over:
+            raise GreenletExit
+        return me
+    return None

@@ -1,0 +1,236 @@
+"""A turn in one select loop for each request, whenever its socket is ready."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import NotInstalled, UsageError
+from windsock.net import addresses
+from windsock.net.system import monotonic, os, select, socket, threading
+from windsock.servers import fork_hooks as forks
+from windsock.servers.base import BaseServer
+from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
+
+if TYPE_CHECKING:
+    from windsock.servers.loop import Loop
+    from windsock.servers.selecting.hub import Hub
+    from windsock.servers.selecting.request_greenlet import Turn
+
+__all__ = ["PartialRequest", "SelectingMixIn"]
+
+MOST_AT_ONCE = 64
+"""Requests that are taken in one round, so that neither new nor old ones keep the others waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartialRequest:
+    """A row of a selecting server's table: a request that is not finished.
+
+    `doing` is "reading" or "writing" while its handler waits for the client, "running" while it runs (only one
+    does), "waiting" while others have their turn. `since` is in monotonic seconds, `received` and `sent` are bytes
+    so far.
+    """
+
+    client_address: Any
+    doing: str
+    since: float
+    received: int
+    sent: int
+
+
+class SelectingMixIn:
+    """Handles all requests in the serve loop's own thread, by turns. Comes first among the bases.
+
+    A handler runs in a greenlet; its socket looks like a blocking one, and whenever it would block, another
+    request whose socket is ready goes on. A handler that blocks on anything else (`time.sleep`, a socket
+    of its own, a long calculation) keeps all others waiting.
+
+    When the loop stops, each request sees the end of its stream, then finds itself hung up on, and may each time do
+    what needs no waiting. If it still waits for something then, GreenletExit is raised in its handler.
+    """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Refuse classes whose loop is not of this family: they would handle one request after the other."""
+        super().__init_subclass__(**keywords)
+        if hasattr(cls, "serve_forever") and not issubclass(cls, BaseServer):
+            raise UsageError(
+                f"class {cls.__name__}: SelectingMixIn needs a server of windsock.servers below it, such as TCPServer, "
+                "whose loop gives requests their turns"
+            )
+
+    @property
+    def table(self) -> list[PartialRequest]:
+        """The requests in progress, oldest first. From any thread."""
+        return [_row(turn) for hub in self._hubs_of_this_process() for turn in list(hub.turns)]
+
+    # --- serving
+
+    def handle_request(self) -> None:
+        """Handle one request to its end. Waits for it no longer than `timeout`, then calls `handle_timeout()`."""
+        if self._hub_here() is not None:
+            super().handle_request()  # type: ignore[misc]  # the server class has it
+            return
+        hub = _hub_module().Hub(None)
+        hub.begin()
+        try:
+            self._adopt(hub)
+            super().handle_request()  # type: ignore[misc]  # the server class has it
+            hub.wait_for_end(None)
+        finally:
+            hub.finish()
+            hub.close()
+
+    def get_request(self) -> tuple[Any, Any]:
+        """Get a request with a socket that lets others run where it would block. May be extended (call super)."""
+        request, client_address = super().get_request()  # type: ignore[misc]  # the server class has it
+        hub = self._hub_here()
+        if hub is not None:
+            request = _over(request, hub)
+        return request, client_address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Run the request in a greenlet, up to the first time that it waits."""
+        hub = self._hub_here()
+        if hub is None:
+            self._run_request(request, client_address)
+            return
+        open_requests(self).add(request, client_address)
+        hub.start(request, client_address)
+
+    def process_request_greenlet(self, request: Any, client_address: Any) -> None:
+        """Handle the request, in its greenlet. May be extended (call super)."""
+        mark = forks.now()
+        try:
+            self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
+        except Exception:
+            give_up(self, request, client_address, mark)
+        except BaseException:
+            release_or_report(self, request, client_address, mark)
+            raise
+        else:
+            release_or_report(self, request, client_address, mark)
+
+    def _run_request(self, request: Any, client_address: Any) -> None:
+        """Handle the request; what ends a thread ends it, and nothing else."""
+        from greenlet import GreenletExit
+
+        process_id = os.getpid()
+        try:
+            self.process_request_greenlet(request, client_address)
+        except (GreenletExit, SystemExit):
+            pass
+        except KeyboardInterrupt:
+            raise  # it is the loop that was interrupted
+        except BaseException as error:
+            threading.excepthook(
+                threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
+            )
+        finally:
+            if os.getpid() != process_id:
+                end_of_forked_handler(0)
+
+    def _handle_request_noblock(self) -> None:
+        """Get requests and start them: as many as there were turns for old ones, so that none waits for long."""
+        hub = self._hub_here()
+        for _ in range(1 if hub is None else min(MOST_AT_ONCE, 1 + hub.ran)):
+            before = None if hub is None else hub.started
+            super()._handle_request_noblock()  # type: ignore[misc]  # the server class has it
+            if hub is None or hub.started == before or hub.stopping:
+                return
+
+    # --- loops
+
+    def _loop_class(self) -> type[Loop]:
+        found: type[Loop] = _hub_module().Hub
+        return found
+
+    def _loop_started(self, loop: Any) -> None:
+        super()._loop_started(loop)  # type: ignore[misc]  # the server class has it
+        self._adopt(loop)
+
+    def _adopt(self, hub: Hub) -> None:
+        hub.handle = self._run_request
+        hub.finished = self._hub_finished
+        hub.seconds_to_end = self._seconds_to_end
+        if hasattr(self, "fileno"):
+            os.set_blocking(self.fileno(), False)
+        self._hubs.append(hub)
+
+    def _seconds_to_end(self) -> float:
+        """Return how long requests that will not end may hold up the end of their loop."""
+        seconds: float = getattr(self, "stop_timeout", 5.0)
+        return seconds / 2
+
+    def _hub_finished(self, hub: Hub) -> None:
+        """Forget a loop, but not the requests that would not end with it: they lose their connections."""
+        self._hubs.remove(hub)
+        for turn in hub.stubborn:
+            self._stubborn.append(turn)
+            release_or_report(self, turn.request, turn.client_address, forks.now())
+
+    def _hubs_of_this_process(self) -> list[Hub]:
+        """Return the loops that are not a parent's."""
+        return [hub for hub in list(self._hubs) if not hub.is_elsewhere]
+
+    def _hub_here(self) -> Hub | None:
+        """Return the loop that runs in this thread of this process."""
+        return next((hub for hub in reversed(self._hubs) if hub.is_here()), None)
+
+    @property
+    def _hubs(self) -> list[Hub]:
+        hubs: list[Hub] | None = vars(self).get("_hubs_of_mine")
+        if hubs is None:  # setdefault: two serving threads may meet here
+            hubs = vars(self).setdefault("_hubs_of_mine", [])
+        return hubs
+
+    @property
+    def _stubborn(self) -> list[Turn]:
+        stubborn: list[Turn] = vars(self).setdefault("_stubborn_of_mine", [])
+        return stubborn
+
+    # --- stopping
+
+    def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
+        """Wait for the greenlets; return those that are still running after `timeout` seconds."""
+        deadline = None if timeout is None else monotonic() + timeout
+        left: list[Turn] = []
+        for hub in self._hubs_of_this_process():
+            hub.wait_for_end(None if deadline is None else max(0.0, deadline - monotonic()))
+            left += hub.others()
+        left += self._stubborn
+        return [f"request from {addresses.show(turn.client_address)}" for turn in left]
+
+
+def _hub_module() -> Any:
+    """Return the module with the loop. Raises NotInstalled if there is no greenlet."""
+    try:
+        import greenlet  # noqa: F401  # only to see whether it is there
+    except ImportError as error:
+        raise NotInstalled("a selecting server needs greenlet, which is not installed: pip install greenlet") from error
+    from windsock.servers.selecting import hub
+
+    return hub
+
+
+def _over(request: Any, hub: Hub) -> Any:
+    """Return a request with a green socket in it, if its socket is a plain one."""
+    from windsock.servers.selecting.green_datagrams import GreenDatagrams
+    from windsock.servers.selecting.green_socket import green
+
+    if type(request) is socket.socket:
+        hub.accepted = request = green(request, hub)
+    elif isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
+        hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
+        return request[0], hub.accepted
+    return request
+
+
+def _row(turn: Turn) -> PartialRequest:
+    """Return what is known of a request at this moment."""
+    traffic = turn.traffic
+    received, sent = (0, 0) if traffic is None else (traffic.received, traffic.sent)
+    return PartialRequest(turn.client_address, DOING[turn.doing], turn.since, received, sent)
+
+
+DOING = {select.POLLIN: "reading", select.POLLOUT: "writing", 0: "running", -1: "waiting"}

@@ -1,0 +1,85 @@
+"""One request in progress as a greenlet, and when it has waited for too long."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from itertools import count
+from typing import Any
+
+from greenlet import greenlet
+
+from windsock.net.system import monotonic
+from windsock.servers.selecting.readiness import IN, OUT
+
+__all__ = ["READING", "RUNNING", "WAITING", "WRITING", "Alarms", "Turn"]
+
+READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
+
+
+class Turn(greenlet):
+    """One request in progress: a greenlet, and what it is doing since when."""
+
+    __slots__ = ("client_address", "deadline", "descriptor", "doing", "hub", "request", "since", "timer", "traffic")
+
+    def __init__(self, hub: Any, request: Any, client_address: Any, traffic: Any) -> None:
+        super().__init__(hub.run, hub.home)
+        self.hub = hub
+        self.request = request
+        self.client_address = client_address
+        self.traffic = traffic
+        """Whoever knows the bytes that came and went: an object with `received` and `sent`."""
+        self.doing = RUNNING
+        self.since = monotonic()
+        self.descriptor = -1
+        self.deadline: float | None = None
+        self.timer: float | None = None
+        """When the hub looks next whether its deadline has passed."""
+
+
+class Alarms:
+    """The deadlines of greenlets that wait.
+
+    A heap in which each greenlet has, as a rule, one entry: when that comes up and the greenlet's real deadline is
+    later, it goes back, so that a handler with a timeout leaves no trail of timers.
+    """
+
+    def __init__(self) -> None:
+        self.next = math.inf
+        """When to look again at the latest, in monotonic seconds."""
+        self._heap: list[tuple[float, int, Turn]] = []
+        self._serial = count()
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def set(self, turn: Turn, deadline: float | None) -> None:
+        """Give a greenlet a deadline for its next wait."""
+        turn.deadline = deadline
+        if deadline is not None and (turn.timer is None or deadline < turn.timer):
+            self._push(turn, deadline)
+
+    def due(self, now: float) -> list[Turn]:
+        """Return those whose deadline has passed."""
+        found = []
+        while self._heap and self._heap[0][0] <= now:
+            when, _, turn = heapq.heappop(self._heap)
+            if turn.timer != when:
+                continue  # it had an earlier one, too
+            turn.timer = None
+            if turn.dead or turn.deadline is None:
+                continue
+            if turn.deadline > now:
+                self._push(turn, turn.deadline)
+            else:
+                found.append(turn)
+        self._look_ahead()
+        return found
+
+    def _push(self, turn: Turn, when: float) -> None:
+        turn.timer = when
+        heapq.heappush(self._heap, (when, next(self._serial), turn))
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        self.next = self._heap[0][0] if self._heap else math.inf

@@ -1,0 +1,256 @@
+"""Whose turn it is: greenlets that wait for descriptors, and the rounds in which those that are ready run."""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections import deque
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from windsock.net.system import monotonic, os, threading
+from windsock.servers.loop import HasFileno, Loop
+from windsock.servers.selecting.readiness import IN, OUT, Readiness, wait_alone
+from windsock.servers.selecting.request_greenlet import RUNNING, WAITING, Alarms, Turn
+
+__all__ = ["Rounds"]
+
+
+class _Alone:
+    """Whoever closes a descriptor in no other than the loop's own thread."""
+
+    is_parting = False
+
+
+ALONE = _Alone()
+
+
+class Rounds(Loop):
+    """A serve loop that runs greenlets while it waits.
+
+    Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`, when it is too late
+    in `Alarms`.
+    """
+
+    watch_class = Readiness
+    _watched: Readiness
+
+    def __init__(self, listener: HasFileno | None) -> None:
+        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
+        self._ready: deque[Turn] = deque()  # others than the loop's thread append
+        super().__init__(listener)
+        self.home: greenlet = getcurrent()
+        self.is_over = False
+        """Whether nobody has a turn any more."""
+        self._watching: list[Turn] = []
+        """Those that wait for the end of others."""
+        self._readers: dict[int, Turn] = {}
+        self._writers: dict[int, Turn] = {}
+        self._queues: dict[tuple[int, int], list[Turn]] = {}
+        self._alarms = Alarms()
+        self.ran = 0
+        """Greenlets that had a turn in the latest round."""
+
+    # --- for the greenlets
+
+    def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None, owner: Any = ALONE) -> bool:
+        """Let others run until a descriptor is ready; return False if the deadline came first.
+
+        `what` is IN or OUT; `owner` has `is_parting`, which is set before another thread closes the descriptor.
+        Raises OSError (EBADF) if it is. To be called in the turn's own greenlet. Not split up: every round trip
+        comes by.
+
+        Who closes sets `is_parting`, then looks who waits; who waits says so, then looks at `is_parting`: one of the
+        two sees the other.
+        """
+        if self.is_over:
+            raise GreenletExit
+        turn.descriptor = descriptor
+        waiting = self._readers if what == IN else self._writers
+        if descriptor in waiting:
+            self._queues.setdefault((descriptor, what), []).append(turn)
+        else:
+            waiting[descriptor] = turn
+            if not self._watched.watched.get(descriptor, 0) & what:
+                self._watch_for(descriptor, owner)
+        if deadline is not None:
+            self._alarms.set(turn, deadline)
+        turn.doing = what
+        turn.since = monotonic()
+        if owner.is_parting:
+            self._taken_back(turn)
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        try:
+            is_ready: bool = self.home.switch()
+        except BaseException:
+            self._taken_back(turn)
+            raise
+        turn.deadline = None
+        turn.doing = RUNNING
+        turn.since = monotonic()
+        return is_ready
+
+    def let_others(self, turn: Turn) -> None:
+        """Let everybody else who is ready have a turn."""
+        self._ready.append(turn)
+        self._leave(turn, WAITING)
+
+    def _leave(self, turn: Turn, doing: int) -> None:
+        """Let others run, until somebody switches back."""
+        turn.doing = doing
+        turn.since = monotonic()
+        try:
+            self.home.switch()
+        finally:
+            self._taken_back(turn)
+
+    def _taken_back(self, turn: Turn) -> None:
+        """Note that a greenlet runs again: it was woken, or something was thrown into it to end it."""
+        self._forget(turn)
+        turn.deadline = None
+        turn.doing = RUNNING
+        turn.since = monotonic()
+
+    def closing(self, descriptor: int) -> None:
+        """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
+        with self._books:
+            self._watched.forget(descriptor)
+            waiting = []
+            for what, book in ((IN, self._readers), (OUT, self._writers)):
+                if (turn := book.pop(descriptor, None)) is not None:
+                    waiting.append(turn)
+                waiting += self._queues.pop((descriptor, what), ())
+            self._ready.extend(waiting)
+            if waiting and not (self.is_mine() or self.is_closed):
+                self._watched.nudge()
+
+    def part_with(self, descriptor: int, owner: Any) -> None:
+        """Have nobody wait for an owner's descriptor from here on. From any thread, before it is closed."""
+        with self._books:
+            owner.is_parting = True
+            self.closing(descriptor)
+
+    def has_new(self, descriptor: int) -> None:
+        """Be told of a new descriptor: one of the same number that is still known was closed behind our back."""
+        if descriptor in self._watched.watched:
+            self.closing(descriptor)
+
+    # --- for the loop
+
+    def is_ready(self) -> bool:
+        """Return whether a request is there at this very moment."""
+        return self._listener is None or wait_alone(self._listener.fileno(), IN, 0.0)
+
+    def _stop(self) -> None:
+        """Note the word to stop, which stays to be heard: by others, but no more by this loop."""
+        super()._stop()
+        self._watched.forget(self._wakeup.fileno())
+
+    def wait(self, interval: float | None) -> bool:
+        """Run greenlets for at most `interval` seconds; return as soon as the listener is ready."""
+        if self._listener is None:  # the server's get_request() waits, and blocks all
+            self.round(0.0)
+            return not self.stopping
+        end = None if interval is None else monotonic() + interval
+        if self._resumes_at is not None:
+            end = self._resumes_at if end is None else min(end, self._resumes_at)
+        while True:
+            is_listener_ready = self.round(end)
+            if is_listener_ready or self.stopping or (end is not None and monotonic() >= end):
+                self._look_again()
+                return (is_listener_ready or self._has_lost_its_listener()) and not self.stopping
+
+    def _has_lost_its_listener(self) -> bool:
+        """Return whether somebody has closed the listener: epoll(7) says nothing of it."""
+        return self._listener is not None and self._listener.fileno() < 0
+
+    def round(self, end: float | None) -> bool:
+        """Wait until something is ready, give all that are ready a turn; return whether the listener is."""
+        readers = self._readers
+        is_listener_ready = False
+        ran = 0
+        ready = len(self._ready)  # who comes in meanwhile has a turn in the next round
+        for descriptor, events in self._watched.poll(0.0 if ready else self._patience(end)):
+            if events == IN and not self._queues and (turn := readers.pop(descriptor, None)) is not None:
+                ran += 1
+                turn.switch(True)
+            else:
+                is_listener_ready |= self._dispatch(descriptor, events)
+        for _ in range(min(ready, len(self._ready))):
+            turn = self._ready.popleft()
+            if not turn.dead:
+                ran += 1
+                turn.switch(True)
+        if self._alarms.next <= monotonic():
+            self._ring()
+        self.ran = ran
+        return is_listener_ready
+
+    def _dispatch(self, descriptor: int, events: int) -> bool:
+        """See to all but the usual case; return whether it was the listener."""
+        woken = []
+        for what, book in ((IN, self._readers), (OUT, self._writers)):
+            if events & ~(IN + OUT - what) and (turn := book.pop(descriptor, None)):  # also a hang-up, or an error
+                woken.append(turn)
+                woken += self._queues.pop((descriptor, what), ())
+        if woken:
+            for turn in woken:
+                turn.switch(True)
+            return False
+        callback = self._watched.callback(descriptor)
+        if callback is not None:
+            callback()
+        elif self._watched.is_listener(descriptor):
+            return True
+        else:
+            self._watch_for(descriptor, ALONE)
+        return False
+
+    def _watch_for(self, descriptor: int, owner: Any) -> None:
+        """Have the kernel watch for what there are greenlets for, unless the number may be somebody else's by now."""
+        with self._books:
+            if not owner.is_parting:
+                what = (IN if descriptor in self._readers else 0) | (OUT if descriptor in self._writers else 0)
+                self._watched.watch(descriptor, what)
+
+    def _patience(self, end: float | None) -> float | None:
+        """Return how long to wait at the most, in seconds; None for ever."""
+        if end is None or self._alarms.next < end:
+            end = self._alarms.next
+        return None if end == math.inf else max(0.0, end - monotonic())
+
+    def _ring(self) -> None:
+        """Wake those whose deadline has passed."""
+        now = monotonic()
+        for turn in self._alarms.due(now):
+            if turn.deadline is not None and turn.deadline <= now:  # nobody has woken it meanwhile
+                self._forget(turn)
+                turn.switch(False)
+
+    def _forget(self, turn: Turn) -> None:
+        """Take a greenlet off those that wait for something."""
+        with self._books:
+            for book in (self._readers, self._writers):
+                if book.get(turn.descriptor) is turn:
+                    del book[turn.descriptor]
+                    self._pass_on(turn.descriptor, IN if book is self._readers else OUT)
+            for key, queue in list(self._queues.items()):
+                if turn in queue:
+                    queue.remove(turn)
+                    if not queue:
+                        del self._queues[key]
+            for waiting in (self._ready, self._watching):
+                if turn in waiting:
+                    waiting.remove(turn)
+
+    def _pass_on(self, descriptor: int, what: int) -> None:
+        """Have the next one in the queue look for itself."""
+        self._ready.extend(self._queues.pop((descriptor, what), ()))
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        with self._books:
+            super().close()
+            self._ready.clear()  # what is left of requests refers to this loop, and would keep the server
+            self._listener = None

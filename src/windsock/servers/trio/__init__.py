@@ -1,0 +1,1 @@
+"""A trio task for each request."""

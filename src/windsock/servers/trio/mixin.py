@@ -1,0 +1,201 @@
+"""A trio task for each request; a blocking handler gets a thread, whose end its task waits for."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from windsock.errors import UsageError
+from windsock.net.system import socket, threading
+from windsock.servers.base import QUIET_SERVICE_ACTIONS
+from windsock.servers.requests import BOTH
+from windsock.servers.trio.loop import Run, call_every, cancel_when_stopped, only_one
+from windsock.servers.trio.requests import TrioRequests, nobody_waits_for
+
+if TYPE_CHECKING:
+    import trio
+
+    from windsock.servers.loop import Loop
+
+__all__ = ["TrioMixIn"]
+
+COUNTING = threading.Lock()
+"""Held for the moment in which a thread begins or ends to accept, as several may for one server."""
+
+
+class TrioMixIn(TrioRequests):
+    """Handles each request in a trio task. Comes first among the bases.
+
+    It serves in the caller's nursery, `await nursery.start(server.serve)`, or in a thread of its own, where
+    `serve_forever()` runs trio.
+
+    A handler class with an async `setup`, `handle` or `finish` runs as a task. Its instances have `stream`
+    (a `trio.SocketStream`), or for datagrams `packet` and `await reply(data)`. An async function is called with
+    that stream (for datagrams: an object with `packet` and `reply`), the client's address and the server. Any
+    other handler runs unmodified in a thread, with a blocking socket.
+
+    Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`, then
+    for an async handler `serve_request`, `make_stream` and `serve_stream`, for a blocking one `finish_request`, and
+    in the end `shutdown_request` and `close_request`. All are called in trio's thread and must not block, except
+    from `finish_request` on for a blocking handler: those are called in its thread.
+
+    `raise_errors`: whether a handler's exception, once reported, goes on to whoever runs `serve()`.
+    `daemon_threads`: whether the interpreter may exit while blocking handlers run.
+    """
+
+    takes_async_handlers = True
+    _timeout_before: float | None = None
+    _accepting = 0
+
+    # --- serving
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Run trio in this thread, and handle requests until `shutdown()` and until those in progress have ended."""
+        import trio
+
+        from windsock.servers.trio.system import RealClock
+
+        try:
+            trio.run(functools.partial(self.serve, poll_interval=poll_interval), clock=RealClock())
+        except BaseExceptionGroup as group:
+            raise only_one(group) from None
+
+    async def serve(self, *, poll_interval: float = 0.5, task_status: Any = None) -> None:
+        """Handle requests until `shutdown()` or until cancelled; reports `server_address` when it has started.
+
+        After `shutdown()` it waits for the requests in progress; cancelled, it cancels them too. Either way all
+        accepted connections are closed when it returns; the listener is closed by `server_close()`.
+        """
+        import trio
+
+        if not hasattr(self, "_control"):
+            raise UsageError(f"{type(self).__name__}: TrioMixIn needs a server class of windsock.servers behind it")
+        async with trio.open_nursery() as nursery:
+            run = Run(nursery)
+            self._runs.append(run)
+            try:
+                with self._control.serving(self) as loop:
+                    if task_status is not None:
+                        task_status.started(self.server_address)
+                    if loop is not None:
+                        with self._quick_to_accept():
+                            await self._accept_until_stopped(loop, run, poll_interval)
+            finally:
+                self._runs.remove(run)
+
+    def prepare_to_serve(self) -> None:
+        """Import trio now, and make what the next `serve_forever()` needs. Optional."""
+        from windsock.servers.trio.system import check_usable
+
+        check_usable()
+        super().prepare_to_serve()
+
+    async def _accept_until_stopped(self, loop: Loop, run: Run, poll_interval: float) -> None:
+        import trio
+
+        async with trio.open_nursery() as waiting:
+            waiting.start_soon(cancel_when_stopped, loop, waiting.cancel_scope)
+            if getattr(self.service_actions, "__func__", None) not in QUIET_SERVICE_ACTIONS:
+                waiting.start_soon(call_every, poll_interval, self._look_after, waiting.cancel_scope)
+            while not loop.stopping and self.fileno() >= 0:
+                try:
+                    await trio.lowlevel.wait_readable(self.fileno())
+                except (trio.ClosedResourceError, OSError, ValueError):
+                    if self.fileno() >= 0:
+                        raise
+                    break  # somebody has closed the listener, just now or a moment ago
+                self._handle_request_noblock()
+                self.service_actions()
+                rest, run.rest = run.rest, 0.0
+                if rest:
+                    await trio.sleep(rest)
+            waiting.cancel_scope.cancel()
+
+    def _look_after(self, scope: trio.CancelScope) -> None:
+        """Do what is due while nothing happens; end if somebody has closed the listener."""
+        if self.fileno() < 0:
+            scope.cancel()
+        self.service_actions()
+
+    @contextlib.contextmanager
+    def _quick_to_accept(self) -> Iterator[None]:
+        """Have a listener for streams not block, for the time being: its client may be gone before it is accepted.
+
+        A datagram socket stays as it is: blocking handlers reply through it, and poll(2) is right about one.
+        """
+        if self.socket_type != socket.SOCK_STREAM or self.fileno() < 0:
+            yield
+            return
+        listener = self.socket
+        with COUNTING:
+            self._accepting += 1
+            if self._accepting == 1:
+                self._timeout_before = listener.gettimeout()
+                listener.setblocking(False)
+        try:
+            yield
+        finally:
+            with COUNTING:
+                self._accepting -= 1
+                if not self._accepting and listener.fileno() >= 0:
+                    listener.settimeout(self._timeout_before)
+
+    def _rest(self) -> None:
+        """Leave the listener alone for a while, longer after each failure in a row."""
+        run = self._run_here()
+        if run is None:
+            super()._rest()
+        else:
+            run.rest = self._control.next_rest()
+
+    def _run_here(self) -> Run | None:
+        """Return the `serve()` that runs in this thread."""
+        me = threading.get_ident()
+        return next((run for run in reversed(self._runs) if run.thread_id == me), None)
+
+    # --- one request
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Start a task for the request; outside of `serve()`, handle it here and now."""
+        import trio
+
+        from windsock.servers.trio.system import RealClock
+
+        run = self._run_here()
+        if run is None:
+            trio.run(self._handle_alone, request, client_address, clock=RealClock())
+        else:
+            task = self._begin(request, client_address)
+            run.nursery.start_soon(self._handle, task, request, client_address, name=task.name)
+
+    # --- stopping
+
+    def end_requests(self, *, how: int = BOTH) -> None:
+        """Shut down the accepted connections; those of async handlers are cancelled too, unless only reading ends."""
+        super().end_requests(how=how)
+        if how == BOTH:
+            self._tasks.cancel()
+
+    def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
+        """Wait for tasks and threads; return the names of those still running after `timeout` seconds.
+
+        In trio's own thread, whose tasks cannot go on meanwhile, it waits for none of them.
+        """
+        left = self._tasks.wait(timeout)
+        if not left and not self._tasks.are_here():
+            left = [f"thread {thread.name!r}" for thread in self._threads.wait(timeout, daemons=daemons)]
+        return left
+
+    def _close_listener(self) -> None:
+        if self._run_here() is not None and self.fileno() >= 0:
+            nobody_waits_for(self)
+        super()._close_listener()
+
+    # --- what belongs to one server
+
+    @property
+    def _runs(self) -> list[Run]:
+        runs: list[Run] = vars(self).setdefault("_trio_runs", [])
+        return runs

@@ -1,0 +1,188 @@
+"""One request of a trio server: its task, its stream or its thread, and its end."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+from windsock.net import addresses
+from windsock.net.system import os, threading
+from windsock.servers import fork_hooks as forks
+from windsock.servers.async_handlers import is_async, name_of, run_class
+from windsock.servers.requests import (
+    BOTH,
+    client_is_gone,
+    end_of_forked_handler,
+    give_up,
+    open_requests,
+    release,
+    release_or_report,
+    report_failure,
+)
+from windsock.servers.threads import Threads
+from windsock.servers.trio.datagrams import Datagram
+from windsock.servers.trio.loop import lost_connection
+from windsock.servers.trio.tasks import Task, Tasks
+from windsock.servers.trio.threads import run_in_thread
+
+if TYPE_CHECKING:
+    from windsock.servers.transports import TCPServer as _AnyServer
+else:  # a mix-in over any of the servers
+    _AnyServer = object
+
+__all__ = ["TrioRequests", "nobody_waits_for"]
+
+
+class TrioRequests(_AnyServer):
+    """The part of TrioMixIn that sees one request through."""
+
+    raise_errors = False
+    daemon_threads = False
+
+    @property
+    def handles_async(self) -> bool:
+        """Whether the handler runs as a task; if not, in a thread."""
+        return is_async(self.RequestHandlerClass)
+
+    async def serve_request(self, request: Any, client_address: Any) -> None:
+        """Handle the request with an async handler. May be overridden, or extended (await super's)."""
+        import trio
+
+        handler = self.RequestHandlerClass
+        if isinstance(request, tuple):
+            datagram = Datagram(request, client_address)
+            if isinstance(handler, type):
+                given = {"packet": datagram.packet, "reply": datagram.reply}
+                await run_class(handler, request, client_address, self, given)
+            else:
+                await handler(datagram, client_address, self)
+            return
+        stream = await self.make_stream(request)
+        try:
+            await self.serve_stream(stream, request, client_address)
+        except Exception as error:
+            lost = lost_connection(error)
+            if lost is None or lost is error or not client_is_gone(request, lost):
+                raise
+            raise lost from error  # as a blocking handler would have seen it
+        finally:
+            if request.fileno() < 0:  # closed by the handler, or not a plain socket: nobody else would close it
+                await trio.aclose_forcefully(stream)
+
+    async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
+        """Handle a request of which there is a stream. May be extended (await super's)."""
+        handler = self.RequestHandlerClass
+        if isinstance(handler, type):
+            await run_class(handler, request, client_address, self, {"stream": stream})
+        else:
+            await handler(stream, client_address, self)
+
+    async def make_stream(self, request: Any) -> Any:
+        """Return the stream that an async handler gets for a socket. May be extended (await super's)."""
+        from windsock.servers.trio.system import stream_over
+
+        return stream_over(request)
+
+    def _begin(self, request: Any, client_address: Any) -> Task:
+        open_requests(self).add(request, client_address)  # it need not be the object that was accepted
+        task = Task(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}")
+        self._tasks.add(task)
+        return task
+
+    async def _handle_alone(self, request: Any, client_address: Any) -> None:
+        await self._handle(self._begin(request, client_address), request, client_address)
+
+    async def _handle(self, task: Task, request: Any, client_address: Any) -> None:
+        """Be the task of one request."""
+        try:
+            with task.scope:
+                if self.handles_async:
+                    await self._handle_in_task(request, client_address)
+                else:
+                    await self._handle_in_thread(task, request, client_address)
+        finally:
+            self._tasks.end(task)
+
+    async def _handle_in_task(self, request: Any, client_address: Any) -> None:
+        try:
+            await self.serve_request(request, client_address)
+        except Exception:
+            nobody_waits_for(request)
+            give_up(self, request, client_address, forks.now())
+            if self.raise_errors:
+                raise
+        except BaseException as error:  # cancelled
+            rest = self._report_errors_among(error, request, client_address)
+            nobody_waits_for(request)
+            release_or_report(self, request, client_address, forks.now())
+            raise rest from None
+        else:
+            nobody_waits_for(request)
+            release_or_report(self, request, client_address, forks.now())
+
+    def _report_errors_among(self, error: BaseException, request: Any, client_address: Any) -> BaseException:
+        """Report what a cancelled handler has raised besides; return what is to go on."""
+        errors, rest = error.split(Exception) if isinstance(error, BaseExceptionGroup) else (None, error)
+        if errors is None or rest is None:
+            return error
+        try:
+            raise errors  # noqa: TRY301  # a hook asks for the exception being handled
+        except Exception:
+            report_failure(self, request, client_address)
+        return rest
+
+    # --- a blocking handler
+
+    async def _handle_in_thread(self, task: Task, request: Any, client_address: Any) -> None:
+        failures: list[Exception] = []
+        work = functools.partial(self._run_in_thread, task, request, client_address, failures)
+        end = functools.partial(open_requests(self).end_one, request, BOTH)
+        try:
+            await run_in_thread(self._threads, work, end, name=task.name, daemon=self.daemon_threads)
+        except RuntimeError:  # no thread can be started
+            give_up(self, request, client_address, forks.now())
+        if failures and self.raise_errors:
+            raise failures[0]
+
+    def _run_in_thread(self, task: Task, request: Any, client_address: Any, failures: list[Exception]) -> None:
+        """Handle the request with a blocking handler, in its thread."""
+        task.worker_id = threading.get_ident()
+        mark = forks.now()
+        process_id = os.getpid()
+        try:
+            self.finish_request(request, client_address)
+        except Exception as error:
+            failures.append(error)
+            give_up(self, request, client_address, mark)
+        except BaseException:
+            release(self, request, mark)
+            raise
+        else:
+            release_or_report(self, request, client_address, mark)
+        finally:
+            if os.getpid() != process_id:
+                end_of_forked_handler(0)
+
+    # --- what belongs to one server
+
+    @property
+    def _tasks(self) -> Tasks:
+        tasks: Tasks | None = vars(self).get("_trio_tasks")
+        if tasks is None:  # setdefault: two serving threads may meet here
+            tasks = vars(self).setdefault("_trio_tasks", Tasks())
+        return tasks
+
+    @property
+    def _threads(self) -> Threads:
+        threads: Threads | None = vars(self).get("_trio_threads")
+        if threads is None:
+            threads = vars(self).setdefault("_trio_threads", Threads())
+        return threads
+
+
+def nobody_waits_for(request: Any) -> None:
+    """Wake tasks that still wait on a descriptor that is about to be closed."""
+    import trio
+
+    if not isinstance(request, tuple) and request.fileno() >= 0:
+        trio.lowlevel.notify_closing(request.fileno())

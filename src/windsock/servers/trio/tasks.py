@@ -1,0 +1,101 @@
+"""The tasks of one server: known from start to end, ended from any thread, waited for from any other."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from windsock.net.deadlines import capped
+from windsock.net.system import monotonic, threading
+from windsock.servers import fork_hooks as forks
+
+if TYPE_CHECKING:
+    import trio
+
+__all__ = ["Task", "Tasks"]
+
+
+class Task:
+    """One request's task, from before it starts. What cancels `scope` ends it."""
+
+    __slots__ = ("_token", "name", "scope", "thread_id", "worker_id")
+
+    def __init__(self, name: str) -> None:
+        import trio
+
+        self.name = name
+        self.scope: trio.CancelScope = trio.CancelScope()
+        self.thread_id = threading.get_ident()
+        self.worker_id: int | None = None
+        """The thread that its blocking handler runs in."""
+        self._token = trio.lowlevel.current_trio_token()
+
+    def cancel(self) -> None:
+        """End it, soon; from any thread."""
+        import trio
+
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self.scope.cancel)
+
+
+class Tasks:
+    """The tasks of one server, in however many threads it serves."""
+
+    def __init__(self) -> None:
+        self.after_fork_in_child()
+        forks.renew_in_children(self)
+
+    def after_fork_in_child(self) -> None:
+        """Make the lock anew, and know of no tasks: a child has none of its parent's."""
+        self._changed = threading.Condition()
+        self._running: set[Task] = set()
+        self._waiting: set[Task] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def add(self, task: Task) -> None:
+        """Keep one more."""
+        with self._changed:
+            self._running.add(task)
+
+    def end(self, task: Task) -> None:
+        """Note that it is over."""
+        with self._changed:
+            self._running.discard(task)
+            self._changed.notify_all()
+
+    def cancel(self) -> None:
+        """End all of them, soon; from any thread."""
+        with self._changed:
+            running = list(self._running)
+        for task in running:
+            task.cancel()
+
+    def wait(self, seconds: float | None) -> list[str]:
+        """Wait for all but those that cannot end while the current thread waits; return the names of who is left."""
+        deadline = None if seconds is None else monotonic() + seconds
+        me = threading.get_ident()
+        with self._changed:
+            mine = {task for task in self._running if task.worker_id == me}
+            self._waiting |= mine
+            self._changed.notify_all()
+            while left := self._others(is_handler=bool(mine)):
+                remaining = None if deadline is None else deadline - monotonic()
+                if remaining is not None and remaining <= 0:
+                    break
+                self._changed.wait(None if remaining is None else capped(remaining))
+            self._waiting -= mine
+            return [f"task {task.name!r}" for task in left]
+
+    def are_here(self) -> bool:
+        """Return whether some of them run in the current thread."""
+        me = threading.get_ident()
+        with self._changed:
+            return any(task.thread_id == me for task in self._running)
+
+    def _others(self, *, is_handler: bool) -> list[Task]:
+        """Return whom to wait for. Handlers that wait for the others do not wait for each other."""
+        me = threading.get_ident()
+        excused = self._waiting if is_handler else ()
+        return [task for task in self._running if task.thread_id != me and task not in excused]

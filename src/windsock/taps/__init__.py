@@ -1,0 +1,17 @@
+"""Carries bytes between two ends, recorded."""
+
+from typing import Any
+
+from windsock.recording import Recorder
+from windsock.taps.seam import Seam
+
+__all__ = ["Seam", "seam_for"]
+
+
+def seam_for(server: Any, recorder: Recorder) -> Seam:
+    """Return the seam that fits a server: one whose handlers may be async has another."""
+    if not getattr(server, "takes_async_handlers", False):
+        return Seam(server, recorder)
+    from windsock.taps.trio_seam import TrioSeam
+
+    return TrioSeam(server, recorder)

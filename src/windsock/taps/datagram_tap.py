@@ -1,0 +1,60 @@
+"""A recording tap for one datagram: the server's socket as its handler sees it, noting the replies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from windsock.net.system import socket
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.taps.stream_tap import note_descriptors
+
+__all__ = ["DatagramTap"]
+
+Result = TypeVar("Result")
+
+
+class DatagramTap:
+    """The server's own socket; what is sent through it is noted as a reply to one datagram."""
+
+    __slots__ = ("_connection", "_socket")
+
+    def __init__(self, server_socket: socket.socket, connection: Connection) -> None:
+        self._socket = server_socket
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        return self._noting(data, lambda: self._socket.send(data, flags))
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket."""
+        self._noting(data, lambda: self._socket.sendall(data, flags))
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket."""
+        return self._noting(data, lambda: self._socket.sendto(data, *rest))
+
+    def sendmsg(self, buffers: Any, ancdata: Any = (), *rest: Any) -> int:
+        """See socket.socket."""
+        buffers, ancdata = list(buffers), list(ancdata)
+        note_descriptors(self._connection, "gave", ancdata)
+        data = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        return self._noting(data, lambda: self._socket.sendmsg(buffers, ancdata, *rest))
+
+    def mark_exchange(self) -> None:
+        """Nothing: a datagram is one exchange."""
+
+    def _noting(self, data: Any, send: Callable[[], Result]) -> Result:
+        """Note a reply before it is sent, so that it is there when the client has it."""
+        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
+        self._connection.note(Kind.DOWN, whole)
+        try:
+            return send()
+        except BaseException:
+            self._connection.retract(len(whole))
+            raise

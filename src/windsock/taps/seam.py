@@ -1,0 +1,363 @@
+"""Where recording joins a server: around the request that `get_request` returned, before any handler runs."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from windsock.net import addresses
+from windsock.net.ancillary import in_words
+from windsock.net.pushback import held_by
+from windsock.net.system import os, socket
+from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
+from windsock.recording.events import Kind
+from windsock.security.handshake_info import HandshakeFailed
+from windsock.servers import SelectingMixIn
+from windsock.servers.requests import client_is_gone
+from windsock.servers.transports import TCPServer
+from windsock.taps import current_handlers as handling
+from windsock.taps.datagram_tap import DatagramTap
+from windsock.taps.stream_tap import Tap, TappedSocket, is_lost, mute, tap, unmute
+from windsock.taps.unread import Unread
+
+__all__ = ["Seam"]
+
+
+def stand_ins(*hooks: str) -> dict[str, str]:
+    """Return the name of the method that stands in for each hook: to make it for each server anew takes time."""
+    return {hook: sys.intern(f"_{hook}") for hook in hooks}
+
+
+HOOKS = stand_ins(
+    "get_request",
+    "verify_request",
+    "start_tls",
+    "authenticate",
+    "finish_request",
+    "handle_refused",
+    "handle_error",
+    "handle_disconnect",
+    "handle_accept_error",
+    "handle_truncated",
+    "handle_descriptors",
+    "child_exited",
+)
+
+GUARDED = (
+    "verify_request",
+    "process_request",
+    "process_request_thread",
+    "process_request_greenlet",
+    "shutdown_request",
+    "close_request",
+)
+"""Hooks that a class may have of its own, whose errors are not those of its handler."""
+
+OWN_HOOKS: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
+
+UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
+"""Requests whose traffic is noted elsewhere than on the socket itself."""
+
+
+class Seam:
+    """Records one server instance. Its class stays as it is: hooks are wrapped on the instance."""
+
+    hooks: dict[str, str] = HOOKS
+
+    def __init__(self, server: Any, recorder: Recorder) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._process_id = os.getpid()
+        self._truncated: int | None = None
+        self._descriptors = 0
+        self._originals: dict[str, Callable[..., Any]] = {}
+        self._guards: dict[str, Callable[..., Any]] = {}
+        self._unread = Unread(server)
+        self.is_taking = False
+        """Whether a request is being taken out of the queue this very moment."""
+
+    def install(self) -> None:
+        """Wrap the hooks that the server has."""
+        for name in hooks_of_its_own(type(self._server)):
+            self._guards[name] = hook = getattr(self._server, name)
+            setattr(self._server, name, partial(self._guarded, hook))
+        for name, stand_in in self.hooks.items():
+            original = getattr(self._server, name, None)
+            if original is not None:
+                self._originals[name] = original
+                setattr(self._server, name, getattr(self, stand_in))
+        if getattr(type(self._server), "get_request", None) is TCPServer.get_request:
+            self._server.request_class = TappedSocket  # made with a tap, rather than made again
+
+    def uninstall(self) -> None:
+        """Give the server its own hooks back."""
+        vars(self._server).pop("request_class", None)
+        for name, original in (self._originals | self._guards).items():
+            put_back(self._server, name, original)
+        self._unread.close()
+
+    def is_pending(self, connection: Connection, time: float) -> bool:
+        """Return whether the handler of a connection has something to read, or its client's end to see, by then.
+
+        A datagram's handler has until it has ended.
+        """
+        if connection.is_released or connection.is_handled or connection.rests_until > time:
+            return False
+        return connection.is_datagram or self._unread.is_there(connection)
+
+    def _get_request(self) -> tuple[Any, Any]:
+        self.is_taking = True
+        try:
+            return self._next_request()
+        except BaseException as error:
+            self._stand_in_for(error)  # for `handle_error`, which is where it is recorded
+            raise
+        finally:
+            self.is_taking = False
+            if self._recorder.waiters:
+                self._recorder.wake()
+
+    def _next_request(self) -> tuple[Any, Any]:
+        self._truncated = None
+        self._descriptors = 0
+        request, client_address = self._originals["get_request"]()
+        peer = addresses.plain(client_address)
+        if isinstance(request, tuple) and len(request) == 2 and isinstance(request[0], bytes):
+            return self._datagram(request, peer), client_address
+        if isinstance(request, socket.socket) and request is not getattr(self._server, "socket", None):
+            connection = self._recorder.open(peer)
+            request = self._tapped(request, connection)
+            self._unread.watch(connection, request)
+        return request, client_address
+
+    def _tapped(self, request: Any, connection: Connection) -> Any:
+        return tap(request, connection)
+
+    def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:
+        data, server_socket = request
+        connection = self._recorder.open(peer)
+        connection.is_datagram = True
+        if self._truncated is not None:
+            connection.truncated_from = self._truncated
+            limit = getattr(self._server, "max_packet_size", len(data))
+            self._recorder.failed(connection, TruncatedDatagram(self._truncated, limit))
+        if self._descriptors:
+            connection.note(Kind.NOTE, f"{in_words(self._descriptors)} with the datagram".encode())
+        connection.note(Kind.UP, data)
+        return data, DatagramTap(server_socket, connection)
+
+    def _verify_request(self, request: Any, client_address: Any) -> bool:
+        is_welcome: bool = self._originals["verify_request"](request, client_address)
+        if not is_welcome:
+            self._note_end_of_datagram(request)
+        return is_welcome
+
+    def _note_end_of_datagram(self, request: Any) -> None:
+        """Note that nobody handles a datagram any more. Streams are closed, which is noted then."""
+        connection = connection_of(request)
+        if connection is not None and isinstance(request, tuple) and not connection.is_closed:
+            connection.note(Kind.CLOSE)
+
+    def _finish_request(self, request: Any, client_address: Any) -> None:
+        connection = connection_of(request)
+        if connection is not None and os.getpid() != self._process_id:
+            self._unread.close()
+            self._recorder.taken_by_child(connection)
+        token = handling.begin(self._server)
+        try:
+            self._originals["finish_request"](request, client_address)
+        except BaseException as error:
+            self._record(request, error)
+            raise
+        finally:
+            handling.end(token)
+            if connection is not None:
+                connection.is_handled = True
+            self._note_end_of_datagram(request)
+
+    def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
+        """Call a hook of the server's class; record what it raises."""
+        try:
+            return hook(request, *args)
+        except BaseException as error:
+            self._record(request, error)
+            raise
+
+    def _record(self, request: Any, error: BaseException) -> None:
+        """Record what was raised for a request.
+
+        Raises HandlerFailed in the place of what would end the server: it is to end this request alone. A child is
+        ended by SystemExit, with its status.
+        """
+        if self._is_of_machinery(error):
+            return
+        connection = connection_of(request)
+        if not says_client_is_gone(request, error) and not self._is_noted(connection, error):
+            self._recorder.failed(connection, error)
+        if not (self._recorder.is_child and isinstance(error, SystemExit)):
+            self._stand_in_for(error)
+
+    def _stand_in_for(self, error: BaseException) -> None:
+        """Raise HandlerFailed in the place of an exception that a serve loop does not survive."""
+        if not isinstance(error, Exception) and not self._is_of_machinery(error):
+            raise HandlerFailed(repr(error)) from error
+
+    def _is_of_machinery(self, error: BaseException) -> bool:
+        """Return whether this is how the server itself ends a request."""
+        greenlet = sys.modules.get("greenlet")
+        return (
+            greenlet is not None
+            and isinstance(error, greenlet.GreenletExit)
+            and isinstance(self._server, SelectingMixIn)
+        )
+
+    def _start_tls(self, request: Any) -> Any:
+        """Have the plaintext recorded from here on; of the handshake, what it came to."""
+        connection = connection_of(request)
+        if connection is None:
+            return self._originals["start_tls"](request)
+        connection.retract_up(len(held_by(request)))
+        mute(request)
+        try:
+            with noting_handshake(connection) as note:
+                secured = self._originals["start_tls"](request)
+                note(secured.handshake)
+        except BaseException:
+            unmute(request)
+            raise
+        return tap(secured, connection)
+
+    def _authenticate(self, request: Any) -> str:
+        """Leave what both ends say to each other about their secret out of the recording."""
+        mute(request)
+        try:
+            reason: str = self._originals["authenticate"](request)
+        finally:
+            unmute(request)
+        return reason
+
+    def _handle_refused(self, request: Any, client_address: Any, reason: str) -> None:
+        connection = connection_of(request)
+        if connection is not None:
+            connection.note(Kind.REFUSED, reason.encode())
+            self._note_end_of_datagram(request)
+        self._originals["handle_refused"](request, client_address, reason)
+
+    def _handle_error(self, request: Any, client_address: Any) -> None:
+        """Note errors from around the handler; those of the handler have been noted. Ask the user's own hook."""
+        raised = sys.exception()
+        error = None if raised is None else meant(raised)
+        connection = connection_of(request)
+        if error is not None and says_client_is_gone(request, error):
+            return  # a class that does not tell this from an error
+        if error is not None and not self._is_noted(connection, error):
+            self._recorder.failed(connection, error)
+            self._note_end_of_datagram(request)
+        if not is_default(self._originals["handle_error"]):
+            try:
+                self._originals["handle_error"](request, client_address)
+            except BaseException as second:
+                self._recorder.failed(connection, second)
+                self._stand_in_for(second)
+                raise
+
+    def _is_noted(self, connection: Connection | None, error: BaseException) -> bool:
+        return connection is not None and connection.has_noted(error)
+
+    def _handle_disconnect(self, request: Any, client_address: Any) -> None:
+        self._originals["handle_disconnect"](request, client_address)
+
+    def _handle_accept_error(self, error: OSError) -> None:
+        self._recorder.failed(None, error)
+        if not is_default(self._originals["handle_accept_error"]):
+            self._originals["handle_accept_error"](error)
+
+    def _handle_truncated(self, data: bytes, size: int, client_address: Any) -> None:
+        self._truncated = size
+        if not is_default(self._originals["handle_truncated"]):
+            self._originals["handle_truncated"](data, size, client_address)
+
+    def _handle_descriptors(self, descriptors: list[int], data: bytes, client_address: Any) -> None:
+        self._descriptors = len(descriptors)
+        self._originals["handle_descriptors"](descriptors, data, client_address)
+
+    def _child_exited(self, pid: int, exit_code: int) -> None:
+        self._originals["child_exited"](pid, exit_code)
+        self._recorder.child_exited(pid, exit_code)
+        self._unread.forget_closed()
+
+
+@contextlib.contextmanager
+def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
+    """Note what a handshake comes to: what the block says, or the HandshakeFailed that it raises."""
+
+    def note(handshake: Any) -> None:
+        if connection is not None and handshake is not None:
+            connection.note(Kind.TLS, pickle.dumps(handshake))
+
+    try:
+        yield note
+    except HandshakeFailed as error:
+        note(error.handshake)
+        raise
+
+
+def connection_of(request: Any) -> Connection | None:
+    """Return the recorded connection behind a request that has passed the seam."""
+    if isinstance(request, tuple) and len(request) == 2:
+        request = request[1]
+    if isinstance(request, Tap):
+        return request._whose
+    if type(request) is socket.socket:
+        return UNTAPPED.get(request)
+    return request._connection if isinstance(request, DatagramTap) else None
+
+
+def says_client_is_gone(request: Any, error: BaseException) -> bool:
+    """Return whether an exception is due to this very client having reset, left or ended its connection with an alert.
+
+    A handler's other connections (to a database, say) fail with the same errors: only what this connection's tap has
+    seen fail counts, where there is one. An alert says by itself whose it is (`windsock.security.alerts`).
+    """
+    if not isinstance(error, OSError) or not client_is_gone(request, error):
+        return False
+    connection = connection_of(request)
+    return connection is None or hasattr(error, "ended_by_alert") or is_lost(error, connection)
+
+
+def meant(error: BaseException) -> BaseException:
+    """Return what a handler has raised, if this is what was raised in its place; trio puts that into groups."""
+    leaf = error
+    while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
+        leaf = leaf.exceptions[0]
+    return leaf.__cause__ or error if isinstance(leaf, HandlerFailed) else error
+
+
+def hooks_of_its_own(server_class: type) -> tuple[str, ...]:
+    """Return which of GUARDED are the user's in a class of servers; looked up once, since each test makes a server."""
+    found = OWN_HOOKS.get(server_class)
+    if found is None:
+        found = tuple(name for name in GUARDED if not is_default(getattr(server_class, name, None)))
+        OWN_HOOKS[server_class] = found
+    return found
+
+
+def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
+    """Undo `setattr(server, name, ...)`; a method of its own stays where it is, in the class."""
+    if getattr(original, "__self__", None) is server:
+        vars(server).pop(name, None)
+    else:
+        setattr(server, name, original)
+
+
+def is_default(hook: Callable[..., Any] | None) -> bool:
+    """Return whether a hook is not the user's: those for errors only write to stderr what is recorded already."""
+    if hook is None:
+        return True
+    function = getattr(hook, "__func__", hook)
+    return getattr(function, "__module__", "").split(".")[0] in ("socketserver", "windsock")

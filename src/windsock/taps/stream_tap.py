@@ -1,0 +1,376 @@
+"""A recording tap: the accepted socket itself, which notes what passes."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from windsock.net import ancillary as ancillary_data
+from windsock.net import sockets
+from windsock.net.sendfile import send_file
+from windsock.net.system import monotonic, socket
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.security.alerts import alert_of
+from windsock.servers import fork_hooks as forks
+
+__all__ = [
+    "Tap",
+    "TappedSocket",
+    "is_lost",
+    "mark_lost",
+    "mute",
+    "note_descriptors",
+    "note_failure",
+    "scatter",
+    "tap",
+    "unmute",
+]
+
+GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
+BLOCK = 256 * 1024
+PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
+
+
+def note_failure(connection: Connection, error: OSError, whose: Connection | None = None) -> None:
+    """Note what a failed call says about the client.
+
+    The error itself tells from then on whose connection it has ended: `whose`, where it is not noted there (`mute()`).
+    """
+    if isinstance(error, GONE):
+        mark_lost(error, whose or connection)
+        connection.note(Kind.CLIENT_RESET)
+    elif isinstance(error, TimeoutError):
+        connection.note(Kind.TIMEOUT)
+    elif (alert := alert_of(error)) is not None:
+        connection.note(Kind.TLS_ALERT, alert.encode())
+
+
+def mark_lost(error: OSError, connection: Connection) -> None:
+    """Have an error say which connection it has ended; a handler has other connections, which fail alike."""
+    error.lost_connection = weakref.ref(connection)  # type: ignore[attr-defined]  # an attribute of ours
+
+
+def is_lost(error: OSError, connection: Connection) -> bool:
+    """Return whether it is the end of this very connection that the error tells of."""
+    lost = getattr(error, "lost_connection", None)
+    return lost is not None and lost() is connection
+
+
+def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]) -> None:
+    """Note the descriptors that came, or go, beside the bytes that are noted next."""
+    count = ancillary_data.count_of(ancillary)
+    if count:
+        connection.note(Kind.NOTE, f"{what} {ancillary_data.in_words(count)}".encode())
+
+
+def scatter(data: bytes, views: Iterable[memoryview]) -> None:
+    """Put data into several buffers, one after the other."""
+    position = 0
+    for view in views:
+        piece = data[position : position + len(view)]
+        view[: len(piece)] = piece
+        position += len(piece)
+
+
+if TYPE_CHECKING:
+    _AnySocket = socket.socket
+else:  # a mix-in over any class of sockets
+    _AnySocket = object
+
+
+class Tap(_AnySocket):
+    """Notes what is received and sent through a connected stream socket. Comes first among the bases.
+
+    What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
+    """
+
+    _connection: Connection
+    _whose: Connection
+    _mark: int
+    _was_shut_down: bool
+
+    def mark_exchange(self) -> None:
+        """Note that the server turns to the next message."""
+        self._connection.note(Kind.MARK)
+
+    def _note_failure(self, error: OSError) -> None:
+        note_failure(self._connection, error, self._whose)
+
+    # --- receiving
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        try:
+            data = super().recv(bufsize, flags)
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        if data:
+            if not flags or not flags & PEEK:
+                self._connection.note(Kind.UP, data)
+        elif bufsize:
+            self._note_end()
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        try:
+            size = super().recv_into(buffer, nbytes, flags)
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        with memoryview(buffer) as view:
+            if size:
+                if not flags or not flags & PEEK:
+                    self._connection.note(Kind.UP, bytes(view.cast("B")[:size]))
+            elif view.nbytes:
+                self._note_end()
+        return size
+
+    def _note_end(self) -> None:
+        """Note that there is no more to come; in TLS, where the client did not say so, that as well."""
+        self._connection.note(Kind.CLIENT_EOF, b"truncated" if getattr(self, "was_truncated", False) else b"")
+
+    def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        """See socket.socket."""
+        return self.recv(bufsize, flags), self.getpeername()
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """See socket.socket."""
+        return self.recv_into(buffer, nbytes, flags), self.getpeername()
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        try:
+            result = super().recvmsg(bufsize, ancbufsize, flags)
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        if result[0]:
+            if not flags or not flags & PEEK:
+                if result[1]:
+                    note_descriptors(self._connection, "took", result[1])
+                self._connection.note(Kind.UP, result[0])
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return result
+
+    def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        views = [memoryview(each).cast("B") for each in buffers]
+        data, ancillary, message_flags, peer = self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        scatter(data, views)
+        return len(data), ancillary, message_flags, peer
+
+    # --- sending
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().send(whole, flags)
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+        return size
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket. Goes out piece by piece, so that what went before a failure is known."""
+        if type(data) is not bytes or len(data) > BLOCK:
+            data = memoryview(data).cast("B")
+            if len(data) > BLOCK:
+                self._send_blocks(data, flags)
+                return
+        self._send_whole(bytes(data), flags, None)
+
+    def _send_blocks(self, data: memoryview, flags: int) -> None:
+        timeout = self.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        for start in range(0, len(data), BLOCK):
+            self._send_whole(bytes(data[start : start + BLOCK]), flags, deadline)
+
+    def _send_whole(self, whole: bytes, flags: int, deadline: float | None) -> None:
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().send(whole, flags)
+            if size < len(whole):
+                timeout = self.gettimeout()
+                if deadline is None and timeout is not None:
+                    deadline = monotonic() + timeout
+                while size < len(whole):
+                    if deadline is not None and monotonic() > deadline:
+                        raise TimeoutError("timed out")
+                    size += super().send(memoryview(whole)[size:], flags)
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+
+    def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        ancdata = list(ancdata)
+        if ancdata:
+            note_descriptors(self._connection, "gave", ancdata)
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = super().sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        finally:
+            if size < len(whole):
+                self._connection.retract(len(whole) - size)
+        return size
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        """See socket.socket. On a stream the address is of no consequence."""
+        return self.send(data, rest[0] if len(rest) > 1 else 0)
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """See socket.socket. The bytes are read, since they are recorded."""
+        return send_file(self.sendall, file, offset, count, BLOCK)
+
+    # --- ending
+
+    def shutdown(self, how: int, /) -> None:
+        """See socket.socket."""
+        if how == socket.SHUT_RD or self.fileno() < 0:
+            super().shutdown(how)
+            return
+        self._was_shut_down = True
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            super().shutdown(how)
+
+    def _real_close(self, *args: Any) -> None:
+        """Note the end, unless a forked child goes on with the connection."""
+        close = super()._real_close  # type: ignore[misc]  # socket.socket's own hook for the last close
+        if self.fileno() < 0 or (forks.forked_since(self._mark) and not self._was_shut_down):
+            close(*args)
+            return
+        with self._connection.noted_after(Kind.CLOSE):
+            if self._whose.is_in_child and not self._was_shut_down:
+                self._end_stream()
+            close(*args)
+
+    def _end_stream(self) -> None:
+        """Send the end of the stream in a forked child: its parent's copy may be open still, and hold it back.
+
+        With SO_LINGER of 0 seconds that is a reset.
+        """
+        if not isinstance(self, socket.socket):  # a layer such as TLS, which closes the one below it
+            return
+        with contextlib.suppress(OSError):
+            linger = self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(sockets.NO_LINGER))
+            if linger != sockets.NO_LINGER or not sockets.is_ip(self) or not sockets.dissolve(self.fileno()):
+                super().shutdown(socket.SHUT_WR)
+
+
+class TappedSocket(Tap, socket.socket):
+    """A tap on a plain socket."""
+
+
+class TLSTap(Tap):
+    """A tap on TLS over a socket that has a tap of its own, which takes over when TLS ends."""
+
+    raw: Any
+
+    def end_tls(self, timeout: float | None = None) -> tuple[bytes, bytes]:
+        """See TLSSocket."""
+        connection = self._connection
+        try:
+            within, behind = super().end_tls(timeout)  # type: ignore[misc]  # TLSSocket has it
+        except OSError as error:
+            self._note_failure(error)
+            raise
+        if within:
+            connection.note(Kind.UP, within)
+        if getattr(self, "was_truncated", False):
+            self._note_end()
+        connection.note(Kind.TLS_END)
+        if behind:
+            connection.note(Kind.UP, behind)
+        mute(self)
+        unmute(self.raw)
+        return within, behind
+
+
+_tapped_classes: dict[type[Any], type[Any]] = {}
+
+
+def tapped_class(kind: type[Any]) -> type[Any]:
+    """Return a class of the same kind of sockets, with a tap."""
+    found = _tapped_classes.get(kind)
+    if found is None:
+        bases = (TLSTap if hasattr(kind, "end_tls") else Tap, kind)
+        found = _tapped_classes[kind] = type(kind.__name__, bases, {"__module__": kind.__module__})
+    return found
+
+
+def tap(request: Any, connection: Connection) -> Any:
+    """Return the request with a tap on it.
+
+    A plain socket is taken over by a new object, and the one that is passed in has lost it. A socket of any
+    other class stays the same object, of a class with a tap over its own.
+    """
+    if type(request) is socket.socket:
+        timeout = request.gettimeout()
+        plain: Any = super(socket.socket, request)  # whose family and type are plain numbers, not made into enums
+        request = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
+        if timeout is not None:
+            request.settimeout(timeout)
+    elif not isinstance(request, Tap):
+        request.__class__ = tapped_class(type(request))
+    request._connection = request._whose = connection
+    request._mark = forks.now()
+    request._was_shut_down = False
+    return request
+
+
+def mute(request: Any) -> None:
+    """Note nothing of this request any more: what matters passes through another layer."""
+    if isinstance(request, Tap):
+        request._connection = _NOWHERE
+
+
+def unmute(request: Any) -> None:
+    """Take `mute()` back."""
+    if isinstance(request, Tap):
+        request._connection = request._whose
+
+
+class _Nowhere:
+    """A connection of which nothing is noted; also what it returns in the place of a context manager."""
+
+    def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
+        """Do nothing."""
+        return self
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Do nothing."""
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Do nothing."""
+
+    def retract(self, size: int) -> None:
+        """Do nothing."""
+
+
+_NOWHERE: Any = _Nowhere()

@@ -1,0 +1,332 @@
+"""Recording taps on trio streams: the stream itself, which notes what passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from windsock.net.system import socket
+from windsock.recording import Connection
+from windsock.recording.events import Kind
+from windsock.taps.stream_tap import note_descriptors, note_failure, scatter
+
+if TYPE_CHECKING:
+    import trio
+
+__all__ = ["SocketTap", "StreamTap"]
+
+BLOCK = 256 * 1024
+"""Bytes that one call sends at the most, so that what is noted and does not go out is little."""
+PEEK = int(socket.MSG_PEEK)
+
+
+class _Tap:
+    """Methods of ours in the place of an object's own; the classes of trio's streams are final."""
+
+    names: tuple[str, ...]
+
+    def __init__(self, stream: Any, tapped: Any, connection: Connection, request: Any) -> None:
+        self.request = request
+        self.stream = stream
+        self.connection = self._connection = connection
+        self._tapped = tapped
+
+    def install(self) -> None:
+        """Put these methods in the place of the object's own."""
+        for name in self.names:
+            setattr(self._tapped, name, getattr(self, name))
+
+    def uninstall(self) -> None:
+        """Give the object its own methods back; without the cycle nothing waits for the collector."""
+        for name in self.names:
+            delattr(self._tapped, name)
+
+
+class SocketTap(_Tap):
+    """Notes what one SocketStream receives and sends, and how it ends.
+
+    The methods replaced are those of its trio socket, through which all of the stream's own go; `plain` is the
+    socket below. What goes past them (`os.read` on the descriptor, a duplicate) is not noted.
+    """
+
+    names = ("recv", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
+
+    def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
+        import trio
+
+        super().__init__(stream, stream.socket, connection, plain)
+        self._send_all = stream.send_all
+        self._plain = plain
+        self._left = 0
+        """Of a block that `send_all()` has noted, so many bytes have not gone out yet."""
+        self._lowlevel = trio.lowlevel
+        self._recvmsg, self._sendmsg = stream.socket.recvmsg, stream.socket.sendmsg
+        self._shutdown = stream.socket.shutdown
+        self._close = stream.socket.close
+
+    def install(self) -> None:
+        """Put these methods in the place of the object's own."""
+        super().install()
+        self.stream.send_all = self.send_all
+
+    def uninstall(self) -> None:
+        """Give the stream its own methods back."""
+        super().uninstall()
+        del self.stream.send_all
+
+    async def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        """See socket.socket."""
+        lowlevel, plain = self._lowlevel, self._plain
+        await lowlevel.checkpoint_if_cancelled()
+        try:
+            try:
+                data = plain.recv(bufsize, flags)
+            except BlockingIOError:
+                data = await self._recv_when_ready(bufsize, flags)
+            else:
+                await lowlevel.cancel_shielded_checkpoint()
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        if data:
+            if not (flags and flags & PEEK):
+                self._connection.note(Kind.UP, data)
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return data
+
+    async def _recv_when_ready(self, bufsize: int, flags: int) -> bytes:
+        while True:
+            await self._lowlevel.wait_readable(self._plain)
+            try:
+                return self._plain.recv(bufsize, flags)
+            except BlockingIOError:
+                pass
+
+    async def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """See socket.socket."""
+        with memoryview(buffer) as view, view.cast("B") as target:
+            data = await self.recv(min(nbytes or len(target), len(target)), flags)
+            target[: len(data)] = data
+        return len(data)
+
+    async def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
+        """See socket.socket."""
+        try:
+            result: tuple[bytes, list[Any], int, Any] = await self._recvmsg(bufsize, ancbufsize, flags)
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        data, ancillary, _, _ = result
+        if data and not (flags and flags & PEEK):
+            note_descriptors(self._connection, "took", ancillary)
+            self._connection.note(Kind.UP, data)
+        elif bufsize and not data:
+            self._connection.note(Kind.CLIENT_EOF)
+        return result
+
+    async def recvmsg_into(
+        self, buffers: Iterable[Any], ancbufsize: int = 0, flags: int = 0, /
+    ) -> tuple[int, list[Any], int, Any]:
+        """See socket.socket."""
+        views = [memoryview(each).cast("B") for each in buffers]
+        data, ancillary, message_flags, peer = await self.recvmsg(sum(map(len, views)), ancbufsize, flags)
+        scatter(data, views)
+        return len(data), ancillary, message_flags, peer
+
+    async def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
+        """See socket.socket."""
+        whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
+        ancdata = list(ancdata)
+        note_descriptors(self._connection, "gave", ancdata)
+        self._connection.note(Kind.DOWN, whole)
+        size = 0
+        try:
+            size = await self._sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        finally:
+            self._connection.retract(len(whole) - size)
+        return size
+
+    async def send_all(self, data: Any) -> None:
+        """See trio.abc.SendStream. Goes out block by block, so that what went before a failure is known."""
+        if self._left or not data:
+            await self._send_all(data)  # which says that another task is sending
+        elif type(data) is bytes and len(data) <= BLOCK:
+            await self._send_block(data)
+        else:
+            with memoryview(data) as view, view.cast("B") as whole:
+                for start in range(0, len(whole), BLOCK):
+                    await self._send_block(bytes(whole[start : start + BLOCK]))
+
+    async def _send_block(self, block: bytes) -> None:
+        self._connection.note(Kind.DOWN, block)
+        self._left = len(block)
+        try:
+            await self._send_all(block)
+        finally:
+            left, self._left = self._left, 0
+            self._connection.retract(left)
+
+    async def _send_noted(self, data: Any, flags: int) -> int:
+        """Send some of what `send_all()` has noted."""
+        lowlevel, plain = self._lowlevel, self._plain
+        try:
+            try:
+                size = plain.send(data, flags)
+            except BlockingIOError:
+                size = await self._send_when_ready(data, flags)
+            else:
+                await lowlevel.cancel_shielded_checkpoint()
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        self._left -= size
+        return size
+
+    async def _send_when_ready(self, data: Any, flags: int) -> int:
+        while True:
+            await self._lowlevel.wait_writable(self._plain)
+            try:
+                return self._plain.send(data, flags)
+            except BlockingIOError:
+                pass
+
+    async def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket. Noted just before the kernel gets it, so that it is there when the client has it."""
+        lowlevel = self._lowlevel
+        await lowlevel.checkpoint_if_cancelled()
+        if self._left:
+            return await self._send_noted(data, flags)
+        whole = data if type(data) is bytes and len(data) <= BLOCK else bytes(memoryview(data).cast("B")[:BLOCK])
+        size = self._send_now(whole, flags)
+        if size is not None:
+            await lowlevel.cancel_shielded_checkpoint()
+            return size
+        while size is None:
+            await lowlevel.wait_writable(self._plain)
+            size = self._send_now(whole, flags)
+        return size
+
+    def _send_now(self, whole: bytes, flags: int) -> int | None:
+        """Return how much the kernel has taken; None if it has no room."""
+        connection = self._connection
+        connection.note(Kind.DOWN, whole)
+        size = None
+        try:
+            size = self._plain.send(whole, flags)
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            note_failure(connection, error)
+            raise
+        finally:
+            if size is None or size < len(whole):
+                connection.retract(len(whole) - (size or 0))
+        return size
+
+    def shutdown(self, how: int) -> None:
+        """See socket.socket."""
+        if how == socket.SHUT_RD or self._plain.fileno() < 0:
+            self._shutdown(how)
+            return
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            self._shutdown(how)
+
+    def close(self) -> None:
+        """See socket.socket."""
+        if self._plain.fileno() < 0:
+            self._close()
+            return
+        with self._connection.noted_after(Kind.CLOSE):
+            self._close()
+
+
+class StreamTap(_Tap):
+    """Notes what any other stream receives and sends, and how it ends.
+
+    How much of a `send_all()` that failed went out is not known; none of it is recorded then. `on_clear` is called
+    when TLS has ended, with this tap and the stream below.
+    """
+
+    names: tuple[str, ...] = ("receive_some", "send_all", "send_eof", "aclose", "unwrap")
+
+    def __init__(
+        self, stream: Any, connection: Connection, request: Any, on_clear: Callable[[StreamTap, Any], None]
+    ) -> None:
+        super().__init__(stream, stream, connection, request)
+        self._on_clear = on_clear
+        self.names = tuple(name for name in StreamTap.names if hasattr(stream, name))
+        self._originals = {name: getattr(stream, name) for name in self.names}
+        self._is_closed = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """See trio.abc.ReceiveStream."""
+        try:
+            data: bytes = await self._originals["receive_some"](max_bytes)
+        except Exception as error:
+            self._note_failure(error)
+            raise
+        if data:
+            self._connection.note(Kind.UP, bytes(data))
+        else:
+            self._connection.note(Kind.CLIENT_EOF)
+        return data
+
+    async def send_all(self, data: Any) -> None:
+        """See trio.abc.SendStream."""
+        with memoryview(data) as view, view.cast("B") as whole:
+            for start in range(0, len(whole), BLOCK):
+                await self._send(bytes(whole[start : start + BLOCK]))
+
+    async def _send(self, block: bytes) -> None:
+        self._connection.note(Kind.DOWN, block)
+        is_sent = False
+        try:
+            await self._originals["send_all"](block)
+            is_sent = True
+        except Exception as error:
+            self._note_failure(error)
+            raise
+        finally:
+            if not is_sent:
+                self._connection.retract(len(block))
+
+    async def send_eof(self) -> None:
+        """See trio.abc.HalfCloseableStream."""
+        with self._connection.noted_after(Kind.HALF_CLOSE):
+            await self._originals["send_eof"]()
+
+    async def unwrap(self) -> tuple[Any, bytes]:
+        """See trio.SSLStream."""
+        try:
+            clear, behind = await self._originals["unwrap"]()
+        except Exception as error:
+            self._note_failure(error)
+            raise
+        is_broken = getattr(self.stream, "transport_stream", None) is not None
+        if is_broken:  # the client has left without close_notify
+            self._connection.note(Kind.CLIENT_EOF, b"truncated")
+        self._connection.note(Kind.TLS_END)
+        if behind:
+            self._connection.note(Kind.UP, bytes(behind))
+        self._on_clear(self, clear)
+        return clear, behind
+
+    async def aclose(self) -> None:
+        """See trio.abc.AsyncResource."""
+        if self._is_closed:
+            await self._originals["aclose"]()
+            return
+        self._is_closed = True
+        with self._connection.noted_after(Kind.CLOSE):
+            await self._originals["aclose"]()
+
+    def _note_failure(self, error: Exception) -> None:
+        """Note what a broken stream says about the client."""
+        while error.__cause__ is not None and not isinstance(error, OSError):
+            error = error.__cause__  # type: ignore[assignment]
+        if isinstance(error, OSError):
+            note_failure(self._connection, error)
