@@ -12,6 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 import windsock
+from tests.harness.helpers import DEADLINE
 from tests.scripts.clients import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Lines, Prefixed, each, serving
 from windsock import Script, ScriptMismatch, UsageError
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
@@ -45,15 +46,20 @@ def test_a_pause_in_the_middle_of_a_message(kind: str) -> None:
         assert server.connections[0].upstream == b"hello\n"
 
 
+def downstream(server: windsock.RunningServer) -> bytes:
+    return b"".join(each.downstream for each in server.connections)
+
+
 @each(["tcp", "unix_stream", "selecting", "trio", "forking"])
 def test_a_client_that_never_reads_holds_the_server_up(kind: str) -> None:
     with serving(kind, Flood, strict=False) as server:
         with server.connect(receive_buffer=2048) as stalled:
-            stalled.stall().pause(0.1)
-            stalled.reset()
+            stalled.stall()
+            assert server._recorder.wait_until(lambda: len(downstream(server)) > 0, DEADLINE)
+            stalled.pause(0.1).reset()
         server.stop()
 
-        assert 0 < len(server.connections[0].downstream) < 8_000_000
+        assert 0 < len(downstream(server)) < 8_000_000
 
 
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="there are no Unix sockets")

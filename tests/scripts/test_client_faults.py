@@ -46,9 +46,10 @@ def test_a_client_of_any_address_has_weather_too(transport: str) -> None:
             assert time.monotonic() - start >= 2 * WAIT
 
 
-def test_what_was_sent_before_a_close_arrives() -> None:
+@pytest.mark.parametrize("wait", [WAIT, *[WAIT / 10] * 20])
+def test_what_was_sent_before_a_close_arrives(wait: float) -> None:
     with windsock.serving() as server:
-        with server.connect(faults=[(Delay(WAIT), {"may_not_fire": True})]) as client:
+        with server.connect(faults=[(Delay(wait), {"may_not_fire": True})]) as client:
             client.send(b"last words")
 
         assert server.requests.only().data == b"last words"

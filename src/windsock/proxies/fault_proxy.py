@@ -59,11 +59,11 @@ class FaultProxy(Proxy):
         return install(self.weather, fault, _anything, keywords)
 
     def settle(self, seconds: float) -> None:
-        """Wait until what clients have sent has arrived, and their connections have ended; so long at the most."""
+        """Wait until what clients have sent has arrived, and their connections have ended, for at most `seconds`."""
         check_seconds(f"settle({seconds!r})", seconds, or_none=True)
         if self._is_stopped:
             return
-        self._house.catch_up(seconds)
+        self._house.drain(seconds)
         if not self.upstream.is_datagram:
             self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
 
