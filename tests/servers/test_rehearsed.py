@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+import windsock
 from windsock.servers.forking import fork_probe as rehearsed
 
 
@@ -72,3 +73,17 @@ def test_a_fork_that_fails_leaves_no_descriptor() -> None:
         rehearsed.fork(failing, lambda: None)
 
     assert len(os.listdir("/dev/fd")) == before
+
+
+@pytest.mark.parametrize(("has_callback", "handshakes"), [(False, 1), (True, 0)])
+def test_a_child_of_a_tls_server_rehearses_all_of_a_handshake(has_callback: bool, handshakes: int) -> None:
+    asked: list[object] = []
+    with windsock.serving(concurrency="forking", tls=True) as server:
+        context = server.server.ssl_context
+        if has_callback:
+            context.sni_callback = lambda *args: asked.append(args)
+
+        server.server.rehearse_in_child()
+
+        assert context.session_stats()["accept_good"] == handshakes
+        assert asked == []

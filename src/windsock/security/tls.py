@@ -52,7 +52,7 @@ class TLSMixIn:
         return found
 
     def rehearse_in_child(self) -> None:
-        """Use what a handshake uses. Called first in each forked child, which is replaced if it gets stuck.
+        """Do a handshake in memory. Called first in each forked child, which is replaced if it gets stuck.
 
         OpenSSL has locks of its own for the whole process, and Python one for each module that is being imported.
         One that another thread holds at the moment of the fork, such as a client's in the same process, would stay
@@ -61,11 +61,17 @@ class TLSMixIn:
         import windsock.security.tls_socket  # noqa: F401  # which a client may be importing for the first time
         from windsock.net.system import ssl
 
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        client = context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO())
-        with contextlib.suppress(ssl.SSLWantReadError):
-            client.do_handshake()
+        client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        client_context.check_hostname = False
+        client_context.verify_mode = ssl.CERT_NONE
+        to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+        both = [client_context.wrap_bio(to_client, to_server)]
+        context = self.ssl_context
+        if context is not None and context.sni_callback is None:  # the callback is the user's code
+            both.append(context.wrap_bio(to_server, to_client, server_side=True))
+        for each in both * 2:
+            with contextlib.suppress(ssl.SSLError):  # which includes that it has to wait for the other one
+                each.do_handshake()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Do the handshake, then handle the request. May be extended (call super)."""
