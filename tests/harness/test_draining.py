@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from time import sleep
 from typing import Any
@@ -14,6 +15,7 @@ import trio
 import windsock
 from tests.harness.helpers import (
     DATAGRAMS,
+    DEADLINE,
     Signal,
     connect,
     on_every_datagram_kind,
@@ -395,3 +397,18 @@ def test_a_datagram_handler_that_is_at_work_when_the_server_stops_can_still_repl
     assert not server.errors
     begun.close()
     stopping.close()
+
+
+def test_clients_that_wait_behind_a_silent_one_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("windsock.harness.draining.GRACE", 0.1)
+    with windsock.serving(concurrency="sync", timeout=1000) as server:
+        server.echo()
+        with server.connect(), server.connect():
+            server.drain()
+            monkeypatch.setattr("windsock.harness.draining.GRACE", 1000)
+
+            again = threading.Thread(target=server.drain)
+            again.start()
+            again.join(DEADLINE)
+
+            assert not again.is_alive()

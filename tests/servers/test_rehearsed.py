@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import windsock
+from windsock.security import certificates
 from windsock.servers.forking import fork_probe as rehearsed
 
 
@@ -78,11 +79,11 @@ def test_a_fork_that_fails_leaves_no_descriptor() -> None:
 @pytest.mark.parametrize(("has_callback", "handshakes"), [(False, 1), (True, 0)])
 def test_a_child_of_a_tls_server_rehearses_all_of_a_handshake(has_callback: bool, handshakes: int) -> None:
     asked: list[object] = []
-    with windsock.serving(concurrency="forking", tls=True) as server:
-        context = server.server.ssl_context
-        if has_callback:
-            context.sni_callback = lambda *args: asked.append(args)
-
+    context = certificates.server_context(is_mutual=False)
+    certificates.configure(context, certificates.certificate("valid", ("localhost",)))
+    if has_callback:
+        context.sni_callback = lambda *args: asked.append(args)
+    with windsock.serving(concurrency="forking", tls=context) as server:
         server.server.rehearse_in_child()
 
         assert context.session_stats()["accept_good"] == handshakes

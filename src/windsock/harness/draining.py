@@ -36,6 +36,8 @@ class Drain:
         self._faults: ServerFaults | None = None
         self._deadline = 0.0
         self._in_vain: set[Connection] = set()
+        self._is_stuck_at: int | None = None
+        """The number of connections that had been accepted when the server took no more for a whole GRACE."""
 
     def run(self, faults: ServerFaults | None, deadline: float) -> None:
         """Wait for the queue, for relays, and for handlers, in the order in which a client's bytes pass them."""
@@ -58,9 +60,11 @@ class Drain:
         """
         give_up_at = monotonic() + GRACE
         while not self._wait(self._is_queue_empty) and monotonic() < self._deadline:
-            if self._pending(list(self._recorder.connections)):
+            accepted = list(self._recorder.connections)
+            if self._pending(accepted):
                 give_up_at = monotonic() + GRACE
-            elif monotonic() >= give_up_at:
+            elif monotonic() >= give_up_at or self._is_stuck_at == len(accepted):
+                self._is_stuck_at = len(accepted)
                 return
 
     def _is_queue_empty(self) -> bool:
