@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from windsock import faults
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
-    from windsock.clients.connect import ConnectFailed
+    from windsock.clients.client_sockets import ConnectFailed
     from windsock.clients.connector import scripted_client
     from windsock.clients.malformed import garbage
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
@@ -105,7 +105,7 @@ __all__ = [
 
 ON_FIRST_USE = {
     "Background": "windsock.clients.background",
-    "ConnectFailed": "windsock.clients.connect",
+    "ConnectFailed": "windsock.clients.client_sockets",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",

@@ -39,8 +39,8 @@ def test_the_full_trace_is_there_for_who_asks(run: Run) -> None:
             tcp_server.connect()
     """
 
-    assert "clients/connect.py" not in run(code).stdout.str()
-    assert "clients/connect.py" in run(code, "--full-trace").stdout.str()
+    assert "clients/client_sockets.py" not in run(code).stdout.str()
+    assert "clients/client_sockets.py" in run(code, "--full-trace").stdout.str()
 
 
 def test_an_error_of_a_handler_keeps_all_of_its_way(run: Run) -> None:

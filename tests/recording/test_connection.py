@@ -11,8 +11,7 @@ import pytest
 
 from tests.recording.helpers import PEER, note, recording
 from windsock import Direction, Ending
-from windsock.recording import Recorder
-from windsock.recording import exception_pickle as parcels
+from windsock.recording import Recorder, exception_pickle
 from windsock.recording.events import Kind
 from windsock.recording.recorder import MEMORY
 from windsock.recording.store.log import OVERHEAD
@@ -186,7 +185,7 @@ def test_a_child_that_has_told_its_error_is_not_said_to_have_died_while_that_is_
     with recording() as (recorder, _):
         recorder.prepare_for_fork()
         recorder.tell_parent(0, Event(1.0, Kind.TAKEN, b"1234"))
-        recorder.tell_parent(0, Event(2.0, Kind.ERROR, parcels.pack(Slow())))
+        recorder.tell_parent(0, Event(2.0, Kind.ERROR, exception_pickle.pack(Slow())))
         Slow.is_parent = True
         reading = threading.Thread(target=recorder.catch_up)
         collecting = threading.Thread(target=recorder.child_exited, args=(1234, 1))

@@ -10,7 +10,7 @@ import pytest
 
 import windsock
 from windsock.security import certificates
-from windsock.servers.forking import fork_probe as rehearsed
+from windsock.servers.forking import fork_probe
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def tokens() -> Iterator[tuple[int, int]]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsed, "PATIENCE", 0.2)
+    monkeypatch.setattr(fork_probe, "PATIENCE", 0.2)
 
 
 def stuck_with_a_token(reader: int) -> Callable[[], None]:
@@ -44,7 +44,7 @@ def stuck_with_a_token(reader: int) -> Callable[[], None]:
 def test_the_first_child_that_comes_through_is_the_one(tokens: tuple[int, int], stuck: int) -> None:
     os.write(tokens[1], b"x" * stuck) if stuck else None
 
-    pid = rehearsed.fork(os.fork, stuck_with_a_token(tokens[0]))
+    pid = fork_probe.fork(os.fork, stuck_with_a_token(tokens[0]))
     if pid == 0:
         os._exit(7)
 
@@ -58,7 +58,7 @@ def test_when_no_child_comes_through_it_is_said(tokens: tuple[int, int]) -> None
     os.write(tokens[1], b"x" * 10)
 
     with pytest.raises(RuntimeError, match="5 children in a row got stuck right after the fork"):
-        rehearsed.fork(os.fork, stuck_with_a_token(tokens[0]))
+        fork_probe.fork(os.fork, stuck_with_a_token(tokens[0]))
 
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -71,7 +71,7 @@ def test_a_fork_that_fails_leaves_no_descriptor() -> None:
         raise BlockingIOError("no more processes")
 
     with pytest.raises(BlockingIOError):
-        rehearsed.fork(failing, lambda: None)
+        fork_probe.fork(failing, lambda: None)
 
     assert len(os.listdir("/dev/fd")) == before
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Self
 
-from windsock.clients import connect as connecting
-from windsock.clients import malformed as nonsense
+from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
 from windsock.clients.client_base import Known
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.clients.client_group import Company
-from windsock.endpoints import runner as driving
+from windsock.endpoints import runner
 from windsock.endpoints.endpoint import DONTWAIT
 from windsock.endpoints.outcomes import is_only_later
 from windsock.errors import UsageError
@@ -87,7 +86,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
     def play(self, script: Script) -> Self:
         """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
         __tracebackhide__ = True
-        driving.play(self._progress("play()", script), self.end)
+        runner.play(self._progress("play()", script), self.end)
         return self
 
     def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
@@ -101,7 +100,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         end = self.end
         name = self.name or f"client of {addresses.show(self.peer)}"
         self._background = Background(
-            self, progress, end, lambda: driving.play(progress, end), strict=strict, timeout=self.timeout, name=name
+            self, progress, end, lambda: runner.play(progress, end), strict=strict, timeout=self.timeout, name=name
         )
         if self._company is not None and strict:
             self._company.watch(self._background)
@@ -137,7 +136,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         begun, self._begun = self._begun, None
         if begun is not None:
             progress.next(begun)
-        driving.play(progress, self.end)
+        runner.play(progress, self.end)
         if self.end.is_closed:
             self._give_back()
         return self
@@ -225,9 +224,9 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         """
         __tracebackhide__ = True
         self._check_free("half_handshake()")
-        if not isinstance(self.end, PolledStream) or type(self.end.sock) is not connecting.QuietSocket:
+        if not isinstance(self.end, PolledStream) or type(self.end.sock) is not client_sockets.QuietSocket:
             raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
-        hello = nonsense.client_hello(self.end.default_context(), "localhost")
+        hello = malformed.client_hello(self.end.default_context(), "localhost")
         self.send(hello[: len(hello) // 2])
         return self
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from windsock.clients import connect as connecting
+from windsock.clients import client_sockets
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.errors import PeerError, UsageError, WaitTimeout
@@ -79,7 +79,7 @@ class Line:
 
     def __init__(
         self,
-        place: connecting.Place,
+        place: client_sockets.Place,
         *,
         context: Callable[[], ssl.SSLContext] | None,
         begins_with_tls: bool,
@@ -106,14 +106,14 @@ class Line:
             "send_buffer": send_buffer,
         }
 
-    def connect(self) -> tuple[connecting.QuietSocket, Any]:
+    def connect(self) -> tuple[client_sockets.QuietSocket, Any]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
         if self.plans:
             return self._connect_behind(seconds)
-        return connecting.connect(self.place, timeout=seconds, **self.options)
+        return client_sockets.connect(self.place, timeout=seconds, **self.options)
 
-    def _connect_behind(self, seconds: float) -> tuple[connecting.QuietSocket, Any]:
+    def _connect_behind(self, seconds: float) -> tuple[client_sockets.QuietSocket, Any]:
         from windsock.clients.client_proxy import Behind, check_source
 
         check_source(self.options["source"])
@@ -121,8 +121,8 @@ class Line:
         is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
         behind = Behind(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
         try:
-            there = connecting.Place(behind.proxy.address, place.family, place.kinds)
-            sock, behind.private = connecting.connect(there, timeout=seconds, **self.options)
+            there = client_sockets.Place(behind.proxy.address, place.family, place.kinds)
+            sock, behind.private = client_sockets.connect(there, timeout=seconds, **self.options)
         except BaseException:
             behind.proxy.stop()
             raise
@@ -136,18 +136,18 @@ class Line:
             try:
                 self._shake_hands(end)
             except BaseException:
-                connecting.give_back(sock, private)
+                client_sockets.give_back(sock, private)
                 raise
         return end, private
 
     def end_over(
-        self, sock: connecting.QuietSocket, clock: Callable[[], float] = monotonic
+        self, sock: client_sockets.QuietSocket, clock: Callable[[], float] = monotonic
     ) -> PolledStream | PolledDatagrams:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
             return PolledDatagrams(sock, clock=clock)
         end = PolledStream(sock, context=self.context, clock=clock)
-        if connecting.is_lost(sock):
+        if client_sockets.is_lost(sock):
             end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
         return end
 
@@ -185,7 +185,7 @@ def line_to(
     address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
 ) -> Line:
     """Return what is known of the way to an address. Raises UsageError."""
-    place = connecting.place_of(address, transport)
+    place = client_sockets.place_of(address, transport)
     begins_with_tls, context = _context(tls, server_hostname)
     if begins_with_tls and transport in ("udp", "unix_datagram"):
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from windsock.clients.connect import ConnectFailed
+from windsock.clients.client_sockets import ConnectFailed
 from windsock.clients.summary import CrowdMember
 from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import Outcome, is_only_later

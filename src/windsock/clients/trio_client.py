@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from windsock.clients import connect as connecting
+from windsock.clients import client_sockets
 from windsock.clients.client_base import Known
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.errors import PeerError, UsageError, WaitTimeout
@@ -88,48 +88,48 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
             if self._line.begins_with_tls and self._handshake and isinstance(self._end, PolledStream):
                 await self._shake_hands(self._end)
         except BaseException:
-            connecting.give_back(sock, private)
+            client_sockets.give_back(sock, private)
             raise
         return self
 
     async def _shake_hands(self, end: PolledStream) -> None:
         """Begin TLS. What comes of it is the end's outcome, but for a silent other end: WaitTimeout."""
-        from windsock.clients import trio_runner as trio_driving
+        from windsock.clients import trio_runner
 
         step = StartTLS(server_hostname=self._line.server_hostname)
         try:
             with suppress(PeerError):
-                await trio_driving.start_tls(end, step, self._limit(self.timeout))
+                await trio_runner.start_tls(end, step, self._limit(self.timeout))
         except TimeoutError as error:
             raise WaitTimeout(f"TLS with {addresses.show(self.peer)}: {error}") from None
 
-    async def _connect(self) -> tuple[connecting.QuietSocket, PrivateSocketPath | None]:
+    async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         place = self._line.place
         for kind in place.kinds:
-            sock, private = connecting.prepare(place, kind, **self._line.options)
+            sock, private = client_sockets.prepare(place, kind, **self._line.options)
             try:
                 await self._reach(sock)
             except OSError as error:
-                connecting.give_back(sock, private)
-                if not connecting.is_of_another_kind(error, place, kind):
-                    raise connecting.ConnectFailed(place.address, error) from error
+                client_sockets.give_back(sock, private)
+                if not client_sockets.is_of_another_kind(error, place, kind):
+                    raise client_sockets.ConnectFailed(place.address, error) from error
             except BaseException:
-                connecting.give_back(sock, private)
+                client_sockets.give_back(sock, private)
                 raise
             else:
                 return sock, private
         raise AssertionError("the last kind is none of another kind")
 
-    async def _reach(self, sock: connecting.QuietSocket) -> None:
+    async def _reach(self, sock: client_sockets.QuietSocket) -> None:
         """Connect a socket, in the time that a step may take. Raises OSError."""
         import trio
 
-        from windsock.clients import trio_runner as trio_driving
+        from windsock.clients import trio_runner
 
         try:
             with trio.fail_at(self._limit(self.timeout)):
-                await trio_driving.connect(sock, self._line.place)
+                await trio_runner.connect(sock, self._line.place)
         except trio.TooSlowError:
             raise TimeoutError(errno.ETIMEDOUT, "timed out") from None
 
@@ -167,7 +167,7 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
     async def play(self, script: Script) -> Self:
         """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
         __tracebackhide__ = True
-        from windsock.clients import trio_runner as trio_driving
+        from windsock.clients import trio_runner
 
         if not isinstance(script, Script):
             raise UsageError(f"play({script!r}): expected a Script")
@@ -175,7 +175,7 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
         progress = self._progress_of(script, self._limit(math.inf))
         self._is_playing = True
         try:
-            await trio_driving.play(progress, end)
+            await trio_runner.play(progress, end)
         finally:
             self._is_playing = False
             if end.is_closed:
@@ -209,11 +209,11 @@ class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
         """Close it, as `async with` does; under TLS the other end has a second to take the end of the stream."""
         import trio
 
-        from windsock.clients import trio_runner as trio_driving
+        from windsock.clients import trio_runner
 
         try:
             if self._end is not None:
-                await trio_driving.part(self._end)
+                await trio_runner.part(self._end)
         finally:
             self._remove_path()
         await trio.lowlevel.checkpoint()

@@ -9,14 +9,13 @@ from typing import Any
 
 import trio
 
-from windsock.clients import connect as connecting
+from windsock.clients import client_sockets
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import Outcome
 from windsock.endpoints.stream import NO_END_OF_TLS, NO_HANDSHAKE
 from windsock.errors import PeerError
-from windsock.net import abort as rude
-from windsock.net import system
+from windsock.net import abort, system
 from windsock.net.abort import kernel_socket
 from windsock.net.system import os, socket
 from windsock.scripts import Act, Action, Close, Progress, Reset, ScriptTimeout, StartTLS, StopTLS, Transmit
@@ -28,7 +27,7 @@ GOODBYE = 1.0
 OwnEnd = PolledStream | PolledDatagrams
 
 
-async def connect(sock: socket.socket, place: connecting.Place) -> None:
+async def connect(sock: socket.socket, place: client_sockets.Place) -> None:
     """Connect a socket that does not block yet; as long as it takes."""
     sock.setblocking(False)
     if place.family == getattr(socket, "AF_UNIX", None):
@@ -138,7 +137,7 @@ async def _act(action: Act, end: OwnEnd) -> None:
 
 async def _flush(end: OwnEnd, deadline: float) -> None:
     """Wait until the other end's system has all that was sent. Raises TimeoutError."""
-    while left := rude.unacknowledged(end.sock):
+    while left := abort.unacknowledged(end.sock):
         if trio.current_time() >= deadline:
             raise TimeoutError(f"{left} bytes that were sent have not been taken")
         await trio.sleep(SLICE / 10)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from windsock.endpoints.outcomes import Outcome, outcome_of
 from windsock.errors import UsageError
-from windsock.net import abort as rude
+from windsock.net import abort
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, sleep, socket
 from windsock.scripts import Inbox
@@ -90,9 +90,9 @@ class End:
         self.ended_as(Outcome.CLOSED)
         with contextlib.suppress(OSError):
             if self._process_id == os.getpid() and not self.inbox.is_datagram:
-                rude.close(self.sock)
+                abort.close(self.sock)
             else:  # a forked child gives its copy back, without a word: the connection goes on
-                rude.kernel_socket(self.sock).close()
+                abort.kernel_socket(self.sock).close()
 
     def _close(self, step: kinds.Close, deadline: float) -> None:  # noqa: ARG002  # as every act
         self.close()
@@ -155,10 +155,10 @@ class End:
         """Take in a reset that has come behind the end of the stream."""
         if not self.inbox.has_eof or self.inbox.was_reset:
             return
-        if rude.was_reset(self.sock):
+        if abort.was_reset(self.sock):
             self.lost(ConnectionResetError())
         elif not self.has_half_closed:  # or it looks as if the other end were gone when it has half-closed, too
-            was_gone, self._has_hung_up = self._has_hung_up, rude.has_hung_up(self.sock)
+            was_gone, self._has_hung_up = self._has_hung_up, abort.has_hung_up(self.sock)
             self.inbox.is_sealed = was_gone and self._has_hung_up  # seen twice: the error may come a moment later
 
     def rate_holds_back(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from windsock.endpoints.endpoint import CHUNK, SLICE, End
 from windsock.endpoints.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.errors import PeerError, UsageError
-from windsock.net import abort as rude
+from windsock.net import abort
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket
 from windsock.scripts import Inbox
@@ -147,11 +147,11 @@ class StreamEnd(End):
         self.is_closed = True
         self.inbox.note("reset the connection", self.clock())
         self.ended_as(Outcome.CLOSED)
-        rude.reset(self.sock)
+        abort.reset(self.sock)
 
     def flush(self, deadline: float) -> None:
         """Wait until the other end's system has all that was sent. Raises TimeoutError."""
-        while left := rude.unacknowledged(self.sock):
+        while left := abort.unacknowledged(self.sock):
             if self.clock() >= deadline:
                 raise TimeoutError(f"{left} bytes that were sent have not been taken")
             self.sleep(SLICE / 10)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
-from windsock.fakes import patterns as matching
+from windsock.fakes import patterns
 from windsock.fakes.datagram_sessions import Talks
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
 from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
@@ -79,7 +79,7 @@ class Fake:
         """
         checked_after(after)
         which = checked_connections(connections)
-        if not isinstance(matching.checked(pattern), bytes):
+        if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_halt()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from windsock.fakes import patterns as matching
+from windsock.fakes import patterns
 from windsock.fakes.patterns import Pattern
 from windsock.recording import Framing, preview
 from windsock.scripts.matching import first_difference
@@ -41,7 +41,7 @@ def nearest(misses: Iterable[tuple[str, Miss]]) -> list[str]:
 def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole: bool) -> Miss:
     """Return how a message that does not match a pattern missed it; one that is not whole has to begin with it."""
     if isinstance(pattern, bytes):
-        both = (_of_bytes(pattern, message), _of_bytes(pattern, matching.body(framing, message)))
+        both = (_of_bytes(pattern, message), _of_bytes(pattern, patterns.body(framing, message)))
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
         return _of_regex(pattern, message, is_at_start=not is_whole)

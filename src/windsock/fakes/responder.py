@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import NoReturn
 
-from windsock.fakes import patterns as matching
+from windsock.fakes import patterns
 from windsock.fakes.counters import Tally
 from windsock.fakes.errors import UnexpectedMessage
 from windsock.fakes.near_miss import MOST, Miss, miss, nearest
@@ -99,7 +99,7 @@ class Repertoire:
 
     def why_unfinished(self, begun: bytes) -> str:
         """Return in words which rule a message that has begun like this may match; nothing if that is none."""
-        rules = (each for each in self._rules if matching.would_match(each.pattern, begun, self._framing))
+        rules = (each for each in self._rules if patterns.would_match(each.pattern, begun, self._framing))
         rule = next(rules, None)
         return "" if rule is None else f", may match {rule.start}"
 
@@ -116,7 +116,7 @@ class Repertoire:
     def answer(self, message: bytes, connection: int) -> Answer | None:
         """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
         for rule in self._rules:
-            if rule.is_for(connection) and matching.match_message(rule.pattern, message, self._framing):
+            if rule.is_for(connection) and patterns.match_message(rule.pattern, message, self._framing):
                 turn = rule.take()
                 if turn is not None:
                     return self._answer_of(rule, turn, message, connection)
@@ -134,7 +134,7 @@ class Repertoire:
             seen.append((rule, size))
             if size and rule.is_due():
                 break
-            if not is_all and self._is_alive(rule, connection) and matching.begins(rule.pattern, arrived):
+            if not is_all and self._is_alive(rule, connection) and patterns.begins(rule.pattern, arrived):
                 return 0, None
         else:
             if not is_all and self._may_match_later(seen, arrived, connection):
@@ -151,7 +151,7 @@ class Repertoire:
         return size, self._otherwise(arrived[:size], connection)
 
     def _size(self, rule: Rule, arrived: bytes, connection: int) -> int:
-        return matching.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+        return patterns.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
 
     def _is_alive(self, rule: Rule, connection: int) -> bool:
         return rule.is_for(connection) and not rule.is_used_up()
@@ -163,7 +163,7 @@ class Repertoire:
         """
         if not self._has_only_rules():
             return False
-        if any(matching.begins(rule.pattern, arrived) for rule, _ in seen):
+        if any(patterns.begins(rule.pattern, arrived) for rule, _ in seen):
             return True
         others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
         return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
@@ -176,8 +176,8 @@ class Repertoire:
         if self._framing is not None or not self._rules:
             return len(arrived)
         if self._echoes:
-            return min(matching.first_start(each.pattern, arrived, 1) for each in self._rules)
-        return min(len(arrived), max(matching.decisive(each.pattern, arrived) for each in self._rules))
+            return min(patterns.first_start(each.pattern, arrived, 1) for each in self._rules)
+        return min(len(arrived), max(patterns.decisive(each.pattern, arrived) for each in self._rules))
 
     def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
         """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
@@ -206,9 +206,9 @@ class Repertoire:
 
     def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
         if self._has_messages:
-            is_match = matching.match_message(rule.pattern, message, self._framing)
+            is_match = patterns.match_message(rule.pattern, message, self._framing)
         else:
-            is_match = matching.match_start(rule.pattern, message) > 0
+            is_match = patterns.match_start(rule.pattern, message) > 0
         if is_match:
             return Miss(rule.why_not(connection), len(message) + 1)
         return miss(rule.pattern, message, self._framing, is_whole=self._has_messages)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeAlias
 
 from windsock.errors import UsageError
-from windsock.fakes import patterns as matching
+from windsock.fakes import patterns
 from windsock.fakes.counters import Tally
 from windsock.fakes.replies import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
 from windsock.recording import preview
@@ -36,7 +36,7 @@ class Rule:
         is_first: bool = False,
         is_datagram: bool = False,
     ) -> None:
-        self.pattern = matching.checked(pattern)
+        self.pattern = patterns.checked(pattern)
         self.after = after
         self.is_first = is_first
         """Whether it was put before the rules that were there."""
@@ -198,7 +198,7 @@ class Rule:
     @property
     def start(self) -> str:
         """Its beginning, as a test would write it."""
-        words = [matching.describe(self.pattern)]
+        words = [patterns.describe(self.pattern)]
         if isinstance(self.pattern, bytes):
             words = [preview(self.pattern)]
         if self.after:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from windsock.endpoints import runner as driving
+from windsock.endpoints import runner
 from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, nothing
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
@@ -30,7 +30,7 @@ def perform(script: Script, end: ServedStream | ServedDatagram, timeout: float, 
 
 def _play(progress: Progress, end: ServedStream | ServedDatagram) -> None:
     try:
-        driving.play(progress, end)  # type: ignore[arg-type]  # it has the methods of either
+        runner.play(progress, end)  # type: ignore[arg-type]  # it has the methods of either
     except ScriptMismatch as error:
         if isinstance(error.__cause__, HandshakeFailed):
             raise error.__cause__ from None  # which ends a request, and is no error: the client did not like us

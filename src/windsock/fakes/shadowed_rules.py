@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from windsock.fakes import patterns as matching
+from windsock.fakes import patterns
 from windsock.fakes.rules import Rule
 from windsock.recording import Cutter, Framing
 
@@ -64,7 +64,7 @@ def _replay(
             if is_whole or not echoes or not rules:
                 return
             known = next(iter(sizes.values()), 0)  # an echo ends where the bytes of a rule may begin
-            data = data[known or min(matching.first_start(each.pattern, data, 1) for each in rules) :]
+            data = data[known or min(patterns.first_start(each.pattern, data, 1) for each in rules) :]
             continue
         behind = list(sizes)
         for rule in behind[behind.index(taker) + 1 :]:
@@ -75,8 +75,8 @@ def _replay(
 def _size(rule: Rule, data: bytes, framing: Framing | None, *, is_whole: bool) -> int:
     """Return how many bytes the rule matches: a whole message or none of it, or the beginning of a stream."""
     if is_whole:
-        return len(data) if matching.match_message(rule.pattern, data, framing) else 0
-    return matching.match_start(rule.pattern, data)
+        return len(data) if patterns.match_message(rule.pattern, data, framing) else 0
+    return patterns.match_start(rule.pattern, data)
 
 
 def _taker(rules: Iterable[Rule], taken: Counter[Rule]) -> Rule | None:

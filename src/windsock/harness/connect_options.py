@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from windsock.clients.connect import place_of
+from windsock.clients.client_sockets import place_of
 from windsock.clients.connector import Line
 from windsock.errors import UsageError
 from windsock.net.system import os

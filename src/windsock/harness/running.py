@@ -18,13 +18,12 @@ from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
-from windsock.options import listeners as listening
+from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
 from windsock.recording.errors import counted, first_of_each
-from windsock.servers.forking import inherited_fds as inheritance
-from windsock.taps import current_handlers as handling
-from windsock.taps import seam_for
+from windsock.servers.forking import inherited_fds
+from windsock.taps import current_handlers, seam_for
 
 if TYPE_CHECKING:
     import ssl
@@ -76,7 +75,7 @@ class RunningServer(Faked):
         self.strict = options.strict
         self._recorder = Recorder()
         self._fake: Fake | None = None
-        if options.handler is None and not listening.has_handler_of_its_own(options.server_class):
+        if options.handler is None and not listeners.has_handler_of_its_own(options.server_class):
             from windsock.fakes.fake import Fake
 
             self._fake = Fake(
@@ -90,7 +89,7 @@ class RunningServer(Faked):
         try:
             if options.concurrency == "forking":
                 self._recorder.prepare_for_children()
-            self.server: Any = listening.listen(options, options.handler or self._fake, self._private)
+            self.server: Any = listeners.listen(options, options.handler or self._fake, self._private)
         except BaseException:
             self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
@@ -409,7 +408,7 @@ class RunningServer(Faked):
             self._drain.take_queue(self._faults, self._deadline())
         self._is_stopped = True
         if self._is_inherited:
-            inheritance.drop_copies_of(self.server)
+            inherited_fds.drop_copies_of(self.server)
             return
         if self._faults is not None:
             self._faults.before_stop()
@@ -431,7 +430,7 @@ class RunningServer(Faked):
 
     def _check_waits_for_another(self, what: str) -> None:
         """Raise UsageError in one of the server's own handlers, which would wait for itself."""
-        if handling.is_handled_here(self.server):
+        if current_handlers.is_handled_here(self.server):
             has_word = hasattr(self.server, "request_stop")
             here = "self.server.request_stop() there, which does not wait, or " if has_word else ""
             raise UsageError(
@@ -543,7 +542,7 @@ class RunningServer(Faked):
             raise UsageError(f"outage(): the {self.name} is this child's parent's; expected it in the parent")
         if self._faults is not None:
             self._faults.check_outage()
-        copy = self._copy_of_listener() if listening.can_serve_again(self.server) else None
+        copy = self._copy_of_listener() if listeners.can_serve_again(self.server) else None
         try:
             self._end(self.options.timeout)
         except BaseException:
@@ -552,17 +551,17 @@ class RunningServer(Faked):
             raise
         if self._faults is not None:
             self._faults.listener_was_closed()
-        holder = listening.take_place(self.server, copy)
+        holder = listeners.take_place(self.server, copy)
         try:
             yield
         finally:
             if self._is_stopped:
-                listening.give_up_place(self.server, holder)
+                listeners.give_up_place(self.server, holder)
             else:
                 if copy is not None:
-                    listening.serve_again(self.server, copy)
+                    listeners.serve_again(self.server, copy)
                 else:
-                    listening.bind_again(self.server, holder)
+                    listeners.bind_again(self.server, holder)
                 self._recorder.resume()
                 if self._fake is not None:
                     self._fake.resume()
@@ -597,7 +596,7 @@ class RunningServer(Faked):
             self._job.join(0.1)
         self._driver.end_requests()
         self._driver.stop_timeout = max(0.2, deadline - monotonic())
-        listening.refuse(self.server, for_good=self._is_stopped)
+        listeners.refuse(self.server, for_good=self._is_stopped)
         self._driver.server_close()
         left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
@@ -625,7 +624,7 @@ class RunningServer(Faked):
 
 
 def _serve(server: Any, driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
-    handling.begin(server)  # for good: the job has a context of its own
+    current_handlers.begin(server)  # for good: the job has a context of its own
     try:
         driver.serve_forever()
     except BaseException as error:  # of a hook between requests: nothing else would tell of it

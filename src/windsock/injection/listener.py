@@ -10,7 +10,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.system import monotonic, os, select, socket, threading
-from windsock.options import listeners as listening
+from windsock.options import listeners
 
 __all__ = ["Doorway"]
 
@@ -111,7 +111,7 @@ class Doorway:
         assert self._holder is not None
         holder, self._holder = self._holder, None
         if sockets.is_ip(holder):
-            sockets.serve_again(holder, listening.backlog_of(self._server))
+            sockets.serve_again(holder, listeners.backlog_of(self._server))
         else:
             holder.close()
             holder = self._listen_beside()
@@ -121,7 +121,7 @@ class Doorway:
         deadline = monotonic() + PATIENCE
         while True:
             try:
-                return listening.listen_beside(self._server)
+                return listeners.listen_beside(self._server)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or monotonic() > deadline:
                     raise
@@ -164,7 +164,7 @@ class Doorway:
         if self._aside is not None:
             listener = socket.socket(fileno=os.dup(self._aside))
             with contextlib.closing(listener):
-                listener.listen(listening.backlog_of(self._server))
+                listener.listen(listeners.backlog_of(self._server))
             aside, self._aside = self._aside, None
             self._put(aside)
         self._leave()

@@ -17,7 +17,7 @@ from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
 from windsock.relay.handshake_faults import meddler_for
 from windsock.relay.loop import House
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
@@ -55,7 +55,7 @@ class RelayHouse:
         self._orders.setblocking(False)
         self._child_orders.setblocking(False)
         self._house.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
         try:
             self._house.start()
         except BaseException:

@@ -26,7 +26,7 @@ from windsock.recording.errors import counted, first_of_each
 from windsock.relay.firings import Firings
 from windsock.relay.loop import House
 from windsock.scripts.checks import check_seconds
-from windsock.servers.forking import inherited_fds as inheritance
+from windsock.servers.forking import inherited_fds
 
 if TYPE_CHECKING:
     import ssl
@@ -111,7 +111,7 @@ class Proxy:
         try:
             self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
             if isinstance(bound, Doorway):
-                inheritance.note_address(self, addresses.plain(bound.name))
+                inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
             house = House(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:

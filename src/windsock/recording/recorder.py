@@ -10,7 +10,7 @@ from windsock.errors import RecordingFailed
 from windsock.net.addresses import Address
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, threading
-from windsock.recording import exception_pickle as parcels
+from windsock.recording import exception_pickle
 from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
@@ -80,7 +80,7 @@ class Recorder:
         if self.is_child:
             if connection is not None:
                 connection.fail(error)
-                connection.note(Kind.ERROR, parcels.pack(error))
+                connection.note(Kind.ERROR, exception_pickle.pack(error))
             return
         self._add_error(connection, error)
         if connection is not None:
@@ -99,7 +99,7 @@ class Recorder:
 
     def error_from_child(self, connection: Connection, parcel: bytes) -> None:
         """Take over an error from another process."""
-        self._add_error(connection, parcels.unpack(parcel))
+        self._add_error(connection, exception_pickle.unpack(parcel))
 
     def child_exited(self, pid: int, exit_code: int) -> None:
         """Close what a child has left open; a child that was killed, or left in silence, is an error."""

@@ -10,7 +10,7 @@ from windsock.errors import StillRunning
 from windsock.net.event_loop import Clockwork, OnError
 from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 
 __all__ = ["House", "Member"]
 
@@ -51,7 +51,7 @@ class House:
         self._is_slow = False
         """Whether a drain has run out of time."""
         self.clockwork = Clockwork(name, on_error, self._end)
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
 
     def start(self) -> None:
         """Begin. Raises RuntimeError where no thread can be started."""

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from windsock.errors import StillRunning
 from windsock.net.system import monotonic, os, selectors, sleep
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control
 from windsock.servers.loop import Loop, LoopSelector
@@ -156,7 +156,7 @@ class BaseServer:
 
     def _take(self, request: Any, client_address: Any) -> None:
         """See one request through its hooks; whatever happens to it, the server goes on."""
-        mark = forks.now()
+        mark = fork_hooks.now()
         process_id = os.getpid()
         status = 0
         open_requests(self).add(request, client_address)
@@ -284,7 +284,7 @@ class BaseServer:
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Have the request handled: here and now. Overridden by the mix-ins."""
-        mark = forks.now()
+        mark = fork_hooks.now()
         self.finish_request(request, client_address)
         release(self, request, mark)
 

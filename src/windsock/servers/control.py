@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.loop import HasFileno, Loop
 
 __all__ = ["Control"]
@@ -28,7 +28,7 @@ class Control:
         self._loops: list[Loop] = []
         self._prepared: Loop | None = None
         self.after_fork_in_child()
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
         self._has_served = False
         self._stop_before_start = False
         self._rest = 0.0

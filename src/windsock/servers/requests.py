@@ -11,7 +11,7 @@ from typing import Any
 
 from windsock.net import addresses
 from windsock.net.system import os, select, socket, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 
 __all__ = [
     "OpenRequests",
@@ -36,7 +36,7 @@ class OpenRequests:
         self._inherited: list[Any] = []
         self._most = 64
         self._end_of_new: int | None = None
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
         """Make the lock anew. The requests in progress are the parent's: not for the child to end."""
@@ -121,7 +121,7 @@ def release(server: Any, request: Any, mark: int) -> None:
     The child goes on with the connection then, and it is the child's to shut down.
     """
     open_requests(server).discard(request)
-    if forks.forked_since(mark):
+    if fork_hooks.forked_since(mark):
         server.close_request(request)
     else:
         server.shutdown_request(request)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from windsock.net import addresses
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, socket, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
 
 __all__ = ["ThreadingMixIn", "Threads"]
@@ -51,7 +51,7 @@ class Threads:
 
     def __init__(self) -> None:
         self.after_fork_in_child()
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
         """Make the lock anew, and know of no threads: a child has none of its parent's."""
@@ -172,7 +172,7 @@ class ThreadingMixIn:
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Handle the request, in its thread. May be extended (call super)."""
-        mark = forks.now()
+        mark = fork_hooks.now()
         try:
             self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
         except Exception:

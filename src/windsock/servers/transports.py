@@ -10,7 +10,7 @@ from windsock.net import addresses, ancillary
 from windsock.net.permission import check_allowed
 from windsock.net.system import os, socket
 from windsock.servers.base import BaseServer
-from windsock.servers.forking import inherited_fds as inheritance
+from windsock.servers.forking import inherited_fds
 from windsock.servers.requests import write_line
 
 __all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixStreamServer"]
@@ -42,7 +42,7 @@ class TCPServer(BaseServer):
         BaseServer.__init__(self, server_address, RequestHandlerClass)
         check_allowed(type(self).__name__, self.address_family)
         self.socket = socket.socket(self.address_family, self.socket_type)
-        inheritance.note_server(self)
+        inherited_fds.note_server(self)
         if bind_and_activate:
             try:
                 self.server_bind()

@@ -20,7 +20,7 @@ from windsock.security.handshake_info import HandshakeFailed
 from windsock.servers import SelectingMixIn
 from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
-from windsock.taps import current_handlers as handling
+from windsock.taps import current_handlers
 from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.stream_tap import Tap, TappedSocket, is_lost, mute, tap, unmute
 from windsock.taps.unread import Unread
@@ -168,14 +168,14 @@ class Seam:
         if connection is not None and os.getpid() != self._process_id:
             self._unread.close()
             self._recorder.taken_by_child(connection)
-        token = handling.begin(self._server)
+        token = current_handlers.begin(self._server)
         try:
             self._originals["finish_request"](request, client_address)
         except BaseException as error:
             self._record(request, error)
             raise
         finally:
-            handling.end(token)
+            current_handlers.end(token)
             if connection is not None:
                 connection.is_handled = True
             self._note_end_of_datagram(request)

@@ -14,7 +14,7 @@ from windsock.net.system import monotonic, socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.security.alerts import alert_of
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 
 __all__ = [
     "Tap",
@@ -259,7 +259,7 @@ class Tap(_AnySocket):
     def _real_close(self, *args: Any) -> None:
         """Note the end, unless a forked child goes on with the connection."""
         close = super()._real_close  # type: ignore[misc]  # socket.socket's own hook for the last close
-        if self.fileno() < 0 or (forks.forked_since(self._mark) and not self._was_shut_down):
+        if self.fileno() < 0 or (fork_hooks.forked_since(self._mark) and not self._was_shut_down):
             close(*args)
             return
         with self._connection.noted_after(Kind.CLOSE):
@@ -336,7 +336,7 @@ def tap(request: Any, connection: Connection) -> Any:
     elif not isinstance(request, Tap):
         request.__class__ = tapped_class(type(request))
     request._connection = request._whose = connection
-    request._mark = forks.now()
+    request._mark = fork_hooks.now()
     request._was_shut_down = False
     return request
 

@@ -10,7 +10,7 @@ from typing import Any
 from windsock.net import addresses
 from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, os, select, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.loop import Loop
 
 __all__ = ["Children"]
@@ -44,7 +44,7 @@ class Children:
         self._clients: dict[int, Any] = {}
         self._told: dict[int, signal.Signals] = {}
         self._lock = threading.Lock()
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
         """Know of no children: those of the parent are siblings."""

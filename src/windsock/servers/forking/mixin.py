@@ -13,10 +13,9 @@ from typing import Any
 
 from windsock.errors import StillRunning
 from windsock.net.system import os, socket, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
-from windsock.servers.forking import fork_probe as rehearsed
-from windsock.servers.forking import inherited_fds as inheritance
+from windsock.servers.forking import fork_probe, inherited_fds
 from windsock.servers.forking.children import Children
 from windsock.servers.loop import Loop
 from windsock.servers.requests import exit_status, open_requests, release_or_report, report_failure, write_report
@@ -58,7 +57,7 @@ class ForkingMixIn:
             self.collect_children()  # which has the say on how many there may be
         elif not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
-        pid = rehearsed.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
+        pid = fork_probe.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
         if pid == 0:
             self._run_child(request, client_address)
         children.add(pid, client_address, loop)
@@ -144,11 +143,11 @@ class ForkingMixIn:
     def _run_child(self, request: Any, client_address: Any) -> None:
         """Handle the request in the child, and leave: never returns."""
         status = 1
-        mark = forks.now()
+        mark = fork_hooks.now()
         try:
             self.active_children = None  # they are its siblings
             vars(self).pop("_children_of_mine", None)
-            inheritance.drop_all_but(request, self)
+            inherited_fds.drop_all_but(request, self)
             self._hang_up_on_signals(request)
             try:
                 self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it

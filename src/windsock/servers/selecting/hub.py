@@ -12,7 +12,7 @@ from greenlet import GreenletExit, getcurrent
 
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.loop import HasFileno
 from windsock.servers.selecting.request_greenlet import WAITING, Turn
 from windsock.servers.selecting.scheduler import Rounds
@@ -38,7 +38,7 @@ class Hub(Rounds):
         self.seconds_to_end: Callable[[], float] = float
         self.is_elsewhere = False
         """Whether this is a forked child, to which the loop does not belong."""
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
         self.has_ended_one = threading.Condition()
         self._watchers = 0
         self.accepted: Any = None
@@ -188,7 +188,7 @@ def _end_all() -> None:
 
 
 atexit.register(_end_all)
-forks.tell_apart(lambda: id(getcurrent()))
+fork_hooks.tell_apart(lambda: id(getcurrent()))
 
 
 def my_turn(hub: Any) -> Turn | None:

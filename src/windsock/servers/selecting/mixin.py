@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import NotInstalled, UsageError
 from windsock.net import addresses
 from windsock.net.system import monotonic, os, select, socket, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
 
@@ -100,7 +100,7 @@ class SelectingMixIn:
 
     def process_request_greenlet(self, request: Any, client_address: Any) -> None:
         """Handle the request, in its greenlet. May be extended (call super)."""
-        mark = forks.now()
+        mark = fork_hooks.now()
         try:
             self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it
         except Exception:
@@ -167,7 +167,7 @@ class SelectingMixIn:
         self._hubs.remove(hub)
         for turn in hub.stubborn:
             self._stubborn.append(turn)
-            release_or_report(self, turn.request, turn.client_address, forks.now())
+            release_or_report(self, turn.request, turn.client_address, fork_hooks.now())
 
     def _hubs_of_this_process(self) -> list[Hub]:
         """Return the loops that are not a parent's."""

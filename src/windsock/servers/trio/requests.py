@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.net import addresses
 from windsock.net.system import os, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import is_async, name_of, run_class
 from windsock.servers.requests import (
     BOTH,
@@ -108,17 +108,17 @@ class TrioRequests(_AnyServer):
             await self.serve_request(request, client_address)
         except Exception:
             nobody_waits_for(request)
-            give_up(self, request, client_address, forks.now())
+            give_up(self, request, client_address, fork_hooks.now())
             if self.raise_errors:
                 raise
         except BaseException as error:  # cancelled
             rest = self._report_errors_among(error, request, client_address)
             nobody_waits_for(request)
-            release_or_report(self, request, client_address, forks.now())
+            release_or_report(self, request, client_address, fork_hooks.now())
             raise rest from None
         else:
             nobody_waits_for(request)
-            release_or_report(self, request, client_address, forks.now())
+            release_or_report(self, request, client_address, fork_hooks.now())
 
     def _report_errors_among(self, error: BaseException, request: Any, client_address: Any) -> BaseException:
         """Report what a cancelled handler has raised besides; return what is to go on."""
@@ -140,14 +140,14 @@ class TrioRequests(_AnyServer):
         try:
             await run_in_thread(self._threads, work, end, name=task.name, daemon=self.daemon_threads)
         except RuntimeError:  # no thread can be started
-            give_up(self, request, client_address, forks.now())
+            give_up(self, request, client_address, fork_hooks.now())
         if failures and self.raise_errors:
             raise failures[0]
 
     def _run_in_thread(self, task: Task, request: Any, client_address: Any, failures: list[Exception]) -> None:
         """Handle the request with a blocking handler, in its thread."""
         task.worker_id = threading.get_ident()
-        mark = forks.now()
+        mark = fork_hooks.now()
         process_id = os.getpid()
         try:
             self.finish_request(request, client_address)

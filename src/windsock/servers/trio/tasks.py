@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
-from windsock.servers import fork_hooks as forks
+from windsock.servers import fork_hooks
 
 if TYPE_CHECKING:
     import trio
@@ -43,7 +43,7 @@ class Tasks:
 
     def __init__(self) -> None:
         self.after_fork_in_child()
-        forks.renew_in_children(self)
+        fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
         """Make the lock anew, and know of no tasks: a child has none of its parent's."""
