@@ -6,7 +6,7 @@ from time import perf_counter
 
 import windsock
 from benchmarks.table import Bound, Result
-from windsock.harness import CONCURRENCIES, TRANSPORTS, Crew
+from windsock.harness import CONCURRENCIES, TRANSPORTS, ThreadPool
 from windsock.testing import client_of
 
 __all__ = ["run"]
@@ -14,10 +14,10 @@ __all__ = ["run"]
 MESSAGE = b"x" * 64
 
 
-def once(crew: Crew, transport: str, concurrency: str, tls: bool) -> float:
+def once(thread_pool: ThreadPool, transport: str, concurrency: str, tls: bool) -> float:
     """Return the milliseconds from the start of a server to its end, with one exchange of 64 bytes."""
     start = perf_counter()
-    with windsock.serving(transport=transport, concurrency=concurrency, tls=tls, _crew=crew) as server:
+    with windsock.serving(transport=transport, concurrency=concurrency, tls=tls, _thread_pool=thread_pool) as server:
         server.echo()
         with client_of(server) as client:
             client.sendall(MESSAGE)
@@ -35,13 +35,13 @@ def run(*, is_quick: bool) -> Result:
         for tls in ((False, True) if transport in ("tcp", "unix_stream") else (False,))
     ]
     took: dict[tuple[str, str, bool], list[float]] = {kind: [] for kind in kinds}
-    crew = Crew(most=2)
+    thread_pool = ThreadPool(most=2)
     try:
         for _ in range(rounds):
             for kind in kinds:
-                took[kind].append(once(crew, *kind))
+                took[kind].append(once(thread_pool, *kind))
     finally:
-        crew.dismiss()
+        thread_pool.dismiss()
     median = {kind: sorted(times)[len(times) // 2] for kind, times in took.items()}
     rows = []
     for concurrency in CONCURRENCIES:

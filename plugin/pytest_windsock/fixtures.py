@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
     from pytest_windsock.verdict import Verdict
     from windsock import RunningServer
-    from windsock.harness import Crew
+    from windsock.harness import ThreadPool
     from windsock.proxies.fault_proxy import FaultProxy
 
 __all__ = ["ALL", "State", "add_ini_values", "dismiss", "idle_threads_of", "timeout_of"]
@@ -48,7 +48,7 @@ class State:
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
     shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
     """The transcripts that reports have shown."""
-    crew: Crew | None = None
+    thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
 
@@ -98,10 +98,10 @@ def _ini_number(config: pytest.Config, name: str, kind: type[Number], expected: 
 
 def dismiss() -> None:
     """End the idle threads."""
-    crew, State.crew = State.crew, None
+    thread_pool, State.thread_pool = State.thread_pool, None
     State.known.clear()
-    if crew is not None:
-        crew.dismiss()
+    if thread_pool is not None:
+        thread_pool.dismiss()
 
 
 def _fixture(name: str, doc: str, **fixed: str) -> Any:

@@ -17,7 +17,7 @@ from pytest_windsock import (
 )
 from pytest_windsock.fixtures import State, idle_threads_of, timeout_of
 from windsock.errors import NotInstalled
-from windsock.harness import Crew
+from windsock.harness import ThreadPool
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
@@ -41,7 +41,7 @@ def one(name: str, fixed: dict[str, str]) -> RunningServer:
         server = _start(name, (), fixed | {"name": name})
         State.known[key] = marks, partial(type(server), server.options)
     else:
-        server = known[1](State.crew, seed_source())
+        server = known[1](State.thread_pool, seed_source())
         State.servers.append(server)
     return server
 
@@ -68,10 +68,10 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
         options |= marked
     options |= own
     what = _what(what, options.pop("server_class", None), options.pop("handler", None))
-    if State.crew is None:
-        State.crew = _crew(item.config)
+    if State.thread_pool is None:
+        State.thread_pool = _thread_pool(item.config)
     try:
-        server = windsock.serving(*what, **options, _crew=State.crew, _seed=seed_source())
+        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed_source())
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
@@ -108,8 +108,8 @@ def _marked(item: pytest.Item) -> dict[str, Any]:
     return options
 
 
-def _crew(config: pytest.Config) -> Crew:
-    return Crew(most=idle_threads_of(config))
+def _thread_pool(config: pytest.Config) -> ThreadPool:
+    return ThreadPool(most=idle_threads_of(config))
 
 
 def servers() -> Iterator[Serve]:

@@ -19,8 +19,8 @@ import windsock
 from tests.harness.helpers import DEADLINE, ask, connect, rest_of
 from tests.servers.helpers import wait_until
 from windsock import servers
-from windsock.harness import Crew
-from windsock.harness.thread_pool import IDLE, Hands
+from windsock.harness import ThreadPool
+from windsock.harness.thread_pool import IDLE, Lease
 
 IDLE_NAME = "windsock (idle)"
 
@@ -37,13 +37,13 @@ def untraced() -> Iterator[None]:
 
 
 @pytest.fixture
-def crew() -> Iterator[Crew]:
-    crew = Crew(most=IDLE, seconds=DEADLINE)
-    yield crew
-    crew.dismiss()
+def thread_pool() -> Iterator[ThreadPool]:
+    thread_pool = ThreadPool(most=IDLE, seconds=DEADLINE)
+    yield thread_pool
+    thread_pool.dismiss()
 
 
-def do(crew: Crew, work: Callable[[], object]) -> int:
+def do(thread_pool: ThreadPool, work: Callable[[], object]) -> int:
     """Have it done, and wait for the end; return the thread's number, which is the kernel's."""
     found = []
 
@@ -51,7 +51,7 @@ def do(crew: Crew, work: Callable[[], object]) -> int:
         found.append(threading.get_native_id())
         work()
 
-    Hands(crew).start(job, "a job").join(DEADLINE)
+    Lease(thread_pool).start(job, "a job").join(DEADLINE)
     return found[0]
 
 
@@ -66,30 +66,30 @@ def nothing() -> None:
 # --- one thread for several jobs
 
 
-def test_a_thread_does_one_job_after_the_other(crew: Crew) -> None:
-    assert do(crew, nothing) == do(crew, nothing) == do(crew, lambda: repr([1]))
+def test_a_thread_does_one_job_after_the_other(thread_pool: ThreadPool) -> None:
+    assert do(thread_pool, nothing) == do(thread_pool, nothing) == do(thread_pool, lambda: repr([1]))
     assert len(idle()) == 1
 
 
-def test_a_thread_has_the_name_of_its_job(crew: Crew) -> None:
+def test_a_thread_has_the_name_of_its_job(thread_pool: ThreadPool) -> None:
     names = []
 
     def note_name() -> None:
         names.append(threading.current_thread().name)
 
-    Hands(crew).start(note_name, "first").join(DEADLINE)
-    Hands(crew).start(note_name, "second").join(DEADLINE)
+    Lease(thread_pool).start(note_name, "first").join(DEADLINE)
+    Lease(thread_pool).start(note_name, "second").join(DEADLINE)
 
     assert names == ["first", "second"]
 
 
-def test_no_more_are_kept_than_were_asked_for(crew: Crew) -> None:
+def test_no_more_are_kept_than_were_asked_for(thread_pool: ThreadPool) -> None:
     together = threading.Barrier(IDLE + 3)
 
     def meet() -> None:
         together.wait(DEADLINE)
 
-    jobs = [Hands(crew).start(meet, "a job") for _ in range(IDLE + 3)]
+    jobs = [Lease(thread_pool).start(meet, "a job") for _ in range(IDLE + 3)]
     for job in jobs:
         job.join(DEADLINE)
 
@@ -97,7 +97,7 @@ def test_no_more_are_kept_than_were_asked_for(crew: Crew) -> None:
 
 
 def test_an_idle_thread_ends_after_its_time() -> None:
-    do(Crew(most=1, seconds=0.05), nothing)
+    do(ThreadPool(most=1, seconds=0.05), nothing)
 
     wait_until(lambda: not idle(), "the idle thread to end")
 
@@ -173,17 +173,17 @@ LEAVINGS = [
 @pytest.mark.parametrize("leave", LEAVINGS)
 @pytest.mark.parametrize("is_new", [True, False])
 def test_a_thread_in_which_something_was_left_does_no_other_job(
-    crew: Crew, leave: Callable[[], None], is_new: bool
+    thread_pool: ThreadPool, leave: Callable[[], None], is_new: bool
 ) -> None:
     if not is_new:
-        do(crew, nothing)
+        do(thread_pool, nothing)
 
-    do(crew, leave)
+    do(thread_pool, leave)
 
     assert idle() == []
 
 
-def test_a_value_ends_with_its_job_as_it_would_with_a_new_thread(crew: Crew) -> None:
+def test_a_value_ends_with_its_job_as_it_would_with_a_new_thread(thread_pool: ThreadPool) -> None:
     ends = []
 
     class Connection:
@@ -193,12 +193,12 @@ def test_a_value_ends_with_its_job_as_it_would_with_a_new_thread(crew: Crew) -> 
     def connect() -> None:
         LOCAL.connection = Connection()
 
-    number = do(crew, connect)
+    number = do(thread_pool, connect)
 
     assert ends == [number]
 
 
-def test_context_variables_are_those_of_one_job(crew: Crew) -> None:
+def test_context_variables_are_those_of_one_job(thread_pool: ThreadPool) -> None:
     variable = contextvars.ContextVar("variable", default="none")
     seen: list[object] = []
 
@@ -207,35 +207,37 @@ def test_context_variables_are_those_of_one_job(crew: Crew) -> None:
         variable.set("set")
         decimal.getcontext().prec = 3
 
-    assert do(crew, look) == do(crew, look)
+    assert do(thread_pool, look) == do(thread_pool, look)
     assert seen == [("none", 28)] * 2
 
 
-def test_a_thread_whose_object_was_kept_can_be_waited_for(crew: Crew) -> None:
+def test_a_thread_whose_object_was_kept_can_be_waited_for(thread_pool: ThreadPool) -> None:
     kept = []
-    do(crew, nothing)
+    do(thread_pool, nothing)
 
-    do(crew, lambda: kept.append(threading.current_thread()))
+    do(thread_pool, lambda: kept.append(threading.current_thread()))
 
     kept[0].join(DEADLINE)
     assert not kept[0].is_alive()
     assert idle() == []
 
 
-def test_where_nobody_can_tell_what_was_left_all_threads_are_new(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_nobody_can_tell_what_was_left_all_threads_are_new(
+    thread_pool: ThreadPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ctypes", None)
 
-    do(crew, nothing)
+    do(thread_pool, nothing)
 
     assert idle() == []
 
 
-def test_where_threads_are_traced_all_of_them_are_new(crew: Crew) -> None:
+def test_where_threads_are_traced_all_of_them_are_new(thread_pool: ThreadPool) -> None:
     seen = []
-    number = do(crew, nothing)
+    number = do(thread_pool, nothing)
 
     threading.settrace(lambda *_: seen.append(threading.get_native_id()))
-    other = do(crew, nothing)
+    other = do(thread_pool, nothing)
 
     assert other != number
     assert set(seen) == {other}
@@ -243,7 +245,7 @@ def test_where_threads_are_traced_all_of_them_are_new(crew: Crew) -> None:
 
 @pytest.mark.parametrize("error", [LookupError("at the end"), KeyboardInterrupt()])
 def test_an_exception_ends_the_thread_as_any_other(
-    crew: Crew, error: BaseException, monkeypatch: pytest.MonkeyPatch
+    thread_pool: ThreadPool, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[tuple[str | None, BaseException | None]] = []
     monkeypatch.setattr(
@@ -255,19 +257,19 @@ def test_an_exception_ends_the_thread_as_any_other(
     def fail() -> None:
         raise error
 
-    do(crew, fail)
+    do(thread_pool, fail)
 
     assert reports == [("a job", error)]
     assert idle() == []
-    do(crew, nothing)
+    do(thread_pool, nothing)
 
 
 def test_system_exit_ends_the_thread_in_silence(
-    crew: Crew, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    thread_pool: ThreadPool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)  # pytest's own is not silent
 
-    do(crew, sys.exit)
+    do(thread_pool, sys.exit)
 
     assert idle() == []
     assert capfd.readouterr() == ("", "")
@@ -298,17 +300,17 @@ def test_a_server_in_a_test_uses_the_threads_of_requests_again() -> None:
     assert idle() == []
 
 
-def test_servers_of_one_crew_use_each_others_threads(crew: Crew) -> None:
+def test_servers_of_one_crew_use_each_others_threads(thread_pool: ThreadPool) -> None:
     numbers = set()
     for _ in range(3):
-        with windsock.serving(Once, _crew=crew) as server:
+        with windsock.serving(Once, _thread_pool=thread_pool) as server:
             numbers.add(thread_of_request(server))
 
     assert len(idle()) == IDLE
     assert len(numbers) < 3
 
 
-def test_a_handler_in_the_loops_thread_leaves_nothing_to_the_next_server(crew: Crew) -> None:
+def test_a_handler_in_the_loops_thread_leaves_nothing_to_the_next_server(thread_pool: ThreadPool) -> None:
     seen = []
 
     def handler(request: Any, client_address: Any, server: Any) -> None:
@@ -316,7 +318,10 @@ def test_a_handler_in_the_loops_thread_leaves_nothing_to_the_next_server(crew: C
         LOCAL.value = "left"
 
     for _ in range(2):
-        with windsock.serving(handler, concurrency="sync", _crew=crew) as server, connect(server) as client:
+        with (
+            windsock.serving(handler, concurrency="sync", _thread_pool=thread_pool) as server,
+            connect(server) as client,
+        ):
             assert rest_of(client) == b""
 
     assert seen == [None, None]
@@ -393,7 +398,7 @@ def test_a_burst_of_clients_leaves_no_more_than_a_few_idle_threads() -> None:
     assert idle() == []
 
 
-def test_a_thread_that_would_not_end_is_named_and_does_no_other_job(crew: Crew) -> None:
+def test_a_thread_that_would_not_end_is_named_and_does_no_other_job(thread_pool: ThreadPool) -> None:
     go = threading.Event()
     threads = []
 
@@ -403,7 +408,7 @@ def test_a_thread_that_would_not_end_is_named_and_does_no_other_job(crew: Crew) 
         request.sendall(b"!")
         go.wait(DEADLINE)
 
-    server = windsock.serving(handler, timeout=0.3, _crew=crew)
+    server = windsock.serving(handler, timeout=0.3, _thread_pool=thread_pool)
     with connect(server) as client:
         assert client.recv(1) == b"!"
         with pytest.raises(windsock.StillRunning, match="still running: thread 'the stubborn one'"):
@@ -416,7 +421,7 @@ def test_a_thread_that_would_not_end_is_named_and_does_no_other_job(crew: Crew) 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # the handler's own
-def test_a_handler_that_forks_in_a_thread_of_a_crew_ends_in_the_child(crew: Crew) -> None:
+def test_a_handler_that_forks_in_a_thread_of_a_crew_ends_in_the_child(thread_pool: ThreadPool) -> None:
     statuses = []
 
     def handler(request: Any, client_address: Any, server: Any) -> None:
@@ -426,7 +431,7 @@ def test_a_handler_that_forks_in_a_thread_of_a_crew_ends_in_the_child(crew: Crew
         else:
             request.sendall(b"from the child")
 
-    with windsock.serving(handler, _crew=crew) as server:
+    with windsock.serving(handler, _thread_pool=thread_pool) as server:
         for _ in range(2):
             with connect(server) as client:
                 assert rest_of(client) == b"from the child"
@@ -435,8 +440,8 @@ def test_a_handler_that_forks_in_a_thread_of_a_crew_ends_in_the_child(crew: Crew
     assert statuses == [0, 0]
 
 
-def test_an_outage_leaves_the_threads_to_be_used_afterwards(crew: Crew) -> None:
-    with windsock.serving(_crew=crew) as server:
+def test_an_outage_leaves_the_threads_to_be_used_afterwards(thread_pool: ThreadPool) -> None:
+    with windsock.serving(_thread_pool=thread_pool) as server:
         server.echo()
         with server.outage():
             assert idle() != []

@@ -2,7 +2,7 @@
 
 from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
-from windsock.harness.thread_pool import Crew
+from windsock.harness.thread_pool import ThreadPool
 from windsock.options.combinations import CONCURRENCIES, TRANSPORTS, Unsupported
 from windsock.options.combine import combine
 from windsock.options.listeners import StartError
@@ -12,10 +12,10 @@ __all__ = [
     "CONCURRENCIES",
     "OPTION_NAMES",
     "TRANSPORTS",
-    "Crew",
     "Options",
     "RunningServer",
     "StartError",
+    "ThreadPool",
     "Unsupported",
     "combine",
     "serving",

@@ -12,7 +12,7 @@ from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import Faked
 from windsock.harness.lifecycle import Driver, driver_for
-from windsock.harness.thread_pool import Crew, Hands, Job
+from windsock.harness.thread_pool import Lease, Task, ThreadPool
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
@@ -66,11 +66,13 @@ class RunningServer(Faked):
     """What goes wrong on purpose, if anything was ever asked for."""
 
     @uninterrupted_start
-    def __init__(self, options: Resolved, crew: Crew | None = None, seed: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self, options: Resolved, thread_pool: ThreadPool | None = None, seed: Callable[[], int] | None = None
+    ) -> None:
         self.options = options
         self._seed = seed
         self._process_id = os.getpid()
-        self._hands = Hands(crew)
+        self._lease = Lease(thread_pool)
         self.name = options.name
         self.strict = options.strict
         self._recorder = Recorder()
@@ -102,10 +104,10 @@ class RunningServer(Faked):
             timeout=lambda: options.timeout,
         )
         self._has_failed = False
-        self._job: Job
+        self._job: Task
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
-        self._hands.run_requests_of(self.server)
+        self._lease.run_requests_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         self._is_stopped = False
@@ -577,7 +579,7 @@ class RunningServer(Faked):
         self._driver.prepare_to_serve()
         # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
         serve = partial(_serve, self.server, self._driver, self._recorder.teller())
-        self._job = self._hands.start(serve, f"windsock {self.name} {show}")
+        self._job = self._lease.start(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
         """End the loop and the connections; wait for handlers; close the listener."""
@@ -608,7 +610,7 @@ class RunningServer(Faked):
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
-        self._hands.leave()
+        self._lease.leave()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()

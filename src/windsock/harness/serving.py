@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
-from windsock.harness.thread_pool import Crew
+from windsock.harness.thread_pool import ThreadPool
 from windsock.net.system import os
 from windsock.options.server_options import Handler, Options
 
@@ -45,7 +45,7 @@ def serving(
     faults: Sequence[Any] = (),
     relay: bool = False,
     seed: int | None = None,
-    _crew: Crew | None = None,
+    _thread_pool: ThreadPool | None = None,
     _seed: Callable[[], int] | None = None,
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
@@ -102,7 +102,7 @@ def serving(
         relay=relay,
         seed=seed,
     )
-    return RunningServer(options.resolved(), _crew, _seed)
+    return RunningServer(options.resolved(), _thread_pool, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

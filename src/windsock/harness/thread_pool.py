@@ -14,27 +14,27 @@ from windsock.net.system import Empty, SimpleQueue, os, threading
 from windsock.servers import BaseServer
 
 if TYPE_CHECKING:
-    _Jobs = SimpleQueue["Job"]
+    _Jobs = SimpleQueue["Task"]
 
-__all__ = ["Crew", "Hands", "Job"]
+__all__ = ["Lease", "Task", "ThreadPool"]
 
 IDLE = 2
 """Threads that a server without a crew keeps idle as long as it runs: more is for those who start many servers."""
 
 
-class Job:
+class Task:
     """One call in another thread, to be waited for. Looks like a thread to those who start and join it."""
 
-    __slots__ = ("_done", "_hands", "_name", "target", "worker")
+    __slots__ = ("_done", "_lease", "_name", "target", "worker")
 
     daemon = True
 
-    def __init__(self, target: Callable[[], None], name: str, hands: Hands) -> None:
+    def __init__(self, target: Callable[[], None], name: str, lease: Lease) -> None:
         self.target = target
         self.worker: threading.Thread | None = None
         """The thread while it does the job; afterwards only if it ends with the job."""
         self._name = name
-        self._hands = hands
+        self._lease = lease
         self._done = threading.Lock()
         self._done.acquire()
 
@@ -47,12 +47,12 @@ class Job:
     @property
     def is_last(self) -> bool:
         """Whether its thread is to do no other job afterwards."""
-        return self._hands.have_left
+        return self._lease.have_left
 
     def start(self) -> None:
         """Have somebody do it. Raises RuntimeError if no thread can be started."""
         try:
-            self._hands.crew.take(self)
+            self._lease.thread_pool.take(self)
         except BaseException:
             self.end()
             raise
@@ -74,7 +74,7 @@ class Job:
         self._done.release()
 
 
-class Crew:
+class ThreadPool:
     """Keeps up to `most` threads idle for the next job: to start and join one costs more than most jobs.
 
     A thread is kept only if it is as good as a new one (see Slate), and if nobody has kept its object: who has
@@ -88,7 +88,7 @@ class Crew:
         self._idle: list[_Jobs] = []
         self._process_id = os.getpid()
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Task) -> None:
         """Give a job to an idle thread, or to a new one."""
         if os.getpid() != self._process_id:  # a forked child has none of these threads
             self.__init__(self.most, self.seconds)  # type: ignore[misc]
@@ -106,7 +106,7 @@ class Crew:
         with self._lock:
             self.most = 0
             leaving, self._idle = self._idle, []
-        farewells = [Job(_done, "windsock", LEAVING) for _ in leaving]
+        farewells = [Task(_done, "windsock", LEAVING) for _ in leaving]
         for jobs, farewell in zip(leaving, farewells, strict=True):
             jobs.put(farewell)
         for farewell in farewells:
@@ -129,26 +129,26 @@ class Crew:
             return True
 
 
-class Hands:
+class Lease:
     """What one server has of a crew: of the one that it is given, or of one of its own as long as it runs."""
 
-    def __init__(self, crew: Crew | None = None) -> None:
-        self.crew = Crew(most=IDLE) if crew is None else crew
+    def __init__(self, thread_pool: ThreadPool | None = None) -> None:
+        self.thread_pool = ThreadPool(most=IDLE) if thread_pool is None else thread_pool
         self.have_left = False
-        self._is_own = crew is None
+        self._is_own = thread_pool is None
 
-    def start(self, target: Callable[[], None], name: str) -> Job:
+    def start(self, target: Callable[[], None], name: str) -> Task:
         """Have somebody do it."""
-        job = Job(target, name, self)
+        job = Task(target, name, self)
         job.start()
         return job
 
     def thread(
         self, *, target: Callable[..., None], args: Sequence[Any], name: str, daemon: bool
-    ) -> Job | threading.Thread:
+    ) -> Task | threading.Thread:
         """Return something to be started and joined, as threading.Thread does; a thread of its own if no daemon."""
         if daemon:
-            return Job(partial(target, *args), name, self)
+            return Task(partial(target, *args), name, self)
         return threading.Thread(target=target, args=args, name=name, daemon=False)
 
     def run_requests_of(self, server: Any) -> None:
@@ -160,7 +160,7 @@ class Hands:
         """The server is gone: who has not ended by now will do no other job."""
         self.have_left = True
         if self._is_own:
-            self.crew.dismiss()
+            self.thread_pool.dismiss()
 
 
 class _Worker(threading.Thread):
@@ -170,11 +170,11 @@ class _Worker(threading.Thread):
     a job, and was not before, is the job's doing.
     """
 
-    def __init__(self, crew: Crew, jobs: _Jobs) -> None:
+    def __init__(self, thread_pool: ThreadPool, jobs: _Jobs) -> None:
         super().__init__(name="windsock", daemon=True)
-        self._crew = crew
+        self._thread_pool = thread_pool
         self._jobs = jobs
-        self.windsock_job: Job | None = None
+        self.windsock_job: Task | None = None
         """The job that it does now, for windsock.servers.threads."""
 
     def run(self) -> None:
@@ -182,9 +182,9 @@ class _Worker(threading.Thread):
         is_kept = True
         while is_kept:
             try:
-                job = self._jobs.get(timeout=self._crew.seconds)
+                job = self._jobs.get(timeout=self._thread_pool.seconds)
             except Empty:
-                is_kept = not self._crew.retire(self._jobs)
+                is_kept = not self._thread_pool.retire(self._jobs)
                 continue
             job.worker = self
             before = self._shape()
@@ -193,7 +193,7 @@ class _Worker(threading.Thread):
             is_kept = self._end(job, slate, was_changed=was_changed)
             del job
 
-    def _do(self, job: Job) -> None:
+    def _do(self, job: Task) -> None:
         """Do it, in a context of its own. What it raises ends the thread, as it would any other."""
         self.name = job._name
         self.windsock_job = job
@@ -205,13 +205,13 @@ class _Worker(threading.Thread):
         finally:
             self.windsock_job = None
 
-    def _end(self, job: Job, slate: Slate, *, was_changed: bool) -> bool:
+    def _end(self, job: Task, slate: Slate, *, was_changed: bool) -> bool:
         """Let go of a job; return whether there will be another one."""
         self.name = "windsock (idle)"
         is_kept = False
         try:
-            is_wanted = not job.is_last and self._crew.most > 0
-            is_kept = is_wanted and not was_changed and slate.is_clean() and self._crew.keep(self._jobs)
+            is_wanted = not job.is_last and self._thread_pool.most > 0
+            is_kept = is_wanted and not was_changed and slate.is_clean() and self._thread_pool.keep(self._jobs)
         finally:
             if is_kept:
                 job.worker = None
@@ -227,5 +227,5 @@ def _done() -> None:
     """What is left of a job."""
 
 
-LEAVING = Hands(Crew())
+LEAVING = Lease(ThreadPool())
 LEAVING.have_left = True

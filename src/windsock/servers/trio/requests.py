@@ -22,7 +22,7 @@ from windsock.servers.requests import (
 from windsock.servers.threads import Threads
 from windsock.servers.trio.datagrams import Datagram
 from windsock.servers.trio.loop import lost_connection
-from windsock.servers.trio.tasks import Task, Tasks
+from windsock.servers.trio.tasks import RequestTask, RequestTasks
 from windsock.servers.trio.threads import run_in_thread
 
 if TYPE_CHECKING:
@@ -83,16 +83,16 @@ class TrioRequests(_AnyServer):
 
         return stream_over(request)
 
-    def _begin(self, request: Any, client_address: Any) -> Task:
+    def _begin(self, request: Any, client_address: Any) -> RequestTask:
         open_requests(self).add(request, client_address)  # it need not be the object that was accepted
-        task = Task(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}")
+        task = RequestTask(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}")
         self._tasks.add(task)
         return task
 
     async def _handle_alone(self, request: Any, client_address: Any) -> None:
         await self._handle(self._begin(request, client_address), request, client_address)
 
-    async def _handle(self, task: Task, request: Any, client_address: Any) -> None:
+    async def _handle(self, task: RequestTask, request: Any, client_address: Any) -> None:
         """Be the task of one request."""
         try:
             with task.scope:
@@ -133,7 +133,7 @@ class TrioRequests(_AnyServer):
 
     # --- a blocking handler
 
-    async def _handle_in_thread(self, task: Task, request: Any, client_address: Any) -> None:
+    async def _handle_in_thread(self, task: RequestTask, request: Any, client_address: Any) -> None:
         failures: list[Exception] = []
         work = functools.partial(self._run_in_thread, task, request, client_address, failures)
         end = functools.partial(open_requests(self).end_one, request, BOTH)
@@ -144,7 +144,7 @@ class TrioRequests(_AnyServer):
         if failures and self.raise_errors:
             raise failures[0]
 
-    def _run_in_thread(self, task: Task, request: Any, client_address: Any, failures: list[Exception]) -> None:
+    def _run_in_thread(self, task: RequestTask, request: Any, client_address: Any, failures: list[Exception]) -> None:
         """Handle the request with a blocking handler, in its thread."""
         task.worker_id = threading.get_ident()
         mark = fork_hooks.now()
@@ -166,10 +166,10 @@ class TrioRequests(_AnyServer):
     # --- what belongs to one server
 
     @property
-    def _tasks(self) -> Tasks:
-        tasks: Tasks | None = vars(self).get("_trio_tasks")
+    def _tasks(self) -> RequestTasks:
+        tasks: RequestTasks | None = vars(self).get("_trio_tasks")
         if tasks is None:  # setdefault: two serving threads may meet here
-            tasks = vars(self).setdefault("_trio_tasks", Tasks())
+            tasks = vars(self).setdefault("_trio_tasks", RequestTasks())
         return tasks
 
     @property

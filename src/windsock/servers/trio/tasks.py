@@ -12,10 +12,10 @@ from windsock.servers import fork_hooks
 if TYPE_CHECKING:
     import trio
 
-__all__ = ["Task", "Tasks"]
+__all__ = ["RequestTask", "RequestTasks"]
 
 
-class Task:
+class RequestTask:
     """One request's task, from before it starts. What cancels `scope` ends it."""
 
     __slots__ = ("_token", "name", "scope", "thread_id", "worker_id")
@@ -38,7 +38,7 @@ class Task:
             self._token.run_sync_soon(self.scope.cancel)
 
 
-class Tasks:
+class RequestTasks:
     """The tasks of one server, in however many threads it serves."""
 
     def __init__(self) -> None:
@@ -48,18 +48,18 @@ class Tasks:
     def after_fork_in_child(self) -> None:
         """Make the lock anew, and know of no tasks: a child has none of its parent's."""
         self._changed = threading.Condition()
-        self._running: set[Task] = set()
-        self._waiting: set[Task] = set()
+        self._running: set[RequestTask] = set()
+        self._waiting: set[RequestTask] = set()
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def add(self, task: Task) -> None:
+    def add(self, task: RequestTask) -> None:
         """Keep one more."""
         with self._changed:
             self._running.add(task)
 
-    def end(self, task: Task) -> None:
+    def end(self, task: RequestTask) -> None:
         """Note that it is over."""
         with self._changed:
             self._running.discard(task)
@@ -94,7 +94,7 @@ class Tasks:
         with self._changed:
             return any(task.thread_id == me for task in self._running)
 
-    def _others(self, *, is_handler: bool) -> list[Task]:
+    def _others(self, *, is_handler: bool) -> list[RequestTask]:
         """Return whom to wait for. Handlers that wait for the others do not wait for each other."""
         me = threading.get_ident()
         excused = self._waiting if is_handler else ()
