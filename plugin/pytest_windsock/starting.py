@@ -132,15 +132,15 @@ def servers() -> Iterator[Serve]:
 def clients() -> Iterator[Connect]:
     """Give the factory of scripted clients, and close them."""
     __tracebackhide__ = True
-    from windsock.clients.client_group import Company
+    from windsock.clients.client_group import ClientGroup
 
     deadline.hand_over()
-    company = Company()
+    client_group = ClientGroup()
     seconds = timeout_of(State.item.config)
 
     def connect(address: Any, **options: Any) -> ScriptedClient:
         __tracebackhide__ = True
-        defaults: dict[str, Any] = {"timeout": seconds, "_company": company}
+        defaults: dict[str, Any] = {"timeout": seconds, "_company": client_group}
         if options.get("faults"):
             defaults["seed"] = seed_source()()
         return windsock.scripted_client(address, **defaults | options)
@@ -148,9 +148,9 @@ def clients() -> Iterator[Connect]:
     try:
         yield connect
     finally:
-        failures = company.close()
+        failures = client_group.close()
         what = "scripts in the background failed" if failures else "faults have never fired"
-        failures += company.unfired
+        failures += client_group.unfired
         if len(failures) == 1:
             raise failures[0]
         if failures:

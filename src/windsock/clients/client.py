@@ -9,7 +9,7 @@ from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
 from windsock.clients.client_base import Known
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
-from windsock.clients.client_group import Company
+from windsock.clients.client_group import ClientGroup
 from windsock.endpoints import runner
 from windsock.endpoints.endpoint import DONTWAIT
 from windsock.endpoints.outcomes import is_only_later
@@ -48,7 +48,7 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         timeout: float = 5.0,
         name: str = "",
         private: PrivateSocketPath | None = None,
-        company: Company | None = None,
+        client_group: ClientGroup | None = None,
     ) -> None:
         self.end = end
         self.timeout = timeout
@@ -58,9 +58,9 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         self._begun: float | None = None
         """When the step began that the short way could not take."""
         self._background: Background | None = None
-        self._company = company
-        if company is not None:
-            company.add(self)
+        self._client_group = client_group
+        if client_group is not None:
+            client_group.add(self)
 
     def __enter__(self) -> Self:
         return self
@@ -102,8 +102,8 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         self._background = Background(
             self, progress, end, lambda: runner.play(progress, end), strict=strict, timeout=self.timeout, name=name
         )
-        if self._company is not None and strict:
-            self._company.watch(self._background)
+        if self._client_group is not None and strict:
+            self._client_group.watch(self._background)
         self._background.start()
         return self._background
 
@@ -251,5 +251,5 @@ class ScriptedClient(Known, Steps["ScriptedClient"]):
         self.end.give_back()
         unfired = getattr(self._private, "unfired", None)  # of a line of its own
         self._remove_path()
-        if self._company is not None:
-            self._company.leave(self, () if unfired is None else unfired())
+        if self._client_group is not None:
+            self._client_group.leave(self, () if unfired is None else unfired())

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from windsock.clients.client import ScriptedClient
     from windsock.faults.never_fired import FaultNeverFired
 
-__all__ = ["Company"]
+__all__ = ["ClientGroup"]
 
 
-class Company:
+class ClientGroup:
     """Clients, as long as somebody has them; and what is played in the background, until somebody has heard of it."""
 
     def __init__(self) -> None:

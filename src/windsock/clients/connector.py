@@ -21,7 +21,7 @@ from windsock.scripts.checks import check_seconds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.clients.client_group import Company
+    from windsock.clients.client_group import ClientGroup
     from windsock.net.addresses import PrivateSocketPath
 
 __all__ = ["Line", "line_to", "scripted_client"]
@@ -41,7 +41,7 @@ def scripted_client(
     send_buffer: int | None = None,
     faults: Iterable[Any] = (),
     seed: int | None = None,
-    _company: Company | None = None,
+    _client_group: ClientGroup | None = None,
 ) -> ScriptedClient:
     """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
 
@@ -71,7 +71,7 @@ def scripted_client(
         faults=faults,
         seed=seed,
     )
-    return line.client(name=name, handshake=handshake, company=_company)
+    return line.client(name=name, handshake=handshake, client_group=_client_group)
 
 
 class Line:
@@ -151,10 +151,12 @@ class Line:
             end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
         return end
 
-    def client(self, *, name: str = "", handshake: bool = True, company: Company | None = None) -> ScriptedClient:
+    def client(
+        self, *, name: str = "", handshake: bool = True, client_group: ClientGroup | None = None
+    ) -> ScriptedClient:
         """Return a client that is connected."""
         end, private = self.end(handshake=handshake)
-        client = ScriptedClient(end, timeout=self.timeout, name=name, private=private, company=company)
+        client = ScriptedClient(end, timeout=self.timeout, name=name, private=private, client_group=client_group)
         client.faults = getattr(private, "installed", ())
         return client
 

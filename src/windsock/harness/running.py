@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import trustme
 
     from windsock.clients.client import ScriptedClient
-    from windsock.clients.client_group import Company
+    from windsock.clients.client_group import ClientGroup
     from windsock.clients.connector import Line
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
@@ -55,7 +55,7 @@ class RunningServer(Faked):
     Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`, or `play()` a script.
     """
 
-    _company: Company | None = None
+    _client_group: ClientGroup | None = None
     """Its clients, if it has had any."""
     _client_failures: tuple[BaseException, ...] = ()
     """What scripts in the background have failed with, and nobody has heard of."""
@@ -261,11 +261,11 @@ class RunningServer(Faked):
             send_buffer=send_buffer,
             faults=faults,
         )
-        if self._company is None:
-            from windsock.clients.client_group import Company
+        if self._client_group is None:
+            from windsock.clients.client_group import ClientGroup
 
-            self._company = Company()
-        return line.client(name=name, handshake=handshake, company=self._company)
+            self._client_group = ClientGroup()
+        return line.client(name=name, handshake=handshake, client_group=self._client_group)
 
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
@@ -386,8 +386,8 @@ class RunningServer(Faked):
         if self._is_stopped or self._recorder.is_child or not self._job.is_alive():
             return
         deadline = self._deadline()
-        if self._company is not None:
-            self._company.drain()
+        if self._client_group is not None:
+            self._client_group.drain()
         self._drain.run(self._faults, deadline)
 
     def _deadline(self) -> float:
@@ -516,8 +516,8 @@ class RunningServer(Faked):
             found += self._fake.unmet()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
-        if self.strict and self._company is not None:
-            found += self._company.unfired
+        if self.strict and self._client_group is not None:
+            found += self._client_group.unfired
         return found
 
     @property
@@ -531,8 +531,8 @@ class RunningServer(Faked):
             error.add_note(f"windsock: the {self.name}: {each.what}")
 
     def _close_clients(self) -> None:
-        if self._company is not None:
-            self._client_failures += tuple(self._company.close())
+        if self._client_group is not None:
+            self._client_failures += tuple(self._client_group.close())
 
     @contextmanager
     def outage(self) -> Iterator[None]:
