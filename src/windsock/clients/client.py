@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
-from windsock.clients.client_base import Known
+from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.clients.client_group import ClientGroup
 from windsock.endpoints import runner
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ScriptedClient"]
 
 
-class ScriptedClient(Known, Steps["ScriptedClient"]):
+class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     """A connected client. Each step is taken at once: `client.send(b"PING").expect(b"PONG").half_close()`.
 
     It raises only where the other end does something else than the steps say: ScriptMismatch, ScriptTimeout. What

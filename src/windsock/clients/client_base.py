@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
     from windsock.net.addresses import PrivateSocketPath
 
-__all__ = ["Known"]
+__all__ = ["ClientBase"]
 
 
-class Known:
+class ClientBase:
     """The facts of a client. A subclass has `end`, its end of the conversation, and takes steps."""
 
     if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock.clients import client_sockets
-from windsock.clients.client_base import Known
+from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.net import addresses, deadlines
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["TrioClient"]
 
 
-class TrioClient(Known, Steps[Awaitable["TrioClient"]]):
+class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
 
     `async with` connects and closes it. What it takes is what `scripted_client()` takes, but for `faults`. Time is
