@@ -11,13 +11,13 @@ from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import Planned, Several
 from windsock.proxies.fault_proxy import FaultProxy
 
-__all__ = ["Behind"]
+__all__ = ["ClientProxy"]
 
 FAREWELL = 1.0
 """Seconds for which what a client has sent before it closed may be on its way, and the other end's answer to that."""
 
 
-class Behind:
+class ClientProxy:
     """The proxy of one client, and the private path that the client is bound to; `remove()` ends both."""
 
     def __init__(

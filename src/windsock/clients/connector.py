@@ -110,16 +110,16 @@ class Line:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
         if self.plans:
-            return self._connect_behind(seconds)
+            return self._connect_through_proxy(seconds)
         return client_sockets.connect(self.place, timeout=seconds, **self.options)
 
-    def _connect_behind(self, seconds: float) -> tuple[client_sockets.QuietSocket, Any]:
-        from windsock.clients.client_proxy import Behind, check_source
+    def _connect_through_proxy(self, seconds: float) -> tuple[client_sockets.QuietSocket, Any]:
+        from windsock.clients.client_proxy import ClientProxy, check_source
 
         check_source(self.options["source"])
         place = self.place
         is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
-        behind = Behind(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
+        behind = ClientProxy(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
         try:
             there = client_sockets.Place(behind.proxy.address, place.family, place.kinds)
             sock, behind.private = client_sockets.connect(there, timeout=seconds, **self.options)
