@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from windsock.fakes.rules import Connections, HowToEnd, Rule
     from windsock.scripts import Script
 
-__all__ = ["Faked"]
+__all__ = ["FakeAPI"]
 
 
-class Faked:
+class FakeAPI:
     """The part of a running server that is told what to answer."""
 
     name: str

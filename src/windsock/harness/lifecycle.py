@@ -49,14 +49,14 @@ class Driver(Protocol):
 
 def driver_for(server: Any) -> Driver:
     """Return who runs and stops this server."""
-    return server if isinstance(server, BaseServer) else Stranger(server)
+    return server if isinstance(server, BaseServer) else ForeignServer(server)
 
 
 class _StopServing(Exception):
     """Leaves a stranger's loop."""
 
 
-class Stranger:
+class ForeignServer:
     """Runs an instance of a class that is not of the family: hooks are wrapped on the instance.
 
     Its loop may poll as slowly as it likes: to stop it, the listener is shut down, which wakes the loop, and

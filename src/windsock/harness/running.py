@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
-from windsock.harness.fake_api import Faked
+from windsock.harness.fake_api import FakeAPI
 from windsock.harness.lifecycle import Driver, driver_for
 from windsock.harness.thread_pool import Lease, Task, ThreadPool
 from windsock.net import addresses
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(Faked):
+class RunningServer(FakeAPI):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
