@@ -12,18 +12,18 @@ from windsock.scripts.messages import count_of, difference, ended
 from windsock.scripts.shortest_match import most_of, shortest
 from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, Step
 
-__all__ = ["Met", "Open", "Unmet", "Verdict", "first_difference", "judge"]
+__all__ = ["Failed", "Matched", "NeedMore", "Verdict", "first_difference", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class Matched:
     """The step is met by the first `size` bytes."""
 
     size: int
 
 
 @dataclass(frozen=True, slots=True)
-class Unmet:
+class Failed:
     """The step can't be met any more: why, and the offset of the byte that shows it."""
 
     why: str
@@ -31,15 +31,15 @@ class Unmet:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class NeedMore:
     """More has to come. `tried`: the length of the longest run that has been looked at."""
 
     tried: int = 0
 
 
-Verdict: TypeAlias = Met | Unmet | Open
+Verdict: TypeAlias = Matched | Failed | NeedMore
 
-OPEN = Open()
+OPEN = NeedMore()
 MOST_UNTIL = 16 * 1024 * 1024
 """Bytes in which the delimiter of `expect(until=...)` is looked for."""
 
@@ -66,11 +66,11 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
         verdict = _unit(step, unread, tried)
     elif isinstance(step.what, MessageFraming):
         size = _size_of_message(step.what, unread)
-        verdict = Met(size) if 0 < size <= len(unread) else OPEN
+        verdict = Matched(size) if 0 < size <= len(unread) else OPEN
     else:
         verdict = _shortest(step, unread, tried)
-    if isinstance(verdict, Open) and inbox.has_ended:
-        return Unmet(f"{ended(inbox)} {_how_far(step, unread)}", len(unread))
+    if isinstance(verdict, NeedMore) and inbox.has_ended:
+        return Failed(f"{ended(inbox)} {_how_far(step, unread)}", len(unread))
     return verdict
 
 
@@ -79,8 +79,8 @@ def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
     size = len(unread)
     if not unread.startswith(what[tried:size], tried):
         offset = tried + first_difference(what[tried:size], unread[tried : len(what)])
-        return Unmet(f"bytes {difference(what, unread, offset)}", offset)
-    return Met(len(what)) if size >= len(what) else Open(size)
+        return Failed(f"bytes {difference(what, unread, offset)}", offset)
+    return Matched(len(what)) if size >= len(what) else NeedMore(size)
 
 
 def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
@@ -89,14 +89,14 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0
         if (size or len(unread)) > MOST_UNTIL:
-            return Unmet(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
+            return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
     else:
         size = step.length or 0
     if not size or len(unread) < size:
-        return Open(len(unread))
+        return NeedMore(len(unread))
     if _is_in(step, bytes(unread[:size])):
-        return Met(size)
-    return Unmet("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
+        return Matched(size)
+    return Failed("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
 
 
 def _size_of_message(framing: Any, data: bytes | bytearray) -> int:
@@ -116,10 +116,10 @@ def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
     most = most_of(step.what)
     size = shortest(step.what, bytes(unread[:most]), tried)
     if size is not None:
-        return Met(size)
+        return Matched(size)
     if len(unread) >= most:
-        return Unmet(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
-    return Open(len(unread))
+        return Failed(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
+    return NeedMore(len(unread))
 
 
 def _how_far(step: Expect, unread: bytearray) -> str:
@@ -143,16 +143,16 @@ def _how_far(step: Expect, unread: bytearray) -> str:
 
 def _datagram(step: Expect, inbox: Inbox) -> Verdict:
     if not inbox.datagrams:
-        return Unmet(f"{ended(inbox)} before it") if inbox.has_ended else OPEN
+        return Failed(f"{ended(inbox)} before it") if inbox.has_ended else OPEN
     data = inbox.datagrams[0]
     if isinstance(step.what, bytes):
         if data == step.what:
-            return Met(len(data))
+            return Matched(len(data))
         offset = first_difference(step.what, data)
-        return Unmet(f"datagrams {difference(step.what, data, offset)}", offset)
+        return Failed(f"datagrams {difference(step.what, data, offset)}", offset)
     if step.length is not None and len(data) != step.length:
-        return Unmet(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
-    return Met(len(data)) if _fits(step, data) else Unmet("the datagram does not match")
+        return Failed(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
+    return Matched(len(data)) if _fits(step, data) else Failed("the datagram does not match")
 
 
 def _fits(step: Expect, data: bytes) -> bool:
@@ -169,22 +169,24 @@ def _fits(step: Expect, data: bytes) -> bool:
 
 def _ending(step: ExpectEof | ExpectReset | ExpectEnd, inbox: Inbox) -> Verdict:
     if inbox.unread and not step.discard:
-        return Unmet("bytes came instead")
+        return Failed("bytes came instead")
     if isinstance(step, ExpectEnd):
-        return Met(len(inbox.unread)) if inbox.has_ended else OPEN
+        return Matched(len(inbox.unread)) if inbox.has_ended else OPEN
     if inbox.has_eof if isinstance(step, ExpectEof) else inbox.was_reset:
-        return Met(len(inbox.unread))
+        return Matched(len(inbox.unread))
     if isinstance(step, ExpectEof) and inbox.was_reset:
-        return Unmet(ended(inbox))
+        return Failed(ended(inbox))
     if isinstance(step, ExpectReset) and inbox.is_sealed:
-        return Unmet(f"{ended(inbox)}; on a Unix socket that is a reset only if it has left something unread (unix(7))")
+        return Failed(
+            f"{ended(inbox)}; on a Unix socket that is a reset only if it has left something unread (unix(7))"
+        )
     return OPEN  # after an EOF a reset may still come
 
 
 def _silence(inbox: Inbox) -> Verdict:
     if inbox:
-        return Unmet("something came")
-    return Unmet(ended(inbox)) if inbox.has_ended else OPEN
+        return Failed("something came")
+    return Failed(ended(inbox)) if inbox.has_ended else OPEN
 
 
 def first_difference(one: bytes | bytearray, other: bytes | bytearray) -> int:

@@ -14,7 +14,7 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.cursor import Place
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import Inbox
-from windsock.scripts.matching import Met, Open, Unmet, Verdict, judge
+from windsock.scripts.matching import Failed, Matched, NeedMore, Verdict, judge
 from windsock.scripts.messages import lack_of, none_of
 from windsock.scripts.orders import Act, Action, Transmit, Wait
 from windsock.scripts.script import Script
@@ -154,7 +154,7 @@ class Progress(Place):
         __tracebackhide__ = True
         end = self._since(now) + step.for_
         verdict = judge(step, self.inbox)
-        if isinstance(verdict, Unmet) and self.inbox.came_at < end:
+        if isinstance(verdict, Failed) and self.inbox.came_at < end:
             self._unmet(verdict, now)
             return None
         return self._until(end, now)
@@ -176,12 +176,12 @@ class Progress(Place):
         if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
             self.inbox.discard()  # as it comes, or an endless stream would fill the memory
         verdict = self._judge(step)
-        if isinstance(verdict, Met):
+        if isinstance(verdict, Matched):
             if verdict.size or self.inbox.is_datagram:
                 self.inbox.take(verdict.size)
             self._advance()
             return None
-        if isinstance(verdict, Open):
+        if isinstance(verdict, NeedMore):
             return self._patience(now)
         self._unmet(verdict, now)
         return None
@@ -197,18 +197,18 @@ class Progress(Place):
         met = [
             (each.size, RANKS[type(step.scripts[number].steps[0])], number)
             for number, each in enumerate(verdicts)
-            if isinstance(each, Met)
+            if isinstance(each, Matched)
         ]
         if met:
             number = min(met)[2]
             self._tried = None
             self._enter(step.scripts[number], branch=number + 1)
             return None
-        if any(isinstance(each, Open) for each in verdicts):
+        if any(isinstance(each, NeedMore) for each in verdicts):
             return self._patience(now)
-        unmet = [each for each in verdicts if isinstance(each, Unmet)]
+        unmet = [each for each in verdicts if isinstance(each, Failed)]
         reasons = [(script.steps[0].text, each.why) for script, each in zip(step.scripts, unmet, strict=True)]
-        self._unmet(Unmet(none_of(reasons), max(each.offset for each in unmet)), now)
+        self._unmet(Failed(none_of(reasons), max(each.offset for each in unmet)), now)
         return None
 
     _handlers: ClassVar[dict[type[Step], Callable[[Any, Any, float], Action | None]]] = {
@@ -237,13 +237,13 @@ class Progress(Place):
 
     def _judge(self, step: Step) -> Verdict:
         verdict = judge(step, self.inbox, self._tried.get(id(step), 0) if self._tried else 0)
-        if isinstance(verdict, Open) and verdict.tried:
+        if isinstance(verdict, NeedMore) and verdict.tried:
             if self._tried is None:
                 self._tried = {}
             self._tried[id(step)] = verdict.tried
         return verdict
 
-    def _unmet(self, verdict: Unmet, now: float) -> None:
+    def _unmet(self, verdict: Failed, now: float) -> None:
         """Raise the mismatch, unless it is the way in which an endless loop ends."""
         __tracebackhide__ = True
         if not self._ends_loop():
