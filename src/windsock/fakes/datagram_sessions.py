@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock.endpoints.endpoint import SLICE
-from windsock.fakes.script_queue import Play, Plays
-from windsock.fakes.script_run import Performance
+from windsock.fakes.script_queue import QueuedScript, ScriptQueue
+from windsock.fakes.script_run import ScriptRun
 from windsock.fakes.server_endpoint import Halt, ServedDatagram, resting
 from windsock.net import addresses
 from windsock.net.deadlines import capped
@@ -30,8 +30,10 @@ Request: TypeAlias = tuple[bytes, Any]
 class Talks:
     """The conversations of one datagram server: takes the datagrams that scripts wait for out of the server's hands."""
 
-    def __init__(self, server: Any, plays: Plays, recorder: Recorder, halt: Halt, timeout: Callable[[], float]) -> None:
-        self._plays = plays
+    def __init__(
+        self, server: Any, script_queue: ScriptQueue, recorder: Recorder, halt: Halt, timeout: Callable[[], float]
+    ) -> None:
+        self._script_queue = script_queue
         self._recorder = recorder
         self._halt = halt
         self._timeout = timeout
@@ -57,7 +59,7 @@ class Talks:
         if talk is not None:
             talk.end.hear(request)
             return True
-        play = self._plays.next(connection.index) if connection is not None else None
+        play = self._script_queue.next(connection.index) if connection is not None else None
         if play is None or self._halt.is_set():
             return False
         talk = self._open[address] = _Talk(self, play, request, client_address)
@@ -69,7 +71,7 @@ class Talks:
         """Be the thread of one conversation: play its script; then go on with what it has not taken."""
         connection = connection_of(talk.end.request)
         assert connection is not None
-        performance = Performance(
+        script_run = ScriptRun(
             talk.play.script,
             talk.end,
             connection,
@@ -79,7 +81,7 @@ class Talks:
         )
         has_kept_to_it = False
         try:
-            performance.run()
+            script_run.run()
             has_kept_to_it = not self._halt.is_set()
         except BaseException as error:
             self._recorder.failed(connection_of(talk.end.request), error)
@@ -128,7 +130,7 @@ class Talks:
 class _Talk:
     """One conversation: its script, its client, and the datagrams that have come for it."""
 
-    def __init__(self, talks: Talks, play: Play, request: Request, client_address: Any) -> None:
+    def __init__(self, talks: Talks, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
         self.end = _TalkEnd(request, client_address, talks._halt)

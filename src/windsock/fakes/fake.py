@@ -13,8 +13,8 @@ from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
 from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
 from windsock.fakes.responder import Repertoire
 from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
-from windsock.fakes.script_queue import Play, Plays
-from windsock.fakes.script_run import Performance, perform
+from windsock.fakes.script_queue import QueuedScript, ScriptQueue
+from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, ready_among
 from windsock.fakes.stream_session import Conversation
 from windsock.fakes.unfinished import unfinished
@@ -55,7 +55,7 @@ class Fake:
         self._is_datagram = is_datagram
         self._repertoire = Repertoire(framing, forks=forks, is_datagram=is_datagram)
         self.timeout = timeout
-        self._plays = Plays(recorder, is_datagram=is_datagram)
+        self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._halt: Halt | None = None
         self._talks: Talks | None = None
         self._greeting: Answer | None = None
@@ -139,13 +139,13 @@ class Fake:
         for each in scripts:
             self._check("play", server, each)
         self._prepare(server)
-        self._plays.queue(scripts)
+        self._script_queue.queue(scripts)
 
     def play_all(self, server: Any, script: Script) -> None:
         """Have each connection play this script that has none of its own."""
         self._check("play_all", server, script, has_to_end=True)
         self._prepare(server)
-        self._plays.for_all(script)
+        self._script_queue.for_all(script)
 
     def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
         checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
@@ -165,7 +165,7 @@ class Fake:
             halt = self._make_halt()
             self._repertoire.plays_too = True
             if self._is_datagram and self._talks is None:
-                self._talks = Talks(server, self._plays, self._recorder, halt, self.timeout)
+                self._talks = Talks(server, self._script_queue, self._recorder, halt, self.timeout)
 
     def _make_halt(self) -> Halt:
         if self._halt is None:
@@ -183,7 +183,7 @@ class Fake:
 
     def resume(self) -> None:
         """Undo `stop()`: it was an outage, and what it has ended is over."""
-        self._plays.excuse()
+        self._script_queue.excuse()
         if self._halt is not None:
             self._halt.clear()
 
@@ -229,7 +229,7 @@ class Fake:
 
     def _unmet(self, *, is_final: bool) -> list[str]:
         streams = self._streams() if is_final else ()
-        return [*self._plays.unmet(is_final=is_final), *self._repertoire.unmet(streams)]
+        return [*self._script_queue.unmet(is_final=is_final), *self._repertoire.unmet(streams)]
 
     def _streams(self) -> Iterator[tuple[int, bytes]]:
         """Give what came on each connection that played no script, with its index."""
@@ -245,24 +245,24 @@ class Fake:
         if isinstance(request, tuple):
             self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
             return
-        play = None if connection is None else self._plays.of(connection.index)
+        play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
             self._play(play, request, server, connection)
             return
         index = -1 if connection is None else connection.index
-        if self._plays.are_over(index) and not self._repertoire:
-            raise UnexpectedConnection(self._plays.count)
+        if self._script_queue.are_over(index) and not self._repertoire:
+            raise UnexpectedConnection(self._script_queue.count)
         conversation = Conversation(
             self._repertoire, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
         )
         conversation.run(self._greeting)
 
-    def _play(self, play: Play, request: Any, server: Any, connection: Connection) -> None:
+    def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         halt = self._make_halt()
         end = ServedStream(request, server, halt)
         if not self._greet(end):
             return
-        Performance(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
+        ScriptRun(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
 
     def _greet(self, end: ServedStream) -> bool:
         """Send the greeting before a script; return whether the script can go on."""

@@ -9,11 +9,11 @@ from windsock.net import addresses
 from windsock.recording import Connection, Recorder
 from windsock.scripts import Script
 
-__all__ = ["Play", "Plays"]
+__all__ = ["QueuedScript", "ScriptQueue"]
 
 
 @dataclass(slots=True)
-class Play:
+class QueuedScript:
     """One script that a fake was told to play; `number` counts those of the queue from 1, 0 is `play_all()`.
 
     `connection` is the index of the one connection that plays it, or, for `play_all()`, of the first that does.
@@ -29,7 +29,7 @@ class Play:
         return f"script {self.number}" if self.number else "the script for all"
 
 
-class Plays:
+class ScriptQueue:
     """The scripts of one fake. On streams a queued script is for a certain connection from the moment it is queued.
 
     So it makes no difference which thread or process comes first, and a forked child knows its own.
@@ -38,8 +38,8 @@ class Plays:
     def __init__(self, recorder: Recorder, *, is_datagram: bool) -> None:
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._queued: list[Play] = []
-        self._for_all: list[Play] = []
+        self._queued: list[QueuedScript] = []
+        self._for_all: list[QueuedScript] = []
         self._begun = 0
         self._excused = 0
 
@@ -67,23 +67,23 @@ class Plays:
                 if self._queued and not self._is_datagram:
                     following = max(following, (self._queued[-1].connection or 0) + 1)
                 connection = None if self._is_datagram else following
-                self._queued = [*self._queued, Play(script, len(self._queued) + 1, connection)]
+                self._queued = [*self._queued, QueuedScript(script, len(self._queued) + 1, connection)]
 
     def for_all(self, script: Script) -> None:
         """Have each connection from here on play this that has no script of its own."""
         with self._recorder:
-            self._for_all = [*self._for_all, Play(script, 0, len(self._recorder.connections))]
+            self._for_all = [*self._for_all, QueuedScript(script, 0, len(self._recorder.connections))]
 
     # --- asking
 
-    def of(self, connection: int) -> Play | None:
+    def of(self, connection: int) -> QueuedScript | None:
         """Return what a connection of a stream server is to play."""
         for play in self._queued:
             if play.connection == connection:
                 return play
         return self._all_of(connection)
 
-    def next(self, connection: int) -> Play | None:
+    def next(self, connection: int) -> QueuedScript | None:
         """Return what the conversation that a datagram begins is to play, and take it off the queue."""
         with self._recorder:
             if self._begun < len(self._queued):
@@ -93,7 +93,7 @@ class Plays:
                 return play
         return self._all_of(connection)
 
-    def _all_of(self, connection: int) -> Play | None:
+    def _all_of(self, connection: int) -> QueuedScript | None:
         found = [play for play in self._for_all if play.connection is not None and play.connection <= connection]
         return found[-1] if found else None
 
@@ -118,7 +118,7 @@ class Plays:
                 if self._is_unfinished(each, is_final=is_final):
                     yield f"play_all(): {_state(each)}"
 
-    def _unmet_of(self, play: Play, connections: list[Connection], *, is_final: bool) -> Iterator[str]:
+    def _unmet_of(self, play: QueuedScript, connections: list[Connection], *, is_final: bool) -> Iterator[str]:
         which = f"play(): script {play.number} of {len(self._queued)}"
         if play.connection is None or play.connection >= len(connections):
             yield f"{which}: never played, no connection came for it\n  {_indented(play.script)}"

@@ -15,7 +15,7 @@ from windsock.recording.events import Kind
 from windsock.scripts import Progress, Script, ScriptMismatch, ScriptTimeout
 from windsock.security.handshake_info import HandshakeFailed
 
-__all__ = ["Performance", "perform"]
+__all__ = ["ScriptRun", "perform"]
 
 BY_STOPPING = ("received the end", "was reset")
 """What the server's own stop looks like from here."""
@@ -37,7 +37,7 @@ def _play(progress: Progress, end: ServedStream | ServedDatagram) -> None:
         raise
 
 
-class Performance:
+class ScriptRun:
     """The one script that a connection is there for: what comes of it is noted in the recording.
 
     What `played` says of a connection begins with a word: "begun", "resting", "done", "failed", "stopped".
