@@ -19,7 +19,7 @@ from tests.harness.helpers import on_every_stream_kind
 from tests.recording.helpers import recording, requests_of
 from windsock import LengthPrefix, Script
 from windsock.fakes.replies import Answer
-from windsock.fakes.responder import Repertoire
+from windsock.fakes.responder import Responder
 from windsock.fakes.stream_session import Conversation
 from windsock.recording import framing_from
 from windsock.recording.events import Kind
@@ -84,14 +84,14 @@ def cuts(data: st.DataObject, stream: bytes) -> list[bytes]:
     return [stream[start:end] for start, end in itertools.pairwise(sorted(places))]
 
 
-def outcome(tell: Callable[[Repertoire], None], framing: Any, pieces: list[bytes]) -> tuple[Any, ...]:
+def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]) -> tuple[Any, ...]:
     """Return what is answered, what goes wrong, and the requests that were answered, or were to be."""
     framing = framing_from(framing)
-    repertoire = Repertoire(framing, forks=False, is_datagram=False)
-    tell(repertoire)
+    responder = Responder(framing, forks=False, is_datagram=False)
+    tell(responder)
     with recording() as (_, connection):
         request = Cut(connection, [each for each in pieces if each])
-        conversation = Conversation(repertoire, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
+        conversation = Conversation(responder, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
         try:
             conversation.run(None)
             error = ""
@@ -100,17 +100,17 @@ def outcome(tell: Callable[[Repertoire], None], framing: Any, pieces: list[bytes
         requests = [(each.data, each.reply, each.is_complete) for each in requests_of(connection, framing)]
         if error:  # what comes behind is in the record as far as it has come
             requests = requests[: request.begun] if framing is not None else []
-        return request.answered, error, requests, repertoire.unmet(), connection.upstream if not error else b""
+        return request.answered, error, requests, responder.unmet(), connection.upstream if not error else b""
 
 
-def tell(told: list[Told], repertoire: Repertoire, queued: int, *, echoes: bool) -> None:
+def tell(told: list[Told], responder: Responder, queued: int, *, echoes: bool) -> None:
     for number, each in enumerate(told):
-        rule = repertoire.rule(each.pattern, after=each.after, connections=each.connections, first=False)
+        rule = responder.rule(each.pattern, after=each.after, connections=each.connections, first=False)
         rule.reply(b"<%d>" % number, times=1).then(lambda data: b"[%d]" % len(data), times=each.times)
     for number in range(queued):
-        repertoire.add(Answer(b"(%d)" % number), 1)
+        responder.add(Answer(b"(%d)" % number), 1)
     if echoes:
-        repertoire.echo()
+        responder.echo()
 
 
 @settings(max_examples=400)
@@ -118,8 +118,8 @@ def tell(told: list[Told], repertoire: Repertoire, queued: int, *, echoes: bool)
 def test_without_framing_bytes_are_found_wherever_they_are_cut(
     data: st.DataObject, told: list[Told], stream: bytes, echoes: bool
 ) -> None:
-    def told_so(repertoire: Repertoire) -> None:
-        tell(told, repertoire, 0, echoes=echoes)
+    def told_so(responder: Responder) -> None:
+        tell(told, responder, 0, echoes=echoes)
 
     whole = outcome(told_so, None, [stream])
 
@@ -128,9 +128,9 @@ def test_without_framing_bytes_are_found_wherever_they_are_cut(
 
 
 def test_an_echo_beside_a_rule_that_is_used_up_is_the_same_however_it_is_cut() -> None:
-    def told_so(repertoire: Repertoire) -> None:
+    def told_so(responder: Responder) -> None:
         told = [Told(b"b", after=0, times=None, connections=None), Told(b"ab", after=0, times=1, connections=None)]
-        tell(told, repertoire, 0, echoes=True)
+        tell(told, responder, 0, echoes=True)
 
     whole = outcome(told_so, None, [b"ababab"])
 
@@ -150,8 +150,8 @@ def test_an_echo_beside_a_rule_that_is_used_up_is_the_same_however_it_is_cut() -
 def test_with_framing_every_rule_and_reply_is_for_the_same_message(
     data: st.DataObject, framing: Any, told: list[Told], stream: bytes, queued: int, echoes: bool
 ) -> None:
-    def told_so(repertoire: Repertoire) -> None:
-        tell(told, repertoire, queued, echoes=echoes)
+    def told_so(responder: Responder) -> None:
+        tell(told, responder, queued, echoes=echoes)
 
     whole = outcome(told_so, framing, [stream])
 

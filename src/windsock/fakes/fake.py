@@ -11,7 +11,7 @@ from windsock.fakes import patterns
 from windsock.fakes.datagram_sessions import Talks
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
 from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
-from windsock.fakes.responder import Repertoire
+from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
@@ -53,7 +53,7 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._repertoire = Repertoire(framing, forks=forks, is_datagram=is_datagram)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram)
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._halt: Halt | None = None
@@ -83,7 +83,7 @@ class Fake:
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_halt()
-            return self._repertoire.rule(pattern, after=after, connections=which, first=first)
+            return self._responder.rule(pattern, after=after, connections=which, first=first)
 
     def reply(
         self,
@@ -106,7 +106,7 @@ class Fake:
         self._check_framing(f"reply({preview(data)})")
         with self._lock:
             self._make_halt()
-            self._repertoire.add(answer, times)
+            self._responder.add(answer, times)
 
     def _check_framing(self, call: str) -> None:
         """Raise UsageError where the answer would be to whatever piece of a stream has arrived."""
@@ -130,7 +130,7 @@ class Fake:
 
     def echo(self) -> None:
         """Answer every message with itself."""
-        self._repertoire.echo()
+        self._responder.echo()
 
     def play(self, server: Any, *scripts: Script) -> None:
         """Have the next connections play these scripts, one each, in their order."""
@@ -163,7 +163,7 @@ class Fake:
         """Make what playing needs, before the next fork."""
         with self._lock:
             halt = self._make_halt()
-            self._repertoire.plays_too = True
+            self._responder.plays_too = True
             if self._is_datagram and self._talks is None:
                 self._talks = Talks(server, self._script_queue, self._recorder, halt, self.timeout)
 
@@ -190,7 +190,7 @@ class Fake:
     def close(self) -> None:
         """Give descriptors back."""
         with self._lock:
-            self._repertoire.close()
+            self._responder.close()
             if self._talks is not None:
                 self._talks.close()
                 self._talks = None
@@ -223,13 +223,13 @@ class Fake:
         found = self._unmet(is_final=True)
         if found and not self._is_datagram:
             with contextlib.suppress(RecordingFailed):  # which is among the errors
-                begun = unfinished(self._recorder, self._framing, self._repertoire)
+                begun = unfinished(self._recorder, self._framing, self._responder)
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
 
     def _unmet(self, *, is_final: bool) -> list[str]:
         streams = self._streams() if is_final else ()
-        return [*self._script_queue.unmet(is_final=is_final), *self._repertoire.unmet(streams)]
+        return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
 
     def _streams(self) -> Iterator[tuple[int, bytes]]:
         """Give what came on each connection that played no script, with its index."""
@@ -250,10 +250,10 @@ class Fake:
             self._play(play, request, server, connection)
             return
         index = -1 if connection is None else connection.index
-        if self._script_queue.are_over(index) and not self._repertoire:
+        if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
         conversation = Conversation(
-            self._repertoire, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
+            self._responder, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
         )
         conversation.run(self._greeting)
 
@@ -276,7 +276,7 @@ class Fake:
 
     def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
         message, server_socket = request
-        answer = self._repertoire.answer(message, connection)
+        answer = self._responder.answer(message, connection)
         plan = None if answer is None else answer.plan(message)
         address = addresses.plain(client_address)
         if plan is None or address is None:

@@ -15,10 +15,10 @@ from windsock.fakes.rules import Connections, Queue, Rule
 from windsock.fakes.shadowed_rules import shadowed
 from windsock.recording import Framing, is_framed
 
-__all__ = ["Repertoire"]
+__all__ = ["Responder"]
 
 
-class Repertoire:
+class Responder:
     """All that a fake was told but scripts of whole connections. Whoever tells it something holds a lock.
 
     `plays_too` says that the fake has scripts for connections, so that a message without an answer is unexpected.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.fakes.replies import Answer
-from windsock.fakes.responder import Repertoire
+from windsock.fakes.responder import Responder
 from windsock.fakes.script_run import perform
 from windsock.fakes.server_endpoint import Halt, Halted, ServedStream, is_unix_stream
 from windsock.net.ancillary import receive_without
@@ -24,7 +24,7 @@ class Conversation:
 
     def __init__(
         self,
-        repertoire: Repertoire,
+        responder: Responder,
         request: Any,
         server: Any,
         connection: int,
@@ -33,7 +33,7 @@ class Conversation:
         halt: Callable[[], Halt],
         timeout: Callable[[], float],
     ) -> None:
-        self._repertoire = repertoire
+        self._responder = responder
         self._request = request
         self._server = server
         self._connection = connection
@@ -77,7 +77,7 @@ class Conversation:
 
     def _answer_message(self, message: bytes, cutter: Cutter) -> None:
         mark_exchange(self._request)
-        plan = self._plan(self._repertoire.answer(message, self._connection), message)
+        plan = self._plan(self._responder.answer(message, self._connection), message)
         if isinstance(plan, Script):
             cutter.feed(self._perform(plan, cutter.rest()))
         else:
@@ -95,7 +95,7 @@ class Conversation:
     def _answer_start(self, arrived: bytes, *, is_all: bool = False) -> bytes:
         """Answer what makes whole messages; return the rest."""
         while arrived and not self._is_over:
-            size, answer = self._repertoire.answer_start(arrived, self._connection, is_all=is_all)
+            size, answer = self._responder.answer_start(arrived, self._connection, is_all=is_all)
             if not size:
                 return arrived
             message, arrived = arrived[:size], arrived[size:]

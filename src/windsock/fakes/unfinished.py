@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from windsock.fakes.responder import Repertoire
+from windsock.fakes.responder import Responder
 from windsock.recording import Connection, Framing, Recorder, Requests, preview, unfinished_words
 
 __all__ = ["unfinished"]
@@ -16,22 +16,22 @@ LOOKED_AT = 64 * 1024
 """Bytes of a message that are compared with the rules."""
 
 
-def unfinished(recorder: Recorder, framing: Framing | None, repertoire: Repertoire) -> list[str]:
+def unfinished(recorder: Recorder, framing: Framing | None, responder: Responder) -> list[str]:
     """Return in words, for a few connections, the message that is not complete, and which rule it may match."""
-    found = _bytes(recorder, repertoire) if framing is None else _messages(recorder, framing, repertoire)
+    found = _bytes(recorder, responder) if framing is None else _messages(recorder, framing, responder)
     return list(islice(found, MOST))
 
 
-def _messages(recorder: Recorder, framing: Framing, repertoire: Repertoire) -> Iterator[str]:
+def _messages(recorder: Recorder, framing: Framing, responder: Responder) -> Iterator[str]:
     for request in Requests(recorder, framing, is_datagram=False, timeout=lambda: 0.0).unfinished():
         if _is_for_rules(recorder.connections[request.connection]):
-            yield unfinished_words(request) + repertoire.why_unfinished(request.beginning(LOOKED_AT))
+            yield unfinished_words(request) + responder.why_unfinished(request.beginning(LOOKED_AT))
 
 
-def _bytes(recorder: Recorder, repertoire: Repertoire) -> Iterator[str]:
+def _bytes(recorder: Recorder, responder: Responder) -> Iterator[str]:
     for connection in recorder.connections:
-        rest = repertoire.rest(connection.upstream) if _is_for_rules(connection) else b""
-        why = repertoire.why_unfinished(rest) if rest else ""
+        rest = responder.rest(connection.upstream) if _is_for_rules(connection) else b""
+        why = responder.why_unfinished(rest) if rest else ""
         if why:
             yield f"#{connection.index}: {len(rest)} B wait for more: {preview(rest)}{why}"
 
