@@ -20,7 +20,7 @@ from tests.recording.helpers import recording, requests_of
 from windsock import LengthPrefix, Script
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
-from windsock.fakes.stream_session import Conversation
+from windsock.fakes.stream_session import StreamSession
 from windsock.recording import framing_from
 from windsock.recording.events import Kind
 
@@ -91,7 +91,7 @@ def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]
     tell(responder)
     with recording() as (_, connection):
         request = Cut(connection, [each for each in pieces if each])
-        conversation = Conversation(responder, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
+        conversation = StreamSession(responder, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
         try:
             conversation.run(None)
             error = ""

@@ -12,7 +12,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
 from windsock import Script, ScriptMismatch
-from windsock.fakes.datagram_sessions import Talks, _TalkEnd
+from windsock.fakes.datagram_sessions import DatagramSessions, _SessionEndpoint
 
 TFTP = (
     Script().expect(b"RRQ").send(b"DATA 1").expect(b"ACK 1").send(b"DATA 2").expect(b"ACK 2")
@@ -236,33 +236,38 @@ class HandedOver:
 def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """The third datagram comes in the moment in which the first script has given the second one back."""
     second_has_come, third_is_taken = threading.Event(), threading.Event()
-    hear, leave, take, make = _TalkEnd.hear, _TalkEnd.leave, Talks._take, Talks.__init__
+    hear, leave, take, make = (
+        _SessionEndpoint.hear,
+        _SessionEndpoint.leave,
+        DatagramSessions._take,
+        DatagramSessions.__init__,
+    )
 
-    def hear_it(end: _TalkEnd, request: Any) -> None:
+    def hear_it(end: _SessionEndpoint, request: Any) -> None:
         hear(end, request)
         second_has_come.set()
 
-    def send_third(end: _TalkEnd) -> list[Any]:
+    def send_third(end: _SessionEndpoint) -> list[Any]:
         left = leave(end)
         if b"2" in [data for data, _ in left]:
             client.send(b"3")
         return left
 
-    def take_it(talks: Talks, request: Any, client_address: Any) -> bool:
+    def take_it(talks: DatagramSessions, request: Any, client_address: Any) -> bool:
         try:
             return take(talks, request, client_address)
         finally:
             if request[0] == b"3":
                 third_is_taken.set()
 
-    def make_it(talks: Talks, *options: Any) -> None:
+    def make_it(talks: DatagramSessions, *options: Any) -> None:
         make(talks, *options)
         vars(talks)["_lock"] = HandedOver(third_is_taken)
 
-    monkeypatch.setattr(_TalkEnd, "hear", hear_it)
-    monkeypatch.setattr(_TalkEnd, "leave", send_third)
-    monkeypatch.setattr(Talks, "_take", take_it)
-    monkeypatch.setattr(Talks, "__init__", make_it)
+    monkeypatch.setattr(_SessionEndpoint, "hear", hear_it)
+    monkeypatch.setattr(_SessionEndpoint, "leave", send_third)
+    monkeypatch.setattr(DatagramSessions, "_take", take_it)
+    monkeypatch.setattr(DatagramSessions, "__init__", make_it)
     with windsock.serving(transport="udp") as server:
         server.play(
             Script().expect(b"1").wait_for(second_has_come).send(b"one"),

@@ -22,12 +22,12 @@ from windsock.recording.events import Kind
 from windsock.scripts.steps import Event
 from windsock.taps.seam import connection_of
 
-__all__ = ["Talks"]
+__all__ = ["DatagramSessions"]
 
 Request: TypeAlias = tuple[bytes, Any]
 
 
-class Talks:
+class DatagramSessions:
     """The conversations of one datagram server: takes the datagrams that scripts wait for out of the server's hands."""
 
     def __init__(
@@ -38,8 +38,8 @@ class Talks:
         self._halt = halt
         self._timeout = timeout
         self._lock = threading.Lock()
-        self._open: dict[Any, _Talk] = {}
-        self._begun: list[_Talk] = []
+        self._open: dict[Any, _DatagramSession] = {}
+        self._begun: list[_DatagramSession] = []
         """Those whose threads need not have ended."""
         self._process = server.process_request
         self._server = server
@@ -55,45 +55,45 @@ class Talks:
     def _take(self, request: Request, client_address: Any) -> bool:
         address = addresses.plain(client_address)
         connection = connection_of(request)
-        talk = self._open.get(address)
-        if talk is not None:
-            talk.end.hear(request)
+        session = self._open.get(address)
+        if session is not None:
+            session.end.hear(request)
             return True
         play = self._script_queue.next(connection.index) if connection is not None else None
         if play is None or self._halt.is_set():
             return False
-        talk = self._open[address] = _Talk(self, play, request, client_address)
-        talk.thread.start()
-        self._begun = [each for each in self._begun if each.thread.is_alive()] + [talk]
+        session = self._open[address] = _DatagramSession(self, play, request, client_address)
+        session.thread.start()
+        self._begun = [each for each in self._begun if each.thread.is_alive()] + [session]
         return True
 
-    def play(self, talk: _Talk) -> None:
+    def play(self, session: _DatagramSession) -> None:
         """Be the thread of one conversation: play its script; then go on with what it has not taken."""
-        connection = connection_of(talk.end.request)
+        connection = connection_of(session.end.request)
         assert connection is not None
         script_run = ScriptRun(
-            talk.play.script,
-            talk.end,
+            session.play.script,
+            session.end,
             connection,
             timeout=self._timeout(),
             halt=self._halt,
-            whose=talk.play.label,
+            whose=session.play.label,
         )
         has_kept_to_it = False
         try:
             script_run.run()
             has_kept_to_it = not self._halt.is_set()
         except BaseException as error:
-            self._recorder.failed(connection_of(talk.end.request), error)
+            self._recorder.failed(connection_of(session.end.request), error)
         finally:
-            self._leave(talk, has_kept_to_it=has_kept_to_it)
+            self._leave(session, has_kept_to_it=has_kept_to_it)
 
-    def _leave(self, talk: _Talk, *, has_kept_to_it: bool) -> None:
+    def _leave(self, session: _DatagramSession, *, has_kept_to_it: bool) -> None:
         """End a conversation: what its script has not looked at may begin another one, or is the fake's to answer."""
-        address = talk.client_address
+        address = session.client_address
         with self._lock:  # all the while: what comes next is not to overtake what has come
             self._open.pop(addresses.plain(address), None)
-            left = [each for each in talk.end.leave() if not (has_kept_to_it and self._take(each, address))]
+            left = [each for each in session.end.leave() if not (has_kept_to_it and self._take(each, address))]
         for request in left:
             self._answer(request, address, is_wanted=has_kept_to_it)
 
@@ -113,11 +113,11 @@ class Talks:
         """Wait for the threads, now that the halt is set."""
         deadline = monotonic() + seconds
         with self._lock:
-            talks, self._begun = self._begun, []
-        for talk in talks:
-            talk.end.wake()
-        for talk in talks:
-            talk.thread.join(capped(deadline - monotonic()))
+            sessions, self._begun = self._begun, []
+        for session in sessions:
+            session.end.wake()
+        for session in sessions:
+            session.thread.join(capped(deadline - monotonic()))
 
     def close(self) -> None:
         """Give the server its own hook back."""
@@ -127,19 +127,19 @@ class Talks:
             self._server.process_request = self._process
 
 
-class _Talk:
+class _DatagramSession:
     """One conversation: its script, its client, and the datagrams that have come for it."""
 
-    def __init__(self, talks: Talks, play: QueuedScript, request: Request, client_address: Any) -> None:
+    def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
-        self.end = _TalkEnd(request, client_address, talks._halt)
+        self.end = _SessionEndpoint(request, client_address, sessions._halt)
         self.thread = threading.Thread(
-            target=talks.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
+            target=sessions.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
         )
 
 
-class _TalkEnd(ServedDatagram):
+class _SessionEndpoint(ServedDatagram):
     """The fake's end of it: waits for datagrams that the server's loop puts in."""
 
     def __init__(self, request: Request, client_address: Any, halt: Halt) -> None:

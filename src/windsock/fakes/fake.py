@@ -8,7 +8,7 @@ from typing import Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
-from windsock.fakes.datagram_sessions import Talks
+from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
 from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
 from windsock.fakes.responder import Responder
@@ -16,7 +16,7 @@ from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, che
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, ready_among
-from windsock.fakes.stream_session import Conversation
+from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
 from windsock.net.system import monotonic, threading
@@ -57,7 +57,7 @@ class Fake:
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._halt: Halt | None = None
-        self._talks: Talks | None = None
+        self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
 
@@ -164,8 +164,8 @@ class Fake:
         with self._lock:
             halt = self._make_halt()
             self._responder.plays_too = True
-            if self._is_datagram and self._talks is None:
-                self._talks = Talks(server, self._script_queue, self._recorder, halt, self.timeout)
+            if self._is_datagram and self._sessions is None:
+                self._sessions = DatagramSessions(server, self._script_queue, self._recorder, halt, self.timeout)
 
     def _make_halt(self) -> Halt:
         if self._halt is None:
@@ -178,8 +178,8 @@ class Fake:
         """End scripts and answers that are being played: the server is being stopped."""
         if self._halt is not None:
             self._halt.set()
-        if self._talks is not None:
-            self._talks.halt(seconds)
+        if self._sessions is not None:
+            self._sessions.halt(seconds)
 
     def resume(self) -> None:
         """Undo `stop()`: it was an outage, and what it has ended is over."""
@@ -191,9 +191,9 @@ class Fake:
         """Give descriptors back."""
         with self._lock:
             self._responder.close()
-            if self._talks is not None:
-                self._talks.close()
-                self._talks = None
+            if self._sessions is not None:
+                self._sessions.close()
+                self._sessions = None
             if self._halt is not None:
                 self._halt.close()
 
@@ -252,7 +252,7 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        conversation = Conversation(
+        conversation = StreamSession(
             self._responder, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
         )
         conversation.run(self._greeting)

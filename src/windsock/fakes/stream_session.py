@@ -14,12 +14,12 @@ from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.scripts import Script
 
-__all__ = ["Conversation", "mark_exchange"]
+__all__ = ["StreamSession", "mark_exchange"]
 
 CHUNK = 256 * 1024
 
 
-class Conversation:
+class StreamSession:
     """What a fake says on one stream connection, by its rules and replies."""
 
     def __init__(
