@@ -91,7 +91,7 @@ def outcome(tell: Callable[[Responder], None], framing: Any, pieces: list[bytes]
     tell(responder)
     with recording() as (_, connection):
         request = Cut(connection, [each for each in pieces if each])
-        conversation = StreamSession(responder, request, None, 0, framing, halt=pytest.fail, timeout=lambda: 1.0)
+        conversation = StreamSession(responder, request, None, 0, framing, stop_event=pytest.fail, timeout=lambda: 1.0)
         try:
             conversation.run(None)
             error = ""

@@ -114,15 +114,15 @@ def test_a_fake_that_pauses_has_seen_the_end_of_tls_before_the_step() -> None:
 def test_a_peer_that_does_not_end_tls_is_waited_for_in_vain(client: str) -> None:
     class Silent(StreamRequestHandler):
         def handle(self) -> None:
-            self.server.halt.wait(DEADLINE)
+            self.server.stop_event.wait(DEADLINE)
 
     import threading
 
     with windsock.serving(Silent, tls=True) as server:
-        server.server.halt = threading.Event()
+        server.server.stop_event = threading.Event()
         with pytest.raises((ScriptTimeout, ExceptionGroup)) as caught:
             play(server, client, Script().stop_tls(timeout=0.2))
-        server.server.halt.set()
+        server.server.stop_event.set()
 
     error: Any = caught.value
     error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error

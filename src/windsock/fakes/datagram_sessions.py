@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from windsock.endpoints.endpoint import SLICE
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun
-from windsock.fakes.server_endpoint import Halt, ServedDatagram, resting
+from windsock.fakes.server_endpoint import ServerDatagram, StopEvent, resting
 from windsock.net import addresses
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
@@ -31,11 +31,16 @@ class DatagramSessions:
     """The conversations of one datagram server: takes the datagrams that scripts wait for out of the server's hands."""
 
     def __init__(
-        self, server: Any, script_queue: ScriptQueue, recorder: Recorder, halt: Halt, timeout: Callable[[], float]
+        self,
+        server: Any,
+        script_queue: ScriptQueue,
+        recorder: Recorder,
+        stop_event: StopEvent,
+        timeout: Callable[[], float],
     ) -> None:
         self._script_queue = script_queue
         self._recorder = recorder
-        self._halt = halt
+        self._stop_event = stop_event
         self._timeout = timeout
         self._lock = threading.Lock()
         self._open: dict[Any, _DatagramSession] = {}
@@ -60,7 +65,7 @@ class DatagramSessions:
             session.end.hear(request)
             return True
         play = self._script_queue.next(connection.index) if connection is not None else None
-        if play is None or self._halt.is_set():
+        if play is None or self._stop_event.is_set():
             return False
         session = self._open[address] = _DatagramSession(self, play, request, client_address)
         session.thread.start()
@@ -76,13 +81,13 @@ class DatagramSessions:
             session.end,
             connection,
             timeout=self._timeout(),
-            halt=self._halt,
+            stop_event=self._stop_event,
             whose=session.play.label,
         )
         has_kept_to_it = False
         try:
             script_run.run()
-            has_kept_to_it = not self._halt.is_set()
+            has_kept_to_it = not self._stop_event.is_set()
         except BaseException as error:
             self._recorder.failed(connection_of(session.end.request), error)
         finally:
@@ -109,7 +114,7 @@ class DatagramSessions:
             if connection is not None:
                 connection.note(Kind.CLOSE)
 
-    def halt(self, seconds: float) -> None:
+    def stop_event(self, seconds: float) -> None:
         """Wait for the threads, now that the halt is set."""
         deadline = monotonic() + seconds
         with self._lock:
@@ -133,17 +138,17 @@ class _DatagramSession:
     def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
-        self.end = _SessionEndpoint(request, client_address, sessions._halt)
+        self.end = _SessionEndpoint(request, client_address, sessions._stop_event)
         self.thread = threading.Thread(
             target=sessions.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
         )
 
 
-class _SessionEndpoint(ServedDatagram):
+class _SessionEndpoint(ServerDatagram):
     """The fake's end of it: waits for datagrams that the server's loop puts in."""
 
-    def __init__(self, request: Request, client_address: Any, halt: Halt) -> None:
-        super().__init__(request, client_address, halt)
+    def __init__(self, request: Request, client_address: Any, stop_event: StopEvent) -> None:
+        super().__init__(request, client_address, stop_event)
         self._changed = threading.Condition()
         self._waiting: deque[Request] = deque([request])
         self._rests_until = 0.0
@@ -170,7 +175,7 @@ class _SessionEndpoint(ServedDatagram):
             if not self._has_news():  # what came is done with: it is the client's turn
                 with resting([connection_of(self.request)], math.inf):
                     self._changed.wait_for(self._has_news, capped(until - self.clock()))
-            self._halt.check()
+            self._stop_event.check()
             if self._waiting and not self.inbox:
                 self._take_in()
 
@@ -193,7 +198,7 @@ class _SessionEndpoint(ServedDatagram):
                 connection.rest(until)
 
     def _has_news(self) -> bool:
-        return bool(self._waiting and not self.inbox) or self._halt.is_set()
+        return bool(self._waiting and not self.inbox) or self._stop_event.is_set()
 
     def _take_in(self) -> None:
         """Look at one more: the replies from here on are to it."""

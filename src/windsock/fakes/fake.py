@@ -15,7 +15,7 @@ from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, ready_among
+from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
@@ -56,7 +56,7 @@ class Fake:
         self._responder = Responder(framing, forks=forks, is_datagram=is_datagram)
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
-        self._halt: Halt | None = None
+        self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
@@ -82,7 +82,7 @@ class Fake:
         if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
-            self._make_halt()
+            self._make_stop_event()
             return self._responder.rule(pattern, after=after, connections=which, first=first)
 
     def reply(
@@ -105,7 +105,7 @@ class Fake:
         answer.check("reply", is_datagram=self._is_datagram)
         self._check_framing(f"reply({preview(data)})")
         with self._lock:
-            self._make_halt()
+            self._make_stop_event()
             self._responder.add(answer, times)
 
     def _check_framing(self, call: str) -> None:
@@ -125,7 +125,7 @@ class Fake:
             raise UsageError("greet(): that is for streams; a datagram server can't speak first")
         greeting.check("greet", is_datagram=False)
         with self._lock:
-            self._make_halt()
+            self._make_stop_event()
             self._greeting = greeting
 
     def echo(self) -> None:
@@ -162,30 +162,30 @@ class Fake:
     def _prepare(self, server: Any) -> None:
         """Make what playing needs, before the next fork."""
         with self._lock:
-            halt = self._make_halt()
+            stop_event = self._make_stop_event()
             self._responder.plays_too = True
             if self._is_datagram and self._sessions is None:
-                self._sessions = DatagramSessions(server, self._script_queue, self._recorder, halt, self.timeout)
+                self._sessions = DatagramSessions(server, self._script_queue, self._recorder, stop_event, self.timeout)
 
-    def _make_halt(self) -> Halt:
-        if self._halt is None:
-            self._halt = Halt()
-        return self._halt
+    def _make_stop_event(self) -> StopEvent:
+        if self._stop_event is None:
+            self._stop_event = StopEvent()
+        return self._stop_event
 
     # --- its life
 
     def stop(self, seconds: float) -> None:
         """End scripts and answers that are being played: the server is being stopped."""
-        if self._halt is not None:
-            self._halt.set()
+        if self._stop_event is not None:
+            self._stop_event.set()
         if self._sessions is not None:
-            self._sessions.halt(seconds)
+            self._sessions.stop_event(seconds)
 
     def resume(self) -> None:
         """Undo `stop()`: it was an outage, and what it has ended is over."""
         self._script_queue.excuse()
-        if self._halt is not None:
-            self._halt.clear()
+        if self._stop_event is not None:
+            self._stop_event.clear()
 
     def close(self) -> None:
         """Give descriptors back."""
@@ -194,8 +194,8 @@ class Fake:
             if self._sessions is not None:
                 self._sessions.close()
                 self._sessions = None
-            if self._halt is not None:
-                self._halt.close()
+            if self._stop_event is not None:
+                self._stop_event.close()
 
     def settle(self, server: Any, seconds: float) -> None:
         """Give what is on its way a moment: what was told may be about to happen. Nothing is if nobody is there."""
@@ -253,24 +253,30 @@ class Fake:
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
         conversation = StreamSession(
-            self._responder, request, server, index, self._framing, halt=self._make_halt, timeout=self.timeout
+            self._responder,
+            request,
+            server,
+            index,
+            self._framing,
+            stop_event=self._make_stop_event,
+            timeout=self.timeout,
         )
         conversation.run(self._greeting)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
-        halt = self._make_halt()
-        end = ServedStream(request, server, halt)
+        stop_event = self._make_stop_event()
+        end = ServerStream(request, server, stop_event)
         if not self._greet(end):
             return
-        ScriptRun(play.script, end, connection, timeout=self.timeout(), halt=halt, whose=play.label).run()
+        ScriptRun(play.script, end, connection, timeout=self.timeout(), stop_event=stop_event, whose=play.label).run()
 
-    def _greet(self, end: ServedStream) -> bool:
+    def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can go on."""
         plan = None if self._greeting is None else self._greeting.plan(b"")
         if plan is not None:
             try:
                 perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
-            except Halted:
+            except ServerStopped:
                 return False
         return not end.is_closed
 
@@ -284,10 +290,10 @@ class Fake:
         if isinstance(plan, bytes):
             self._send_datagram(server_socket, plan, address)
             return
-        end = ServedDatagram(request, client_address, self._make_halt())
+        end = ServerDatagram(request, client_address, self._make_stop_event())
         try:
             perform(plan, end, self.timeout())
-        except Halted:
+        except ServerStopped:
             pass  # the server is being stopped in the middle of an answer
 
     def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:

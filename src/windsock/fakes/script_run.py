@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from windsock.endpoints import runner
-from windsock.fakes.server_endpoint import Halt, Halted, ServedDatagram, ServedStream, nothing
+from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, nothing
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
 from windsock.recording import Connection
@@ -21,14 +21,14 @@ BY_STOPPING = ("received the end", "was reset")
 """What the server's own stop looks like from here."""
 
 
-def perform(script: Script, end: ServedStream | ServedDatagram, timeout: float, whose: str = "") -> Progress:
+def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, whose: str = "") -> Progress:
     """Play a script to its end; return its progress. Raises ScriptMismatch, ScriptTimeout, Halted, HandshakeFailed."""
     progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=whose)
     _play(progress, end)
     return progress
 
 
-def _play(progress: Progress, end: ServedStream | ServedDatagram) -> None:
+def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
     try:
         runner.play(progress, end)  # type: ignore[arg-type]  # it has the methods of either
     except ScriptMismatch as error:
@@ -46,16 +46,16 @@ class ScriptRun:
     def __init__(
         self,
         script: Script,
-        end: ServedStream | ServedDatagram,
+        end: ServerStream | ServerDatagram,
         connection: Connection,
         *,
         timeout: float,
-        halt: Halt,
+        stop_event: StopEvent,
         whose: str,
     ) -> None:
         self._end = end
         self._connection = connection
-        self._halt = halt
+        self._stop_event = stop_event
         self._rests = False
         end.before_wait = self._look
         self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
@@ -80,18 +80,18 @@ class ScriptRun:
             yield
             self.check_rest()
             word = "done"
-        except Halted:
-            word = self._halted()
+        except ServerStopped:
+            word = self._when_stopped()
         except (ScriptMismatch, ScriptTimeout):
-            if self._halt.is_set() and self._end.inbox.has_ended:
-                word = self._halted()
+            if self._stop_event.is_set() and self._end.inbox.has_ended:
+                word = self._when_stopped()
                 return
             word = "failed"
             raise
         except HandshakeFailed:
             raise
         except BaseException:
-            word = "stopped" if self._halt.is_set() else "failed"
+            word = "stopped" if self._stop_event.is_set() else "failed"
             raise
         finally:
             self._note(word)
@@ -107,7 +107,7 @@ class ScriptRun:
         if end.inbox and not (end.is_closed or end.is_stalled):
             raise self.progress.stopped("more came after this last step", monotonic())
 
-    def _halted(self) -> str:
+    def _when_stopped(self) -> str:
         """Return what the server's stop has made of it: nothing, if it was only waiting for another round."""
         return "done" if self.progress.is_done or self.progress.is_between_rounds else "stopped"
 

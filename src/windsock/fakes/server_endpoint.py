@@ -24,10 +24,10 @@ from windsock.scripts.steps import Step
 from windsock.taps.seam import connection_of
 
 __all__ = [
-    "Halt",
-    "Halted",
-    "ServedDatagram",
-    "ServedStream",
+    "ServerDatagram",
+    "ServerStopped",
+    "ServerStream",
+    "StopEvent",
     "is_unix_stream",
     "nothing",
     "ready_among",
@@ -35,11 +35,11 @@ __all__ = [
 ]
 
 
-class Halted(Exception):
+class ServerStopped(Exception):
     """The server is being stopped: whatever waits ends here."""
 
 
-class Halt:
+class StopEvent:
     """Whether the server is being stopped; a descriptor that threads, greenlets and forked children can wait for."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class Halt:
     def check(self) -> None:
         """Raise Halted if the server is being stopped."""
         if self.is_set():
-            raise Halted
+            raise ServerStopped
 
     def sleep(self, seconds: float, hub: Any) -> None:
         """Let time pass; in a selecting server's greenlet by letting others run. Raises Halted."""
@@ -100,7 +100,7 @@ class Halt:
             return is_ready
         ready = ready_among([sock.fileno(), self.fileno()], seconds)
         if self._wakeup is None or self.fileno() in ready:
-            raise Halted
+            raise ServerStopped
         return bool(ready)
 
 
@@ -122,18 +122,18 @@ def ready_among(descriptors: list[int], seconds: float) -> list[int]:
     return [descriptor for descriptor, _ in poll.poll(milliseconds(seconds))]
 
 
-class ServedStream(StreamEnd):
+class ServerStream(StreamEnd):
     """Over the request of a stream server, recorded, green or encrypted as it may be.
 
     `before_wait` is called before each wait for the client.
     """
 
-    def __init__(self, request: Any, server: Any, halt: Halt) -> None:
+    def __init__(self, request: Any, server: Any, stop_event: StopEvent) -> None:
         super().__init__(request, is_client=False)
         self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
         self.before_wait: Callable[[], None] = nothing
         self._server = server
-        self._halt = halt
+        self._stop_event = stop_event
         self._connection = connection_of(request)
 
     def is_readable(self, seconds: float) -> bool:
@@ -141,7 +141,7 @@ class ServedStream(StreamEnd):
         if self.may_have_more:
             return True
         self.before_wait()
-        return self._halt.wait_for(kernel_socket(self.sock), seconds)
+        return self._stop_event.wait_for(kernel_socket(self.sock), seconds)
 
     def receive(self, size: int) -> bytes:
         """See StreamEnd. Descriptors that come with the bytes are recorded, and closed."""
@@ -149,7 +149,7 @@ class ServedStream(StreamEnd):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. Raises Halted."""
-        self._halt.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
+        self._stop_event.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
 
     def _let_pass(self, seconds: float) -> None:
         with resting([self._connection], self.clock() + seconds):
@@ -182,18 +182,18 @@ class ServedStream(StreamEnd):
             self._connection.note(Kind.SERVER_RESET)
 
 
-class ServedDatagram(End):
+class ServerDatagram(End):
     """Over the socket of a datagram server, to one client; each datagram that comes is put in by `receive()`.
 
     `request` is the latest one that has been looked at, `(data, socket)`: what is sent is a reply to it.
     """
 
-    def __init__(self, request: tuple[bytes, Any], client_address: Any, halt: Halt) -> None:
+    def __init__(self, request: tuple[bytes, Any], client_address: Any, stop_event: StopEvent) -> None:
         super().__init__(request[1], Inbox(is_datagram=True))
         self.request = request
         self.client_address = addresses.plain(client_address)
         self.before_wait: Callable[[], None] = nothing
-        self._halt = halt
+        self._stop_event = stop_event
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """Send one. A client that has no name, or is gone, is no error. Raises TimeoutError at the deadline."""
@@ -235,7 +235,7 @@ class ServedDatagram(End):
         with contextlib.suppress(AttributeError):
             hub = self.sock._hub
         with resting([connection_of(self.request)], self.clock() + seconds):
-            self._halt.sleep(seconds, hub)
+            self._stop_event.sleep(seconds, hub)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.script_run import perform
-from windsock.fakes.server_endpoint import Halt, Halted, ServedStream, is_unix_stream
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent, is_unix_stream
 from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
@@ -30,7 +30,7 @@ class StreamSession:
         connection: int,
         framing: Framing | None,
         *,
-        halt: Callable[[], Halt],
+        stop_event: Callable[[], StopEvent],
         timeout: Callable[[], float],
     ) -> None:
         self._responder = responder
@@ -38,9 +38,9 @@ class StreamSession:
         self._server = server
         self._connection = connection
         self._framing = framing
-        self._halt = halt
+        self._stop_event = stop_event
         self._timeout = timeout
-        self._end: ServedStream | None = None
+        self._end: ServerStream | None = None
         self._is_unix = is_unix_stream(request)
         self._is_over = False
         self._is_mute = False
@@ -54,7 +54,7 @@ class StreamSession:
                 self._handle_bytes(arrived)
             else:
                 self._handle_messages(self._framing, arrived)
-        except Halted:
+        except ServerStopped:
             pass  # the server is being stopped in the middle of an answer
 
     def _greet(self, greeting: Answer) -> bytes:
@@ -129,7 +129,7 @@ class StreamSession:
         if self._is_mute:
             return rest
         if self._end is None:
-            self._end = ServedStream(self._request, self._server, self._halt())
+            self._end = ServerStream(self._request, self._server, self._stop_event())
         end = self._end
         if rest:
             end.inbox.receive(rest, monotonic())
