@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from windsock.clients.client_endpoint import CalledOff, Polled
+from windsock.clients.client_endpoint import CalledOff, ClientEndpoint
 from windsock.errors import UsageError, WaitTimeout, WindsockError
 from windsock.net import deadlines
 from windsock.net.system import monotonic, threading
@@ -44,7 +44,7 @@ class Background:
         self,
         client: object,
         progress: Progress,
-        end: Polled,
+        end: ClientEndpoint,
         play: Callable[[], None],
         *,
         strict: bool,

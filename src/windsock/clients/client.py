@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
 from windsock.clients.client_base import ClientBase
-from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.clients.client_group import ClientGroup
 from windsock.endpoints import runner
 from windsock.endpoints.endpoint import DONTWAIT
@@ -37,13 +37,13 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     happens to the connection is its `outcome`. Use it in a `with`, which closes it.
     """
 
-    end: PolledStream | PolledDatagrams
+    end: ClientStreamEndpoint | ClientDatagramEndpoint
     faults: tuple[Installed | Several, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
     def __init__(
         self,
-        end: PolledStream | PolledDatagrams,
+        end: ClientStreamEndpoint | ClientDatagramEndpoint,
         *,
         timeout: float = 5.0,
         name: str = "",
@@ -224,7 +224,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         """
         __tracebackhide__ = True
         self._check_free("half_handshake()")
-        if not isinstance(self.end, PolledStream) or type(self.end.sock) is not client_sockets.QuietSocket:
+        if not isinstance(self.end, ClientStreamEndpoint) or type(self.end.sock) is not client_sockets.QuietSocket:
             raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
         hello = malformed.client_hello(self.end.default_context(), "localhost")
         self.send(hello[: len(hello) // 2])

@@ -12,7 +12,7 @@ from windsock.net.system import os, socket
 from windsock.scripts import Deed, Progress, Script
 
 if TYPE_CHECKING:
-    from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+    from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
     from windsock.net.addresses import PrivateSocketPath
 
 __all__ = ["ClientBase"]
@@ -24,7 +24,7 @@ class ClientBase:
     if TYPE_CHECKING:
 
         @property
-        def end(self) -> PolledStream | PolledDatagrams:
+        def end(self) -> ClientStreamEndpoint | ClientDatagramEndpoint:
             """Its end of the conversation, which has the inbox."""
 
     name: str

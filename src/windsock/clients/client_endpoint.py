@@ -7,10 +7,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from windsock.endpoints.datagram import DatagramEnd
-from windsock.endpoints.endpoint import DONTWAIT, End
+from windsock.endpoints.datagram import DatagramEndpoint
+from windsock.endpoints.endpoint import DONTWAIT, Endpoint
 from windsock.endpoints.outcomes import is_only_later
-from windsock.endpoints.stream import StreamEnd
+from windsock.endpoints.stream import StreamEndpoint
 from windsock.errors import WindsockError
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
@@ -18,14 +18,14 @@ from windsock.net.system import monotonic, patched_by_gevent, select, sleep, soc
 from windsock.net.wakeup import Wakeup
 from windsock.scripts import Inbox
 
-__all__ = ["CalledOff", "Polled", "PolledDatagrams", "PolledStream"]
+__all__ = ["CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
 
 
 class CalledOff(WindsockError):
     """Whoever owns the end has closed it in the middle of a script. Never leaves this room."""
 
 
-class Polled(End):
+class ClientEndpoint(Endpoint):
     """Waits with poll(2), for its socket and for being called off."""
 
     is_quick = False
@@ -135,7 +135,7 @@ class Polled(End):
             self.wakeup = None
 
 
-class PolledStream(Polled, StreamEnd):
+class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
     """A stream of our own. `context` is the one for `start_tls()`, if the step has none."""
 
     def __init__(
@@ -183,7 +183,7 @@ class PolledStream(Polled, StreamEnd):
             return 0
 
 
-class PolledDatagrams(Polled, DatagramEnd):
+class ClientDatagramEndpoint(ClientEndpoint, DatagramEndpoint):
     """A datagram socket of our own, connected."""
 
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.clients import client_sockets
 from windsock.clients.client import ScriptedClient
-from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.faults.options import plans_from, seed_from
 from windsock.net import addresses, deadlines
@@ -128,7 +128,9 @@ class Line:
             raise
         return sock, behind
 
-    def end(self, *, handshake: bool = True) -> tuple[PolledStream | PolledDatagrams, PrivateSocketPath | None]:
+    def end(
+        self, *, handshake: bool = True
+    ) -> tuple[ClientStreamEndpoint | ClientDatagramEndpoint, PrivateSocketPath | None]:
         """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
         sock, private = self.connect()
         end = self.end_over(sock)
@@ -142,11 +144,11 @@ class Line:
 
     def end_over(
         self, sock: client_sockets.QuietSocket, clock: Callable[[], float] = monotonic
-    ) -> PolledStream | PolledDatagrams:
+    ) -> ClientStreamEndpoint | ClientDatagramEndpoint:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
-            return PolledDatagrams(sock, clock=clock)
-        end = PolledStream(sock, context=self.context, clock=clock)
+            return ClientDatagramEndpoint(sock, clock=clock)
+        end = ClientStreamEndpoint(sock, context=self.context, clock=clock)
         if client_sockets.is_lost(sock):
             end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
         return end
@@ -160,7 +162,7 @@ class Line:
         client.faults = getattr(private, "installed", ())
         return client
 
-    def _shake_hands(self, end: PolledStream | PolledDatagrams) -> None:
+    def _shake_hands(self, end: ClientStreamEndpoint | ClientDatagramEndpoint) -> None:
         """Begin TLS. What comes of it is the end's outcome."""
         try:
             end.act(self.first_step(), self.handshake_deadline())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from windsock.clients import client_sockets
 from windsock.clients.client_base import ClientBase
-from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.net import addresses, deadlines
 from windsock.net.system import monotonic
@@ -72,7 +72,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         """Seconds of trio's time that a step may take that does not say so itself."""
         self._line = _line
         self._handshake = handshake
-        self._end: PolledStream | PolledDatagrams | None = None
+        self._end: ClientStreamEndpoint | ClientDatagramEndpoint | None = None
         self._is_playing = False
 
     async def __aenter__(self) -> Self:
@@ -85,14 +85,14 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         try:
             self._end = self._line.end_over(sock, trio.current_time)
             self._is_called(sock, private)
-            if self._line.begins_with_tls and self._handshake and isinstance(self._end, PolledStream):
+            if self._line.begins_with_tls and self._handshake and isinstance(self._end, ClientStreamEndpoint):
                 await self._shake_hands(self._end)
         except BaseException:
             client_sockets.give_back(sock, private)
             raise
         return self
 
-    async def _shake_hands(self, end: PolledStream) -> None:
+    async def _shake_hands(self, end: ClientStreamEndpoint) -> None:
         """Begin TLS. What comes of it is the end's outcome, but for a silent other end: WaitTimeout."""
         from windsock.clients import trio_runner
 
@@ -146,7 +146,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     # --- what is known of it
 
     @property
-    def end(self) -> PolledStream | PolledDatagrams:
+    def end(self) -> ClientStreamEndpoint | ClientDatagramEndpoint:
         """Its end of the conversation, which has the inbox. Raises UsageError before there is one."""
         if self._end is None:
             raise UsageError(f"{self.name or 'this client'} is not connected: `async with ... as client` connects it")
@@ -186,7 +186,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         __tracebackhide__ = True
         return await self.play(Script(step))
 
-    def _check_free(self, method: str) -> PolledStream | PolledDatagrams:
+    def _check_free(self, method: str) -> ClientStreamEndpoint | ClientDatagramEndpoint:
         end = self.end
         if end.is_closed:
             raise UsageError(f"{method}: this client is closed; make another one, with server.connect_trio()")

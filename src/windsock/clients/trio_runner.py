@@ -10,7 +10,7 @@ from typing import Any
 import trio
 
 from windsock.clients import client_sockets
-from windsock.clients.client_endpoint import PolledDatagrams, PolledStream
+from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import Outcome
 from windsock.endpoints.stream import NO_END_OF_TLS, NO_HANDSHAKE
@@ -24,7 +24,7 @@ __all__ = ["connect", "part", "play", "start_tls"]
 
 GOODBYE = 1.0
 """Seconds, on trio's clock, in which the other end may take the end of TLS."""
-OwnEnd = PolledStream | PolledDatagrams
+OwnEnd = ClientStreamEndpoint | ClientDatagramEndpoint
 
 
 async def connect(sock: socket.socket, place: client_sockets.Place) -> None:
@@ -110,7 +110,7 @@ async def _transmit(action: Transmit, end: OwnEnd) -> None:
 
 
 def _try_to_send(action: Transmit, rest: memoryview, end: OwnEnd) -> int | None:
-    if action.is_urgent and isinstance(end, PolledStream):
+    if action.is_urgent and isinstance(end, ClientStreamEndpoint):
         return end.try_to_send(rest, is_urgent=True)
     return end.try_to_send(rest)
 
@@ -121,9 +121,9 @@ def _try_to_send(action: Transmit, rest: memoryview, end: OwnEnd) -> int | None:
 async def _act(action: Act, end: OwnEnd) -> None:
     step = action.step
     end.check_open(step.text)
-    if isinstance(step, StartTLS) and isinstance(end, PolledStream):
+    if isinstance(step, StartTLS) and isinstance(end, ClientStreamEndpoint):
         await start_tls(end, step, action.deadline)
-    elif isinstance(step, StopTLS) and isinstance(end, PolledStream):
+    elif isinstance(step, StopTLS) and isinstance(end, ClientStreamEndpoint):
         end.check_may_stop_tls(step)
         await _until_done(end.try_to_stop_tls, end.sock, action.deadline, NO_END_OF_TLS)
     elif isinstance(step, Close):
@@ -143,7 +143,7 @@ async def _flush(end: OwnEnd, deadline: float) -> None:
         await trio.sleep(SLICE / 10)
 
 
-async def start_tls(end: PolledStream, step: StartTLS, deadline: float) -> None:
+async def start_tls(end: ClientStreamEndpoint, step: StartTLS, deadline: float) -> None:
     """Do the handshake, with the same words for what it comes to as in a thread. Raises PeerError, TimeoutError."""
     secured = end.begin_tls(step)
     await _until_done(partial(end.try_tls, secured), secured, deadline, NO_HANDSHAKE)

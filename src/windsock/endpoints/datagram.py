@@ -6,20 +6,20 @@ import errno
 from collections.abc import Callable
 from typing import Any
 
-from windsock.endpoints.endpoint import End
+from windsock.endpoints.endpoint import Endpoint
 from windsock.endpoints.outcomes import is_own_timeout, says_nothing
 from windsock.errors import UsageError
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket
 from windsock.scripts import Inbox
 
-__all__ = ["DatagramEnd"]
+__all__ = ["DatagramEndpoint"]
 
 LARGEST = 65536
 """Bytes of the largest datagram."""
 
 
-class DatagramEnd(End):
+class DatagramEndpoint(Endpoint):
     """Over a datagram socket: a connected one, or a bound one, which answers whoever has spoken last."""
 
     def __init__(

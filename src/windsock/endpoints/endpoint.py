@@ -17,7 +17,7 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
 from windsock.scripts.steps import Event, Step
 
-__all__ = ["CHUNK", "DONTWAIT", "SLICE", "End"]
+__all__ = ["CHUNK", "DONTWAIT", "SLICE", "Endpoint"]
 
 CHUNK = 64 * 1024
 """Bytes that one read takes at the most."""
@@ -29,7 +29,7 @@ SLICE = 0.01
 """Seconds between two looks at what can't wake us: an event, or a reset after the end of the stream."""
 
 
-class End:
+class Endpoint:
     """What both kinds have in common. `outcome` is what has become of it; `clock` gives the time of its inbox.
 
     Hooks that a subclass may override, for sockets that must be waited for in another way: `is_readable`, `sleep`.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from windsock.endpoints.datagram import DatagramEnd
+from windsock.endpoints.datagram import DatagramEndpoint
 from windsock.endpoints.outcomes import Outcome
-from windsock.endpoints.stream import StreamEnd
+from windsock.endpoints.stream import StreamEndpoint
 from windsock.errors import PeerError
 from windsock.net.system import monotonic
 from windsock.scripts import Act, Action, Progress, Transmit, Wait
@@ -17,7 +17,7 @@ __all__ = ["play"]
 
 def play(
     progress: Progress,
-    end: StreamEnd | DatagramEnd,
+    end: StreamEndpoint | DatagramEndpoint,
     clock: Callable[[], float] = monotonic,
 ) -> None:
     """Move it to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken."""
@@ -30,7 +30,9 @@ def play(
         raise
 
 
-def perform(action: Action, progress: Progress, end: StreamEnd | DatagramEnd, clock: Callable[[], float]) -> None:
+def perform(
+    action: Action, progress: Progress, end: StreamEndpoint | DatagramEndpoint, clock: Callable[[], float]
+) -> None:
     """Do one thing."""
     __tracebackhide__ = True
     try:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from windsock.endpoints.endpoint import CHUNK, SLICE, End
+from windsock.endpoints.endpoint import CHUNK, SLICE, Endpoint
 from windsock.endpoints.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.errors import PeerError, UsageError
 from windsock.net import abort
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from windsock.security.tls_socket import TLSSocket
 
-__all__ = ["NO_END_OF_TLS", "NO_HANDSHAKE", "StreamEnd"]
+__all__ = ["NO_END_OF_TLS", "NO_HANDSHAKE", "StreamEndpoint"]
 
 NO_END_OF_TLS = "the other end did not end TLS in time"
 NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 
 
-class StreamEnd(End):
+class StreamEndpoint(Endpoint):
     """Over anything with the methods of a blocking stream socket: a plain one, one with TLS, a server's request."""
 
     def __init__(
@@ -267,7 +267,7 @@ class StreamEnd(End):
         return context
 
     _acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
-        **End._acts,
+        **Endpoint._acts,
         kinds.HalfClose: _half_close,
         kinds.Reset: _reset,
         kinds.ReadRate: _read_rate,

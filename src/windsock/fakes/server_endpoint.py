@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from windsock.endpoints.endpoint import DONTWAIT, SLICE, End
-from windsock.endpoints.stream import StreamEnd
+from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
+from windsock.endpoints.stream import StreamEndpoint
 from windsock.errors import PeerError
 from windsock.net import addresses
 from windsock.net.abort import kernel_socket
@@ -122,7 +122,7 @@ def ready_among(descriptors: list[int], seconds: float) -> list[int]:
     return [descriptor for descriptor, _ in poll.poll(milliseconds(seconds))]
 
 
-class ServerStream(StreamEnd):
+class ServerStream(StreamEndpoint):
     """Over the request of a stream server, recorded, green or encrypted as it may be.
 
     `before_wait` is called before each wait for the client.
@@ -182,7 +182,7 @@ class ServerStream(StreamEnd):
             self._connection.note(Kind.SERVER_RESET)
 
 
-class ServerDatagram(End):
+class ServerDatagram(Endpoint):
     """Over the socket of a datagram server, to one client; each datagram that comes is put in by `receive()`.
 
     `request` is the latest one that has been looked at, `(data, socket)`: what is sent is a reply to it.
