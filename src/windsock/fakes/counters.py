@@ -12,13 +12,13 @@ from windsock.net.files import nameless_file
 from windsock.net.system import os, threading
 from windsock.servers.fork_hooks import renew_in_children
 
-__all__ = ["Tally"]
+__all__ = ["Counters"]
 
 MOST = 64 * 1024
 """Counters that there can be across processes; memory is taken for those that are used."""
 
 
-class Tally:
+class Counters:
     """Counters that start at 0; with `across_processes` forked children share them.
 
     The numbers are in memory that all processes have in common, and a lock on a nameless file (fcntl(2)) keeps them

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import NoReturn
 
 from windsock.fakes import patterns
-from windsock.fakes.counters import Tally
+from windsock.fakes.counters import Counters
 from windsock.fakes.errors import UnexpectedMessage
 from windsock.fakes.near_miss import MOST, Miss, miss, nearest
 from windsock.fakes.replies import Answer
@@ -34,7 +34,7 @@ class Responder:
         self._queue: Queue | None = None
         self._every: Answer | None = None
         self._echoes = False
-        self._tally: Tally | None = None
+        self._counters: Counters | None = None
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
@@ -45,7 +45,7 @@ class Responder:
         """Add a rule, behind those before, or as the `first` of all."""
         rule = Rule(
             pattern,
-            self._shared_tally(),
+            self._shared_counters(),
             after=after,
             connections=connections,
             is_first=first,
@@ -60,22 +60,22 @@ class Responder:
             self._every = answer
             return
         if self._queue is None:
-            self._queue = Queue(self._shared_tally())
+            self._queue = Queue(self._shared_counters())
         self._queue.add(answer, times)
 
     def echo(self) -> None:
         """Answer every other message with itself."""
         self._echoes = True
 
-    def _shared_tally(self) -> Tally:
-        if self._tally is None:
-            self._tally = Tally(across_processes=self._forks)
-        return self._tally
+    def _shared_counters(self) -> Counters:
+        if self._counters is None:
+            self._counters = Counters(across_processes=self._forks)
+        return self._counters
 
     def close(self) -> None:
         """Give descriptors back."""
-        if self._tally is not None:
-            self._tally.close()
+        if self._counters is not None:
+            self._counters.close()
 
     def unmet(self, streams: Iterable[tuple[int, bytes]] = ()) -> list[str]:
         """Return, in words, what was told and has not happened.

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
-from windsock.fakes.counters import Tally
+from windsock.fakes.counters import Counters
 from windsock.fakes.replies import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
 from windsock.recording import preview
 from windsock.scripts import Script
@@ -29,7 +29,7 @@ class Rule:
     def __init__(
         self,
         pattern: object,
-        tally: Tally,
+        counters: Counters,
         *,
         after: int = 0,
         connections: Connections | None = None,
@@ -45,8 +45,8 @@ class Rule:
         self._is_optional = False
         self._stays = False
         """Whether its last reply was said to be for all that follows."""
-        self._tally = tally
-        self._counter = tally.add()
+        self._counters = counters
+        self._counter = counters.add()
         self._is_datagram = is_datagram
 
     def __repr__(self) -> str:
@@ -158,7 +158,7 @@ class Rule:
 
     def is_used_up(self) -> bool:
         """Return whether all that it can answer has been answered."""
-        return not self.counts(self._tally.taken(self._counter))
+        return not self.counts(self._counters.taken(self._counter))
 
     @property
     def most(self) -> int | None:
@@ -173,11 +173,11 @@ class Rule:
 
     def is_due(self) -> bool:
         """Return whether the next message that matches is one that it answers."""
-        return self._tally.taken(self._counter) >= self.after and not self.is_used_up()
+        return self._counters.taken(self._counter) >= self.after and not self.is_used_up()
 
     def take(self) -> int | None:
         """Count a message that matches; return which of those to answer it is, from 0, or None if it is none."""
-        turn = self._tally.take(self._counter, self.most)
+        turn = self._counters.take(self._counter, self.most)
         return None if turn is None or turn < self.after else turn - self.after
 
     def answer(self, turn: int) -> Answer | None:
@@ -216,7 +216,7 @@ class Rule:
 
     def unmet(self) -> str | None:
         """Return in words what has not happened of it; None if all has."""
-        seen = self._tally.taken(self._counter)
+        seen = self._counters.taken(self._counter)
         needed = self.after + self._answers.needed
         if seen >= needed or self._is_optional:
             return None
@@ -226,9 +226,9 @@ class Rule:
 class Queue:
     """Replies for whatever comes, one after the other."""
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally = tally
-        self._counter = tally.add()
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+        self._counter = counters.add()
         self._all: list[tuple[Answer, int]] = []
         self._total = 0
 
@@ -239,7 +239,7 @@ class Queue:
 
     def take(self) -> Answer | None:
         """Return the next one; None if there is none."""
-        number = self._tally.take(self._counter, self._total)
+        number = self._counters.take(self._counter, self._total)
         if number is None:
             return None
         for answer, times in self._all:
@@ -250,11 +250,11 @@ class Queue:
 
     def is_empty(self) -> bool:
         """Return whether none is left."""
-        return self._tally.taken(self._counter) >= self._total
+        return self._counters.taken(self._counter) >= self._total
 
     def unmet(self) -> list[str]:
         """Return in words which have not been sent."""
-        left, found = self._tally.taken(self._counter), []
+        left, found = self._counters.taken(self._counter), []
         for answer, times in self._all:
             sent = min(left, times)
             left -= sent
