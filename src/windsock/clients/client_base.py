@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net import addresses
 from windsock.net.abort import kernel_socket
 from windsock.net.system import os, socket
-from windsock.scripts import Deed, Progress, Script
+from windsock.scripts import HistoryEntry, Progress, Script
 
 if TYPE_CHECKING:
     from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
@@ -67,7 +67,7 @@ class ClientBase:
         return tuple(self.end.inbox.datagrams)
 
     @property
-    def deeds(self) -> list[Deed]:
+    def deeds(self) -> list[HistoryEntry]:
         """The last things that both ends did, the oldest first."""
         return self.end.inbox.deeds
 

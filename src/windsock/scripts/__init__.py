@@ -1,7 +1,7 @@
 """What a peer does, step by step: scripts as values, and how far they have come. No I/O."""
 
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
-from windsock.scripts.inbox import Deed, Inbox
+from windsock.scripts.inbox import HistoryEntry, Inbox
 from windsock.scripts.progress import Act, Action, Progress, Transmit, Wait
 from windsock.scripts.script import Script, Steps
 from windsock.scripts.steps import (
@@ -33,7 +33,6 @@ __all__ = [
     "Act",
     "Action",
     "Close",
-    "Deed",
     "Event",
     "Expect",
     "ExpectEnd",
@@ -43,6 +42,7 @@ __all__ = [
     "Expected",
     "Failure",
     "HalfClose",
+    "HistoryEntry",
     "Inbox",
     "Loop",
     "OneOf",

@@ -10,7 +10,7 @@ from windsock.scripts.inbox import Inbox
 from windsock.scripts.script import Script
 from windsock.scripts.step import Step
 
-__all__ = ["Place"]
+__all__ = ["Cursor"]
 
 EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
 
@@ -28,7 +28,7 @@ class Frame:
     """How often the inbox had been taken from when the round began."""
 
 
-class Place:
+class Cursor:
     """The current step of a script, within loops and branches. `first` is the number of the script's first step."""
 
     __slots__ = ("_first", "_frames", "_index", "_steps", "inbox", "script")

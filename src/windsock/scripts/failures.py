@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windsock.errors import PeerError, WaitTimeout
-from windsock.scripts.inbox import Deed
+from windsock.scripts.inbox import HistoryEntry
 from windsock.scripts.messages import ROW, count_of, history, side_by_side, sketch
 from windsock.scripts.steps import Expect, Step
 
@@ -27,7 +27,7 @@ class Failure:
     offset: int = 0
     unread: bytes = b""
     taken: int = 0
-    deeds: tuple[Deed, ...] = ()
+    deeds: tuple[HistoryEntry, ...] = ()
     now: float = 0.0
     whose: str = ""
     datagrams: int = 0

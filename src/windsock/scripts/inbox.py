@@ -6,7 +6,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-__all__ = ["Deed", "Inbox"]
+__all__ = ["HistoryEntry", "Inbox"]
 
 REMEMBERED = 8
 """How many of the last things are kept for error messages."""
@@ -15,7 +15,7 @@ EXCERPT = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class HistoryEntry:
     """Something that one end did: `at` in monotonic seconds, `size` and the first bytes of `data`, if any."""
 
     at: float
@@ -144,6 +144,6 @@ class Inbox:
             self.take(len(self.unread))
 
     @property
-    def deeds(self) -> list[Deed]:
+    def deeds(self) -> list[HistoryEntry]:
         """The last things that both ends did, oldest first."""
-        return [Deed(at, what, size, bytes(data)) for at, what, size, data in self._deeds]
+        return [HistoryEntry(at, what, size, bytes(data)) for at, what, size, data in self._deeds]

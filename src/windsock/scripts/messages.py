@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windsock.scripts.checks import MessageFraming
-from windsock.scripts.inbox import Deed, Inbox
+from windsock.scripts.inbox import HistoryEntry, Inbox
 from windsock.scripts.repr import sketch
 from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, OneOf, Step, WaitFor
 
@@ -108,7 +108,7 @@ def side_by_side(
 # --- what went before
 
 
-def history(deeds: Sequence[Deed], now: float) -> list[str]:
+def history(deeds: Sequence[HistoryEntry], now: float) -> list[str]:
     """Return what both ends did last, a line each, with how long before it was."""
     lines = []
     for each in deeds:

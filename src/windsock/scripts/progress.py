@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from windsock.scripts import steps as kinds
-from windsock.scripts.cursor import Place
+from windsock.scripts.cursor import Cursor
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.matching import Failed, Matched, NeedMore, Verdict, judge
@@ -23,7 +23,7 @@ from windsock.scripts.steps import Step
 __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
 
 
-class Progress(Place):
+class Progress(Cursor):
     """One script being played over one inbox.
 
     `timeout` is how long a step may take that does not say so itself, `limit` the monotonic time at which all has to
@@ -43,7 +43,7 @@ class Progress(Place):
         whose: str = "",
     ) -> None:
         script.check(is_datagram=inbox.is_datagram)
-        Place.__init__(self, script, inbox, first)
+        Cursor.__init__(self, script, inbox, first)
         self._timeout = timeout
         self._limit = limit
         self._whose = whose
