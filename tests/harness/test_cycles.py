@@ -15,7 +15,7 @@ import windsock
 from tests.harness.helpers import DATAGRAMS, DEADLINE, ask, on_every_kind
 from windsock import faults, servers
 from windsock.recording.store.buffer_pool import POOL
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 
 class Answers(servers.BaseRequestHandler):
@@ -97,10 +97,10 @@ def test_that_of_a_stopped_proxy_and_its_memory(transport: str) -> None:
 
 
 def test_the_memory_of_a_house_returns_when_it_stops() -> None:
-    house = House("house", print)
-    house.start()
+    relay_loop = RelayLoop("house", print)
+    relay_loop.start()
     before = len(POOL)
 
-    house.stop(DEADLINE)
+    relay_loop.stop(DEADLINE)
 
     assert len(POOL) == before + 1

@@ -12,8 +12,8 @@ from tests.harness.helpers import DEADLINE
 from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.segment import Segment
-from windsock.injection.datagram_relays import DatagramHouse, RelayedReplies
-from windsock.injection.stream_relays import RelayHouse
+from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
+from windsock.injection.stream_relays import StreamRelays
 from windsock.net.addresses import PrivateSocketPath
 from windsock.proxies.proxy import Proxy
 
@@ -85,14 +85,14 @@ def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
         for fault in faults:
             weather.install(fault)
         with listening(transport) as listener, connected(listener.family, listener.getsockname()) as client:
-            house = RelayHouse(weather, name="test", on_error=errors.append)
+            relay_loop = StreamRelays(weather, name="test", on_error=errors.append)
             try:
                 accepted, peer = listener.accept()
-                with house.relay(accepted, peer) as server:
+                with relay_loop.relay(accepted, peer) as server:
                     server.settimeout(DEADLINE)
-                    yield Line(client, server, lambda: house.stop(DEADLINE))
+                    yield Line(client, server, lambda: relay_loop.stop(DEADLINE))
             finally:
-                house.stop(DEADLINE)
+                relay_loop.stop(DEADLINE)
         assert errors == []
 
     return carrier
@@ -194,14 +194,14 @@ class Post:
 
     def reply(self, data: bytes, sender: Any) -> None:
         """Answer who sent something, as the server sees them."""
-        if isinstance(self._carrier, DatagramHouse):
+        if isinstance(self._carrier, DatagramRelays):
             RelayedReplies(self.server, self._carrier).sendto(data, self._carrier.client_of(sender))
         else:
             self.server.sendto(data, sender)
 
     def stop(self) -> None:
         """Stop what is between."""
-        if isinstance(self._carrier, DatagramHouse):
+        if isinstance(self._carrier, DatagramRelays):
             self._carrier.stop(DEADLINE)
         elif self._carrier is not None:
             self._carrier.stop()
@@ -225,7 +225,7 @@ def posted(transport: str, carrier: str) -> Iterator[Post]:
             address = between.address
         elif carrier == "relay":
             errors: list[Exception] = []
-            between = DatagramHouse(server, Weather(carries="datagram"), name="test", on_error=errors.append)
+            between = DatagramRelays(server, Weather(carries="datagram"), name="test", on_error=errors.append)
             stack.callback(between.stop, DEADLINE)
             server = between.socket
             server.settimeout(DEADLINE)

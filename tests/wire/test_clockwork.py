@@ -12,7 +12,7 @@ import pytest
 
 from tests.harness.helpers import DEADLINE
 from windsock.net.event_loop import READABLE, Clockwork
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 
 @pytest.fixture
@@ -176,15 +176,15 @@ def test_one_member_of_a_house_that_fails_does_not_keep_the_others_from_hearing(
         def finish(self) -> None:
             self.has_finished = True
 
-    house = House("test", errors.append)
+    relay_loop = RelayLoop("test", errors.append)
     listening = Listening()
-    house.admit(Failing())
-    house.admit(listening)
-    house.start()
+    relay_loop.admit(Failing())
+    relay_loop.admit(listening)
+    relay_loop.start()
     try:
-        house.refresh()
+        relay_loop.refresh()
         assert heard.wait(DEADLINE)
     finally:
-        house.stop(DEADLINE)
+        relay_loop.stop(DEADLINE)
     assert listening.has_finished
     assert [str(error) for error in errors] == ["refresh", "finish"]

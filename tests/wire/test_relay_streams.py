@@ -105,8 +105,8 @@ def test_each_piece_is_written_by_a_call_of_its_own() -> None:
 
 def test_doors_of_a_stopped_house_can_be_stopped_again() -> None:
     with door("tcp") as made:
-        made.house.stop(DEADLINE)
-        made.house.stop(DEADLINE)
+        made.relay_loop.stop(DEADLINE)
+        made.relay_loop.stop(DEADLINE)
         assert isinstance(made, Door)
 
 

@@ -18,7 +18,7 @@ from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
-from windsock.injection.stream_relays import RelayHouse
+from windsock.injection.stream_relays import StreamRelays
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 
@@ -30,7 +30,7 @@ class Door:
         self.listener = listener
         self.weather = Weather()
         self.errors: list[Exception] = []
-        self.house = RelayHouse(self.weather, name="test", on_error=self.errors.append)
+        self.relay_loop = StreamRelays(self.weather, name="test", on_error=self.errors.append)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[tuple[socket.socket, Any]]:
@@ -38,7 +38,7 @@ class Door:
         with connected(self.listener.family, self.listener.getsockname()) as client:
             accepted, peer = self.listener.accept()
             accepted.settimeout(DEADLINE)
-            with self.house.relay(accepted, peer) as request:
+            with self.relay_loop.relay(accepted, peer) as request:
                 yield client, request
 
 
@@ -49,7 +49,7 @@ def door(transport: str) -> Iterator[Door]:
         try:
             yield made
         finally:
-            made.house.stop(DEADLINE)
+            made.relay_loop.stop(DEADLINE)
     assert made.errors == []
 
 
@@ -64,7 +64,7 @@ def test_addresses_are_those_of_the_clients_connection(transport: str) -> None:
 
 def test_options_reach_the_clients_connection() -> None:
     with door("tcp") as made, made.connection() as (_, request):
-        owned = made.house._clients[0]
+        owned = made.relay_loop._clients[0]
         request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         request.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -78,7 +78,7 @@ def test_options_reach_the_clients_connection() -> None:
 
 def test_options_that_a_forked_child_sets_reach_the_clients_connection(signals: list[Signal]) -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        owned = made.house._clients[0]
+        owned = made.relay_loop._clients[0]
         pid = os.fork()
         if pid == 0:
             request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -131,7 +131,7 @@ def test_a_child_keeps_none_of_the_relays_descriptors(signals: list[Signal]) -> 
         return found
 
     with door("tcp") as made, made.connection() as (_, request):
-        relay = next(iter(made.house._house._members.values()))
+        relay = next(iter(made.relay_loop._relay_loop._members.values()))
         owned = {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in relay.sockets()}
         pid = os.fork()
         if pid == 0:
@@ -186,7 +186,7 @@ def test_without_descriptors_the_client_is_reset_and_the_caller_is_told() -> Non
                 resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
                 try:
                     with pytest.raises(OSError, match="Too many open files"):
-                        made.house.relay(accepted, peer)
+                        made.relay_loop.relay(accepted, peer)
                 finally:
                     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
                 with pytest.raises(ConnectionResetError):
@@ -199,8 +199,8 @@ def test_without_descriptors_the_client_is_reset_and_the_caller_is_told() -> Non
 def test_a_connection_that_comes_while_the_house_is_stopped_ends_at_once() -> None:
     with door("tcp") as made, connected(socket.AF_INET, made.listener.getsockname()) as client:
         accepted, peer = made.listener.accept()
-        made.house._house.stop(DEADLINE)
-        with made.house.relay(accepted, peer) as request:
+        made.relay_loop._relay_loop.stop(DEADLINE)
+        with made.relay_loop.relay(accepted, peer) as request:
             assert client.recv(1) == b""
             assert request.recv(1) == b""
 
@@ -232,11 +232,11 @@ def test_a_function_that_raises_when_it_selects_costs_that_connection_alone(erro
         with connected(socket.AF_INET, made.listener.getsockname()) as client:
             accepted, peer = made.listener.accept()
             with pytest.raises(error, match="on purpose"):
-                made.house.relay(accepted, peer)
+                made.relay_loop.relay(accepted, peer)
             with pytest.raises(ConnectionResetError):
                 client.recv(1)
         fault.heal()
-        assert made.house.open_connections == 0
+        assert made.relay_loop.open_connections == 0
         with made.connection() as (client, request):
             client.sendall(b"x")
             assert request.recv(1) == b"x"

@@ -15,7 +15,7 @@ from windsock.faults import Weather
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.drop import Drop
 from windsock.faults.kinds.rebind import Rebind
-from windsock.injection.datagram_relays import DatagramHouse, RelayedReplies
+from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
 from windsock.net.addresses import PrivateSocketPath, plain
 
 pytestmark = only_linux
@@ -24,7 +24,7 @@ on_every_datagram_transport = pytest.mark.parametrize("transport", ["udp", "udp6
 
 
 @contextmanager
-def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramHouse, socket.socket]]:
+def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramRelays, socket.socket]]:
     """A server's socket behind a relay, and a client that is connected to where the server was bound."""
     private = PrivateSocketPath() if transport == "unix_datagram" else None
     family = {"udp": socket.AF_INET, "udp6": socket.AF_INET6}.get(transport, socket.AF_UNIX)
@@ -32,18 +32,18 @@ def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramHouse, s
     bound.bind(private.path if private is not None else ("::1" if transport == "udp6" else "127.0.0.1", 0))
     address = bound.getsockname()
     errors: list[Exception] = []
-    house = DatagramHouse(bound, weather, name="test", on_error=errors.append)
+    relay_loop = DatagramRelays(bound, weather, name="test", on_error=errors.append)
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.settimeout(DEADLINE)
-            house.socket.settimeout(DEADLINE)
+            relay_loop.socket.settimeout(DEADLINE)
             if private is not None:
                 client.bind("")
             client.connect(address)
-            yield house, client
+            yield relay_loop, client
     finally:
-        house.stop(DEADLINE)
-        house.stop(DEADLINE)
+        relay_loop.stop(DEADLINE)
+        relay_loop.stop(DEADLINE)
         if private is not None:
             private.remove()
     assert errors == []
@@ -51,16 +51,16 @@ def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramHouse, s
 
 @on_every_datagram_transport
 def test_a_handler_sees_the_clients_address_and_answers_it(transport: str) -> None:
-    with relayed(transport, Weather(carries="datagram")) as (house, client):
+    with relayed(transport, Weather(carries="datagram")) as (relay_loop, client):
         for number in range(3):
             client.send(b"question %d" % number)
-            data, name = house.socket.recvfrom(100)
-            peer = house.client_of(name)
+            data, name = relay_loop.socket.recvfrom(100)
+            peer = relay_loop.client_of(name)
             assert data == b"question %d" % number
             assert plain(peer) == plain(client.getsockname())
 
-            RelayedReplies(house.socket, house).sendto(b"answer", peer)
-            RelayedReplies(house.socket, house).sendmsg([b"more ", b"of it"], [], 0, peer)
+            RelayedReplies(relay_loop.socket, relay_loop).sendto(b"answer", peer)
+            RelayedReplies(relay_loop.socket, relay_loop).sendmsg([b"more ", b"of it"], [], 0, peer)
             assert (client.recv(100), client.recv(100)) == (b"answer", b"more of it")
 
 
@@ -69,39 +69,39 @@ def test_faults_act_on_datagrams_and_on_replies(transport: str) -> None:
     weather = Weather(carries="datagram")
     dropping = weather.install(Drop([2]), direction="upstream")
     slow = weather.install(Delay(0.02), direction="downstream")
-    with relayed(transport, weather) as (house, client):
+    with relayed(transport, weather) as (relay_loop, client):
         for data in (b"1", b"2", b"3"):
             client.send(data)
-        first, name = house.socket.recvfrom(100)
-        assert [first, house.socket.recv(100)] == [b"1", b"3"]
-        RelayedReplies(house.socket, house).sendto(b"late", house.client_of(name))
+        first, name = relay_loop.socket.recvfrom(100)
+        assert [first, relay_loop.socket.recv(100)] == [b"1", b"3"]
+        RelayedReplies(relay_loop.socket, relay_loop).sendto(b"late", relay_loop.client_of(name))
         assert client.recv(100) == b"late"
     assert (dropping.fired, slow.fired) == (1, 1)
 
 
 def test_a_client_that_is_bound_anew_is_another_client_and_can_be_answered() -> None:
     weather = Weather(carries="datagram")
-    with relayed("udp", weather) as (house, client):
+    with relayed("udp", weather) as (relay_loop, client):
         client.send(b"before")
-        _, before = house.socket.recvfrom(100)
+        _, before = relay_loop.socket.recvfrom(100)
         weather.install(Rebind(), nth=1, times=1)
         client.send(b"after")
-        data, after = house.socket.recvfrom(100)
+        data, after = relay_loop.socket.recvfrom(100)
 
         assert data == b"after"
-        assert house.client_of(before) == client.getsockname()
-        assert house.client_of(after) not in (client.getsockname(), before)
-        RelayedReplies(house.socket, house).sendto(b"answer", house.client_of(after))
+        assert relay_loop.client_of(before) == client.getsockname()
+        assert relay_loop.client_of(after) not in (client.getsockname(), before)
+        RelayedReplies(relay_loop.socket, relay_loop).sendto(b"answer", relay_loop.client_of(after))
         assert client.recv(100) == b"answer"
 
 
 def test_a_forked_child_answers_through_the_relay() -> None:
-    with relayed("udp", Weather(carries="datagram")) as (house, client):
+    with relayed("udp", Weather(carries="datagram")) as (relay_loop, client):
         client.send(b"question")
-        data, name = house.socket.recvfrom(100)
+        data, name = relay_loop.socket.recvfrom(100)
         pid = os.fork()
         if pid == 0:
-            RelayedReplies(house.socket, house).sendto(data + b" answered", house.client_of(name))
+            RelayedReplies(relay_loop.socket, relay_loop).sendto(data + b" answered", relay_loop.client_of(name))
             os._exit(0)
         os.waitpid(pid, 0)
         assert client.recv(100) == b"question answered"

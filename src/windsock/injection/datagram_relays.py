@@ -11,17 +11,17 @@ from windsock.net.system import socket
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.target import Place
 from windsock.relay.firings import Firings
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
 
-__all__ = ["DatagramHouse", "RelayedReplies"]
+__all__ = ["DatagramRelays", "RelayedReplies"]
 
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
 
 
-class DatagramHouse:
+class DatagramRelays:
     """Relays the datagrams of one server, from the constructor to `stop()`.
 
     Takes over the server's socket, which clients send to; `socket` is what the server reads from in its place. For
@@ -41,12 +41,12 @@ class DatagramHouse:
             self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
             self.socket.bind(self._private.path if self._private is not None else (_loopback(server_socket.family), 0))
             self.socket.settimeout(server_socket.gettimeout())
-            self._house = House(f"windsock relay of the {name}", on_error)
+            self._relay_loop = RelayLoop(f"windsock relay of the {name}", on_error)
             self._own(server_socket)
         except BaseException:
             self._give_back()
             raise
-        weather.subscribe(self._house.refresh)
+        weather.subscribe(self._relay_loop.refresh)
 
     def _own(self, server_socket: socket.socket) -> None:
         transport = "udp" if self._private is None else "unix_datagram"
@@ -54,7 +54,7 @@ class DatagramHouse:
         server_socket.setblocking(False)
         on_error = self._on_error
         self._front = DatagramFront(
-            self._house,
+            self._relay_loop,
             server_socket,
             inner,
             self.weather,
@@ -62,8 +62,8 @@ class DatagramHouse:
             Firings(self.weather),
             on_error=lambda _, error: on_error(error),
         )
-        self._house.clockwork.call(self._front.start)
-        self._house.start()
+        self._relay_loop.clockwork.call(self._front.start)
+        self._relay_loop.start()
 
     def client_of(self, address: Address) -> Address:
         """Return the client's address for the one that a datagram came from."""
@@ -75,17 +75,17 @@ class DatagramHouse:
 
     def drain(self, seconds: float) -> None:
         """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
-        self._house.drain(seconds)
+        self._relay_loop.drain(seconds)
 
     def stop(self, seconds: float) -> None:
         """Carry what handlers have replied, end, and close both sockets. Idempotent.
 
         Raises StillRunning after so many seconds.
         """
-        self.weather.unsubscribe(self._house.refresh)
+        self.weather.unsubscribe(self._relay_loop.refresh)
         try:
-            self._house.catch_up(seconds)
-            self._house.stop(seconds)
+            self._relay_loop.catch_up(seconds)
+            self._relay_loop.stop(seconds)
         finally:
             self._give_back()
 
@@ -99,11 +99,11 @@ class DatagramHouse:
 class RelayedReplies:
     """The server's own socket for one datagram's handler: what is sent to the client goes through the relay."""
 
-    __slots__ = ("_house", "_socket")
+    __slots__ = ("_relay_loop", "_socket")
 
-    def __init__(self, server_socket: Any, house: DatagramHouse) -> None:
+    def __init__(self, server_socket: Any, relay_loop: DatagramRelays) -> None:
         self._socket = server_socket
-        self._house = house
+        self._relay_loop = relay_loop
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
@@ -111,11 +111,11 @@ class RelayedReplies:
     def sendto(self, data: Any, *rest: Any) -> int:
         """See socket.socket."""
         *flags, address = rest
-        return self._socket.sendto(data, *flags, self._house.name_of(address))  # type: ignore[no-any-return]  # any socket
+        return self._socket.sendto(data, *flags, self._relay_loop.name_of(address))  # type: ignore[no-any-return]  # any socket
 
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
         """See socket.socket."""
-        where = [] if address is None else [self._house.name_of(address)]
+        where = [] if address is None else [self._relay_loop.name_of(address)]
         return self._socket.sendmsg(buffers, ancdata, flags, *where)  # type: ignore[no-any-return]  # any socket
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from windsock.faults import Weather
-from windsock.injection.datagram_relays import DatagramHouse, RelayedReplies
+from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
 from windsock.injection.listener import Doorway
 from windsock.net import addresses
 from windsock.net.system import os, socket
@@ -32,11 +32,11 @@ class RelayedDatagrams:
         self._doorway = doorway
         self._name = name
         self._token = os.urandom(TOKEN_SIZE)
-        self._house: DatagramHouse | None = None
+        self._relay_loop: DatagramRelays | None = None
 
     def begin_now(self) -> None:
         """Move the server's socket, before its loop has begun."""
-        self._house, descriptor = self._make()
+        self._relay_loop, descriptor = self._make()
         os.dup2(descriptor, self._server.fileno(), inheritable=False)
         os.close(descriptor)
 
@@ -45,19 +45,19 @@ class RelayedDatagrams:
         with socket.socket(self._server.address_family, socket.SOCK_DGRAM) as poke:
             poke.sendto(self._token, self._server.server_address)
 
-    def _make(self) -> tuple[DatagramHouse, int]:
+    def _make(self) -> tuple[DatagramRelays, int]:
         server_socket = self._server.socket
         timeout = server_socket.gettimeout()
         on_error = partial(self._recorder.teller(), None)
         with contextlib.ExitStack() as undo:
             public = socket.socket(server_socket.family, socket.SOCK_DGRAM, fileno=os.dup(server_socket.fileno()))
             undo.callback(public.close)
-            house = DatagramHouse(public, self._weather, name=self._name, on_error=on_error)
-            undo.callback(house.stop, 1.0)
-            descriptor = os.dup(house.socket.fileno())
+            relay_loop = DatagramRelays(public, self._weather, name=self._name, on_error=on_error)
+            undo.callback(relay_loop.stop, 1.0)
+            descriptor = os.dup(relay_loop.socket.fileno())
             undo.pop_all()
         os.set_blocking(descriptor, timeout is None)
-        return house, descriptor
+        return relay_loop, descriptor
 
     def next_request(self, request: tuple[bytes, Any], address: Any) -> tuple[tuple[bytes, Any], Any]:
         """Return a request as its handler is to see it: from its client, and answered through the relay.
@@ -65,21 +65,21 @@ class RelayedDatagrams:
         Raises BlockingIOError for the datagram that is ours.
         """
         data, reader = request
-        if self._house is None:
+        if self._relay_loop is None:
             if data == self._token:
-                self._house, descriptor = self._make()
+                self._relay_loop, descriptor = self._make()
                 self._doorway.replace(descriptor)
             return request, address
-        client = self._house.client_of(address)
-        return (data, RelayedReplies(reader, self._house)), addresses.plain(client)
+        client = self._relay_loop.client_of(address)
+        return (data, RelayedReplies(reader, self._relay_loop)), addresses.plain(client)
 
     def drain(self, seconds: float) -> None:
         """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""
-        if self._house is not None:
-            self._house.drain(seconds)
+        if self._relay_loop is not None:
+            self._relay_loop.drain(seconds)
 
     def stop(self, seconds: float) -> None:
         """End. Raises StillRunning."""
-        if self._house is not None:
-            with contextlib.closing(self._house.socket):
-                self._house.stop(seconds)
+        if self._relay_loop is not None:
+            with contextlib.closing(self._relay_loop.socket):
+                self._relay_loop.stop(seconds)

@@ -8,7 +8,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.faults import Weather
 from windsock.injection.socket_pairs import PEER_CREDENTIALS, RelayedSocket
-from windsock.injection.stream_relays import RelayHouse
+from windsock.injection.stream_relays import StreamRelays
 from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -24,7 +24,7 @@ class Relays:
         self._server = server
         self._recorder = recorder
         tell = partial(recorder.teller(), None)
-        self._house = RelayHouse(weather, name=name, on_error=tell, spoils_handshakes=False)
+        self._relay_loop = StreamRelays(weather, name=name, on_error=tell, spoils_handshakes=False)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}
@@ -55,7 +55,7 @@ class Relays:
         plain.settimeout(timeout)
         self.indices.add(connection.index)
         try:
-            relayed = self._house.relay(plain, peer, index=connection.index, connection=connection)
+            relayed = self._relay_loop.relay(plain, peer, index=connection.index, connection=connection)
         except BaseException:
             connection.note(Kind.CLOSE)
             raise
@@ -92,7 +92,7 @@ class Relays:
 
     def drain(self, seconds: float) -> None:
         """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
-        self._house.drain(seconds)
+        self._relay_loop.drain(seconds)
 
     def _credentials_of_client(self, request: Any) -> Any:
         """See PeerCredentialsMixIn.peer_credentials; trio's plain socket cannot say it, the one in its place can."""
@@ -102,7 +102,7 @@ class Relays:
 
     def stop(self, seconds: float) -> None:
         """End all connections. Raises StillRunning."""
-        self._house.stop(seconds)
+        self._relay_loop.stop(seconds)
         if self._make_stream is not None:
             put_back(self._server, "make_stream", self._make_stream)
             if self._peer_credentials is not None:

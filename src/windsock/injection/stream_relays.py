@@ -16,20 +16,20 @@ from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
 from windsock.relay.handshake_faults import meddler_for
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 from windsock.servers import fork_hooks
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
     from windsock.recording import Connection
 
-__all__ = ["RelayHouse"]
+__all__ = ["StreamRelays"]
 
 ORDER = struct.Struct("qii")
 """What a child says: which connection, level, name of the option; its value follows."""
 
 
-class RelayHouse:
+class StreamRelays:
     """The relays of one stream server, all in one thread, from the constructor to `stop()`.
 
     The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
@@ -50,18 +50,18 @@ class RelayHouse:
         self._pairs = Pairs()
         self._firings = Firings(weather)
         self._clients: dict[int, socket.socket] = {}
-        self._house = House(f"windsock relays of the {name}", on_error)
+        self._relay_loop = RelayLoop(f"windsock relays of the {name}", on_error)
         self._orders, self._child_orders = socket.socketpair(getattr(socket, "AF_UNIX", -1), socket.SOCK_DGRAM)
         self._orders.setblocking(False)
         self._child_orders.setblocking(False)
-        self._house.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
+        self._relay_loop.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
         fork_hooks.renew_in_children(self)
         try:
-            self._house.start()
+            self._relay_loop.start()
         except BaseException:
             self._close()
             raise
-        weather.subscribe(self._house.refresh)
+        weather.subscribe(self._relay_loop.refresh)
 
     @property
     def open_connections(self) -> int:
@@ -105,25 +105,25 @@ class RelayHouse:
             ours.close()
             sockets.reset(owned)
             raise
-        self._house.admit(relay)
-        self._house.clockwork.call(relay.start)
-        if not self._house.clockwork.is_running():
+        self._relay_loop.admit(relay)
+        self._relay_loop.clockwork.call(relay.start)
+        if not self._relay_loop.clockwork.is_running():
             relay.finish()  # it was stopped just now
         return handlers
 
     def drain(self, seconds: float) -> None:
         """Wait until handlers can read what their clients have sent, as far as it arrives within `seconds`."""
-        self._house.drain(seconds)
+        self._relay_loop.drain(seconds)
 
     def stop(self, seconds: float) -> None:
         """Carry what handlers have replied, end all connections, and the thread. Idempotent.
 
         Raises StillRunning after so many seconds.
         """
-        self.weather.unsubscribe(self._house.refresh)
+        self.weather.unsubscribe(self._relay_loop.refresh)
         try:
-            self._house.catch_up(seconds)
-            self._house.stop(seconds)
+            self._relay_loop.catch_up(seconds)
+            self._relay_loop.stop(seconds)
         finally:
             self._close()
 
@@ -150,8 +150,8 @@ class RelayHouse:
                 "on_closing": partial(connection.begin, Kind.DELIVERED),
             }
         relay = StreamRelay(
-            self._house.clockwork,
-            self._house.scratch,
+            self._relay_loop.clockwork,
+            self._relay_loop.scratch,
             client,
             handlers,
             upward=upward,
@@ -170,7 +170,7 @@ class RelayHouse:
         return relay
 
     def _ended(self, index: int, connection: Connection | None, relay: StreamRelay) -> None:
-        self._house.dismiss(relay)
+        self._relay_loop.dismiss(relay)
         self._clients.pop(index, None)
         self._firings.look()
         self._firings.leave(index)

@@ -10,7 +10,7 @@ from typing import Any
 from windsock.net.addresses import Address
 from windsock.net.event_loop import WRITABLE, Timer
 from windsock.net.system import monotonic, os, socket
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 __all__ = ["EXHAUSTED", "Dialing"]
 
@@ -31,7 +31,7 @@ class Dialing:
 
     def __init__(
         self,
-        house: House,
+        relay_loop: RelayLoop,
         family: int,
         address: Address,
         seconds: float,
@@ -40,7 +40,7 @@ class Dialing:
         on_lack: Callable[[OSError], object],
         others: Iterable[Any] = (),
     ) -> None:
-        self._house = house
+        self._relay_loop = relay_loop
         self._family = family
         self._address = address
         self._deadline = monotonic() + seconds
@@ -55,7 +55,7 @@ class Dialing:
 
     def start(self) -> None:
         """Begin; in the clockwork's thread."""
-        self._house.admit(self)
+        self._relay_loop.admit(self)
         self._try()
 
     def refresh(self, now: float) -> None:
@@ -87,8 +87,8 @@ class Dialing:
             self._done(self._take(), None)
         elif number in IN_PROGRESS and self._family != getattr(socket, "AF_UNIX", None):
             assert self._socket is not None
-            self._house.clockwork.watch(self._socket.fileno(), WRITABLE, self._ready)
-            self._timer = self._house.clockwork.at(self._deadline, self._too_late)
+            self._relay_loop.clockwork.watch(self._socket.fileno(), WRITABLE, self._ready)
+            self._timer = self._relay_loop.clockwork.at(self._deadline, self._too_late)
         else:
             raise OSError(number, os.strerror(number))
 
@@ -108,7 +108,7 @@ class Dialing:
             self._has_told = True
             self._on_lack(error)
         if error.errno in (*EXHAUSTED, errno.EAGAIN) and monotonic() < self._deadline:
-            self._timer = self._house.clockwork.at(monotonic() + self._rest, self._try)
+            self._timer = self._relay_loop.clockwork.at(monotonic() + self._rest, self._try)
             self._rest = min(LONGEST_REST, self._rest * 2)
         else:
             self._done(None, error)
@@ -122,7 +122,7 @@ class Dialing:
             return
         self._is_over = True
         self._drop()
-        self._house.dismiss(self)
+        self._relay_loop.dismiss(self)
         self._on_done(made, error)
 
     def _take(self) -> socket.socket | None:
@@ -142,4 +142,4 @@ class Dialing:
             self._timer.cancel()
             self._timer = None
         if self._socket is not None:
-            self._house.clockwork.forget(self._socket.fileno())
+            self._relay_loop.clockwork.forget(self._socket.fileno())

@@ -16,7 +16,7 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.relay.datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, make_room, upstream_socket
 from windsock.relay.firings import Firings
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
@@ -34,7 +34,7 @@ class DatagramFront:
 
     def __init__(
         self,
-        house: House,
+        relay_loop: RelayLoop,
         listener: socket.socket,
         upstream: Place,
         weather: Weather,
@@ -43,7 +43,7 @@ class DatagramFront:
         *,
         on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
-        self._house = house
+        self._relay_loop = relay_loop
         self._listener = listener
         self._upstream = upstream
         self._weather = weather
@@ -63,7 +63,7 @@ class DatagramFront:
 
     def start(self) -> None:
         """Begin."""
-        self._house.admit(self)
+        self._relay_loop.admit(self)
         self.open()
 
     def open(self) -> None:
@@ -94,12 +94,12 @@ class DatagramFront:
 
     def _watch(self) -> None:
         if not self._is_watching and not self._is_closed:
-            self._house.clockwork.watch(self._listener.fileno(), READABLE, self._receive)
+            self._relay_loop.clockwork.watch(self._listener.fileno(), READABLE, self._receive)
             self._is_watching = True
 
     def _unwatch(self) -> None:
         if self._is_watching:
-            self._house.clockwork.forget(self._listener.fileno())
+            self._relay_loop.clockwork.forget(self._listener.fileno())
             self._is_watching = False
 
     def _receive(self, events: int) -> None:  # noqa: ARG002  # it is readable
@@ -112,7 +112,7 @@ class DatagramFront:
                 continue  # what a reply to somebody else has come to
             if not self._take(data, came, addresses.plain(peer)):
                 self._unwatch()  # there is no room behind us, so there is none here
-                self._house.clockwork.later(ONCE_MORE, self._watch)
+                self._relay_loop.clockwork.later(ONCE_MORE, self._watch)
                 return
 
     def _next(self) -> tuple[bytes, CameWith | None, Any]:
@@ -151,7 +151,7 @@ class DatagramFront:
         make = partial(upstream_socket, self._upstream.family, self._upstream.address)
         try:
             relay = DatagramRelay(
-                self._house.clockwork,
+                self._relay_loop.clockwork,
                 make,
                 partial(self._answer, peer),
                 upward=upward,
@@ -167,7 +167,7 @@ class DatagramFront:
             raise
         self._clients[peer] = relay
         self._learn(relay, peer)
-        self._house.admit(relay)
+        self._relay_loop.admit(relay)
         relay.start()
         return relay
 

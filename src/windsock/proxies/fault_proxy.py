@@ -63,7 +63,7 @@ class FaultProxy(Proxy):
         check_seconds(f"settle({seconds!r})", seconds, or_none=True)
         if self._is_stopped:
             return
-        self._house.drain(seconds)
+        self._relay_loop.drain(seconds)
         if not self.upstream.is_datagram:
             self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
 

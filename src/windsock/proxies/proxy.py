@@ -24,7 +24,7 @@ from windsock.proxies.tls import Termination
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.recording.errors import counted, first_of_each
 from windsock.relay.firings import Firings
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 from windsock.scripts.checks import check_seconds
 from windsock.servers.forking import inherited_fds
 
@@ -113,19 +113,19 @@ class Proxy:
             if isinstance(bound, Doorway):
                 inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
-            house = House(f"windsock {self.name} {addresses.show(self.address)}", tell)
+            relay_loop = RelayLoop(f"windsock {self.name} {addresses.show(self.address)}", tell)
         except BaseException:
             bound.close()
             raise
-        self._house = house
+        self._relay_loop = relay_loop
         self._front = self._front_of(bound, termination)
-        house.clockwork.call(self._front.start)
+        relay_loop.clockwork.call(self._front.start)
         try:
-            house.start()
+            relay_loop.start()
         except BaseException:
             bound.close()
             raise
-        self.weather.subscribe(house.refresh)
+        self.weather.subscribe(relay_loop.refresh)
         self._is_stopped = False
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
@@ -133,10 +133,10 @@ class Proxy:
         tell = self._recorder.teller()
         if self.upstream.is_datagram:
             return DatagramFront(
-                self._house, bound, self.upstream, self.weather, recorder, self._firings, on_error=tell
+                self._relay_loop, bound, self.upstream, self.weather, recorder, self._firings, on_error=tell
             )
         return StreamFront(
-            self._house,
+            self._relay_loop,
             bound,
             self.upstream,
             self.weather,
@@ -218,7 +218,7 @@ class Proxy:
         from windsock.faults.kinds.blackhole import Blackhole
 
         if self._cut is None and not self._is_stopped:
-            self._house.clockwork.ask(self._front.shut, self.timeout)
+            self._relay_loop.clockwork.ask(self._front.shut, self.timeout)
             self._cut = self.weather.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
 
     def mend(self) -> None:
@@ -227,7 +227,7 @@ class Proxy:
         if cut is not None:
             self.weather.remove(cut)
             if not self._is_stopped:
-                self._house.clockwork.call(self._front.open)
+                self._relay_loop.clockwork.call(self._front.open)
 
     # --- its life
 
@@ -242,7 +242,7 @@ class Proxy:
         until it is healed, stays where it is. Connections stay open. Idempotent.
         """
         if not self._is_stopped:
-            self._house.drain(min(self.timeout, latest() - monotonic()))
+            self._relay_loop.drain(min(self.timeout, latest() - monotonic()))
 
     @uninterrupted
     def stop(self) -> None:
@@ -258,9 +258,9 @@ class Proxy:
         if self._process_id != os.getpid():
             return  # a forked child gave its copies back when it began; all else is the parent's
         self._recorder.stop()
-        self.weather.unsubscribe(self._house.refresh)
+        self.weather.unsubscribe(self._relay_loop.refresh)
         try:
-            self._house.stop(self.timeout)
+            self._relay_loop.stop(self.timeout)
         finally:
             self._recorder.close_all()
             self._recorder.close()

@@ -24,7 +24,7 @@ from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
 from windsock.relay.handshake_faults import Meddler, meddler_for
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
     from windsock.faults import Weather
@@ -46,7 +46,7 @@ class StreamFront:
 
     def __init__(
         self,
-        house: House,
+        relay_loop: RelayLoop,
         door: Doorway,
         upstream: Place,
         weather: Weather,
@@ -57,7 +57,7 @@ class StreamFront:
         seconds: float,
         on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
-        self._house = house
+        self._relay_loop = relay_loop
         self._door = door
         self._upstream = upstream
         self._weather = weather
@@ -81,7 +81,7 @@ class StreamFront:
 
     def start(self) -> None:
         """Begin to accept."""
-        self._house.admit(self)
+        self._relay_loop.admit(self)
         self.refresh(monotonic())
         self.open()
 
@@ -115,7 +115,7 @@ class StreamFront:
         if not self._is_stuck:
             self._is_stuck = True
             self._on_error(None, error)
-        self._house.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
+        self._relay_loop.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
 
     def delivers_by(self, time: float) -> bool:
         """Return whether a client is accepted by then that has had to wait; not one that fails again and again."""
@@ -144,11 +144,11 @@ class StreamFront:
     def _watch(self) -> None:
         if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
             self._watched = self._door.socket.fileno()
-            self._house.clockwork.watch(self._watched, READABLE, self._accept)
+            self._relay_loop.clockwork.watch(self._watched, READABLE, self._accept)
 
     def _unwatch(self) -> None:
         if self._watched:
-            self._house.clockwork.forget(self._watched)
+            self._relay_loop.clockwork.forget(self._watched)
             self._watched = 0
 
     def _accept(self, events: int = READABLE) -> None:  # noqa: ARG002  # it is readable
@@ -185,7 +185,7 @@ class StreamFront:
             self._on_error(None, error)
         self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
         self._unwatch()
-        self._house.clockwork.at(monotonic() + self._rest, self._try_again)
+        self._relay_loop.clockwork.at(monotonic() + self._rest, self._try_again)
 
     def _try_again(self) -> None:
         self._watch()
@@ -235,7 +235,7 @@ class StreamFront:
             del self._late[guest]
             self._dial(guest)
 
-        self._house.clockwork.at(when, serve)
+        self._relay_loop.clockwork.at(when, serve)
 
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""
@@ -249,7 +249,7 @@ class StreamFront:
 
     def _dial(self, guest: _Guest) -> None:
         Dialing(
-            self._house,
+            self._relay_loop,
             self._upstream.family,
             self._upstream.address,
             self._seconds,
@@ -288,7 +288,7 @@ class StreamFront:
         seconds = self._seconds
         connection = guest.connection
         client = self._behind_meddler(guest) if termination.client is not None else guest.socket
-        Securing(self._house, termination, client, upstream, seconds, connection=connection, on_done=done).start()
+        Securing(self._relay_loop, termination, client, upstream, seconds, connection=connection, on_done=done).start()
 
     def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
@@ -306,9 +306,11 @@ class StreamFront:
         ours, theirs = socket.socketpair()
         sockets.prepare(ours)
         sockets.prepare(theirs)
-        relay = StreamRelay(self._house.clockwork, self._house.scratch, guest.socket, ours, on_end=self._house.dismiss)
+        relay = StreamRelay(
+            self._relay_loop.clockwork, self._relay_loop.scratch, guest.socket, ours, on_end=self._relay_loop.dismiss
+        )
         relay.meddler = self._meddler(guest, relay)
-        self._house.admit(relay)
+        self._relay_loop.admit(relay)
         relay.start()
         guest.socket = theirs
         return theirs
@@ -320,8 +322,8 @@ class StreamFront:
         upward, downward = self._weather.links(connection=guest.index, now=monotonic(), peer=guest.peer)
         connection = guest.connection
         relay = StreamRelay(
-            self._house.clockwork,
-            self._house.scratch,
+            self._relay_loop.clockwork,
+            self._relay_loop.scratch,
             client,
             upstream,
             upward=upward,
@@ -342,7 +344,7 @@ class StreamFront:
             connection.set_relayed(True)
             self._firings.follow(guest.index, connection)
             self._note_credentials(guest)
-        self._house.admit(relay)
+        self._relay_loop.admit(relay)
         relay.start()
 
     def _note_credentials(self, guest: _Guest) -> None:
@@ -362,13 +364,13 @@ class StreamFront:
         """Somebody is gone: there is room for another one."""
         self._guests.discard(guest)
         if self._stalled:
-            self._house.clockwork.call(self._look_at_stalled)
+            self._relay_loop.clockwork.call(self._look_at_stalled)
         if guest.connection is not None:
             guest.connection.set_relayed(False)
         guest.note(Kind.CLOSE)
 
     def _ended(self, guest: _Guest, relay: StreamRelay) -> None:
-        self._house.dismiss(relay)
+        self._relay_loop.dismiss(relay)
         self._firings.look()
         self._firings.leave(guest.index)
         self._leave(guest)

@@ -13,7 +13,7 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
 from windsock.proxies.target import Place
 from windsock.recording import Connection
-from windsock.relay.loop import House
+from windsock.relay.loop import RelayLoop
 from windsock.taps.seam import noting_handshake
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Securing:
 
     def __init__(
         self,
-        house: House,
+        relay_loop: RelayLoop,
         termination: Termination,
         client: socket.socket,
         upstream: socket.socket,
@@ -63,22 +63,22 @@ class Securing:
         connection: Connection | None,
         on_done: Callable[[Any, Any, BaseException | None], None],
     ) -> None:
-        self._house = house
+        self._relay_loop = relay_loop
         self._termination = termination
         self._ends: list[Any] = [client, upstream]
         self._raw = (client, upstream)
         self._deadline = monotonic() + seconds
         self._connection = connection
         self._on_done = on_done
-        self._thread = threading.Thread(target=self._run, name=f"{house.name} (TLS)", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"{relay_loop.name} (TLS)", daemon=True)
 
     def start(self) -> None:
         """Begin; in the clockwork's thread."""
-        self._house.admit(self)
+        self._relay_loop.admit(self)
         try:
             self._thread.start()
         except BaseException:
-            self._house.dismiss(self)
+            self._relay_loop.dismiss(self)
             raise
 
     def refresh(self, now: float) -> None:
@@ -108,7 +108,7 @@ class Securing:
             self._secure()
         except BaseException as found:
             error = found
-        self._house.clockwork.call(lambda: self._done(error))
+        self._relay_loop.clockwork.call(lambda: self._done(error))
 
     def _secure(self) -> None:
         from windsock.relay.tls import TLSEnd
@@ -134,5 +134,5 @@ class Securing:
 
     def _done(self, error: BaseException | None) -> None:
         self._thread.join(1)
-        self._house.dismiss(self)
+        self._relay_loop.dismiss(self)
         self._on_done(self._ends[0], self._ends[1], error)

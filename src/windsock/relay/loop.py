@@ -12,7 +12,7 @@ from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch
 from windsock.servers import fork_hooks
 
-__all__ = ["House", "Member"]
+__all__ = ["Member", "RelayLoop"]
 
 
 class Member(Protocol):
@@ -35,7 +35,7 @@ class Member(Protocol):
         ...
 
 
-class House:
+class RelayLoop:
     """One thread, the memory that all its relays share, and who lives there.
 
     `on_error` is told what should not have happened. A forked child gives its copies of all sockets back, so that
