@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.harness.helpers import DEADLINE
-from windsock.net.event_loop import READABLE, Clockwork
+from windsock.net.event_loop import READABLE, EventLoop
 from windsock.relay.loop import RelayLoop
 
 
@@ -21,22 +21,22 @@ def errors() -> list[Exception]:
 
 
 @pytest.fixture
-def clockwork(errors: list[Exception], nothing_is_left: None) -> Iterator[Clockwork]:
-    made = Clockwork("test", errors.append, lambda: None)
+def event_loop(errors: list[Exception], nothing_is_left: None) -> Iterator[EventLoop]:
+    made = EventLoop("test", errors.append, lambda: None)
     made.start()
     yield made
     assert made.stop(DEADLINE)
 
 
-def test_calls_are_answered_in_order(clockwork: Clockwork) -> None:
+def test_calls_are_answered_in_order(event_loop: EventLoop) -> None:
     found: list[int] = []
     for number in range(1000):
-        clockwork.call(lambda number=number: found.append(number))  # type: ignore[misc]  # a lambda with a default
-    assert clockwork.ask(lambda: None, DEADLINE)
+        event_loop.call(lambda number=number: found.append(number))  # type: ignore[misc]  # a lambda with a default
+    assert event_loop.ask(lambda: None, DEADLINE)
     assert found == list(range(1000))
 
 
-def test_no_call_is_lost_however_many_call(clockwork: Clockwork) -> None:
+def test_no_call_is_lost_however_many_call(event_loop: EventLoop) -> None:
     count = [0]
 
     def add() -> None:
@@ -44,7 +44,7 @@ def test_no_call_is_lost_however_many_call(clockwork: Clockwork) -> None:
 
     def ask() -> None:
         for _ in range(300):
-            assert clockwork.ask(add, DEADLINE)
+            assert event_loop.ask(add, DEADLINE)
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
@@ -54,17 +54,17 @@ def test_no_call_is_lost_however_many_call(clockwork: Clockwork) -> None:
     assert count == [1200]
 
 
-def test_who_calls_again_and_again_does_not_keep_others_waiting(clockwork: Clockwork) -> None:
+def test_who_calls_again_and_again_does_not_keep_others_waiting(event_loop: EventLoop) -> None:
     def again() -> None:
-        clockwork.call(again)
+        event_loop.call(again)
 
-    clockwork.call(again)
+    event_loop.call(again)
     rung = threading.Event()
-    clockwork.call(lambda: clockwork.at(monotonic(), rung.set))
+    event_loop.call(lambda: event_loop.at(monotonic(), rung.set))
     assert rung.wait(DEADLINE)
 
 
-def test_moments_are_kept(clockwork: Clockwork) -> None:
+def test_moments_are_kept(event_loop: EventLoop) -> None:
     late: list[float] = []
     done = threading.Event()
 
@@ -76,77 +76,77 @@ def test_moments_are_kept(clockwork: Clockwork) -> None:
     def plan() -> None:
         for number in range(20):
             due = monotonic() + 0.001 + number * 0.0017
-            clockwork.at(due, lambda due=due: ring(due))  # type: ignore[misc]  # a lambda with a default
+            event_loop.at(due, lambda due=due: ring(due))  # type: ignore[misc]  # a lambda with a default
 
-    clockwork.call(plan)
+    event_loop.call(plan)
     assert done.wait(DEADLINE)
     assert min(late) >= 0
     assert sorted(late)[10] < 0.002  # the figures are in benchmarks/proxy.py
 
 
-def test_a_cancelled_moment_does_not_come(clockwork: Clockwork) -> None:
+def test_a_cancelled_moment_does_not_come(event_loop: EventLoop) -> None:
     found: list[str] = []
     done = threading.Event()
 
     def plan() -> None:
-        clockwork.at(monotonic() + 0.001, lambda: found.append("cancelled")).cancel()
-        clockwork.at(monotonic() + 0.002, done.set)
+        event_loop.at(monotonic() + 0.001, lambda: found.append("cancelled")).cancel()
+        event_loop.at(monotonic() + 0.002, done.set)
 
-    clockwork.call(plan)
+    event_loop.call(plan)
     assert done.wait(DEADLINE)
     assert found == []
 
 
-def test_an_error_is_told_and_ends_nothing(clockwork: Clockwork, errors: list[Exception]) -> None:
+def test_an_error_is_told_and_ends_nothing(event_loop: EventLoop, errors: list[Exception]) -> None:
     def fail(_: object = None) -> None:
         raise LookupError("on purpose")
 
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        clockwork.call(fail)
-        clockwork.call(lambda: clockwork.at(monotonic(), fail))
+        event_loop.call(fail)
+        event_loop.call(lambda: event_loop.at(monotonic(), fail))
         seen = threading.Event()
 
         def ready(events: int) -> None:
-            clockwork.forget(ours.fileno())
+            event_loop.forget(ours.fileno())
             seen.set()
             fail()
 
-        clockwork.call(lambda: clockwork.watch(ours.fileno(), READABLE, ready))
+        event_loop.call(lambda: event_loop.watch(ours.fileno(), READABLE, ready))
         theirs.send(b"x")
         assert seen.wait(DEADLINE)
-        assert clockwork.ask(lambda: None, DEADLINE)
+        assert event_loop.ask(lambda: None, DEADLINE)
     assert [type(error) for error in errors] == [LookupError] * 3
 
 
 def test_after_its_end_nobody_waits_for_it(errors: list[Exception]) -> None:
-    clockwork = Clockwork("test", errors.append, lambda: None)
-    clockwork.start()
-    assert clockwork.stop(DEADLINE)
-    assert clockwork.stop(DEADLINE)
-    assert not clockwork.ask(lambda: None, DEADLINE)
-    clockwork.call(lambda: None)
+    event_loop = EventLoop("test", errors.append, lambda: None)
+    event_loop.start()
+    assert event_loop.stop(DEADLINE)
+    assert event_loop.stop(DEADLINE)
+    assert not event_loop.ask(lambda: None, DEADLINE)
+    event_loop.call(lambda: None)
 
 
-def test_an_outcome_of_pytest_is_told_as_well(clockwork: Clockwork, errors: list[Any]) -> None:
-    clockwork.call(lambda: pytest.fail("in a function of a test"))
-    assert clockwork.ask(lambda: None, DEADLINE)
+def test_an_outcome_of_pytest_is_told_as_well(event_loop: EventLoop, errors: list[Any]) -> None:
+    event_loop.call(lambda: pytest.fail("in a function of a test"))
+    assert event_loop.ask(lambda: None, DEADLINE)
     assert [type(error) for error in errors] == [pytest.fail.Exception]
 
 
-def test_what_may_be_late_is_not_early(clockwork: Clockwork) -> None:
+def test_what_may_be_late_is_not_early(event_loop: EventLoop) -> None:
     done = threading.Event()
     late: list[float] = []
 
     def plan() -> None:
         due = monotonic() + 0.0105
-        clockwork.later(0.0105, lambda: ring(due))
+        event_loop.later(0.0105, lambda: ring(due))
 
     def ring(due: float) -> None:
         late.append(monotonic() - due)
         done.set()
 
-    clockwork.call(plan)
+    event_loop.call(plan)
     assert done.wait(DEADLINE)
     assert late[0] >= 0
 

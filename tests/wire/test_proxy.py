@@ -373,7 +373,7 @@ def test_a_stop_that_takes_too_long_names_what_is_running() -> None:
             with pytest.raises(StillRunning, match=r"thread 'windsock proxy 127\.0\.0\.1"):
                 proxy.stop()
             go_on.set()
-            proxy._relay_loop.clockwork._thread.join(DEADLINE)
+            proxy._relay_loop.event_loop._thread.join(DEADLINE)
 
 
 def test_a_thousand_faulted_connections_leave_nothing_behind() -> None:

@@ -61,7 +61,7 @@ def test_clients_are_refused_until_the_fault_is_healed(transport: str) -> None:
 
 def settled(proxy: Proxy) -> None:
     """Wait until the proxy knows of what has changed."""
-    assert proxy._relay_loop.clockwork.ask(lambda: None, DEADLINE)
+    assert proxy._relay_loop.event_loop.ask(lambda: None, DEADLINE)
 
 
 def test_chosen_clients_are_reset_in_the_place_of_a_refusal() -> None:

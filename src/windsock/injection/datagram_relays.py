@@ -62,7 +62,7 @@ class DatagramRelays:
             Firings(self.weather),
             on_error=lambda _, error: on_error(error),
         )
-        self._relay_loop.clockwork.call(self._front.start)
+        self._relay_loop.event_loop.call(self._front.start)
         self._relay_loop.start()
 
     def client_of(self, address: Address) -> Address:

@@ -54,7 +54,7 @@ class StreamRelays:
         self._orders, self._child_orders = socket.socketpair(getattr(socket, "AF_UNIX", -1), socket.SOCK_DGRAM)
         self._orders.setblocking(False)
         self._child_orders.setblocking(False)
-        self._relay_loop.clockwork.watch(self._orders.fileno(), READABLE, self._obey)
+        self._relay_loop.event_loop.watch(self._orders.fileno(), READABLE, self._obey)
         fork_hooks.renew_in_children(self)
         try:
             self._relay_loop.start()
@@ -106,8 +106,8 @@ class StreamRelays:
             sockets.reset(owned)
             raise
         self._relay_loop.admit(relay)
-        self._relay_loop.clockwork.call(relay.start)
-        if not self._relay_loop.clockwork.is_running():
+        self._relay_loop.event_loop.call(relay.start)
+        if not self._relay_loop.event_loop.is_running():
             relay.finish()  # it was stopped just now
         return handlers
 
@@ -150,7 +150,7 @@ class StreamRelays:
                 "on_closing": partial(connection.begin, Kind.DELIVERED),
             }
         relay = StreamRelay(
-            self._relay_loop.clockwork,
+            self._relay_loop.event_loop,
             self._relay_loop.scratch,
             client,
             handlers,

@@ -13,7 +13,7 @@ from windsock.net.deadlines import LONGEST, capped
 from windsock.net.system import monotonic, os, select, threading
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "Clockwork", "OnError", "Timer"]
+__all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "EventLoop", "OnError", "Timer"]
 
 READABLE, WRITABLE = int(select.POLLIN), int(select.POLLOUT)  # plain numbers, the same for poll(2) and epoll(7)
 URGENT = int(select.POLLPRI)
@@ -46,7 +46,7 @@ class Timer:
         self.action = None
 
 
-class Clockwork:
+class EventLoop:
     """Calls back when a descriptor is ready or a moment has come, all in one thread, which `start()` starts.
 
     `call()` and `stop()` may be called from any thread, all else only in the clockwork's own. Moments are kept to

@@ -87,8 +87,8 @@ class Dialing:
             self._done(self._take(), None)
         elif number in IN_PROGRESS and self._family != getattr(socket, "AF_UNIX", None):
             assert self._socket is not None
-            self._relay_loop.clockwork.watch(self._socket.fileno(), WRITABLE, self._ready)
-            self._timer = self._relay_loop.clockwork.at(self._deadline, self._too_late)
+            self._relay_loop.event_loop.watch(self._socket.fileno(), WRITABLE, self._ready)
+            self._timer = self._relay_loop.event_loop.at(self._deadline, self._too_late)
         else:
             raise OSError(number, os.strerror(number))
 
@@ -108,7 +108,7 @@ class Dialing:
             self._has_told = True
             self._on_lack(error)
         if error.errno in (*EXHAUSTED, errno.EAGAIN) and monotonic() < self._deadline:
-            self._timer = self._relay_loop.clockwork.at(monotonic() + self._rest, self._try)
+            self._timer = self._relay_loop.event_loop.at(monotonic() + self._rest, self._try)
             self._rest = min(LONGEST_REST, self._rest * 2)
         else:
             self._done(None, error)
@@ -142,4 +142,4 @@ class Dialing:
             self._timer.cancel()
             self._timer = None
         if self._socket is not None:
-            self._relay_loop.clockwork.forget(self._socket.fileno())
+            self._relay_loop.event_loop.forget(self._socket.fileno())

@@ -94,12 +94,12 @@ class DatagramFront:
 
     def _watch(self) -> None:
         if not self._is_watching and not self._is_closed:
-            self._relay_loop.clockwork.watch(self._listener.fileno(), READABLE, self._receive)
+            self._relay_loop.event_loop.watch(self._listener.fileno(), READABLE, self._receive)
             self._is_watching = True
 
     def _unwatch(self) -> None:
         if self._is_watching:
-            self._relay_loop.clockwork.forget(self._listener.fileno())
+            self._relay_loop.event_loop.forget(self._listener.fileno())
             self._is_watching = False
 
     def _receive(self, events: int) -> None:  # noqa: ARG002  # it is readable
@@ -112,7 +112,7 @@ class DatagramFront:
                 continue  # what a reply to somebody else has come to
             if not self._take(data, came, addresses.plain(peer)):
                 self._unwatch()  # there is no room behind us, so there is none here
-                self._relay_loop.clockwork.later(ONCE_MORE, self._watch)
+                self._relay_loop.event_loop.later(ONCE_MORE, self._watch)
                 return
 
     def _next(self) -> tuple[bytes, CameWith | None, Any]:
@@ -151,7 +151,7 @@ class DatagramFront:
         make = partial(upstream_socket, self._upstream.family, self._upstream.address)
         try:
             relay = DatagramRelay(
-                self._relay_loop.clockwork,
+                self._relay_loop.event_loop,
                 make,
                 partial(self._answer, peer),
                 upward=upward,

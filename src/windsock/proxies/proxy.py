@@ -119,7 +119,7 @@ class Proxy:
             raise
         self._relay_loop = relay_loop
         self._front = self._front_of(bound, termination)
-        relay_loop.clockwork.call(self._front.start)
+        relay_loop.event_loop.call(self._front.start)
         try:
             relay_loop.start()
         except BaseException:
@@ -218,7 +218,7 @@ class Proxy:
         from windsock.faults.kinds.blackhole import Blackhole
 
         if self._cut is None and not self._is_stopped:
-            self._relay_loop.clockwork.ask(self._front.shut, self.timeout)
+            self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
             self._cut = self.weather.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
 
     def mend(self) -> None:
@@ -227,7 +227,7 @@ class Proxy:
         if cut is not None:
             self.weather.remove(cut)
             if not self._is_stopped:
-                self._relay_loop.clockwork.call(self._front.open)
+                self._relay_loop.event_loop.call(self._front.open)
 
     # --- its life
 

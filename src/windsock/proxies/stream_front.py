@@ -115,7 +115,7 @@ class StreamFront:
         if not self._is_stuck:
             self._is_stuck = True
             self._on_error(None, error)
-        self._relay_loop.clockwork.later(FIRST_REST, lambda: self.refresh(monotonic()))
+        self._relay_loop.event_loop.later(FIRST_REST, lambda: self.refresh(monotonic()))
 
     def delivers_by(self, time: float) -> bool:
         """Return whether a client is accepted by then that has had to wait; not one that fails again and again."""
@@ -144,11 +144,11 @@ class StreamFront:
     def _watch(self) -> None:
         if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
             self._watched = self._door.socket.fileno()
-            self._relay_loop.clockwork.watch(self._watched, READABLE, self._accept)
+            self._relay_loop.event_loop.watch(self._watched, READABLE, self._accept)
 
     def _unwatch(self) -> None:
         if self._watched:
-            self._relay_loop.clockwork.forget(self._watched)
+            self._relay_loop.event_loop.forget(self._watched)
             self._watched = 0
 
     def _accept(self, events: int = READABLE) -> None:  # noqa: ARG002  # it is readable
@@ -185,7 +185,7 @@ class StreamFront:
             self._on_error(None, error)
         self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
         self._unwatch()
-        self._relay_loop.clockwork.at(monotonic() + self._rest, self._try_again)
+        self._relay_loop.event_loop.at(monotonic() + self._rest, self._try_again)
 
     def _try_again(self) -> None:
         self._watch()
@@ -235,7 +235,7 @@ class StreamFront:
             del self._late[guest]
             self._dial(guest)
 
-        self._relay_loop.clockwork.at(when, serve)
+        self._relay_loop.event_loop.at(when, serve)
 
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""
@@ -307,7 +307,7 @@ class StreamFront:
         sockets.prepare(ours)
         sockets.prepare(theirs)
         relay = StreamRelay(
-            self._relay_loop.clockwork, self._relay_loop.scratch, guest.socket, ours, on_end=self._relay_loop.dismiss
+            self._relay_loop.event_loop, self._relay_loop.scratch, guest.socket, ours, on_end=self._relay_loop.dismiss
         )
         relay.meddler = self._meddler(guest, relay)
         self._relay_loop.admit(relay)
@@ -322,7 +322,7 @@ class StreamFront:
         upward, downward = self._weather.links(connection=guest.index, now=monotonic(), peer=guest.peer)
         connection = guest.connection
         relay = StreamRelay(
-            self._relay_loop.clockwork,
+            self._relay_loop.event_loop,
             self._relay_loop.scratch,
             client,
             upstream,
@@ -364,7 +364,7 @@ class StreamFront:
         """Somebody is gone: there is room for another one."""
         self._guests.discard(guest)
         if self._stalled:
-            self._relay_loop.clockwork.call(self._look_at_stalled)
+            self._relay_loop.event_loop.call(self._look_at_stalled)
         if guest.connection is not None:
             guest.connection.set_relayed(False)
         guest.note(Kind.CLOSE)

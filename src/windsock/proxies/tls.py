@@ -108,7 +108,7 @@ class Securing:
             self._secure()
         except BaseException as found:
             error = found
-        self._relay_loop.clockwork.call(lambda: self._done(error))
+        self._relay_loop.event_loop.call(lambda: self._done(error))
 
     def _secure(self) -> None:
         from windsock.relay.tls import TLSEnd

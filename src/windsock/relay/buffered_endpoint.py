@@ -38,7 +38,7 @@ class BufferedSide(Side):
     def _come_back(self) -> None:
         if not self._is_coming_back and self.may_have_more() and not self._is_done() and self.flow.is_open():
             self._is_coming_back = True
-            self.relay.clockwork.call(self._read_on)
+            self.relay.event_loop.call(self._read_on)
 
     def _read_on(self) -> None:
         self._is_coming_back = False

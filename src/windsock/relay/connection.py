@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net import sockets
-from windsock.net.event_loop import Clockwork, OnError
+from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Segment
 from windsock.relay.direction import Delivering, Flow
@@ -91,7 +91,7 @@ class StreamRelay:
 
     def __init__(
         self,
-        clockwork: Clockwork,
+        event_loop: EventLoop,
         scratch: Scratch,
         client: Any,
         upstream: Any,
@@ -107,7 +107,7 @@ class StreamRelay:
         on_look: Callable[[], None] = _nothing,
         on_note: Callable[[str], object] | None = None,
     ) -> None:
-        self.clockwork = clockwork
+        self.event_loop = event_loop
         self.scratch = scratch
         self.is_over = False
         self.meddler: Meddler | None = None

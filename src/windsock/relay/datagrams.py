@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
 from windsock.net.addresses import Address
 from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
-from windsock.net.event_loop import READABLE, Clockwork, OnError, Timer
+from windsock.net.event_loop import READABLE, EventLoop, OnError, Timer
 from windsock.net.system import connect, monotonic, socket
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class DatagramFlow:
     def _try_again(self) -> None:
         """Come back soon; a socket that sends to many cannot be waited for."""
         if self._again is None:
-            self._again = self._relay.clockwork.later(self._rest, self._drain_again)
+            self._again = self._relay.event_loop.later(self._rest, self._drain_again)
             self._rest = min(LONGEST_REST, self._rest * 1.5)
         self._relay.update()
 
@@ -170,7 +170,7 @@ class DatagramFlow:
             if self._timer.time == time:
                 return
             self._timer.cancel()
-        self._timer = None if time is None else self._relay.clockwork.at(time, self._ring)
+        self._timer = None if time is None else self._relay.event_loop.at(time, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
@@ -199,7 +199,7 @@ class DatagramRelay:
 
     def __init__(
         self,
-        clockwork: Clockwork,
+        event_loop: EventLoop,
         make_socket: Callable[[], socket.socket],
         answer: Send,
         *,
@@ -210,7 +210,7 @@ class DatagramRelay:
         on_change: Callable[[], None] = _nothing,
         on_error: OnError,
     ) -> None:
-        self.clockwork = clockwork
+        self.event_loop = event_loop
         self._make_socket = make_socket
         self._notes = notes
         self._on_change = on_change
@@ -311,12 +311,12 @@ class DatagramRelay:
         if not events:
             self._unwatch()
         else:
-            self.clockwork.watch(self.socket.fileno(), events, self._ready)
+            self.event_loop.watch(self.socket.fileno(), events, self._ready)
             self._events = events
 
     def _unwatch(self) -> None:
         if self._events is not None:
-            self.clockwork.forget(self.socket.fileno())
+            self.event_loop.forget(self.socket.fileno())
             self._events = None
 
     def refresh(self, now: float) -> None:

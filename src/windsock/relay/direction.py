@@ -172,7 +172,7 @@ class Flow:
                 return
             timer.cancel()
         self._planned = time
-        self._timer = None if time is None else self.relay.clockwork.at(time - LEAD, self._ring)
+        self._timer = None if time is None else self.relay.event_loop.at(time - LEAD, self._ring)
 
     def _ring(self) -> None:
         self._timer = None
@@ -261,7 +261,7 @@ class Flow:
 
     def _look_again(self) -> None:
         if self._look is None:
-            self._look = self.relay.clockwork.later(self._rest, self._drain_again)
+            self._look = self.relay.event_loop.later(self._rest, self._drain_again)
             self._rest = min(LONGEST_REST, self._rest * 1.5)
 
     def _drain_again(self) -> None:

@@ -227,7 +227,7 @@ class Side:
     def _park(self) -> None:
         if self._watched is not None:
             self._watched = None
-            self.relay.clockwork.forget(self.descriptor)
+            self.relay.event_loop.forget(self.descriptor)
 
     def update(self) -> None:
         """Wait for what matters now."""
@@ -237,9 +237,9 @@ class Side:
         if events == self._watched:
             return
         if self._watched is not None:
-            self.relay.clockwork.change(self.descriptor, events)
+            self.relay.event_loop.change(self.descriptor, events)
         elif events:
-            self.relay.clockwork.watch(self.descriptor, events, self.ready)
+            self.relay.event_loop.watch(self.descriptor, events, self.ready)
         else:
             return
         self._watched = events

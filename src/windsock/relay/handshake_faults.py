@@ -159,13 +159,13 @@ class Meddler:
             if record[0] != ALERT and len(record) != ENCRYPTED_ALERT:
                 return held + record
             self._held = record
-            self._relay.clockwork.at(monotonic() + GOODBYE, lambda: self._take_for_goodbye(record))
+            self._relay.event_loop.at(monotonic() + GOODBYE, lambda: self._take_for_goodbye(record))
             return held
         if record[0] == APPLICATION and self._is_new_tls:
             self._sent += max(0, len(record) - HEADER - OVERHEAD)
             if self._sent >= limit:
                 self._is_over = True
-                self._relay.clockwork.call(self._end_downward)
+                self._relay.event_loop.call(self._end_downward)
         return record
 
     def _take_for_goodbye(self, record: bytes) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from windsock.errors import StillRunning
-from windsock.net.event_loop import Clockwork, OnError
+from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch
 from windsock.servers import fork_hooks
@@ -50,12 +50,12 @@ class RelayLoop:
         self._process_id = os.getpid()
         self._is_slow = False
         """Whether a drain has run out of time."""
-        self.clockwork = Clockwork(name, on_error, self._end)
+        self.event_loop = EventLoop(name, on_error, self._end)
         fork_hooks.renew_in_children(self)
 
     def start(self) -> None:
         """Begin. Raises RuntimeError where no thread can be started."""
-        self.clockwork.start()
+        self.event_loop.start()
 
     def admit(self, member: Member) -> None:
         """Take somebody in; in the clockwork's thread, or before it has started."""
@@ -70,30 +70,30 @@ class RelayLoop:
 
     def refresh(self, *_: object) -> None:
         """Have everybody look at the faults again. From any thread."""
-        if self.clockwork.is_running():
-            self.clockwork.call(self._refresh)
+        if self.event_loop.is_running():
+            self.event_loop.call(self._refresh)
 
     def drain(self, seconds: float) -> None:
         """Wait until all that clients have sent has gone on from here, as far as it does within `seconds`.
 
         What a fault keeps for longer, or without a time, is not waited for; nothing is after a wait that was in vain.
         """
-        if self._is_slow or not self.clockwork.is_running():
+        if self._is_slow or not self.event_loop.is_running():
             return
         deadline = monotonic() + seconds
-        self._is_slow = not self.clockwork.wait_until_quiet(lambda: not self._delivers_by(deadline), seconds)
+        self._is_slow = not self.event_loop.wait_until_quiet(lambda: not self._delivers_by(deadline), seconds)
 
     def catch_up(self, seconds: float) -> None:
         """Wait until what has arrived here by now is taken up, for at most `seconds`."""
-        if self.clockwork.ask(_nothing, seconds):  # which may be answered in the middle of a turn
-            self.clockwork.ask(_nothing, seconds)
+        if self.event_loop.ask(_nothing, seconds):  # which may be answered in the middle of a turn
+            self.event_loop.ask(_nothing, seconds)
 
     def _delivers_by(self, time: float) -> bool:
         return any(member.delivers_by(time) for member in self._members.values())
 
     def stop(self, seconds: float) -> None:
         """End everybody, and the thread. Idempotent. Raises StillRunning after so many seconds."""
-        if not self.clockwork.stop(seconds):
+        if not self.event_loop.stop(seconds):
             raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"])
 
     def after_fork_in_child(self) -> None:
@@ -105,7 +105,7 @@ class RelayLoop:
                     descriptor = each.detach()
                     if descriptor >= 0:
                         os.close(descriptor)
-        self.clockwork.abandon()
+        self.event_loop.abandon()
 
     def _refresh(self) -> None:
         now = monotonic()
