@@ -41,7 +41,7 @@ def run(*, is_quick: bool) -> Result:
             for kind in kinds:
                 took[kind].append(once(thread_pool, *kind))
     finally:
-        thread_pool.dismiss()
+        thread_pool.close()
     median = {kind: sorted(times)[len(times) // 2] for kind, times in took.items()}
     rows = []
     for concurrency in CONCURRENCIES:

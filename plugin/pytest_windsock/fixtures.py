@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from windsock.harness import ThreadPool
     from windsock.proxies.fault_proxy import FaultProxy
 
-__all__ = ["ALL", "State", "add_ini_values", "dismiss", "idle_threads_of", "timeout_of"]
+__all__ = ["ALL", "State", "add_ini_values", "close", "idle_threads_of", "timeout_of"]
 
 Number = TypeVar("Number", int, float)
 
@@ -96,12 +96,12 @@ def _ini_number(config: pytest.Config, name: str, kind: type[Number], expected: 
         raise pytest.UsageError(f"{name}: expected {expected}; {reason}") from None
 
 
-def dismiss() -> None:
+def close() -> None:
     """End the idle threads."""
     thread_pool, State.thread_pool = State.thread_pool, None
     State.known.clear()
     if thread_pool is not None:
-        thread_pool.dismiss()
+        thread_pool.close()
 
 
 def _fixture(name: str, doc: str, **fixed: str) -> Any:

@@ -185,4 +185,4 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 def pytest_unconfigure() -> None:
     """End the threads that were kept for the next server."""
-    fixtures.dismiss()
+    fixtures.close()

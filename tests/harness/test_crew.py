@@ -40,7 +40,7 @@ def untraced() -> Iterator[None]:
 def thread_pool() -> Iterator[ThreadPool]:
     thread_pool = ThreadPool(most=IDLE, seconds=DEADLINE)
     yield thread_pool
-    thread_pool.dismiss()
+    thread_pool.close()
 
 
 def do(thread_pool: ThreadPool, work: Callable[[], object]) -> int:

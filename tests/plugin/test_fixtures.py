@@ -172,7 +172,7 @@ def test_two_hundred_tests_in_a_row_leave_nothing(run: Run) -> None:
             request.getfixturevalue(f"{kind}_server").echo()
         """
     run(code).assert_outcomes(passed=200)
-    fixtures.dismiss()  # idle threads of the tests before this one would end by themselves meanwhile
+    fixtures.close()  # idle threads of the tests before this one would end by themselves meanwhile
 
     with own_temporary_directory(), nothing_left():
         run(code).assert_outcomes(passed=200)

@@ -178,8 +178,8 @@ def test_one_member_of_a_house_that_fails_does_not_keep_the_others_from_hearing(
 
     relay_loop = RelayLoop("test", errors.append)
     listening = Listening()
-    relay_loop.admit(Failing())
-    relay_loop.admit(listening)
+    relay_loop.add(Failing())
+    relay_loop.add(listening)
     relay_loop.start()
     try:
         relay_loop.refresh()

@@ -28,7 +28,7 @@ __all__ = ["CrowdLoop"]
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
-class Member:
+class CrowdClient:
     """One client, and where it is."""
 
     __slots__ = (
@@ -82,7 +82,7 @@ class CrowdLoop:
         self.line = line
         self.scripts = scripts
         step = spread / len(scripts)
-        self.members = [Member(index, self.started + index * step) for index in range(len(scripts))]
+        self.members = [CrowdClient(index, self.started + index * step) for index in range(len(scripts))]
         self.left = len(scripts)
         self.times: list[tuple[float, int]] = [(each.started, each.index) for each in self.members]
         for each in self.members:
@@ -105,7 +105,7 @@ class CrowdLoop:
             for key, _ in self.selector.select(seconds):
                 self.go_on(key.data, is_ready=True)
 
-    def go_on(self, member: Member, *, is_ready: bool = False) -> None:
+    def go_on(self, member: CrowdClient, *, is_ready: bool = False) -> None:
         """Move one on, as far as it goes."""
         try:
             end = member.end
@@ -121,7 +121,7 @@ class CrowdLoop:
         except Exception as error:
             self.over(member, error)
 
-    def connect(self, member: Member) -> None:
+    def connect(self, member: CrowdClient) -> None:
         """Connect one; begin TLS, or lay its script out."""
         line = self.line
         member.started = monotonic()
@@ -132,12 +132,12 @@ class CrowdLoop:
         else:
             self.lay_out(member)
 
-    def lay_out(self, member: Member) -> None:
+    def lay_out(self, member: CrowdClient) -> None:
         """Have one begin with its script."""
         script = self.scripts[member.index]
         member.progress = Progress(script, member.end.inbox, timeout=self.line.timeout, limit=self.limit)
 
-    def turn(self, member: Member) -> bool:
+    def turn(self, member: CrowdClient) -> bool:
         """Go on with turning to TLS or back; return whether it is over.
 
         What the first handshake comes to is the end's outcome.
@@ -159,7 +159,7 @@ class CrowdLoop:
             self.lay_out(member)
         return True
 
-    def check_turn(self, member: Member) -> None:
+    def check_turn(self, member: CrowdClient) -> None:
         """Raise WaitTimeout, or ScriptTimeout, if the time to turn to TLS or back is over."""
         now = monotonic()
         if now >= member.deadline:
@@ -168,7 +168,7 @@ class CrowdLoop:
             is_end = isinstance(member.progress.step, StopTLS)
             raise member.progress.timed_out(now, NO_END_OF_TLS if is_end else NO_HANDSHAKE)
 
-    def play(self, member: Member) -> None:
+    def play(self, member: CrowdClient) -> None:
         """Do what comes next, until it has to wait or is over."""
         end, progress = member.end, member.progress
         while member.rest is None or self.send(member):
@@ -193,7 +193,7 @@ class CrowdLoop:
                 self.over(member, None)
                 return
 
-    def begin_turn(self, member: Member, action: Act) -> None:
+    def begin_turn(self, member: CrowdClient, action: Act) -> None:
         """Begin with turning to TLS, or back, as a step says."""
         end, step = member.end, action.step
         end.check_open(step.text)
@@ -204,7 +204,7 @@ class CrowdLoop:
             end.check_may_stop_tls(step)
             member.turning = end.try_to_stop_tls
 
-    def transmit(self, member: Member, action: Transmit, now: float) -> None:
+    def transmit(self, member: CrowdClient, action: Transmit, now: float) -> None:
         """Send what an action says, or begin with it."""
         end, data = member.end, action.data
         if end.is_plain and not action.is_urgent:
@@ -227,7 +227,7 @@ class CrowdLoop:
             member.sent = 0
         member.rest, member.deadline = memoryview(data), action.deadline
 
-    def act(self, member: Member, action: Act) -> None:
+    def act(self, member: CrowdClient, action: Act) -> None:
         """Do what a step says. What has to be waited for holds up the others."""
         try:
             if member.events:
@@ -237,7 +237,7 @@ class CrowdLoop:
         except TimeoutError as error:
             raise member.progress.timed_out(monotonic(), str(error) or "it took too long") from None
 
-    def send(self, member: Member) -> bool:
+    def send(self, member: CrowdClient) -> bool:
         """Send what goes; return whether that was all."""
         end, data = member.end, member.rest
         assert data is not None
@@ -257,7 +257,7 @@ class CrowdLoop:
         self.watch(member, WRITE | READ if end.may_read() else WRITE, member.deadline)
         return False
 
-    def wait(self, member: Member, action: Wait) -> bool:
+    def wait(self, member: CrowdClient, action: Wait) -> bool:
         """Wait for what an action says; True if there is something to look at already."""
         end, until = member.end, action.until
         end.check_open("a step")
@@ -272,7 +272,7 @@ class CrowdLoop:
         self.watch(member, READ if end.may_read() else 0, until)
         return False
 
-    def watch(self, member: Member, events: int, until: float) -> None:
+    def watch(self, member: CrowdClient, events: int, until: float) -> None:
         """Come back when the socket is ready, or at that time at the latest."""
         if events != member.events:
             bare = kernel_socket(member.end.sock)
@@ -287,7 +287,7 @@ class CrowdLoop:
             member.wanted = until
             heapq.heappush(self.times, (until, member.index))
 
-    def over(self, member: Member, failure: Exception | None) -> None:
+    def over(self, member: CrowdClient, failure: Exception | None) -> None:
         """One is done."""
         member.ended = monotonic()
         member.wanted = math.inf
@@ -308,7 +308,7 @@ class CrowdLoop:
             raise failure  # a mistake in the script
         member.progress = None
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: CrowdClient) -> None:
         """Close it."""
         end, member.end = member.end, None
         end.say_goodbye()

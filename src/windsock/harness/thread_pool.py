@@ -101,7 +101,7 @@ class ThreadPool:
             _Worker(self, jobs).start()
         jobs.put(job)
 
-    def dismiss(self, timeout: float = 5.0) -> None:
+    def close(self, timeout: float = 5.0) -> None:
         """End the idle threads, wait for them, and keep no more."""
         with self._lock:
             self.most = 0
@@ -160,7 +160,7 @@ class Lease:
         """The server is gone: who has not ended by now will do no other job."""
         self.have_left = True
         if self._is_own:
-            self.thread_pool.dismiss()
+            self.thread_pool.close()
 
 
 class _Worker(threading.Thread):

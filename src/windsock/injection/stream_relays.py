@@ -105,7 +105,7 @@ class StreamRelays:
             ours.close()
             sockets.reset(owned)
             raise
-        self._relay_loop.admit(relay)
+        self._relay_loop.add(relay)
         self._relay_loop.event_loop.call(relay.start)
         if not self._relay_loop.event_loop.is_running():
             relay.finish()  # it was stopped just now
@@ -170,7 +170,7 @@ class StreamRelays:
         return relay
 
     def _ended(self, index: int, connection: Connection | None, relay: StreamRelay) -> None:
-        self._relay_loop.dismiss(relay)
+        self._relay_loop.remove(relay)
         self._clients.pop(index, None)
         self._firings.look()
         self._firings.leave(index)

@@ -55,7 +55,7 @@ class Dialing:
 
     def start(self) -> None:
         """Begin; in the clockwork's thread."""
-        self._relay_loop.admit(self)
+        self._relay_loop.add(self)
         self._try()
 
     def refresh(self, now: float) -> None:
@@ -122,7 +122,7 @@ class Dialing:
             return
         self._is_over = True
         self._drop()
-        self._relay_loop.dismiss(self)
+        self._relay_loop.remove(self)
         self._on_done(made, error)
 
     def _take(self) -> socket.socket | None:

@@ -63,7 +63,7 @@ class DatagramFront:
 
     def start(self) -> None:
         """Begin."""
-        self._relay_loop.admit(self)
+        self._relay_loop.add(self)
         self.open()
 
     def open(self) -> None:
@@ -167,7 +167,7 @@ class DatagramFront:
             raise
         self._clients[peer] = relay
         self._learn(relay, peer)
-        self._relay_loop.admit(relay)
+        self._relay_loop.add(relay)
         relay.start()
         return relay
 

@@ -37,7 +37,7 @@ FIRST_REST = 0.05
 LONGEST_REST = 1.0
 MOST_PATIENCE = 0.2
 """Seconds between two attempts to accept up to which the next one is waited for at the end."""
-Waiting: TypeAlias = "tuple[_Guest, Fate]"
+Waiting: TypeAlias = "tuple[_PendingConnection, Fate]"
 """A client that waits without a word, and why."""
 
 
@@ -71,17 +71,17 @@ class StreamFront:
         self._rest = 0.0
         self._watched = 0
         self._is_shut = False
-        self._guests: set[_Guest] = set()
-        self._admission = Admission(weather, self._guests.__len__)  # no reference to this front: it would be a cycle
+        self._pending: set[_PendingConnection] = set()
+        self._admission = Admission(weather, self._pending.__len__)  # no reference to this front: it would be a cycle
         self._stalled: list[Waiting] = []
         self._put_back: deque[tuple[socket.socket, Any]] = deque()
-        self._late: dict[_Guest, float] = {}
+        self._late: dict[_PendingConnection, float] = {}
         self._is_closed = False
         self._is_stuck = False
 
     def start(self) -> None:
         """Begin to accept."""
-        self._relay_loop.admit(self)
+        self._relay_loop.add(self)
         self.refresh(monotonic())
         self.open()
 
@@ -136,9 +136,9 @@ class StreamFront:
 
     def _waiting(self) -> list[socket.socket]:
         return [
-            *(guest.socket for guest, _ in self._stalled),
+            *(pending.socket for pending, _ in self._stalled),
             *(client for client, _ in self._put_back),
-            *(guest.socket for guest in self._late),
+            *(pending.socket for pending in self._late),
         ]
 
     def _watch(self) -> None:
@@ -161,7 +161,7 @@ class StreamFront:
                 self._accept_failed(error)
                 return
             self._rest = 0.0
-            self._admit(client, peer, fate)
+            self._add(client, peer, fate)
 
     def _next(self) -> tuple[socket.socket, Any, Fate]:
         """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
@@ -192,135 +192,135 @@ class StreamFront:
         if self._put_back and self._watched:
             self._accept()
 
-    def _admit(self, client: socket.socket, peer: Any, fate: Fate) -> None:
-        guest = self._meet(client, peer, fate)
+    def _add(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+        pending = self._meet(client, peer, fate)
         if fate.stalled_by is not None:
-            self._stalled.append((guest, fate))
+            self._stalled.append((pending, fate))
         else:
-            self._serve(guest, fate)
+            self._serve(pending, fate)
 
-    def _meet(self, client: socket.socket, peer: Any, fate: Fate) -> _Guest:
+    def _meet(self, client: socket.socket, peer: Any, fate: Fate) -> _PendingConnection:
         """Count a client, also one that has to wait, so that the next one is another for what selects connections."""
         connection = self._recorder.open(peer) if self._recorder is not None else None
-        guest = _Guest(client, peer, self._count, connection)
+        pending = _PendingConnection(client, peer, self._count, connection)
         self._count += 1
         if fate.turned_away:
-            guest.faults = fate.words
+            pending.faults = fate.words
         else:
-            guest.note_faults(fate.words)
-        return guest
+            pending.note_faults(fate.words)
+        return pending
 
     def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
         """It was aborted before anybody could accept it."""
         self._end(self._meet(client, peer, fate), socket.socket.close)
 
-    def _serve(self, guest: _Guest, fate: Fate) -> None:
-        self._guests.add(guest)
+    def _serve(self, pending: _PendingConnection, fate: Fate) -> None:
+        self._pending.add(pending)
         try:
-            sockets.prepare(guest.socket)
+            sockets.prepare(pending.socket)
             if fate.turned_away:
-                self._turn_away(guest, fate.reason, is_reset=fate.turned_away == "reset")
+                self._turn_away(pending, fate.reason, is_reset=fate.turned_away == "reset")
             elif fate.delay:
-                self._serve_later(guest, fate)
+                self._serve_later(pending, fate)
             else:
-                self._dial(guest)
+                self._dial(pending)
         except BaseException as error:
-            self._on_error(guest.connection, error)
-            self._end(guest, sockets.reset)
+            self._on_error(pending.connection, error)
+            self._end(pending, sockets.reset)
 
-    def _serve_later(self, guest: _Guest, fate: Fate) -> None:
-        self._late[guest] = when = monotonic() + fate.delay
+    def _serve_later(self, pending: _PendingConnection, fate: Fate) -> None:
+        self._late[pending] = when = monotonic() + fate.delay
 
         def serve() -> None:
-            del self._late[guest]
-            self._dial(guest)
+            del self._late[pending]
+            self._dial(pending)
 
         self._relay_loop.event_loop.at(when, serve)
 
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""
         waiting, self._stalled = self._stalled, []
-        for guest, fate in waiting:
+        for pending, fate in waiting:
             if fate.stalled_by is not None and self._admission.still_stalls(fate.stalled_by):
-                self._stalled.append((guest, fate))
+                self._stalled.append((pending, fate))
             else:
                 fate.stalled_by = None
-                self._serve(guest, fate)
+                self._serve(pending, fate)
 
-    def _dial(self, guest: _Guest) -> None:
+    def _dial(self, pending: _PendingConnection) -> None:
         Dialing(
             self._relay_loop,
             self._upstream.family,
             self._upstream.address,
             self._seconds,
-            on_done=partial(self._dialed, guest),
-            on_lack=partial(self._on_error, guest.connection),
-            others=[guest.socket],
+            on_done=partial(self._dialed, pending),
+            on_lack=partial(self._on_error, pending.connection),
+            others=[pending.socket],
         ).start()
 
-    def _dialed(self, guest: _Guest, upstream: socket.socket | None, error: OSError | None) -> None:
+    def _dialed(self, pending: _PendingConnection, upstream: socket.socket | None, error: OSError | None) -> None:
         if upstream is None:
             is_theirs = error is not None and error.errno != errno.ECANCELED
             why = f"{self._nobody}: {reason(error)}" if is_theirs and error else ""
-            self._turn_away(guest, why, is_reset=is_theirs)
+            self._turn_away(pending, why, is_reset=is_theirs)
             return
         try:
             sockets.prepare(upstream)
             if self._termination is None:
-                self._carry(guest, guest.socket, upstream, error)
+                self._carry(pending, pending.socket, upstream, error)
             else:
-                self._secure(guest, upstream, self._termination)
+                self._secure(pending, upstream, self._termination)
         except BaseException as problem:
-            self._on_error(guest.connection, problem)
+            self._on_error(pending.connection, problem)
             sockets.reset(upstream)
-            self._end(guest, sockets.reset)
+            self._end(pending, sockets.reset)
 
-    def _secure(self, guest: _Guest, upstream: socket.socket, termination: Termination) -> None:
+    def _secure(self, pending: _PendingConnection, upstream: socket.socket, termination: Termination) -> None:
         def done(client_end: Any, upstream_end: Any, error: BaseException | None) -> None:
             if error is None:
-                self._carry(guest, client_end, upstream_end)
+                self._carry(pending, client_end, upstream_end)
                 return
             if isinstance(upstream_end, socket.socket) and termination.upstream is not None:
-                self._note_refusal(guest, f"no TLS with {addresses.show(self._upstream.address)}: {error}")
+                self._note_refusal(pending, f"no TLS with {addresses.show(self._upstream.address)}: {error}")
             sockets.close(upstream)
-            self._end(guest, sockets.close)
+            self._end(pending, sockets.close)
 
         seconds = self._seconds
-        connection = guest.connection
-        client = self._behind_meddler(guest) if termination.client is not None else guest.socket
+        connection = pending.connection
+        client = self._behind_meddler(pending) if termination.client is not None else pending.socket
         Securing(self._relay_loop, termination, client, upstream, seconds, connection=connection, on_done=done).start()
 
-    def _turn_away(self, guest: _Guest, why: str, *, is_reset: bool) -> None:
+    def _turn_away(self, pending: _PendingConnection, why: str, *, is_reset: bool) -> None:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
         if why:
-            self._note_refusal(guest, why)
-        self._end(guest, sockets.reset if is_reset else sockets.close)
+            self._note_refusal(pending, why)
+        self._end(pending, sockets.reset if is_reset else sockets.close)
 
-    def _meddler(self, guest: _Guest, relay: StreamRelay) -> Meddler | None:
-        return meddler_for(relay, self._weather, connection=guest.index, peer=guest.peer, clock=monotonic)
+    def _meddler(self, pending: _PendingConnection, relay: StreamRelay) -> Meddler | None:
+        return meddler_for(relay, self._weather, connection=pending.index, peer=pending.peer, clock=monotonic)
 
-    def _behind_meddler(self, guest: _Guest) -> socket.socket:
+    def _behind_meddler(self, pending: _PendingConnection) -> socket.socket:
         """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
         if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.installed):
-            return guest.socket
+            return pending.socket
         ours, theirs = socket.socketpair()
         sockets.prepare(ours)
         sockets.prepare(theirs)
         relay = StreamRelay(
-            self._relay_loop.event_loop, self._relay_loop.scratch, guest.socket, ours, on_end=self._relay_loop.dismiss
+            self._relay_loop.event_loop, self._relay_loop.scratch, pending.socket, ours, on_end=self._relay_loop.remove
         )
-        relay.meddler = self._meddler(guest, relay)
-        self._relay_loop.admit(relay)
+        relay.meddler = self._meddler(pending, relay)
+        self._relay_loop.add(relay)
         relay.start()
-        guest.socket = theirs
+        pending.socket = theirs
         return theirs
 
-    def _note_refusal(self, guest: _Guest, why: str) -> None:
-        guest.note(Kind.REFUSED, why.encode())
+    def _note_refusal(self, pending: _PendingConnection, why: str) -> None:
+        pending.note(Kind.REFUSED, why.encode())
 
-    def _carry(self, guest: _Guest, client: Any, upstream: Any, error: OSError | None = None) -> None:
-        upward, downward = self._weather.links(connection=guest.index, now=monotonic(), peer=guest.peer)
-        connection = guest.connection
+    def _carry(self, pending: _PendingConnection, client: Any, upstream: Any, error: OSError | None = None) -> None:
+        upward, downward = self._weather.links(connection=pending.index, now=monotonic(), peer=pending.peer)
+        connection = pending.connection
         relay = StreamRelay(
             self._relay_loop.event_loop,
             self._relay_loop.scratch,
@@ -330,53 +330,53 @@ class StreamFront:
             downward=downward,
             client_notes=ClientNotes(connection) if connection is not None else None,
             upstream_notes=UpstreamNotes(connection) if connection is not None else None,
-            delivering=partial(guest.noted_after, Kind.DELIVERED),
-            on_closing=partial(guest.begin, Kind.CLOSE),
-            on_end=partial(self._ended, guest),
+            delivering=partial(pending.noted_after, Kind.DELIVERED),
+            on_closing=partial(pending.begin, Kind.CLOSE),
+            on_end=partial(self._ended, pending),
             on_error=partial(self._on_error, connection),
             on_look=self._firings.look,
-            on_note=guest.say,
+            on_note=pending.say,
         )
         relay.upstream.error = error
-        if client is guest.socket:
-            relay.meddler = self._meddler(guest, relay)
+        if client is pending.socket:
+            relay.meddler = self._meddler(pending, relay)
         if connection is not None:
             connection.set_relayed(True)
-            self._firings.follow(guest.index, connection)
-            self._note_credentials(guest)
-        self._relay_loop.admit(relay)
+            self._firings.follow(pending.index, connection)
+            self._note_credentials(pending)
+        self._relay_loop.add(relay)
         relay.start()
 
-    def _note_credentials(self, guest: _Guest) -> None:
+    def _note_credentials(self, pending: _PendingConnection) -> None:
         """Say that the server sees this process in the place of a client that is another one (SO_PEERCRED)."""
-        theirs = peer_credentials(guest.socket)
+        theirs = peer_credentials(pending.socket)
         if theirs is not None and theirs != own_credentials():
-            guest.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
+            pending.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
 
-    def _end(self, guest: _Guest, end: Callable[[socket.socket], object]) -> None:
+    def _end(self, pending: _PendingConnection, end: Callable[[socket.socket], object]) -> None:
         """End a client's connection that is not relayed."""
-        guest.begin(Kind.CLOSE)
-        end(guest.socket)
-        guest.note_faults(guest.faults)
-        self._leave(guest)
+        pending.begin(Kind.CLOSE)
+        end(pending.socket)
+        pending.note_faults(pending.faults)
+        self._leave(pending)
 
-    def _leave(self, guest: _Guest) -> None:
+    def _leave(self, pending: _PendingConnection) -> None:
         """Somebody is gone: there is room for another one."""
-        self._guests.discard(guest)
+        self._pending.discard(pending)
         if self._stalled:
             self._relay_loop.event_loop.call(self._look_at_stalled)
-        if guest.connection is not None:
-            guest.connection.set_relayed(False)
-        guest.note(Kind.CLOSE)
+        if pending.connection is not None:
+            pending.connection.set_relayed(False)
+        pending.note(Kind.CLOSE)
 
-    def _ended(self, guest: _Guest, relay: StreamRelay) -> None:
-        self._relay_loop.dismiss(relay)
+    def _ended(self, pending: _PendingConnection, relay: StreamRelay) -> None:
+        self._relay_loop.remove(relay)
         self._firings.look()
-        self._firings.leave(guest.index)
-        self._leave(guest)
+        self._firings.leave(pending.index)
+        self._leave(pending)
 
 
-class _Guest:
+class _PendingConnection:
     """A client on its way in."""
 
     __slots__ = ("connection", "faults", "index", "peer", "socket")

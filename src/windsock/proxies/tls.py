@@ -74,11 +74,11 @@ class Securing:
 
     def start(self) -> None:
         """Begin; in the clockwork's thread."""
-        self._relay_loop.admit(self)
+        self._relay_loop.add(self)
         try:
             self._thread.start()
         except BaseException:
-            self._relay_loop.dismiss(self)
+            self._relay_loop.remove(self)
             raise
 
     def refresh(self, now: float) -> None:
@@ -134,5 +134,5 @@ class Securing:
 
     def _done(self, error: BaseException | None) -> None:
         self._thread.join(1)
-        self._relay_loop.dismiss(self)
+        self._relay_loop.remove(self)
         self._on_done(self._ends[0], self._ends[1], error)

@@ -12,10 +12,10 @@ from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch
 from windsock.servers import fork_hooks
 
-__all__ = ["Member", "RelayLoop"]
+__all__ = ["Handle", "RelayLoop"]
 
 
-class Member(Protocol):
+class Handle(Protocol):
     """What lives in a house: a relay, a listener, a connection that is being made."""
 
     def refresh(self, now: float) -> None:
@@ -46,7 +46,7 @@ class RelayLoop:
         self.name = name
         self.scratch = Scratch()
         self._on_error = on_error
-        self._members: dict[int, Member] = {}
+        self._members: dict[int, Handle] = {}
         self._process_id = os.getpid()
         self._is_slow = False
         """Whether a drain has run out of time."""
@@ -57,11 +57,11 @@ class RelayLoop:
         """Begin. Raises RuntimeError where no thread can be started."""
         self.event_loop.start()
 
-    def admit(self, member: Member) -> None:
+    def add(self, member: Handle) -> None:
         """Take somebody in; in the clockwork's thread, or before it has started."""
         self._members[id(member)] = member
 
-    def dismiss(self, member: Member) -> None:
+    def remove(self, member: Handle) -> None:
         """Somebody has ended."""
         self._members.pop(id(member), None)
 
