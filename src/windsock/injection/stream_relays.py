@@ -15,7 +15,7 @@ from windsock.net.system import monotonic, os, socket
 from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
-from windsock.relay.handshake_faults import meddler_for
+from windsock.relay.handshake_faults import handshake_faults_for
 from windsock.relay.loop import RelayLoop
 from windsock.servers import fork_hooks
 
@@ -41,9 +41,9 @@ class StreamRelays:
     `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
     """
 
-    def __init__(self, weather: Weather, *, name: str, on_error: OnError, spoils_handshakes: bool = True) -> None:
+    def __init__(self, weather: Weather, *, name: str, on_error: OnError, has_handshake_faults: bool = True) -> None:
         self.weather = weather
-        self._spoils_handshakes = spoils_handshakes
+        self._has_handshake_faults = has_handshake_faults
         self._on_error = on_error
         self._count = 0
         self._process_id = os.getpid()
@@ -162,8 +162,10 @@ class StreamRelays:
             on_note=partial(self._firings.note, index),
             **notes,
         )
-        if self._spoils_handshakes:
-            relay.meddler = meddler_for(relay, self.weather, connection=index, peer=peer, clock=monotonic)
+        if self._has_handshake_faults:
+            relay.handshake_faults = handshake_faults_for(
+                relay, self.weather, connection=index, peer=peer, clock=monotonic
+            )
         if connection is not None:
             connection.set_relayed(True)
             self._firings.follow(index, connection)

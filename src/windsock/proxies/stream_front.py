@@ -23,7 +23,7 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
-from windsock.relay.handshake_faults import Meddler, meddler_for
+from windsock.relay.handshake_faults import HandshakeFaults, handshake_faults_for
 from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ class StreamFront:
 
         seconds = self._seconds
         connection = pending.connection
-        client = self._behind_meddler(pending) if termination.client is not None else pending.socket
+        client = self._behind_handshake_faults(pending) if termination.client is not None else pending.socket
         Securing(self._relay_loop, termination, client, upstream, seconds, connection=connection, on_done=done).start()
 
     def _turn_away(self, pending: _PendingConnection, why: str, *, is_reset: bool) -> None:
@@ -296,10 +296,10 @@ class StreamFront:
             self._note_refusal(pending, why)
         self._end(pending, sockets.reset if is_reset else sockets.close)
 
-    def _meddler(self, pending: _PendingConnection, relay: StreamRelay) -> Meddler | None:
-        return meddler_for(relay, self._weather, connection=pending.index, peer=pending.peer, clock=monotonic)
+    def _handshake_faults(self, pending: _PendingConnection, relay: StreamRelay) -> HandshakeFaults | None:
+        return handshake_faults_for(relay, self._weather, connection=pending.index, peer=pending.peer, clock=monotonic)
 
-    def _behind_meddler(self, pending: _PendingConnection) -> socket.socket:
+    def _behind_handshake_faults(self, pending: _PendingConnection) -> socket.socket:
         """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
         if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.installed):
             return pending.socket
@@ -309,7 +309,7 @@ class StreamFront:
         relay = StreamRelay(
             self._relay_loop.event_loop, self._relay_loop.scratch, pending.socket, ours, on_end=self._relay_loop.remove
         )
-        relay.meddler = self._meddler(pending, relay)
+        relay.handshake_faults = self._handshake_faults(pending, relay)
         self._relay_loop.add(relay)
         relay.start()
         pending.socket = theirs
@@ -339,7 +339,7 @@ class StreamFront:
         )
         relay.upstream.error = error
         if client is pending.socket:
-            relay.meddler = self._meddler(pending, relay)
+            relay.handshake_faults = self._handshake_faults(pending, relay)
         if connection is not None:
             connection.set_relayed(True)
             self._firings.follow(pending.index, connection)

@@ -16,7 +16,7 @@ from windsock.relay.endpoint import Notes, Side
 if TYPE_CHECKING:
     from windsock.faults import Chain
     from windsock.faults.items import Attachment
-    from windsock.relay.handshake_faults import Meddler
+    from windsock.relay.handshake_faults import HandshakeFaults
 
 __all__ = ["BLOCK", "Scratch", "StreamRelay"]
 
@@ -110,7 +110,7 @@ class StreamRelay:
         self.event_loop = event_loop
         self.scratch = scratch
         self.is_over = False
-        self.meddler: Meddler | None = None
+        self.handshake_faults: HandshakeFaults | None = None
         """Who acts on a TLS handshake that passes."""
         self.on_look = on_look
         self._on_closing = on_closing

@@ -114,7 +114,7 @@ class Side:
             else:
                 notes.passed(data)
             self._is_bulk = size >= BULK
-        if self.relay.meddler is not None or self.attached is not None:
+        if self.relay.handshake_faults is not None or self.attached is not None:
             self._carry_attached(data)
         elif is_idle:
             flow.write(data, is_scratch=not is_lent)
@@ -126,9 +126,9 @@ class Side:
     def _carry_attached(self, data: memoryview) -> None:
         """Pass on data with what has come with its first byte, which a handshake has no use for."""
         attached, self.attached = self.attached, None
-        if self.relay.meddler is not None:
+        if self.relay.handshake_faults is not None:
             self.relay.lose(attached)
-            self._meddle(bytes(data))
+            self._apply_handshake_faults(bytes(data))
             return
         chain = self.flow.chain
         if chain is not None and not chain.is_idle():
@@ -138,12 +138,12 @@ class Side:
         if chain is not None:
             chain.carried(len(data))
 
-    def _meddle(self, data: bytes) -> None:
+    def _apply_handshake_faults(self, data: bytes) -> None:
         """Pass on what is left of it when it was looked at for the sake of a handshake."""
-        meddler = self.relay.meddler
-        if meddler is None:
+        handshake_faults = self.relay.handshake_faults
+        if handshake_faults is None:
             return
-        passed = meddler.upward(data) if self is self.relay.client else meddler.downward(data)
+        passed = handshake_faults.upward(data) if self is self.relay.client else handshake_faults.downward(data)
         if passed and not self.relay.is_over:
             self._pass_on(passed)
 
@@ -202,8 +202,8 @@ class Side:
         self.has_ended = True
         if self.notes is not None:
             self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
-        if self.relay.meddler is not None:
-            rest = self.relay.meddler.ended(is_client=self is self.relay.client)
+        if self.relay.handshake_faults is not None:
+            rest = self.relay.handshake_faults.ended(is_client=self is self.relay.client)
             if rest:
                 self._pass_on(rest)
         self.flow.end()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from windsock.faults import Fault, Weather
     from windsock.relay.connection import StreamRelay
 
-__all__ = ["Meddler", "Records", "meddler_for"]
+__all__ = ["HandshakeFaults", "Records", "handshake_faults_for"]
 
 CHANGE_CIPHER, ALERT, HANDSHAKE, APPLICATION = 20, 21, 22, 23
 """Types of records (RFC 8446, section 5.1)."""
@@ -55,7 +55,7 @@ class Records:
         return rest
 
 
-class Meddler:
+class HandshakeFaults:
     """Looks at the records of one relayed connection, and acts once the stage of a fault has passed.
 
     The faults are asked for with the client's first bytes, if those are TLS. Behind "client_hello" an alert is in the
@@ -185,10 +185,10 @@ def _alert(fault: TLSAlert) -> bytes:
     return bytes([ALERT, 3, 3, 0, 2, FATAL, fault.number])
 
 
-def meddler_for(
+def handshake_faults_for(
     relay: StreamRelay, weather: Weather, *, connection: int, peer: object, clock: Callable[[], float]
-) -> Meddler | None:
+) -> HandshakeFaults | None:
     """Return who acts on the handshake of a connection, if any fault wants that."""
     if not any("handshake" in each.fault.carries and each.is_active for each in weather.installed):
         return None
-    return Meddler(relay, lambda: weather.at_handshake(connection=connection, now=clock(), peer=peer))
+    return HandshakeFaults(relay, lambda: weather.at_handshake(connection=connection, now=clock(), peer=peer))
