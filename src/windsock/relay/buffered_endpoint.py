@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from windsock.net.event_loop import READABLE
-from windsock.relay.endpoint import Side
+from windsock.relay.endpoint import RelayEndpoint
 
-__all__ = ["BufferedSide"]
+__all__ = ["BufferedEndpoint"]
 
 MOST_IN_A_ROW = 64
 """Reads of what has been received, before others have their turn."""
 
 
-class BufferedSide(Side):
+class BufferedEndpoint(RelayEndpoint):
     """A side whose data is not all where the system could tell of it: more may have been received than was read."""
 
     _is_coming_back = False

@@ -10,8 +10,8 @@ from windsock.net import sockets
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Segment
-from windsock.relay.direction import Delivering, Flow
-from windsock.relay.endpoint import Notes, Side
+from windsock.relay.direction import Delivering, RelayDirection
+from windsock.relay.endpoint import Notes, RelayEndpoint
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
@@ -66,17 +66,17 @@ class Scratch:
         self._segment = None
 
 
-def _side_class(end: Any) -> type[Side]:
+def _side_class(end: Any) -> type[RelayEndpoint]:
     """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
     if isinstance(end, socket.socket):
         if sockets.is_ip(end):
-            return Side
-        from windsock.relay.unix_endpoint import UnixSide
+            return RelayEndpoint
+        from windsock.relay.unix_endpoint import UnixEndpoint
 
-        return UnixSide
-    from windsock.relay.tls import TLSSide
+        return UnixEndpoint
+    from windsock.relay.tls import TLSEndpoint
 
-    return TLSSide
+    return TLSEndpoint
 
 
 class StreamRelay:
@@ -119,8 +119,8 @@ class StreamRelay:
         self._on_note = on_note
         self.client = _side_class(client)(self, client, client_notes)
         self.upstream = _side_class(upstream)(self, upstream, upstream_notes)
-        self.up = Flow(self, self.client, self.upstream, upward)
-        self.down = Flow(self, self.upstream, self.client, downward, delivering)
+        self.up = RelayDirection(self, self.client, self.upstream, upward)
+        self.down = RelayDirection(self, self.upstream, self.client, downward, delivering)
         self.client.flow = self.upstream.inflow = self.up
         self.client.inflow = self.upstream.flow = self.down
 

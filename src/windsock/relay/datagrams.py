@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Send: TypeAlias = Callable[[bytes, Attachment | None], object]
 
-__all__ = ["LARGEST", "DatagramFlow", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
+__all__ = ["LARGEST", "DatagramDirection", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
 
 LARGEST = 1024 * 1024
 """Bytes: no UDP datagram is larger; one of a Unix socket is as large as its sender's buffer, mostly up to 416 KiB."""
@@ -76,7 +76,7 @@ def make_room(sender: socket.socket) -> None:
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
 
 
-class DatagramFlow:
+class DatagramDirection:
     """One direction: datagrams that are due and not sent yet, and how to send one."""
 
     def __init__(self, relay: DatagramRelay, chain: Chain | None, send: Send, on_look: Callable[[], None]) -> None:
@@ -218,8 +218,8 @@ class DatagramRelay:
         self.is_over = False
         self._events: int | None = None
         self.socket = make_socket()
-        self.up = DatagramFlow(self, upward, self._send, on_look)
-        self.down = DatagramFlow(self, downward, answer, on_look)
+        self.up = DatagramDirection(self, upward, self._send, on_look)
+        self.down = DatagramDirection(self, downward, answer, on_look)
         self.senders: dict[str, Credentials | None] = {}
         """The processes that the client and the server are, if they are others than this one."""
         self.names: list[Any] = [self.socket.getsockname()]

@@ -15,9 +15,9 @@ from windsock.net.system import monotonic
 if TYPE_CHECKING:
     from windsock.faults import Chain
     from windsock.relay.connection import StreamRelay
-    from windsock.relay.endpoint import Side
+    from windsock.relay.endpoint import RelayEndpoint
 
-__all__ = ["Delivering", "Flow"]
+__all__ = ["Delivering", "RelayDirection"]
 
 Delivering: TypeAlias = "Callable[[], contextlib.AbstractContextManager[None]]"
 """Returns a context manager whose block sends the target the end of the stream."""
@@ -32,14 +32,14 @@ ONCE_MORE, LONGEST_REST = 0.001, 0.05
 """Seconds between two looks at whether what was written has been taken: more each time, up to so many."""
 
 
-class Flow:
+class RelayDirection:
     """One direction: what is on its way from its source to its target."""
 
     def __init__(
         self,
         relay: StreamRelay,
-        source: Side,
-        target: Side,
+        source: RelayEndpoint,
+        target: RelayEndpoint,
         chain: Chain | None,
         delivering: Delivering = contextlib.nullcontext,
     ) -> None:

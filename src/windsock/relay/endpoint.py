@@ -12,9 +12,9 @@ from windsock.net.system import socket
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
     from windsock.relay.connection import StreamRelay
-    from windsock.relay.direction import Flow
+    from windsock.relay.direction import RelayDirection
 
-__all__ = ["Notes", "Side"]
+__all__ = ["Notes", "RelayEndpoint"]
 
 PIECE = 128 * 1024
 """Bytes read at a time where faults look at them and may keep them."""
@@ -48,11 +48,11 @@ class Notes(Protocol):
         ...
 
 
-class Side:
+class RelayEndpoint:
     """One of the two sockets: what comes from it goes into its `flow`, what goes to it comes out of `inflow`."""
 
-    flow: Flow
-    inflow: Flow
+    flow: RelayDirection
+    inflow: RelayDirection
 
     def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
         self.relay = relay

@@ -7,10 +7,10 @@ from typing import Any
 
 from windsock.net import sockets
 from windsock.net.system import socket, ssl
-from windsock.relay.buffered_endpoint import BufferedSide
+from windsock.relay.buffered_endpoint import BufferedEndpoint
 from windsock.security.tls_socket import TLSSocket
 
-__all__ = ["TLSEnd", "TLSSide"]
+__all__ = ["TLSEnd", "TLSEndpoint"]
 
 
 class TLSEnd(TLSSocket):
@@ -48,7 +48,7 @@ class TLSEnd(TLSSocket):
         return int(self.raw.detach())
 
 
-class TLSSide(BufferedSide):
+class TLSEndpoint(BufferedEndpoint):
     """A side that speaks TLS, of which more than one record may have been received at once."""
 
     def half_close(self) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.ancillary import LOST, Credentials, UnixReader, send_with
-from windsock.relay.buffered_endpoint import BufferedSide
+from windsock.relay.buffered_endpoint import BufferedEndpoint
 from windsock.relay.endpoint import Notes
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
     from windsock.relay.connection import StreamRelay
 
-__all__ = ["UnixSide"]
+__all__ = ["UnixEndpoint"]
 
 
-class UnixSide(BufferedSide):
+class UnixEndpoint(BufferedEndpoint):
     """A side that is a Unix socket.
 
     The kernel lets a process without privileges send no credentials but its own (unix(7)); those of another process
@@ -63,7 +63,7 @@ class UnixSide(BufferedSide):
 
     def _write(self, data: memoryview, attached: Attachment | None) -> int:
         source = self.inflow.source
-        sender = source.sender() if self._may_stand_in and isinstance(source, UnixSide) else None
+        sender = source.sender() if self._may_stand_in and isinstance(source, UnixEndpoint) else None
         try:
             return send_with(self.socket, data, attached, sender, self._cannot)
         except (BlockingIOError, InterruptedError):
