@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from windsock.faults import Installed
-    from windsock.faults.options import Several
+    from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
 
 __all__ = ["ScriptedClient"]
@@ -38,7 +38,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     """
 
     end: ClientStreamEndpoint | ClientDatagramEndpoint
-    faults: tuple[Installed | Several, ...] = ()
+    faults: tuple[Installed | FaultGroup, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.faults import Installed
 from windsock.faults.never_fired import FaultNeverFired
-from windsock.faults.options import Planned, Several
+from windsock.faults.options import FaultGroup, FaultOptions
 from windsock.proxies.fault_proxy import FaultProxy
 
 __all__ = ["ClientProxy"]
@@ -21,13 +21,13 @@ class ClientProxy:
     """The proxy of one client, and the private path that the client is bound to; `remove()` ends both."""
 
     def __init__(
-        self, address: Any, transport: str | None, plans: Iterable[Planned], seed: int, timeout: float
+        self, address: Any, transport: str | None, plans: Iterable[FaultOptions], seed: int, timeout: float
     ) -> None:
         self.proxy = FaultProxy(
             address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )
         self.private: Any = None
-        self.installed: tuple[Installed | Several, ...] = ()
+        self.installed: tuple[Installed | FaultGroup, ...] = ()
         try:
             self.installed = tuple(self.proxy.fault(each.fault, **dict(each.keywords)) for each in plans)
         except BaseException:

@@ -113,7 +113,7 @@ class Answer:
 
 
 class Answers:
-    """Several answers, in turn: each so many times (None: once, and the last one for ever)."""
+    """FaultGroup answers, in turn: each so many times (None: once, and the last one for ever)."""
 
     def __init__(self) -> None:
         self._all: tuple[tuple[Answer, int | None], ...] = ()

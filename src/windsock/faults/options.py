@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.faults import Installed, Weather
 
-__all__ = ["Planned", "install", "install_all", "plans_from", "seed_from"]
+__all__ = ["FaultOptions", "install", "install_all", "plans_from", "seed_from"]
 
 LARGEST_SEED = 2**64 - 1
 EXPECTED = (
@@ -21,14 +21,14 @@ EXPECTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class FaultOptions:
     """One fault or profile with what is said about where it applies."""
 
     fault: Any
     keywords: tuple[tuple[str, Any], ...] = ()
 
 
-def plans_from(faults: Any) -> tuple[Planned, ...]:
+def plans_from(faults: Any) -> tuple[FaultOptions, ...]:
     """Return the faults of `faults=`, in their order. Raises UsageError for what is none."""
     if not faults and (faults is None or isinstance(faults, list | tuple)):
         return ()
@@ -41,28 +41,30 @@ def plans_from(faults: Any) -> tuple[Planned, ...]:
     return tuple(_plan(each) for each in faults)
 
 
-def _plan(each: Any) -> Planned:
+def _plan(each: Any) -> FaultOptions:
     from windsock.faults import Selector, profiles
     from windsock.faults.function import fault_from
 
     if isinstance(each, profiles.Profile):
-        return Planned(each)
+        return FaultOptions(each)
     if isinstance(each, tuple) and len(each) == 2 and isinstance(each[1], Mapping | Selector):
         fault, where = each
         keywords = {"selector": where} if isinstance(where, Selector) else dict(where)
-        return Planned(fault if isinstance(fault, profiles.Profile) else fault_from(fault), tuple(keywords.items()))
+        return FaultOptions(
+            fault if isinstance(fault, profiles.Profile) else fault_from(fault), tuple(keywords.items())
+        )
     if isinstance(each, tuple | list):
         raise UsageError(f"faults=[{each!r}]: {EXPECTED}")
-    return Planned(fault_from(each))
+    return FaultOptions(fault_from(each))
 
 
-def install_all(weather: Weather, plans: Iterable[Planned], check: Any) -> None:
+def install_all(weather: Weather, plans: Iterable[FaultOptions], check: Any) -> None:
     """Install what was planned; `check` may refuse a fault."""
     for each in plans:
         install(weather, each.fault, check, dict(each.keywords))
 
 
-def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> Installed | Several:
+def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> Installed | FaultGroup:
     """Install a fault, or all faults of a profile. Raises UsageError for what cannot work here."""
     from windsock.faults import profiles
     from windsock.faults.function import fault_from
@@ -80,10 +82,10 @@ def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) 
         )
     for each, _ in fault:
         check(each)
-    return Several(weather.install_all(fault, may_not_fire=may_not_fire))
+    return FaultGroup(weather.install_all(fault, may_not_fire=may_not_fire))
 
 
-class Several:
+class FaultGroup:
     """The handle of a profile: what is said to it is said to all of its faults. A context manager that heals them."""
 
     def __init__(self, installed: tuple[Installed, ...]) -> None:
@@ -92,7 +94,7 @@ class Several:
     def __repr__(self) -> str:
         return f"<profile: {list(self.installed)}>"
 
-    def __enter__(self) -> Several:
+    def __enter__(self) -> FaultGroup:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.faults import Fault, Installed
     from windsock.faults.never_fired import FaultNeverFired
-    from windsock.faults.options import Several
+    from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
     from windsock.scripts import Script
@@ -312,7 +312,7 @@ class RunningServer(FakeAPI):
         **selector: Any,
     ) -> Installed: ...
     @overload
-    def fault(self, fault: Profile, *, may_not_fire: bool | None = None) -> Several: ...
+    def fault(self, fault: Profile, *, may_not_fire: bool | None = None) -> FaultGroup: ...
     def fault(
         self,
         fault: Fault | Callable[..., Any] | Profile,
@@ -320,7 +320,7 @@ class RunningServer(FakeAPI):
         name: str | None = None,
         may_not_fire: bool | None = None,
         **selector: Any,
-    ) -> Installed | Several:
+    ) -> Installed | FaultGroup:
         """Have something go wrong from now on: a fault, a function that is one, or a profile.
 
         The keywords say where, as those of `windsock.faults.Selector`. What is returned knows what the fault did

@@ -8,7 +8,7 @@ from windsock.errors import UsageError
 from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
 from windsock.faults import options as planned
 from windsock.faults.never_fired import FaultNeverFired, said
-from windsock.faults.options import Several
+from windsock.faults.options import FaultGroup
 from windsock.faults.reports import report_of, with_firings
 from windsock.injection.accept import Admission
 from windsock.injection.datagrams import RelayedDatagrams
@@ -71,14 +71,14 @@ class ServerFaults:
 
     # --- installing
 
-    def install(self, fault: Any, keywords: dict[str, Any]) -> Installed | Several:
+    def install(self, fault: Any, keywords: dict[str, Any]) -> Installed | FaultGroup:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
         installed = planned.install(self.weather, fault, self._check, keywords)
         if self._wants_relays():
             self._have_relays()
-        for each in installed.installed if isinstance(installed, Several) else (installed,):
+        for each in installed.installed if isinstance(installed, FaultGroup) else (installed,):
             self._begin(each)
         return installed
 

@@ -183,7 +183,7 @@ class Resolved:
     timeout: float
     name: str
     encryption: Encryption | None
-    faults: tuple[planned.Planned, ...] = ()
+    faults: tuple[planned.FaultOptions, ...] = ()
     relay: bool = False
     seed: int | None = None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from windsock.faults import Fault, Installed
-    from windsock.faults.options import Several
+    from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
 
 __all__ = ["FaultProxy", "Partition", "partition", "proxy"]
@@ -51,8 +51,8 @@ class FaultProxy(Proxy):
     @overload
     def fault(self, fault: Fault | Callable[..., Any], **keywords: Any) -> Installed: ...
     @overload
-    def fault(self, fault: Profile, *, may_not_fire: bool = True) -> Several: ...
-    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> Installed | Several:
+    def fault(self, fault: Profile, *, may_not_fire: bool = True) -> FaultGroup: ...
+    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> Installed | FaultGroup:
         """Have something go wrong from now on, also on connections that are open: see `RunningServer.fault`."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")
