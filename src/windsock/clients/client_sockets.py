@@ -17,7 +17,7 @@ from windsock.net.system import os, socket
 
 __all__ = [
     "ConnectFailed",
-    "Place",
+    "ConnectTarget",
     "QuietSocket",
     "connect",
     "give_back",
@@ -67,7 +67,7 @@ class QuietSocket(socket.socket):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ConnectTarget:
     """Where to connect to: an address whose family is known; `kinds` are the kinds of sockets to try."""
 
     address: Any
@@ -75,7 +75,7 @@ class Place:
     kinds: tuple[int, ...]
 
 
-def place_of(address: Any, transport: str | None = None) -> Place:
+def place_of(address: Any, transport: str | None = None) -> ConnectTarget:
     """Return what an address is. Raises UsageError for what is none."""
     if transport is not None and transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
@@ -85,12 +85,14 @@ def place_of(address: Any, transport: str | None = None) -> Place:
         if transport in ("tcp", "udp"):
             raise UsageError(f"address {address!r} is the path of a Unix socket; transport={transport!r} is not for it")
         found = {"unix_stream": (socket.SOCK_STREAM,), "unix_datagram": (socket.SOCK_DGRAM,)}
-        return Place(address, socket.AF_UNIX, found.get(transport or "", (socket.SOCK_STREAM, socket.SOCK_DGRAM)))
+        return ConnectTarget(
+            address, socket.AF_UNIX, found.get(transport or "", (socket.SOCK_STREAM, socket.SOCK_DGRAM))
+        )
     if _is_ip(address):
         if transport in ("unix_stream", "unix_datagram"):
             raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} is not for it")
         kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        return Place(tuple(address), socket.AF_INET6 if ":" in address[0] else socket.AF_INET, (kind,))
+        return ConnectTarget(tuple(address), socket.AF_INET6 if ":" in address[0] else socket.AF_INET, (kind,))
     raise UsageError(f"address {address!r}: expected (host, port), or the path or abstract name of a Unix socket")
 
 
@@ -105,7 +107,7 @@ def _is_ip(address: Any) -> bool:
 
 
 def connect(
-    place: Place,
+    place: ConnectTarget,
     *,
     source: Any = None,
     timeout: float,
@@ -132,13 +134,13 @@ def connect(
     raise AssertionError("the last kind is none of another kind")
 
 
-def is_of_another_kind(error: OSError, place: Place, kind: int) -> bool:
+def is_of_another_kind(error: OSError, place: ConnectTarget, kind: int) -> bool:
     """Return whether a Unix socket of another kind is there, which can be tried."""
     return error.errno == errno.EPROTOTYPE and kind != place.kinds[-1]
 
 
 def prepare(
-    place: Place, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
+    place: ConnectTarget, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
 ) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
     sock = QuietSocket(place.family, kind)
@@ -182,7 +184,7 @@ def _set_buffers(sock: socket.socket, receive_buffer: int | None, send_buffer: i
         sock.setsockopt(socket.SOL_SOCKET, option, max(1, size // 2))  # Linux doubles it
 
 
-def _bind(sock: socket.socket, place: Place, source: Any) -> PrivateSocketPath | None:
+def _bind(sock: socket.socket, place: ConnectTarget, source: Any) -> PrivateSocketPath | None:
     """Give the socket an address of its own; a Unix datagram socket gets one in any case, unless source is ""."""
     if place.family != socket.AF_UNIX:
         if source is not None:
@@ -214,7 +216,7 @@ def _ip_source(source: Any) -> tuple[Any, ...]:
     raise UsageError(f"source={source!r}: expected a host, or (host, port) with port 0 for any")
 
 
-def _connect(sock: socket.socket, place: Place, timeout: float) -> None:
+def _connect(sock: socket.socket, place: ConnectTarget, timeout: float) -> None:
     if place.family == socket.AF_UNIX:
         # A Unix socket that has a timeout of Python's is refused at once by a full backlog (EAGAIN).
         microseconds = max(1, int(capped(timeout) * 1e6))

@@ -79,7 +79,7 @@ class Line:
 
     def __init__(
         self,
-        place: client_sockets.Place,
+        place: client_sockets.ConnectTarget,
         *,
         context: Callable[[], ssl.SSLContext] | None,
         begins_with_tls: bool,
@@ -121,7 +121,7 @@ class Line:
         is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
         behind = ClientProxy(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
         try:
-            there = client_sockets.Place(behind.proxy.address, place.family, place.kinds)
+            there = client_sockets.ConnectTarget(behind.proxy.address, place.family, place.kinds)
             sock, behind.private = client_sockets.connect(there, timeout=seconds, **self.options)
         except BaseException:
             behind.proxy.stop()

@@ -27,7 +27,7 @@ GOODBYE = 1.0
 OwnEnd = ClientStreamEndpoint | ClientDatagramEndpoint
 
 
-async def connect(sock: socket.socket, place: client_sockets.Place) -> None:
+async def connect(sock: socket.socket, place: client_sockets.ConnectTarget) -> None:
     """Connect a socket that does not block yet; as long as it takes."""
     sock.setblocking(False)
     if place.family == getattr(socket, "AF_UNIX", None):

@@ -9,7 +9,7 @@ from windsock.net.addresses import Address, PrivateSocketPath
 from windsock.net.event_loop import OnError
 from windsock.net.system import socket
 from windsock.proxies.datagram_front import DatagramFront
-from windsock.proxies.target import Place
+from windsock.proxies.target import Target
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
@@ -50,7 +50,7 @@ class DatagramRelays:
 
     def _own(self, server_socket: socket.socket) -> None:
         transport = "udp" if self._private is None else "unix_datagram"
-        inner = Place(transport, int(self.socket.family), addresses.plain(self.socket.getsockname()))
+        inner = Target(transport, int(self.socket.family), addresses.plain(self.socket.getsockname()))
         server_socket.setblocking(False)
         on_error = self._on_error
         self._front = DatagramFront(

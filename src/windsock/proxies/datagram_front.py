@@ -11,7 +11,7 @@ from windsock.net.ancillary import CameWith, ask_for_credentials, receive_with, 
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
 from windsock.proxies.recording_tap import reason
-from windsock.proxies.target import Place
+from windsock.proxies.target import Target
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.relay.datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, make_room, upstream_socket
@@ -36,7 +36,7 @@ class DatagramFront:
         self,
         relay_loop: RelayLoop,
         listener: socket.socket,
-        upstream: Place,
+        upstream: Target,
         weather: Weather,
         recorder: Recorder | None,
         firings: Firings,

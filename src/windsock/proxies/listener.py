@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock.net import addresses, sockets
 from windsock.net.system import accept, os, socket
-from windsock.proxies.target import AF_UNIX, BACKLOG, Place, listener
+from windsock.proxies.target import AF_UNIX, BACKLOG, Target, listener
 
 __all__ = ["Doorway"]
 
@@ -22,7 +22,7 @@ class Doorway:
     A second socket holds a TCP port while nobody listens there: bound and not listening, it has clients refused.
     """
 
-    def __init__(self, upstream: Place, where: Any) -> None:
+    def __init__(self, upstream: Target, where: Any) -> None:
         self._upstream = upstream
         self._holder: socket.socket | None = None
         self.state = "open"

@@ -17,7 +17,7 @@ from windsock.proxies.admission import Admission, Fate
 from windsock.proxies.connect import EXHAUSTED, Dialing
 from windsock.proxies.listener import Doorway
 from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
-from windsock.proxies.target import Place
+from windsock.proxies.target import Target
 from windsock.proxies.tls import Securing, Termination
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
@@ -48,7 +48,7 @@ class StreamFront:
         self,
         relay_loop: RelayLoop,
         door: Doorway,
-        upstream: Place,
+        upstream: Target,
         weather: Weather,
         recorder: Recorder | None,
         firings: Firings,

@@ -10,7 +10,7 @@ from windsock.net import addresses
 from windsock.net.addresses import Address
 from windsock.net.system import connect, os, socket
 
-__all__ = ["AF_UNIX", "BACKLOG", "TRANSPORTS", "Place", "listener", "place_of"]
+__all__ = ["AF_UNIX", "BACKLOG", "TRANSPORTS", "Target", "listener", "place_of"]
 
 TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
@@ -18,7 +18,7 @@ BACKLOG = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Target:
     """An address that can be connected to, with its transport and family."""
 
     transport: str
@@ -41,7 +41,7 @@ class Place:
         return socket.SOCK_DGRAM if self.is_datagram else socket.SOCK_STREAM
 
 
-def place_of(address: Any, transport: str | None) -> Place:
+def place_of(address: Any, transport: str | None) -> Target:
     """Return the place that an address means; raise UsageError for what is none.
 
     `(host, port)` is TCP unless `transport` says "udp". A path (or abstract name) is a stream unless it says
@@ -56,7 +56,7 @@ def place_of(address: Any, transport: str | None) -> Place:
     raise UsageError(f"address={address!r}: expected (host, port), or the path of a Unix socket")
 
 
-def _ip_place(address: Any, transport: str) -> Place:
+def _ip_place(address: Any, transport: str) -> Target:
     host, port = address[:2]
     if transport not in ("tcp", "udp"):
         raise UsageError(
@@ -70,10 +70,10 @@ def _ip_place(address: Any, transport: str) -> Place:
     except OSError as error:
         raise UsageError(f"address={address!r}: {host!r} can't be found: {error}") from error
     family, _, _, _, there = found[0]
-    return Place(transport, int(family), there)
+    return Target(transport, int(family), there)
 
 
-def _unix_place(path: Address, transport: str | None) -> Place:
+def _unix_place(path: Address, transport: str | None) -> Target:
     if not path:
         raise UsageError(f"address={path!r}: expected the path of a Unix socket, or an abstract name")
     if transport in ("tcp", "udp"):
@@ -82,7 +82,7 @@ def _unix_place(path: Address, transport: str | None) -> Place:
         addresses.check_unix_path(path)
     if transport is None:
         transport = "unix_datagram" if _takes_datagrams(path) else "unix_stream"
-    return Place(transport, AF_UNIX, path)
+    return Target(transport, AF_UNIX, path)
 
 
 def _takes_datagrams(path: Address) -> bool:
@@ -95,7 +95,7 @@ def _takes_datagrams(path: Address) -> bool:
         return True
 
 
-def listener(upstream: Place, where: Any) -> socket.socket:
+def listener(upstream: Target, where: Any) -> socket.socket:
     """Return a socket of the same transport, bound there and not yet listening; with None, to a new loopback port.
 
     Raises UsageError if that is the very address it leads to.
@@ -116,7 +116,7 @@ def listener(upstream: Place, where: Any) -> socket.socket:
     return made
 
 
-def _another(unlucky: socket.socket, upstream: Place) -> socket.socket:
+def _another(unlucky: socket.socket, upstream: Target) -> socket.socket:
     """The system has given us the very port that we are to lead to, where nobody listens now: have another one."""
     try:
         return listener(upstream, None)

@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 from windsock.net import sockets
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
-from windsock.proxies.target import Place
+from windsock.proxies.target import Target
 from windsock.recording import Connection
 from windsock.relay.loop import RelayLoop
 from windsock.taps.seam import noting_handshake
@@ -32,7 +32,7 @@ class Termination:
 
     @classmethod
     def of(
-        cls, place: Place, client: ssl.SSLContext | None, upstream: ssl.SSLContext | None, server_name: str | None
+        cls, place: Target, client: ssl.SSLContext | None, upstream: ssl.SSLContext | None, server_name: str | None
     ) -> Termination | None:
         """Return what was asked for, or None; raise UsageError for what cannot be."""
         if client is None and upstream is None:
