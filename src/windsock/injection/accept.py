@@ -15,7 +15,7 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.servers import BaseServer
 
-__all__ = ["Admission", "TurnedAway"]
+__all__ = ["AcceptFaults", "TurnedAway"]
 
 ROOM_AGAIN = 0.02
 """Seconds between two looks at whether there is room for a connection that waits."""
@@ -28,7 +28,7 @@ class TurnedAway(BlockingIOError):
         super().__init__(errno.EAGAIN, "turned away on purpose")
 
 
-class Admission:
+class AcceptFaults:
     """Decides on each connection of one stream server: before it is accepted, and right afterwards.
 
     The client is known only afterwards, so that faults see connections by their index alone.

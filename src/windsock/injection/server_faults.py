@@ -10,7 +10,7 @@ from windsock.faults import options as planned
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
 from windsock.faults.reports import report_of, with_firings
-from windsock.injection.accept import Admission
+from windsock.injection.accept import AcceptFaults
 from windsock.injection.datagrams import RelayedDatagrams
 from windsock.injection.handshake import Handshakes, check_handshake_fault
 from windsock.injection.listener import Doorway
@@ -53,7 +53,7 @@ class ServerFaults:
         self._handshakes: Handshakes | None = None
         if options.encryption is not None:
             self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
-        self._admission = Admission(server, self.weather, recorder, self._doorway)
+        self._admission = AcceptFaults(server, self.weather, recorder, self._doorway)
         self._relays: Relays | None = None
         self._datagrams: RelayedDatagrams | None = None
         self._is_stopped = False

@@ -15,10 +15,10 @@ from windsock.net.system import monotonic, os
 if TYPE_CHECKING:
     from windsock.faults import Fault, Installed, Selector, Weather
 
-__all__ = ["Admission", "Fate"]
+__all__ = ["Admission", "AdmissionVerdict"]
 
 
-class Fate:
+class AdmissionVerdict:
     """What becomes of one client: `turned_away` ("reset" or "close", with a reason), `error`, or served after `delay`.
 
     `stalled_by` is what it has to wait for without a word.
@@ -56,26 +56,26 @@ class Admission:
             if type(each.fault) is kinds.get(state) and not each.fired:
                 each.fire(monotonic(), "the listener is {}", state)
 
-    def fate_of(self, index: int, peer: Any) -> Fate:
+    def verdict_on(self, index: int, peer: Any) -> AdmissionVerdict:
         """Return what becomes of the next client."""
-        fate = Fate()
+        verdict = AdmissionVerdict()
         if any("accept" in each.fault.carries for each in self._weather.installed):
             found = self._weather.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
             for each in found:
-                fate.words.append(f"{each!r}: at accept")
-                self._apply(each, fate)
-        return fate
+                verdict.words.append(f"{each!r}: at accept")
+                self._apply(each, verdict)
+        return verdict
 
-    def _apply(self, fault: Fault, fate: Fate) -> None:
+    def _apply(self, fault: Fault, verdict: AdmissionVerdict) -> None:
         if isinstance(fault, AcceptDelay):
-            fate.delay += fault.time
+            verdict.delay += fault.time
         elif isinstance(fault, AcceptError):
-            fate.error = OSError(fault.code, os.strerror(fault.code))
+            verdict.error = OSError(fault.code, os.strerror(fault.code))
         elif isinstance(fault, BacklogFull) or (isinstance(fault, MaxConnections) and fault.then == "stall"):
-            fate.stalled_by = fault
-        elif isinstance(fault, Refuse | MaxConnections) and not fate.turned_away:
+            verdict.stalled_by = fault
+        elif isinstance(fault, Refuse | MaxConnections) and not verdict.turned_away:
             is_closed = isinstance(fault, MaxConnections) and fault.then == "refuse"
-            fate.turned_away, fate.reason = "close" if is_closed else "reset", repr(fault)
+            verdict.turned_away, verdict.reason = "close" if is_closed else "reset", repr(fault)
 
     def still_stalls(self, fault: Fault) -> bool:
         """Return whether a client has to wait for this fault to pass."""

@@ -12,7 +12,7 @@ from windsock.net.event_loop import WRITABLE, Timer
 from windsock.net.system import monotonic, os, socket
 from windsock.relay.loop import RelayLoop
 
-__all__ = ["EXHAUSTED", "Dialing"]
+__all__ = ["EXHAUSTED", "ConnectAttempt"]
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 """What accept(2) and socket(2) say when there is no room for one more; it may pass."""
@@ -21,7 +21,7 @@ FIRST_REST = 0.005
 LONGEST_REST = 0.25
 
 
-class Dialing:
+class ConnectAttempt:
     """One attempt to connect, for `seconds` at the most; then `on_done` gets the socket, or the error, once; or
     both, for a connection that was made and has been reset since: what came before can be read, the error cannot.
 

@@ -13,12 +13,12 @@ from windsock.net import addresses, sockets
 from windsock.net.ancillary import own_credentials, peer_credentials
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
-from windsock.proxies.admission import Admission, Fate
-from windsock.proxies.connect import EXHAUSTED, Dialing
+from windsock.proxies.admission import Admission, AdmissionVerdict
+from windsock.proxies.connect import EXHAUSTED, ConnectAttempt
 from windsock.proxies.listener import Doorway
 from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
 from windsock.proxies.target import Target
-from windsock.proxies.tls import Securing, Termination
+from windsock.proxies.tls import HandshakeAttempt, Termination
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
@@ -37,7 +37,7 @@ FIRST_REST = 0.05
 LONGEST_REST = 1.0
 MOST_PATIENCE = 0.2
 """Seconds between two attempts to accept up to which the next one is waited for at the end."""
-Waiting: TypeAlias = "tuple[_PendingConnection, Fate]"
+Waiting: TypeAlias = "tuple[_PendingConnection, AdmissionVerdict]"
 """A client that waits without a word, and why."""
 
 
@@ -154,24 +154,24 @@ class StreamFront:
     def _accept(self, events: int = READABLE) -> None:  # noqa: ARG002  # it is readable
         for _ in range(BATCH):
             try:
-                client, peer, fate = self._next()
+                client, peer, verdict = self._next()
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 self._accept_failed(error)
                 return
             self._rest = 0.0
-            self._add(client, peer, fate)
+            self._add(client, peer, verdict)
 
-    def _next(self) -> tuple[socket.socket, Any, Fate]:
+    def _next(self) -> tuple[socket.socket, Any, AdmissionVerdict]:
         """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
         client, peer = self._put_back.popleft() if self._put_back else self._door.accept()
-        fate = self._admission.fate_of(self._count, peer)
-        error = fate.error
+        verdict = self._admission.verdict_on(self._count, peer)
+        error = verdict.error
         if error is None:
-            return client, peer, fate
+            return client, peer, verdict
         if error.errno == errno.ECONNABORTED:
-            self._lose(client, peer, fate)
+            self._lose(client, peer, verdict)
         else:
             self._put_back.append((client, peer))  # the connection stays in the queue (accept(2))
         if self._recorder is not None:
@@ -192,44 +192,44 @@ class StreamFront:
         if self._put_back and self._watched:
             self._accept()
 
-    def _add(self, client: socket.socket, peer: Any, fate: Fate) -> None:
-        pending = self._meet(client, peer, fate)
-        if fate.stalled_by is not None:
-            self._stalled.append((pending, fate))
+    def _add(self, client: socket.socket, peer: Any, verdict: AdmissionVerdict) -> None:
+        pending = self._meet(client, peer, verdict)
+        if verdict.stalled_by is not None:
+            self._stalled.append((pending, verdict))
         else:
-            self._serve(pending, fate)
+            self._serve(pending, verdict)
 
-    def _meet(self, client: socket.socket, peer: Any, fate: Fate) -> _PendingConnection:
+    def _meet(self, client: socket.socket, peer: Any, verdict: AdmissionVerdict) -> _PendingConnection:
         """Count a client, also one that has to wait, so that the next one is another for what selects connections."""
         connection = self._recorder.open(peer) if self._recorder is not None else None
         pending = _PendingConnection(client, peer, self._count, connection)
         self._count += 1
-        if fate.turned_away:
-            pending.faults = fate.words
+        if verdict.turned_away:
+            pending.faults = verdict.words
         else:
-            pending.note_faults(fate.words)
+            pending.note_faults(verdict.words)
         return pending
 
-    def _lose(self, client: socket.socket, peer: Any, fate: Fate) -> None:
+    def _lose(self, client: socket.socket, peer: Any, verdict: AdmissionVerdict) -> None:
         """It was aborted before anybody could accept it."""
-        self._end(self._meet(client, peer, fate), socket.socket.close)
+        self._end(self._meet(client, peer, verdict), socket.socket.close)
 
-    def _serve(self, pending: _PendingConnection, fate: Fate) -> None:
+    def _serve(self, pending: _PendingConnection, verdict: AdmissionVerdict) -> None:
         self._pending.add(pending)
         try:
             sockets.prepare(pending.socket)
-            if fate.turned_away:
-                self._turn_away(pending, fate.reason, is_reset=fate.turned_away == "reset")
-            elif fate.delay:
-                self._serve_later(pending, fate)
+            if verdict.turned_away:
+                self._turn_away(pending, verdict.reason, is_reset=verdict.turned_away == "reset")
+            elif verdict.delay:
+                self._serve_later(pending, verdict)
             else:
                 self._dial(pending)
         except BaseException as error:
             self._on_error(pending.connection, error)
             self._end(pending, sockets.reset)
 
-    def _serve_later(self, pending: _PendingConnection, fate: Fate) -> None:
-        self._late[pending] = when = monotonic() + fate.delay
+    def _serve_later(self, pending: _PendingConnection, verdict: AdmissionVerdict) -> None:
+        self._late[pending] = when = monotonic() + verdict.delay
 
         def serve() -> None:
             del self._late[pending]
@@ -240,15 +240,15 @@ class StreamFront:
     def _look_at_stalled(self) -> None:
         """Serve those who have waited for a fault that has passed."""
         waiting, self._stalled = self._stalled, []
-        for pending, fate in waiting:
-            if fate.stalled_by is not None and self._admission.still_stalls(fate.stalled_by):
-                self._stalled.append((pending, fate))
+        for pending, verdict in waiting:
+            if verdict.stalled_by is not None and self._admission.still_stalls(verdict.stalled_by):
+                self._stalled.append((pending, verdict))
             else:
-                fate.stalled_by = None
-                self._serve(pending, fate)
+                verdict.stalled_by = None
+                self._serve(pending, verdict)
 
     def _dial(self, pending: _PendingConnection) -> None:
-        Dialing(
+        ConnectAttempt(
             self._relay_loop,
             self._upstream.family,
             self._upstream.address,
@@ -288,7 +288,9 @@ class StreamFront:
         seconds = self._seconds
         connection = pending.connection
         client = self._behind_handshake_faults(pending) if termination.client is not None else pending.socket
-        Securing(self._relay_loop, termination, client, upstream, seconds, connection=connection, on_done=done).start()
+        HandshakeAttempt(
+            self._relay_loop, termination, client, upstream, seconds, connection=connection, on_done=done
+        ).start()
 
     def _turn_away(self, pending: _PendingConnection, why: str, *, is_reset: bool) -> None:
         """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""

@@ -19,7 +19,7 @@ from windsock.taps.seam import noting_handshake
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Securing", "Termination"]
+__all__ = ["HandshakeAttempt", "Termination"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Termination:
         return cls(client, upstream, server_name)
 
 
-class Securing:
+class HandshakeAttempt:
     """The handshakes of one connection, onwards first, in a thread of their own; then `on_done`, in the house's.
 
     `on_done` gets both ends, or the error; the sockets are then closed unless they are returned.
