@@ -7,7 +7,7 @@ import errno
 from typing import Any
 
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, MaxConnections, Refuse, Weather
-from windsock.injection.listener import Doorway
+from windsock.injection.listener import FaultyListener
 from windsock.net import sockets
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, socket, threading
@@ -34,11 +34,11 @@ class AcceptFaults:
     The client is known only afterwards, so that faults see connections by their index alone.
     """
 
-    def __init__(self, server: Any, weather: Weather, recorder: Recorder, doorway: Doorway) -> None:
+    def __init__(self, server: Any, weather: Weather, recorder: Recorder, listener: FaultyListener) -> None:
         self._server = server
         self._weather = weather
         self._recorder = recorder
-        self._doorway = doorway
+        self._listener = listener
         self._stop = threading.Event()
         self._index = -1
         self._faults: list[Fault] = []
@@ -47,7 +47,7 @@ class AcceptFaults:
 
     def before(self) -> None:
         """Come in front of each accept. Raises OSError in its place."""
-        self._doorway.pass_through()
+        self._listener.pass_through()
         index = len(self._recorder.connections)
         now = monotonic()
         if index != self._index:
@@ -105,7 +105,7 @@ class AcceptFaults:
 
         What happens to one that is to be relayed is noted by its relay.
         """
-        if self._doorway.is_ours(connection.peer):
+        if self._listener.is_ours(connection.peer):
             self._turn_away(request, connection, "a connection that filled the queue", [], is_reset=False)
         if connection.index != self._index:
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.faults import Weather
 from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
-from windsock.injection.listener import Doorway
+from windsock.injection.listener import FaultyListener
 from windsock.net import addresses
 from windsock.net.system import os, socket
 from windsock.recording import Recorder
@@ -25,11 +25,11 @@ class RelayedDatagrams:
     from the old socket, what comes after it by the relay, so that nothing is lost and nothing overtaken.
     """
 
-    def __init__(self, server: Any, weather: Weather, recorder: Recorder, doorway: Doorway, name: str) -> None:
+    def __init__(self, server: Any, weather: Weather, recorder: Recorder, listener: FaultyListener, name: str) -> None:
         self._server = server
         self._weather = weather
         self._recorder = recorder
-        self._doorway = doorway
+        self._listener = listener
         self._name = name
         self._token = os.urandom(TOKEN_SIZE)
         self._relay_loop: DatagramRelays | None = None
@@ -68,7 +68,7 @@ class RelayedDatagrams:
         if self._relay_loop is None:
             if data == self._token:
                 self._relay_loop, descriptor = self._make()
-                self._doorway.replace(descriptor)
+                self._listener.replace(descriptor)
             return request, address
         client = self._relay_loop.client_of(address)
         return (data, RelayedReplies(reader, self._relay_loop)), addresses.plain(client)

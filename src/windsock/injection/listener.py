@@ -12,7 +12,7 @@ from windsock.net import addresses, sockets
 from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.options import listeners
 
-__all__ = ["Doorway"]
+__all__ = ["FaultyListener"]
 
 MOST_FILLERS = 4
 PATIENCE = 5.0
@@ -21,7 +21,7 @@ SETTLED = 0.05
 """Seconds in which a connect over loopback has come through, unless the queue is full."""
 
 
-class Doorway:
+class FaultyListener:
     """The listener of one stream server, in a running loop.
 
     Loops know a listener by its descriptor, so whatever takes its place there must get it in the loop's own thread:
@@ -80,7 +80,7 @@ class Doorway:
         """Return "open", "shut" or "full"."""
         return self._state
 
-    def become(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Be "open", "shut" or "full". Idempotent. Raises UsageError where the system cannot do that."""
         with self._lock:
             if state == self._state:

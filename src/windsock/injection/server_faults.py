@@ -13,7 +13,7 @@ from windsock.faults.reports import report_of, with_firings
 from windsock.injection.accept import AcceptFaults
 from windsock.injection.datagrams import RelayedDatagrams
 from windsock.injection.handshake import Handshakes, check_handshake_fault
-from windsock.injection.listener import Doorway
+from windsock.injection.listener import FaultyListener
 from windsock.injection.process import Processes, check_process_fault
 from windsock.injection.relays import Relays
 from windsock.net.system import monotonic, socket
@@ -49,11 +49,11 @@ class ServerFaults:
         self.weather = Weather(seed=seed, carries="datagram" if options.is_datagram else "stream")
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
-        self._doorway = Doorway(server)
+        self._listener = FaultyListener(server)
         self._handshakes: Handshakes | None = None
         if options.encryption is not None:
             self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
-        self._admission = AcceptFaults(server, self.weather, recorder, self._doorway)
+        self._admission = AcceptFaults(server, self.weather, recorder, self._listener)
         self._relays: Relays | None = None
         self._datagrams: RelayedDatagrams | None = None
         self._is_stopped = False
@@ -120,7 +120,7 @@ class ServerFaults:
         if not options.is_datagram:
             self._relays = self._relays or Relays(server, weather, recorder, options.name)
         elif self._datagrams is None:
-            self._datagrams = RelayedDatagrams(server, weather, recorder, self._doorway, options.name)
+            self._datagrams = RelayedDatagrams(server, weather, recorder, self._listener, options.name)
             if is_running:
                 self._datagrams.begin_soon()
             else:
@@ -135,8 +135,8 @@ class ServerFaults:
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
         wanted = "shut" if shut else "full" if full else "open"
-        if not self._is_stopped and wanted != self._doorway.state:
-            self._doorway.become(wanted)
+        if not self._is_stopped and wanted != self._listener.state:
+            self._listener.set_state(wanted)
             for each in shut or full:
                 each.fire(monotonic(), "the listener is {}", wanted)
         if not any(isinstance(each.fault, Pause) for each in active):
@@ -166,7 +166,7 @@ class ServerFaults:
         try:
             return self._get_request()
         except OSError:
-            self._doorway.pass_through()  # it may be shut since a moment ago
+            self._listener.pass_through()  # it may be shut since a moment ago
             raise
 
     def _next_datagram(self) -> Any:
@@ -234,7 +234,7 @@ class ServerFaults:
             if each is not None:
                 each.stop(self._options.timeout)
         self.weather.heal()
-        self._doorway.close()
+        self._listener.close()
         self._processes.close()
         self._unhook()
 
@@ -259,15 +259,15 @@ class ServerFaults:
 
     def copy_of_listener(self) -> socket.socket:
         """Return a copy of the server's own socket."""
-        return self._doorway.copy_of_listener()
+        return self._listener.copy_of_listener()
 
     def listener_was_closed(self) -> None:
         """There is an outage: what has to do with the listener of before is closed too."""
-        self._doorway.close()
+        self._listener.close()
 
     def check_outage(self) -> None:
         """Raise UsageError if the server's address is a relay's."""
-        if self._datagrams is not None or self._doorway.state != "open":
+        if self._datagrams is not None or self._listener.state != "open":
             raise UsageError(
                 f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
                 "for datagrams, and no Refuse() or BacklogFull() at the same time"

@@ -11,12 +11,12 @@ from windsock.net import addresses, sockets
 from windsock.net.system import accept, os, socket
 from windsock.proxies.target import AF_UNIX, BACKLOG, Target, listener
 
-__all__ = ["Doorway"]
+__all__ = ["SwitchableListener"]
 
 MOST_FILLERS = 4
 
 
-class Doorway:
+class SwitchableListener:
     """The listener of a stream proxy, at one address all the time. For one thread.
 
     A second socket holds a TCP port while nobody listens there: bound and not listening, it has clients refused.
@@ -49,7 +49,7 @@ class Doorway:
             self._filled.discard(peer)  # somebody else may be given that port
             client.close()  # it has only filled the queue
 
-    def become(self, state: str) -> None:
+    def set_state(self, state: str) -> None:
         """Be "open", "shut" or "full". Idempotent. Whoever waits on `socket` has to wait on the new one.
 
         Raises OSError for a lack of descriptors; it is as it was then, or open.

@@ -17,7 +17,7 @@ from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted
 from windsock.net.permission import check_allowed
 from windsock.net.system import monotonic, os
 from windsock.proxies.datagram_front import DatagramFront
-from windsock.proxies.listener import Doorway
+from windsock.proxies.listener import SwitchableListener
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.target import listener, place_of
 from windsock.proxies.tls import Termination
@@ -107,10 +107,10 @@ class Proxy:
         if self.upstream.is_unix and listen is None:
             self._private = PrivateSocketPath()
         where = self._private.path if self._private is not None else listen
-        bound: Any = (listener if self.upstream.is_datagram else Doorway)(self.upstream, where)
+        bound: Any = (listener if self.upstream.is_datagram else SwitchableListener)(self.upstream, where)
         try:
-            self.address: Any = _plain(bound.name if isinstance(bound, Doorway) else bound.getsockname())
-            if isinstance(bound, Doorway):
+            self.address: Any = _plain(bound.name if isinstance(bound, SwitchableListener) else bound.getsockname())
+            if isinstance(bound, SwitchableListener):
                 inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
             relay_loop = RelayLoop(f"windsock {self.name} {addresses.show(self.address)}", tell)

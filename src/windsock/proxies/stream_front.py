@@ -15,7 +15,7 @@ from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
 from windsock.proxies.admission import Admission, AdmissionVerdict
 from windsock.proxies.connect import EXHAUSTED, ConnectAttempt
-from windsock.proxies.listener import Doorway
+from windsock.proxies.listener import SwitchableListener
 from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
 from windsock.proxies.target import Target
 from windsock.proxies.tls import HandshakeAttempt, Termination
@@ -47,7 +47,7 @@ class StreamFront:
     def __init__(
         self,
         relay_loop: RelayLoop,
-        door: Doorway,
+        door: SwitchableListener,
         upstream: Target,
         weather: Weather,
         recorder: Recorder | None,
@@ -101,7 +101,7 @@ class StreamFront:
         if state != self._door.state and not self._is_closed:
             self._unwatch()
             try:
-                self._door.become(state)
+                self._door.set_state(state)
             except OSError as error:
                 self._door_stuck(error)
             else:
