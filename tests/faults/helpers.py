@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from windsock.faults import Chain, Fault, Installed, Weather
+from windsock.faults import Chain, Fault, FaultHandle, Weather
 from windsock.faults.items import Data, Datagram, Item
 
 STEPS = 200_000
@@ -32,7 +32,7 @@ def one(
     carries: Literal["stream", "datagram"] = "stream",
     seed: int = 1,
     **selector: Any,
-) -> tuple[Installed, Chain]:
+) -> tuple[FaultHandle, Chain]:
     """Return a fault that was installed, and a link under it."""
     weather = Weather(seed=seed, carries=carries)
     installed = weather.install(fault, **selector)

@@ -53,7 +53,7 @@ def test_a_connection_is_reset_once_whichever_direction_comes_first() -> None:
 
     assert kinds(first) == ["Data", "Reset"]
     assert kinds(second) == ["Data"]
-    assert [each.fired for each in weather.installed] == [1]
+    assert [each.fired for each in weather.handles] == [1]
 
 
 def test_a_live_connection_is_reset_when_the_fault_comes() -> None:

@@ -20,10 +20,10 @@ from windsock.faults import (
     Dribble,
     Duplicate,
     Fault,
+    FaultHandle,
     HalfClose,
     Hold,
     Inject,
-    Installed,
     Loss,
     Rate,
     Reorder,
@@ -99,7 +99,7 @@ def items_of(pieces: list[tuple[float, bytes]]) -> list[Item]:
     return [*items, End(now)]
 
 
-def begin(plan: list[tuple[Fault, dict[str, Any]]], seed: int = 0, **kind: Any) -> tuple[list[Installed], Chain]:
+def begin(plan: list[tuple[Fault, dict[str, Any]]], seed: int = 0, **kind: Any) -> tuple[list[FaultHandle], Chain]:
     weather = Weather(seed=seed, **kind)
     return [weather.install(fault, **selector) for fault, selector in plan], link(weather)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.faults.helpers import datagrams, datas, link, run
-from windsock.faults import Corrupt, Delay, Firing, Inject, Installed, Loss, Reset, Weather, derive, profiles
+from windsock.faults import Corrupt, Delay, FaultHandle, Firing, Inject, Loss, Reset, Weather, derive, profiles
 from windsock.faults.items import Item
 
 
@@ -19,7 +19,7 @@ def firings(weather: Weather, *, connections: int = 5) -> list[tuple[Firing, ...
         for direction in ("upstream", "downstream"):
             traffic: list[Item] = datas(*[b"x" * 100] * 50, every=0.01)
             run(link(weather, connection=index, direction=direction), traffic)
-    return [tuple(each.log) for each in weather.installed]
+    return [tuple(each.log) for each in weather.handles]
 
 
 def stormy(seed: int) -> Weather:
@@ -45,7 +45,7 @@ def test_a_profile_is_repeatable(profile: profiles.Profile) -> None:
     assert any(firings(first))
 
 
-def draws(installed: Installed) -> list[tuple[Any, ...]]:
+def draws(installed: FaultHandle) -> list[tuple[Any, ...]]:
     return [(firing.connection, firing.direction, firing.offset, firing.what) for firing in installed.log]
 
 

@@ -133,7 +133,7 @@ def test_a_connection_is_reset_by_chance_once() -> None:
         upward, downward = link(weather, connection=index), link(weather, connection=index, direction="downstream")
         run(upward, datas(*[b"x"] * 5))
         run(downward, datas(*[b"x"] * 5))
-        fired = weather.installed[0].fired
+        fired = weather.handles[0].fired
 
     assert 250 < fired < 350
 
@@ -153,8 +153,8 @@ def test_times_counts_over_all_connections_and_threads() -> None:
     for thread in threads:
         thread.join(30)
 
-    assert weather.installed[0].fired == 50
-    assert [firing.number for firing in weather.installed[0].log] == list(range(1, 51))
+    assert weather.handles[0].fired == 50
+    assert [firing.number for firing in weather.handles[0].log] == list(range(1, 51))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from windsock.faults import (
     Corrupt,
     Delay,
     Fault,
+    FaultHandle,
     ForkError,
     Hold,
-    Installed,
     Link,
     MaxConnections,
     Rate,
@@ -96,7 +96,7 @@ def test_order_is_kept_when_several_faults_are_healed_at_once() -> None:
     chain.refresh(2.9)
 
     assert joined(chain.due(2.9)) == bytes(range(30))
-    assert weather.installed == ()
+    assert weather.handles == ()
 
 
 def test_what_is_healed_does_not_act_again_and_cannot_be_resumed() -> None:
@@ -226,7 +226,7 @@ def test_firings_after_a_certain_one_can_be_had() -> None:
 
 def test_what_is_installed_says_how_it_is() -> None:
     weather = weather_of(Corrupt())
-    installed = weather.installed[0]
+    installed = weather.handles[0]
 
     assert repr(weather) == "<Weather seed=1: [<Corrupt(): active, fired 0 times>]>"
     installed.pause()
@@ -280,8 +280,8 @@ def test_faults_at_accept_are_those_that_are_chosen() -> None:
     assert weather.at_accept(connection=0, now=1.0) == [AcceptDelay(0.5)]
     assert weather.at_accept(connection=1, now=2.0) == [AcceptError("EMFILE")]
     assert weather.at_accept(connection=2, now=3.0) == []
-    assert [each.fired for each in weather.installed] == [1, 1, 0]
-    assert weather.installed[1].log[0].at == 2.0
+    assert [each.fired for each in weather.handles] == [1, 1, 0]
+    assert weather.handles[1].log[0].at == 2.0
 
 
 def test_faults_at_handshake_and_of_the_process_are_asked_for_by_themselves() -> None:
@@ -319,7 +319,7 @@ def test_a_profile_is_installed_whole_or_not_at_all() -> None:
         Weather(carries="datagram").install_all([Delay(1.0), Refuse()])
     with pytest.raises(UsageError, match="expected a fault"):
         weather.install_all([(Delay(1.0), Selector()), ("Delay", Selector())])  # type: ignore[list-item]  # the test
-    assert weather.installed == ()
+    assert weather.handles == ()
 
 
 @pytest.mark.parametrize(
@@ -408,7 +408,7 @@ class Healing(Fault):
     place: ClassVar[Stage] = Stage.DELAY
     rank: ClassVar[int] = 0
 
-    other: Installed
+    other: FaultHandle
 
     def apply(self, item: Item, link: Link) -> Iterable[Item]:
         return (item,)
@@ -420,7 +420,7 @@ class Healing(Fault):
 
 def test_a_fault_that_is_healed_while_a_link_looks_loses_nothing() -> None:
     weather = weather_of(Delay(9.0))
-    healing = weather.install(Healing(weather.installed[0]))
+    healing = weather.install(Healing(weather.handles[0]))
     chain = link(weather)
     chain.feed(Data(0.0, b"a"))
 

@@ -18,7 +18,7 @@ from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
 from windsock import Ending
 from windsock.errors import StillRunning, UsageError
-from windsock.faults import Installed, first
+from windsock.faults import FaultHandle, first
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Item
 from windsock.faults.kinds.delay import Delay
@@ -508,7 +508,7 @@ class Failing(Fault):
             raise LookupError(hook)
 
 
-def use(client: socket.socket, fault: Installed, *, heals: bool) -> None:
+def use(client: socket.socket, fault: FaultHandle, *, heals: bool) -> None:
     client.sendall(b"x")
     if heals:
         assert client.recv(1) == b"x"

@@ -23,7 +23,7 @@ from windsock.scripts.steps import Expected
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from windsock.faults import Installed
+    from windsock.faults import FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
 
@@ -38,7 +38,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     """
 
     end: ClientStreamEndpoint | ClientDatagramEndpoint
-    faults: tuple[Installed | FaultGroup, ...] = ()
+    faults: tuple[FaultHandle | FaultGroup, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
     def __init__(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.faults import Installed
+from windsock.faults import FaultHandle
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, FaultOptions
 from windsock.proxies.fault_proxy import FaultProxy
@@ -27,9 +27,9 @@ class ClientProxy:
             address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )
         self.private: Any = None
-        self.installed: tuple[Installed | FaultGroup, ...] = ()
+        self.handles: tuple[FaultHandle | FaultGroup, ...] = ()
         try:
-            self.installed = tuple(self.proxy.fault(each.fault, **dict(each.keywords)) for each in plans)
+            self.handles = tuple(self.proxy.fault(each.fault, **dict(each.keywords)) for each in plans)
         except BaseException:
             self.proxy.stop()
             raise

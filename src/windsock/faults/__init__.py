@@ -5,7 +5,7 @@ from windsock.faults.chain import Chain
 from windsock.faults.context import Link
 from windsock.faults.fault import Fault
 from windsock.faults.fault_set import Weather
-from windsock.faults.handle import Firing, Installed
+from windsock.faults.handle import FaultHandle, Firing
 from windsock.faults.kinds import (
     AcceptDelay,
     AcceptError,
@@ -61,6 +61,7 @@ __all__ = [
     "Drop",
     "Duplicate",
     "Fault",
+    "FaultHandle",
     "Firing",
     "First",
     "ForkError",
@@ -68,7 +69,6 @@ __all__ = [
     "HandlerError",
     "Hold",
     "Inject",
-    "Installed",
     "Kill",
     "Link",
     "Loss",

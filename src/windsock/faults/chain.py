@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock.faults.context import NEVER, Link
-from windsock.faults.handle import Installed
+from windsock.faults.handle import FaultHandle
 from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, size_of
 from windsock.faults.selector import Met
 
@@ -111,13 +111,13 @@ class Chain:
         if self._next <= now:
             self._advance(now)
         self._version = self._weather.version
-        installed = self._weather.installed
+        handle = self._weather.handles
         for position in reversed(range(len(self._links))):
             self._turn(position, now)
         # Only those that have let go: another thread may heal one right now, which the next refresh will see.
-        self._links = [link for link in self._links if link.is_active or not link.installed.is_healed]
-        present = {id(link.installed) for link in self._links}
-        for each in installed:
+        self._links = [link for link in self._links if link.is_active or not link.handle.is_healed]
+        present = {id(link.handle) for link in self._links}
+        for each in handle:
             if id(each) not in present and each.is_active and not self._is_over and self._concerns(each):
                 self._add(each, now)
         self._plan()
@@ -132,18 +132,18 @@ class Chain:
         self._ready = []
         self._weather.unlink(self)
 
-    def _concerns(self, installed: Installed) -> bool:
-        if installed.fault.carries.isdisjoint(("stream", "datagram")):
+    def _concerns(self, handle: FaultHandle) -> bool:
+        if handle.fault.carries.isdisjoint(("stream", "datagram")):
             return False
-        known = self._concerned.get(installed.order)
+        known = self._concerned.get(handle.order)
         if known is None:
-            known = self._concerned[installed.order] = installed.concerns(self._met, self.direction)
+            known = self._concerned[handle.order] = handle.concerns(self._met, self.direction)
         return known
 
     def _turn(self, position: int, now: float) -> None:
         """Switch a link off, on, or tell it that something was changed."""
         link = self._links[position]
-        is_active, is_same = link.installed.is_active, link.epoch == link.installed.epoch
+        is_active, is_same = link.handle.is_active, link.epoch == link.handle.epoch
         if link.is_active and not (is_active and is_same):
             for item in link.let_go(now):
                 self._pass(item, position + 1)
@@ -152,11 +152,11 @@ class Chain:
         elif is_active and getattr(link.fault, "holds", False):
             link.wake_at = now
 
-    def _add(self, installed: Installed, now: float) -> None:
-        key = (installed.fault.place, installed.fault.rank, installed.order)
+    def _add(self, handle: FaultHandle, now: float) -> None:
+        key = (handle.fault.place, handle.fault.rank, handle.order)
         position = sum(link.key < key for link in self._links)
         offset = self._links[position].offset if position < len(self._links) else self._emitted
-        self._links.insert(position, Link(self, installed, now, offset))
+        self._links.insert(position, Link(self, handle, now, offset))
 
     def _pass(self, item: Item, position: int) -> None:
         if position == len(self._links):

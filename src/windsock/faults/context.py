@@ -10,7 +10,7 @@ from heapq import heappop, heappush
 from itertools import count as counter
 from typing import TYPE_CHECKING, Any
 
-from windsock.faults.handle import Installed
+from windsock.faults.handle import FaultHandle
 from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
 from windsock.faults.seeds import derive
 from windsock.faults.selector import holds
@@ -34,20 +34,41 @@ class Link:
     """
 
     __slots__ = (
-        "_is_opening", "_queue", "_random", "_tail", "_ticket", "begun", "chain", "connection", "counted",
-        "direction", "epoch", "fault", "held", "installed", "is_active", "is_stream", "key", "last", "met_at",
-        "now", "offset", "selector", "state", "wake_at",
+        "_is_opening",
+        "_queue",
+        "_random",
+        "_tail",
+        "_ticket",
+        "begun",
+        "chain",
+        "connection",
+        "counted",
+        "direction",
+        "epoch",
+        "fault",
+        "handle",
+        "held",
+        "is_active",
+        "is_stream",
+        "key",
+        "last",
+        "met_at",
+        "now",
+        "offset",
+        "selector",
+        "state",
+        "wake_at",
     )  # fmt: skip
 
-    def __init__(self, chain: Chain, installed: Installed, now: float, offset: int) -> None:
+    def __init__(self, chain: Chain, handle: FaultHandle, now: float, offset: int) -> None:
         self.chain = chain
-        self.installed = installed
-        self.fault = installed.fault
-        self.selector = installed.selector
+        self.handle = handle
+        self.fault = handle.fault
+        self.selector = handle.selector
         self.connection = chain.connection
         self.direction = chain.direction
         self.is_stream = chain.is_stream
-        self.key = (self.fault.place, self.fault.rank, installed.order)
+        self.key = (self.fault.place, self.fault.rank, handle.order)
         self.held: deque[Item] = deque()
         self.offset = offset
         self.counted = 0
@@ -62,7 +83,7 @@ class Link:
         """Begin, or begin anew."""
         self.now = self.begun = now
         self.met_at = self.offset
-        self.epoch = self.installed.epoch
+        self.epoch = self.handle.epoch
         self.is_active = True
         self.wake_at = NEVER
         self._is_opening = False
@@ -81,7 +102,7 @@ class Link:
     def random(self) -> random.Random:
         """Its own random numbers: of the seed, the connection, the direction and the fault's name."""
         if self._random is None:
-            self._random = random.Random(derive(self.chain.seed, self.connection, self.direction, self.installed.name))
+            self._random = random.Random(derive(self.chain.seed, self.connection, self.direction, self.handle.name))
         return self._random
 
     @property
@@ -99,11 +120,11 @@ class Link:
 
         It was done so many bytes `ahead` in the item.
         """
-        self.installed.note(self.now, (self.connection, self.direction), self.offset + ahead, what, values)
+        self.handle.note(self.now, (self.connection, self.direction), self.offset + ahead, what, values)
 
     def claim(self) -> bool:
         """Return True the first time on this connection, whichever direction asks."""
-        return self.installed.claim(self.connection)
+        return self.handle.claim(self.connection)
 
     def hold(self, item: Item) -> None:
         """Keep an item back until `take_held()`."""
@@ -134,7 +155,7 @@ class Link:
     def _attached_in(self, outcome: list[Item], attached: Attachment) -> list[Item]:
         """Close what has come with an item, and say so, if the fault has taken that away."""
         if not any(attached_to(each) is attached for each in (*outcome, *self.held)):
-            self.installed.add_words(f", and closed {attached} that came with it")
+            self.handle.add_words(f", and closed {attached} that came with it")
             attached.close()
         return outcome
 
@@ -153,7 +174,7 @@ class Link:
             return self._split(item, limit - self.seen)
         if self.selector.times is None:
             return self._chosen(item)
-        with self.installed.turn:
+        with self.handle.turn:
             return list(self._chosen(item))
 
     def _split(self, item: Data, at: int) -> Iterable[Item]:
@@ -181,7 +202,7 @@ class Link:
             return False
         if selector.after_bytes is not None and self.seen < selector.after_bytes:
             return False
-        return not self.installed.is_used_up()
+        return not self.handle.is_used_up()
 
     def _is_selected(self, item: Item) -> bool:
         selector = self.selector

@@ -10,7 +10,7 @@ from windsock.errors import UsageError
 from windsock.faults.chain import Chain
 from windsock.faults.fault import Fault
 from windsock.faults.function import fault_from
-from windsock.faults.handle import Firing, Installed, settle
+from windsock.faults.handle import FaultHandle, Firing, settle
 from windsock.faults.seeds import derive
 from windsock.faults.selector import Met, Selector, holds
 from windsock.net.system import threading
@@ -35,8 +35,8 @@ class Weather:
         """Grows with each change; chains compare it."""
         self.acting = threading.RLock()
         """Held by a wire from asking its faults until it has done what they say, so that a look waits for that."""
-        self._installed: tuple[Installed, ...] = ()
-        self._past: list[Installed] = []
+        self._handles: tuple[FaultHandle, ...] = ()
+        self._past: list[FaultHandle] = []
         self._callbacks: list[Callable[[], object]] = []
         self._names: dict[str, int] = {}
         self._live: dict[int, int] = {}
@@ -44,13 +44,13 @@ class Weather:
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"<Weather seed={self.seed}: {list(self._installed)}>"
+        return f"<Weather seed={self.seed}: {list(self._handles)}>"
 
     # What is installed
 
     def install(
         self, fault: Fault | Callable[..., Any], *, name: str | None = None, may_not_fire: bool = False, **selector: Any
-    ) -> Installed:
+    ) -> FaultHandle:
         """Let a fault act from now on, where the selector says (see `Selector`).
 
         `fault` may be a function of an item and a link, called for data and datagrams: it returns items, or bytes in
@@ -62,7 +62,7 @@ class Weather:
         where = selector_from(selector)
         self._check(value, where)
         with self._lock:
-            installed = Installed(
+            handle = FaultHandle(
                 value,
                 where,
                 name=self._name(name or repr(value)),
@@ -71,15 +71,15 @@ class Weather:
                 base=min(self._live, default=self._next_connection),
                 acting=self.acting,
             )
-            installed.order = len(self._past)
-            self._past.append(installed)
-            self._installed = (*self._installed, installed)
+            handle.order = len(self._past)
+            self._past.append(handle)
+            self._handles = (*self._handles, handle)
         self._changed()
-        return installed
+        return handle
 
     def install_all(
         self, faults: Iterable[tuple[Fault, Selector] | Fault], *, may_not_fire: bool = False
-    ) -> tuple[Installed, ...]:
+    ) -> tuple[FaultHandle, ...]:
         """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
         if self.carries == "datagram":
             faults = getattr(faults, "datagrams", faults)
@@ -88,19 +88,19 @@ class Weather:
             self._check(fault_from(fault), where)
         return tuple(self.install(fault, selector=where, may_not_fire=may_not_fire) for fault, where in pairs)
 
-    def remove(self, installed: Installed) -> None:
+    def remove(self, handle: FaultHandle) -> None:
         """Heal a fault, for good."""
-        installed.heal()
+        handle.heal()
 
     def heal(self) -> None:
         """Heal all faults."""
-        for each in self.installed:
+        for each in self.handles:
             each.heal()
 
     @property
-    def installed(self) -> tuple[Installed, ...]:
+    def handles(self) -> tuple[FaultHandle, ...]:
         """What is installed and was not healed, in the order of installation."""
-        return self._installed
+        return self._handles
 
     @property
     def log(self) -> list[Firing]:
@@ -108,7 +108,7 @@ class Weather:
         return sorted((firing for each in self._past for firing in each.log), key=lambda firing: firing.at)
 
     @property
-    def unfired(self) -> list[Installed]:
+    def unfired(self) -> list[FaultHandle]:
         """Faults that were installed, never fired, and should have."""
         return [each for each in self._past if not each.fired and not each.may_not_fire]
 
@@ -183,27 +183,27 @@ class Weather:
         met = Met(connection, peer)
         return [
             each.fault
-            for each in self._installed
+            for each in self._handles
             if point in each.fault.carries and each.is_active and self._fires(each, point, met, now, active)
         ]
 
-    def _fires(self, installed: Installed, point: Point, met: Met, now: float, active: int) -> bool:
-        where = installed.selector
-        if not installed.concerns(met) or not installed.fault.happens(active):
+    def _fires(self, handle: FaultHandle, point: Point, met: Met, now: float, active: int) -> bool:
+        where = handle.selector
+        if not handle.concerns(met) or not handle.fault.happens(active):
             return False
-        with installed.turn:
-            if installed.is_used_up():
+        with handle.turn:
+            if handle.is_used_up():
                 return False
-            installed.occasions += 1
-            if where.nth is not None and not holds(where.nth, installed.occasions):
+            handle.occasions += 1
+            if where.nth is not None and not holds(where.nth, handle.occasions):
                 return False
-            if where.every is not None and installed.occasions % where.every:
+            if where.every is not None and handle.occasions % where.every:
                 return False
             if where.probability is not None:
-                draws = random.Random(derive(self.seed, met.index, point, installed.name))
+                draws = random.Random(derive(self.seed, met.index, point, handle.name))
                 if draws.random() >= where.probability:
                     return False
-            installed.fire(now, "happens at {}", point, connection=met.index)
+            handle.fire(now, "happens at {}", point, connection=met.index)
             return True
 
     # Within
@@ -236,7 +236,7 @@ class Weather:
     def _changed(self) -> None:
         with self._lock:
             self.version += 1
-            self._installed = tuple(each for each in self._installed if not each.is_healed)
+            self._handles = tuple(each for each in self._handles if not each.is_healed)
             callbacks = tuple(self._callbacks)
         for callback in callbacks:
             callback()

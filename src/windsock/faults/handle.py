@@ -14,10 +14,10 @@ from windsock.faults.fault import Fault
 from windsock.faults.selector import Met, Selector
 from windsock.net.system import threading
 
-__all__ = ["LONGEST_LOG", "Firing", "Installed", "settle"]
+__all__ = ["LONGEST_LOG", "FaultHandle", "Firing", "settle"]
 
 LONGEST_LOG = 10_000
-"""Firings that a log keeps, the latest ones; `Installed.fired` counts them all."""
+"""Firings that a log keeps, the latest ones; `FaultHandle.fired` counts them all."""
 A_MOMENT = 1.0
 """Seconds for which a look at what a fault did waits for what it is just doing."""
 
@@ -49,7 +49,7 @@ def settle(acting: threading.RLock) -> None:
         acting.release()
 
 
-class Installed:
+class FaultHandle:
     """One fault on one server or proxy, shared by all of its connections. Thread-safe; `with` heals it at the end."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Installed:
         state = "healed" if self.is_healed else "active" if self.is_active else "paused"
         return f"<{self.fault!r}: {state}, fired {self.fired} times>"
 
-    def __enter__(self) -> Installed:
+    def __enter__(self) -> FaultHandle:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from windsock.errors import WindsockError
 
 if TYPE_CHECKING:
-    from windsock.faults import Installed, Selector
+    from windsock.faults import FaultHandle, Selector
 
 __all__ = ["FaultNeverFired", "said"]
 
@@ -31,9 +31,9 @@ class FaultNeverFired(WindsockError):
         super().__init__(self.what)
 
     @classmethod
-    def of(cls, installed: Installed, traffic: str) -> FaultNeverFired:
+    def of(cls, handle: FaultHandle, traffic: str) -> FaultNeverFired:
         """Return the error for a fault."""
-        return cls(repr(installed.fault), said(installed.selector), traffic)
+        return cls(repr(handle.fault), said(handle.selector), traffic)
 
 
 def said(selector: Selector) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
-    from windsock.faults import Installed, Weather
+    from windsock.faults import FaultHandle, Weather
 
 __all__ = ["FaultOptions", "install", "install_all", "plans_from", "seed_from"]
 
@@ -64,7 +64,7 @@ def install_all(weather: Weather, plans: Iterable[FaultOptions], check: Any) -> 
         install(weather, each.fault, check, dict(each.keywords))
 
 
-def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> Installed | FaultGroup:
+def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> FaultHandle | FaultGroup:
     """Install a fault, or all faults of a profile. Raises UsageError for what cannot work here."""
     from windsock.faults import profiles
     from windsock.faults.function import fault_from
@@ -88,11 +88,11 @@ def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) 
 class FaultGroup:
     """The handle of a profile: what is said to it is said to all of its faults. A context manager that heals them."""
 
-    def __init__(self, installed: tuple[Installed, ...]) -> None:
-        self.installed = installed
+    def __init__(self, handle: tuple[FaultHandle, ...]) -> None:
+        self.handles = handle
 
     def __repr__(self) -> str:
-        return f"<profile: {list(self.installed)}>"
+        return f"<profile: {list(self.handles)}>"
 
     def __enter__(self) -> FaultGroup:
         return self
@@ -103,26 +103,26 @@ class FaultGroup:
     @property
     def fired(self) -> int:
         """How often any of them has fired."""
-        return sum(each.fired for each in self.installed)
+        return sum(each.fired for each in self.handles)
 
     @property
     def log(self) -> list[Any]:
         """What they did, in order of time."""
-        return sorted((firing for each in self.installed for firing in each.log), key=lambda firing: firing.at)
+        return sorted((firing for each in self.handles for firing in each.log), key=lambda firing: firing.at)
 
     def pause(self) -> None:
         """Let everything pass until `resume()`."""
-        for each in self.installed:
+        for each in self.handles:
             each.pause()
 
     def resume(self) -> None:
         """Act again."""
-        for each in self.installed:
+        for each in self.handles:
             each.resume()
 
     def heal(self) -> None:
         """End it for good."""
-        for each in self.installed:
+        for each in self.handles:
             each.heal()
 
 

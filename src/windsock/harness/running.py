@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.faults import Fault, Installed
+    from windsock.faults import Fault, FaultHandle
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
@@ -310,7 +310,7 @@ class RunningServer(FakeAPI):
         name: str | None = None,
         may_not_fire: bool | None = None,
         **selector: Any,
-    ) -> Installed: ...
+    ) -> FaultHandle: ...
     @overload
     def fault(self, fault: Profile, *, may_not_fire: bool | None = None) -> FaultGroup: ...
     def fault(
@@ -320,7 +320,7 @@ class RunningServer(FakeAPI):
         name: str | None = None,
         may_not_fire: bool | None = None,
         **selector: Any,
-    ) -> Installed | FaultGroup:
+    ) -> FaultHandle | FaultGroup:
         """Have something go wrong from now on: a fault, a function that is one, or a profile.
 
         The keywords say where, as those of `windsock.faults.Selector`. What is returned knows what the fault did

@@ -66,15 +66,15 @@ class AcceptFaults:
 
     def _active(self) -> int:
         """Return how many connections are open, if anybody wants to know."""
-        if not any(isinstance(each.fault, MaxConnections) for each in self._weather.installed):
+        if not any(isinstance(each.fault, MaxConnections) for each in self._weather.handles):
             return 0
         self._recorder.catch_up()
         return sum(not each.is_closed for each in list(self._recorder.connections))
 
     def _is_to_stall(self) -> bool:
         stalling = [each for each in self._faults if isinstance(each, MaxConnections) and each.then == "stall"]
-        installed = {each.fault for each in self._weather.installed if each.is_active}
-        return any(each in installed and each.happens(self._active()) for each in stalling)
+        handle = {each.fault for each in self._weather.handles if each.is_active}
+        return any(each in handle and each.happens(self._active()) for each in stalling)
 
     def keeps_waiting(self, until: float) -> bool:
         """Return whether the next client is left in the queue until then, in monotonic seconds. From any thread."""

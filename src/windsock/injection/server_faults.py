@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.faults import BacklogFull, Fault, First, Installed, Kill, Met, Pause, Refuse, Resume, Selector, Weather
+from windsock.faults import BacklogFull, Fault, FaultHandle, First, Kill, Met, Pause, Refuse, Resume, Selector, Weather
 from windsock.faults import options as planned
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
@@ -71,16 +71,16 @@ class ServerFaults:
 
     # --- installing
 
-    def install(self, fault: Any, keywords: dict[str, Any]) -> Installed | FaultGroup:
+    def install(self, fault: Any, keywords: dict[str, Any]) -> FaultHandle | FaultGroup:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        installed = planned.install(self.weather, fault, self._check, keywords)
+        handle = planned.install(self.weather, fault, self._check, keywords)
         if self._wants_relays():
             self._have_relays()
-        for each in installed.installed if isinstance(installed, FaultGroup) else (installed,):
+        for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):
             self._begin(each)
-        return installed
+        return handle
 
     def _check(self, fault: Fault) -> None:
         options = self._options
@@ -90,29 +90,29 @@ class ServerFaults:
         if "handshake" in fault.carries:
             check_handshake_fault(fault, options.encryption, options.name)
 
-    def _begin(self, installed: Installed) -> None:
+    def _begin(self, handle: FaultHandle) -> None:
         """Do at once what need not wait for a connection.
 
         What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
         """
-        if isinstance(installed.fault, BacklogFull) and said(installed.selector):
-            installed.may_not_fire = True
-            installed.heal()
+        if isinstance(handle.fault, BacklogFull) and said(handle.selector):
+            handle.may_not_fire = True
+            handle.heal()
             raise UsageError(
-                f"{installed.fault!r} with {said(installed.selector)}: clients wait before anybody knows them; "
+                f"{handle.fault!r} with {said(handle.selector)}: clients wait before anybody knows them; "
                 "expected no selector; MaxConnections(n, then='stall') counts"
             )
-        if isinstance(installed.fault, Pause | Resume | Kill) and not _counts(installed.selector):
+        if isinstance(handle.fault, Pause | Resume | Kill) and not _counts(handle.selector):
             for connection in self._processes.live():
-                if self._fires_now(installed, connection.index, connection.peer):
-                    self._processes.signal_now(installed.fault, connection)
-                    self._note(connection, installed.fault)
+                if self._fires_now(handle, connection.index, connection.peer):
+                    self._processes.signal_now(handle.fault, connection)
+                    self._note(connection, handle.fault)
 
     def _wants_relays(self) -> bool:
         """Return whether a connection that comes now is to be relayed."""
         options = self._options
         return bool(options.relay or options.faults) or any(
-            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.installed
+            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.handles
         )
 
     def _have_relays(self, *, is_running: bool = True) -> None:
@@ -126,12 +126,12 @@ class ServerFaults:
             else:
                 self._datagrams.begin_now()
 
-    def _fires_now(self, installed: Installed, index: int, peer: Any) -> bool:
-        return self.weather._fires(installed, "process", Met(index, peer), monotonic(), 0)
+    def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
+        return self.weather._fires(handle, "process", Met(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Something was installed, paused, resumed or healed: have the listener be what is wanted."""
-        active = [each for each in self.weather.installed if each.is_active]
+        active = [each for each in self.weather.handles if each.is_active]
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
         wanted = "shut" if shut else "full" if full else "open"

@@ -13,7 +13,7 @@ from windsock.faults.kinds.refuse import Refuse
 from windsock.net.system import monotonic, os
 
 if TYPE_CHECKING:
-    from windsock.faults import Fault, Installed, Selector, Weather
+    from windsock.faults import Fault, FaultHandle, Selector, Weather
 
 __all__ = ["Admission", "AdmissionVerdict"]
 
@@ -44,7 +44,7 @@ class Admission:
 
     def door(self) -> str:
         """Return what the listener is to be, as no client can be told from another: "open", "shut" or "full"."""
-        whole = [each.fault for each in self._weather.installed if each.is_active and _is_open(each.selector)]
+        whole = [each.fault for each in self._weather.handles if each.is_active and _is_open(each.selector)]
         if any(isinstance(each, Refuse) for each in whole):
             return "shut"
         return "full" if any(isinstance(each, BacklogFull) for each in whole) else "open"
@@ -52,14 +52,14 @@ class Admission:
     def note_door(self, state: str) -> None:
         """Note that the faults that shut the listener have done something."""
         kinds: dict[str, type[Fault]] = {"shut": Refuse, "full": BacklogFull}
-        for each in self._weather.installed:
+        for each in self._weather.handles:
             if type(each.fault) is kinds.get(state) and not each.fired:
                 each.fire(monotonic(), "the listener is {}", state)
 
     def verdict_on(self, index: int, peer: Any) -> AdmissionVerdict:
         """Return what becomes of the next client."""
         verdict = AdmissionVerdict()
-        if any("accept" in each.fault.carries for each in self._weather.installed):
+        if any("accept" in each.fault.carries for each in self._weather.handles):
             found = self._weather.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
             for each in found:
                 verdict.words.append(f"{each!r}: at accept")
@@ -79,12 +79,12 @@ class Admission:
 
     def still_stalls(self, fault: Fault) -> bool:
         """Return whether a client has to wait for this fault to pass."""
-        installed = [each for each in self._weather.installed if each.fault is fault and each.is_active]
-        return any(_stalls(each, self._active()) for each in installed)
+        handle = [each for each in self._weather.handles if each.fault is fault and each.is_active]
+        return any(_stalls(each, self._active()) for each in handle)
 
 
-def _stalls(installed: Installed, active: int) -> bool:
-    return isinstance(installed.fault, BacklogFull) or installed.fault.happens(active)
+def _stalls(handle: FaultHandle, active: int) -> bool:
+    return isinstance(handle.fault, BacklogFull) or handle.fault.happens(active)
 
 
 def _is_open(selector: Selector) -> bool:

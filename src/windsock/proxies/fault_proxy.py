@@ -18,7 +18,7 @@ from windsock.scripts.checks import check_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.faults import Fault, Installed
+    from windsock.faults import Fault, FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
 
@@ -49,10 +49,10 @@ class FaultProxy(Proxy):
                 error.add_note(f"windsock: {each.what}")
 
     @overload
-    def fault(self, fault: Fault | Callable[..., Any], **keywords: Any) -> Installed: ...
+    def fault(self, fault: Fault | Callable[..., Any], **keywords: Any) -> FaultHandle: ...
     @overload
     def fault(self, fault: Profile, *, may_not_fire: bool = True) -> FaultGroup: ...
-    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> Installed | FaultGroup:
+    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> FaultHandle | FaultGroup:
         """Have something go wrong from now on, also on connections that are open: see `RunningServer.fault`."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")

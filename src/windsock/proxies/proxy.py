@@ -31,7 +31,7 @@ from windsock.servers.forking import inherited_fds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.faults import Fault, Installed
+    from windsock.faults import Fault, FaultHandle
 
 __all__ = ["Proxy"]
 
@@ -91,7 +91,7 @@ class Proxy:
         self._firings = Firings(self.weather)
         self._has_failed = False
         self._process_id = os.getpid()
-        self._cut: Installed | None = None
+        self._cut: FaultHandle | None = None
         self._private: PrivateSocketPath | None = None
         self.requests = Requests(
             self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: timeout
@@ -209,7 +209,7 @@ class Proxy:
 
     def fault(
         self, fault: Fault | Callable[..., Any], *, may_not_fire: bool = False, name: str | None = None, **selector: Any
-    ) -> Installed:
+    ) -> FaultHandle:
         """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
         return self.weather.install(fault, may_not_fire=may_not_fire, name=name, **selector)
 

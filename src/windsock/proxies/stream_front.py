@@ -303,7 +303,7 @@ class StreamFront:
 
     def _behind_handshake_faults(self, pending: _PendingConnection) -> socket.socket:
         """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
-        if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.installed):
+        if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.handles):
             return pending.socket
         ours, theirs = socket.socketpair()
         sockets.prepare(ours)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windsock.faults import Firing, Installed, Weather
+from windsock.faults import FaultHandle, Firing, Weather
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 
@@ -18,7 +18,7 @@ class Firings:
     def __init__(self, weather: Weather) -> None:
         self._weather = weather
         self._version = -1
-        self._noted: dict[int, tuple[Installed, int]] = {}
+        self._noted: dict[int, tuple[FaultHandle, int]] = {}
         self._connections: dict[int, Connection] = {}
 
     def follow(self, index: int, connection: Connection) -> None:
@@ -41,17 +41,17 @@ class Firings:
             return
         if self._version != self._weather.version:
             self._meet()
-        for key, (installed, noted) in self._noted.items():
-            if installed.firings != noted:
-                found = installed.since(noted)
-                self._noted[key] = installed, found[-1].number if found else installed.firings
+        for key, (handle, noted) in self._noted.items():
+            if handle.firings != noted:
+                found = handle.since(noted)
+                self._noted[key] = handle, found[-1].number if found else handle.firings
                 for firing in found:
                     self._note(firing)
 
     def _meet(self) -> None:
         self._version = self._weather.version
         self._noted = {key: pair for key, pair in self._noted.items() if not pair[0].is_healed or _has_news(*pair)}
-        for each in self._weather.installed:
+        for each in self._weather.handles:
             self._noted.setdefault(id(each), (each, 0))
 
     def _note(self, firing: Firing) -> None:
@@ -66,5 +66,5 @@ def words(firing: Firing) -> str:
     return f"{firing.fault}{where}: {firing.what}"
 
 
-def _has_news(installed: Installed, noted: int) -> bool:
-    return installed.firings != noted
+def _has_news(handle: FaultHandle, noted: int) -> bool:
+    return handle.firings != noted

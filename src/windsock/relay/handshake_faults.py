@@ -189,6 +189,6 @@ def handshake_faults_for(
     relay: StreamRelay, weather: Weather, *, connection: int, peer: object, clock: Callable[[], float]
 ) -> HandshakeFaults | None:
     """Return who acts on the handshake of a connection, if any fault wants that."""
-    if not any("handshake" in each.fault.carries and each.is_active for each in weather.installed):
+    if not any("handshake" in each.fault.carries and each.is_active for each in weather.handles):
         return None
     return HandshakeFaults(relay, lambda: weather.at_handshake(connection=connection, now=clock(), peer=peer))

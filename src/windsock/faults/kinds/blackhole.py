@@ -60,12 +60,12 @@ class Blackhole(Fault):
     def passes(self, item: Item, link: Link) -> Iterable[Item]:
         """Return an item that comes once the schedule has begun as one that was chosen: it is as dark for both."""
         until = self.dark_until(item.at - link.state[0])
-        if until == 0 or (link.installed.is_used_up() and not link.held):
+        if until == 0 or (link.handle.is_used_up() and not link.held):
             return (item,)
         if isinstance(item, Datagram) or (self.discard and isinstance(item, Data)):
             link.fire("swallowed {} B", len(item.data))
             return ()
-        if not link.installed.is_used_up():
+        if not link.handle.is_used_up():
             link.fire("held {}", f"{len(item.data)} B" if isinstance(item, Data) else type(item).__name__)
         if until == NEVER:
             link.hold(item)

@@ -29,7 +29,7 @@ class Hold(Fault):
 
     def begin(self, link: Link) -> list[int]:
         """Return how many have been let go."""
-        return [link.installed.credit]
+        return [link.handle.credit]
 
     def apply(self, item: Item, link: Link) -> Iterable[Item]:
         """Return what may go on."""
@@ -46,8 +46,8 @@ class Hold(Fault):
         return self._free(link)
 
     def _free(self, link: Link) -> Iterable[Item]:
-        if link.installed.is_released:
+        if link.handle.is_released:
             return link.take_held()
-        free = link.take_held(max(0, link.installed.credit - link.state[0]))
+        free = link.take_held(max(0, link.handle.credit - link.state[0]))
         link.state[0] += len(free)
         return free
