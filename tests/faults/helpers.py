@@ -23,7 +23,7 @@ def weather_of(
 
 
 def link(weather: Weather, *, connection: int = 0, direction: str = "upstream", now: float = 0.0) -> Chain:
-    return weather.link(connection=connection, direction=direction, now=now)
+    return weather.chain(connection=connection, direction=direction, now=now)
 
 
 def one(

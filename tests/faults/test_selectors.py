@@ -10,7 +10,19 @@ import pytest
 
 from tests.faults.helpers import datagrams, datas, joined, link, numbers, one, run, weather_of
 from windsock.errors import UsageError
-from windsock.faults import Corrupt, Delay, Loss, MaxConnections, Met, Refuse, Reset, Selector, Truncate, Weather, first
+from windsock.faults import (
+    ConnectionInfo,
+    Corrupt,
+    Delay,
+    Loss,
+    MaxConnections,
+    Refuse,
+    Reset,
+    Selector,
+    Truncate,
+    Weather,
+    first,
+)
 from windsock.faults.items import Data
 
 
@@ -90,7 +102,7 @@ def test_exact_numbers_are_looked_at_before_chances_are_drawn() -> None:
 def test_which_connections_a_selector_selects(connections: Any, chosen: list[int]) -> None:
     weather = weather_of(Delay(1.0), connections=connections)
     chains = [
-        weather.link(connection=index, direction="upstream", now=0.0, peer=f"friend {index}") for index in range(5)
+        weather.chain(connection=index, direction="upstream", now=0.0, peer=f"friend {index}") for index in range(5)
     ]
 
     assert [chain.connection for chain in chains if not chain.is_idle()] == chosen
@@ -110,9 +122,9 @@ def test_the_first_connections_are_those_that_the_fault_meets() -> None:
 
 
 def test_a_predicate_is_asked_once_for_each_direction() -> None:
-    asked: list[Met] = []
+    asked: list[ConnectionInfo] = []
 
-    def is_friend(met: Met) -> bool:
+    def is_friend(met: ConnectionInfo) -> bool:
         asked.append(met)
         return False
 
@@ -123,7 +135,7 @@ def test_a_predicate_is_asked_once_for_each_direction() -> None:
         weather.install(Delay(1.0), direction="downstream")
         chain.refresh(1.0)
 
-    assert asked == [Met(0, None)]
+    assert asked == [ConnectionInfo(0, None)]
 
 
 def test_a_connection_is_reset_by_chance_once() -> None:

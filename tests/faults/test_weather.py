@@ -18,10 +18,10 @@ from windsock.faults import (
     Corrupt,
     Delay,
     Fault,
+    FaultContext,
     FaultHandle,
     ForkError,
     Hold,
-    Link,
     MaxConnections,
     Rate,
     Refuse,
@@ -238,7 +238,7 @@ def test_what_is_installed_says_how_it_is() -> None:
 
 def test_a_link_has_one_of_two_directions() -> None:
     with pytest.raises(UsageError, match="direction='both'"):
-        weather_of().link(connection=0, direction="both", now=0.0)
+        weather_of().chain(connection=0, direction="both", now=0.0)
 
 
 def test_every_other_connection_is_refused() -> None:
@@ -410,10 +410,10 @@ class Healing(Fault):
 
     other: FaultHandle
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, link: FaultContext) -> Iterable[Item]:
         return (item,)
 
-    def release(self, link: Link) -> Iterable[Item]:
+    def release(self, link: FaultContext) -> Iterable[Item]:
         self.other.heal()
         return ()
 

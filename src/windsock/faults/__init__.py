@@ -2,7 +2,7 @@
 
 from windsock.faults import items, profiles
 from windsock.faults.chain import Chain
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.fault_set import Weather
 from windsock.faults.handle import FaultHandle, Firing
@@ -45,7 +45,7 @@ from windsock.faults.kinds import (
     Truncate,
 )
 from windsock.faults.seeds import derive
-from windsock.faults.selector import First, Met, Selector, first
+from windsock.faults.selector import ConnectionInfo, First, Selector, first
 from windsock.faults.stages import Stage
 
 __all__ = [
@@ -55,12 +55,14 @@ __all__ = [
     "Blackhole",
     "Chain",
     "CloseDelay",
+    "ConnectionInfo",
     "Corrupt",
     "Delay",
     "Dribble",
     "Drop",
     "Duplicate",
     "Fault",
+    "FaultContext",
     "FaultHandle",
     "Firing",
     "First",
@@ -70,10 +72,8 @@ __all__ = [
     "Hold",
     "Inject",
     "Kill",
-    "Link",
     "Loss",
     "MaxConnections",
-    "Met",
     "Mtu",
     "Pause",
     "QueueLimit",

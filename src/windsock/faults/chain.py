@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.handle import FaultHandle
 from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, size_of
-from windsock.faults.selector import Met
+from windsock.faults.selector import ConnectionInfo
 
 if TYPE_CHECKING:
     from windsock.faults.fault_set import Weather
@@ -16,16 +16,34 @@ __all__ = ["Chain"]
 
 
 class Chain:
-    """What `Weather.link` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
+    """What `Weather.chain` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
 
     Items are fed when they arrive, and come out of `due` when their time has come, the same whenever that is asked for.
     At the output of each fault items wait for their time, so that a fault looks at an item when it gets there.
     """
 
     __slots__ = (
-        "_concerned", "_emitted", "_has_ended", "_is_calm", "_is_idle", "_is_over", "_is_stalled", "_links", "_met",
-        "_next", "_pending", "_ready", "_room", "_version", "_weather", "acting", "connection", "direction",
-        "is_stream", "seed", "waiting",
+        "_concerned",
+        "_contexts",
+        "_emitted",
+        "_has_ended",
+        "_is_calm",
+        "_is_idle",
+        "_is_over",
+        "_is_stalled",
+        "_met",
+        "_next",
+        "_pending",
+        "_ready",
+        "_room",
+        "_version",
+        "_weather",
+        "acting",
+        "connection",
+        "direction",
+        "is_stream",
+        "seed",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, weather: Weather, connection: int, direction: str, now: float, peer: Any = None) -> None:
@@ -38,9 +56,9 @@ class Chain:
         self.seed = weather.seed
         self.waiting = 0
         """Items that wait anywhere in the chain."""
-        self._met = Met(connection, peer)
+        self._met = ConnectionInfo(connection, peer)
         self._concerned: dict[int, bool] = {}
-        self._links: list[Link] = []
+        self._contexts: list[FaultContext] = []
         self._ready: list[Item] = []
         self._next = NEVER
         self._pending = 0
@@ -50,7 +68,7 @@ class Chain:
         self.refresh(now)
 
     def __repr__(self) -> str:
-        return f"<Chain of connection #{self.connection} {self.direction}: {[link.fault for link in self._links]}>"
+        return f"<Chain of connection #{self.connection} {self.direction}: {[each.fault for each in self._contexts]}>"
 
     def feed(self, item: Item) -> None:
         """Take what arrived at `item.at`."""
@@ -103,8 +121,8 @@ class Chain:
     def carried(self, size: int) -> None:
         """Note bytes that took the short cut while the chain was idle."""
         self._emitted += size
-        for link in self._links:
-            link.offset += size
+        for context in self._contexts:
+            context.offset += size
 
     def refresh(self, now: float) -> None:
         """Look at what is installed: what a healed or paused fault held goes on, new faults take their places."""
@@ -112,11 +130,11 @@ class Chain:
             self._advance(now)
         self._version = self._weather.version
         handle = self._weather.handles
-        for position in reversed(range(len(self._links))):
+        for position in reversed(range(len(self._contexts))):
             self._turn(position, now)
         # Only those that have let go: another thread may heal one right now, which the next refresh will see.
-        self._links = [link for link in self._links if link.is_active or not link.handle.is_healed]
-        present = {id(link.handle) for link in self._links}
+        self._contexts = [context for context in self._contexts if context.is_active or not context.handle.is_healed]
+        present = {id(context.handle) for context in self._contexts}
         for each in handle:
             if id(each) not in present and each.is_active and not self._is_over and self._concerns(each):
                 self._add(each, now)
@@ -142,27 +160,27 @@ class Chain:
 
     def _turn(self, position: int, now: float) -> None:
         """Switch a link off, on, or tell it that something was changed."""
-        link = self._links[position]
-        is_active, is_same = link.handle.is_active, link.epoch == link.handle.epoch
-        if link.is_active and not (is_active and is_same):
-            for item in link.let_go(now):
+        context = self._contexts[position]
+        is_active, is_same = context.handle.is_active, context.epoch == context.handle.epoch
+        if context.is_active and not (is_active and is_same):
+            for item in context.let_go(now):
                 self._pass(item, position + 1)
-        if is_active and not link.is_active:
-            link.start(now)
-        elif is_active and getattr(link.fault, "holds", False):
-            link.wake_at = now
+        if is_active and not context.is_active:
+            context.start(now)
+        elif is_active and getattr(context.fault, "holds", False):
+            context.wake_at = now
 
     def _add(self, handle: FaultHandle, now: float) -> None:
         key = (handle.fault.place, handle.fault.rank, handle.order)
-        position = sum(link.key < key for link in self._links)
-        offset = self._links[position].offset if position < len(self._links) else self._emitted
-        self._links.insert(position, Link(self, handle, now, offset))
+        position = sum(context.key < key for context in self._contexts)
+        offset = self._contexts[position].offset if position < len(self._contexts) else self._emitted
+        self._contexts.insert(position, FaultContext(self, handle, now, offset))
 
     def _pass(self, item: Item, position: int) -> None:
-        if position == len(self._links):
+        if position == len(self._contexts):
             self._emit(item)
             return
-        for each in self._links[position].take(item):
+        for each in self._contexts[position].take(item):
             self._pass(each, position + 1)
 
     def _emit(self, item: Item) -> None:
@@ -187,8 +205,8 @@ class Chain:
     def _end(self) -> None:
         self._is_over = True
         self._is_idle = False
-        for link in self._links:
-            link.drop()
+        for context in self._contexts:
+            context.drop()
         self._pending = self.waiting = 0
         self._next = NEVER
 
@@ -196,21 +214,21 @@ class Chain:
         """Move on all that waits until now, in order of time; of two at the same time the one that is further on."""
         while self._next <= now:
             soonest, when = 0, NEVER
-            for position, link in enumerate(self._links):
-                if (time := link.next_time()) <= when:
+            for position, context in enumerate(self._contexts):
+                if (time := context.next_time()) <= when:
                     soonest, when = position, time
-            for item in self._links[soonest].take_due(when):
+            for item in self._contexts[soonest].take_due(when):
                 self._pass(item, soonest + 1)
             self._plan()
 
     def _plan(self) -> None:
-        self._next = min([link.next_time() for link in self._links], default=NEVER)
+        self._next = min([context.next_time() for context in self._contexts], default=NEVER)
 
     def _survey(self) -> None:
         """Look at what is active, after a change."""
-        active = [link for link in self._links if link.is_active]
-        delay = sum(link.fault.latency for link in active)
-        rooms = [room for link in active if (room := link.fault.room(delay)) is not None]
+        active = [context for context in self._contexts if context.is_active]
+        delay = sum(context.fault.latency for context in active)
+        rooms = [room for context in active if (room := context.fault.room(delay)) is not None]
         self._room = min(rooms, default=NEVER)
         self._is_calm = not active
         self._is_idle = self._may_idle()

@@ -18,14 +18,14 @@ from windsock.faults.selector import holds
 if TYPE_CHECKING:
     from windsock.faults.chain import Chain
 
-__all__ = ["NEVER", "Link"]
+__all__ = ["NEVER", "FaultContext"]
 
 NEVER = float("inf")
 LONGEST_TAIL = 1024
 """Bytes of what has passed in which an expression's match may begin."""
 
 
-class Link:
+class FaultContext:
     """What a fault's methods get: its state on this link, its own random numbers, and where in the stream it is.
 
     For faults: `state` (what `begin` made), `random`, `connection`, `direction`, `is_stream`, `now` (seconds, the time

@@ -10,7 +10,7 @@ from windsock.faults.items import Data, Datagram, Item
 from windsock.faults.stages import Stage
 
 if TYPE_CHECKING:
-    from windsock.faults.context import Link
+    from windsock.faults.context import FaultContext
 
 __all__ = ["ACCEPT", "BOTH", "DATAGRAM", "HANDSHAKE", "PROCESS", "STREAM", "Fault"]
 
@@ -39,11 +39,11 @@ class Fault:
     """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process": it is no part of a
     chain."""
 
-    def begin(self, link: Link) -> Any:  # noqa: ARG002  # what an override may need
+    def begin(self, context: FaultContext) -> Any:  # noqa: ARG002  # what an override may need
         """Return fresh state for one link, kept as `link.state`. May be overridden."""
         return None
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return what becomes of an item, in order. Must be overridden by faults of a chain.
 
         It is called for each selected piece of data or datagram, and for what ends a stream if the selector is not
@@ -51,17 +51,17 @@ class Fault:
         """
         raise NotImplementedError(f"{self!r}.apply: {type(self).__name__} does not act on what passes a link")
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
         """Return what becomes of an item that was not selected. May be overridden by faults that hold things back."""
         return (item,)
 
-    def is_occasion(self, item: Item, link: Link) -> bool:  # noqa: ARG002  # what an override may need
+    def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # what an override may need
         """Return whether a selector counts this item. May be overridden."""
         return type(item) is Data or type(item) is Datagram
 
-    def release(self, link: Link) -> Iterable[Item]:
+    def release(self, context: FaultContext) -> Iterable[Item]:
         """Return what is still held back, when the fault is paused, healed or removed. May be extended."""
-        return link.take_held()
+        return context.take_held()
 
     def room(self, delay: float) -> float | None:  # noqa: ARG002  # what an override may need
         """Return the bytes that may wait in a chain with this fault and so many seconds of delay; None: any number.

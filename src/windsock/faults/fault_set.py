@@ -12,7 +12,7 @@ from windsock.faults.fault import Fault
 from windsock.faults.function import fault_from
 from windsock.faults.handle import FaultHandle, Firing, settle
 from windsock.faults.seeds import derive
-from windsock.faults.selector import Met, Selector, holds
+from windsock.faults.selector import ConnectionInfo, Selector, holds
 from windsock.net.system import threading
 
 __all__ = ["Weather"]
@@ -128,10 +128,10 @@ class Weather:
 
     # What it is asked by the wire
 
-    def link(self, *, connection: int, direction: str, now: float, peer: Any = None) -> Chain:
+    def chain(self, *, connection: int, direction: str, now: float, peer: Any = None) -> Chain:
         """Return the chain for one direction ("upstream" or "downstream") of a connection (an index from 0)."""
         if direction not in ("upstream", "downstream"):
-            raise UsageError(f"Weather.link: direction={direction!r}: expected 'upstream' or 'downstream'")
+            raise UsageError(f"Weather.chain: direction={direction!r}: expected 'upstream' or 'downstream'")
         with self._lock:
             self._live[connection] = self._live.get(connection, 0) + 1
             self._next_connection = max(self._next_connection, connection + 1)
@@ -143,9 +143,9 @@ class Weather:
 
     def links(self, *, connection: int, now: float, peer: Any = None) -> tuple[Chain, Chain]:
         """Return the chains of both directions of a connection, "upstream" first."""
-        upward = self.link(connection=connection, direction="upstream", now=now, peer=peer)
+        upward = self.chain(connection=connection, direction="upstream", now=now, peer=peer)
         try:
-            return upward, self.link(connection=connection, direction="downstream", now=now, peer=peer)
+            return upward, self.chain(connection=connection, direction="downstream", now=now, peer=peer)
         except BaseException:
             upward.close(now)
             raise
@@ -180,14 +180,14 @@ class Weather:
     def _at(self, point: Point, connection: int, now: float, peer: Any, active: int) -> list[Fault]:
         with self._lock:
             self._next_connection = max(self._next_connection, connection + 1)
-        met = Met(connection, peer)
+        met = ConnectionInfo(connection, peer)
         return [
             each.fault
             for each in self._handles
             if point in each.fault.carries and each.is_active and self._fires(each, point, met, now, active)
         ]
 
-    def _fires(self, handle: FaultHandle, point: Point, met: Met, now: float, active: int) -> bool:
+    def _fires(self, handle: FaultHandle, point: Point, met: ConnectionInfo, now: float, active: int) -> bool:
         where = handle.selector
         if not handle.concerns(met) or not handle.fault.happens(active):
             return False

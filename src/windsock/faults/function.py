@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item
 
@@ -26,19 +26,19 @@ class Function(Fault):
 
     function: Callable[..., Any]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return what the function made of it."""
         if not isinstance(item, Data | Datagram):
             return (item,)
-        outcome = self.function(item, link)
+        outcome = self.function(item, context)
         if outcome is None:
-            link.fire("took {} B away", len(item.data))
+            context.fire("took {} B away", len(item.data))
             return ()
         if isinstance(outcome, bytes | bytearray | memoryview):
             outcome = replace(item, data=bytes(outcome))
         items = (outcome,) if isinstance(outcome, Item) else tuple(outcome)
         if items != (item,):
-            link.fire("made {} item(s) of {} B", len(items), len(item.data))
+            context.fire("made {} item(s) of {} B", len(items), len(item.data))
         return items
 
     def __repr__(self) -> str:

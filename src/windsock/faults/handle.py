@@ -11,7 +11,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.faults.checks import count
 from windsock.faults.fault import Fault
-from windsock.faults.selector import Met, Selector
+from windsock.faults.selector import ConnectionInfo, Selector
 from windsock.net.system import threading
 
 __all__ = ["LONGEST_LOG", "FaultHandle", "Firing", "settle"]
@@ -119,8 +119,8 @@ class FaultHandle:
             count = min(self.firings - number, len(self._log))
             return [self._shown(*self._log[place]) for place in range(-count, 0)]
 
-    def _shown(self, number: int, at: float, link: Any, offset: int, what: str, values: tuple[Any, ...]) -> Firing:
-        connection, direction = link
+    def _shown(self, number: int, at: float, context: Any, offset: int, what: str, values: tuple[Any, ...]) -> Firing:
+        connection, direction = context
         return Firing(number, at, repr(self.fault), connection, direction, offset, what.format(*values))
 
     def pause(self) -> None:
@@ -172,7 +172,7 @@ class FaultHandle:
         if not getattr(self.fault, "holds", False):
             raise UsageError(f"{what}(): expected a Hold(), this is {self.fault!r}; use pause() or heal()")
 
-    def concerns(self, met: Met, direction: str = "") -> bool:
+    def concerns(self, met: ConnectionInfo, direction: str = "") -> bool:
         """Return whether it applies to that direction of that connection."""
         if direction and self.selector.direction not in ("both", direction):
             return False
@@ -200,11 +200,13 @@ class FaultHandle:
         """Say more about the latest firing."""
         with self._lock:
             if self._log:
-                number, at, link, offset, what, values = self._log.pop()
-                self._log.append((number, at, link, offset, what + "{}", (*values, words)))
+                number, at, context, offset, what, values = self._log.pop()
+                self._log.append((number, at, context, offset, what + "{}", (*values, words)))
 
-    def note(self, at: float, link: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]) -> None:
+    def note(
+        self, at: float, context: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]
+    ) -> None:
         """Note a firing on the fast path of a link."""
         with self._lock:
             self.firings += 1
-            self._log.append((self.firings, at, link, offset, what, values))
+            self._log.append((self.firings, at, context, offset, what, values))

@@ -116,7 +116,8 @@ class Rebind:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A fault's first moment on a link, or the time that it asked for (`Link.wake_at`). It never leaves a chain."""
+    """A fault's first moment on a link, or the time that it asked for (`FaultContext.wake_at`). It never leaves a
+    chain."""
 
     at: float
     is_first: bool = False

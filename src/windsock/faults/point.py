@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, Tick
 
@@ -39,11 +39,11 @@ class PointFault(Fault):
         def after_bytes(self) -> int | None:
             """Return the bytes that pass first; a field of each subclass."""
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return what comes at the point; `rest` has arrived beyond it, none or one item. Must be overridden."""
         raise NotImplementedError
 
-    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
         """Return what becomes of an item after the point. May be overridden."""
         return (item,)
 
@@ -62,44 +62,44 @@ class PointFault(Fault):
         """Return whether no byte has to pass first."""
         return not self.after_bytes
 
-    def begin(self, link: Link) -> Progress:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> Progress:  # noqa: ARG002  # the contract of faults
         """Return that the point has not been reached."""
         return Progress()
 
-    def is_occasion(self, item: Item, link: Link) -> bool:
+    def is_occasion(self, item: Item, context: FaultContext) -> bool:
         """Return whether the point may be in this item."""
         if not isinstance(item, Data | Datagram):
             return False
         if not self.after_bytes:
-            return link.selector.is_about_items
-        if link.state.is_done or link.seen + len(item.data) < self.after_bytes:
+            return context.selector.is_about_items
+        if context.state.is_done or context.seen + len(item.data) < self.after_bytes:
             return False
-        return link.selector.probability is None or link.seen < self.after_bytes  # one chance, where the point is
+        return context.selector.probability is None or context.seen < self.after_bytes  # one chance, where the point is
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the item, or what becomes of it after the point."""
-        return self.beyond(item, link) if link.state.is_done else (item,)
+        return self.beyond(item, context) if context.state.is_done else (item,)
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the item, or what comes at the point if it is in there."""
-        if link.state.is_done:
-            return self.beyond(item, link)
+        if context.state.is_done:
+            return self.beyond(item, context)
         if isinstance(item, Tick):
-            return self._reach(item.at, (), link, 0)
-        if not isinstance(item, Data | Datagram) or not self.is_occasion(item, link):
+            return self._reach(item.at, (), context, 0)
+        if not isinstance(item, Data | Datagram) or not self.is_occasion(item, context):
             return (item,)
         if not self.after_bytes or isinstance(item, Datagram):
-            return self._reach(item.at, (item,), link, 0)
-        size = max(0, self.after_bytes - link.seen)
+            return self._reach(item.at, (item,), context, 0)
+        size = max(0, self.after_bytes - context.seen)
         head, rest = item.piece(0, size), item.piece(size)
-        reached = self._reach(item.at, (rest,) if rest.data else (), link, size)
+        reached = self._reach(item.at, (rest,) if rest.data else (), context, size)
         return [head, *reached] if head.data else reached
 
-    def _reach(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
-        if self.ends_connection and not link.claim():
+    def _reach(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
+        if self.ends_connection and not context.claim():
             return rest
-        link.state.is_done = True
-        return self.happen(at, rest, link, ahead)
+        context.state.is_done = True
+        return self.happen(at, rest, context, ahead)
 
 
 def size_of_all(items: Iterable[Item]) -> int:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from windsock.errors import UsageError
 from windsock.faults.checks import count, one_of, optional_count, probability, seconds, wrong
 
-__all__ = ["Connections", "First", "Met", "Numbers", "Selector", "first", "holds"]
+__all__ = ["ConnectionInfo", "Connections", "First", "Numbers", "Selector", "first", "holds"]
 
 DIRECTIONS = ("upstream", "downstream", "both")
 
@@ -31,7 +31,7 @@ def first(n: int) -> First:
 
 
 @dataclass(frozen=True, slots=True)
-class Met:
+class ConnectionInfo:
     """A connection, as a predicate of `connections=` gets it: its index from 0, and the client's address if known."""
 
     index: int
@@ -39,7 +39,7 @@ class Met:
 
 
 Numbers: TypeAlias = int | range | slice | Collection[int]
-Connections: TypeAlias = Numbers | First | Callable[[Met], object]
+Connections: TypeAlias = Numbers | First | Callable[[ConnectionInfo], object]
 Match: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 
 
@@ -48,11 +48,11 @@ class Selector:
     """Which of the traffic a fault applies to. Everything that is given must hold.
 
     `direction`: "upstream" (client to server), "downstream" or "both". `connections`: an index from 0, a slice, range
-    or collection of them, `first(n)`, or a predicate of `Met`. `after`: seconds since the fault met the connection.
-    `after_bytes`: bytes of that direction since then; a piece of data is split there. `match`: bytes, a regular
-    expression of bytes, or a predicate of the piece; on a stream, bytes and expressions are also found across two
-    pieces, and the one in which the match ends is taken. `nth` (a number from 1, a slice, range or collection of them)
-    and `every` count what has passed those: pieces of data or datagrams, in each direction of each connection.
+    or collection of them, `first(n)`, or a predicate of `ConnectionInfo`. `after`: seconds since the fault met the
+    connection. `after_bytes`: bytes of that direction since then; a piece of data is split there. `match`: bytes, a
+    regular expression of bytes, or a predicate of the piece; on a stream, bytes and expressions are also found across
+    two pieces, and the one in which the match ends is taken. `nth` (a number from 1, a slice, range or collection of
+    them) and `every` count what has passed those: pieces of data or datagrams, in each direction of each connection.
     `probability` is drawn for what is left then, and last `times` is how often the fault fires at the most, over all
     connections.
     """
@@ -99,7 +99,7 @@ class Selector:
         """Whether everything on a chosen connection is selected, at all times."""
         return not self.is_about_items and self.after is None and self.times is None and self.probability is None
 
-    def has_connection(self, met: Met, base: int) -> bool:
+    def has_connection(self, met: ConnectionInfo, base: int) -> bool:
         """Return whether it selects that connection; `base` is the first index that counts for `first(n)`."""
         chosen = self.connections
         if chosen is None:

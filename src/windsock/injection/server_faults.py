@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.faults import BacklogFull, Fault, FaultHandle, First, Kill, Met, Pause, Refuse, Resume, Selector, Weather
+from windsock.faults import (
+    BacklogFull,
+    ConnectionInfo,
+    Fault,
+    FaultHandle,
+    First,
+    Kill,
+    Pause,
+    Refuse,
+    Resume,
+    Selector,
+    Weather,
+)
 from windsock.faults import options as planned
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
@@ -66,7 +78,7 @@ class ServerFaults:
         """Have `first(n)` count from here."""
         past = len(self._recorder.connections)
         if past:
-            chain = self.weather.link(connection=past - 1, direction="upstream", now=monotonic())
+            chain = self.weather.chain(connection=past - 1, direction="upstream", now=monotonic())
             chain.close(monotonic())
 
     # --- installing
@@ -127,7 +139,7 @@ class ServerFaults:
                 self._datagrams.begin_now()
 
     def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
-        return self.weather._fires(handle, "process", Met(index, peer), monotonic(), 0)
+        return self.weather._fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Something was installed, paused, resumed or healed: have the listener be what is wanted."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import count, seconds
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, at_time
 from windsock.faults.stages import Stage
@@ -46,31 +46,31 @@ class Blackhole(Fault):
         if self.off is None and (self.repeat or 1) > 1:
             raise UsageError(f"{self!r}: off=None: expected seconds of light between {self.repeat} times of dark")
 
-    def begin(self, link: Link) -> list[float]:
+    def begin(self, context: FaultContext) -> list[float]:
         """Return when the schedule begins: when a chosen item comes, if the selector is about items."""
-        waits = link.selector.is_about_items or link.selector.probability is not None
-        return [NEVER if waits else link.now + (link.selector.after or 0.0)]
+        waits = context.selector.is_about_items or context.selector.probability is not None
+        return [NEVER if waits else context.now + (context.selector.after or 0.0)]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it when the dark is over, or nothing."""
-        if link.state[0] == NEVER:
-            link.state[0] = item.at
-        return self.passes(item, link)
+        if context.state[0] == NEVER:
+            context.state[0] = item.at
+        return self.passes(item, context)
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return an item that comes once the schedule has begun as one that was chosen: it is as dark for both."""
-        until = self.dark_until(item.at - link.state[0])
-        if until == 0 or (link.handle.is_used_up() and not link.held):
+        until = self.dark_until(item.at - context.state[0])
+        if until == 0 or (context.handle.is_used_up() and not context.held):
             return (item,)
         if isinstance(item, Datagram) or (self.discard and isinstance(item, Data)):
-            link.fire("swallowed {} B", len(item.data))
+            context.fire("swallowed {} B", len(item.data))
             return ()
-        if not link.handle.is_used_up():
-            link.fire("held {}", f"{len(item.data)} B" if isinstance(item, Data) else type(item).__name__)
+        if not context.handle.is_used_up():
+            context.fire("held {}", f"{len(item.data)} B" if isinstance(item, Data) else type(item).__name__)
         if until == NEVER:
-            link.hold(item)
+            context.hold(item)
             return ()
-        return (at_time(item, max(item.at, link.state[0] + until)),)
+        return (at_time(item, max(item.at, context.state[0] + until)),)
 
     def dark_until(self, passed: float) -> float:
         """Return when the dark is over that there is so many seconds into the schedule; 0 if it is light then."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults.checks import seconds
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM, Fault
 from windsock.faults.items import Close, End, Item, Reset, at_time
 from windsock.faults.stages import Stage
@@ -31,13 +31,13 @@ class CloseDelay(Fault):
     def __post_init__(self) -> None:
         seconds(self, time=self.time)
 
-    def is_occasion(self, item: Item, link: Link) -> bool:  # noqa: ARG002  # the contract of faults
+    def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # the contract of faults
         """Return whether it is an end."""
         return isinstance(item, End | Close | Reset)
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return ends at a later time."""
-        if not self.is_occasion(item, link):
+        if not self.is_occasion(item, context):
             return (item,)
-        link.fire("{} is {:g} s late", type(item).__name__, self.time)
+        context.fire("{} is {:g} s late", type(item).__name__, self.time)
         return (at_time(item, item.at + self.time),)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import bytes_of, count, one_of
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item
 from windsock.faults.stages import Stage
@@ -44,12 +44,12 @@ class Corrupt(Fault):
             expected = "data, not empty, with mode='replace', and with no other"
             raise UsageError(f"{self!r}: data={self.data!r}: expected {expected}")
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it damaged."""
         if not isinstance(item, Data | Datagram) or not item.data:
             return (item,)
-        damaged = DAMAGES[self.mode](self, item.data, link.random)
-        link.fire("{} in {} B", self.mode, len(damaged))
+        damaged = DAMAGES[self.mode](self, item.data, context.random)
+        context.fire("{} in {} B", self.mode, len(damaged))
         return (replace(item, data=damaged),)
 
 

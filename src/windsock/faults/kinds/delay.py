@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import one_of, probability, seconds
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Item, at_time
 from windsock.faults.stages import Stage
@@ -67,22 +67,22 @@ class Delay(Fault):
         """Return the time."""
         return self.time
 
-    def begin(self, link: Link) -> list[float]:
+    def begin(self, context: FaultContext) -> list[float]:
         """Return the latest normal number; the first one is of the law as well."""
-        return [link.random.gauss(0.0, 1.0)] if self.correlation else []
+        return [context.random.gauss(0.0, 1.0)] if self.correlation else []
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it at its later time."""
-        delay = self.time if not self.jitter else self._drawn(link)
+        delay = self.time if not self.jitter else self._drawn(context)
         if type(item) is Data:
-            link.fire("delayed {} B by {:.6f} s", len(item.data), delay)
+            context.fire("delayed {} B by {:.6f} s", len(item.data), delay)
             return (at_time(item, item.at + delay),)
-        link.fire("delayed {} by {:.6f} s", type(item).__name__, delay)
+        context.fire("delayed {} by {:.6f} s", type(item).__name__, delay)
         return (at_time(item, item.at + delay),)
 
-    def _drawn(self, link: Link) -> float:
-        normal = link.random.gauss(0.0, 1.0)
+    def _drawn(self, context: FaultContext) -> float:
+        normal = context.random.gauss(0.0, 1.0)
         if self.correlation:
             share = self.correlation
-            normal = link.state[0] = share * link.state[0] + math.sqrt(1 - share * share) * normal
+            normal = context.state[0] = share * context.state[0] + math.sqrt(1 - share * share) * normal
         return max(0.0, self.time + self.jitter * LAWS[self.distribution](normal))

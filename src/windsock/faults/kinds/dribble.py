@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import count, seconds
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.fault import STREAM, Fault
 from windsock.faults.items import Data, Item
 from windsock.faults.stages import Stage
@@ -33,18 +33,18 @@ class Dribble(Fault):
         count(self, 1, chunks=self.chunks)
         seconds(self, over=self.over)
 
-    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
         """Return when the run before has arrived."""
         return [-NEVER]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the drops."""
         if not isinstance(item, Data):
             return (item,)
-        start, size = max(item.at, link.state[0]), len(item.data)
+        start, size = max(item.at, context.state[0]), len(item.data)
         chunks = min(self.chunks, size)
-        link.state[0] = start + self.over
-        link.fire("{} B in {} drops over {:g} s", size, chunks, self.over)
+        context.state[0] = start + self.over
+        context.fire("{} B in {} drops over {:g} s", size, chunks, self.over)
         cuts = [size * number // chunks for number in range(chunks + 1)] if chunks else []
         return [
             item.piece(cuts[number - 1], cuts[number], start + self.over * number / chunks)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults.checks import wrong
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
 from windsock.faults.selector import Numbers, check_numbers, holds
@@ -34,16 +34,16 @@ class Drop(Fault):
             raise wrong(self, "indices", None, "numbers from 1 of the datagrams that are lost")
         check_numbers(self, 1, indices=self.indices)
 
-    def begin(self, link: Link) -> list[int]:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> list[int]:  # noqa: ARG002  # the contract of faults
         """Return how many have come."""
         return [0]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it, or nothing."""
         if not isinstance(item, Datagram):
             return (item,)
-        link.state[0] += 1
-        if not holds(self.indices, link.state[0]):
+        context.state[0] += 1
+        if not holds(self.indices, context.state[0]):
             return (item,)
-        link.fire("dropped number {}, {} B", link.state[0], len(item.data))
+        context.fire("dropped number {}, {} B", context.state[0], len(item.data))
         return ()

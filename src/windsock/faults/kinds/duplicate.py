@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import count, seconds
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item, at_time
 from windsock.faults.stages import Stage
@@ -33,10 +33,10 @@ class Duplicate(Fault):
         count(self, 1, copies=self.copies)
         seconds(self, after=self.after)
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it and its copies."""
         if not isinstance(item, Datagram):
             return (item,)
-        link.fire("{} more of {} B", self.copies, len(item.data))
+        context.fire("{} more of {} B", self.copies, len(item.data))
         copies = [item, *(replace(item, attached=item.attached and item.attached.copy()) for _ in range(self.copies))]
         return [at_time(each, item.at + self.after * number) for number, each in enumerate(copies)]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.faults import items
 from windsock.faults.checks import optional_count
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM
 from windsock.faults.items import Item
 from windsock.faults.point import PointFault, size_of_all
@@ -33,11 +33,11 @@ class HalfClose(PointFault):
     def __post_init__(self) -> None:
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the end."""
-        link.fire("ended the direction, {} B that had come are lost", size_of_all(rest), ahead=ahead)
+        context.fire("ended the direction, {} B that had come are lost", size_of_all(rest), ahead=ahead)
         return (items.End(at),)
 
-    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
         """Return nothing of what the sender still sends."""
         return () if isinstance(item, items.Data | items.End) else (item,)

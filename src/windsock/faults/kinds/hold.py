@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Item, Tick
 from windsock.faults.stages import Stage
@@ -27,27 +27,27 @@ class Hold(Fault):
     rank: ClassVar[int] = 30
     holds: ClassVar[bool] = True
 
-    def begin(self, link: Link) -> list[int]:
+    def begin(self, context: FaultContext) -> list[int]:
         """Return how many have been let go."""
-        return [link.handle.credit]
+        return [context.handle.credit]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return what may go on."""
         if not isinstance(item, Tick):
-            link.fire("held {}", type(item).__name__)
-            link.hold(item)
-        return self._free(link)
+            context.fire("held {}", type(item).__name__)
+            context.hold(item)
+        return self._free(context)
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return an item that was not selected, but behind what is held of a stream."""
-        if not (link.held and link.is_stream):
+        if not (context.held and context.is_stream):
             return (item,)
-        link.hold(item)
-        return self._free(link)
+        context.hold(item)
+        return self._free(context)
 
-    def _free(self, link: Link) -> Iterable[Item]:
-        if link.handle.is_released:
-            return link.take_held()
-        free = link.take_held(max(0, link.handle.credit - link.state[0]))
-        link.state[0] += len(free)
+    def _free(self, context: FaultContext) -> Iterable[Item]:
+        if context.handle.is_released:
+            return context.take_held()
+        free = context.take_held(max(0, context.handle.credit - context.state[0]))
+        context.state[0] += len(free)
         return free

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import bytes_of, optional_count
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.items import Data, Datagram, Item
 from windsock.faults.point import PointFault
 from windsock.faults.stages import Stage
@@ -32,9 +32,9 @@ class Inject(PointFault):
         bytes_of(self, data=self.data)
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the bytes, and what follows them."""
-        link.state.is_done = not link.selector.is_about_items
-        link.fire("injected {} B", len(self.data), ahead=ahead)
-        made = Data(at, self.data) if link.is_stream else Datagram(at, self.data)
+        context.state.is_done = not context.selector.is_about_items
+        context.fire("injected {} B", len(self.data), ahead=ahead)
+        made = Data(at, self.data) if context.is_stream else Datagram(at, self.data)
         return (made, *rest)

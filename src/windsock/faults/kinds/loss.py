@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import one_of, probability
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
 from windsock.faults.stages import Stage
@@ -68,32 +68,32 @@ class Loss(Fault):
                 expected = "chances of two ways out of one state, together 1 at the most"
                 raise UsageError(f"{self!r}: {name} + {other} is above 1: expected {expected}")
 
-    def begin(self, link: Link) -> list[int]:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> list[int]:  # noqa: ARG002  # the contract of faults
         """Return the state of the line: 1, good."""
         return [1]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it, or nothing."""
-        if not isinstance(item, Datagram) or not self._is_lost(link):
+        if not isinstance(item, Datagram) or not self._is_lost(context):
             return (item,)
-        link.fire("lost {} B", len(item.data))
+        context.fire("lost {} B", len(item.data))
         return ()
 
-    def _is_lost(self, link: Link) -> bool:
-        draw = link.random.random
+    def _is_lost(self, context: FaultContext) -> bool:
+        draw = context.random.random
         if self.model == "random":
             return draw() < (self.p or 0.0)
         if self.model == "state":
-            link.state[0] = self._next_of_four(link.state[0], draw())
-            return link.state[0] in (3, 4)
-        return self._is_lost_by_two(link, draw(), draw())
+            context.state[0] = self._next_of_four(context.state[0], draw())
+            return context.state[0] in (3, 4)
+        return self._is_lost_by_two(context, draw(), draw())
 
-    def _is_lost_by_two(self, link: Link, turn: float, fate: float) -> bool:
+    def _is_lost_by_two(self, context: FaultContext, turn: float, fate: float) -> bool:
         """Two draws a datagram, whatever comes of them."""
         p = self.p or 0.0
-        is_good = link.state[0] == 1
+        is_good = context.state[0] == 1
         if turn < (p if is_good else _or(self.r, 1 - p)):
-            link.state[0] = 2 if is_good else 1
+            context.state[0] = 2 if is_good else 1
         return fate >= (_or(self.k, 1.0) if is_good else _or(self.h, 0.0))
 
     def _next_of_four(self, state: int, draw: float) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import count, one_of
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
 from windsock.faults.stages import Stage
@@ -36,11 +36,11 @@ class Mtu(Fault):
         count(self, 0, "bytes", size=self.size)
         one_of(self, EXCESSES, on_excess=self.on_excess)
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it if it is not too large, or what is left of it."""
         if not isinstance(item, Datagram) or len(item.data) <= self.size:
             return (item,)
-        link.fire("{} B is above {} B: {}", len(item.data), self.size, self.on_excess)
+        context.fire("{} B is above {} B: {}", len(item.data), self.size, self.on_excess)
         if self.on_excess == "drop":
             return ()
         if self.on_excess == "truncate":

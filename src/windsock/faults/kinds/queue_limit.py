@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults.checks import count
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item
 from windsock.faults.stages import Stage
@@ -31,9 +31,9 @@ class QueueLimit(Fault):
     def __post_init__(self) -> None:
         count(self, 0, "datagrams", n=self.n)
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it if there is room."""
-        if not isinstance(item, Datagram) or link.waiting < self.n:
+        if not isinstance(item, Datagram) or context.waiting < self.n:
             return (item,)
-        link.fire("dropped {} B, {} wait", len(item.data), link.waiting)
+        context.fire("dropped {} B, {} wait", len(item.data), context.waiting)
         return ()

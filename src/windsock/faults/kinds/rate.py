@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import count, is_number, wrong
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, at_time
 from windsock.faults.stages import Stage
@@ -47,7 +47,7 @@ class Rate(Fault):
         if self.buffer is not None:
             count(self, 1, "bytes", buffer=self.buffer)
 
-    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
         """Return when the line is free: it has been for ever."""
         return [-NEVER]
 
@@ -56,26 +56,26 @@ class Rate(Fault):
         buffer = self.buffer or max(SMALLEST_BUFFER, int(self.bytes_per_second * BUFFERED))
         return buffer + self.bytes_per_second * delay
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it in pieces, each when it has gone over the line."""
         if not isinstance(item, Data | Datagram):
             return (item,)
         at, data = item.at, item.data
         if isinstance(item, Datagram):
-            pieces: list[Item] = [at_time(item, self._over(at, len(data), link))]
+            pieces: list[Item] = [at_time(item, self._over(at, len(data), context))]
         else:
             size = self._piece(len(data))
             cuts = [item.piece(start, start + size) for start in range(0, len(data), size)]
-            pieces = [at_time(piece, self._over(at, len(piece.data), link)) for piece in cuts]
+            pieces = [at_time(piece, self._over(at, len(piece.data), context)) for piece in cuts]
         if pieces and pieces[-1].at > at:
-            link.fire("{} B took {:.6f} s", len(data), pieces[-1].at - at)
+            context.fire("{} B took {:.6f} s", len(data), pieces[-1].at - at)
         return pieces
 
     def _piece(self, size: int) -> int:
         return max(1, int(self.bytes_per_second * PIECE), -(-size // PIECES))
 
-    def _over(self, at: float, size: int, link: Link) -> float:
+    def _over(self, at: float, size: int, context: FaultContext) -> float:
         """Return when so many bytes that arrived then have gone over the line."""
-        free: float = max(link.state[0], at - self.burst / self.bytes_per_second) + size / self.bytes_per_second
-        link.state[0] = free
+        free: float = max(context.state[0], at - self.burst / self.bytes_per_second) + size / self.bytes_per_second
+        context.state[0] = free
         return max(at, free)

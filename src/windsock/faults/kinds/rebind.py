@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from windsock.faults import items
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import DATAGRAM
 from windsock.faults.items import Item
 from windsock.faults.point import PointFault
@@ -27,10 +27,10 @@ class Rebind(PointFault):
     rank: ClassVar[int] = 50
     carries: ClassVar[frozenset[str]] = DATAGRAM
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the change, and what follows it."""
-        link.state.is_done = not link.selector.is_about_items
-        link.fire("the client has another address", ahead=ahead)
+        context.state.is_done = not context.selector.is_about_items
+        context.fire("the client has another address", ahead=ahead)
         return (items.Rebind(at), *rest)
 
     @property

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.errors import UsageError
 from windsock.faults.checks import count, probability, seconds
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.fault import DATAGRAM, Fault
 from windsock.faults.items import Datagram, Item, Tick
 from windsock.faults.stages import Stage
@@ -52,33 +52,33 @@ class Reorder(Fault):
         count(self, 1, "datagrams", by=self.by)
         seconds(self, patience=self.patience)
 
-    def begin(self, link: Link) -> Line:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> Line:  # noqa: ARG002  # the contract of faults
         """Return that none has come."""
         return Line()
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it, and one that it overtook, or hold it."""
         if isinstance(item, Tick):
-            return link.take_held()
+            return context.take_held()
         if not isinstance(item, Datagram):
             return (item,)
-        line = link.state
+        line = context.state
         line.come += 1
-        is_chosen = line.come % self.gap == 0 if self.gap else link.random.random() < (self.probability or 0.0)
-        if link.held or not is_chosen:
-            return self.passes(item, link)
+        is_chosen = line.come % self.gap == 0 if self.gap else context.random.random() < (self.probability or 0.0)
+        if context.held or not is_chosen:
+            return self.passes(item, context)
         line.to_pass = self.by
-        link.fire("held {} B, to be overtaken by {}", len(item.data), self.by)
-        link.hold(item)
-        link.wake_at = item.at + self.patience
+        context.fire("held {} B, to be overtaken by {}", len(item.data), self.by)
+        context.hold(item)
+        context.wake_at = item.at + self.patience
         return ()
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return an item that overtakes what is held, and that if it was the last to do so."""
-        if not (link.held and isinstance(item, Datagram)):
+        if not (context.held and isinstance(item, Datagram)):
             return (item,)
-        link.state.to_pass -= 1
-        if link.state.to_pass:
+        context.state.to_pass -= 1
+        if context.state.to_pass:
             return (item,)
-        link.wake_at = NEVER
-        return (item, *link.take_held())
+        context.wake_at = NEVER
+        return (item, *context.take_held())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from windsock.faults.checks import bytes_of, seconds
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, Tick
 from windsock.faults.stages import Stage
@@ -37,40 +37,40 @@ class Replace(Fault):
         if self.patience is not None:
             seconds(self, patience=self.patience)
 
-    def begin(self, link: Link) -> None:
+    def begin(self, context: FaultContext) -> None:
         """Begin with nothing."""
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return what is known."""
         if isinstance(item, Datagram):
-            return (replace(item, data=self._replaced(item.data, link)),)
+            return (replace(item, data=self._replaced(item.data, context)),)
         if isinstance(item, Tick):
-            return link.take_held()
+            return context.take_held()
         if not isinstance(item, Data):
-            return self.passes(item, link)
+            return self.passes(item, context)
         if item.attached is not None:  # an occurrence does not go across the byte with which something has come
-            return [*link.take_held(), *self._apply(item, link)]
-        held = link.take_held()
+            return [*context.take_held(), *self._apply(item, context)]
+        held = context.take_held()
         before = b"".join(each.data for each in held if isinstance(each, Data))
         attached = next((each.attached for each in held if isinstance(each, Data)), None)
-        return self._apply(Data(item.at, before + item.data, attached), link)
+        return self._apply(Data(item.at, before + item.data, attached), context)
 
-    def _apply(self, item: Data, link: Link) -> Iterable[Item]:
-        done, rest = self._searched(item.data, link)
+    def _apply(self, item: Data, context: FaultContext) -> Iterable[Item]:
+        done, rest = self._searched(item.data, context)
         if rest:
-            link.hold(Data(item.at, rest, None if done else item.attached))
+            context.hold(Data(item.at, rest, None if done else item.attached))
             if self.patience is not None:
-                link.wake_at = item.at + self.patience
+                context.wake_at = item.at + self.patience
         return (Data(item.at, done, item.attached),) if done else ()
 
-    def passes(self, item: Item, link: Link) -> Iterable[Item]:
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return an item that was not selected, or is no data, behind what was held."""
-        return () if isinstance(item, Tick) else (*link.take_held(), item)
+        return () if isinstance(item, Tick) else (*context.take_held(), item)
 
-    def _searched(self, data: bytes, link: Link) -> tuple[bytes, bytes]:
+    def _searched(self, data: bytes, context: FaultContext) -> tuple[bytes, bytes]:
         """Return the data with the pattern replaced, and the end of it that may be the beginning of one."""
         parts = data.split(self.pattern)
-        self._tell(len(parts) - 1, link)
+        self._tell(len(parts) - 1, context)
         last = parts[-1]
         may_begin = next(
             (
@@ -83,10 +83,10 @@ class Replace(Fault):
         parts[-1] = last[: len(last) - may_begin]
         return self.with_.join(parts), last[len(last) - may_begin :]
 
-    def _replaced(self, data: bytes, link: Link) -> bytes:
-        self._tell(data.count(self.pattern), link)
+    def _replaced(self, data: bytes, context: FaultContext) -> bytes:
+        self._tell(data.count(self.pattern), context)
         return data.replace(self.pattern, self.with_)
 
-    def _tell(self, times: int, link: Link) -> None:
+    def _tell(self, times: int, context: FaultContext) -> None:
         for _ in range(times):
-            link.fire("replaced {} B by {} B", len(self.pattern), len(self.with_))
+            context.fire("replaced {} B by {} B", len(self.pattern), len(self.with_))

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.faults import items
 from windsock.faults.checks import optional_count
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM
 from windsock.faults.items import Item
 from windsock.faults.point import PointFault, size_of_all
@@ -40,11 +40,11 @@ class Reset(PointFault):
         """Return that it does."""
         return True
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the reset."""
-        link.fire("reset the connection, {} B that had come are lost", size_of_all(rest), ahead=ahead)
+        context.fire("reset the connection, {} B that had come are lost", size_of_all(rest), ahead=ahead)
         return (items.Reset(at, flush=self.flush),)
 
-    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
         """Return nothing."""
         return ()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from windsock.faults.checks import count, seconds
-from windsock.faults.context import NEVER, Link
+from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.fault import STREAM, Fault
 from windsock.faults.items import Data, Item
 from windsock.faults.stages import Stage
@@ -34,19 +34,19 @@ class Segment(Fault):
         count(self, 1, "bytes", size=self.size)
         seconds(self, interval=self.interval)
 
-    def begin(self, link: Link) -> list[float]:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
         """Return when the next piece may go."""
         return [-NEVER]
 
-    def apply(self, item: Item, link: Link) -> Iterable[Item]:
+    def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the pieces."""
         if not isinstance(item, Data):
             return (item,)
-        at, data = max(item.at, link.state[0]), item.data
+        at, data = max(item.at, context.state[0]), item.data
         starts = range(0, len(data), self.size)
-        link.state[0] = at + len(starts) * self.interval
+        context.state[0] = at + len(starts) * self.interval
         if len(starts) > 1 or at > item.at:
-            link.fire("cut {} B into {} pieces", len(data), len(starts))
+            context.fire("cut {} B into {} pieces", len(data), len(starts))
         return [
             item.piece(start, start + self.size, at + number * self.interval) for number, start in enumerate(starts)
         ]

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.faults import items
 from windsock.faults.checks import optional_count
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM
 from windsock.faults.items import Item, Tick
 from windsock.faults.point import PointFault
@@ -33,23 +33,23 @@ class Stall(PointFault):
     def __post_init__(self) -> None:
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return that nothing is read from now on."""
-        link.fire("reads no more", ahead=ahead)
+        context.fire("reads no more", ahead=ahead)
         for item in rest:
-            link.hold(item)
+            context.hold(item)
         return (items.Stall(at),)
 
-    def beyond(self, item: Item, link: Link) -> Iterable[Item]:
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Keep what had been read already; a reset is not to be kept."""
         if isinstance(item, Tick):
             return ()
         if isinstance(item, items.Reset):
             return (item,)
-        link.hold(item)
+        context.hold(item)
         return ()
 
-    def release(self, link: Link) -> Iterable[Item]:
+    def release(self, context: FaultContext) -> Iterable[Item]:
         """Return what was kept, and read on."""
-        held = link.take_held()
-        return (*held, items.Resume(link.now)) if link.state.is_done else held
+        held = context.take_held()
+        return (*held, items.Resume(context.now)) if context.state.is_done else held

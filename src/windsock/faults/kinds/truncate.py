@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from windsock.faults import items
 from windsock.faults.checks import count, one_of
-from windsock.faults.context import Link
+from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM
 from windsock.faults.items import Item
 from windsock.faults.point import PointFault, size_of_all
@@ -43,19 +43,19 @@ class Truncate(PointFault):
         """Return whether it does."""
         return self.then in ("close", "reset")
 
-    def happen(self, at: float, rest: tuple[Item, ...], link: Link, ahead: int) -> Iterable[Item]:
+    def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the cut."""
-        link.fire("cut the stream, {} B that had come are lost, then " + self.then, size_of_all(rest), ahead=ahead)
+        context.fire("cut the stream, {} B that had come are lost, then " + self.then, size_of_all(rest), ahead=ahead)
         if self.then == "close":
             return (items.Close(at),)
         if self.then == "reset":
             return (items.Reset(at),)
         return (items.Stall(at),) if self.then == "stall" else ()
 
-    def beyond(self, item: Item, link: Link) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
         """Return nothing, but the end of a stream that is read on."""
         return () if self.then != "discard" or isinstance(item, items.Data) else (item,)
 
-    def release(self, link: Link) -> Iterable[Item]:
+    def release(self, context: FaultContext) -> Iterable[Item]:
         """Read on, if reading was stalled."""
-        return (items.Resume(link.now),) if self.then == "stall" and link.state.is_done else ()
+        return (items.Resume(context.now),) if self.then == "stall" and context.state.is_done else ()
