@@ -207,7 +207,7 @@ def ours(address: Any, *, recorded: bool) -> None:
             with open("/proc/self/statm") as statm:
                 say(int(statm.read().split()[1]) * resource.getpagesize() / 1024)
         else:
-            proxy.weather.heal()
+            proxy.fault_set.heal()
             for name, value in question.items():
                 proxy.fault(faults[name](value), direction="upstream")
             say("done")

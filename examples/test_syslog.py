@@ -29,7 +29,7 @@ class PatientHandler(logging.handlers.SysLogHandler):
 
 @contextmanager
 def logger_with(handler: logging.Handler) -> Iterator[logging.Logger]:
-    logger = logging.Logger("weather")
+    logger = logging.Logger("fault_set")
     logger.addHandler(handler)
     try:
         yield logger

@@ -34,8 +34,8 @@ def wind(place: Any) -> Any:
 def test_a_function_is_called(serve: Serve) -> None:
     server = serve(WeatherServer, Handler)
 
-    with xmlrpc.client.ServerProxy(f"http://{server.host}:{server.port}/RPC2") as weather:
-        answer = weather.wind("harbour")
+    with xmlrpc.client.ServerProxy(f"http://{server.host}:{server.port}/RPC2") as fault_set:
+        answer = fault_set.wind("harbour")
 
     assert answer == {"from": "NW", "knots": 5}
     call = server.requests.only()
@@ -47,9 +47,9 @@ def test_an_exception_is_a_fault_of_the_call(serve: Serve) -> None:
     server = serve(WeatherServer, Handler)
 
     with (
-        xmlrpc.client.ServerProxy(f"http://{server.host}:{server.port}/RPC2") as weather,
+        xmlrpc.client.ServerProxy(f"http://{server.host}:{server.port}/RPC2") as fault_set,
         pytest.raises(xmlrpc.client.Fault, match="no windsock at the airport"),
     ):
-        weather.wind("airport")
+        fault_set.wind("airport")
 
     assert b"<fault>" in server.requests.only().reply

@@ -1,29 +1,29 @@
-"""Weather without a wire: time is a number, and a link is fed by hand."""
+"""FaultSet without a wire: time is a number, and a link is fed by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
-from windsock.faults import Chain, Fault, FaultHandle, Weather
+from windsock.faults import Chain, Fault, FaultHandle, FaultSet
 from windsock.faults.items import Data, Datagram, Item
 
 STEPS = 200_000
 """Looks at a chain after which it counts as one that hangs."""
 
 
-def weather_of(
+def fault_set_of(
     *faults: Any, seed: int = 1, carries: Literal["stream", "datagram"] = "stream", **selector: Any
-) -> Weather:
+) -> FaultSet:
     """Return weather with those faults, all with the same selector."""
-    weather = Weather(seed=seed, carries=carries)
+    fault_set = FaultSet(seed=seed, carries=carries)
     for fault in faults:
-        weather.install(fault, **selector)
-    return weather
+        fault_set.install(fault, **selector)
+    return fault_set
 
 
-def link(weather: Weather, *, connection: int = 0, direction: str = "upstream", now: float = 0.0) -> Chain:
-    return weather.chain(connection=connection, direction=direction, now=now)
+def link(fault_set: FaultSet, *, connection: int = 0, direction: str = "upstream", now: float = 0.0) -> Chain:
+    return fault_set.chain(connection=connection, direction=direction, now=now)
 
 
 def one(
@@ -34,9 +34,9 @@ def one(
     **selector: Any,
 ) -> tuple[FaultHandle, Chain]:
     """Return a fault that was installed, and a link under it."""
-    weather = Weather(seed=seed, carries=carries)
-    installed = weather.install(fault, **selector)
-    return installed, link(weather)
+    fault_set = FaultSet(seed=seed, carries=carries)
+    installed = fault_set.install(fault, **selector)
+    return installed, link(fault_set)
 
 
 def run(chain: Chain, items: Iterable[Item] = (), *, until: float = float("inf")) -> list[Item]:

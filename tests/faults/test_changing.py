@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.helpers import datagrams, datas, joined, kinds, link, numbers, one, run, weather_of
+from tests.faults.helpers import datagrams, datas, fault_set_of, joined, kinds, link, numbers, one, run
 from windsock.faults import CloseDelay, Corrupt, Delay, Fault, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
 from windsock.faults.items import Close, Data, Datagram, End, Item, Resume
 
@@ -46,22 +46,22 @@ def test_a_reset_after_seconds_needs_no_traffic() -> None:
 
 
 def test_a_connection_is_reset_once_whichever_direction_comes_first() -> None:
-    weather = weather_of(Reset(after_bytes=1))
-    upward, downward = link(weather), link(weather, direction="downstream")
+    fault_set = fault_set_of(Reset(after_bytes=1))
+    upward, downward = link(fault_set), link(fault_set, direction="downstream")
 
     first, second = run(downward, [Data(1.0, b"a")]), run(upward, [Data(1.0, b"a")])
 
     assert kinds(first) == ["Data", "Reset"]
     assert kinds(second) == ["Data"]
-    assert [each.fired for each in weather.handles] == [1]
+    assert [each.fired for each in fault_set.handles] == [1]
 
 
 def test_a_live_connection_is_reset_when_the_fault_comes() -> None:
-    weather = weather_of()
-    upward, downward = link(weather), link(weather, direction="downstream")
+    fault_set = fault_set_of()
+    upward, downward = link(fault_set), link(fault_set, direction="downstream")
     run(upward, [Data(1.0, b"a")])
 
-    weather.install(Reset())
+    fault_set.install(Reset())
     upward.refresh(2.0)
     downward.refresh(2.0)
 
@@ -111,8 +111,8 @@ def test_a_stalled_cut_that_is_healed_reads_on() -> None:
 
 
 def test_a_half_close_ends_one_direction_and_nothing_follows() -> None:
-    weather = weather_of(HalfClose(after_bytes=2), direction="downstream")
-    upward, downward = link(weather), link(weather, direction="downstream")
+    fault_set = fault_set_of(HalfClose(after_bytes=2), direction="downstream")
+    upward, downward = link(fault_set), link(fault_set, direction="downstream")
 
     assert run(downward, [Data(1.0, b"abc"), Data(2.0, b"d"), End(3.0)]) == [Data(1.0, b"ab"), End(1.0)]
     assert run(upward, [Data(2.0, b"abc")]) == [Data(2.0, b"abc")]
@@ -131,7 +131,7 @@ def test_a_stall_stops_reading_and_loses_nothing() -> None:
 
 
 def test_nothing_follows_a_reset_of_a_late_kind() -> None:
-    chain = link(weather_of(Reset(after_bytes=1), CloseDelay(5.0)))
+    chain = link(fault_set_of(Reset(after_bytes=1), CloseDelay(5.0)))
 
     assert run(chain, [Data(1.0, b"ab"), Data(2.0, b"c"), End(3.0)]) == [Data(1.0, b"a"), items.Reset(6.0)]
 
@@ -143,8 +143,8 @@ def test_a_reset_of_the_sender_passes_a_stall() -> None:
 
 
 def test_at_its_byte_a_fault_has_one_chance() -> None:
-    weather = weather_of(Reset(after_bytes=150), probability=0.3)
-    outcomes = [run(link(weather, connection=index), datas(*[b"x" * 100] * 10)) for index in range(300)]
+    fault_set = fault_set_of(Reset(after_bytes=150), probability=0.3)
+    outcomes = [run(link(fault_set, connection=index), datas(*[b"x" * 100] * 10)) for index in range(300)]
 
     cut = [out for out in outcomes if "Reset" in kinds(out)]
     assert {len(joined(out)) for out in cut} == {150}
@@ -171,8 +171,8 @@ def test_a_byte_that_passed_before_its_time_counts_when_the_time_has_come() -> N
 def test_what_other_tools_call_by_another_name(
     fault: Fault, selector: dict[str, Any], upstream: list[Item], downstream: list[Item]
 ) -> None:
-    weather = weather_of(fault, **selector)
-    upward, downward = link(weather), link(weather, direction="downstream")
+    fault_set = fault_set_of(fault, **selector)
+    upward, downward = link(fault_set), link(fault_set, direction="downstream")
 
     assert run(upward, [Data(1.0, b"get")]) == upstream
     assert run(downward, [Data(2.0, b"reply")]) == downstream
@@ -263,8 +263,8 @@ def test_datagrams_are_searched_one_by_one() -> None:
 
 
 def test_faults_act_in_their_order_whatever_the_order_of_installation() -> None:
-    first = run(link(weather_of(Truncate(2), Replace(b"a", b"xyz"), Delay(1.0))), [Data(0.0, b"ab")])
-    second = run(link(weather_of(Delay(1.0), Replace(b"a", b"xyz"), Truncate(2))), [Data(0.0, b"ab")])
+    first = run(link(fault_set_of(Truncate(2), Replace(b"a", b"xyz"), Delay(1.0))), [Data(0.0, b"ab")])
+    second = run(link(fault_set_of(Delay(1.0), Replace(b"a", b"xyz"), Truncate(2))), [Data(0.0, b"ab")])
 
     assert first == second == [Data(1.0, b"xy"), Close(1.0)]
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tests.faults.helpers import datagrams, kinds, link, numbers, one, run, times, weather_of
+from tests.faults.helpers import datagrams, fault_set_of, kinds, link, numbers, one, run, times
 from windsock.faults import Delay, Drop, Duplicate, Loss, Mtu, QueueLimit, Rate, Rebind, Reorder
 from windsock.faults.items import Datagram
 
@@ -159,15 +159,15 @@ def test_a_datagram_that_is_too_large_does_not_get_through(on_excess: str, arriv
 
 
 def test_a_queue_takes_so_many() -> None:
-    weather = weather_of(QueueLimit(3), Delay(10.0), carries="datagram")
+    fault_set = fault_set_of(QueueLimit(3), Delay(10.0), carries="datagram")
 
-    assert numbers(run(link(weather), datagrams(20))) == [1, 2, 3, 11, 12, 13]
+    assert numbers(run(link(fault_set), datagrams(20))) == [1, 2, 3, 11, 12, 13]
 
 
 def test_a_queue_before_a_slow_line_keeps_it_busy() -> None:
-    weather = weather_of(QueueLimit(2), Rate(1), carries="datagram")
+    fault_set = fault_set_of(QueueLimit(2), Rate(1), carries="datagram")
 
-    out = run(link(weather), datagrams(40, every=1.0))
+    out = run(link(fault_set), datagrams(40, every=1.0))
 
     assert [round(after - before) for before, after in zip(times(out), times(out)[1:], strict=False)] == [4] * (
         len(out) - 1
@@ -182,11 +182,11 @@ def test_a_client_gets_another_address_before_the_chosen_datagram() -> None:
 
 
 def test_a_client_of_a_live_link_gets_another_address_at_once_and_once() -> None:
-    weather = weather_of(carries="datagram")
-    upward, downward = link(weather), link(weather, direction="downstream")
+    fault_set = fault_set_of(carries="datagram")
+    upward, downward = link(fault_set), link(fault_set, direction="downstream")
     run(upward, datagrams(1))
 
-    weather.install(Rebind())
+    fault_set.install(Rebind())
     upward.refresh(2.0)
     downward.refresh(2.0)
 

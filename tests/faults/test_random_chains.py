@@ -21,6 +21,7 @@ from windsock.faults import (
     Duplicate,
     Fault,
     FaultHandle,
+    FaultSet,
     HalfClose,
     Hold,
     Inject,
@@ -31,7 +32,6 @@ from windsock.faults import (
     Segment,
     Stall,
     Truncate,
-    Weather,
 )
 from windsock.faults.items import Data, Datagram, End, Item
 
@@ -100,8 +100,8 @@ def items_of(pieces: list[tuple[float, bytes]]) -> list[Item]:
 
 
 def begin(plan: list[tuple[Fault, dict[str, Any]]], seed: int = 0, **kind: Any) -> tuple[list[FaultHandle], Chain]:
-    weather = Weather(seed=seed, **kind)
-    return [weather.install(fault, **selector) for fault, selector in plan], link(weather)
+    fault_set = FaultSet(seed=seed, **kind)
+    return [fault_set.install(fault, **selector) for fault, selector in plan], link(fault_set)
 
 
 def nothing_is_left(chain: Chain) -> bool:
@@ -141,7 +141,7 @@ def test_no_byte_is_lost_when_faults_come_and_go_in_mid_stream(
         if number == switch_at and installed:
             data.draw(st.sampled_from(installed)).pause()
         if number == more_at:
-            installed.append(chain._weather.install(data.draw(faithful | holding)))
+            installed.append(chain._fault_set.install(data.draw(faithful | holding)))
         out += settle(chain, item.at)
         chain.feed(item)
         out += chain.due(item.at)

@@ -9,25 +9,25 @@ from typing import Any
 import pytest
 
 from tests.faults.helpers import datagrams, datas, link, run
-from windsock.faults import Corrupt, Delay, FaultHandle, Firing, Inject, Loss, Reset, Weather, derive, profiles
+from windsock.faults import Corrupt, Delay, FaultHandle, FaultSet, Firing, Inject, Loss, Reset, derive, profiles
 from windsock.faults.items import Item
 
 
-def firings(weather: Weather, *, connections: int = 5) -> list[tuple[Firing, ...]]:
+def firings(fault_set: FaultSet, *, connections: int = 5) -> list[tuple[Firing, ...]]:
     """Return what each fault did to the same traffic."""
     for index in range(connections):
         for direction in ("upstream", "downstream"):
             traffic: list[Item] = datas(*[b"x" * 100] * 50, every=0.01)
-            run(link(weather, connection=index, direction=direction), traffic)
-    return [tuple(each.log) for each in weather.handles]
+            run(link(fault_set, connection=index, direction=direction), traffic)
+    return [tuple(each.log) for each in fault_set.handles]
 
 
-def stormy(seed: int) -> Weather:
-    weather = Weather(seed=seed)
-    weather.install(Delay(0.1, jitter=0.1, distribution="pareto", correlation=0.5))
-    weather.install(Corrupt(bits=3), probability=0.2)
-    weather.install(Reset(after_bytes=3000), probability=0.3)
-    return weather
+def stormy(seed: int) -> FaultSet:
+    fault_set = FaultSet(seed=seed)
+    fault_set.install(Delay(0.1, jitter=0.1, distribution="pareto", correlation=0.5))
+    fault_set.install(Corrupt(bits=3), probability=0.2)
+    fault_set.install(Reset(after_bytes=3000), probability=0.3)
+    return fault_set
 
 
 def test_the_same_seed_and_traffic_make_the_same_firings() -> None:
@@ -37,7 +37,7 @@ def test_the_same_seed_and_traffic_make_the_same_firings() -> None:
 
 @pytest.mark.parametrize("profile", [profiles.flaky, profiles.mobile_3g, profiles.edge])
 def test_a_profile_is_repeatable(profile: profiles.Profile) -> None:
-    first, second = Weather(seed=3), Weather(seed=3)
+    first, second = FaultSet(seed=3), FaultSet(seed=3)
     first.install_all(profile)
     second.install_all(profile)
 
@@ -51,13 +51,13 @@ def draws(installed: FaultHandle) -> list[tuple[Any, ...]]:
 
 def corrupted(*, before: int = 0, behind: int = 0, name: str | None = None) -> list[tuple[Any, ...]]:
     """Return what Corrupt did, among other faults that draw too."""
-    weather = Weather(seed=9)
+    fault_set = FaultSet(seed=9)
     for _ in range(before):
-        weather.install(Delay(0.1, jitter=0.1))
-    installed = weather.install(Corrupt(), probability=0.5, name=name)
+        fault_set.install(Delay(0.1, jitter=0.1))
+    installed = fault_set.install(Corrupt(), probability=0.5, name=name)
     for _ in range(behind):
-        weather.install(Delay(0.1, jitter=0.1))
-    firings(weather)
+        fault_set.install(Delay(0.1, jitter=0.1))
+    firings(fault_set)
     return draws(installed)
 
 
@@ -67,7 +67,7 @@ def test_another_fault_before_or_behind_changes_no_draw() -> None:
 
 
 def test_the_order_of_installation_changes_no_draw() -> None:
-    one, other = Weather(seed=4), Weather(seed=4)
+    one, other = FaultSet(seed=4), FaultSet(seed=4)
     delay_first = one.install(Delay(0.1, jitter=0.1)), one.install(Corrupt(), probability=0.5)
     corrupt_first = other.install(Corrupt(), probability=0.5), other.install(Delay(0.1, jitter=0.1))
     firings(one)
@@ -78,12 +78,12 @@ def test_the_order_of_installation_changes_no_draw() -> None:
 
 
 def test_a_fault_that_is_switched_off_and_on_changes_no_draw_of_another() -> None:
-    weather = Weather(seed=9)
-    toggled = weather.install(Delay(0.0, jitter=0.0001))
-    installed = weather.install(Corrupt(), probability=0.5)
+    fault_set = FaultSet(seed=9)
+    toggled = fault_set.install(Delay(0.0, jitter=0.0001))
+    installed = fault_set.install(Corrupt(), probability=0.5)
     for index in range(5):
         for direction in ("upstream", "downstream"):
-            chain = link(weather, connection=index, direction=direction)
+            chain = link(fault_set, connection=index, direction=direction)
             for number, item in enumerate(datas(*[b"x" * 100] * 50, every=0.01)):
                 if number % 7 == 3:
                     toggled.pause()
@@ -97,9 +97,9 @@ def test_a_fault_that_is_switched_off_and_on_changes_no_draw_of_another() -> Non
 
 def test_a_fault_that_is_switched_off_and_on_goes_on_with_its_own_draws() -> None:
     def lost(*, is_toggled: bool) -> list[Any]:
-        weather = Weather(seed=2, carries="datagram")
-        installed = weather.install(Loss(0.5))
-        chain = link(weather)
+        fault_set = FaultSet(seed=2, carries="datagram")
+        installed = fault_set.install(Loss(0.5))
+        chain = link(fault_set)
         run(chain, datagrams(20))
         if is_toggled:
             installed.pause()
@@ -112,9 +112,9 @@ def test_a_fault_that_is_switched_off_and_on_goes_on_with_its_own_draws() -> Non
 
 
 def test_connections_and_directions_draw_each_their_own() -> None:
-    weather = Weather(seed=1)
-    installed = weather.install(Corrupt(), probability=0.5)
-    firings(weather, connections=2)
+    fault_set = FaultSet(seed=1)
+    installed = fault_set.install(Corrupt(), probability=0.5)
+    firings(fault_set, connections=2)
 
     seen: dict[tuple[Any, Any], list[Any]] = {}
     for connection, direction, offset, _ in draws(installed):
@@ -123,22 +123,22 @@ def test_connections_and_directions_draw_each_their_own() -> None:
 
 
 def test_equal_faults_draw_each_their_own() -> None:
-    weather = Weather(seed=1)
-    weather.install(Corrupt(), probability=0.5)
-    weather.install(Corrupt(), probability=0.5)
+    fault_set = FaultSet(seed=1)
+    fault_set.install(Corrupt(), probability=0.5)
+    fault_set.install(Corrupt(), probability=0.5)
 
-    first, second = firings(weather)
+    first, second = firings(fault_set)
 
     assert [each.offset for each in first] != [each.offset for each in second]
 
 
 def test_bytes_that_are_put_in_do_not_change_what_a_delay_draws() -> None:
     def delays(*others: Any) -> list[str]:
-        weather = Weather(seed=6)
-        installed = weather.install(Delay(0.1, jitter=0.1))
+        fault_set = FaultSet(seed=6)
+        installed = fault_set.install(Delay(0.1, jitter=0.1))
         for other in others:
-            weather.install(other, every=3)
-        firings(weather)
+            fault_set.install(other, every=3)
+        firings(fault_set)
         return [firing.what for firing in installed.log]
 
     assert delays() == delays(Inject(b"nobody said this"))

@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from tests.faults.helpers import datagrams, datas, joined, link, numbers, one, run, weather_of
+from tests.faults.helpers import datagrams, datas, fault_set_of, joined, link, numbers, one, run
 from windsock.errors import UsageError
 from windsock.faults import (
     ConnectionInfo,
     Corrupt,
     Delay,
+    FaultSet,
     Loss,
     MaxConnections,
     Refuse,
     Reset,
     Selector,
     Truncate,
-    Weather,
     first,
 )
 from windsock.faults.items import Data
@@ -100,22 +100,22 @@ def test_exact_numbers_are_looked_at_before_chances_are_drawn() -> None:
     ],
 )
 def test_which_connections_a_selector_selects(connections: Any, chosen: list[int]) -> None:
-    weather = weather_of(Delay(1.0), connections=connections)
+    fault_set = fault_set_of(Delay(1.0), connections=connections)
     chains = [
-        weather.chain(connection=index, direction="upstream", now=0.0, peer=f"friend {index}") for index in range(5)
+        fault_set.chain(connection=index, direction="upstream", now=0.0, peer=f"friend {index}") for index in range(5)
     ]
 
     assert [chain.connection for chain in chains if not chain.is_idle()] == chosen
 
 
 def test_the_first_connections_are_those_that_the_fault_meets() -> None:
-    weather = weather_of()
-    over = link(weather, connection=0)
+    fault_set = fault_set_of()
+    over = link(fault_set, connection=0)
     over.close(1.0)
-    live = link(weather, connection=1)
+    live = link(fault_set, connection=1)
 
-    weather.install(Delay(1.0), connections=first(2))
-    later = [link(weather, connection=index) for index in (2, 3)]
+    fault_set.install(Delay(1.0), connections=first(2))
+    later = [link(fault_set, connection=index) for index in (2, 3)]
 
     live.refresh(2.0)
     assert [chain.is_idle() for chain in (live, *later)] == [False, False, True]
@@ -128,11 +128,11 @@ def test_a_predicate_is_asked_once_for_each_direction() -> None:
         asked.append(met)
         return False
 
-    weather = weather_of(Delay(1.0), connections=is_friend)
-    chain = link(weather)
+    fault_set = fault_set_of(Delay(1.0), connections=is_friend)
+    chain = link(fault_set)
 
     for _ in range(3):
-        weather.install(Delay(1.0), direction="downstream")
+        fault_set.install(Delay(1.0), direction="downstream")
         chain.refresh(1.0)
 
     assert asked == [ConnectionInfo(0, None)]
@@ -140,22 +140,22 @@ def test_a_predicate_is_asked_once_for_each_direction() -> None:
 
 def test_a_connection_is_reset_by_chance_once() -> None:
     fired = 0
-    weather = weather_of(Reset(), probability=0.3)
+    fault_set = fault_set_of(Reset(), probability=0.3)
     for index in range(1000):
-        upward, downward = link(weather, connection=index), link(weather, connection=index, direction="downstream")
+        upward, downward = link(fault_set, connection=index), link(fault_set, connection=index, direction="downstream")
         run(upward, datas(*[b"x"] * 5))
         run(downward, datas(*[b"x"] * 5))
-        fired = weather.handles[0].fired
+        fired = fault_set.handles[0].fired
 
     assert 250 < fired < 350
 
 
 def test_times_counts_over_all_connections_and_threads() -> None:
-    weather = weather_of(Corrupt(), times=50)
+    fault_set = fault_set_of(Corrupt(), times=50)
     barrier = threading.Barrier(8)
 
     def traffic(index: int) -> None:
-        chain = link(weather, connection=index)
+        chain = link(fault_set, connection=index)
         barrier.wait(10)
         run(chain, datas(*[b"x"] * 100))
 
@@ -165,8 +165,8 @@ def test_times_counts_over_all_connections_and_threads() -> None:
     for thread in threads:
         thread.join(30)
 
-    assert weather.handles[0].fired == 50
-    assert [firing.number for firing in weather.handles[0].log] == list(range(1, 51))
+    assert fault_set.handles[0].fired == 50
+    assert [firing.number for firing in fault_set.handles[0].log] == list(range(1, 51))
 
 
 @pytest.mark.parametrize(
@@ -199,34 +199,34 @@ def test_times_counts_over_all_connections_and_threads() -> None:
 )
 def test_a_selector_that_cannot_work_is_refused(selector: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)) as caught:
-        weather_of(Delay(1.0), **selector)
+        fault_set_of(Delay(1.0), **selector)
 
     assert "expected" in str(caught.value)
 
 
 def test_bytes_are_said_once() -> None:
     with pytest.raises(UsageError, match="said twice"):
-        weather_of(Truncate(5), after_bytes=6)
+        fault_set_of(Truncate(5), after_bytes=6)
 
 
 @pytest.mark.parametrize("selector", [{"match": b"x"}, {"after": 1.0}, {"after_bytes": 1}, {"direction": "upstream"}])
 def test_what_happens_before_any_byte_cannot_be_selected_by_bytes(selector: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match="nothing passes yet"):
-        weather_of(Refuse(), **selector)
+        fault_set_of(Refuse(), **selector)
 
 
 def test_a_fault_is_refused_where_it_cannot_act() -> None:
     with pytest.raises(UsageError, match=r"Loss\(0.1\) acts on datagram, this carries a stream"):
-        weather_of(Loss(0.1))
+        fault_set_of(Loss(0.1))
     with pytest.raises(UsageError, match=r"Truncate\(3\) acts on stream, this carries a datagram"):
-        weather_of(Truncate(3), carries="datagram")
+        fault_set_of(Truncate(3), carries="datagram")
     with pytest.raises(UsageError, match=r"MaxConnections\(1\) acts on accept, this carries a datagram"):
-        weather_of(MaxConnections(1), carries="datagram")
+        fault_set_of(MaxConnections(1), carries="datagram")
 
 
 def test_weather_is_for_streams_or_datagrams() -> None:
     with pytest.raises(UsageError, match="carries='pigeons'"):
-        Weather(carries="pigeons")  # type: ignore[arg-type]  # that is the test
+        FaultSet(carries="pigeons")  # type: ignore[arg-type]  # that is the test
 
 
 def test_first_takes_at_least_one() -> None:

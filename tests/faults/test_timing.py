@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from tests.faults.helpers import datagrams, datas, joined, kinds, link, numbers, one, run, settle, times, weather_of
+from tests.faults.helpers import datagrams, datas, fault_set_of, joined, kinds, link, numbers, one, run, settle, times
 from windsock.errors import UsageError
 from windsock.faults import Blackhole, CloseDelay, Delay, Dribble, Hold, Rate, Segment
 from windsock.faults.items import Close, Data, Datagram, End, Item, Reset
@@ -136,7 +136,7 @@ def test_a_slow_line_holds_its_sender_back_and_takes_more_when_there_is_room() -
 
 
 def test_a_line_with_a_delay_holds_what_is_on_the_way_as_well() -> None:
-    chain = link(weather_of(Rate(1_000_000), Delay(1.0)))
+    chain = link(fault_set_of(Rate(1_000_000), Delay(1.0)))
 
     chain.feed(Data(0.0, bytes(1_000_000)))
 
@@ -290,7 +290,7 @@ def test_an_end_is_late_and_the_data_is_not(end: Item) -> None:
 def test_what_waits_comes_out_the_same_however_late_it_is_asked_for() -> None:
     items = [*datas(*[b"x" * 50] * 20, every=0.1), End(3.0)]
     faults = (Delay(0.2, jitter=0.2), Rate(400), Segment(7, interval=0.01))
-    prompt, late = link(weather_of(*faults)), link(weather_of(*faults))
+    prompt, late = link(fault_set_of(*faults)), link(fault_set_of(*faults))
 
     for item in items:
         late.feed(item)

@@ -26,6 +26,7 @@ from windsock.faults import (
     Drop,
     Duplicate,
     Fault,
+    FaultSet,
     ForkError,
     HalfClose,
     HandlerError,
@@ -52,7 +53,6 @@ from windsock.faults import (
     TLSStall,
     TLSTruncate,
     Truncate,
-    Weather,
 )
 
 
@@ -161,7 +161,7 @@ def test_a_fault_cannot_be_changed(fault: Fault) -> None:
         (lambda: Replace(b"x", b"y", patience=-1), "patience=-1"),
         (lambda: Loss(2), "p=2"),
         (lambda: Loss(), "p=None"),
-        (lambda: Loss(0.1, model="weather"), "model='weather'"),
+        (lambda: Loss(0.1, model="fault_set"), "model='weather'"),
         (lambda: Loss(0.1, r=0.1), "r=0.1"),
         (lambda: Loss(0.1, model="gemodel", p13=0.1), "p13=0.1"),
         (lambda: Loss(model="state"), "p13=None"),
@@ -217,12 +217,12 @@ def test_names_have_their_numbers() -> None:
 @pytest.mark.parametrize("value", ["Delay", 3, None, b"x"])
 def test_what_is_no_fault_is_not_installed(value: Any) -> None:
     with pytest.raises(UsageError, match="expected a fault"):
-        Weather().install(value)
+        FaultSet().install(value)
 
 
 def test_the_class_of_a_fault_is_no_fault() -> None:
     with pytest.raises(UsageError, match=r"Hold: that is the class; expected a fault, such as Hold\(...\)"):
-        Weather().install(Hold)
+        FaultSet().install(Hold)
 
 
 @pytest.mark.parametrize("fault", [Refuse(), TLSStall(), ForkError()], ids=repr)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from tests.faults.helpers import datas, joined, link, one, run, weather_of
+from tests.faults.helpers import datas, fault_set_of, joined, link, one, run
 from windsock.errors import UsageError
 from windsock.faults import (
     AcceptDelay,
@@ -20,6 +20,7 @@ from windsock.faults import (
     Fault,
     FaultContext,
     FaultHandle,
+    FaultSet,
     ForkError,
     Hold,
     MaxConnections,
@@ -31,7 +32,6 @@ from windsock.faults import (
     Stage,
     TLSStall,
     Truncate,
-    Weather,
     first,
     items,
     profiles,
@@ -41,7 +41,7 @@ from windsock.faults.items import Data, End, Item
 
 
 def test_without_faults_a_link_is_idle_and_carries_everything() -> None:
-    chain = link(weather_of())
+    chain = link(fault_set_of())
 
     assert chain.is_idle()
     assert run(chain, [Data(1.0, b"a"), End(2.0)]) == [Data(1.0, b"a"), End(2.0)]
@@ -49,10 +49,10 @@ def test_without_faults_a_link_is_idle_and_carries_everything() -> None:
 
 
 def test_a_link_is_not_idle_from_the_moment_a_fault_is_installed() -> None:
-    weather = weather_of()
-    chain = link(weather)
+    fault_set = fault_set_of()
+    chain = link(fault_set)
 
-    installed = weather.install(Delay(1.0))
+    installed = fault_set.install(Delay(1.0))
     assert not chain.is_idle()
     chain.refresh(0.0)
     assert not chain.is_idle()
@@ -88,15 +88,15 @@ def test_what_a_fault_holds_goes_on_when_it_is_switched_off(fault: object, switc
 
 
 def test_order_is_kept_when_several_faults_are_healed_at_once() -> None:
-    weather = weather_of(Delay(1.0), Hold(), Rate(10))
-    chain = link(weather)
+    fault_set = fault_set_of(Delay(1.0), Hold(), Rate(10))
+    chain = link(fault_set)
     run(chain, datas(*[bytes([number]) for number in range(30)], every=0.1), until=2.9)
 
-    weather.heal()
+    fault_set.heal()
     chain.refresh(2.9)
 
     assert joined(chain.due(2.9)) == bytes(range(30))
-    assert weather.handles == ()
+    assert fault_set.handles == ()
 
 
 def test_what_is_healed_does_not_act_again_and_cannot_be_resumed() -> None:
@@ -112,9 +112,9 @@ def test_what_is_healed_does_not_act_again_and_cannot_be_resumed() -> None:
 
 
 def test_a_fault_ends_with_its_block() -> None:
-    weather = weather_of()
+    fault_set = fault_set_of()
 
-    with weather.install(Delay(1.0)) as installed:
+    with fault_set.install(Delay(1.0)) as installed:
         assert installed.is_active
     assert installed.is_healed
 
@@ -129,11 +129,11 @@ def test_a_paused_fault_can_be_resumed() -> None:
 
 
 def test_a_fault_that_comes_later_stops_what_is_still_on_its_way() -> None:
-    weather = weather_of(Delay(1.0))
-    chain = link(weather)
+    fault_set = fault_set_of(Delay(1.0))
+    chain = link(fault_set)
     chain.feed(Data(0.0, b"a"))
 
-    hold = weather.install(Hold())
+    hold = fault_set.install(Hold())
     chain.refresh(0.5)
 
     assert run(chain) == []
@@ -142,55 +142,55 @@ def test_a_fault_that_comes_later_stops_what_is_still_on_its_way() -> None:
 
 
 def test_bytes_are_counted_from_when_the_fault_came_and_logged_from_the_beginning() -> None:
-    weather = weather_of()
-    chain = link(weather)
+    fault_set = fault_set_of()
+    chain = link(fault_set)
     run(chain, [Data(0.0, b"x" * 100)])
     chain.carried(900)
 
-    installed = weather.install(Truncate(5))
+    installed = fault_set.install(Truncate(5))
     run(chain, [Data(1.0, b"abcdefgh")])
 
     assert [(firing.offset, firing.what[:14]) for firing in installed.log] == [(1005, "cut the stream")]
 
 
 def test_subscribers_hear_of_each_change() -> None:
-    weather = weather_of()
+    fault_set = fault_set_of()
     heard: list[int] = []
-    weather.subscribe(lambda: heard.append(weather.version))
+    fault_set.subscribe(lambda: heard.append(fault_set.version))
 
-    installed = weather.install(Hold())
+    installed = fault_set.install(Hold())
     installed.deliver()
     installed.release()
     installed.pause()
     installed.resume()
-    weather.remove(installed)
+    fault_set.remove(installed)
 
     assert heard == [1, 2, 3, 4, 5, 6]
 
 
 def test_who_unsubscribed_hears_nothing() -> None:
-    weather = weather_of()
+    fault_set = fault_set_of()
     heard: list[int] = []
 
     def callback() -> None:
         heard.append(1)
 
-    weather.subscribe(callback)
-    weather.unsubscribe(callback)
-    weather.unsubscribe(callback)
-    weather.install(Delay(1.0))
+    fault_set.subscribe(callback)
+    fault_set.unsubscribe(callback)
+    fault_set.unsubscribe(callback)
+    fault_set.install(Delay(1.0))
 
     assert heard == []
 
 
 def test_a_fault_that_never_fired_is_known() -> None:
-    weather = weather_of(Delay(1.0))
-    idle = weather.install(Corrupt(), match=b"never")
-    weather.install(Corrupt(), match=b"nor this", may_not_fire=True)
-    run(link(weather), [Data(1.0, b"a")])
+    fault_set = fault_set_of(Delay(1.0))
+    idle = fault_set.install(Corrupt(), match=b"never")
+    fault_set.install(Corrupt(), match=b"nor this", may_not_fire=True)
+    run(link(fault_set), [Data(1.0, b"a")])
     idle.heal()
 
-    assert weather.unfired == [idle]
+    assert fault_set.unfired == [idle]
 
 
 def test_the_log_keeps_the_latest_and_counts_all() -> None:
@@ -203,17 +203,17 @@ def test_the_log_keeps_the_latest_and_counts_all() -> None:
 
 
 def test_the_log_of_all_faults_is_in_order_of_time() -> None:
-    weather = weather_of(Delay(0.1), Corrupt())
+    fault_set = fault_set_of(Delay(0.1), Corrupt())
 
-    run(link(weather), datas(b"a", b"b"))
+    run(link(fault_set), datas(b"a", b"b"))
 
-    assert [(firing.fault, firing.at) for firing in weather.log] == [
+    assert [(firing.fault, firing.at) for firing in fault_set.log] == [
         ("Delay(0.1)", 0.0),
         ("Corrupt()", 0.1),
         ("Delay(0.1)", 1.0),
         ("Corrupt()", 1.1),
     ]
-    assert str(weather.log[0]) == "Delay(0.1) on connection #0 upstream at byte 0: delayed 1 B by 0.100000 s"
+    assert str(fault_set.log[0]) == "Delay(0.1) on connection #0 upstream at byte 0: delayed 1 B by 0.100000 s"
 
 
 def test_firings_after_a_certain_one_can_be_had() -> None:
@@ -225,26 +225,26 @@ def test_firings_after_a_certain_one_can_be_had() -> None:
 
 
 def test_what_is_installed_says_how_it_is() -> None:
-    weather = weather_of(Corrupt())
-    installed = weather.handles[0]
+    fault_set = fault_set_of(Corrupt())
+    installed = fault_set.handles[0]
 
-    assert repr(weather) == "<Weather seed=1: [<Corrupt(): active, fired 0 times>]>"
+    assert repr(fault_set) == "<FaultSet seed=1: [<Corrupt(): active, fired 0 times>]>"
     installed.pause()
     assert repr(installed) == "<Corrupt(): paused, fired 0 times>"
     installed.heal()
     assert repr(installed) == "<Corrupt(): healed, fired 0 times>"
-    assert repr(link(weather)) == "<Chain of connection #0 upstream: []>"
+    assert repr(link(fault_set)) == "<Chain of connection #0 upstream: []>"
 
 
 def test_a_link_has_one_of_two_directions() -> None:
     with pytest.raises(UsageError, match="direction='both'"):
-        weather_of().chain(connection=0, direction="both", now=0.0)
+        fault_set_of().chain(connection=0, direction="both", now=0.0)
 
 
 def test_every_other_connection_is_refused() -> None:
-    weather = weather_of(AcceptDelay(1.0), every=2)
+    fault_set = fault_set_of(AcceptDelay(1.0), every=2)
 
-    assert [bool(weather.at_accept(connection=index, now=0.0)) for index in range(4)] == [False, True, False, True]
+    assert [bool(fault_set.at_accept(connection=index, now=0.0)) for index in range(4)] == [False, True, False, True]
 
 
 def test_a_fault_of_no_chain_does_not_act_in_one() -> None:
@@ -265,46 +265,46 @@ def test_when_a_connection_is_over_nothing_is_kept() -> None:
 
 
 def test_what_comes_after_a_reset_is_dropped() -> None:
-    chain = link(weather_of(Delay(1.0)))
+    chain = link(fault_set_of(Delay(1.0)))
 
     assert run(chain, [items.Reset(0.0), Data(2.0, b"a")]) == [items.Reset(1.0)]
     assert not chain.is_idle()
 
 
 def test_faults_at_accept_are_those_that_are_chosen() -> None:
-    weather = weather_of()
-    weather.install(AcceptDelay(0.5), connections=first(1))
-    weather.install(AcceptError("EMFILE"), nth=2, times=1)
-    weather.install(TLSStall())
+    fault_set = fault_set_of()
+    fault_set.install(AcceptDelay(0.5), connections=first(1))
+    fault_set.install(AcceptError("EMFILE"), nth=2, times=1)
+    fault_set.install(TLSStall())
 
-    assert weather.at_accept(connection=0, now=1.0) == [AcceptDelay(0.5)]
-    assert weather.at_accept(connection=1, now=2.0) == [AcceptError("EMFILE")]
-    assert weather.at_accept(connection=2, now=3.0) == []
-    assert [each.fired for each in weather.handles] == [1, 1, 0]
-    assert weather.handles[1].log[0].at == 2.0
+    assert fault_set.at_accept(connection=0, now=1.0) == [AcceptDelay(0.5)]
+    assert fault_set.at_accept(connection=1, now=2.0) == [AcceptError("EMFILE")]
+    assert fault_set.at_accept(connection=2, now=3.0) == []
+    assert [each.fired for each in fault_set.handles] == [1, 1, 0]
+    assert fault_set.handles[1].log[0].at == 2.0
 
 
 def test_faults_at_handshake_and_of_the_process_are_asked_for_by_themselves() -> None:
-    weather = weather_of(TLSStall(), ForkError(), Refuse())
+    fault_set = fault_set_of(TLSStall(), ForkError(), Refuse())
 
-    assert weather.at_handshake(connection=0, now=1.0) == [TLSStall()]
-    assert weather.at_process(connection=0, now=1.0) == [ForkError()]
+    assert fault_set.at_handshake(connection=0, now=1.0) == [TLSStall()]
+    assert fault_set.at_process(connection=0, now=1.0) == [ForkError()]
 
 
 def test_one_connection_too_many() -> None:
-    weather = weather_of(MaxConnections(2))
-    chains = [link(weather, connection=index) for index in range(2)]
+    fault_set = fault_set_of(MaxConnections(2))
+    chains = [link(fault_set, connection=index) for index in range(2)]
 
-    assert weather.at_accept(connection=2, now=1.0) == [MaxConnections(2)]
+    assert fault_set.at_accept(connection=2, now=1.0) == [MaxConnections(2)]
     chains[0].close(1.0)
-    assert weather.at_accept(connection=3, now=2.0) == []
-    assert weather.at_accept(connection=4, now=2.0, active=2) == [MaxConnections(2)]
+    assert fault_set.at_accept(connection=3, now=2.0) == []
+    assert fault_set.at_accept(connection=4, now=2.0, active=2) == [MaxConnections(2)]
 
 
 def test_chances_at_accept_are_drawn_for_each_connection_by_itself() -> None:
     def refused(order: list[int]) -> set[int]:
-        weather = weather_of(Refuse(), seed=5, probability=0.5)
-        return {index for index in order if weather.at_accept(connection=index, now=0.0)}
+        fault_set = fault_set_of(Refuse(), seed=5, probability=0.5)
+        return {index for index in order if fault_set.at_accept(connection=index, now=0.0)}
 
     chosen = refused(list(range(100)))
 
@@ -313,13 +313,13 @@ def test_chances_at_accept_are_drawn_for_each_connection_by_itself() -> None:
 
 
 def test_a_profile_is_installed_whole_or_not_at_all() -> None:
-    weather = weather_of()
+    fault_set = fault_set_of()
 
     with pytest.raises(UsageError, match="acts on accept"):
-        Weather(carries="datagram").install_all([Delay(1.0), Refuse()])
+        FaultSet(carries="datagram").install_all([Delay(1.0), Refuse()])
     with pytest.raises(UsageError, match="expected a fault"):
-        weather.install_all([(Delay(1.0), Selector()), ("Delay", Selector())])  # type: ignore[list-item]  # the test
-    assert weather.handles == ()
+        fault_set.install_all([(Delay(1.0), Selector()), ("Delay", Selector())])  # type: ignore[list-item]  # the test
+    assert fault_set.handles == ()
 
 
 @pytest.mark.parametrize(
@@ -327,51 +327,51 @@ def test_a_profile_is_installed_whole_or_not_at_all() -> None:
 )
 def test_every_profile_can_be_had(name: str) -> None:
     profile: profiles.Profile = getattr(profiles, name)
-    weather = weather_of()
-    installed = weather.install_all(profile)
+    fault_set = fault_set_of()
+    installed = fault_set.install_all(profile)
 
-    out = run(link(weather, direction="downstream"), datas(*[b"x" * 100] * 5), until=60.0)
+    out = run(link(fault_set, direction="downstream"), datas(*[b"x" * 100] * 5), until=60.0)
 
     assert len(installed) == len(profile)
     assert joined(out) == b"x" * 500
     if name != "slow_client":
-        assert Weather(carries="datagram").install_all(profile)
+        assert FaultSet(carries="datagram").install_all(profile)
 
 
 def test_a_line_takes_half_of_its_latency_each_way() -> None:
-    weather = weather_of()
-    weather.install_all(profiles.dsl)
+    fault_set = fault_set_of()
+    fault_set.install_all(profiles.dsl)
 
-    out = run(link(weather), [Data(0.0, bytes(1000))])
+    out = run(link(fault_set), [Data(0.0, bytes(1000))])
 
     assert out[-1].at == pytest.approx(0.04 / 2 + 1000 / (8000 * 125))
 
 
 def test_the_first_connections_fail_and_the_next_are_well() -> None:
-    weather = weather_of()
-    weather.install_all(profiles.fail_first(2))
+    fault_set = fault_set_of()
+    fault_set.install_all(profiles.fail_first(2))
 
-    outcomes = [link(weather, connection=index).due(0.0) for index in range(4)]
+    outcomes = [link(fault_set, connection=index).due(0.0) for index in range(4)]
 
     assert outcomes == [[items.Reset(0.0)], [items.Reset(0.0)], [], []]
 
 
 def test_a_pulled_cable_is_put_in_again() -> None:
-    weather = weather_of()
-    weather.install_all(profiles.cable_pull)
+    fault_set = fault_set_of()
+    fault_set.install_all(profiles.cable_pull)
 
-    out = run(link(weather), datas(*[b"x"] * 8, every=1.0, start=0.5))
+    out = run(link(fault_set), datas(*[b"x"] * 8, every=1.0, start=0.5))
 
     assert [item.at for item in out] == [0.5, 6.0, 6.0, 6.0, 6.0, 6.0, 6.5, 7.5]
 
 
 def test_weather_changes_while_many_links_carry() -> None:
-    weather = weather_of()
+    fault_set = fault_set_of()
     is_over = threading.Event()
     wrong: list[str] = []
 
     def traffic(index: int) -> None:
-        chain = link(weather, connection=index)
+        chain = link(fault_set, connection=index)
         sent, got, now = b"", b"", 0.0
         while not is_over.is_set():
             now += 0.01
@@ -390,7 +390,7 @@ def test_weather_changes_while_many_links_carry() -> None:
         thread.start()
     try:
         for _ in range(100):
-            with weather.install(Delay(0.05)), weather.install(Hold()) as hold:
+            with fault_set.install(Delay(0.05)), fault_set.install(Hold()) as hold:
                 hold.deliver(3)
                 hold.pause()
     finally:
@@ -419,9 +419,9 @@ class Healing(Fault):
 
 
 def test_a_fault_that_is_healed_while_a_link_looks_loses_nothing() -> None:
-    weather = weather_of(Delay(9.0))
-    healing = weather.install(Healing(weather.handles[0]))
-    chain = link(weather)
+    fault_set = fault_set_of(Delay(9.0))
+    healing = fault_set.install(Healing(fault_set.handles[0]))
+    chain = link(fault_set)
     chain.feed(Data(0.0, b"a"))
 
     healing.pause()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests.harness.helpers import DEADLINE
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.segment import Segment
 from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
@@ -81,11 +81,11 @@ def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
     @contextlib.contextmanager
     def carrier(transport: str) -> Iterator[Line]:
         errors: list[Exception] = []
-        weather = Weather()
+        fault_set = FaultSet()
         for fault in faults:
-            weather.install(fault)
+            fault_set.install(fault)
         with listening(transport) as listener, connected(listener.family, listener.getsockname()) as client:
-            relay_loop = StreamRelays(weather, name="test", on_error=errors.append)
+            relay_loop = StreamRelays(fault_set, name="test", on_error=errors.append)
             try:
                 accepted, peer = listener.accept()
                 with relay_loop.relay(accepted, peer) as server:
@@ -225,7 +225,7 @@ def posted(transport: str, carrier: str) -> Iterator[Post]:
             address = between.address
         elif carrier == "relay":
             errors: list[Exception] = []
-            between = DatagramRelays(server, Weather(carries="datagram"), name="test", on_error=errors.append)
+            between = DatagramRelays(server, FaultSet(carries="datagram"), name="test", on_error=errors.append)
             stack.callback(between.stop, DEADLINE)
             server = between.socket
             server.settimeout(DEADLINE)

@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 def test_what_is_held_back_is_bounded() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        hold = made.weather.install(Hold(), direction="upstream")
+        hold = made.fault_set.install(Hold(), direction="upstream")
         size = fill(client)
 
         assert MOST_PENDING <= size < MOST_PENDING + 32 * MIB
@@ -37,7 +37,7 @@ def test_what_is_held_back_is_bounded() -> None:
 
 def test_a_delay_does_not_hold_the_sender_back() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        made.weather.install(Delay(0.3), direction="upstream")
+        made.fault_set.install(Delay(0.3), direction="upstream")
         start = monotonic()
         client.sendall(bytes(16 * MIB))
         sent = monotonic() - start
@@ -48,7 +48,7 @@ def test_a_delay_does_not_hold_the_sender_back() -> None:
 
 def test_a_stalled_source_is_not_read() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        stall = made.weather.install(Stall(), direction="upstream")
+        stall = made.fault_set.install(Stall(), direction="upstream")
         size = fill(client)
 
         assert size < 32 * MIB
@@ -59,7 +59,7 @@ def test_a_stalled_source_is_not_read() -> None:
 
 def test_a_flushing_reset_waits_until_all_was_taken() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        made.weather.install(Reset(4 * MIB, flush=True), direction="downstream")
+        made.fault_set.install(Reset(4 * MIB, flush=True), direction="downstream")
         sender = Sender(request, bytes(5 * MIB))
         assert len(receive(client, 4 * MIB)) == 4 * MIB
         with pytest.raises(ConnectionResetError):
@@ -69,14 +69,14 @@ def test_a_flushing_reset_waits_until_all_was_taken() -> None:
 
 def test_a_fault_that_waits_for_nothing_acts_on_a_silent_connection() -> None:
     with door("tcp") as made, made.connection() as (client, _):
-        made.weather.install(Reset(), after=0.05)
+        made.fault_set.install(Reset(), after=0.05)
         with pytest.raises(ConnectionResetError):
             client.recv(1)
 
 
 def test_a_half_close_by_a_fault_leaves_the_other_way_open() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        made.weather.install(HalfClose(), direction="downstream")
+        made.fault_set.install(HalfClose(), direction="downstream")
         assert client.recv(1) == b""
         client.sendall(b"still talking")
         assert request.recv(100) == b"still talking"
@@ -84,7 +84,7 @@ def test_a_half_close_by_a_fault_leaves_the_other_way_open() -> None:
 
 def test_what_a_fault_injects_arrives_unasked() -> None:
     with door("tcp") as made, made.connection() as (client, _):
-        made.weather.install(Inject(b"surprise"), direction="downstream")
+        made.fault_set.install(Inject(b"surprise"), direction="downstream")
         assert receive(client, 8) == b"surprise"
 
 
@@ -96,7 +96,7 @@ def test_each_piece_is_written_by_a_call_of_its_own() -> None:
         return [Data(item.at, item.data[:middle]), Data(item.at + 0.03, item.data[middle:])]
 
     with door("tcp") as made, made.connection() as (client, request):
-        made.weather.install(halve, direction="upstream")
+        made.fault_set.install(halve, direction="upstream")
         client.sendall(b"12345678")
         while sum(sizes) < 8:
             sizes.append(len(request.recv(100)))
@@ -121,10 +121,10 @@ def test_a_flushing_reset_that_waits_looks_seldom(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(sockets, "unacknowledged", look)
     with door("unix_stream") as made, made.connection() as (client, _):
-        made.weather.install(Reset(1000, flush=True), direction="upstream")
+        made.fault_set.install(Reset(1000, flush=True), direction="upstream")
         client.sendall(bytes(1000))
         for _ in range(changes):
-            made.weather.install(Hold(), connections=77)
+            made.fault_set.install(Hold(), connections=77)
         client.settimeout(0.5)
         with pytest.raises(TimeoutError):
             client.recv(1)

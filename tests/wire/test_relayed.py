@@ -14,7 +14,7 @@ import pytest
 from tests.harness.helpers import DEADLINE, Signal, reset
 from tests.servers.helpers import only_linux
 from tests.wire.carriers import connected, listening
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
@@ -28,9 +28,9 @@ class Door:
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
-        self.weather = Weather()
+        self.fault_set = FaultSet()
         self.errors: list[Exception] = []
-        self.relay_loop = StreamRelays(self.weather, name="test", on_error=self.errors.append)
+        self.relay_loop = StreamRelays(self.fault_set, name="test", on_error=self.errors.append)
 
     @contextlib.contextmanager
     def connection(self) -> Iterator[tuple[socket.socket, Any]]:
@@ -103,7 +103,7 @@ def test_a_reset_is_a_reset_although_a_forked_child_has_the_connection(signals: 
             os._exit(0)
         request.close()  # as a forking server's parent does
         signals[0].wait()
-        made.weather.install(Reset())
+        made.fault_set.install(Reset())
         with pytest.raises(ConnectionResetError):
             client.recv(1)
         signals[1].set()
@@ -146,7 +146,7 @@ def test_faults_come_and_go_on_a_live_connection(transport: str) -> None:
     with door(transport) as made, made.connection() as (client, request):
         client.sendall(b"one")
         assert request.recv(100) == b"one"
-        hold = made.weather.install(Hold(), direction="upstream")
+        hold = made.fault_set.install(Hold(), direction="upstream")
         client.sendall(b"two")
         request.settimeout(0.1)
         with pytest.raises(TimeoutError):
@@ -161,7 +161,7 @@ def test_an_error_in_a_fault_is_told_and_resets_that_connection_alone() -> None:
         raise LookupError(item.data)
 
     with door("tcp") as made, made.connection() as (good, good_request):
-        made.weather.install(fail, connections=1)
+        made.fault_set.install(fail, connections=1)
         with made.connection() as (client, _):
             client.sendall(b"x")
             with pytest.raises(ConnectionResetError):
@@ -207,12 +207,12 @@ def test_a_connection_that_comes_while_the_house_is_stopped_ends_at_once() -> No
 
 def test_a_thousand_relayed_connections_leave_nothing_behind() -> None:
     with door("tcp") as made:
-        made.weather.install(Reset(), direction="upstream", after_bytes=1)
+        made.fault_set.install(Reset(), direction="upstream", after_bytes=1)
         for _ in range(1000):
             with made.connection() as (client, _), contextlib.suppress(ConnectionResetError, BrokenPipeError):
                 client.sendall(b"xy")
                 client.recv(1)
-        assert made.weather.handles[0].fired > 0
+        assert made.fault_set.handles[0].fired > 0
 
 
 def test_a_client_that_resets_is_a_reset_for_its_handler() -> None:
@@ -228,7 +228,7 @@ def test_a_function_that_raises_when_it_selects_costs_that_connection_alone(erro
         raise error("on purpose")
 
     with door("tcp") as made:
-        fault = made.weather.install(Delay(0.001), connections=choose)
+        fault = made.fault_set.install(Delay(0.001), connections=choose)
         with connected(socket.AF_INET, made.listener.getsockname()) as client:
             accepted, peer = made.listener.accept()
             with pytest.raises(error, match="on purpose"):

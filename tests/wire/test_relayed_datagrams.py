@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.drop import Drop
 from windsock.faults.kinds.rebind import Rebind
@@ -24,7 +24,7 @@ on_every_datagram_transport = pytest.mark.parametrize("transport", ["udp", "udp6
 
 
 @contextmanager
-def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramRelays, socket.socket]]:
+def relayed(transport: str, fault_set: FaultSet) -> Iterator[tuple[DatagramRelays, socket.socket]]:
     """A server's socket behind a relay, and a client that is connected to where the server was bound."""
     private = PrivateSocketPath() if transport == "unix_datagram" else None
     family = {"udp": socket.AF_INET, "udp6": socket.AF_INET6}.get(transport, socket.AF_UNIX)
@@ -32,7 +32,7 @@ def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramRelays, 
     bound.bind(private.path if private is not None else ("::1" if transport == "udp6" else "127.0.0.1", 0))
     address = bound.getsockname()
     errors: list[Exception] = []
-    relay_loop = DatagramRelays(bound, weather, name="test", on_error=errors.append)
+    relay_loop = DatagramRelays(bound, fault_set, name="test", on_error=errors.append)
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.settimeout(DEADLINE)
@@ -51,7 +51,7 @@ def relayed(transport: str, weather: Weather) -> Iterator[tuple[DatagramRelays, 
 
 @on_every_datagram_transport
 def test_a_handler_sees_the_clients_address_and_answers_it(transport: str) -> None:
-    with relayed(transport, Weather(carries="datagram")) as (relay_loop, client):
+    with relayed(transport, FaultSet(carries="datagram")) as (relay_loop, client):
         for number in range(3):
             client.send(b"question %d" % number)
             data, name = relay_loop.socket.recvfrom(100)
@@ -66,10 +66,10 @@ def test_a_handler_sees_the_clients_address_and_answers_it(transport: str) -> No
 
 @on_every_datagram_transport
 def test_faults_act_on_datagrams_and_on_replies(transport: str) -> None:
-    weather = Weather(carries="datagram")
-    dropping = weather.install(Drop([2]), direction="upstream")
-    slow = weather.install(Delay(0.02), direction="downstream")
-    with relayed(transport, weather) as (relay_loop, client):
+    fault_set = FaultSet(carries="datagram")
+    dropping = fault_set.install(Drop([2]), direction="upstream")
+    slow = fault_set.install(Delay(0.02), direction="downstream")
+    with relayed(transport, fault_set) as (relay_loop, client):
         for data in (b"1", b"2", b"3"):
             client.send(data)
         first, name = relay_loop.socket.recvfrom(100)
@@ -80,11 +80,11 @@ def test_faults_act_on_datagrams_and_on_replies(transport: str) -> None:
 
 
 def test_a_client_that_is_bound_anew_is_another_client_and_can_be_answered() -> None:
-    weather = Weather(carries="datagram")
-    with relayed("udp", weather) as (relay_loop, client):
+    fault_set = FaultSet(carries="datagram")
+    with relayed("udp", fault_set) as (relay_loop, client):
         client.send(b"before")
         _, before = relay_loop.socket.recvfrom(100)
-        weather.install(Rebind(), nth=1, times=1)
+        fault_set.install(Rebind(), nth=1, times=1)
         client.send(b"after")
         data, after = relay_loop.socket.recvfrom(100)
 
@@ -96,7 +96,7 @@ def test_a_client_that_is_bound_anew_is_another_client_and_can_be_answered() -> 
 
 
 def test_a_forked_child_answers_through_the_relay() -> None:
-    with relayed("udp", Weather(carries="datagram")) as (relay_loop, client):
+    with relayed("udp", FaultSet(carries="datagram")) as (relay_loop, client):
         client.send(b"question")
         data, name = relay_loop.socket.recvfrom(100)
         pid = os.fork()

@@ -4,7 +4,7 @@ from windsock.faults import items, profiles
 from windsock.faults.chain import Chain
 from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
-from windsock.faults.fault_set import Weather
+from windsock.faults.fault_set import FaultSet
 from windsock.faults.handle import FaultHandle, Firing
 from windsock.faults.kinds import (
     AcceptDelay,
@@ -64,6 +64,7 @@ __all__ = [
     "Fault",
     "FaultContext",
     "FaultHandle",
+    "FaultSet",
     "Firing",
     "First",
     "ForkError",
@@ -94,7 +95,6 @@ __all__ = [
     "TLSTruncate",
     "ThreadError",
     "Truncate",
-    "Weather",
     "derive",
     "first",
     "items",

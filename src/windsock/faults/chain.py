@@ -10,13 +10,13 @@ from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, 
 from windsock.faults.selector import ConnectionInfo
 
 if TYPE_CHECKING:
-    from windsock.faults.fault_set import Weather
+    from windsock.faults.fault_set import FaultSet
 
 __all__ = ["Chain"]
 
 
 class Chain:
-    """What `Weather.chain` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
+    """What `FaultSet.chain` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
 
     Items are fed when they arrive, and come out of `due` when their time has come, the same whenever that is asked for.
     At the output of each fault items wait for their time, so that a fault looks at an item when it gets there.
@@ -26,6 +26,7 @@ class Chain:
         "_concerned",
         "_contexts",
         "_emitted",
+        "_fault_set",
         "_has_ended",
         "_is_calm",
         "_is_idle",
@@ -37,7 +38,6 @@ class Chain:
         "_ready",
         "_room",
         "_version",
-        "_weather",
         "acting",
         "connection",
         "direction",
@@ -46,14 +46,14 @@ class Chain:
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, weather: Weather, connection: int, direction: str, now: float, peer: Any = None) -> None:
-        self._weather = weather
-        self.acting = weather.acting
+    def __init__(self, fault_set: FaultSet, connection: int, direction: str, now: float, peer: Any = None) -> None:
+        self._fault_set = fault_set
+        self.acting = fault_set.acting
         """To be held from feeding or asking the chain until what comes out of it has been done."""
         self.connection = connection
         self.direction = direction
-        self.is_stream = weather.carries == "stream"
-        self.seed = weather.seed
+        self.is_stream = fault_set.carries == "stream"
+        self.seed = fault_set.seed
         self.waiting = 0
         """Items that wait anywhere in the chain."""
         self._met = ConnectionInfo(connection, peer)
@@ -72,7 +72,7 @@ class Chain:
 
     def feed(self, item: Item) -> None:
         """Take what arrived at `item.at`."""
-        if self._version != self._weather.version:
+        if self._version != self._fault_set.version:
             self.refresh(item.at)
         if self._next <= item.at:
             self._advance(item.at)
@@ -83,7 +83,7 @@ class Chain:
 
     def due(self, now: float) -> list[Item]:
         """Return all items whose time has come, in order; their times are `now` or before."""
-        if self._version != self._weather.version:
+        if self._version != self._fault_set.version:
             self.refresh(now)
         if self._next <= now:
             self._advance(now)
@@ -107,7 +107,7 @@ class Chain:
 
         Bytes that did are told by `carried`, for the offsets in logs.
         """
-        return self._is_idle and self._version == self._weather.version
+        return self._is_idle and self._version == self._fault_set.version
 
     def reads(self) -> bool:
         """Return whether the source may be read now: not stalled, and no slow line is full."""
@@ -128,8 +128,8 @@ class Chain:
         """Look at what is installed: what a healed or paused fault held goes on, new faults take their places."""
         if self._next <= now:
             self._advance(now)
-        self._version = self._weather.version
-        handle = self._weather.handles
+        self._version = self._fault_set.version
+        handle = self._fault_set.handles
         for position in reversed(range(len(self._contexts))):
             self._turn(position, now)
         # Only those that have let go: another thread may heal one right now, which the next refresh will see.
@@ -148,7 +148,7 @@ class Chain:
         if not self._is_over:
             self._end()
         self._ready = []
-        self._weather.unlink(self)
+        self._fault_set.unlink(self)
 
     def _concerns(self, handle: FaultHandle) -> bool:
         if handle.fault.carries.isdisjoint(("stream", "datagram")):

@@ -15,7 +15,7 @@ from windsock.faults.seeds import derive
 from windsock.faults.selector import ConnectionInfo, Selector, holds
 from windsock.net.system import threading
 
-__all__ = ["Weather"]
+__all__ = ["FaultSet"]
 
 Point = Literal["accept", "handshake", "process"]
 LIVE_ONLY = ("direction", "match", "after_bytes", "after")
@@ -23,12 +23,12 @@ LIVE_ONLY = ("direction", "match", "after_bytes", "after")
 EVERYTHING = Selector()
 
 
-class Weather:
+class FaultSet:
     """What is installed on one server or proxy. `seed`: any integer; `carries`: "stream" or "datagram". Thread-safe."""
 
     def __init__(self, *, seed: int = 0, carries: Literal["stream", "datagram"] = "stream") -> None:
         if carries not in ("stream", "datagram"):
-            raise UsageError(f"Weather: carries={carries!r}: expected 'stream' or 'datagram'")
+            raise UsageError(f"FaultSet: carries={carries!r}: expected 'stream' or 'datagram'")
         self.seed = seed
         self.carries = carries
         self.version = 0
@@ -44,7 +44,7 @@ class Weather:
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"<Weather seed={self.seed}: {list(self._handles)}>"
+        return f"<FaultSet seed={self.seed}: {list(self._handles)}>"
 
     # What is installed
 
@@ -131,7 +131,7 @@ class Weather:
     def chain(self, *, connection: int, direction: str, now: float, peer: Any = None) -> Chain:
         """Return the chain for one direction ("upstream" or "downstream") of a connection (an index from 0)."""
         if direction not in ("upstream", "downstream"):
-            raise UsageError(f"Weather.chain: direction={direction!r}: expected 'upstream' or 'downstream'")
+            raise UsageError(f"FaultSet.chain: direction={direction!r}: expected 'upstream' or 'downstream'")
         with self._lock:
             self._live[connection] = self._live.get(connection, 0) + 1
             self._next_connection = max(self._next_connection, connection + 1)

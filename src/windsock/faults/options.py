@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
-    from windsock.faults import FaultHandle, Weather
+    from windsock.faults import FaultHandle, FaultSet
 
 __all__ = ["FaultOptions", "install", "install_all", "plans_from", "seed_from"]
 
@@ -58,13 +58,13 @@ def _plan(each: Any) -> FaultOptions:
     return FaultOptions(fault_from(each))
 
 
-def install_all(weather: Weather, plans: Iterable[FaultOptions], check: Any) -> None:
+def install_all(fault_set: FaultSet, plans: Iterable[FaultOptions], check: Any) -> None:
     """Install what was planned; `check` may refuse a fault."""
     for each in plans:
-        install(weather, each.fault, check, dict(each.keywords))
+        install(fault_set, each.fault, check, dict(each.keywords))
 
 
-def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) -> FaultHandle | FaultGroup:
+def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any]) -> FaultHandle | FaultGroup:
     """Install a fault, or all faults of a profile. Raises UsageError for what cannot work here."""
     from windsock.faults import profiles
     from windsock.faults.function import fault_from
@@ -72,7 +72,7 @@ def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) 
     if not isinstance(fault, profiles.Profile):
         value = fault_from(fault)
         check(value)
-        return weather.install(value, **keywords)
+        return fault_set.install(value, **keywords)
     may_not_fire = keywords.pop("may_not_fire", True)
     if keywords:
         name = next(iter(keywords))
@@ -82,7 +82,7 @@ def install(weather: Weather, fault: Any, check: Any, keywords: dict[str, Any]) 
         )
     for each, _ in fault:
         check(each)
-    return FaultGroup(weather.install_all(fault, may_not_fire=may_not_fire))
+    return FaultGroup(fault_set.install_all(fault, may_not_fire=may_not_fire))
 
 
 class FaultGroup:

@@ -1,7 +1,7 @@
-"""Weather that has a name: documented compositions of faults and where they apply.
+"""FaultSet that has a name: documented compositions of faults and where they apply.
 
 A profile is a tuple of pairs, each a fault and its selector, for streams; `datagrams` is the same for datagrams.
-Install one by `Weather.install_all`. Delays are one way and in both directions, so a round trip takes twice as long.
+Install one by `FaultSet.install_all`. Delays are one way and in both directions, so a round trip takes twice as long.
 Streams do not lose packets: a lost segment shows as the wait for its retransmission, taken as RETRANSMISSION seconds
 for as large a share of the pieces of data as there is loss (our choice; the least that Linux waits is 0.2 s,
 TCP_RTO_MIN).

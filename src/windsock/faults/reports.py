@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windsock.faults import Firing, Weather
+    from windsock.faults import FaultSet, Firing
 
 __all__ = ["report_of", "with_firings"]
 
@@ -14,21 +14,21 @@ FIRST, LAST = 20, 30
 """Lines of a report that are kept when there are more."""
 
 
-def report_of(weather: Weather) -> list[str]:
+def report_of(fault_set: FaultSet) -> list[str]:
     """Return the seed and the log of all faults, a line a firing, the middle left out if it is long."""
-    log, unfired = weather.log, weather.unfired
+    log, unfired = fault_set.log, fault_set.unfired
     if not log and not unfired:
         return []
     start = log[0].at if log else 0.0
     lines = [f"+{firing.at - start:.4f} {firing}" for firing in log]
     if len(lines) > FIRST + LAST:
         lines = [*lines[:FIRST], f"... {len(lines) - FIRST - LAST} more firings ...", *lines[-LAST:]]
-    return [f"seed {weather.seed}", *lines, *(f"never fired: {each.fault!r}" for each in unfired)]
+    return [f"seed {fault_set.seed}", *lines, *(f"never fired: {each.fault!r}" for each in unfired)]
 
 
-def with_firings(lines: list[str], weather: Weather, start: float) -> list[str]:
+def with_firings(lines: list[str], fault_set: FaultSet, start: float) -> list[str]:
     """Return a transcript with the firings of faults on datagrams in it, whose connections are clients."""
-    log = weather.log
+    log = fault_set.log
     shown = log if len(log) <= FIRST + LAST else [*log[:FIRST], *log[-LAST:]]
     firings = [f"{firing.at - start:+.4f} client #{firing.connection} ~ fault: {_words(firing)}" for firing in shown]
     return sorted([*lines, *firings], key=_time_of) if firings else lines

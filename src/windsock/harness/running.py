@@ -212,7 +212,7 @@ class RunningServer(FakeAPI):
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""
         if self._faults is not None:
-            self._faults.weather.settle()
+            self._faults.fault_set.settle()
         lines = transcript(self._recorder)
         return lines if self._faults is None else self._faults.add_firings(lines)
 
@@ -333,9 +333,9 @@ class RunningServer(FakeAPI):
         """
         given = {"name": name, "may_not_fire": may_not_fire}
         keywords = selector | {key: value for key, value in given.items() if value is not None}
-        return self._weather().install(fault, keywords)
+        return self._fault_set().install(fault, keywords)
 
-    def _weather(self) -> ServerFaults:
+    def _fault_set(self) -> ServerFaults:
         from windsock.injection.server_faults import ServerFaults
 
         if self._is_stopped:
@@ -346,12 +346,12 @@ class RunningServer(FakeAPI):
 
     def _plan_faults(self) -> None:
         """Have the faults of `faults=` act from the first connection on."""
-        weather = self._weather()
+        fault_set = self._fault_set()
         try:
             for each in self.options.faults:
-                weather.install(each.fault, dict(each.keywords))
+                fault_set.install(each.fault, dict(each.keywords))
         except BaseException:
-            weather.close()
+            fault_set.close()
             raise
 
     def fault_report(self) -> list[str]:

@@ -6,7 +6,7 @@ import contextlib
 import errno
 from typing import Any
 
-from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, MaxConnections, Refuse, Weather
+from windsock.faults import AcceptDelay, AcceptError, BacklogFull, Fault, FaultSet, MaxConnections, Refuse
 from windsock.injection.listener import FaultyListener
 from windsock.net import sockets
 from windsock.net.deadlines import capped
@@ -34,9 +34,9 @@ class AcceptFaults:
     The client is known only afterwards, so that faults see connections by their index alone.
     """
 
-    def __init__(self, server: Any, weather: Weather, recorder: Recorder, listener: FaultyListener) -> None:
+    def __init__(self, server: Any, fault_set: FaultSet, recorder: Recorder, listener: FaultyListener) -> None:
         self._server = server
-        self._weather = weather
+        self._fault_set = fault_set
         self._recorder = recorder
         self._listener = listener
         self._stop = threading.Event()
@@ -52,7 +52,7 @@ class AcceptFaults:
         now = monotonic()
         if index != self._index:
             self._index = index
-            self._faults = self._weather.at_accept(connection=index, now=now, active=self._active())
+            self._faults = self._fault_set.at_accept(connection=index, now=now, active=self._active())
             self._words = [f"{each!r}: at accept" for each in self._faults]
             self._not_before = now + sum(each.time for each in self._faults if isinstance(each, AcceptDelay))
         if self._not_before > now:
@@ -66,14 +66,14 @@ class AcceptFaults:
 
     def _active(self) -> int:
         """Return how many connections are open, if anybody wants to know."""
-        if not any(isinstance(each.fault, MaxConnections) for each in self._weather.handles):
+        if not any(isinstance(each.fault, MaxConnections) for each in self._fault_set.handles):
             return 0
         self._recorder.catch_up()
         return sum(not each.is_closed for each in list(self._recorder.connections))
 
     def _is_to_stall(self) -> bool:
         stalling = [each for each in self._faults if isinstance(each, MaxConnections) and each.then == "stall"]
-        handle = {each.fault for each in self._weather.handles if each.is_active}
+        handle = {each.fault for each in self._fault_set.handles if each.is_active}
         return any(each in handle and each.happens(self._active()) for each in stalling)
 
     def keeps_waiting(self, until: float) -> bool:

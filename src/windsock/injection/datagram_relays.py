@@ -14,7 +14,7 @@ from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
-    from windsock.faults import Weather
+    from windsock.faults import FaultSet
 
 __all__ = ["DatagramRelays", "RelayedReplies"]
 
@@ -32,8 +32,8 @@ class DatagramRelays:
     `on_error` is told what should not have happened, such as an error in a fault that is a function.
     """
 
-    def __init__(self, server_socket: socket.socket, weather: Weather, *, name: str, on_error: OnError) -> None:
-        self.weather = weather
+    def __init__(self, server_socket: socket.socket, fault_set: FaultSet, *, name: str, on_error: OnError) -> None:
+        self.fault_set = fault_set
         self._on_error = on_error
         self.socket = socket.socket(server_socket.family, socket.SOCK_DGRAM)
         self._private: PrivateSocketPath | None = None
@@ -46,7 +46,7 @@ class DatagramRelays:
         except BaseException:
             self._give_back()
             raise
-        weather.subscribe(self._relay_loop.refresh)
+        fault_set.subscribe(self._relay_loop.refresh)
 
     def _own(self, server_socket: socket.socket) -> None:
         transport = "udp" if self._private is None else "unix_datagram"
@@ -57,9 +57,9 @@ class DatagramRelays:
             self._relay_loop,
             server_socket,
             inner,
-            self.weather,
+            self.fault_set,
             None,
-            Firings(self.weather),
+            Firings(self.fault_set),
             on_error=lambda _, error: on_error(error),
         )
         self._relay_loop.event_loop.call(self._front.start)
@@ -82,7 +82,7 @@ class DatagramRelays:
 
         Raises StillRunning after so many seconds.
         """
-        self.weather.unsubscribe(self._relay_loop.refresh)
+        self.fault_set.unsubscribe(self._relay_loop.refresh)
         try:
             self._relay_loop.catch_up(seconds)
             self._relay_loop.stop(seconds)

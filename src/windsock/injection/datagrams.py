@@ -6,7 +6,7 @@ import contextlib
 from functools import partial
 from typing import Any
 
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
 from windsock.injection.listener import FaultyListener
 from windsock.net import addresses
@@ -25,9 +25,11 @@ class RelayedDatagrams:
     from the old socket, what comes after it by the relay, so that nothing is lost and nothing overtaken.
     """
 
-    def __init__(self, server: Any, weather: Weather, recorder: Recorder, listener: FaultyListener, name: str) -> None:
+    def __init__(
+        self, server: Any, fault_set: FaultSet, recorder: Recorder, listener: FaultyListener, name: str
+    ) -> None:
         self._server = server
-        self._weather = weather
+        self._fault_set = fault_set
         self._recorder = recorder
         self._listener = listener
         self._name = name
@@ -52,7 +54,7 @@ class RelayedDatagrams:
         with contextlib.ExitStack() as undo:
             public = socket.socket(server_socket.family, socket.SOCK_DGRAM, fileno=os.dup(server_socket.fileno()))
             undo.callback(public.close)
-            relay_loop = DatagramRelays(public, self._weather, name=self._name, on_error=on_error)
+            relay_loop = DatagramRelays(public, self._fault_set, name=self._name, on_error=on_error)
             undo.callback(relay_loop.stop, 1.0)
             descriptor = os.dup(relay_loop.socket.fileno())
             undo.pop_all()

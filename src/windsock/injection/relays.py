@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.injection.socket_pairs import PEER_CREDENTIALS, RelayedSocket
 from windsock.injection.stream_relays import StreamRelays
 from windsock.net.system import socket
@@ -20,11 +20,11 @@ __all__ = ["Relays"]
 class Relays:
     """Between the clients of one server and its handlers, whatever runs those."""
 
-    def __init__(self, server: Any, weather: Weather, recorder: Recorder, name: str) -> None:
+    def __init__(self, server: Any, fault_set: FaultSet, recorder: Recorder, name: str) -> None:
         self._server = server
         self._recorder = recorder
         tell = partial(recorder.teller(), None)
-        self._relay_loop = StreamRelays(weather, name=name, on_error=tell, has_handshake_faults=False)
+        self._relay_loop = StreamRelays(fault_set, name=name, on_error=tell, has_handshake_faults=False)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}

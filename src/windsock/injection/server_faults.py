@@ -10,13 +10,13 @@ from windsock.faults import (
     ConnectionInfo,
     Fault,
     FaultHandle,
+    FaultSet,
     First,
     Kill,
     Pause,
     Refuse,
     Resume,
     Selector,
-    Weather,
 )
 from windsock.faults import options as planned
 from windsock.faults.never_fired import FaultNeverFired, said
@@ -58,27 +58,27 @@ class ServerFaults:
         self._options = options
         self._seam = seam
         self._recorder = recorder
-        self.weather = Weather(seed=seed, carries="datagram" if options.is_datagram else "stream")
+        self.fault_set = FaultSet(seed=seed, carries="datagram" if options.is_datagram else "stream")
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
         self._listener = FaultyListener(server)
         self._handshakes: Handshakes | None = None
         if options.encryption is not None:
             self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
-        self._admission = AcceptFaults(server, self.weather, recorder, self._listener)
+        self._admission = AcceptFaults(server, self.fault_set, recorder, self._listener)
         self._relays: Relays | None = None
         self._datagrams: RelayedDatagrams | None = None
         self._is_stopped = False
         self._hook()
         if options.relay or options.faults:
             self._have_relays(is_running=False)
-        self.weather.subscribe(self._changed)
+        self.fault_set.subscribe(self._changed)
 
     def _skip_past_connections(self) -> None:
         """Have `first(n)` count from here."""
         past = len(self._recorder.connections)
         if past:
-            chain = self.weather.chain(connection=past - 1, direction="upstream", now=monotonic())
+            chain = self.fault_set.chain(connection=past - 1, direction="upstream", now=monotonic())
             chain.close(monotonic())
 
     # --- installing
@@ -87,7 +87,7 @@ class ServerFaults:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        handle = planned.install(self.weather, fault, self._check, keywords)
+        handle = planned.install(self.fault_set, fault, self._check, keywords)
         if self._wants_relays():
             self._have_relays()
         for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):
@@ -124,26 +124,26 @@ class ServerFaults:
         """Return whether a connection that comes now is to be relayed."""
         options = self._options
         return bool(options.relay or options.faults) or any(
-            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.weather.handles
+            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.fault_set.handles
         )
 
     def _have_relays(self, *, is_running: bool = True) -> None:
-        server, weather, recorder, options = self._server, self.weather, self._recorder, self._options
+        server, fault_set, recorder, options = self._server, self.fault_set, self._recorder, self._options
         if not options.is_datagram:
-            self._relays = self._relays or Relays(server, weather, recorder, options.name)
+            self._relays = self._relays or Relays(server, fault_set, recorder, options.name)
         elif self._datagrams is None:
-            self._datagrams = RelayedDatagrams(server, weather, recorder, self._listener, options.name)
+            self._datagrams = RelayedDatagrams(server, fault_set, recorder, self._listener, options.name)
             if is_running:
                 self._datagrams.begin_soon()
             else:
                 self._datagrams.begin_now()
 
     def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
-        return self.weather._fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
+        return self.fault_set._fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Something was installed, paused, resumed or healed: have the listener be what is wanted."""
-        active = [each for each in self.weather.handles if each.is_active]
+        active = [each for each in self.fault_set.handles if each.is_active]
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
         wanted = "shut" if shut else "full" if full else "open"
@@ -199,7 +199,7 @@ class ServerFaults:
         if connection is None or self._recorder.is_child:
             self._process_request(request, client_address)
             return
-        faults = self.weather.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
+        faults = self.fault_set.at_process(connection=connection.index, now=monotonic(), peer=connection.peer)
         shaking = self._at_handshake(connection) if self._handshakes is not None else []
         for each in [*faults, *shaking]:
             self._note(connection, each)
@@ -214,7 +214,7 @@ class ServerFaults:
     def _at_handshake(self, connection: Connection) -> list[Fault]:
         """Decide in the loop's thread: a forked child could not tell what has fired."""
         assert self._handshakes is not None
-        found = self.weather.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
+        found = self.fault_set.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
         self._handshakes.decide(connection, found)
         return found
 
@@ -241,18 +241,18 @@ class ServerFaults:
     def close(self) -> None:
         """Heal all faults and give everything back; the server is gone. What was held is lost."""
         self.before_stop()
-        self.weather.unsubscribe(self._changed)
+        self.fault_set.unsubscribe(self._changed)
         for each in (self._relays, self._datagrams):
             if each is not None:
                 each.stop(self._options.timeout)
-        self.weather.heal()
+        self.fault_set.heal()
         self._listener.close()
         self._processes.close()
         self._unhook()
 
     def failures(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, though it was to."""
-        return [FaultNeverFired.of(each, self._traffic()) for each in self.weather.unfired]
+        return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
 
     def _traffic(self) -> str:
         connections = self._recorder.connections
@@ -264,10 +264,10 @@ class ServerFaults:
     def add_firings(self, lines: list[str]) -> list[str]:
         """Return a transcript with what faults did to datagrams; to connections, it is in there already."""
         connections = self._recorder.connections
-        if not self._options.is_datagram or not self.weather.log:
+        if not self._options.is_datagram or not self.fault_set.log:
             return lines
-        start = connections[0].opened if connections else self.weather.log[0].at
-        return with_firings(lines, self.weather, start)
+        start = connections[0].opened if connections else self.fault_set.log[0].at
+        return with_firings(lines, self.fault_set, start)
 
     def copy_of_listener(self) -> socket.socket:
         """Return a copy of the server's own socket."""
@@ -287,7 +287,7 @@ class ServerFaults:
 
     def report(self) -> list[str]:
         """Return the seed and what the faults did, for people: bounded in length."""
-        return report_of(self.weather)
+        return report_of(self.fault_set)
 
 
 def _counts(selector: Selector) -> bool:

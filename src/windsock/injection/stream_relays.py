@@ -20,7 +20,7 @@ from windsock.relay.loop import RelayLoop
 from windsock.servers import fork_hooks
 
 if TYPE_CHECKING:
-    from windsock.faults import Weather
+    from windsock.faults import FaultSet
     from windsock.recording import Connection
 
 __all__ = ["StreamRelays"]
@@ -41,14 +41,14 @@ class StreamRelays:
     `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
     """
 
-    def __init__(self, weather: Weather, *, name: str, on_error: OnError, has_handshake_faults: bool = True) -> None:
-        self.weather = weather
+    def __init__(self, fault_set: FaultSet, *, name: str, on_error: OnError, has_handshake_faults: bool = True) -> None:
+        self.fault_set = fault_set
         self._has_handshake_faults = has_handshake_faults
         self._on_error = on_error
         self._count = 0
         self._process_id = os.getpid()
         self._pairs = Pairs()
-        self._firings = Firings(weather)
+        self._firings = Firings(fault_set)
         self._clients: dict[int, socket.socket] = {}
         self._relay_loop = RelayLoop(f"windsock relays of the {name}", on_error)
         self._orders, self._child_orders = socket.socketpair(getattr(socket, "AF_UNIX", -1), socket.SOCK_DGRAM)
@@ -61,7 +61,7 @@ class StreamRelays:
         except BaseException:
             self._close()
             raise
-        weather.subscribe(self._relay_loop.refresh)
+        fault_set.subscribe(self._relay_loop.refresh)
 
     @property
     def open_connections(self) -> int:
@@ -120,7 +120,7 @@ class StreamRelays:
 
         Raises StillRunning after so many seconds.
         """
-        self.weather.unsubscribe(self._relay_loop.refresh)
+        self.fault_set.unsubscribe(self._relay_loop.refresh)
         try:
             self._relay_loop.catch_up(seconds)
             self._relay_loop.stop(seconds)
@@ -142,7 +142,7 @@ class StreamRelays:
         peer: Address,
         connection: Connection | None,
     ) -> StreamRelay:
-        upward, downward = self.weather.links(connection=index, now=monotonic(), peer=peer)
+        upward, downward = self.fault_set.links(connection=index, now=monotonic(), peer=peer)
         notes: dict[str, Any] = {}
         if connection is not None:
             notes = {
@@ -164,7 +164,7 @@ class StreamRelays:
         )
         if self._has_handshake_faults:
             relay.handshake_faults = handshake_faults_for(
-                relay, self.weather, connection=index, peer=peer, clock=monotonic
+                relay, self.fault_set, connection=index, peer=peer, clock=monotonic
             )
         if connection is not None:
             connection.set_relayed(True)

@@ -13,7 +13,7 @@ from windsock.faults.kinds.refuse import Refuse
 from windsock.net.system import monotonic, os
 
 if TYPE_CHECKING:
-    from windsock.faults import Fault, FaultHandle, Selector, Weather
+    from windsock.faults import Fault, FaultHandle, FaultSet, Selector
 
 __all__ = ["Admission", "AdmissionVerdict"]
 
@@ -38,13 +38,13 @@ class AdmissionVerdict:
 class Admission:
     """Asks one weather about each client. For the thread that accepts."""
 
-    def __init__(self, weather: Weather, active: Callable[[], int]) -> None:
-        self._weather = weather
+    def __init__(self, fault_set: FaultSet, active: Callable[[], int]) -> None:
+        self._fault_set = fault_set
         self._active = active
 
     def door(self) -> str:
         """Return what the listener is to be, as no client can be told from another: "open", "shut" or "full"."""
-        whole = [each.fault for each in self._weather.handles if each.is_active and _is_open(each.selector)]
+        whole = [each.fault for each in self._fault_set.handles if each.is_active and _is_open(each.selector)]
         if any(isinstance(each, Refuse) for each in whole):
             return "shut"
         return "full" if any(isinstance(each, BacklogFull) for each in whole) else "open"
@@ -52,15 +52,15 @@ class Admission:
     def note_door(self, state: str) -> None:
         """Note that the faults that shut the listener have done something."""
         kinds: dict[str, type[Fault]] = {"shut": Refuse, "full": BacklogFull}
-        for each in self._weather.handles:
+        for each in self._fault_set.handles:
             if type(each.fault) is kinds.get(state) and not each.fired:
                 each.fire(monotonic(), "the listener is {}", state)
 
     def verdict_on(self, index: int, peer: Any) -> AdmissionVerdict:
         """Return what becomes of the next client."""
         verdict = AdmissionVerdict()
-        if any("accept" in each.fault.carries for each in self._weather.handles):
-            found = self._weather.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
+        if any("accept" in each.fault.carries for each in self._fault_set.handles):
+            found = self._fault_set.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
             for each in found:
                 verdict.words.append(f"{each!r}: at accept")
                 self._apply(each, verdict)
@@ -79,7 +79,7 @@ class Admission:
 
     def still_stalls(self, fault: Fault) -> bool:
         """Return whether a client has to wait for this fault to pass."""
-        handle = [each for each in self._weather.handles if each.fault is fault and each.is_active]
+        handle = [each for each in self._fault_set.handles if each.fault is fault and each.is_active]
         return any(_stalls(each, self._active()) for each in handle)
 
 

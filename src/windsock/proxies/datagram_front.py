@@ -19,7 +19,7 @@ from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
-    from windsock.faults import Weather
+    from windsock.faults import FaultSet
     from windsock.faults.items import Attachment
 
 __all__ = ["DatagramFront"]
@@ -37,7 +37,7 @@ class DatagramFront:
         relay_loop: RelayLoop,
         listener: socket.socket,
         upstream: Target,
-        weather: Weather,
+        fault_set: FaultSet,
         recorder: Recorder | None,
         firings: Firings,
         *,
@@ -46,7 +46,7 @@ class DatagramFront:
         self._relay_loop = relay_loop
         self._listener = listener
         self._upstream = upstream
-        self._weather = weather
+        self._fault_set = fault_set
         self._recorder = recorder
         self._firings = firings
         self._on_error = on_error
@@ -147,7 +147,7 @@ class DatagramFront:
 
     def _meet(self, peer: Any) -> DatagramRelay:
         index = len(self._clients)
-        upward, downward = self._weather.links(connection=index, now=monotonic(), peer=peer)
+        upward, downward = self._fault_set.links(connection=index, now=monotonic(), peer=peer)
         make = partial(upstream_socket, self._upstream.family, self._upstream.address)
         try:
             relay = DatagramRelay(

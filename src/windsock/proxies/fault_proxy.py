@@ -34,13 +34,13 @@ class FaultProxy(Proxy):
         super().__init__(address, seed=seed_from(seed) or 0, **options)
         try:
             for each in plans:
-                install(self.weather, each.fault, _anything, dict(each.keywords))
+                install(self.fault_set, each.fault, _anything, dict(each.keywords))
         except BaseException:
             self.stop()
             raise
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()[:-1]}, seed {self.weather.seed}>"
+        return f"{super().__repr__()[:-1]}, seed {self.fault_set.seed}>"
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         super().__exit__(kind, error, trace)
@@ -56,7 +56,7 @@ class FaultProxy(Proxy):
         """Have something go wrong from now on, also on connections that are open: see `RunningServer.fault`."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")
-        return install(self.weather, fault, _anything, keywords)
+        return install(self.fault_set, fault, _anything, keywords)
 
     def settle(self, seconds: float) -> None:
         """Wait until what clients have sent has arrived, and their connections have ended, for at most `seconds`."""
@@ -69,7 +69,7 @@ class FaultProxy(Proxy):
 
     def unfired(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, though it was to."""
-        return [FaultNeverFired.of(each, self._traffic()) for each in self.weather.unfired]
+        return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
 
     def _traffic(self) -> str:
         if not self._is_recorded:
@@ -82,7 +82,7 @@ class FaultProxy(Proxy):
 
     def fault_report(self) -> list[str]:
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
-        return report_of(self.weather)
+        return report_of(self.fault_set)
 
     def finish(self) -> None:
         """Drain, stop, and if it is strict, raise what went wrong in it; else, what faults have never fired."""

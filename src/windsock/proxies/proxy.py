@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock.errors import UsageError
-from windsock.faults import Weather
+from windsock.faults import FaultSet
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
@@ -83,12 +83,12 @@ class Proxy:
         self.name = name
         self.strict = strict
         self.timeout = timeout
-        self.weather = Weather(seed=seed, carries="datagram" if self.upstream.is_datagram else "stream")
+        self.fault_set = FaultSet(seed=seed, carries="datagram" if self.upstream.is_datagram else "stream")
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
         framing = framing_from(framing)
         self._recorder = Recorder()
         self._is_recorded = recorded
-        self._firings = Firings(self.weather)
+        self._firings = Firings(self.fault_set)
         self._has_failed = False
         self._process_id = os.getpid()
         self._cut: FaultHandle | None = None
@@ -125,7 +125,7 @@ class Proxy:
         except BaseException:
             bound.close()
             raise
-        self.weather.subscribe(relay_loop.refresh)
+        self.fault_set.subscribe(relay_loop.refresh)
         self._is_stopped = False
 
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
@@ -133,13 +133,13 @@ class Proxy:
         tell = self._recorder.teller()
         if self.upstream.is_datagram:
             return DatagramFront(
-                self._relay_loop, bound, self.upstream, self.weather, recorder, self._firings, on_error=tell
+                self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings, on_error=tell
             )
         return StreamFront(
             self._relay_loop,
             bound,
             self.upstream,
-            self.weather,
+            self.fault_set,
             recorder,
             self._firings,
             termination=termination,
@@ -196,7 +196,7 @@ class Proxy:
 
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""
-        self.weather.settle()
+        self.fault_set.settle()
         return transcript(self._recorder)
 
     def describe(self) -> str:
@@ -211,7 +211,7 @@ class Proxy:
         self, fault: Fault | Callable[..., Any], *, may_not_fire: bool = False, name: str | None = None, **selector: Any
     ) -> FaultHandle:
         """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
-        return self.weather.install(fault, may_not_fire=may_not_fire, name=name, **selector)
+        return self.fault_set.install(fault, may_not_fire=may_not_fire, name=name, **selector)
 
     def cut(self) -> None:
         """Cut the line: nothing passes, neither ends nor resets, and new connections are not answered. Idempotent."""
@@ -219,13 +219,13 @@ class Proxy:
 
         if self._cut is None and not self._is_stopped:
             self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
-            self._cut = self.weather.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
+            self._cut = self.fault_set.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
 
     def mend(self) -> None:
         """Undo `cut()`: what was on its way on a stream goes on, and new connections are answered. Idempotent."""
         cut, self._cut = self._cut, None
         if cut is not None:
-            self.weather.remove(cut)
+            self.fault_set.remove(cut)
             if not self._is_stopped:
                 self._relay_loop.event_loop.call(self._front.open)
 
@@ -258,7 +258,7 @@ class Proxy:
         if self._process_id != os.getpid():
             return  # a forked child gave its copies back when it began; all else is the parent's
         self._recorder.stop()
-        self.weather.unsubscribe(self._relay_loop.refresh)
+        self.fault_set.unsubscribe(self._relay_loop.refresh)
         try:
             self._relay_loop.stop(self.timeout)
         finally:

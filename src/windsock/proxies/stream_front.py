@@ -27,7 +27,7 @@ from windsock.relay.handshake_faults import HandshakeFaults, handshake_faults_fo
 from windsock.relay.loop import RelayLoop
 
 if TYPE_CHECKING:
-    from windsock.faults import Weather
+    from windsock.faults import FaultSet
 
 __all__ = ["StreamFront"]
 
@@ -49,7 +49,7 @@ class StreamFront:
         relay_loop: RelayLoop,
         door: SwitchableListener,
         upstream: Target,
-        weather: Weather,
+        fault_set: FaultSet,
         recorder: Recorder | None,
         firings: Firings,
         *,
@@ -60,7 +60,7 @@ class StreamFront:
         self._relay_loop = relay_loop
         self._door = door
         self._upstream = upstream
-        self._weather = weather
+        self._fault_set = fault_set
         self._recorder = recorder
         self._firings = firings
         self._termination = termination
@@ -72,7 +72,7 @@ class StreamFront:
         self._watched = 0
         self._is_shut = False
         self._pending: set[_PendingConnection] = set()
-        self._admission = Admission(weather, self._pending.__len__)  # no reference to this front: it would be a cycle
+        self._admission = Admission(fault_set, self._pending.__len__)  # no reference to this front: it would be a cycle
         self._stalled: list[Waiting] = []
         self._put_back: deque[tuple[socket.socket, Any]] = deque()
         self._late: dict[_PendingConnection, float] = {}
@@ -299,11 +299,13 @@ class StreamFront:
         self._end(pending, sockets.reset if is_reset else sockets.close)
 
     def _handshake_faults(self, pending: _PendingConnection, relay: StreamRelay) -> HandshakeFaults | None:
-        return handshake_faults_for(relay, self._weather, connection=pending.index, peer=pending.peer, clock=monotonic)
+        return handshake_faults_for(
+            relay, self._fault_set, connection=pending.index, peer=pending.peer, clock=monotonic
+        )
 
     def _behind_handshake_faults(self, pending: _PendingConnection) -> socket.socket:
         """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
-        if not any("handshake" in each.fault.carries and each.is_active for each in self._weather.handles):
+        if not any("handshake" in each.fault.carries and each.is_active for each in self._fault_set.handles):
             return pending.socket
         ours, theirs = socket.socketpair()
         sockets.prepare(ours)
@@ -321,7 +323,7 @@ class StreamFront:
         pending.note(Kind.REFUSED, why.encode())
 
     def _carry(self, pending: _PendingConnection, client: Any, upstream: Any, error: OSError | None = None) -> None:
-        upward, downward = self._weather.links(connection=pending.index, now=monotonic(), peer=pending.peer)
+        upward, downward = self._fault_set.links(connection=pending.index, now=monotonic(), peer=pending.peer)
         connection = pending.connection
         relay = StreamRelay(
             self._relay_loop.event_loop,

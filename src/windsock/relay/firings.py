@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windsock.faults import FaultHandle, Firing, Weather
+from windsock.faults import FaultHandle, FaultSet, Firing
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 
@@ -15,8 +15,8 @@ class Firings:
     For one thread: the one that asks the faults, right after it has done what they say.
     """
 
-    def __init__(self, weather: Weather) -> None:
-        self._weather = weather
+    def __init__(self, fault_set: FaultSet) -> None:
+        self._fault_set = fault_set
         self._version = -1
         self._noted: dict[int, tuple[FaultHandle, int]] = {}
         self._connections: dict[int, Connection] = {}
@@ -39,7 +39,7 @@ class Firings:
         """Note what has happened since."""
         if not self._connections:
             return
-        if self._version != self._weather.version:
+        if self._version != self._fault_set.version:
             self._meet()
         for key, (handle, noted) in self._noted.items():
             if handle.firings != noted:
@@ -49,9 +49,9 @@ class Firings:
                     self._note(firing)
 
     def _meet(self) -> None:
-        self._version = self._weather.version
+        self._version = self._fault_set.version
         self._noted = {key: pair for key, pair in self._noted.items() if not pair[0].is_healed or _has_news(*pair)}
-        for each in self._weather.handles:
+        for each in self._fault_set.handles:
             self._noted.setdefault(id(each), (each, 0))
 
     def _note(self, firing: Firing) -> None:

@@ -13,7 +13,7 @@ from windsock.faults.kinds.tls_truncate import TLSTruncate
 from windsock.net.system import monotonic
 
 if TYPE_CHECKING:
-    from windsock.faults import Fault, Weather
+    from windsock.faults import Fault, FaultSet
     from windsock.relay.connection import StreamRelay
 
 __all__ = ["HandshakeFaults", "Records", "handshake_faults_for"]
@@ -186,9 +186,9 @@ def _alert(fault: TLSAlert) -> bytes:
 
 
 def handshake_faults_for(
-    relay: StreamRelay, weather: Weather, *, connection: int, peer: object, clock: Callable[[], float]
+    relay: StreamRelay, fault_set: FaultSet, *, connection: int, peer: object, clock: Callable[[], float]
 ) -> HandshakeFaults | None:
     """Return who acts on the handshake of a connection, if any fault wants that."""
-    if not any("handshake" in each.fault.carries and each.is_active for each in weather.handles):
+    if not any("handshake" in each.fault.carries and each.is_active for each in fault_set.handles):
         return None
-    return HandshakeFaults(relay, lambda: weather.at_handshake(connection=connection, now=clock(), peer=peer))
+    return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer))
