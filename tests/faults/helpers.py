@@ -13,10 +13,10 @@ STEPS = 200_000
 
 
 def fault_set_of(
-    *faults: Any, seed: int = 1, carries: Literal["stream", "datagram"] = "stream", **selector: Any
+    *faults: Any, seed: int = 1, traffic: Literal["stream", "datagram"] = "stream", **selector: Any
 ) -> FaultSet:
     """Return weather with those faults, all with the same selector."""
-    fault_set = FaultSet(seed=seed, carries=carries)
+    fault_set = FaultSet(seed=seed, traffic=traffic)
     for fault in faults:
         fault_set.install(fault, **selector)
     return fault_set
@@ -29,12 +29,12 @@ def link(fault_set: FaultSet, *, connection: int = 0, direction: str = "upstream
 def one(
     fault: Fault | Callable[..., Any],
     *,
-    carries: Literal["stream", "datagram"] = "stream",
+    traffic: Literal["stream", "datagram"] = "stream",
     seed: int = 1,
     **selector: Any,
 ) -> tuple[FaultHandle, Chain]:
     """Return a fault that was installed, and a link under it."""
-    fault_set = FaultSet(seed=seed, carries=carries)
+    fault_set = FaultSet(seed=seed, traffic=traffic)
     installed = fault_set.install(fault, **selector)
     return installed, link(fault_set)
 

@@ -189,7 +189,7 @@ def test_bytes_are_put_in_at_their_place() -> None:
 
 
 def test_a_datagram_is_put_in() -> None:
-    _, chain = one(Inject(b"\0\0\0\7"), carries="datagram", nth=2)
+    _, chain = one(Inject(b"\0\0\0\7"), traffic="datagram", nth=2)
 
     assert numbers(run(chain, datagrams(3))) == [1, 7, 2, 3]
 
@@ -255,7 +255,7 @@ def test_each_replacement_is_a_firing() -> None:
 
 
 def test_datagrams_are_searched_one_by_one() -> None:
-    _, chain = one(Replace(b"ab", b"c"), carries="datagram")
+    _, chain = one(Replace(b"ab", b"c"), traffic="datagram")
 
     out = run(chain, [Datagram(1.0, b"xaby"), Datagram(1.1, b"a"), Datagram(1.2, b"b")])
 

@@ -15,7 +15,7 @@ MANY = 10_000
 
 def lost(fault: Loss, seed: int = 1) -> list[int]:
     """Return, for each of many datagrams, 1 if it was lost."""
-    _, chain = one(fault, carries="datagram", seed=seed)
+    _, chain = one(fault, traffic="datagram", seed=seed)
     arrived = set(numbers(run(chain, datagrams(MANY))))
     return [number not in arrived for number in range(1, MANY + 1)]
 
@@ -93,14 +93,14 @@ def test_a_burst_of_the_four_states_has_good_times() -> None:
     ],
 )
 def test_exactly_these_datagrams_are_dropped(indices: object, arrive: list[int]) -> None:
-    installed, chain = one(Drop(indices), carries="datagram")  # type: ignore[arg-type]  # one of each kind
+    installed, chain = one(Drop(indices), traffic="datagram")  # type: ignore[arg-type]  # one of each kind
 
     assert numbers(run(chain, datagrams(6))) == arrive
     assert installed.fired == 6 - len(arrive)
 
 
 def test_copies_follow_at_their_distance() -> None:
-    _, chain = one(Duplicate(2, after=0.25), carries="datagram", nth=1)
+    _, chain = one(Duplicate(2, after=0.25), traffic="datagram", nth=1)
 
     out = run(chain, datagrams(2))
 
@@ -109,38 +109,38 @@ def test_copies_follow_at_their_distance() -> None:
 
 
 def test_a_long_time_after_makes_a_replay() -> None:
-    _, chain = one(Duplicate(after=10.0), carries="datagram", nth=1)
+    _, chain = one(Duplicate(after=10.0), traffic="datagram", nth=1)
 
     assert numbers(run(chain, datagrams(3))) == [1, 2, 3, 1]
 
 
 def test_every_so_many_datagrams_one_is_overtaken() -> None:
-    _, chain = one(Reorder(gap=3), carries="datagram")
+    _, chain = one(Reorder(gap=3), traffic="datagram")
 
     assert numbers(run(chain, datagrams(8, every=0.01))) == [1, 2, 4, 3, 5, 7, 6, 8]
 
 
 def test_one_may_be_overtaken_by_several() -> None:
-    _, chain = one(Reorder(gap=5, by=3), carries="datagram")
+    _, chain = one(Reorder(gap=5, by=3), traffic="datagram")
 
     assert numbers(run(chain, datagrams(9, every=0.01))) == [1, 2, 3, 4, 6, 7, 8, 5, 9]
 
 
 def test_one_that_nobody_overtakes_does_not_wait_for_ever() -> None:
-    _, chain = one(Reorder(gap=1, patience=0.5), carries="datagram")
+    _, chain = one(Reorder(gap=1, patience=0.5), traffic="datagram")
 
     assert run(chain, [Datagram(1.0, b"a")]) == [Datagram(1.5, b"a")]
 
 
 def test_the_patience_with_one_does_not_end_that_with_the_next() -> None:
-    _, chain = one(Reorder(gap=2, patience=1.0), carries="datagram")
+    _, chain = one(Reorder(gap=2, patience=1.0), traffic="datagram")
     sent = [Datagram(at, bytes([number])) for number, at in enumerate((0.0, 0.1, 0.2, 0.9))]
 
     assert run(chain, sent)[-1] == Datagram(1.9, bytes([3]))
 
 
 def test_some_are_overtaken_by_chance_and_none_is_lost() -> None:
-    installed, chain = one(Reorder(probability=0.2), carries="datagram")
+    installed, chain = one(Reorder(probability=0.2), traffic="datagram")
 
     out = numbers(run(chain, datagrams(1000, every=0.001)))
 
@@ -153,19 +153,19 @@ def test_some_are_overtaken_by_chance_and_none_is_lost() -> None:
     [("drop", []), ("truncate", [Datagram(1.0, b"abc")]), ("EMSGSIZE", [Datagram(1.0, b"abcd", refuse="EMSGSIZE")])],
 )
 def test_a_datagram_that_is_too_large_does_not_get_through(on_excess: str, arrives: list[Datagram]) -> None:
-    _, chain = one(Mtu(3, on_excess=on_excess), carries="datagram")
+    _, chain = one(Mtu(3, on_excess=on_excess), traffic="datagram")
 
     assert run(chain, [Datagram(1.0, b"abcd"), Datagram(2.0, b"abc")]) == [*arrives, Datagram(2.0, b"abc")]
 
 
 def test_a_queue_takes_so_many() -> None:
-    fault_set = fault_set_of(QueueLimit(3), Delay(10.0), carries="datagram")
+    fault_set = fault_set_of(QueueLimit(3), Delay(10.0), traffic="datagram")
 
     assert numbers(run(link(fault_set), datagrams(20))) == [1, 2, 3, 11, 12, 13]
 
 
 def test_a_queue_before_a_slow_line_keeps_it_busy() -> None:
-    fault_set = fault_set_of(QueueLimit(2), Rate(1), carries="datagram")
+    fault_set = fault_set_of(QueueLimit(2), Rate(1), traffic="datagram")
 
     out = run(link(fault_set), datagrams(40, every=1.0))
 
@@ -175,14 +175,14 @@ def test_a_queue_before_a_slow_line_keeps_it_busy() -> None:
 
 
 def test_a_client_gets_another_address_before_the_chosen_datagram() -> None:
-    installed, chain = one(Rebind(), carries="datagram", nth=2)
+    installed, chain = one(Rebind(), traffic="datagram", nth=2)
 
     assert kinds(run(chain, datagrams(3))) == ["Datagram", "Rebind", "Datagram", "Datagram"]
     assert installed.fired == 1
 
 
 def test_a_client_of_a_live_link_gets_another_address_at_once_and_once() -> None:
-    fault_set = fault_set_of(carries="datagram")
+    fault_set = fault_set_of(traffic="datagram")
     upward, downward = link(fault_set), link(fault_set, direction="downstream")
     run(upward, datagrams(1))
 

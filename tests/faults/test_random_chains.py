@@ -268,7 +268,7 @@ datagram_faults: st.SearchStrategy[Fault] = st.one_of(
 def test_datagrams_are_delayed_and_reordered_and_none_is_lost(
     plan: list[tuple[Fault, dict[str, Any]]], gaps: list[float], seed: int
 ) -> None:
-    _, chain = begin(plan, seed, carries="datagram")
+    _, chain = begin(plan, seed, traffic="datagram")
     sent: list[Item] = [Datagram(sum(gaps[:number]), number.to_bytes(4, "big")) for number in range(len(gaps))]
 
     out = run(chain, sent)
@@ -290,7 +290,7 @@ def test_what_arrives_of_datagrams_is_what_was_neither_lost_nor_invented(
     plan: list[tuple[Fault, dict[str, Any]]], copies: int, p: float, number: int, seed: int
 ) -> None:
     installed, chain = begin(
-        [*plan, (Loss(p), {}), (Duplicate(copies, after=0.5), {"every": 2})], seed, carries="datagram"
+        [*plan, (Loss(p), {}), (Duplicate(copies, after=0.5), {"every": 2})], seed, traffic="datagram"
     )
 
     out = Counter(numbers(run(chain, [Datagram(float(each), each.to_bytes(4, "big")) for each in range(number)])))

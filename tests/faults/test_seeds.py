@@ -97,7 +97,7 @@ def test_a_fault_that_is_switched_off_and_on_changes_no_draw_of_another() -> Non
 
 def test_a_fault_that_is_switched_off_and_on_goes_on_with_its_own_draws() -> None:
     def lost(*, is_toggled: bool) -> list[Any]:
-        fault_set = FaultSet(seed=2, carries="datagram")
+        fault_set = FaultSet(seed=2, traffic="datagram")
         installed = fault_set.install(Loss(0.5))
         chain = link(fault_set)
         run(chain, datagrams(20))

@@ -79,7 +79,7 @@ def test_a_match_is_not_found_twice() -> None:
 def test_exact_numbers_are_looked_at_before_chances_are_drawn() -> None:
     chosen = set()
     for seed in range(200):
-        _, chain = one(Corrupt("zero"), seed=seed, carries="datagram", nth=3, probability=0.5)
+        _, chain = one(Corrupt("zero"), seed=seed, traffic="datagram", nth=3, probability=0.5)
         chosen |= {number for number, seen in enumerate(numbers(run(chain, datagrams(5))), start=1) if seen == 0}
 
     assert chosen == {3}
@@ -216,17 +216,17 @@ def test_what_happens_before_any_byte_cannot_be_selected_by_bytes(selector: dict
 
 
 def test_a_fault_is_refused_where_it_cannot_act() -> None:
-    with pytest.raises(UsageError, match=r"Loss\(0.1\) acts on datagram, this carries a stream"):
+    with pytest.raises(UsageError, match=r"Loss\(0.1\) acts on datagram, this is a stream"):
         fault_set_of(Loss(0.1))
-    with pytest.raises(UsageError, match=r"Truncate\(3\) acts on stream, this carries a datagram"):
-        fault_set_of(Truncate(3), carries="datagram")
-    with pytest.raises(UsageError, match=r"MaxConnections\(1\) acts on accept, this carries a datagram"):
-        fault_set_of(MaxConnections(1), carries="datagram")
+    with pytest.raises(UsageError, match=r"Truncate\(3\) acts on stream, this is a datagram"):
+        fault_set_of(Truncate(3), traffic="datagram")
+    with pytest.raises(UsageError, match=r"MaxConnections\(1\) acts on accept, this is a datagram"):
+        fault_set_of(MaxConnections(1), traffic="datagram")
 
 
 def test_weather_is_for_streams_or_datagrams() -> None:
-    with pytest.raises(UsageError, match="carries='pigeons'"):
-        FaultSet(carries="pigeons")  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(UsageError, match="traffic='pigeons'"):
+        FaultSet(traffic="pigeons")  # type: ignore[arg-type]  # that is the test
 
 
 def test_first_takes_at_least_one() -> None:

@@ -41,7 +41,7 @@ def test_a_stream_keeps_its_order_whatever_the_jitter() -> None:
 
 
 def test_delayed_datagrams_overtake_each_other() -> None:
-    _, chain = one(Delay(0.5, jitter=0.5), carries="datagram")
+    _, chain = one(Delay(0.5, jitter=0.5), traffic="datagram")
 
     out = run(chain, datagrams(200, every=0.01))
 
@@ -51,7 +51,7 @@ def test_delayed_datagrams_overtake_each_other() -> None:
 
 
 def delays(fault: Delay, number: int = 4000) -> list[float]:
-    installed, chain = one(fault, carries="datagram", seed=7)
+    installed, chain = one(fault, traffic="datagram", seed=7)
     run(chain, datagrams(number, every=100.0))
     return [float(firing.what.split()[-2]) for firing in installed.log]
 
@@ -154,7 +154,7 @@ def test_a_very_slow_line_does_not_cut_data_into_dust() -> None:
 
 
 def test_datagrams_stay_whole_on_a_slow_line() -> None:
-    _, chain = one(Rate(1000), carries="datagram")
+    _, chain = one(Rate(1000), traffic="datagram")
 
     out = run(chain, [Datagram(1.0, bytes(500)), Datagram(1.0, bytes(500))])
 
@@ -211,7 +211,7 @@ def test_a_schedule_without_an_end_goes_on() -> None:
 
 
 def test_datagrams_are_lost_in_the_dark_and_bytes_too_if_said_so() -> None:
-    _, datagram_link = one(Blackhole(10.0), carries="datagram")
+    _, datagram_link = one(Blackhole(10.0), traffic="datagram")
     _, stream = one(Blackhole(10.0, discard=True))
 
     assert numbers(run(datagram_link, datagrams(15))) == [10, 11, 12, 13, 14, 15]
@@ -261,7 +261,7 @@ def test_a_hold_holds_again_when_it_is_resumed() -> None:
 
 def test_behind_a_chosen_piece_a_stream_waits_and_datagrams_do_not() -> None:
     _, stream = one(Hold(), nth=2)
-    _, other = one(Hold(), carries="datagram", nth=2)
+    _, other = one(Hold(), traffic="datagram", nth=2)
 
     assert joined(run(stream, datas(b"a", b"b", b"c"))) == b"a"
     assert numbers(run(other, datagrams(3))) == [1, 3]

@@ -316,7 +316,7 @@ def test_a_profile_is_installed_whole_or_not_at_all() -> None:
     fault_set = fault_set_of()
 
     with pytest.raises(UsageError, match="acts on accept"):
-        FaultSet(carries="datagram").install_all([Delay(1.0), Refuse()])
+        FaultSet(traffic="datagram").install_all([Delay(1.0), Refuse()])
     with pytest.raises(UsageError, match="expected a fault"):
         fault_set.install_all([(Delay(1.0), Selector()), ("Delay", Selector())])  # type: ignore[list-item]  # the test
     assert fault_set.handles == ()
@@ -335,7 +335,7 @@ def test_every_profile_can_be_had(name: str) -> None:
     assert len(installed) == len(profile)
     assert joined(out) == b"x" * 500
     if name != "slow_client":
-        assert FaultSet(carries="datagram").install_all(profile)
+        assert FaultSet(traffic="datagram").install_all(profile)
 
 
 def test_a_line_takes_half_of_its_latency_each_way() -> None:
@@ -405,8 +405,8 @@ def test_weather_changes_while_many_links_carry() -> None:
 class Healing(Fault):
     """It heals another fault just when a link looks at what has changed, as another thread may do."""
 
-    place: ClassVar[Stage] = Stage.DELAY
-    rank: ClassVar[int] = 0
+    chain_stage: ClassVar[Stage] = Stage.DELAY
+    chain_order: ClassVar[int] = 0
 
     other: FaultHandle
 

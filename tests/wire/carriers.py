@@ -225,7 +225,7 @@ def posted(transport: str, carrier: str) -> Iterator[Post]:
             address = between.address
         elif carrier == "relay":
             errors: list[Exception] = []
-            between = DatagramRelays(server, FaultSet(carries="datagram"), name="test", on_error=errors.append)
+            between = DatagramRelays(server, FaultSet(traffic="datagram"), name="test", on_error=errors.append)
             stack.callback(between.stop, DEADLINE)
             server = between.socket
             server.settimeout(DEADLINE)

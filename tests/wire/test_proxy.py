@@ -484,7 +484,7 @@ def echoed(client: socket.socket) -> bool:
 class Failing(Fault):
     """A fault that fails in one of its hooks."""
 
-    carries = frozenset({"stream"})
+    applies_to = frozenset({"stream"})
 
     def __init__(self, hook: str) -> None:
         self.hook = hook

@@ -51,7 +51,7 @@ def relayed(transport: str, fault_set: FaultSet) -> Iterator[tuple[DatagramRelay
 
 @on_every_datagram_transport
 def test_a_handler_sees_the_clients_address_and_answers_it(transport: str) -> None:
-    with relayed(transport, FaultSet(carries="datagram")) as (relay_loop, client):
+    with relayed(transport, FaultSet(traffic="datagram")) as (relay_loop, client):
         for number in range(3):
             client.send(b"question %d" % number)
             data, name = relay_loop.socket.recvfrom(100)
@@ -66,7 +66,7 @@ def test_a_handler_sees_the_clients_address_and_answers_it(transport: str) -> No
 
 @on_every_datagram_transport
 def test_faults_act_on_datagrams_and_on_replies(transport: str) -> None:
-    fault_set = FaultSet(carries="datagram")
+    fault_set = FaultSet(traffic="datagram")
     dropping = fault_set.install(Drop([2]), direction="upstream")
     slow = fault_set.install(Delay(0.02), direction="downstream")
     with relayed(transport, fault_set) as (relay_loop, client):
@@ -80,7 +80,7 @@ def test_faults_act_on_datagrams_and_on_replies(transport: str) -> None:
 
 
 def test_a_client_that_is_bound_anew_is_another_client_and_can_be_answered() -> None:
-    fault_set = FaultSet(carries="datagram")
+    fault_set = FaultSet(traffic="datagram")
     with relayed("udp", fault_set) as (relay_loop, client):
         client.send(b"before")
         _, before = relay_loop.socket.recvfrom(100)
@@ -96,7 +96,7 @@ def test_a_client_that_is_bound_anew_is_another_client_and_can_be_answered() -> 
 
 
 def test_a_forked_child_answers_through_the_relay() -> None:
-    with relayed("udp", FaultSet(carries="datagram")) as (relay_loop, client):
+    with relayed("udp", FaultSet(traffic="datagram")) as (relay_loop, client):
         client.send(b"question")
         data, name = relay_loop.socket.recvfrom(100)
         pid = os.fork()

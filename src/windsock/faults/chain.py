@@ -52,7 +52,7 @@ class Chain:
         """To be held from feeding or asking the chain until what comes out of it has been done."""
         self.connection = connection
         self.direction = direction
-        self.is_stream = fault_set.carries == "stream"
+        self.is_stream = fault_set.traffic == "stream"
         self.seed = fault_set.seed
         self.waiting = 0
         """Items that wait anywhere in the chain."""
@@ -151,7 +151,7 @@ class Chain:
         self._fault_set.unlink(self)
 
     def _concerns(self, handle: FaultHandle) -> bool:
-        if handle.fault.carries.isdisjoint(("stream", "datagram")):
+        if handle.fault.applies_to.isdisjoint(("stream", "datagram")):
             return False
         known = self._concerned.get(handle.order)
         if known is None:
@@ -171,7 +171,7 @@ class Chain:
             context.wake_at = now
 
     def _add(self, handle: FaultHandle, now: float) -> None:
-        key = (handle.fault.place, handle.fault.rank, handle.order)
+        key = (handle.fault.chain_stage, handle.fault.chain_order, handle.order)
         position = sum(context.key < key for context in self._contexts)
         offset = self._contexts[position].offset if position < len(self._contexts) else self._emitted
         self._contexts.insert(position, FaultContext(self, handle, now, offset))

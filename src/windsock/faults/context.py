@@ -68,7 +68,7 @@ class FaultContext:
         self.connection = chain.connection
         self.direction = chain.direction
         self.is_stream = chain.is_stream
-        self.key = (self.fault.place, self.fault.rank, handle.order)
+        self.key = (self.fault.chain_stage, self.fault.chain_order, handle.order)
         self.held: deque[Item] = deque()
         self.offset = offset
         self.counted = 0

@@ -31,11 +31,11 @@ class Fault:
 
     __slots__ = ()
 
-    place: ClassVar[Stage] = Stage.MODIFY
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
     """Where it stands in the chain."""
-    rank: ClassVar[int] = 50
+    chain_order: ClassVar[int] = 50
     """Where it stands within its stage; a lower one comes first."""
-    carries: ClassVar[frozenset[str]] = BOTH
+    applies_to: ClassVar[frozenset[str]] = BOTH
     """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process": it is no part of a
     chain."""
 

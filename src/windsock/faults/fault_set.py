@@ -24,13 +24,13 @@ EVERYTHING = Selector()
 
 
 class FaultSet:
-    """What is installed on one server or proxy. `seed`: any integer; `carries`: "stream" or "datagram". Thread-safe."""
+    """What is installed on one server or proxy. `seed`: any integer; `traffic`: "stream" or "datagram". Thread-safe."""
 
-    def __init__(self, *, seed: int = 0, carries: Literal["stream", "datagram"] = "stream") -> None:
-        if carries not in ("stream", "datagram"):
-            raise UsageError(f"FaultSet: carries={carries!r}: expected 'stream' or 'datagram'")
+    def __init__(self, *, seed: int = 0, traffic: Literal["stream", "datagram"] = "stream") -> None:
+        if traffic not in ("stream", "datagram"):
+            raise UsageError(f"FaultSet: traffic={traffic!r}: expected 'stream' or 'datagram'")
         self.seed = seed
-        self.carries = carries
+        self.traffic = traffic
         self.version = 0
         """Grows with each change; chains compare it."""
         self.acting = threading.RLock()
@@ -81,7 +81,7 @@ class FaultSet:
         self, faults: Iterable[tuple[Fault, Selector] | Fault], *, may_not_fire: bool = False
     ) -> tuple[FaultHandle, ...]:
         """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
-        if self.carries == "datagram":
+        if self.traffic == "datagram":
             faults = getattr(faults, "datagrams", faults)
         pairs = [each if isinstance(each, tuple) else (each, Selector()) for each in faults]
         for fault, where in pairs:
@@ -184,7 +184,7 @@ class FaultSet:
         return [
             each.fault
             for each in self._handles
-            if point in each.fault.carries and each.is_active and self._fires(each, point, met, now, active)
+            if point in each.fault.applies_to and each.is_active and self._fires(each, point, met, now, active)
         ]
 
     def _fires(self, handle: FaultHandle, point: Point, met: ConnectionInfo, now: float, active: int) -> bool:
@@ -209,13 +209,13 @@ class FaultSet:
     # Within
 
     def _check(self, fault: Fault, where: Selector) -> None:
-        on = fault.carries
-        if self.carries not in on and not (
-            "process" in on or (self.carries == "stream" and on & {"accept", "handshake"})
+        on = fault.applies_to
+        if self.traffic not in on and not (
+            "process" in on or (self.traffic == "stream" and on & {"accept", "handshake"})
         ):
             acts_on = " and ".join(sorted(on))
             raise UsageError(
-                f"{fault!r} acts on {acts_on}, this carries a {self.carries}: expected a fault for a {self.carries}; "
+                f"{fault!r} acts on {acts_on}, this is a {self.traffic}: expected a fault for {self.traffic}s; "
                 f"the table in docs/weather.md says which are"
             )
         if on.isdisjoint(("stream", "datagram")):

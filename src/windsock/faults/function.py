@@ -22,7 +22,7 @@ class Function(Fault):
     is raised by `Chain.feed` or `Chain.due`.
     """
 
-    rank: ClassVar[int] = 90
+    chain_order: ClassVar[int] = 90
 
     function: Callable[..., Any]
 

@@ -10,7 +10,7 @@ __all__ = ["Stage"]
 class Stage(enum.IntEnum):
     """Where a fault stands in the chain; a lower one comes first.
 
-    Within a stage the fault's class decides (`Fault.rank`), and among equals the order of installation.
+    Within a stage the fault's class decides (`Fault.chain_order`), and among equals the order of installation.
     """
 
     ACCEPT = 0

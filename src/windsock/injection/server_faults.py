@@ -58,7 +58,7 @@ class ServerFaults:
         self._options = options
         self._seam = seam
         self._recorder = recorder
-        self.fault_set = FaultSet(seed=seed, carries="datagram" if options.is_datagram else "stream")
+        self.fault_set = FaultSet(seed=seed, traffic="datagram" if options.is_datagram else "stream")
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
         self._listener = FaultyListener(server)
@@ -96,10 +96,10 @@ class ServerFaults:
 
     def _check(self, fault: Fault) -> None:
         options = self._options
-        if "process" in fault.carries:
+        if "process" in fault.applies_to:
             handles_async = is_async(getattr(self._server, "RequestHandlerClass", None))
             check_process_fault(fault, options.concurrency, options.name, is_async=handles_async)
-        if "handshake" in fault.carries:
+        if "handshake" in fault.applies_to:
             check_handshake_fault(fault, options.encryption, options.name)
 
     def _begin(self, handle: FaultHandle) -> None:
@@ -124,7 +124,7 @@ class ServerFaults:
         """Return whether a connection that comes now is to be relayed."""
         options = self._options
         return bool(options.relay or options.faults) or any(
-            not ON_LINKS.isdisjoint(each.fault.carries) for each in self.fault_set.handles
+            not ON_LINKS.isdisjoint(each.fault.applies_to) for each in self.fault_set.handles
         )
 
     def _have_relays(self, *, is_running: bool = True) -> None:

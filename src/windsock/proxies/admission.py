@@ -59,7 +59,7 @@ class Admission:
     def verdict_on(self, index: int, peer: Any) -> AdmissionVerdict:
         """Return what becomes of the next client."""
         verdict = AdmissionVerdict()
-        if any("accept" in each.fault.carries for each in self._fault_set.handles):
+        if any("accept" in each.fault.applies_to for each in self._fault_set.handles):
             found = self._fault_set.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())
             for each in found:
                 verdict.words.append(f"{each!r}: at accept")

@@ -155,7 +155,7 @@ def _repaired_on_error(done: Partition) -> Iterator[None]:
 
 def _anything(fault: Fault) -> None:
     """A proxy takes all faults that its weather takes, but for those of a process."""
-    if "process" in fault.carries:
+    if "process" in fault.applies_to:
         raise UsageError(
             f"{fault!r}: a proxy handles nothing; expected a server of windsock's, server.fault({fault!r})"
         )

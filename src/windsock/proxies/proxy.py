@@ -83,7 +83,7 @@ class Proxy:
         self.name = name
         self.strict = strict
         self.timeout = timeout
-        self.fault_set = FaultSet(seed=seed, carries="datagram" if self.upstream.is_datagram else "stream")
+        self.fault_set = FaultSet(seed=seed, traffic="datagram" if self.upstream.is_datagram else "stream")
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
         framing = framing_from(framing)
         self._recorder = Recorder()

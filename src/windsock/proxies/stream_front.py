@@ -305,7 +305,7 @@ class StreamFront:
 
     def _behind_handshake_faults(self, pending: _PendingConnection) -> socket.socket:
         """Return the end of a line to the client on which faults act on its handshake, before it ends here."""
-        if not any("handshake" in each.fault.carries and each.is_active for each in self._fault_set.handles):
+        if not any("handshake" in each.fault.applies_to and each.is_active for each in self._fault_set.handles):
             return pending.socket
         ours, theirs = socket.socketpair()
         sockets.prepare(ours)

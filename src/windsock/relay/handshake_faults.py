@@ -189,6 +189,6 @@ def handshake_faults_for(
     relay: StreamRelay, fault_set: FaultSet, *, connection: int, peer: object, clock: Callable[[], float]
 ) -> HandshakeFaults | None:
     """Return who acts on the handshake of a connection, if any fault wants that."""
-    if not any("handshake" in each.fault.carries and each.is_active for each in fault_set.handles):
+    if not any("handshake" in each.fault.applies_to and each.is_active for each in fault_set.handles):
         return None
     return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer))

@@ -16,9 +16,9 @@ __all__ = ["AcceptDelay"]
 class AcceptDelay(Fault):
     """A connection is served only `time` seconds after the client's connect: that succeeds at once, the rest waits."""
 
-    place: ClassVar[Stage] = Stage.ACCEPT
-    rank: ClassVar[int] = 40
-    carries: ClassVar[frozenset[str]] = ACCEPT
+    chain_stage: ClassVar[Stage] = Stage.ACCEPT
+    chain_order: ClassVar[int] = 40
+    applies_to: ClassVar[frozenset[str]] = ACCEPT
 
     time: float
 

@@ -20,9 +20,9 @@ class AcceptError(Fault):
     it fails by `times=`.
     """
 
-    place: ClassVar[Stage] = Stage.ACCEPT
-    rank: ClassVar[int] = 30
-    carries: ClassVar[frozenset[str]] = ACCEPT
+    chain_stage: ClassVar[Stage] = Stage.ACCEPT
+    chain_order: ClassVar[int] = 30
+    applies_to: ClassVar[frozenset[str]] = ACCEPT
 
     errno: str
 

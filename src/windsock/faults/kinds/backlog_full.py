@@ -19,6 +19,6 @@ class BacklogFull(Fault):
     stream sockets a connect that must not block gets EAGAIN at once (unix(7)).
     """
 
-    place: ClassVar[Stage] = Stage.ACCEPT
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = ACCEPT
+    chain_stage: ClassVar[Stage] = Stage.ACCEPT
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = ACCEPT

@@ -26,8 +26,8 @@ class Blackhole(Fault):
     bytes are lost (the ends are not). Datagrams are lost. A selector about items says which item brings the dark down.
     """
 
-    place: ClassVar[Stage] = Stage.DELAY
-    rank: ClassVar[int] = 20
+    chain_stage: ClassVar[Stage] = Stage.DELAY
+    chain_order: ClassVar[int] = 20
 
     on: float | None = None
     off: float | None = None

@@ -22,9 +22,9 @@ class CloseDelay(Fault):
     Ends that other faults make are late too.
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 90
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 90
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     time: float
 

@@ -27,8 +27,8 @@ class Corrupt(Fault):
     senders.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 50
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 50
 
     mode: str = "bitflip"
     bits: int = field(default=1, kw_only=True)

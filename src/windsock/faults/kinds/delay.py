@@ -47,8 +47,8 @@ class Delay(Fault):
     own, and do overtake, as in netem.
     """
 
-    place: ClassVar[Stage] = Stage.DELAY
-    rank: ClassVar[int] = 10
+    chain_stage: ClassVar[Stage] = Stage.DELAY
+    chain_order: ClassVar[int] = 10
 
     time: float
     jitter: float = field(default=0.0, kw_only=True)

@@ -22,9 +22,9 @@ class Dribble(Fault):
     They come at even distances, the last one `over` seconds after the data; the next run waits for that.
     """
 
-    place: ClassVar[Stage] = Stage.SEGMENT
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.SEGMENT
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     chunks: int
     over: float = field(kw_only=True)

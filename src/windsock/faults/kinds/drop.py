@@ -23,9 +23,9 @@ class Drop(Fault):
     They are counted in each direction of each client, from when the fault meets it.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     indices: Numbers
 

@@ -22,9 +22,9 @@ class Duplicate(Fault):
     With a long `after` it is a replay.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 30
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 30
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     copies: int = 1
     after: float = field(default=0.0, kw_only=True)

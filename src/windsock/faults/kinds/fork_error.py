@@ -16,9 +16,9 @@ __all__ = ["ForkError"]
 class ForkError(Fault):
     """The server gets no process for a request: "EAGAIN" (too many of them) or "ENOMEM" (fork(2))."""
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = PROCESS
 
     errno: str = "EAGAIN"
 

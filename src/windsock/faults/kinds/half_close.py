@@ -24,9 +24,9 @@ class HalfClose(PointFault):
     What the sender writes after that is lost, its own end too; the other direction goes on. Say which: `direction=`.
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     after_bytes: int | None = None
 

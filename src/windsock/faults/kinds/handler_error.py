@@ -16,9 +16,9 @@ __all__ = ["HandlerError"]
 class HandlerError(Fault):
     """The handler raises this exception (a class or an instance) in the place of handling its request."""
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 30
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 30
+    applies_to: ClassVar[frozenset[str]] = PROCESS
 
     exception: Exception | type[Exception]
 

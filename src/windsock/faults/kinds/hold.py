@@ -23,8 +23,8 @@ class Hold(Fault):
     that follows.
     """
 
-    place: ClassVar[Stage] = Stage.DELAY
-    rank: ClassVar[int] = 30
+    chain_stage: ClassVar[Stage] = Stage.DELAY
+    chain_order: ClassVar[int] = 30
     holds: ClassVar[bool] = True
 
     def begin(self, context: FaultContext) -> list[int]:

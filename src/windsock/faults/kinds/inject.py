@@ -22,8 +22,8 @@ class Inject(PointFault):
     With a selector about items it comes before each chosen one. Say which direction: `direction=`.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 70
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 70
 
     data: bytes
     after_bytes: int | None = field(default=None, kw_only=True)

@@ -17,9 +17,9 @@ __all__ = ["Kill"]
 class Kill(Fault):
     """A forked child, or a server in a process of its own, gets a signal, by its name in signal(7)."""
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 60
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 60
+    applies_to: ClassVar[frozenset[str]] = PROCESS
 
     signal: str = "SIGKILL"
 

@@ -37,9 +37,9 @@ class Loss(Fault):
       0); from 2 to 3 with `p23` (default 1). A datagram meets the state after the step.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     p: float | None = None
     model: str = field(default="random", kw_only=True)

@@ -22,9 +22,9 @@ class MaxConnections(Fault):
     unserved, until there is room.
     """
 
-    place: ClassVar[Stage] = Stage.ACCEPT
-    rank: ClassVar[int] = 50
-    carries: ClassVar[frozenset[str]] = ACCEPT
+    chain_stage: ClassVar[Stage] = Stage.ACCEPT
+    chain_order: ClassVar[int] = 50
+    applies_to: ClassVar[frozenset[str]] = ACCEPT
 
     n: int
     then: str = field(default="refuse", kw_only=True)

@@ -25,9 +25,9 @@ class Mtu(Fault):
     "EMSGSIZE": it is lost and its sender gets that error where that can be done (udp(7)).
     """
 
-    place: ClassVar[Stage] = Stage.QUEUE
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.QUEUE
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     size: int
     on_excess: str = field(default="drop", kw_only=True)

@@ -18,6 +18,6 @@ class Pause(Fault):
     It keeps its connections, and the kernel goes on to take bytes for it until its buffers are full.
     """
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 40
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 40
+    applies_to: ClassVar[frozenset[str]] = PROCESS

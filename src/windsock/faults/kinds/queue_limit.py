@@ -22,9 +22,9 @@ class QueueLimit(Fault):
     A drop-tail queue, as netem's `limit` (tc-netem(8)); it does nothing where nothing waits.
     """
 
-    place: ClassVar[Stage] = Stage.QUEUE
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.QUEUE
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     n: int
 

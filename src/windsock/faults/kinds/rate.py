@@ -33,7 +33,7 @@ class Rate(Fault):
     stream's sender is held back; datagrams are never: use QueueLimit.
     """
 
-    place: ClassVar[Stage] = Stage.RATE
+    chain_stage: ClassVar[Stage] = Stage.RATE
 
     bytes_per_second: float
     burst: int = field(default=0, kw_only=True)

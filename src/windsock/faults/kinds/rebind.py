@@ -23,9 +23,9 @@ class Rebind(PointFault):
     At once, or before each datagram that a selector chooses (`nth=3`).
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 50
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 50
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the change, and what follows it."""

@@ -19,6 +19,6 @@ class Refuse(Fault):
     earlier.
     """
 
-    place: ClassVar[Stage] = Stage.ACCEPT
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = ACCEPT
+    chain_stage: ClassVar[Stage] = Stage.ACCEPT
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = ACCEPT

@@ -33,9 +33,9 @@ class Reorder(Fault):
     all that are being delayed; here no Delay is needed.)
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 40
-    carries: ClassVar[frozenset[str]] = DATAGRAM
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 40
+    applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     gap: int | None = field(default=None, kw_only=True)
     probability: float | None = field(default=None, kw_only=True)

@@ -24,8 +24,8 @@ class Replace(Fault):
     by one. Bytes that were put in are not searched again.
     """
 
-    place: ClassVar[Stage] = Stage.MODIFY
-    rank: ClassVar[int] = 60
+    chain_stage: ClassVar[Stage] = Stage.MODIFY
+    chain_order: ClassVar[int] = 60
 
     pattern: bytes
     with_: bytes

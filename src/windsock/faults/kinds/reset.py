@@ -25,9 +25,9 @@ class Reset(PointFault):
     `flush=True` waits until the other end's has taken what was written.
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 40
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 40
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     after_bytes: int | None = None
     flush: bool = field(default=False, kw_only=True)

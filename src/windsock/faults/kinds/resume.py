@@ -18,6 +18,6 @@ class Resume(Fault):
     It takes up what came in while Pause() had stopped it.
     """
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 50
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 50
+    applies_to: ClassVar[frozenset[str]] = PROCESS

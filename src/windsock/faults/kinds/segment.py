@@ -23,9 +23,9 @@ class Segment(Fault):
     exact cuts need an interval in which it can read.
     """
 
-    place: ClassVar[Stage] = Stage.SEGMENT
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.SEGMENT
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     size: int
     interval: float = field(default=0.0, kw_only=True)

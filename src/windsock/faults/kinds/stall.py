@@ -24,9 +24,9 @@ class Stall(PointFault):
     Then its writes block. Nothing is lost: when the fault is healed or paused, everything goes on.
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 30
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 30
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     after_bytes: int | None = None
 

@@ -15,6 +15,6 @@ __all__ = ["ThreadError"]
 class ThreadError(Fault):
     """The server gets no thread for a request: Thread.start raises RuntimeError, as at a limit of threads."""
 
-    place: ClassVar[Stage] = Stage.PROCESS
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = PROCESS
+    chain_stage: ClassVar[Stage] = Stage.PROCESS
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = PROCESS

@@ -21,9 +21,9 @@ class TLSAlert(Fault):
     `code`: a name of RFC 8446, section 6 ("handshake_failure"), or a number from 0 to 255.
     """
 
-    place: ClassVar[Stage] = Stage.HANDSHAKE
-    rank: ClassVar[int] = 30
-    carries: ClassVar[frozenset[str]] = HANDSHAKE
+    chain_stage: ClassVar[Stage] = Stage.HANDSHAKE
+    chain_order: ClassVar[int] = 30
+    applies_to: ClassVar[frozenset[str]] = HANDSHAKE
 
     code: str | int = "handshake_failure"
     stage: str = "client_hello"

@@ -19,9 +19,9 @@ class TLSPlaintext(Fault):
     As when a client speaks TLS to a port of plain HTTP.
     """
 
-    place: ClassVar[Stage] = Stage.HANDSHAKE
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = HANDSHAKE
+    chain_stage: ClassVar[Stage] = Stage.HANDSHAKE
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = HANDSHAKE
 
     data: bytes = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 

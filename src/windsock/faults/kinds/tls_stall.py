@@ -21,9 +21,9 @@ class TLSStall(Fault):
     messages were sent, the client's answer is not read. "finished": the handshake is over, nothing follows.
     """
 
-    place: ClassVar[Stage] = Stage.HANDSHAKE
-    rank: ClassVar[int] = 20
-    carries: ClassVar[frozenset[str]] = HANDSHAKE
+    chain_stage: ClassVar[Stage] = Stage.HANDSHAKE
+    chain_order: ClassVar[int] = 20
+    applies_to: ClassVar[frozenset[str]] = HANDSHAKE
 
     stage: str = "client_hello"
 

@@ -19,9 +19,9 @@ class TLSTruncate(Fault):
     In the place of the server's own orderly end, or once it has sent `after_bytes` of plaintext.
     """
 
-    place: ClassVar[Stage] = Stage.HANDSHAKE
-    rank: ClassVar[int] = 40
-    carries: ClassVar[frozenset[str]] = HANDSHAKE
+    chain_stage: ClassVar[Stage] = Stage.HANDSHAKE
+    chain_order: ClassVar[int] = 40
+    applies_to: ClassVar[frozenset[str]] = HANDSHAKE
 
     after_bytes: int | None = None
 

@@ -27,9 +27,9 @@ class Truncate(PointFault):
     leaves the connection open, "discard" reads on and throws away what it reads; the sender's end passes then.
     """
 
-    place: ClassVar[Stage] = Stage.CLOSE
-    rank: ClassVar[int] = 10
-    carries: ClassVar[frozenset[str]] = STREAM
+    chain_stage: ClassVar[Stage] = Stage.CLOSE
+    chain_order: ClassVar[int] = 10
+    applies_to: ClassVar[frozenset[str]] = STREAM
 
     after_bytes: int
     then: str = field(default="close", kw_only=True)
