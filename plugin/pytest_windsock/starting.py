@@ -140,7 +140,7 @@ def clients() -> Iterator[Connect]:
 
     def connect(address: Any, **options: Any) -> ScriptedClient:
         __tracebackhide__ = True
-        defaults: dict[str, Any] = {"timeout": seconds, "_company": client_group}
+        defaults: dict[str, Any] = {"timeout": seconds, "_client_group": client_group}
         if options.get("faults"):
             defaults["seed"] = seed_source()()
         return windsock.scripted_client(address, **defaults | options)

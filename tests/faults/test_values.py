@@ -161,7 +161,7 @@ def test_a_fault_cannot_be_changed(fault: Fault) -> None:
         (lambda: Replace(b"x", b"y", patience=-1), "patience=-1"),
         (lambda: Loss(2), "p=2"),
         (lambda: Loss(), "p=None"),
-        (lambda: Loss(0.1, model="fault_set"), "model='weather'"),
+        (lambda: Loss(0.1, model="weather"), "model='weather'"),
         (lambda: Loss(0.1, r=0.1), "r=0.1"),
         (lambda: Loss(0.1, model="gemodel", p13=0.1), "p13=0.1"),
         (lambda: Loss(model="state"), "p13=None"),

@@ -159,7 +159,7 @@ class Line:
         """Return a client that is connected."""
         end, private = self.end(handshake=handshake)
         client = ScriptedClient(end, timeout=self.timeout, name=name, private=private, client_group=client_group)
-        client.faults = getattr(private, "handle", ())
+        client.faults = getattr(private, "handles", ())
         return client
 
     def _shake_hands(self, end: ClientStreamEndpoint | ClientDatagramEndpoint) -> None:
