@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from windsock.recording.store.log import Log
     from windsock.recording.store.spill_file import Event
 
-__all__ = ["NO_RECORDER", "NoRecorder"]
+__all__ = ["NO_RECORDER", "NullRecorder"]
 
 
-class NoRecorder:
+class NullRecorder:
     """Answers what a Recorder answers, with nothing."""
 
     is_child = False
@@ -46,4 +46,4 @@ class NoRecorder:
         """Nobody listens."""
 
 
-NO_RECORDER = NoRecorder()
+NO_RECORDER = NullRecorder()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.net.system import monotonic
 from windsock.recording.events import Kind
-from windsock.recording.null_recorder import NO_RECORDER, NoRecorder
+from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 from windsock.recording.store.buffer_pool import Arena, Kept, Segment
 from windsock.recording.store.spill_file import PIECE, Block, Event, Spool
 from windsock.recording.unsent import cuts_in, without
@@ -43,7 +43,7 @@ class Log:
     """The kinds of data of which some was taken back."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder: Recorder | NoRecorder = recorder
+        self._recorder: Recorder | NullRecorder = recorder
         self._log: list[Event | Kept | Block] = []
         self._arena = Arena()
         self._joined: dict[int, tuple[int, bytes]] = {}
