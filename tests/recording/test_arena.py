@@ -13,9 +13,18 @@ from hypothesis import strategies as st
 from tests.recording.helpers import note, recording, requests_of
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.recording.store.buffer_pool import MAPPING, POOL, POOLED, SEGMENT, Arena, Kept, Pool, Segment
+from windsock.recording.store.buffer_pool import (
+    MAPPING,
+    POOL,
+    POOLED,
+    SEGMENT,
+    Buffer,
+    BufferedEvent,
+    BufferPool,
+    ConnectionBuffers,
+)
 from windsock.recording.store.log import FIRST_LARGE, LARGE
-from windsock.recording.store.spill_file import PIECE, Block, Event, Spool
+from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents, SpillFile
 
 MIB = 1 << 20
 SIZES = (0, 1, LARGE - 1, LARGE, LARGE + 1, 64 * 1024, PIECE - 1, PIECE, PIECE + 1, SEGMENT, 2 * PIECE + 7)
@@ -28,11 +37,11 @@ def warm_up(connection: Connection) -> bytes:
     return data
 
 
-def kept(connection: Connection) -> list[Kept]:
-    return [each for each in connection._events if isinstance(each, Kept)]
+def kept(connection: Connection) -> list[BufferedEvent]:
+    return [each for each in connection._events if isinstance(each, BufferedEvent)]
 
 
-def fill(arena: Arena, value: bytes, size: int) -> list[Kept]:
+def fill(arena: ConnectionBuffers, value: bytes, size: int) -> list[BufferedEvent]:
     """Keep so many bytes, in pieces."""
     return [arena.keep(0.0, Kind.UP, value * PIECE) for _ in range(size // PIECE)]
 
@@ -41,7 +50,7 @@ def fill(arena: Arena, value: bytes, size: int) -> list[Kept]:
 
 
 def test_a_segment_is_used_again_with_the_last_reference_to_it() -> None:
-    pool = Pool()
+    pool = BufferPool()
     first = pool.take()
     memory, left = first.memory, len(pool)
 
@@ -52,7 +61,7 @@ def test_a_segment_is_used_again_with_the_last_reference_to_it() -> None:
 
 
 def test_two_takers_never_have_the_same_segment() -> None:
-    pool = Pool()
+    pool = BufferPool()
 
     taken = [pool.take() for _ in range(3 * MAPPING // SEGMENT)]
 
@@ -62,7 +71,7 @@ def test_two_takers_never_have_the_same_segment() -> None:
 
 
 def test_a_pool_keeps_no_more_than_so_many() -> None:
-    pool = Pool()
+    pool = BufferPool()
     taken = [pool.take() for _ in range(POOLED + 20)]
 
     taken.clear()
@@ -71,7 +80,7 @@ def test_a_pool_keeps_no_more_than_so_many() -> None:
 
 
 def test_chunks_lie_behind_one_another_and_never_across_two_segments() -> None:
-    arena = Arena(Pool())
+    arena = ConnectionBuffers(BufferPool())
 
     found = [arena.keep(0.0, Kind.UP, bytes([n]) * 200_000) for n in range(5)]
 
@@ -80,18 +89,18 @@ def test_chunks_lie_behind_one_another_and_never_across_two_segments() -> None:
 
 
 def test_what_is_kept_stays_while_the_pool_is_in_use_by_others() -> None:
-    pool = Pool()
-    mine = fill(Arena(pool), b"m", 2 * MIB)
+    pool = BufferPool()
+    mine = fill(ConnectionBuffers(pool), b"m", 2 * MIB)
 
     for _ in range(20):
-        fill(Arena(pool), b"x", 4 * MIB)
+        fill(ConnectionBuffers(pool), b"x", 4 * MIB)
 
     assert {each.data for each in mine} == {b"m" * PIECE}
 
 
 def test_threads_do_not_write_into_each_others_chunks() -> None:
-    arena = Arena(Pool())
-    found: list[tuple[bytes, Kept]] = []
+    arena = ConnectionBuffers(BufferPool())
+    found: list[tuple[bytes, BufferedEvent]] = []
 
     def keep(number: int) -> None:
         for n in range(200):
@@ -121,7 +130,7 @@ def in_child(check: Callable[[], bool]) -> bool:
 
 
 def test_a_forked_child_begins_with_an_empty_pool() -> None:
-    pool = Pool()
+    pool = BufferPool()
     segments = [pool.take()]
     segments.clear()
     assert len(pool)
@@ -130,7 +139,7 @@ def test_a_forked_child_begins_with_an_empty_pool() -> None:
 
 
 def test_a_forked_child_does_not_write_to_its_parents_segments() -> None:
-    arena = Arena(Pool())
+    arena = ConnectionBuffers(BufferPool())
     mine = arena.keep(0.0, Kind.UP, b"parent" * 1000)
 
     def write() -> bool:
@@ -143,8 +152,8 @@ def test_a_forked_child_does_not_write_to_its_parents_segments() -> None:
 
 
 def test_a_segment_that_a_child_lets_go_of_is_not_handed_out_there() -> None:
-    pool = Pool()
-    segments: list[Segment] = [pool.take()]
+    pool = BufferPool()
+    segments: list[Buffer] = [pool.take()]
 
     def let_go() -> bool:
         segments.clear()
@@ -261,16 +270,16 @@ def test_kept_and_spilled_chunks_read_alike(
     chunks: list[tuple[int, int, bool]], spilled_before: int, cut: int, length: int
 ) -> None:
     expected: list[tuple[int, bytes]] = []
-    spool = Spool()
+    spill_file = SpillFile()
     with recording() as (_, connection):
         for number, (kind, size, is_echo) in enumerate(chunks):
             if number == spilled_before:
-                connection.spill(spool)
+                connection.spill(spill_file)
             data = expected[-1][1] if expected and is_echo else os.urandom(size)
             connection.note(kind, data)
             expected.append((kind, data))
 
-        assert any(isinstance(each, Block) for each in connection._events) == (0 < spilled_before < len(chunks))
+        assert any(isinstance(each, SpilledEvents) for each in connection._events) == (0 < spilled_before < len(chunks))
         for kind in (Kind.UP, Kind.DOWN):
             whole = b"".join(data for each, data in expected if each == kind)
             assert b"".join(event.data for event in connection.events() if event.kind == kind) == whole

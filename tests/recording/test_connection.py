@@ -15,7 +15,7 @@ from windsock.recording import Recorder, exception_pickle
 from windsock.recording.events import Kind
 from windsock.recording.recorder import MEMORY
 from windsock.recording.store.log import OVERHEAD
-from windsock.recording.store.spill_file import PIECE, Block, Event
+from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents
 
 MIB = 1 << 20
 
@@ -113,7 +113,7 @@ def test_what_was_spilled_reads_as_before() -> None:
             if number == 5:
                 spill(recorder)
 
-        assert any(isinstance(each, Block) for each in connection._events)
+        assert any(isinstance(each, SpilledEvents) for each in connection._events)
         assert connection.upstream == b"".join(data)
         assert connection.downstream == b"".join(b"%d\n" % number for number in range(12))
         whole = b"".join(data)
@@ -149,9 +149,9 @@ def test_a_childs_small_events_are_taken_over_with_little_memory() -> None:
     with recording() as (recorder, connection):
         recorder.prepare_for_fork()
         assert recorder._channel is not None
-        assert recorder._channel.spool is not None
+        assert recorder._channel.spill_file is not None
         for number in range(100_000):
-            recorder._channel.spool.append(0, Event(float(number), Kind.UP, b"x"))
+            recorder._channel.spill_file.append(0, Event(float(number), Kind.UP, b"x"))
         tracemalloc.start()
         try:
             recorder.catch_up()

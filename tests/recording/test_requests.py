@@ -15,7 +15,7 @@ from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_concu
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
-from windsock.recording.store.spill_file import Spool
+from windsock.recording.store.spill_file import SpillFile
 
 TIME = re.compile(r"\+\d+\.\d{4}")
 
@@ -300,6 +300,6 @@ def test_the_start_of_a_handshake_is_no_request_even_if_it_was_one_at_an_earlier
     assert [each.reply for each in requests] == [b"", b"go\n", b"OK\n"]
     assert connection.upstream == b"HELO\nSTARTTLS\nNOOP\n"
     assert b"".join(each.data for each in connection.chunks) == b"HELO\nSTARTTLS\ngo\nNOOP\nOK\n"
-    connection.spill(Spool())
+    connection.spill(SpillFile())
     assert connection.upstream == b"HELO\nSTARTTLS\nNOOP\n"
     assert [each.data for each in requests] == [b"HELO\n", b"STARTTLS\n", b"NOOP\n"]

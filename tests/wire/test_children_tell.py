@@ -20,7 +20,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, rest_of
 from windsock import HandlerFailed, RecordingFailed
 from windsock.net import system
-from windsock.recording.store.spill_file import Spool
+from windsock.recording.store.spill_file import SpillFile
 
 
 def from_a_module_of_the_childs_own() -> BaseException:
@@ -207,14 +207,14 @@ def test_a_fork_in_a_handler_that_cannot_be_recorded_is_an_error_only_if_it_does
 def test_a_disk_that_is_full_while_a_child_writes_fails_the_test_with_the_cause(
     transport: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    append = Spool.append
+    append = SpillFile.append
 
-    def full(self: Spool, connection: int, event: Any) -> None:
+    def full(self: SpillFile, connection: int, event: Any) -> None:
         if event.data == b"too much":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         append(self, connection, event)
 
-    monkeypatch.setattr(Spool, "append", full)
+    monkeypatch.setattr(SpillFile, "append", full)
     server = windsock.serving(transport=transport, concurrency="forking")
     server.echo()
     with connect(server) as client:

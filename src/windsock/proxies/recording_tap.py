@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.net.system import os
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.recording.store.buffer_pool import Segment
+from windsock.recording.store.buffer_pool import Buffer
 from windsock.security.alerts import alert_of
 
 __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
@@ -25,7 +25,7 @@ class _Notes:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._note = connection.note
-        self._loan: tuple[Segment, int] | None = None
+        self._loan: tuple[Buffer, int] | None = None
 
     def passed(self, data: memoryview) -> None:
         """Note a copy of the data: its memory is used again, and a recording may keep what it is given as it is."""

@@ -9,7 +9,7 @@ from windsock.errors import RecordingFailed
 from windsock.net.files import directory
 from windsock.net.system import os
 from windsock.net.wakeup import Wakeup
-from windsock.recording.store.spill_file import Event, Spool, pieces
+from windsock.recording.store.spill_file import Event, SpillFile, pieces
 
 __all__ = ["Channel"]
 
@@ -21,12 +21,12 @@ class Channel:
     """
 
     def __init__(self) -> None:
-        self.spool: Spool | None = None
+        self.spill_file: SpillFile | None = None
         self.wakeup: Wakeup | None = None
         self.problem: RecordingFailed | None = None
         self._lost = mmap.mmap(-1, mmap.PAGESIZE)
         try:
-            self.spool = Spool()
+            self.spill_file = SpillFile()
             self.wakeup = Wakeup()
         except RecordingFailed as error:
             self.problem = error
@@ -36,11 +36,11 @@ class Channel:
     def tell(self, index: int, event: Event) -> None:
         """Write an event of a connection where the parent will find it. From a child."""
         try:
-            if self.spool is None or self.wakeup is None:
+            if self.spill_file is None or self.wakeup is None:
                 self._lost[0] = errno.EBADF
                 return
             for piece in pieces(event):
-                self.spool.append(index, piece)
+                self.spill_file.append(index, piece)
             self.wakeup.call()
         except OSError as error:
             self._lost[0] = error.errno or errno.EIO

@@ -12,7 +12,7 @@ from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
-from windsock.recording.store.spill_file import Block, Event
+from windsock.recording.store.spill_file import Event, SpilledEvents
 from windsock.recording.unsent import OF
 from windsock.security.alerts import Alert
 
@@ -249,7 +249,7 @@ class Connection(Log):
     def _has_heard_since(self) -> bool:
         """Return whether the client has sent something since the handler last waited for it in vain."""
         for each in reversed(self._events):
-            for kind in reversed(each.kinds()) if isinstance(each, Block) else (each.kind,):
+            for kind in reversed(each.kinds()) if isinstance(each, SpilledEvents) else (each.kind,):
                 if kind in (Kind.UP, Kind.TIMEOUT):
                     return kind == Kind.UP
         return False

@@ -17,7 +17,7 @@ from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
 from windsock.recording.pending import Call, Pending
 from windsock.recording.store.log import OVERHEAD, Log
-from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Block, Event, Spool
+from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event, SpilledEvents, SpillFile
 
 if TYPE_CHECKING:
     from windsock.net.wakeup import Wakeup
@@ -56,7 +56,7 @@ class Recorder:
         self._changed = threading.Condition()
         self._has_leader = False
         self._in_memory = 0
-        self._spool: Spool | None = None
+        self._spill_file: SpillFile | None = None
         self._can_spill = True
         self._channel: Channel | None = None
         self._read_up_to = 0
@@ -220,13 +220,13 @@ class Recorder:
     def _spill(self) -> None:
         """Move the oldest events to a file; if there is none or it is full, they stay where they are."""
         try:
-            if self._spool is None:
-                self._spool = Spool()
+            if self._spill_file is None:
+                self._spill_file = SpillFile()
             for each in self.connections:
                 if self._in_memory <= MEMORY_AFTERWARDS:
                     return
                 if each.held_in_memory:
-                    each.spill(self._spool)
+                    each.spill(self._spill_file)
                     self._in_memory -= each.held_in_memory
                     each.held_in_memory = 0
         except (RecordingFailed, OSError):
@@ -273,11 +273,11 @@ class Recorder:
             if self._loss is None and (loss := channel.loss()) is not None:
                 self._loss = loss
                 self._add_error(None, loss)
-            spool = channel.spool
-            if spool is None or self._read_up_to + HEADER_SIZE > spool.size():
+            spill_file = channel.spill_file
+            if spill_file is None or self._read_up_to + HEADER_SIZE > spill_file.size():
                 return
-            runs = _Runs(spool)
-            for connection, time, kind, at, size in spool.scan(self._read_up_to, spool.size()):
+            runs = _Runs(spill_file)
+            for connection, time, kind, at, size in spill_file.scan(self._read_up_to, spill_file.size()):
                 runs.add(self.connections[connection], Event(time, kind, b""), at, size)
                 self._read_up_to = at + size + FOOTER_SIZE
             runs.end()
@@ -316,8 +316,8 @@ class Recorder:
 class _Runs:
     """Events of children on their way into the recording: runs of one connection that are long stay on disk."""
 
-    def __init__(self, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, spill_file: SpillFile) -> None:
+        self._spill_file = spill_file
         self._connection: Connection | None = None
         self._found: list[tuple[Event, int, int]] = []
         self._size = 0
@@ -338,10 +338,10 @@ class _Runs:
         if self._size > RUN:
             start, (_, at, size) = found[0][1] - HEADER_SIZE, found[-1]
             up, down = (sum(each[2] for each in found if each[0].kind == kind) for kind in (Kind.UP, Kind.DOWN))
-            connection.append(Block(self._spool, start, at + size + FOOTER_SIZE, len(found), up, down))
+            connection.append(SpilledEvents(self._spill_file, start, at + size + FOOTER_SIZE, len(found), up, down))
         for event, at, size in found:
             is_needed = self._size <= RUN or event.kind > Kind.MARK
-            whole = event._replace(data=self._spool.data(at, size)) if is_needed else event
+            whole = event._replace(data=self._spill_file.data(at, size)) if is_needed else event
             if self._size <= RUN:
                 connection.append(whole)
             if event.kind > Kind.MARK:

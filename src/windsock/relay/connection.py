@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net import sockets
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import socket
-from windsock.recording.store.buffer_pool import POOL, SEGMENT, Segment
+from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
 from windsock.relay.endpoint import Notes, RelayEndpoint
 
@@ -43,7 +43,7 @@ class Scratch:
     __slots__ = ("_segment", "_spare", "memory")
 
     def __init__(self) -> None:
-        self._segment: Segment | None = POOL.take()
+        self._segment: Buffer | None = POOL.take()
         self.memory = self._segment.memory
         self._spare: list[memoryview] = []
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from windsock.recording.store.spill_file import Event
 from windsock.servers.fork_hooks import renew_in_children
 
-__all__ = ["POOLED", "SEGMENT", "Arena", "Kept", "Pool", "Segment"]
+__all__ = ["POOLED", "SEGMENT", "Buffer", "BufferPool", "BufferedEvent", "ConnectionBuffers"]
 
 SEGMENT = 512 * 1024
 """Bytes of memory that are handed out at a time."""
@@ -26,7 +26,7 @@ POOLED = 64
 """Segments out of use that are kept for the next one; more go back to the system, mapping by mapping."""
 
 
-class Segment:
+class Buffer:
     """A stretch of memory that returns to its pool by itself, with the last reference to it."""
 
     __slots__ = ("_free", "memory")
@@ -39,7 +39,7 @@ class Segment:
         self._free.append(self.memory)
 
 
-class Pool:
+class BufferPool:
     """Segments out of use. Without a lock, since a segment may return at any time, in any thread."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Pool:
     def __len__(self) -> int:
         return len(self._free)
 
-    def take(self) -> Segment:
+    def take(self) -> Buffer:
         """Return a segment that nobody else has; what is in it is of no meaning."""
         free = self._free
         try:
@@ -57,7 +57,7 @@ class Pool:
         except IndexError:
             memory, *more = fresh()
             free.extendleft(more)
-        return Segment(free, memory)
+        return Buffer(free, memory)
 
     def after_fork_in_child(self) -> None:
         """Begin anew: to write to a page that the parent has as well, costs a copy of it."""
@@ -74,16 +74,16 @@ def fresh() -> list[memoryview]:
     return [whole[at : at + SEGMENT] for at in range(0, MAPPING, SEGMENT)]
 
 
-POOL = Pool()
+POOL = BufferPool()
 """The process's own."""
 
 
-class Kept(NamedTuple):
+class BufferedEvent(NamedTuple):
     """An event whose data lies in a segment."""
 
     time: float
     kind: int
-    segment: Segment
+    segment: Buffer
     at: int
     size: int
 
@@ -102,7 +102,7 @@ class Kept(NamedTuple):
         return Event(self.time, self.kind, self.data)
 
 
-class Arena:
+class ConnectionBuffers:
     """Where one connection's large chunks go: one behind the other, segment by segment. From any thread.
 
     Whoever writes to a segment has taken it out of the list meanwhile, so that no lock is needed: a second
@@ -111,11 +111,11 @@ class Arena:
 
     __slots__ = ("_open", "_pool")
 
-    def __init__(self, pool: Pool = POOL) -> None:
+    def __init__(self, pool: BufferPool = POOL) -> None:
         self._pool = pool
-        self._open: list[tuple[Segment, int]] = []
+        self._open: list[tuple[Buffer, int]] = []
 
-    def keep(self, time: float, kind: int, data: bytes | memoryview) -> Kept:
+    def keep(self, time: float, kind: int, data: bytes | memoryview) -> BufferedEvent:
         """Copy the data, of a segment's size at the most; return the event."""
         size = len(data)
         try:
@@ -127,9 +127,9 @@ class Arena:
             segment, at, end = self._pool.take(), 0, size
         segment.memory[at:end] = data
         self._open.append((segment, end))
-        return Kept(time, kind, segment, at, size)
+        return BufferedEvent(time, kind, segment, at, size)
 
-    def lend(self) -> tuple[Segment, int]:
+    def lend(self) -> tuple[Buffer, int]:
         """Return a segment and where its free part starts, for somebody to read into; see `take_back`."""
         try:
             segment, at = self._open.pop()
@@ -137,7 +137,7 @@ class Arena:
             return self._pool.take(), 0
         return (segment, at) if at <= SEGMENT - LEAST_LENT else (self._pool.take(), 0)
 
-    def take_back(self, segment: Segment, end: int) -> None:
+    def take_back(self, segment: Buffer, end: int) -> None:
         """Take a lent segment back, which is full up to there now. One that is not returned is not used again."""
         self._open.append((segment, end))
 

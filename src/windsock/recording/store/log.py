@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import monotonic
 from windsock.recording.events import Kind
 from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
-from windsock.recording.store.buffer_pool import Arena, Kept, Segment
-from windsock.recording.store.spill_file import PIECE, Block, Event, Spool
+from windsock.recording.store.buffer_pool import Buffer, BufferedEvent, ConnectionBuffers
+from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents, SpillFile
 from windsock.recording.unsent import cuts_in, without
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Log:
     """Bytes in memory that the recorder has heard of; only for the recorder."""
 
     # What most connections never set is here, so that none has to when it is made.
-    _latest: tuple[bytes, Kept] | None = None
+    _latest: tuple[bytes, BufferedEvent] | None = None
     _first_large = 0
     _held = 0
     _retracted: frozenset[int] = frozenset()
@@ -44,14 +44,14 @@ class Log:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder: Recorder | NullRecorder = recorder
-        self._log: list[Event | Kept | Block] = []
-        self._arena = Arena()
+        self._log: list[Event | BufferedEvent | SpilledEvents] = []
+        self._buffers = ConnectionBuffers()
         self._joined: dict[int, tuple[int, bytes]] = {}
 
     # --- reading it
 
     @property
-    def _events(self) -> list[Event | Kept | Block]:
+    def _events(self) -> list[Event | BufferedEvent | SpilledEvents]:
         """What there is at this moment."""
         log: list[Any] = list(self._log)
         return [Event._make(each) if type(each) is tuple else each for each in log]
@@ -79,7 +79,7 @@ class Log:
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
         position = 0
-        events: Iterator[Event | Kept] = self.settled()
+        events: Iterator[Event | BufferedEvent] = self.settled()
         if kind not in self._retracted:
             position, events = self._events_from(kind, start)
         for event in events:
@@ -91,26 +91,26 @@ class Log:
                 if end is not None and position >= end:
                     return
 
-    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | Kept]]:
+    def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | BufferedEvent]]:
         """Return where the block with the start-th byte of that kind starts, and the events from there on."""
         position = passed = 0
         for each in self._events:
-            size = (each.up if kind == Kind.UP else each.down) if isinstance(each, Block) else start + 1
+            size = (each.up if kind == Kind.UP else each.down) if isinstance(each, SpilledEvents) else start + 1
             if position + size > start:
                 break
             position += size
-            passed += each.count if isinstance(each, Block) else 1
+            passed += each.count if isinstance(each, SpilledEvents) else 1
         return position, self._entries(passed)
 
     def events(self, start: int = 0) -> Iterator[Event]:
         """Give the events from the start-th on, whether in memory or on disk."""
         return (each if isinstance(each, Event) else each.event() for each in self._entries(start))
 
-    def _entries(self, start: int) -> Iterator[Event | Kept]:
+    def _entries(self, start: int) -> Iterator[Event | BufferedEvent]:
         self._recorder.catch_up()
         seen = 0
         for each in self._events:
-            if not isinstance(each, Block):
+            if not isinstance(each, SpilledEvents):
                 if seen >= start:
                     yield each
                 seen += 1
@@ -154,32 +154,32 @@ class Log:
         latest, self._latest = self._latest, None
         if latest is not None and latest[0] is data and kind == Kind.DOWN:  # an echo
             _, (_, _, segment, at, _) = latest
-            self._log.append(Kept(time, kind, segment, at, size))
+            self._log.append(BufferedEvent(time, kind, segment, at, size))
             return 0
         if size > PIECE:
             view = memoryview(data)
-            self._log += [self._arena.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
+            self._log += [self._buffers.keep(time, kind, view[at : at + PIECE]) for at in range(0, size, PIECE)]
         elif self._first_large < FIRST_LARGE:
             self._first_large += size
             self._log.append(Event(time, kind, data))
         else:
-            kept = self._arena.keep(time, kind, data)
+            kept = self._buffers.keep(time, kind, data)
             self._log.append(kept)
             self._latest = data, kept
         return size
 
-    def lend(self) -> tuple[Segment, int, memoryview]:
+    def lend(self) -> tuple[Buffer, int, memoryview]:
         """Return memory of the recording, to receive much into it at once: the arguments of `note_lent`, and a view.
 
         Not in forked children, and not from two threads at a time.
         """
-        segment, at = self._arena.lend()
+        segment, at = self._buffers.lend()
         return segment, at, segment.memory[at : at + PIECE]
 
-    def note_lent(self, kind: int, segment: Segment, at: int, size: int) -> None:
+    def note_lent(self, kind: int, segment: Buffer, at: int, size: int) -> None:
         """Note that so many bytes of what was lent have just passed."""
-        self._log.append(Kept(monotonic(), kind, segment, at, size))
-        self._arena.take_back(segment, at + size)
+        self._log.append(BufferedEvent(monotonic(), kind, segment, at, size))
+        self._buffers.take_back(segment, at + size)
         self._latest = None
         self._held += size + OVERHEAD
         if self._held > STEP:
@@ -201,7 +201,7 @@ class Log:
         """Draw the conclusions from an event that says more than that bytes passed. Must be overridden."""
         raise NotImplementedError
 
-    def append(self, entry: Event | Block) -> None:
+    def append(self, entry: Event | SpilledEvents) -> None:
         """Take over what a forked child has told."""
         self._log.append(entry)
         if isinstance(entry, Event):
@@ -214,23 +214,23 @@ class Log:
         size, self._held = self._held, 0
         self._recorder.hold(self, size)
 
-    def spill(self, spool: Spool) -> None:
+    def spill(self, spill_file: SpillFile) -> None:
         """Move the events from memory to a file. Not from two threads at a time."""
         while True:
             entries = self._events
-            start = next((n for n, each in enumerate(entries) if not isinstance(each, Block)), len(entries))
-            moving = [each for each in takewhile(_is_in_memory, entries[start:]) if not isinstance(each, Block)]
+            start = next((n for n, each in enumerate(entries) if not isinstance(each, SpilledEvents)), len(entries))
+            moving = [each for each in takewhile(_is_in_memory, entries[start:]) if not isinstance(each, SpilledEvents)]
             if not moving:
                 break
-            block = spool.extend(self.index, map(_to_write, moving))
+            block = spill_file.extend(self.index, map(_to_write, moving))
             self._log[start : start + len(moving)] = [block]
         self._latest = None
-        self._arena.leave()
+        self._buffers.leave()
 
 
-def _is_in_memory(entry: Event | Kept | Block) -> bool:
-    return not isinstance(entry, Block)
+def _is_in_memory(entry: Event | BufferedEvent | SpilledEvents) -> bool:
+    return not isinstance(entry, SpilledEvents)
 
 
-def _to_write(entry: Event | Kept) -> tuple[float, int, bytes | memoryview]:
+def _to_write(entry: Event | BufferedEvent) -> tuple[float, int, bytes | memoryview]:
     return entry if isinstance(entry, Event) else (entry.time, entry.kind, entry.view)

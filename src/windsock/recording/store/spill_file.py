@@ -12,7 +12,7 @@ from windsock.net.files import nameless_file
 from windsock.net.system import os
 from windsock.recording.events import Kind
 
-__all__ = ["PIECE", "Block", "Event", "Spool", "pieces"]
+__all__ = ["PIECE", "Event", "SpillFile", "SpilledEvents", "pieces"]
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -46,10 +46,10 @@ def pieces(event: Event) -> list[Event]:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class SpilledEvents:
     """A run of events of one connection in a spool, from one offset to another."""
 
-    spool: Spool
+    spill_file: SpillFile
     start: int
     end: int
     count: int
@@ -60,14 +60,14 @@ class Block:
 
     def kinds(self) -> list[int]:
         """Return the kinds of the events, in order."""
-        return [kind for _, _, kind, _, _ in self.spool.scan(self.start, self.end)]
+        return [kind for _, _, kind, _, _ in self.spill_file.scan(self.start, self.end)]
 
     def events(self) -> Iterator[Event]:
         """Read the events back, one by one."""
-        return (event for _, event, _ in self.spool.read(self.start, self.end))
+        return (event for _, event, _ in self.spill_file.read(self.start, self.end))
 
 
-class Spool:
+class SpillFile:
     """A nameless file of records that several processes append to, each record in one write(2).
 
     A process that is killed in the middle of a write leaves a torn record behind. Each record starts and ends
@@ -93,7 +93,7 @@ class Spool:
         if os.writev(self._file, record) < sum(map(len, record)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def extend(self, connection: int, events: Iterable[tuple[float, int, bytes | memoryview]]) -> Block:
+    def extend(self, connection: int, events: Iterable[tuple[float, int, bytes | memoryview]]) -> SpilledEvents:
         """Write many events of one connection, with few calls. For the only process that writes to this file."""
         start, count, totals = self.size(), 0, [0, 0]
         parts: list[Buffer] = []
@@ -109,7 +109,7 @@ class Spool:
                 parts, waiting = [], 0
         if parts:
             self._write(parts)
-        return Block(self, start, self.size(), count, *totals)
+        return SpilledEvents(self, start, self.size(), count, *totals)
 
     def _record(self, connection: int, time: float, kind: int, data: bytes | memoryview) -> tuple[Buffer, ...]:
         return self._magic + BODY.pack(connection, kind, time, len(data)), data, self._footer
