@@ -12,12 +12,12 @@ from windsock.net.sendfile import send_file
 from windsock.net.system import accept, monotonic, os, socket
 from windsock.servers.selecting.hub import Hub, my_turn
 from windsock.servers.selecting.readiness import DONTWAIT, IN, OUT, wait_alone
-from windsock.servers.selecting.request_greenlet import Turn
+from windsock.servers.selecting.request_greenlet import RequestGreenlet
 
 __all__ = ["GreenSocket", "green"]
 
 Plain = socket.socket
-FUEL = 512 * 1024
+BUDGET = 512 * 1024
 """How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
 PER_CALL = 4096
 """... as much again for each call."""
@@ -33,7 +33,7 @@ class GreenSocket(socket.socket):
 
     _hub: Hub | None = None
     _timeout: float | None = None
-    _fuel = FUEL
+    _budget = BUDGET
     _is_drained = False
     is_parting = False
     """Whether its descriptor is no longer to be waited for, as it is closed this very moment, or has been."""
@@ -93,7 +93,7 @@ class GreenSocket(socket.socket):
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         """See socket.socket."""
-        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        deadline = self._begin(flags) if self._is_drained or self._budget < 0 else None
         while True:
             try:
                 data = Plain.recv(self, bufsize, flags)
@@ -104,12 +104,12 @@ class GreenSocket(socket.socket):
                 self.received += size
                 self._is_drained = 0 < size < bufsize
                 if not self._is_drained:  # otherwise the next call waits anyway
-                    self._fuel -= PER_CALL + size
+                    self._budget -= PER_CALL + size
                 return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """See socket.socket."""
-        deadline = self._begin(flags) if self._is_drained or self._fuel < 0 else None
+        deadline = self._begin(flags) if self._is_drained or self._budget < 0 else None
         while True:
             try:
                 size = Plain.recv_into(self, buffer, nbytes, flags)
@@ -117,7 +117,7 @@ class GreenSocket(socket.socket):
                 deadline = self._wait(IN, flags, deadline)
             else:
                 self.received += size
-                self._fuel -= PER_CALL + size
+                self._budget -= PER_CALL + size
                 self._is_drained = 0 < size < (nbytes or len(buffer))
                 return size
 
@@ -158,14 +158,14 @@ class GreenSocket(socket.socket):
 
     def _came(self, size: int) -> None:
         self.received += size
-        self._fuel -= PER_CALL + size
+        self._budget -= PER_CALL + size
         self._is_drained = False
 
     # --- sending
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         """See socket.socket."""
-        if self._fuel < 0:
+        if self._budget < 0:
             self._let_others(flags)
         deadline = None
         while True:
@@ -175,7 +175,7 @@ class GreenSocket(socket.socket):
                 deadline = self._wait(OUT, flags, deadline)
             else:
                 self.sent += size
-                self._fuel -= PER_CALL + size
+                self._budget -= PER_CALL + size
                 return size
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
@@ -184,7 +184,7 @@ class GreenSocket(socket.socket):
         with memoryview(data) as view, view.cast("B") as rest:
             position = 0
             while position < len(rest) or not len(rest):
-                if self._fuel < 0:
+                if self._budget < 0:
                     self._let_others(flags)
                 try:
                     size = Plain.send(self, rest[position : position + LARGEST_PIECE], flags)
@@ -193,7 +193,7 @@ class GreenSocket(socket.socket):
                     continue
                 position += size
                 self.sent += size
-                self._fuel -= PER_CALL + size
+                self._budget -= PER_CALL + size
                 if not len(rest):
                     return
 
@@ -209,7 +209,7 @@ class GreenSocket(socket.socket):
         return size
 
     def _send(self, call: Any, flags: int, *args: Any) -> int:
-        if self._fuel < 0:
+        if self._budget < 0:
             self._let_others(flags)
         deadline = None
         while True:
@@ -219,7 +219,7 @@ class GreenSocket(socket.socket):
                 deadline = self._wait(OUT, flags, deadline)
             else:
                 self.sent += size
-                self._fuel -= PER_CALL + size
+                self._budget -= PER_CALL + size
                 return size
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
@@ -253,7 +253,7 @@ class GreenSocket(socket.socket):
 
     def _begin(self, flags: int) -> float | None:
         """Before a call that would fail, wait at once; before one too many, let others run; return the deadline."""
-        if self._fuel < 0:
+        if self._budget < 0:
             self._let_others(flags)
         elif self._is_drained and not flags & DONTWAIT and self._timeout != 0.0:
             return self._wait(IN, flags, None)
@@ -269,10 +269,10 @@ class GreenSocket(socket.socket):
                 raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
             if deadline is None:
                 deadline = monotonic() + (self._timeout or 0.0)
-        self._fuel = FUEL
+        self._budget = BUDGET
         turn = getcurrent()
         hub = self._hub
-        if type(turn) is Turn and turn.hub is hub and not hub.is_elsewhere:
+        if type(turn) is RequestGreenlet and turn.hub is hub and not hub.is_elsewhere:
             is_ready = hub.wait_for(turn, self.fileno(), what, deadline, self)
         else:
             is_ready = wait_alone(self.fileno(), what, deadline)
@@ -282,7 +282,7 @@ class GreenSocket(socket.socket):
 
     def _let_others(self, flags: int) -> None:
         """Let others have a turn, though this socket may be ready."""
-        self._fuel = FUEL
+        self._budget = BUDGET
         turn = my_turn(self._hub)
         if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
             turn.hub.let_others(turn)

@@ -14,8 +14,8 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.loop import HasFileno
-from windsock.servers.selecting.request_greenlet import WAITING, Turn
-from windsock.servers.selecting.scheduler import Rounds
+from windsock.servers.selecting.request_greenlet import WAITING, RequestGreenlet
+from windsock.servers.selecting.scheduler import Scheduler
 
 __all__ = ["Hub", "my_turn"]
 
@@ -25,13 +25,13 @@ LAST_WAIT = 1.0
 """Seconds that the interpreter's end may be held up."""
 
 
-class Hub(Rounds):
+class Hub(Scheduler):
     """A serve loop with requests in progress: begins a greenlet for each, and ends them when it stops."""
 
     def __init__(self, listener: HasFileno | None) -> None:
         super().__init__(listener)
-        self.turns: dict[Turn, None] = {}
-        self.stubborn: list[Turn] = []
+        self.turns: dict[RequestGreenlet, None] = {}
+        self.stubborn: list[RequestGreenlet] = []
         """Those that did not end when the loop did."""
         self.handle: Callable[[Any, Any], None] = _nobody
         self.finished: Callable[[Hub], None] = _nothing
@@ -56,7 +56,7 @@ class Hub(Rounds):
 
     def start(self, request: Any, client_address: Any) -> None:
         """Run a request up to the first time that it waits."""
-        turn = Turn(self, request, client_address, self.accepted)
+        turn = RequestGreenlet(self, request, client_address, self.accepted)
         self.accepted = None
         self.started += 1
         self.turns[turn] = None
@@ -121,7 +121,7 @@ class Hub(Rounds):
             if not (self.ran or is_patient):
                 return
 
-    def _throw(self, turn: Turn) -> None:
+    def _throw(self, turn: RequestGreenlet) -> None:
         self._forget(turn)
         turn.throw(GreenletExit)
 
@@ -148,20 +148,20 @@ class Hub(Rounds):
             return
         me = getcurrent()
         while self.others() and (deadline is None or monotonic() < deadline):
-            if isinstance(me, Turn):
+            if isinstance(me, RequestGreenlet):
                 self._watching.append(me)
                 self._alarms.set(me, deadline)
                 self._leave(me, WAITING)
             else:
                 self.round(deadline)
 
-    def others(self) -> list[Turn]:
+    def others(self) -> list[RequestGreenlet]:
         """Return the requests in progress but the one that asks."""
         me = getcurrent()
         return [turn for turn in list(self.turns) if turn is not me and not turn.dead]
 
 
-_abandoned: list[Turn] = []
+_abandoned: list[RequestGreenlet] = []
 """Greenlets that would not end: kept, since to drop one is to throw GreenletExit into it again."""
 
 
@@ -191,10 +191,10 @@ atexit.register(_end_all)
 fork_hooks.tell_apart(lambda: id(getcurrent()))
 
 
-def my_turn(hub: Any) -> Turn | None:
+def my_turn(hub: Any) -> RequestGreenlet | None:
     """Return the current greenlet if it is one of the hub's, in the hub's own process."""
     me = getcurrent()
-    if type(me) is Turn and me.hub is hub and not me.hub.is_elsewhere:
+    if type(me) is RequestGreenlet and me.hub is hub and not me.hub.is_elsewhere:
         if hub.is_over:
             raise GreenletExit
         return me

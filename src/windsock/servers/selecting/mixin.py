@@ -15,7 +15,7 @@ from windsock.servers.requests import end_of_forked_handler, give_up, open_reque
 if TYPE_CHECKING:
     from windsock.servers.loop import Loop
     from windsock.servers.selecting.hub import Hub
-    from windsock.servers.selecting.request_greenlet import Turn
+    from windsock.servers.selecting.request_greenlet import RequestGreenlet
 
 __all__ = ["PartialRequest", "SelectingMixIn"]
 
@@ -185,8 +185,8 @@ class SelectingMixIn:
         return hubs
 
     @property
-    def _stubborn(self) -> list[Turn]:
-        stubborn: list[Turn] = vars(self).setdefault("_stubborn_of_mine", [])
+    def _stubborn(self) -> list[RequestGreenlet]:
+        stubborn: list[RequestGreenlet] = vars(self).setdefault("_stubborn_of_mine", [])
         return stubborn
 
     # --- stopping
@@ -194,7 +194,7 @@ class SelectingMixIn:
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the greenlets; return those that are still running after `timeout` seconds."""
         deadline = None if timeout is None else monotonic() + timeout
-        left: list[Turn] = []
+        left: list[RequestGreenlet] = []
         for hub in self._hubs_of_this_process():
             hub.wait_for_end(None if deadline is None else max(0.0, deadline - monotonic()))
             left += hub.others()
@@ -226,7 +226,7 @@ def _over(request: Any, hub: Hub) -> Any:
     return request
 
 
-def _row(turn: Turn) -> PartialRequest:
+def _row(turn: RequestGreenlet) -> PartialRequest:
     """Return what is known of a request at this moment."""
     traffic = turn.traffic
     received, sent = (0, 0) if traffic is None else (traffic.received, traffic.sent)

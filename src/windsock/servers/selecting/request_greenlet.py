@@ -12,12 +12,12 @@ from greenlet import greenlet
 from windsock.net.system import monotonic
 from windsock.servers.selecting.readiness import IN, OUT
 
-__all__ = ["READING", "RUNNING", "WAITING", "WRITING", "Alarms", "Turn"]
+__all__ = ["READING", "RUNNING", "WAITING", "WRITING", "Alarms", "RequestGreenlet"]
 
 READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
 
 
-class Turn(greenlet):
+class RequestGreenlet(greenlet):
     """One request in progress: a greenlet, and what it is doing since when."""
 
     __slots__ = ("client_address", "deadline", "descriptor", "doing", "hub", "request", "since", "timer", "traffic")
@@ -47,19 +47,19 @@ class Alarms:
     def __init__(self) -> None:
         self.next = math.inf
         """When to look again at the latest, in monotonic seconds."""
-        self._heap: list[tuple[float, int, Turn]] = []
+        self._heap: list[tuple[float, int, RequestGreenlet]] = []
         self._serial = count()
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def set(self, turn: Turn, deadline: float | None) -> None:
+    def set(self, turn: RequestGreenlet, deadline: float | None) -> None:
         """Give a greenlet a deadline for its next wait."""
         turn.deadline = deadline
         if deadline is not None and (turn.timer is None or deadline < turn.timer):
             self._push(turn, deadline)
 
-    def due(self, now: float) -> list[Turn]:
+    def due(self, now: float) -> list[RequestGreenlet]:
         """Return those whose deadline has passed."""
         found = []
         while self._heap and self._heap[0][0] <= now:
@@ -76,7 +76,7 @@ class Alarms:
         self._look_ahead()
         return found
 
-    def _push(self, turn: Turn, when: float) -> None:
+    def _push(self, turn: RequestGreenlet, when: float) -> None:
         turn.timer = when
         heapq.heappush(self._heap, (when, next(self._serial), turn))
         self._look_ahead()

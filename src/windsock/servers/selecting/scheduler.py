@@ -12,9 +12,9 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from windsock.net.system import monotonic, os, threading
 from windsock.servers.loop import HasFileno, Loop
 from windsock.servers.selecting.readiness import IN, OUT, Readiness, wait_alone
-from windsock.servers.selecting.request_greenlet import RUNNING, WAITING, Alarms, Turn
+from windsock.servers.selecting.request_greenlet import RUNNING, WAITING, Alarms, RequestGreenlet
 
-__all__ = ["Rounds"]
+__all__ = ["Scheduler"]
 
 
 class _Alone:
@@ -26,7 +26,7 @@ class _Alone:
 ALONE = _Alone()
 
 
-class Rounds(Loop):
+class Scheduler(Loop):
     """A serve loop that runs greenlets while it waits.
 
     Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`, when it is too late
@@ -38,23 +38,25 @@ class Rounds(Loop):
 
     def __init__(self, listener: HasFileno | None) -> None:
         self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
-        self._ready: deque[Turn] = deque()  # others than the loop's thread append
+        self._ready: deque[RequestGreenlet] = deque()  # others than the loop's thread append
         super().__init__(listener)
         self.home: greenlet = getcurrent()
         self.is_over = False
         """Whether nobody has a turn any more."""
-        self._watching: list[Turn] = []
+        self._watching: list[RequestGreenlet] = []
         """Those that wait for the end of others."""
-        self._readers: dict[int, Turn] = {}
-        self._writers: dict[int, Turn] = {}
-        self._queues: dict[tuple[int, int], list[Turn]] = {}
+        self._readers: dict[int, RequestGreenlet] = {}
+        self._writers: dict[int, RequestGreenlet] = {}
+        self._queues: dict[tuple[int, int], list[RequestGreenlet]] = {}
         self._alarms = Alarms()
         self.ran = 0
         """Greenlets that had a turn in the latest round."""
 
     # --- for the greenlets
 
-    def wait_for(self, turn: Turn, descriptor: int, what: int, deadline: float | None, owner: Any = ALONE) -> bool:
+    def wait_for(
+        self, turn: RequestGreenlet, descriptor: int, what: int, deadline: float | None, owner: Any = ALONE
+    ) -> bool:
         """Let others run until a descriptor is ready; return False if the deadline came first.
 
         `what` is IN or OUT; `owner` has `is_parting`, which is set before another thread closes the descriptor.
@@ -91,12 +93,12 @@ class Rounds(Loop):
         turn.since = monotonic()
         return is_ready
 
-    def let_others(self, turn: Turn) -> None:
+    def let_others(self, turn: RequestGreenlet) -> None:
         """Let everybody else who is ready have a turn."""
         self._ready.append(turn)
         self._leave(turn, WAITING)
 
-    def _leave(self, turn: Turn, doing: int) -> None:
+    def _leave(self, turn: RequestGreenlet, doing: int) -> None:
         """Let others run, until somebody switches back."""
         turn.doing = doing
         turn.since = monotonic()
@@ -105,7 +107,7 @@ class Rounds(Loop):
         finally:
             self._taken_back(turn)
 
-    def _taken_back(self, turn: Turn) -> None:
+    def _taken_back(self, turn: RequestGreenlet) -> None:
         """Note that a greenlet runs again: it was woken, or something was thrown into it to end it."""
         self._forget(turn)
         turn.deadline = None
@@ -228,7 +230,7 @@ class Rounds(Loop):
                 self._forget(turn)
                 turn.switch(False)
 
-    def _forget(self, turn: Turn) -> None:
+    def _forget(self, turn: RequestGreenlet) -> None:
         """Take a greenlet off those that wait for something."""
         with self._books:
             for book in (self._readers, self._writers):
