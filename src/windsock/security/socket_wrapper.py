@@ -7,10 +7,10 @@ from typing import Any, Self
 
 from windsock.net.system import socket
 
-__all__ = ["Layer"]
+__all__ = ["SocketWrapper"]
 
 
-class Layer:
+class SocketWrapper:
     """What any layer over `raw`, a socket-like object, has in common with it. A subclass sends and receives."""
 
     def __init__(self, raw: Any) -> None:

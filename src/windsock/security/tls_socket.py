@@ -13,7 +13,7 @@ from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import read_client_hello
 from windsock.security.handshake_info import TLSHandshake
 from windsock.security.handshakes import failed, succeeded
-from windsock.security.socket_wrapper import Layer
+from windsock.security.socket_wrapper import SocketWrapper
 
 __all__ = ["TLSSocket"]
 
@@ -23,7 +23,7 @@ GOODBYE = 1.0
 """Seconds for which `close()` tries to send the end of the TLS stream."""
 
 
-class TLSSocket(Layer):
+class TLSSocket(SocketWrapper):
     """The plaintext side of a connection that is encrypted below, over `raw`: any socket-like object.
 
     One thread may read while another one writes. Reading the end of the stream without the client's
