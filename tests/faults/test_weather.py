@@ -186,7 +186,7 @@ def test_who_unsubscribed_hears_nothing() -> None:
 def test_a_fault_that_never_fired_is_known() -> None:
     fault_set = fault_set_of(Delay(1.0))
     idle = fault_set.install(Corrupt(), match=b"never")
-    fault_set.install(Corrupt(), match=b"nor this", may_not_fire=True)
+    fault_set.install(Corrupt(), match=b"nor this", allow_unfired=True)
     run(link(fault_set), [Data(1.0, b"a")])
     idle.heal()
 

@@ -218,7 +218,7 @@ def test_a_relay_that_reads_late_keeps_descriptors_at_their_bytes() -> None:
 )
 def test_faults_pass_descriptors_on(fault: Any, route: str) -> None:
     with way(route, TakesOne) as found, found.client() as client, Pipe() as pipe:
-        with found.faulty.fault(fault, direction="upstream", may_not_fire=True):
+        with found.faulty.fault(fault, direction="upstream", allow_unfired=True):
             socket.send_fds(client, [b"D"], [pipe.writer])
             assert client.recv(10) == b"ok"
         pipe.close_writer()

@@ -216,7 +216,7 @@ def test_an_error_in_a_function_resets_the_connection_and_fails_the_test() -> No
     def broken(item: Any, link: Any) -> bytes:
         raise LookupError("mine")
 
-    server = windsock.serving(Echo, faults=[(broken, {"may_not_fire": True})])
+    server = windsock.serving(Echo, faults=[(broken, {"allow_unfired": True})])
     with server.connect() as client:
         client.send(b"x\n").expect_reset()
 
@@ -242,14 +242,14 @@ def test_a_fault_that_never_fires_fails_a_strict_test() -> None:
     assert isinstance(error, windsock.FaultNeverFired)
     assert str(error) == (
         "Reset(10), connections=3, never fired; the the echo had 1 connection, 2 B up, 2 B down; "
-        "expected something it applies to, or may_not_fire=True if that is all right"
+        "expected something it applies to, or allow_unfired=True if that is all right"
     )
 
 
-@pytest.mark.parametrize("options", [{"strict": False}, {"faults": [(Delay(1), {"may_not_fire": True})]}])
+@pytest.mark.parametrize("options", [{"strict": False}, {"faults": [(Delay(1), {"allow_unfired": True})]}])
 def test_unless_it_may(options: dict[str, Any]) -> None:
     with windsock.serving(Echo, **options) as server:
-        server.fault(Reset(), connections=3, may_not_fire=True)
+        server.fault(Reset(), connections=3, allow_unfired=True)
 
 
 def test_a_fault_that_never_fired_is_a_note_on_the_error_of_the_test() -> None:

@@ -75,7 +75,7 @@ def test_a_delay_of_a_month_delays_only_its_own_connection(way: str, fault: Any)
         ):
             late.send(b"1").expect(b"1")
             other.send(b"1").expect(b"1")
-            middle.fault(fault, connections=0, may_not_fire=True)
+            middle.fault(fault, connections=0, allow_unfired=True)
             late.send(b"late" * 100)
 
             other.send(b"2").expect(b"2").send(b"3").expect(b"3")

@@ -91,7 +91,7 @@ def test_a_passing_test_says_nothing_of_faults(run: Run) -> None:
         from windsock.faults import Delay
 
         def test_it(tcp_server):
-            tcp_server.fault(Delay(0.01), may_not_fire=True)
+            tcp_server.fault(Delay(0.01), allow_unfired=True)
         """,
         "-rA",
     )

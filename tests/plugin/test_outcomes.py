@@ -147,7 +147,7 @@ def test_what_failed_the_test_is_not_raised_again_when_it_is_torn_down(run: Run)
 
         proxy = fault_proxy(serve(strict=False).address)
         proxy.fault(Delay(0.001), connections=7)
-        with proxy.fault(fault, may_not_fire=True), contextlib.suppress(ConnectionResetError):
+        with proxy.fault(fault, allow_unfired=True), contextlib.suppress(ConnectionResetError):
             provoke(proxy)
     """
     )

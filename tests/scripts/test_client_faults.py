@@ -49,7 +49,7 @@ def test_a_client_of_any_address_has_weather_too(transport: str) -> None:
 @pytest.mark.parametrize("wait", [WAIT, *[WAIT / 10] * 20])
 def test_what_was_sent_before_a_close_arrives(wait: float) -> None:
     with windsock.serving() as server:
-        with server.connect(faults=[(Delay(wait), {"may_not_fire": True})]) as client:
+        with server.connect(faults=[(Delay(wait), {"allow_unfired": True})]) as client:
             client.send(b"last words")
 
         assert server.requests.only().data == b"last words"
@@ -78,7 +78,7 @@ def test_profiles_and_functions_are_faults_here_too() -> None:
     with windsock.serving(framing="lines") as server:
         server.echo()
         with server.connect(
-            faults=[profiles.slow_client, (lambda item, link: item.data, {"may_not_fire": True})]
+            faults=[profiles.slow_client, (lambda item, link: item.data, {"allow_unfired": True})]
         ) as client:
             client.send(b"x\n").expect(b"x\n")
 
@@ -107,7 +107,7 @@ def test_one_that_never_fires_fails_the_test() -> None:
 def test_one_that_need_not_fire_does_not(options: dict[str, Any]) -> None:
     with windsock.serving(**options) as server:
         server.echo()
-        fault = (Reset(after_bytes=100), {"may_not_fire": not options})
+        fault = (Reset(after_bytes=100), {"allow_unfired": not options})
         with server.connect(faults=[fault]) as client:
             client.send(b"x").expect(b"x")
 

@@ -145,7 +145,7 @@ def test_a_refusing_upstream_is_a_reset_for_the_client_never_a_silent_end() -> N
 def test_a_unix_upstream_that_is_not_there_resets_a_client_that_has_spoken() -> None:
     with listening("unix_stream") as listener:
         path = listener.getsockname()
-    with Proxy(path, transport="unix_stream", timeout=1) as proxy, proxy.fault(Delay(0.0), may_not_fire=True):
+    with Proxy(path, transport="unix_stream", timeout=1) as proxy, proxy.fault(Delay(0.0), allow_unfired=True):
         with connected(socket.AF_UNIX, proxy.path) as client:
             try:
                 client.sendall(b"hello")
@@ -272,7 +272,7 @@ def test_a_function_is_a_fault_and_its_error_is_ours_to_see() -> None:
         with proxy.fault(shout, direction="upstream"), client_of(proxy) as client:
             client.sendall(b"hello")
             assert client.recv(100) == b"HELLO"
-        with proxy.fault(fail, may_not_fire=True), client_of(proxy) as client:
+        with proxy.fault(fail, allow_unfired=True), client_of(proxy) as client:
             client.sendall(b"hello")
             with pytest.raises(ConnectionResetError):
                 client.recv(100)
@@ -522,7 +522,7 @@ def test_a_fault_that_fails_resets_its_connection_and_is_forgotten(hook: str, is
     with proxied("tcp", strict=False) as (proxy, _), ExitStack() as stack:
         client = stack.enter_context(client_of(proxy))
         assert echoed(client)
-        fault = proxy.fault(Failing(hook), may_not_fire=True)
+        fault = proxy.fault(Failing(hook), allow_unfired=True)
         with pytest.raises(ConnectionResetError):
             use(client if is_live else stack.enter_context(client_of(proxy)), fault, heals=hook == "release")
         fault.heal()

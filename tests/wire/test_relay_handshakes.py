@@ -75,7 +75,7 @@ def talk(proxy: Proxy, version: str = "1.3", seconds: float = DEADLINE) -> bytes
 @on_every_version
 def test_without_a_fault_all_is_well(is_terminated: bool, version: str) -> None:
     with proxied(is_terminated=is_terminated) as proxy:
-        proxy.fault(TLSStall(), connections=7, may_not_fire=True)
+        proxy.fault(TLSStall(), connections=7, allow_unfired=True)
         assert talk(proxy, version) == b"reply"
 
 

@@ -190,7 +190,7 @@ def test_whatever_a_function_of_a_datagram_fake_raises_is_recorded(concurrency: 
 def test_whatever_a_fault_that_is_a_function_raises_is_recorded(transport: str, concurrency: str) -> None:
     with failing(transport=transport, concurrency=concurrency, relay=True) as server:
         server.echo()
-        with server.fault(bad, may_not_fire=True):
+        with server.fault(bad, allow_unfired=True):
             provoke(server)
 
 
@@ -200,7 +200,7 @@ def test_whatever_a_function_that_selects_raises_is_recorded(transport: str, con
     with failing(transport=transport, concurrency=concurrency) as server:
         server.echo()
         with (
-            server.fault(fault, connections=bad, may_not_fire=True),
+            server.fault(fault, connections=bad, allow_unfired=True),
             contextlib.suppress(ConnectionError),
             connect(server) as client,
         ):
@@ -210,7 +210,7 @@ def test_whatever_a_function_that_selects_raises_is_recorded(transport: str, con
 def test_whatever_a_fault_of_a_proxy_raises_is_recorded() -> None:
     with windsock.serving() as server, windsock.proxy(server.address) as proxy:
         server.echo()
-        with proxy.fault(bad, may_not_fire=True), windsock.scripted_client(proxy.address) as client:
+        with proxy.fault(bad, allow_unfired=True), windsock.scripted_client(proxy.address) as client:
             see_the_end(client.send(b"bad"))
         with windsock.scripted_client(proxy.address) as client:
             client.send(b"good").expect(b"good")

@@ -49,13 +49,18 @@ class FaultSet:
     # What is installed
 
     def install(
-        self, fault: Fault | Callable[..., Any], *, name: str | None = None, may_not_fire: bool = False, **selector: Any
+        self,
+        fault: Fault | Callable[..., Any],
+        *,
+        name: str | None = None,
+        allow_unfired: bool = False,
+        **selector: Any,
     ) -> FaultHandle:
         """Let a fault act from now on, where the selector says (see `Selector`).
 
         `fault` may be a function of an item and a link, called for data and datagrams: it returns items, or bytes in
         the place of the item's, or None for nothing. `name` is what its random streams are named by, in the place of
-        its repr; `may_not_fire` says that it is no defect if it never does. Raises UsageError for what cannot work
+        its repr; `allow_unfired` says that it is no defect if it never does. Raises UsageError for what cannot work
         here.
         """
         value = fault_from(fault)
@@ -67,7 +72,7 @@ class FaultSet:
                 where,
                 name=self._name(name or repr(value)),
                 changed=self._changed,
-                may_not_fire=may_not_fire,
+                allow_unfired=allow_unfired,
                 base=min(self._live, default=self._next_connection),
                 acting=self.acting,
             )
@@ -78,7 +83,7 @@ class FaultSet:
         return handle
 
     def install_all(
-        self, faults: Iterable[tuple[Fault, Selector] | Fault], *, may_not_fire: bool = False
+        self, faults: Iterable[tuple[Fault, Selector] | Fault], *, allow_unfired: bool = False
     ) -> tuple[FaultHandle, ...]:
         """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
         if self.traffic == "datagram":
@@ -86,7 +91,7 @@ class FaultSet:
         pairs = [each if isinstance(each, tuple) else (each, Selector()) for each in faults]
         for fault, where in pairs:
             self._check(fault_from(fault), where)
-        return tuple(self.install(fault, selector=where, may_not_fire=may_not_fire) for fault, where in pairs)
+        return tuple(self.install(fault, selector=where, allow_unfired=allow_unfired) for fault, where in pairs)
 
     def remove(self, handle: FaultHandle) -> None:
         """Heal a fault, for good."""
@@ -110,7 +115,7 @@ class FaultSet:
     @property
     def unfired(self) -> list[FaultHandle]:
         """Faults that were installed, never fired, and should have."""
-        return [each for each in self._past if not each.fired and not each.may_not_fire]
+        return [each for each in self._past if not each.fired and not each.allow_unfired]
 
     def settle(self) -> None:
         """Wait, for a moment, until a wire that is doing what its faults say has done it."""

@@ -59,7 +59,7 @@ class FaultHandle:
         *,
         name: str,
         changed: Callable[[], None] = lambda: None,
-        may_not_fire: bool = False,
+        allow_unfired: bool = False,
         base: int = 0,
         acting: threading.RLock | None = None,
     ) -> None:
@@ -67,7 +67,7 @@ class FaultHandle:
         self.selector = selector
         self.name = name
         """What its random streams are named by."""
-        self.may_not_fire = may_not_fire
+        self.allow_unfired = allow_unfired
         self.turn = threading.RLock()
         """Held by a link while it asks and fires, so that `times` is exact."""
         self.is_active = True

@@ -26,7 +26,7 @@ class FaultNeverFired(WindsockError):
         where = f", {selector}," if selector else ""
         self.what = (
             f"{fault}{where} never fired; {traffic}; "
-            "expected something it applies to, or may_not_fire=True if that is all right"
+            "expected something it applies to, or allow_unfired=True if that is all right"
         )
         super().__init__(self.what)
 

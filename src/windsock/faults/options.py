@@ -73,7 +73,7 @@ def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any
         value = fault_from(fault)
         check(value)
         return fault_set.install(value, **keywords)
-    may_not_fire = keywords.pop("may_not_fire", True)
+    allow_unfired = keywords.pop("allow_unfired", True)
     if keywords:
         name = next(iter(keywords))
         raise UsageError(
@@ -82,7 +82,7 @@ def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any
         )
     for each, _ in fault:
         check(each)
-    return FaultGroup(fault_set.install_all(fault, may_not_fire=may_not_fire))
+    return FaultGroup(fault_set.install_all(fault, allow_unfired=allow_unfired))
 
 
 class FaultGroup:

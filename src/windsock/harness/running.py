@@ -308,17 +308,17 @@ class RunningServer(FakeAPI):
         fault: Fault | Callable[..., Any],
         *,
         name: str | None = None,
-        may_not_fire: bool | None = None,
+        allow_unfired: bool | None = None,
         **selector: Any,
     ) -> FaultHandle: ...
     @overload
-    def fault(self, fault: Profile, *, may_not_fire: bool | None = None) -> FaultGroup: ...
+    def fault(self, fault: Profile, *, allow_unfired: bool | None = None) -> FaultGroup: ...
     def fault(
         self,
         fault: Fault | Callable[..., Any] | Profile,
         *,
         name: str | None = None,
-        may_not_fire: bool | None = None,
+        allow_unfired: bool | None = None,
         **selector: Any,
     ) -> FaultHandle | FaultGroup:
         """Have something go wrong from now on: a fault, a function that is one, or a profile.
@@ -326,12 +326,12 @@ class RunningServer(FakeAPI):
         The keywords say where, as those of `windsock.faults.Selector`. What is returned knows what the fault did
         (`fired`, `log`), and can `pause()`, `resume()` and `heal()` it; a `with` heals it at its end, the stop
         in any case. What a healed fault has held goes on; what is held when the server stops is lost. `name` is what
-        its random numbers are drawn under. One that never fires fails a strict test, unless `may_not_fire=True`.
+        its random numbers are drawn under. One that never fires fails a strict test, unless `allow_unfired=True`.
 
         On a server made without `faults=` and `relay=True` faults of streams and datagrams act on connections that
         come from now on. Raises UsageError for what cannot happen to this server.
         """
-        given = {"name": name, "may_not_fire": may_not_fire}
+        given = {"name": name, "allow_unfired": allow_unfired}
         keywords = selector | {key: value for key, value in given.items() if value is not None}
         return self._fault_set().install(fault, keywords)
 

@@ -108,7 +108,7 @@ class ServerFaults:
         What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
         """
         if isinstance(handle.fault, BacklogFull) and said(handle.selector):
-            handle.may_not_fire = True
+            handle.allow_unfired = True
             handle.heal()
             raise UsageError(
                 f"{handle.fault!r} with {said(handle.selector)}: clients wait before anybody knows them; "

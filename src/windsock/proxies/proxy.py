@@ -208,10 +208,15 @@ class Proxy:
     # --- weather
 
     def fault(
-        self, fault: Fault | Callable[..., Any], *, may_not_fire: bool = False, name: str | None = None, **selector: Any
+        self,
+        fault: Fault | Callable[..., Any],
+        *,
+        allow_unfired: bool = False,
+        name: str | None = None,
+        **selector: Any,
     ) -> FaultHandle:
         """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
-        return self.fault_set.install(fault, may_not_fire=may_not_fire, name=name, **selector)
+        return self.fault_set.install(fault, allow_unfired=allow_unfired, name=name, **selector)
 
     def cut(self) -> None:
         """Cut the line: nothing passes, neither ends nor resets, and new connections are not answered. Idempotent."""
@@ -219,7 +224,7 @@ class Proxy:
 
         if self._cut is None and not self._is_stopped:
             self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
-            self._cut = self.fault_set.install(Blackhole(), may_not_fire=True, name=f"cut of the {self.name}")
+            self._cut = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"cut of the {self.name}")
 
     def mend(self) -> None:
         """Undo `cut()`: what was on its way on a stream goes on, and new connections are answered. Idempotent."""
