@@ -18,7 +18,7 @@ RESULT = "BENCHMARK_RESULT"
 WARM_UP = 5
 """Tests at the start that are not timed: they import what is used for the first time."""
 STRETCH = 50
-"""Tests in a stretch, long enough for what is not due with each test (garbage, for one)."""
+"""Tests in a stretch, long enough for what is not due with each test (random_bytes, for one)."""
 
 _count = 0
 _times: list[float] = []

@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 import pytest
 
-from windsock import Connection, RunningServer, Script, garbage
+from windsock import Connection, RunningServer, Script, random_bytes
 from windsock.servers import StreamRequestHandler
 
 pytest.importorskip("trustme", reason="half of the servers speak TLS")
@@ -239,7 +239,7 @@ def test_a_client_that_promises_more_than_it_sends(any_server: RunningServer) ->
 
 
 def test_a_client_that_talks_garbage(any_server: RunningServer) -> None:
-    nonsense = garbage(1000) + b"\n"
+    nonsense = random_bytes(1000) + b"\n"
 
     with any_server.connect() as client:
         client.play(HELLO).send(nonsense).half_close().expect_eof(discard=True)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
     from windsock.clients.connector import scripted_client
-    from windsock.clients.malformed import garbage
+    from windsock.clients.malformed import random_bytes
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
@@ -96,9 +96,9 @@ __all__ = [
     "WindsockError",
     "combine",
     "faults",
-    "garbage",
     "partition",
     "proxy",
+    "random_bytes",
     "scripted_client",
     "serving",
 ]
@@ -124,7 +124,7 @@ ON_FIRST_USE = {
     "UnexpectedMessage": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
-    "garbage": "windsock.clients.malformed",
+    "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.fault_proxy",
     "proxy": "windsock.proxies.fault_proxy",
     "scripted_client": "windsock.clients.connector",

@@ -370,17 +370,17 @@ def test_a_message_that_is_shorter_than_its_prefix_says(kind: str) -> None:
 
 @each(["tcp", "tls", "forking", "selecting"])
 def test_garbage_is_the_same_each_time(kind: str) -> None:
-    nonsense = windsock.garbage(1000, seed=7)
+    nonsense = windsock.random_bytes(1000, seed=7)
 
     with serving(kind) as server:
         with server.connect() as client:
             client.send(nonsense).half_close().expect_eof()
         wait_for_end(server)
 
-        assert server.connections[0].upstream == nonsense == windsock.garbage(1000, seed=7)
-    assert windsock.garbage(1000) != nonsense
+        assert server.connections[0].upstream == nonsense == windsock.random_bytes(1000, seed=7)
+    assert windsock.random_bytes(1000) != nonsense
     with pytest.raises(UsageError, match="how many bytes"):
-        windsock.garbage(-1)
+        windsock.random_bytes(-1)
 
 
 @each(["tcp", "selecting"])
@@ -406,7 +406,7 @@ def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
 def test_garbage_in_the_place_of_a_handshake() -> None:
     with windsock.serving(Lines, tls=True) as server:
         with server.connect(handshake=False) as client:
-            client.send(b"\x16\x03\x01" + windsock.garbage(300)).expect_eof(discard=True)
+            client.send(b"\x16\x03\x01" + windsock.random_bytes(300)).expect_eof(discard=True)
         wait_for_end(server)
 
         assert server.connections[0].ending == "handshake failed"

@@ -10,13 +10,13 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["client_hello", "garbage"]
+__all__ = ["client_hello", "random_bytes"]
 
 
-def garbage(size: int, *, seed: int = 0) -> bytes:
-    """Return so many bytes of garbage: the same ones for the same seed, in every process and on every machine."""
+def random_bytes(size: int, *, seed: int = 0) -> bytes:
+    """Return so many bytes of random_bytes: the same ones for the same seed, in every process and on every machine."""
     if type(size) is not int or size < 0:
-        raise UsageError(f"garbage({size!r}): expected how many bytes, 0 or more")
+        raise UsageError(f"random_bytes({size!r}): expected how many bytes, 0 or more")
     return random.Random(seed).randbytes(size)
 
 
