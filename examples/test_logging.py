@@ -19,7 +19,7 @@ PREFIX = 4
 
 @contextmanager
 def logger_with(handler: logging.Handler) -> Iterator[logging.Logger]:
-    logger = logging.Logger("fault_set")
+    logger = logging.Logger("weather")
     logger.addHandler(handler)
     try:
         yield logger

@@ -39,7 +39,7 @@ def test_an_answer_that_stops_in_the_middle_is_given_up(tcp_server: RunningServe
 
 
 def test_a_cache_may_fail(tcp_server: RunningServer) -> None:
-    tcp_server.on(b"get wind").reply(ANSWER, cut=20, end="reset")
+    tcp_server.on(b"get wind").reply(ANSWER, truncate=20, end="reset")
 
     with closing(memcache.Client(tcp_server.address, timeout=5, ignore_exc=True)) as client:
         found = client.get("wind", default=b"unknown")

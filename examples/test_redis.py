@@ -100,7 +100,7 @@ def test_a_fake_that_is_loading_is_an_error_of_the_client(unix_stream_server: Ru
 
 @pytest.mark.windsock(framing=command_size)
 def test_half_a_reply_and_then_a_reset_is_tried_again(tcp_server: RunningServer) -> None:
-    tcp_server.on(GET_WIND, connections=0).reply(b"$2\r\nNW\r\n", cut=5, end="reset")
+    tcp_server.on(GET_WIND, connections=0).reply(b"$2\r\nNW\r\n", truncate=5, end="reset")
     tcp_server.on(GET_WIND).reply(b"$2\r\nNW\r\n")
 
     with client_of(host=tcp_server.host, port=tcp_server.port, retry=once_more()) as client:
@@ -114,7 +114,7 @@ def test_half_a_reply_and_then_a_reset_is_tried_again(tcp_server: RunningServer)
 
 @pytest.mark.windsock(framing=command_size)
 def test_who_gives_up_says_that_the_connection_was_reset(tcp_server: RunningServer) -> None:
-    tcp_server.on(GET_WIND).reply(b"$2\r\nNW\r\n", times=2, cut=5, end="reset")
+    tcp_server.on(GET_WIND).reply(b"$2\r\nNW\r\n", times=2, truncate=5, end="reset")
 
     with (
         client_of(host=tcp_server.host, port=tcp_server.port, retry=once_more()) as client,

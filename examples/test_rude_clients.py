@@ -223,7 +223,7 @@ def test_a_client_that_does_not_know_of_tls(any_server: RunningServer) -> None:
 
 @pytest.mark.windsock(tls=True)
 def test_a_client_whose_line_is_cut(any_server: RunningServer) -> None:
-    any_server.connect().play(HELLO).cut()
+    any_server.connect().play(HELLO).close_without_notify()
 
     still_answers(any_server)
     assert first_of(any_server).is_tls_truncated

@@ -17,7 +17,7 @@ hypothesis.settings.load_profile("windsock")
 
 
 def pytest_collection_finish() -> None:
-    """Have the random_bytes collector leave alone what there is by now: to look through it takes longer than most
+    """Have the garbage collector leave alone what there is by now: to look through it takes longer than most
     tests."""
     gc.collect()
     gc.freeze()

@@ -275,14 +275,14 @@ def test_the_end_of_a_fakes_tls_connection_is_seen(end: Any) -> None:
 
 
 @on_every_stream_kind
-@pytest.mark.parametrize("end", ["close", "reset", "random_bytes collection"])
+@pytest.mark.parametrize("end", ["close", "reset", "garbage collection"])
 def test_the_end_of_a_scripted_client_is_seen(transport: str, concurrency: str, end: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
         server.echo()
         client = server.connect()
         client.send(b"x\n").expect(b"x\n")
         with bystander():
-            if end == "random_bytes collection":
+            if end == "garbage collection":
                 del client
             else:
                 getattr(client, end)()

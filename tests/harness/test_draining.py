@@ -229,7 +229,7 @@ def test_what_comes_to_a_proxy_whose_line_is_cut_is_not_waited_for(long: Any) ->
     server = long(Reads)
 
     with windsock.proxy(server.address, timeout=LONG) as proxy:
-        proxy.cut()
+        proxy.disconnect()
         with socket.create_connection(proxy.address) as client:
             client.sendall(b"hello\n")
         proxy.drain()

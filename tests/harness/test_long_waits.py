@@ -58,8 +58,8 @@ def test_a_proxy_may_too(transport: str) -> None:
         with windsock.proxy(server.address, transport=kind, timeout=1e300) as proxy:
             with windsock.scripted_client(proxy.address, transport=transport, timeout=1e300) as client:
                 client.send(b"1").expect(b"1")
-            proxy.cut()
-            proxy.mend()
+            proxy.disconnect()
+            proxy.reconnect()
 
 
 @pytest.mark.parametrize("fault", [Delay(30 * DAYS), Delay(1e300), Rate(1e-9)], ids=["month", "ages", "trickle"])

@@ -129,7 +129,9 @@ def test_an_event_is_waited_for_while_bytes_are_read() -> None:
             assert client.unread == b"hello"
 
 
-@pytest.mark.parametrize("step", ["send", "expect", "play", "half_close", "close", "reset", "half_handshake", "cut"])
+@pytest.mark.parametrize(
+    "step", ["send", "expect", "play", "half_close", "close", "reset", "half_handshake", "close_without_notify"]
+)
 def test_a_closed_client_takes_no_more_steps(step: str) -> None:
     arguments: dict[str, list[object]] = {"send": [b"x"], "expect": [b"x"], "play": [Script().pause(0)]}
     with windsock.serving() as server:

@@ -88,8 +88,8 @@ def test_a_reply_may_be_dribbled_delayed_and_cut_short(transport: str, concurren
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         server.on(b"A").reply(b"dribbled", pieces=4, every=0.002)
         server.on(b"B").reply(b"delayed", delay=0.01)
-        server.on(b"C").reply(b"cut short", cut=3)
-        server.on(b"D").reply(b"all of it", delay=0.001, pieces=[1, 2], every=0.001, cut=5, end="close")
+        server.on(b"C").reply(b"cut short", truncate=3)
+        server.on(b"D").reply(b"all of it", delay=0.001, pieces=[1, 2], every=0.001, truncate=5, end="close")
         with connect(server) as client:
             for question, answer in ((b"A", b"dribbled"), (b"B", b"delayed"), (b"C", b"cut"), (b"D", b"all o")):
                 client.sendall(question)
@@ -114,7 +114,7 @@ def test_a_reply_may_be_the_last_word(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         server.on(b"half").reply(b"1", end="half_close")
         server.on(b"close").reply(b"2", end="close")
-        server.on(b"reset").reply(b"345", cut=1, end="reset")
+        server.on(b"reset").reply(b"345", truncate=1, end="reset")
         with connect(server) as client:
             client.sendall(b"half")
             assert rest_of(client) == b"1"
@@ -227,12 +227,12 @@ def test_what_was_never_asked_for_fails_the_test(transport: str, concurrency: st
 
 def test_how_replies_are_given_is_shown_as_it_was_told() -> None:
     server = windsock.serving()
-    server.on(b"x" * 100).reply(b"12", delay=0.5, pieces=2, every=0.1, cut=1, end="reset")
+    server.on(b"x" * 100).reply(b"12", delay=0.5, pieces=2, every=0.1, truncate=1, end="reset")
     server.on(b"y").reply_with(bytes.upper).then(Script().send(b"z"), times=3)
     server.on(b"z").play(Script().send(b"z"))
 
     assert [each.removesuffix(UNUSED) for each in failures_of(server)] == [
-        f"on({b'x' * 48!r}...).reply(b'12', delay=0.5, pieces=2, every=0.1, cut=1, end='reset'): never matched",
+        f"on({b'x' * 48!r}...).reply(b'12', delay=0.5, pieces=2, every=0.1, truncate=1, end='reset'): never matched",
         "on(b'y').reply_with(bytes.upper).then(Script().send(b'z'), times=3): never matched",
         "on(b'z').play(Script().send(b'z')): never matched",
     ]
@@ -307,12 +307,12 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             "send(pieces=0): expected how many, 1 or more, or a list of sizes",
         ),
         (
-            lambda on: on().reply(b"x", cut=1),
-            "reply(cut=1): the reply has 1 bytes; expected fewer, which are sent",
+            lambda on: on().reply(b"x", truncate=1),
+            "reply(truncate=1): the reply has 1 bytes; expected fewer, which are sent",
         ),
         (
-            lambda on: on().reply(b"x", cut=-1),
-            "reply(cut=-1): expected how many bytes of the reply are sent, 0 or more",
+            lambda on: on().reply(b"x", truncate=-1),
+            "reply(truncate=-1): expected a number of bytes of the reply to send, 0 or more",
         ),
         (lambda on: on().reply(b"x", end="bang"), "reply(end='bang'): expected 'half_close', 'close' or 'reset'"),
         (

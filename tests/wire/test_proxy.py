@@ -319,7 +319,7 @@ def test_a_cut_line_carries_nothing_until_it_is_mended(recorded: bool) -> None:
         client.sendall(b"before")
         assert client.recv(100) == b"before"
 
-        proxy.cut()
+        proxy.disconnect()
         client.sendall(b"meanwhile")
         with client_of(proxy) as late:
             late.sendall(b"late")
@@ -328,7 +328,7 @@ def test_a_cut_line_carries_nothing_until_it_is_mended(recorded: bool) -> None:
                 with pytest.raises(TimeoutError):
                     each.recv(100)
                 each.settimeout(DEADLINE)
-            proxy.mend()
+            proxy.reconnect()
 
             assert client.recv(100) == b"meanwhile"
             assert late.recv(100) == b"late"

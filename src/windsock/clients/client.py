@@ -230,18 +230,18 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         self.send(hello[: len(hello) // 2])
         return self
 
-    def cut(self) -> Self:
-        """Close the connection without the end of the TLS stream (close_notify), as somebody who cuts the line."""
-        self._check_free("cut()")
+    def close_without_notify(self) -> Self:
+        """Close the connection without the end of the TLS stream (close_notify)."""
+        self._check_free("close_without_notify()")
         if not hasattr(self.end.sock, "abandon"):
-            raise UsageError("cut(): this connection has no TLS to cut; close() it")
-        self._end(is_cut=True)
+            raise UsageError("close_without_notify(): this connection has no TLS; close() it")
+        self._end(without_notify=True)
         return self
 
-    def _end(self, *, is_cut: bool = False) -> None:
+    def _end(self, *, without_notify: bool = False) -> None:
         if self._background is not None:
             self._background.leave()
-        if is_cut:
+        if without_notify:
             self.end.part()
         elif not self.end.is_closed:
             self.end.close()

@@ -14,9 +14,9 @@ __all__ = ["client_hello", "random_bytes"]
 
 
 def random_bytes(size: int, *, seed: int = 0) -> bytes:
-    """Return so many bytes of random_bytes: the same ones for the same seed, in every process and on every machine."""
+    """Return `size` random bytes: the same ones for the same seed, in every process and on every machine."""
     if type(size) is not int or size < 0:
-        raise UsageError(f"random_bytes({size!r}): expected how many bytes, 0 or more")
+        raise UsageError(f"random_bytes({size!r}): expected a number of bytes, 0 or more")
     return random.Random(seed).randbytes(size)
 
 

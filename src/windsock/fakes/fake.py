@@ -93,14 +93,14 @@ class Fake:
         delay: float = 0.0,
         pieces: Any = None,
         every: float = 0.0,
-        cut: int | None = None,
+        truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> None:
         """Answer the next message, whatever it is; `times` of them in a row, or every one with None.
 
         How it is given: see Rule.reply.
         """
-        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         checked_times("reply", times)
         answer.check("reply", is_datagram=self._is_datagram)
         self._check_framing(f"reply({preview(data)})")

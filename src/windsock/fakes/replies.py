@@ -35,7 +35,7 @@ ENDS = ("half_close", "close", "reset")
 class Answer:
     """One answer, and how it is given.
 
-    `delay` and `every` are seconds, `pieces` how many or their sizes, `cut` how many bytes of it are sent, `end`
+    `delay` and `every` are seconds, `pieces` how many or their sizes, `truncate` how many bytes of it are sent, `end`
     what is done to the connection behind it.
     """
 
@@ -43,7 +43,7 @@ class Answer:
     delay: float = 0.0
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
-    cut: int | None = None
+    truncate: int | None = None
     end: HowToEnd | None = None
 
     @property
@@ -72,9 +72,10 @@ class Answer:
                 )
             self.what.check(is_datagram=False)
         elif isinstance(self.what, bytes):
-            if self.cut is not None and self.cut >= len(self.what):
+            if self.truncate is not None and self.truncate >= len(self.what):
                 raise UsageError(
-                    f"{method}(cut={self.cut!r}): the reply has {len(self.what)} bytes; expected fewer, which are sent"
+                    f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected fewer, "
+                    "which are sent"
                 )
             plan = self._given(self.what)
             if isinstance(plan, Script):
@@ -94,8 +95,8 @@ class Answer:
 
     def _given(self, data: bytes) -> bytes | Script:
         """Return the bytes, or the script that gives them in the way that was said."""
-        if self.cut is not None:
-            data = data[: self.cut]
+        if self.truncate is not None:
+            data = data[: self.truncate]
         if self.is_plain:
             return data
         script = Script()
@@ -157,7 +158,7 @@ class Delivery(TypedDict, total=False):
     delay: float
     pieces: int | Sequence[int] | None
     every: float
-    cut: int | None
+    truncate: int | None
     end: HowToEnd | None
 
 
@@ -168,18 +169,18 @@ def made_answer(
     delay: Any = 0.0,
     pieces: int | Sequence[int] | None = None,
     every: Any = 0.0,
-    cut: Any = None,
+    truncate: Any = None,
     end: Any = None,
 ) -> Answer:
     """Return the answer. Raises UsageError for what can't be one."""
     reply = _checked_reply(method, what)
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
-    if cut is not None and (not isinstance(cut, int) or isinstance(cut, bool) or cut < 0):
-        raise UsageError(f"{method}(cut={cut!r}): expected how many bytes of the reply are sent, 0 or more")
+    if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
+        raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
     if end is not None and end not in ENDS:
         raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
-    answer = Answer(reply, delay, _sizes(pieces), every, cut, end)
-    if isinstance(reply, Script) and not (answer.is_plain and cut is None):
+    answer = Answer(reply, delay, _sizes(pieces), every, truncate, end)
+    if isinstance(reply, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script says itself when and how it sends; leave the keywords out")
     sizes = answer.pieces
     Script().send(b"?" * (sum(sizes) if isinstance(sizes, tuple) else 1), pieces=sizes, every=every)  # checks both

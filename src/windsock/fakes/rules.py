@@ -62,16 +62,16 @@ class Rule:
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
-        cut: int | None = None,
+        truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
         """Answer such messages with these bytes: each, or so many `times`, after which the rule counts no more.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
         self._check_is_first("reply")
-        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         return self._add("reply", answer, times)
 
     def reply_with(
@@ -82,12 +82,14 @@ class Rule:
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
-        cut: int | None = None,
+        truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
         """Answer with what a function makes of the message; with nothing if that is None."""
         self._check_is_first("reply_with")
-        answer = made_answer("reply_with", function, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        answer = made_answer(
+            "reply_with", function, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end
+        )
         return self._add("reply_with", answer, times)
 
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
@@ -104,7 +106,7 @@ class Rule:
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
-        cut: int | None = None,
+        truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
         """Answer the next such message with this: bytes, what a function makes of the message, or a script.
@@ -118,7 +120,7 @@ class Rule:
                 f"{self.code}.then(...): times=None has the reply before it answer all that follows; "
                 "leave times= out, or say how many"
             )
-        answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         return self._add("then", answer, times)
 
     def optional(self) -> Self:

@@ -38,22 +38,22 @@ class FakeAPI:
         delay: float = 0.0,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
-        cut: int | None = None,
+        truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `cut` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
-        self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, cut=cut, end=end)
+        self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         return self
 
     def greet(self, what: bytes | Script, **how: Unpack[Delivery]) -> Self:
         """Speak first: send this on each new connection before anything else, also before a script that it plays.
 
         In TLS it comes after the handshake; with tls="starttls" in the clear, once. `how` are keywords of `reply()`:
-        `delay`, `pieces`, `every`, `cut` and `end`. The latest greeting counts, for connections from now on.
+        `delay`, `pieces`, `every`, `truncate` and `end`. The latest greeting counts, for connections from now on.
         """
         self._told().greet(what, **how)
         return self

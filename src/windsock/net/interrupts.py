@@ -55,9 +55,7 @@ class _Uninterrupted:
             return
         depth = self._depth
         try:
-            self._depth = (
-                depth + 1
-            )  # first: the random_bytes collector may come by here at any moment, in what follows too
+            self._depth = depth + 1  # first: the garbage collector may come by here at any moment, in what follows too
             if depth == 0:
                 self._hold_all()
         except BaseException:  # from a handler that is not held back yet

@@ -124,7 +124,7 @@ class Partition:
     def repair(self) -> None:
         """Have all lines up again: what was on its way on streams goes on. Idempotent."""
         for each in self.lines:
-            each.mend()
+            each.reconnect()
 
 
 def partition(*groups: Any) -> Partition:
@@ -140,7 +140,7 @@ def partition(*groups: Any) -> Partition:
     done = Partition(lines)
     with _repaired_on_error(done):
         for each in lines:
-            each.cut()
+            each.disconnect()
     return done
 
 

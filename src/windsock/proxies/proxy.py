@@ -91,7 +91,7 @@ class Proxy:
         self._firings = Firings(self.fault_set)
         self._has_failed = False
         self._process_id = os.getpid()
-        self._cut: FaultHandle | None = None
+        self._outage: FaultHandle | None = None
         self._private: PrivateSocketPath | None = None
         self.requests = Requests(
             self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: timeout
@@ -218,19 +218,20 @@ class Proxy:
         """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
         return self.fault_set.install(fault, allow_unfired=allow_unfired, name=name, **selector)
 
-    def cut(self) -> None:
-        """Cut the line: nothing passes, neither ends nor resets, and new connections are not answered. Idempotent."""
+    def disconnect(self) -> None:
+        """Let nothing pass, neither ends nor resets, and leave new connections without an answer. Idempotent."""
         from windsock.faults.kinds.blackhole import Blackhole
 
-        if self._cut is None and not self._is_stopped:
+        if self._outage is None and not self._is_stopped:
             self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
-            self._cut = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"cut of the {self.name}")
+            self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
-    def mend(self) -> None:
-        """Undo `cut()`: what was on its way on a stream goes on, and new connections are answered. Idempotent."""
-        cut, self._cut = self._cut, None
-        if cut is not None:
-            self.fault_set.remove(cut)
+    def reconnect(self) -> None:
+        """Undo `disconnect()`: what was on its way on a stream goes on, and new connections are answered.
+        Idempotent."""
+        outage, self._outage = self._outage, None
+        if outage is not None:
+            self.fault_set.remove(outage)
             if not self._is_stopped:
                 self._relay_loop.event_loop.call(self._front.open)
 

@@ -35,7 +35,7 @@ class TLSEnd(TLSSocket):
         with contextlib.suppress(ssl.SSLWantWriteError):
             super().shutdown(how)
 
-    def cut(self) -> None:
+    def close_without_notify(self) -> None:
         """Send the end of the stream without the end of TLS."""
         self.raw.shutdown(socket.SHUT_WR)
 
@@ -54,7 +54,7 @@ class TLSEndpoint(BufferedEndpoint):
     def half_close(self) -> None:
         """Send the end of the stream: of TLS, too, unless the other end has left that out."""
         if getattr(self.inflow.source.socket, "was_truncated", False):
-            self.socket.cut()
+            self.socket.close_without_notify()
         else:
             super().half_close()
 

@@ -37,7 +37,7 @@ class Scheduler(Loop):
     _watched: Readiness
 
     def __init__(self, listener: HasFileno | None) -> None:
-        self._books = threading.RLock()  # again: a random_bytes collection may close sockets while it is held
+        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
         self._ready: deque[RequestGreenlet] = deque()  # others than the loop's thread append
         super().__init__(listener)
         self.home: greenlet = getcurrent()
