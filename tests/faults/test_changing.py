@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.helpers import datagrams, datas, fault_set_of, joined, kinds, link, numbers, one, run
 from windsock.faults import CloseDelay, Corrupt, Delay, Fault, HalfClose, Inject, Replace, Reset, Stall, Truncate, items
-from windsock.faults.items import Close, Data, Datagram, End, Item, Resume
+from windsock.faults.items import ConnectionClose, Data, Datagram, End, Item, ResumeReading
 
 
 def test_a_reset_comes_as_soon_as_its_bytes_have_passed() -> None:
@@ -17,7 +17,7 @@ def test_a_reset_comes_as_soon_as_its_bytes_have_passed() -> None:
 
     out = run(chain, datas(b"12345", b"67890"))
 
-    assert out == [Data(0.0, b"12345"), Data(1.0, b"67890"), items.Reset(1.0)]
+    assert out == [Data(0.0, b"12345"), Data(1.0, b"67890"), items.ConnectionReset(1.0)]
     assert (installed.log[0].offset, installed.log[0].connection, installed.log[0].direction) == (10, 0, "upstream")
 
 
@@ -26,7 +26,7 @@ def test_a_reset_in_the_middle_of_a_piece_loses_the_rest() -> None:
 
     out = run(chain, [Data(1.0, b"abcdef"), Data(2.0, b"more"), End(3.0)])
 
-    assert out == [Data(1.0, b"abc"), items.Reset(1.0, flush=True)]
+    assert out == [Data(1.0, b"abc"), items.ConnectionReset(1.0, flush=True)]
     assert installed.log[0].offset == 3
     assert "3 B that had come are lost" in installed.log[0].what
 
@@ -34,7 +34,7 @@ def test_a_reset_in_the_middle_of_a_piece_loses_the_rest() -> None:
 def test_a_reset_without_a_point_comes_at_once() -> None:
     installed, chain = one(Reset())
 
-    assert chain.due(0.0) == [items.Reset(0.0)]
+    assert chain.due(0.0) == [items.ConnectionReset(0.0)]
     assert installed.fired == 1
 
 
@@ -42,7 +42,7 @@ def test_a_reset_after_seconds_needs_no_traffic() -> None:
     _, chain = one(Reset(), after=2.5)
 
     assert chain.next_time() == 2.5
-    assert run(chain, [Data(1.0, b"a")]) == [Data(1.0, b"a"), items.Reset(2.5)]
+    assert run(chain, [Data(1.0, b"a")]) == [Data(1.0, b"a"), items.ConnectionReset(2.5)]
 
 
 def test_a_connection_is_reset_once_whichever_direction_comes_first() -> None:
@@ -65,21 +65,21 @@ def test_a_live_connection_is_reset_when_the_fault_comes() -> None:
     upward.refresh(2.0)
     downward.refresh(2.0)
 
-    assert upward.due(2.0) + downward.due(2.0) == [items.Reset(2.0)]
+    assert upward.due(2.0) + downward.due(2.0) == [items.ConnectionReset(2.0)]
 
 
 def test_the_nth_piece_is_what_a_reset_takes_the_place_of() -> None:
     _, chain = one(Reset(), nth=2)
 
-    assert run(chain, datas(b"a", b"b")) == [Data(0.0, b"a"), items.Reset(1.0)]
+    assert run(chain, datas(b"a", b"b")) == [Data(0.0, b"a"), items.ConnectionReset(1.0)]
 
 
 @pytest.mark.parametrize(
     ("then", "after"),
     [
-        ("close", [Close(1.0)]),
-        ("reset", [items.Reset(1.0)]),
-        ("stall", [items.Stall(1.0)]),
+        ("close", [ConnectionClose(1.0)]),
+        ("reset", [items.ConnectionReset(1.0)]),
+        ("stall", [items.StopReading(1.0)]),
         ("discard", [End(3.0)]),
     ],
 )
@@ -96,7 +96,7 @@ def test_a_cut_stream_ends_as_was_said(then: str, after: list[Item]) -> None:
 def test_a_cut_at_nothing_ends_at_once() -> None:
     _, chain = one(Truncate(0))
 
-    assert chain.due(0.0) == [Close(0.0)]
+    assert chain.due(0.0) == [ConnectionClose(0.0)]
 
 
 def test_a_stalled_cut_that_is_healed_reads_on() -> None:
@@ -106,7 +106,7 @@ def test_a_stalled_cut_that_is_healed_reads_on() -> None:
     installed.heal()
     chain.refresh(2.0)
 
-    assert chain.due(2.0) == [Resume(2.0)]
+    assert chain.due(2.0) == [ResumeReading(2.0)]
     assert chain.reads()
 
 
@@ -121,25 +121,25 @@ def test_a_half_close_ends_one_direction_and_nothing_follows() -> None:
 def test_a_stall_stops_reading_and_loses_nothing() -> None:
     installed, chain = one(Stall(after_bytes=2))
 
-    assert run(chain, [Data(1.0, b"abc"), Data(2.0, b"d"), End(3.0)]) == [Data(1.0, b"ab"), items.Stall(1.0)]
+    assert run(chain, [Data(1.0, b"abc"), Data(2.0, b"d"), End(3.0)]) == [Data(1.0, b"ab"), items.StopReading(1.0)]
     assert not chain.reads()
     installed.pause()
     chain.refresh(4.0)
 
-    assert chain.due(4.0) == [Data(4.0, b"c"), Data(4.0, b"d"), End(4.0), Resume(4.0)]
+    assert chain.due(4.0) == [Data(4.0, b"c"), Data(4.0, b"d"), End(4.0), ResumeReading(4.0)]
     assert chain.reads()
 
 
 def test_nothing_follows_a_reset_of_a_late_kind() -> None:
     chain = link(fault_set_of(Reset(after_bytes=1), CloseDelay(5.0)))
 
-    assert run(chain, [Data(1.0, b"ab"), Data(2.0, b"c"), End(3.0)]) == [Data(1.0, b"a"), items.Reset(6.0)]
+    assert run(chain, [Data(1.0, b"ab"), Data(2.0, b"c"), End(3.0)]) == [Data(1.0, b"a"), items.ConnectionReset(6.0)]
 
 
 def test_a_reset_of_the_sender_passes_a_stall() -> None:
     _, chain = one(Stall())
 
-    assert kinds(run(chain, [Data(1.0, b"a"), items.Reset(2.0)])) == ["Stall", "Reset"]
+    assert kinds(run(chain, [Data(1.0, b"a"), items.ConnectionReset(2.0)])) == ["Stall", "Reset"]
 
 
 def test_at_its_byte_a_fault_has_one_chance() -> None:
@@ -155,17 +155,17 @@ def test_at_its_byte_a_fault_has_one_chance() -> None:
 def test_a_byte_that_passed_before_its_time_counts_when_the_time_has_come() -> None:
     _, chain = one(Truncate(2), after=5.0)
 
-    assert run(chain, datas(b"abc", b"d", every=6.0)) == [Data(0.0, b"abc"), Close(6.0)]
+    assert run(chain, datas(b"abc", b"d", every=6.0)) == [Data(0.0, b"abc"), ConnectionClose(6.0)]
 
 
 @pytest.mark.parametrize(
     ("fault", "selector", "upstream", "downstream"),
     [
-        (Truncate(0), {"direction": "downstream", "nth": 1}, [Data(1.0, b"get")], [Close(2.0)]),
+        (Truncate(0), {"direction": "downstream", "nth": 1}, [Data(1.0, b"get")], [ConnectionClose(2.0)]),
         (HalfClose(), {"direction": "downstream", "nth": 1}, [Data(1.0, b"get")], [End(2.0)]),
         (Truncate(0, then="discard"), {"direction": "downstream"}, [Data(1.0, b"get")], []),
-        (Stall(), {"direction": "upstream"}, [items.Stall(0.0)], [Data(2.0, b"reply")]),
-        (Truncate(0), {"after": 1.5}, [Data(1.0, b"get"), Close(1.5)], [Data(2.0, b"reply")]),
+        (Stall(), {"direction": "upstream"}, [items.StopReading(0.0)], [Data(2.0, b"reply")]),
+        (Truncate(0), {"after": 1.5}, [Data(1.0, b"get"), ConnectionClose(1.5)], [Data(2.0, b"reply")]),
     ],
 )
 def test_what_other_tools_call_by_another_name(
@@ -266,7 +266,7 @@ def test_faults_act_in_their_order_whatever_the_order_of_installation() -> None:
     first = run(link(fault_set_of(Truncate(2), Replace(b"a", b"xyz"), Delay(1.0))), [Data(0.0, b"ab")])
     second = run(link(fault_set_of(Delay(1.0), Replace(b"a", b"xyz"), Truncate(2))), [Data(0.0, b"ab")])
 
-    assert first == second == [Data(1.0, b"xy"), Close(1.0)]
+    assert first == second == [Data(1.0, b"xy"), ConnectionClose(1.0)]
 
 
 def test_a_function_is_a_fault() -> None:

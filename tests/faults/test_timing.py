@@ -9,7 +9,7 @@ import pytest
 from tests.faults.helpers import datagrams, datas, fault_set_of, joined, kinds, link, numbers, one, run, settle, times
 from windsock.errors import UsageError
 from windsock.faults import Blackhole, CloseDelay, Delay, Dribble, Hold, Rate, Segment
-from windsock.faults.items import Close, Data, Datagram, End, Item, Reset
+from windsock.faults.items import ConnectionClose, ConnectionReset, Data, Datagram, End, Item
 
 
 def test_a_delay_moves_data_and_its_end_by_its_time() -> None:
@@ -276,7 +276,7 @@ def test_only_a_hold_can_be_released() -> None:
         installed.deliver(1)
 
 
-@pytest.mark.parametrize("end", [End(1.0), Close(1.0), Reset(1.0)])
+@pytest.mark.parametrize("end", [End(1.0), ConnectionClose(1.0), ConnectionReset(1.0)])
 def test_an_end_is_late_and_the_data_is_not(end: Item) -> None:
     installed, chain = one(CloseDelay(2.0))
 

@@ -267,7 +267,7 @@ def test_when_a_connection_is_over_nothing_is_kept() -> None:
 def test_what_comes_after_a_reset_is_dropped() -> None:
     chain = link(fault_set_of(Delay(1.0)))
 
-    assert run(chain, [items.Reset(0.0), Data(2.0, b"a")]) == [items.Reset(1.0)]
+    assert run(chain, [items.ConnectionReset(0.0), Data(2.0, b"a")]) == [items.ConnectionReset(1.0)]
     assert not chain.is_idle()
 
 
@@ -353,7 +353,7 @@ def test_the_first_connections_fail_and_the_next_are_well() -> None:
 
     outcomes = [link(fault_set, connection=index).due(0.0) for index in range(4)]
 
-    assert outcomes == [[items.Reset(0.0)], [items.Reset(0.0)], [], []]
+    assert outcomes == [[items.ConnectionReset(0.0)], [items.ConnectionReset(0.0)], [], []]
 
 
 def test_a_pulled_cable_is_put_in_again() -> None:

@@ -21,7 +21,7 @@ import windsock
 from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_stream, reset, rest_of
 from tests.trio_servers.helpers import BlockingEcho, Echo, EchoPacket, Quiet, raises_a_lookup_error
 from windsock import servers
-from windsock.servers.trio.datagrams import Datagram
+from windsock.servers.trio.datagrams import DatagramRequest
 
 
 def serving(handler: Any, **options: Any) -> windsock.RunningServer:
@@ -443,9 +443,11 @@ def test_a_client_that_cannot_be_answered_is_no_error() -> None:
 
 
 def test_a_reply_goes_on_if_the_server_has_room_by_the_time_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Datagram._send_now
+    original = DatagramRequest._send_now
     results = iter([False])
-    monkeypatch.setattr(Datagram, "_send_now", lambda self, data: next(results, None) is None and original(self, data))
+    monkeypatch.setattr(
+        DatagramRequest, "_send_now", lambda self, data: next(results, None) is None and original(self, data)
+    )
 
     with serving(EchoPacket, transport="unix_datagram") as server, connect(server) as client:
         client.send(b"go")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.net.addresses import PrivateSocketPath
 
-__all__ = ["Line", "line_to", "scripted_client"]
+__all__ = ["Connector", "line_to", "scripted_client"]
 
 
 def scripted_client(
@@ -74,7 +74,7 @@ def scripted_client(
     return line.client(name=name, handshake=handshake, client_group=_client_group)
 
 
-class Line:
+class Connector:
     """All that there is to know before a connection: made once for a crowd, and checked."""
 
     def __init__(
@@ -187,7 +187,7 @@ class Line:
 
 def line_to(
     address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
-) -> Line:
+) -> Connector:
     """Return what is known of the way to an address. Raises UsageError."""
     place = client_sockets.place_of(address, transport)
     begins_with_tls, context = _context(tls, server_hostname)
@@ -195,7 +195,9 @@ def line_to(
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
     if server_hostname is None and begins_with_tls and isinstance(place.address, tuple):
         server_hostname = place.address[0]
-    return Line(place, context=context, begins_with_tls=begins_with_tls, server_hostname=server_hostname, **options)
+    return Connector(
+        place, context=context, begins_with_tls=begins_with_tls, server_hostname=server_hostname, **options
+    )
 
 
 def _context(tls: Any, server_hostname: str | None) -> tuple[bool, Callable[[], Any] | None]:

@@ -13,13 +13,13 @@ from windsock.scripts import Script
 from windsock.scripts.checks import check_count, check_seconds
 
 if TYPE_CHECKING:
-    from windsock.clients.connector import Line
+    from windsock.clients.connector import Connector
 
 __all__ = ["crowd"]
 
 
 def crowd(
-    line: Line,
+    line: Connector,
     count: int,
     script: Script | Callable[[int], Script],
     *,

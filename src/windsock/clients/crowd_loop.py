@@ -20,7 +20,7 @@ from windsock.net.system import monotonic, selectors
 from windsock.scripts import Act, Progress, Script, StartTLS, StopTLS, Transmit, Wait
 
 if TYPE_CHECKING:
-    from windsock.clients.connector import Line
+    from windsock.clients.connector import Connector
     from windsock.net.addresses import PrivateSocketPath
 
 __all__ = ["CrowdLoop"]
@@ -76,7 +76,7 @@ class CrowdClient:
 class CrowdLoop:
     """Connects, shakes hands in TLS, reads, writes, waits: for whoever is ready."""
 
-    def __init__(self, selector: Any, line: Line, scripts: list[Script], spread: float) -> None:
+    def __init__(self, selector: Any, line: Connector, scripts: list[Script], spread: float) -> None:
         self.started = monotonic()
         self.selector = selector
         self.line = line

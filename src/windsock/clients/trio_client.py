@@ -20,7 +20,7 @@ from windsock.scripts import Script, StartTLS, Step, Steps
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.clients.connector import Line
+    from windsock.clients.connector import Connector
     from windsock.net.addresses import PrivateSocketPath
 
 __all__ = ["TrioClient"]
@@ -47,7 +47,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         name: str = "",
         receive_buffer: int | None = None,
         send_buffer: int | None = None,
-        _line: Line | None = None,
+        _line: Connector | None = None,
     ) -> None:
         if _line is None:
             from windsock.clients.connector import line_to

@@ -15,7 +15,7 @@ from windsock.net.system import monotonic, os, select, sleep, socket
 from windsock.scripts import Inbox
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
-from windsock.scripts.steps import Event, Step
+from windsock.scripts.steps import Step, Waitable
 
 __all__ = ["CHUNK", "DONTWAIT", "SLICE", "Endpoint"]
 
@@ -132,7 +132,7 @@ class Endpoint:
 
     # --- waiting
 
-    def wait(self, until: float, event: Event | None = None) -> None:
+    def wait(self, until: float, event: Waitable | None = None) -> None:
         """Return when something came, or the event is set, or at the time `until`; or earlier, for no reason."""
         left = until - self.clock()
         if event is not None:

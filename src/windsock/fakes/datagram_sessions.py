@@ -19,7 +19,7 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
-from windsock.scripts.steps import Event
+from windsock.scripts.steps import Waitable
 from windsock.taps.seam import connection_of
 
 __all__ = ["DatagramSessions"]
@@ -165,7 +165,7 @@ class _SessionEndpoint(ServerDatagram):
         with self._changed:
             self._changed.notify_all()
 
-    def wait(self, until: float, event: Event | None = None) -> None:
+    def wait(self, until: float, event: Waitable | None = None) -> None:
         """Wait for a datagram, or until then. Raises Halted."""
         self.before_wait()
         if self.is_stalled or event is not None:

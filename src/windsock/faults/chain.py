@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.faults.context import NEVER, FaultContext
 from windsock.faults.handle import FaultHandle
-from windsock.faults.items import Close, Data, End, Item, Reset, Resume, Stall, size_of
+from windsock.faults.items import ConnectionClose, ConnectionReset, Data, End, Item, ResumeReading, StopReading, size_of
 from windsock.faults.selector import ConnectionInfo
 
 if TYPE_CHECKING:
@@ -196,9 +196,9 @@ class Chain:
             if self._has_ended:
                 return
             self._has_ended = True
-        elif kind is Stall or kind is Resume:
-            self._is_stalled = kind is Stall
-        elif kind is Reset or kind is Close:
+        elif kind is StopReading or kind is ResumeReading:
+            self._is_stalled = kind is StopReading
+        elif kind is ConnectionReset or kind is ConnectionClose:
             self._end()
         self._ready.append(item)
 

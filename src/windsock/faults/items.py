@@ -10,15 +10,15 @@ from typing import Protocol, Self, TypeAlias
 
 __all__ = [
     "Attachment",
-    "Close",
+    "ConnectionClose",
+    "ConnectionReset",
     "Data",
     "Datagram",
     "End",
     "Item",
-    "Rebind",
-    "Reset",
-    "Resume",
-    "Stall",
+    "NewSource",
+    "ResumeReading",
+    "StopReading",
     "Tick",
     "at_time",
     "attached_to",
@@ -62,7 +62,7 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Reset:
+class ConnectionReset:
     """A hard reset of the connection, seen by both ends (RST).
 
     `flush`: only when the other end's kernel has taken what was written.
@@ -73,21 +73,21 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class ConnectionClose:
     """Both directions end, orderly."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
+class StopReading:
     """From now on nothing is read from the source, so that the kernel's buffers fill and the sender has to wait."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class ResumeReading:
     """The source is read again."""
 
     at: float
@@ -108,7 +108,7 @@ class Datagram:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebind:
+class NewSource:
     """Datagrams that follow go out from another socket: the other end sees a new address of the client."""
 
     at: float
@@ -123,7 +123,9 @@ class Tick:
     is_first: bool = False
 
 
-Item: TypeAlias = Data | End | Reset | Close | Stall | Resume | Datagram | Rebind | Tick
+Item: TypeAlias = (
+    Data | End | ConnectionReset | ConnectionClose | StopReading | ResumeReading | Datagram | NewSource | Tick
+)
 
 
 def at_time(item: Item, at: float) -> Item:

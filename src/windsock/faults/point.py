@@ -9,10 +9,10 @@ from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
 from windsock.faults.items import Data, Datagram, Item, Tick
 
-__all__ = ["PointFault", "Progress"]
+__all__ = ["PointFault", "PointProgress"]
 
 
-class Progress:
+class PointProgress:
     """Whether the point has been reached on a link."""
 
     __slots__ = ("is_done",)
@@ -62,9 +62,9 @@ class PointFault(Fault):
         """Return whether no byte has to pass first."""
         return not self.after_bytes
 
-    def begin(self, context: FaultContext) -> Progress:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> PointProgress:  # noqa: ARG002  # the contract of faults
         """Return that the point has not been reached."""
-        return Progress()
+        return PointProgress()
 
     def is_occasion(self, item: Item, context: FaultContext) -> bool:
         """Return whether the point may be in this item."""

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from windsock.clients.client_sockets import place_of
-from windsock.clients.connector import Line
+from windsock.clients.connector import Connector
 from windsock.errors import UsageError
 from windsock.net.system import os
 from windsock.options.tls_options import PROFILES
@@ -42,7 +42,7 @@ def line_to_server(
     receive_buffer: int | None = None,
     send_buffer: int | None = None,
     faults: Any = (),
-) -> Line:
+) -> Connector:
     """Return what is known of the way to a server. Raises UsageError for what does not fit it."""
     options = server.options
     if anonymous:
@@ -52,7 +52,7 @@ def line_to_server(
             raise UsageError(f"connect(anonymous=True, source={source!r}): say one of the two")
         source = ""
     begins_with_tls, context = _tls(server, tls, certificate)
-    return Line(
+    return Connector(
         place_of(server.address, options.transport),
         context=context,
         begins_with_tls=begins_with_tls,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_group import ClientGroup
-    from windsock.clients.connector import Line
+    from windsock.clients.connector import Connector
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.errors import Unmet
@@ -358,7 +358,7 @@ class RunningServer(FakeAPI):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
-    def _line(self, **options: Any) -> Line:
+    def _line(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""
         from windsock.harness.connect_options import line_to_server
 

@@ -156,7 +156,9 @@ class DatagramFront:
                 partial(self._answer, peer),
                 upward=upward,
                 downward=downward,
-                notes=_Notes(self._recorder, self._firings, index, peer) if self._recorder is not None else None,
+                notes=_DatagramNotes(self._recorder, self._firings, index, peer)
+                if self._recorder is not None
+                else None,
                 on_look=self._firings.look,
                 on_change=lambda: self._learn(relay, peer),
                 on_error=partial(self._on_error, None),
@@ -184,7 +186,7 @@ class DatagramFront:
             send_with(self._listener, data, attached, relay.senders.get("server"), relay.cannot, peer)
 
 
-class _Notes:
+class _DatagramNotes:
     """Writes each datagram of one client down as a connection, with the replies that come before the next one."""
 
     def __init__(self, recorder: Recorder, firings: Firings, index: int, peer: Any) -> None:

@@ -19,7 +19,7 @@ def reason(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else str(error)
 
 
-class _Notes:
+class _RecordingNotes:
     kind: int
 
     def __init__(self, connection: Connection) -> None:
@@ -43,7 +43,7 @@ class _Notes:
         self._connection.note_lent(self.kind, *self._loan, size)  # the loan keeps the memory alive while it is sent
 
 
-class ClientNotes(_Notes):
+class ClientNotes(_RecordingNotes):
     """What the client does."""
 
     kind = Kind.UP
@@ -61,7 +61,7 @@ class ClientNotes(_Notes):
             self._note(Kind.CLIENT_RESET)
 
 
-class UpstreamNotes(_Notes):
+class UpstreamNotes(_RecordingNotes):
     """What the server does."""
 
     kind = Kind.DOWN

@@ -31,7 +31,7 @@ def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
     """
     if side not in ("client", "server"):
         raise UsageError(f'as_script({side!r}): expected "client" or "server"')
-    writer = Writer(side, has_timing=timing, is_datagram=connection.is_datagram, began=connection.opened)
+    writer = ScriptWriter(side, has_timing=timing, is_datagram=connection.is_datagram, began=connection.opened)
     size = 0
     for event in connection.settled():
         if event.kind <= Kind.DOWN:
@@ -51,7 +51,7 @@ def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
     return Script(*writer.finish())
 
 
-class Writer:
+class ScriptWriter:
     """Writes down the steps of one side."""
 
     def __init__(self, side: str, *, has_timing: bool, is_datagram: bool, began: float) -> None:

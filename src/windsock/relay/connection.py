@@ -11,7 +11,7 @@ from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
-from windsock.relay.endpoint import Notes, RelayEndpoint
+from windsock.relay.endpoint import RelayEndpoint, TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
@@ -98,8 +98,8 @@ class StreamRelay:
         *,
         upward: Chain | None = None,
         downward: Chain | None = None,
-        client_notes: Notes | None = None,
-        upstream_notes: Notes | None = None,
+        client_notes: TrafficObserver | None = None,
+        upstream_notes: TrafficObserver | None = None,
         delivering: Delivering = contextlib.nullcontext,
         on_closing: Callable[[], object] = _nothing,
         on_end: Callable[[StreamRelay], None] | None = None,

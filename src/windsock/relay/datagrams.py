@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from windsock.faults.items import Datagram, Item, Rebind, Resume, Stall
+from windsock.faults.items import Datagram, Item, NewSource, ResumeReading, StopReading
 from windsock.net.addresses import Address
 from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
 from windsock.net.event_loop import READABLE, EventLoop, OnError, Timer
@@ -130,11 +130,11 @@ class DatagramDirection:
                 self.out.append((item.data, item.attached))
             elif item.attached is not None:  # its sender cannot be told any more: it has been told that it went out
                 item.attached.close()
-        elif isinstance(item, Rebind):
+        elif isinstance(item, NewSource):
             self.drain()
             self._relay.rebind()
-        elif isinstance(item, Stall | Resume):
-            self.is_stalled = isinstance(item, Stall)
+        elif isinstance(item, StopReading | ResumeReading):
+            self.is_stalled = isinstance(item, StopReading)
 
     def drain(self) -> None:
         """Send what can be sent now."""

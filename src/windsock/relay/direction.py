@@ -7,7 +7,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
-from windsock.faults.items import Attachment, Close, Data, End, Item, Reset, Resume, Stall
+from windsock.faults.items import (
+    Attachment,
+    ConnectionClose,
+    ConnectionReset,
+    Data,
+    End,
+    Item,
+    ResumeReading,
+    StopReading,
+)
 from windsock.net import sockets
 from windsock.net.event_loop import Timer
 from windsock.net.system import monotonic
@@ -117,7 +126,7 @@ class RelayDirection:
             self.drain()
             self.relay.reset()
         else:
-            self._feed(Reset(monotonic()))
+            self._feed(ConnectionReset(monotonic()))
 
     def _feed(self, item: Item) -> None:
         assert self.chain is not None
@@ -187,11 +196,11 @@ class RelayDirection:
                 self._queue(memoryview(item.data))
             else:
                 self.out.append(item)
-        elif isinstance(item, Stall):
+        elif isinstance(item, StopReading):
             self.is_stalled = True
-        elif isinstance(item, Resume):
+        elif isinstance(item, ResumeReading):
             self.is_stalled = False
-        elif isinstance(item, Reset) and not item.flush:
+        elif isinstance(item, ConnectionReset) and not item.flush:
             self.drain()
             self.relay.reset()
         else:
@@ -242,14 +251,14 @@ class RelayDirection:
 
     def _finish(self, item: Item) -> bool:
         """Do what comes after the data before it; return whether it is done."""
-        is_flushing = isinstance(item, Reset) and not self.target.is_gone
+        is_flushing = isinstance(item, ConnectionReset) and not self.target.is_gone
         if is_flushing and sockets.unacknowledged(self.target.socket):
             self._look_again()
             return False
         self.out.popleft()
-        if isinstance(item, Reset):
+        if isinstance(item, ConnectionReset):
             self.relay.reset()
-        elif isinstance(item, Close):
+        elif isinstance(item, ConnectionClose):
             self.relay.finish()
         elif isinstance(item, End) and not self.has_ended:
             self.has_ended = True

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from windsock.relay.connection import StreamRelay
     from windsock.relay.direction import RelayDirection
 
-__all__ = ["Notes", "RelayEndpoint"]
+__all__ = ["RelayEndpoint", "TrafficObserver"]
 
 PIECE = 128 * 1024
 """Bytes read at a time where faults look at them and may keep them."""
@@ -24,7 +24,7 @@ MOST_READS = 16
 """Blocks that are read and thrown away before a close."""
 
 
-class Notes(Protocol):
+class TrafficObserver(Protocol):
     """Who is told what passes, before faults have touched it."""
 
     def passed(self, data: memoryview) -> None:
@@ -54,7 +54,7 @@ class RelayEndpoint:
     flow: RelayDirection
     inflow: RelayDirection
 
-    def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
+    def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
         self.relay = relay
         self.socket = sock
         self.descriptor = sock.fileno()

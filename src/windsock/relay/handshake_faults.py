@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from windsock.faults.items import Close, End
+from windsock.faults.items import ConnectionClose, End
 from windsock.faults.kinds.tls_alert import TLSAlert
 from windsock.faults.kinds.tls_plaintext import TLSPlaintext
 from windsock.faults.kinds.tls_stall import TLSStall
@@ -145,7 +145,7 @@ class HandshakeFaults:
         if not self._is_over:
             self._is_over = True
             flow = self._relay.down
-            flow.out += [memoryview(data), Close(0.0)]
+            flow.out += [memoryview(data), ConnectionClose(0.0)]
             flow.drain()
 
     def _truncated(self, record: bytes) -> bytes:

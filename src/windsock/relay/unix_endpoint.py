@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.net.ancillary import LOST, Credentials, UnixReader, send_with
 from windsock.relay.buffered_endpoint import BufferedEndpoint
-from windsock.relay.endpoint import Notes
+from windsock.relay.endpoint import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
@@ -22,7 +22,7 @@ class UnixEndpoint(BufferedEndpoint):
     that cannot be passed on are a line in the record.
     """
 
-    def __init__(self, relay: StreamRelay, sock: Any, notes: Notes | None) -> None:
+    def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
         super().__init__(relay, sock, notes)
         self._reader = UnixReader(sock)
         self._receive = self._receive_attached

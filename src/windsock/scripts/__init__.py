@@ -6,7 +6,6 @@ from windsock.scripts.progress import Act, Action, Progress, Transmit, Wait
 from windsock.scripts.script import Script, Steps
 from windsock.scripts.steps import (
     Close,
-    Event,
     Expect,
     Expected,
     ExpectEnd,
@@ -26,6 +25,7 @@ from windsock.scripts.steps import (
     Step,
     StopTLS,
     Urgent,
+    Waitable,
     WaitFor,
 )
 
@@ -33,7 +33,6 @@ __all__ = [
     "Act",
     "Action",
     "Close",
-    "Event",
     "Expect",
     "ExpectEnd",
     "ExpectEof",
@@ -64,4 +63,5 @@ __all__ = [
     "Urgent",
     "Wait",
     "WaitFor",
+    "Waitable",
 ]

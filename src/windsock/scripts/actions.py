@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
 from windsock.scripts.checks import check_count, check_seconds, checked_bytes
-from windsock.scripts.step import Event, Step
+from windsock.scripts.step import Step, Waitable
 
 if TYPE_CHECKING:
     import ssl
@@ -120,7 +120,7 @@ class WaitFor(Step):
     method = "wait_for"
     takes_timeout = True
     is_restful = False  # once it is set
-    event: Event
+    event: Waitable
 
     def _check(self) -> None:
         if not callable(getattr(self.event, "is_set", None)) or not callable(getattr(self.event, "wait", None)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from windsock.scripts.step import Event, Step
+from windsock.scripts.step import Step, Waitable
 
 __all__ = ["Act", "Action", "Transmit", "Wait"]
 
@@ -30,7 +30,7 @@ class Wait(NamedTuple):
     """Wait for bytes (unless reading is stalled) or for the event, until the monotonic time `until` at the latest."""
 
     until: float
-    event: Event | None = None
+    event: Waitable | None = None
 
 
 Action: TypeAlias = Transmit | Act | Wait

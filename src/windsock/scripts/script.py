@@ -10,7 +10,7 @@ from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import wrapped
 from windsock.scripts.step import written
-from windsock.scripts.steps import Event, Expected, Step
+from windsock.scripts.steps import Expected, Step, Waitable
 
 if TYPE_CHECKING:
     import ssl
@@ -98,7 +98,7 @@ class Steps(Generic[R]):
         __tracebackhide__ = True
         return self._take(kinds.Pause(seconds))
 
-    def wait_for(self, event: Event, *, timeout: float | None = None) -> R:
+    def wait_for(self, event: Waitable, *, timeout: float | None = None) -> R:
         """Wait until an event of threading, multiprocessing or (for clients of trio) trio is set."""
         __tracebackhide__ = True
         return self._take(kinds.WaitFor(event, timeout=timeout))

@@ -9,13 +9,13 @@ from windsock.errors import UsageError
 from windsock.scripts.checks import check_seconds
 from windsock.scripts.repr import brief_of, code_of
 
-__all__ = ["Argument", "Event", "Step"]
+__all__ = ["Argument", "Step", "Waitable"]
 
 Argument: TypeAlias = tuple[str, Any]
 """The keyword, empty for a positional argument, and the value."""
 
 
-class Event(Protocol):
+class Waitable(Protocol):
     """What `wait_for()` waits for: a threading.Event, a multiprocessing.Event, a trio.Event.
 
     It has to have a `wait()` too.

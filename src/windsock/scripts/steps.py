@@ -18,12 +18,11 @@ from windsock.scripts.actions import (
 from windsock.scripts.checks import Expected
 from windsock.scripts.control import Loop, OneOf
 from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
-from windsock.scripts.step import Event, Step
+from windsock.scripts.step import Step, Waitable
 
 __all__ = [
     "READ_BUFFER",
     "Close",
-    "Event",
     "Expect",
     "ExpectEnd",
     "ExpectEof",
@@ -44,4 +43,5 @@ __all__ = [
     "StopTLS",
     "Urgent",
     "WaitFor",
+    "Waitable",
 ]

@@ -11,7 +11,7 @@ from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
 from windsock.servers.control import Control
-from windsock.servers.loop import Loop, LoopSelector
+from windsock.servers.loop import LoopSelector, ServeLoop
 from windsock.servers.requests import (
     BOTH,
     READING,
@@ -101,11 +101,11 @@ class BaseServer:
         """Return whether nothing has to be done at intervals. Extended by mix-ins."""
         return getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
 
-    def _loop_class(self) -> type[Loop]:
+    def _loop_class(self) -> type[ServeLoop]:
         """Return what kind of loop serves. Overridden by mix-ins."""
-        return Loop
+        return ServeLoop
 
-    def _loop_started(self, loop: Loop) -> None:
+    def _loop_started(self, loop: ServeLoop) -> None:
         """Have a new loop watch what it is to watch. Overridden by mix-ins."""
 
     def handle_request(self) -> None:

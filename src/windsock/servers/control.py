@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, os, threading
 from windsock.servers import fork_hooks
-from windsock.servers.loop import HasFileno, Loop
+from windsock.servers.loop import HasFileno, ServeLoop
 
 __all__ = ["Control"]
 
@@ -23,10 +23,10 @@ class Control:
     so that a server can serve again. Reentrant, so that a signal handler may stop the loop it interrupts.
     """
 
-    def __init__(self, loop_class: type[Loop] = Loop) -> None:
+    def __init__(self, loop_class: type[ServeLoop] = ServeLoop) -> None:
         self._loop_class = loop_class
-        self._loops: list[Loop] = []
-        self._prepared: Loop | None = None
+        self._loops: list[ServeLoop] = []
+        self._prepared: ServeLoop | None = None
         self.after_fork_in_child()
         fork_hooks.renew_in_children(self)
         self._has_served = False
@@ -49,7 +49,7 @@ class Control:
             self._prepared = self._loop_class(listener)
 
     @contextmanager
-    def serving(self, listener: HasFileno | None) -> Iterator[Loop | None]:
+    def serving(self, listener: HasFileno | None) -> Iterator[ServeLoop | None]:
         """Do `begin()` and `end()` around a `with`."""
         loop = self.begin(listener)
         try:
@@ -58,7 +58,7 @@ class Control:
             if loop is not None:
                 self.end(loop)
 
-    def begin(self, listener: HasFileno | None) -> Loop | None:
+    def begin(self, listener: HasFileno | None) -> ServeLoop | None:
         """Return this thread's loop, or None if the server was told to stop before it ever served."""
         with self._lock:
             self._has_served = True
@@ -70,7 +70,7 @@ class Control:
                 self._loops.append(loop)
         return loop
 
-    def end(self, loop: Loop) -> None:
+    def end(self, loop: ServeLoop) -> None:
         """End what runs in the loop, and forget it."""
         loop.finish()
         with self._lock:
@@ -78,7 +78,7 @@ class Control:
             loop.close()
             self._idle.notify_all()
 
-    def here(self) -> Loop | None:
+    def here(self) -> ServeLoop | None:
         """Return the loop that runs in this thread of this process; the innermost, if a handler serves too."""
         return next((loop for loop in reversed(self._loops) if loop.is_here()), None)
 
@@ -102,7 +102,7 @@ class Control:
                 if parents_too or loop.process_id == os.getpid():
                     loop.stop()
 
-    def _drop(self, prepared: Loop) -> None:
+    def _drop(self, prepared: ServeLoop) -> None:
         self._prepared = None
         prepared.close()
 

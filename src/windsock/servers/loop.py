@@ -10,7 +10,7 @@ from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, os, select, selectors, threading
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["Loop", "LoopSelector", "Watch"]
+__all__ = ["LoopSelector", "ServeLoop", "Watch"]
 
 # poll() needs no descriptor of its own, unlike epoll and kqueue, and knows no limit of 1024, unlike select().
 LoopSelector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
@@ -55,7 +55,7 @@ class Watch:
         self._callbacks.clear()
 
 
-class Loop:
+class ServeLoop:
     """One thread's wait on a listener, a wake-up descriptor, and whatever else is watched.
 
     A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop as well.

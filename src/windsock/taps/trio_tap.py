@@ -20,7 +20,7 @@ BLOCK = 256 * 1024
 PEEK = int(socket.MSG_PEEK)
 
 
-class _Tap:
+class _TrioTap:
     """Methods of ours in the place of an object's own; the classes of trio's streams are final."""
 
     names: tuple[str, ...]
@@ -42,7 +42,7 @@ class _Tap:
             delattr(self._tapped, name)
 
 
-class SocketTap(_Tap):
+class SocketTap(_TrioTap):
     """Notes what one SocketStream receives and sends, and how it ends.
 
     The methods replaced are those of its trio socket, through which all of the stream's own go; `plain` is the
@@ -244,7 +244,7 @@ class SocketTap(_Tap):
             self._close()
 
 
-class StreamTap(_Tap):
+class StreamTap(_TrioTap):
     """Notes what any other stream receives and sends, and how it ends.
 
     How much of a `send_all()` that failed went out is not known; none of it is recorded then. `on_clear` is called

@@ -63,14 +63,14 @@ def a_client_may_half_close_and_still_get_its_answer(setting: Setting) -> None:
 def a_server_may_half_close_and_still_read(setting: Setting) -> None:
     """The client sees the end of the stream, and can go on sending."""
 
-    class First(BaseRequestHandler):
+    class EndsFirst(BaseRequestHandler):
         def handle(self) -> None:
             self.request.sendall(b"bye")
             self.request.shutdown(socket.SHUT_WR)
             while self.request.recv(100):
                 pass
 
-    with served(setting, First) as server, client_of(server) as client:
+    with served(setting, EndsFirst) as server, client_of(server) as client:
         expect(receive_all(client), b"bye", "the end of the stream after a server's half-close")
         client.sendall(b"still here")
 

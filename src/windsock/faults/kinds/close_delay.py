@@ -9,7 +9,7 @@ from typing import ClassVar
 from windsock.faults.checks import seconds
 from windsock.faults.context import FaultContext
 from windsock.faults.fault import STREAM, Fault
-from windsock.faults.items import Close, End, Item, Reset, at_time
+from windsock.faults.items import ConnectionClose, ConnectionReset, End, Item, at_time
 from windsock.faults.stages import Stage
 
 __all__ = ["CloseDelay"]
@@ -33,7 +33,7 @@ class CloseDelay(Fault):
 
     def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # the contract of faults
         """Return whether it is an end."""
-        return isinstance(item, End | Close | Reset)
+        return isinstance(item, End | ConnectionClose | ConnectionReset)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return ends at a later time."""

@@ -31,7 +31,7 @@ class Rebind(PointFault):
         """Return the change, and what follows it."""
         context.state.is_done = not context.selector.is_about_items
         context.fire("the client has another address", ahead=ahead)
-        return (items.Rebind(at), *rest)
+        return (items.NewSource(at), *rest)
 
     @property
     def after_bytes(self) -> None:

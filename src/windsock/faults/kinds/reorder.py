@@ -16,7 +16,7 @@ from windsock.faults.stages import Stage
 __all__ = ["Reorder"]
 
 
-class Line:
+class Overtaking:
     """Where the datagrams are: how many have come, and how many have still to overtake the one that is held."""
 
     __slots__ = ("come", "to_pass")
@@ -52,9 +52,9 @@ class Reorder(Fault):
         count(self, 1, "datagrams", by=self.by)
         seconds(self, patience=self.patience)
 
-    def begin(self, context: FaultContext) -> Line:  # noqa: ARG002  # the contract of faults
+    def begin(self, context: FaultContext) -> Overtaking:  # noqa: ARG002  # the contract of faults
         """Return that none has come."""
-        return Line()
+        return Overtaking()
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return it, and one that it overtook, or hold it."""

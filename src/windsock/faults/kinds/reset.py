@@ -43,7 +43,7 @@ class Reset(PointFault):
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
         """Return the reset."""
         context.fire("reset the connection, {} B that had come are lost", size_of_all(rest), ahead=ahead)
-        return (items.Reset(at, flush=self.flush),)
+        return (items.ConnectionReset(at, flush=self.flush),)
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
         """Return nothing."""

@@ -38,13 +38,13 @@ class Stall(PointFault):
         context.fire("reads no more", ahead=ahead)
         for item in rest:
             context.hold(item)
-        return (items.Stall(at),)
+        return (items.StopReading(at),)
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Keep what had been read already; a reset is not to be kept."""
         if isinstance(item, Tick):
             return ()
-        if isinstance(item, items.Reset):
+        if isinstance(item, items.ConnectionReset):
             return (item,)
         context.hold(item)
         return ()
@@ -52,4 +52,4 @@ class Stall(PointFault):
     def release(self, context: FaultContext) -> Iterable[Item]:
         """Return what was kept, and read on."""
         held = context.take_held()
-        return (*held, items.Resume(context.now)) if context.state.is_done else held
+        return (*held, items.ResumeReading(context.now)) if context.state.is_done else held

@@ -47,10 +47,10 @@ class Truncate(PointFault):
         """Return the cut."""
         context.fire("cut the stream, {} B that had come are lost, then " + self.then, size_of_all(rest), ahead=ahead)
         if self.then == "close":
-            return (items.Close(at),)
+            return (items.ConnectionClose(at),)
         if self.then == "reset":
-            return (items.Reset(at),)
-        return (items.Stall(at),) if self.then == "stall" else ()
+            return (items.ConnectionReset(at),)
+        return (items.StopReading(at),) if self.then == "stall" else ()
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
         """Return nothing, but the end of a stream that is read on."""
@@ -58,4 +58,4 @@ class Truncate(PointFault):
 
     def release(self, context: FaultContext) -> Iterable[Item]:
         """Read on, if reading was stalled."""
-        return (items.Resume(context.now),) if self.then == "stall" and context.state.is_done else ()
+        return (items.ResumeReading(context.now),) if self.then == "stall" and context.state.is_done else ()

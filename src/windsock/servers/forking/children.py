@@ -11,7 +11,7 @@ from windsock.net import addresses
 from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, os, select, threading
 from windsock.servers import fork_hooks
-from windsock.servers.loop import Loop
+from windsock.servers.loop import ServeLoop
 
 __all__ = ["Children"]
 
@@ -40,7 +40,7 @@ class Children:
         self.pids = pids
         self._on_exit = on_exit
         self._collector = collector
-        self._watched: dict[int, tuple[int, Loop | None]] = {}
+        self._watched: dict[int, tuple[int, ServeLoop | None]] = {}
         self._clients: dict[int, Any] = {}
         self._told: dict[int, signal.Signals] = {}
         self._lock = threading.Lock()
@@ -54,7 +54,7 @@ class Children:
         self._told.clear()
         self.stop_watching()
 
-    def add(self, pid: int, client_address: Any, loop: Loop | None) -> None:
+    def add(self, pid: int, client_address: Any, loop: ServeLoop | None) -> None:
         """Take a child over; a loop that is given collects it the moment it ends."""
         self._clients[pid] = client_address
         self.pids.add(pid)
@@ -63,7 +63,7 @@ class Children:
         if loop is not None:
             self._watch(pid, loop)
 
-    def adopt(self, loop: Loop) -> None:
+    def adopt(self, loop: ServeLoop) -> None:
         """Have a new loop collect those that no other loop does."""
         for pid, (_, watcher) in list(self._watched.items()):
             if watcher is None or watcher.is_closed:
@@ -144,7 +144,7 @@ class Children:
                 del self._watched[pid]
                 os.close(descriptor)
 
-    def _watch(self, pid: int, loop: Loop) -> None:
+    def _watch(self, pid: int, loop: ServeLoop) -> None:
         """Have the loop collect the child; without a pidfd it is collected at the next occasion."""
         if pid in self._watched:
             descriptor, _ = self._watched[pid]

@@ -17,7 +17,7 @@ from windsock.servers import fork_hooks
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.forking import fork_probe, inherited_fds
 from windsock.servers.forking.children import Children
-from windsock.servers.loop import Loop
+from windsock.servers.loop import ServeLoop
 from windsock.servers.requests import exit_status, open_requests, release_or_report, report_failure, write_report
 
 __all__ = ["ForkingMixIn"]
@@ -124,7 +124,7 @@ class ForkingMixIn:
             if self.active_children is not None:
                 self._children.stop_watching()
 
-    def _loop_started(self, loop: Loop) -> None:
+    def _loop_started(self, loop: ServeLoop) -> None:
         """Have children of an earlier loop, or of `handle_request()`, collected by this one."""
         super()._loop_started(loop)  # type: ignore[misc]  # the server class has it
         if self.active_children is not None:

@@ -13,7 +13,7 @@ from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
 
 if TYPE_CHECKING:
-    from windsock.servers.loop import Loop
+    from windsock.servers.loop import ServeLoop
     from windsock.servers.selecting.hub import Hub
     from windsock.servers.selecting.request_greenlet import RequestGreenlet
 
@@ -141,8 +141,8 @@ class SelectingMixIn:
 
     # --- loops
 
-    def _loop_class(self) -> type[Loop]:
-        found: type[Loop] = _hub_module().Hub
+    def _loop_class(self) -> type[ServeLoop]:
+        found: type[ServeLoop] = _hub_module().Hub
         return found
 
     def _loop_started(self, loop: Any) -> None:

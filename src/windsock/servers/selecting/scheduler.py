@@ -10,7 +10,7 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from windsock.net.system import monotonic, os, threading
-from windsock.servers.loop import HasFileno, Loop
+from windsock.servers.loop import HasFileno, ServeLoop
 from windsock.servers.selecting.readiness import IN, OUT, Readiness, wait_alone
 from windsock.servers.selecting.request_greenlet import RUNNING, WAITING, Alarms, RequestGreenlet
 
@@ -26,7 +26,7 @@ class _Alone:
 ALONE = _Alone()
 
 
-class Scheduler(Loop):
+class Scheduler(ServeLoop):
     """A serve loop that runs greenlets while it waits.
 
     Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`, when it is too late

@@ -7,12 +7,12 @@ from typing import Any
 
 from windsock.net.system import connect, select, socket
 
-__all__ = ["Datagram"]
+__all__ = ["DatagramRequest"]
 
 GONE = (ConnectionRefusedError, ConnectionResetError, FileNotFoundError)
 
 
-class Datagram:
+class DatagramRequest:
     """One datagram: its data is `packet`, its sender `client_address`."""
 
     __slots__ = ("_socket", "client_address", "packet")

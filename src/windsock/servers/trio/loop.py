@@ -10,7 +10,7 @@ from windsock.net.system import threading
 if TYPE_CHECKING:
     import trio
 
-    from windsock.servers.loop import Loop
+    from windsock.servers.loop import ServeLoop
 
 __all__ = ["Run", "call_every", "cancel_when_stopped", "lost_connection", "only_one"]
 
@@ -26,7 +26,7 @@ class Run:
         self.rest = 0.0
 
 
-async def cancel_when_stopped(loop: Loop, scope: trio.CancelScope) -> None:
+async def cancel_when_stopped(loop: ServeLoop, scope: trio.CancelScope) -> None:
     """Wait for the word to stop, which may come from any thread, signal handler or forked child."""
     import trio
 

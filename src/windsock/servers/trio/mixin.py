@@ -17,7 +17,7 @@ from windsock.servers.trio.requests import TrioRequests, nobody_waits_for
 if TYPE_CHECKING:
     import trio
 
-    from windsock.servers.loop import Loop
+    from windsock.servers.loop import ServeLoop
 
 __all__ = ["TrioMixIn"]
 
@@ -92,7 +92,7 @@ class TrioMixIn(TrioRequests):
         check_usable()
         super().prepare_to_serve()
 
-    async def _accept_until_stopped(self, loop: Loop, run: Run, poll_interval: float) -> None:
+    async def _accept_until_stopped(self, loop: ServeLoop, run: Run, poll_interval: float) -> None:
         import trio
 
         async with trio.open_nursery() as waiting:

@@ -20,7 +20,7 @@ from windsock.servers.requests import (
     report_failure,
 )
 from windsock.servers.threads import Threads
-from windsock.servers.trio.datagrams import Datagram
+from windsock.servers.trio.datagrams import DatagramRequest
 from windsock.servers.trio.loop import lost_connection
 from windsock.servers.trio.tasks import RequestTask, RequestTasks
 from windsock.servers.trio.threads import run_in_thread
@@ -50,7 +50,7 @@ class TrioRequests(_AnyServer):
 
         handler = self.RequestHandlerClass
         if isinstance(request, tuple):
-            datagram = Datagram(request, client_address)
+            datagram = DatagramRequest(request, client_address)
             if isinstance(handler, type):
                 given = {"packet": datagram.packet, "reply": datagram.reply}
                 await run_class(handler, request, client_address, self, given)
