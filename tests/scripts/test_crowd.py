@@ -11,7 +11,7 @@ import pytest
 import windsock
 from tests.scripts.clients import KINDS, Lines, Prefixed, each, serving
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
-from windsock.clients.connector import line_to
+from windsock.clients.connector import connector_to
 from windsock.clients.crowd import crowd
 from windsock.clients.summary import CrowdMember, CrowdSummary
 
@@ -54,7 +54,7 @@ def test_a_server_that_serves_one_after_the_other_shakes_hands_with_all(tls: boo
 @pytest.mark.parametrize("begins", [True, False])
 def test_handshakes_that_nobody_answers_take_the_time_of_one(begins: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = line_to(silent.getsockname()[:2], transport=None, tls=begins, timeout=0.3)
+        line = connector_to(silent.getsockname()[:2], transport=None, tls=begins, timeout=0.3)
         script = Script().send(b"x") if begins else Script().start_tls()
 
         summary = crowd(line, 5, script, strict=False)

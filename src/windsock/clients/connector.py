@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.net.addresses import PrivateSocketPath
 
-__all__ = ["Connector", "line_to", "scripted_client"]
+__all__ = ["Connector", "connector_to", "scripted_client"]
 
 
 def scripted_client(
@@ -59,7 +59,7 @@ def scripted_client(
     Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
     only WaitTimeout, when the other end is silent.
     """
-    line = line_to(
+    connector = connector_to(
         address,
         transport=transport,
         tls=tls,
@@ -71,7 +71,7 @@ def scripted_client(
         faults=faults,
         seed=seed,
     )
-    return line.client(name=name, handshake=handshake, client_group=_client_group)
+    return connector.client(name=name, handshake=handshake, client_group=_client_group)
 
 
 class Connector:
@@ -185,7 +185,7 @@ class Connector:
         return WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})")
 
 
-def line_to(
+def connector_to(
     address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
 ) -> Connector:
     """Return what is known of the way to an address. Raises UsageError."""

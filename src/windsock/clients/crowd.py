@@ -19,7 +19,7 @@ __all__ = ["crowd"]
 
 
 def crowd(
-    line: Connector,
+    connector: Connector,
     count: int,
     script: Script | Callable[[int], Script],
     *,
@@ -31,7 +31,7 @@ def crowd(
     check_seconds(f"crowd(spread={spread!r})", spread, or_none=True)
     scripts = _scripts(count, script)
     with selectors.DefaultSelector() as selector:
-        loop = CrowdLoop(selector, line, scripts, spread)
+        loop = CrowdLoop(selector, connector, scripts, spread)
         try:
             loop.run()
         finally:

@@ -76,10 +76,10 @@ class CrowdClient:
 class CrowdLoop:
     """Connects, shakes hands in TLS, reads, writes, waits: for whoever is ready."""
 
-    def __init__(self, selector: Any, line: Connector, scripts: list[Script], spread: float) -> None:
+    def __init__(self, selector: Any, connector: Connector, scripts: list[Script], spread: float) -> None:
         self.started = monotonic()
         self.selector = selector
-        self.line = line
+        self.connector = connector
         self.scripts = scripts
         step = spread / len(scripts)
         self.members = [CrowdClient(index, self.started + index * step) for index in range(len(scripts))]
@@ -123,19 +123,19 @@ class CrowdLoop:
 
     def connect(self, member: CrowdClient) -> None:
         """Connect one; begin TLS, or lay its script out."""
-        line = self.line
+        connector = self.connector
         member.started = monotonic()
-        member.end, member.private = line.end(handshake=False)
-        if line.begins_with_tls:
-            member.turning = partial(member.end.try_tls, member.end.begin_tls(line.first_step()))
-            member.deadline = line.handshake_deadline()
+        member.end, member.private = connector.end(handshake=False)
+        if connector.begins_with_tls:
+            member.turning = partial(member.end.try_tls, member.end.begin_tls(connector.first_step()))
+            member.deadline = connector.handshake_deadline()
         else:
             self.lay_out(member)
 
     def lay_out(self, member: CrowdClient) -> None:
         """Have one begin with its script."""
         script = self.scripts[member.index]
-        member.progress = Progress(script, member.end.inbox, timeout=self.line.timeout, limit=self.limit)
+        member.progress = Progress(script, member.end.inbox, timeout=self.connector.timeout, limit=self.limit)
 
     def turn(self, member: CrowdClient) -> bool:
         """Go on with turning to TLS or back; return whether it is over.
@@ -164,7 +164,7 @@ class CrowdLoop:
         now = monotonic()
         if now >= member.deadline:
             if member.progress is None:
-                raise self.line.no_handshake(TimeoutError(NO_HANDSHAKE))
+                raise self.connector.no_handshake(TimeoutError(NO_HANDSHAKE))
             is_end = isinstance(member.progress.step, StopTLS)
             raise member.progress.timed_out(now, NO_END_OF_TLS if is_end else NO_HANDSHAKE)
 

@@ -47,12 +47,12 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         name: str = "",
         receive_buffer: int | None = None,
         send_buffer: int | None = None,
-        _line: Connector | None = None,
+        _connector: Connector | None = None,
     ) -> None:
-        if _line is None:
-            from windsock.clients.connector import line_to
+        if _connector is None:
+            from windsock.clients.connector import connector_to
 
-            _line = line_to(
+            _connector = connector_to(
                 address,
                 transport=transport,
                 tls=tls,
@@ -62,15 +62,15 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
                 receive_buffer=receive_buffer,
                 send_buffer=send_buffer,
             )
-        if _line.plans:
+        if _connector.plans:
             raise UsageError(
                 "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "
                 "to a windsock.proxy()"
             )
         self.name = name
-        self.timeout = _line.timeout
+        self.timeout = _connector.timeout
         """Seconds of trio's time that a step may take that does not say so itself."""
-        self._line = _line
+        self._connector = _connector
         self._handshake = handshake
         self._end: ClientStreamEndpoint | ClientDatagramEndpoint | None = None
         self._is_playing = False
@@ -83,9 +83,9 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
             raise UsageError("async with: this client has been connected before; make another one")
         sock, private = await self._connect()
         try:
-            self._end = self._line.end_over(sock, trio.current_time)
+            self._end = self._connector.end_over(sock, trio.current_time)
             self._is_called(sock, private)
-            if self._line.begins_with_tls and self._handshake and isinstance(self._end, ClientStreamEndpoint):
+            if self._connector.begins_with_tls and self._handshake and isinstance(self._end, ClientStreamEndpoint):
                 await self._shake_hands(self._end)
         except BaseException:
             client_sockets.give_back(sock, private)
@@ -96,7 +96,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         """Begin TLS. What comes of it is the end's outcome, but for a silent other end: WaitTimeout."""
         from windsock.clients import trio_runner
 
-        step = StartTLS(server_hostname=self._line.server_hostname)
+        step = StartTLS(server_hostname=self._connector.server_hostname)
         try:
             with suppress(PeerError):
                 await trio_runner.start_tls(end, step, self._limit(self.timeout))
@@ -105,9 +105,9 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
     async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
-        place = self._line.place
+        place = self._connector.place
         for kind in place.kinds:
-            sock, private = client_sockets.prepare(place, kind, **self._line.options)
+            sock, private = client_sockets.prepare(place, kind, **self._connector.options)
             try:
                 await self._reach(sock)
             except OSError as error:
@@ -129,7 +129,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
         try:
             with trio.fail_at(self._limit(self.timeout)):
-                await trio_runner.connect(sock, self._line.place)
+                await trio_runner.connect(sock, self._connector.place)
         except trio.TooSlowError:
             raise TimeoutError(errno.ETIMEDOUT, "timed out") from None
 
@@ -155,7 +155,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     @property
     def peer(self) -> Any:
         """The address that it connects to."""
-        return self._line.place.address
+        return self._connector.place.address
 
     @property
     def outcome(self) -> str:

@@ -28,11 +28,11 @@ class Chain:
         "_emitted",
         "_fault_set",
         "_has_ended",
+        "_info",
         "_is_calm",
         "_is_idle",
         "_is_over",
         "_is_stalled",
-        "_met",
         "_next",
         "_pending",
         "_ready",
@@ -56,7 +56,7 @@ class Chain:
         self.seed = fault_set.seed
         self.waiting = 0
         """Items that wait anywhere in the chain."""
-        self._met = ConnectionInfo(connection, peer)
+        self._info = ConnectionInfo(connection, peer)
         self._concerned: dict[int, bool] = {}
         self._contexts: list[FaultContext] = []
         self._ready: list[Item] = []
@@ -155,7 +155,7 @@ class Chain:
             return False
         known = self._concerned.get(handle.order)
         if known is None:
-            known = self._concerned[handle.order] = handle.concerns(self._met, self.direction)
+            known = self._concerned[handle.order] = handle.concerns(self._info, self.direction)
         return known
 
     def _turn(self, position: int, now: float) -> None:

@@ -185,16 +185,16 @@ class FaultSet:
     def _at(self, point: Point, connection: int, now: float, peer: Any, active: int) -> list[Fault]:
         with self._lock:
             self._next_connection = max(self._next_connection, connection + 1)
-        met = ConnectionInfo(connection, peer)
+        info = ConnectionInfo(connection, peer)
         return [
             each.fault
             for each in self._handles
-            if point in each.fault.applies_to and each.is_active and self._fires(each, point, met, now, active)
+            if point in each.fault.applies_to and each.is_active and self._fires(each, point, info, now, active)
         ]
 
-    def _fires(self, handle: FaultHandle, point: Point, met: ConnectionInfo, now: float, active: int) -> bool:
+    def _fires(self, handle: FaultHandle, point: Point, info: ConnectionInfo, now: float, active: int) -> bool:
         where = handle.selector
-        if not handle.concerns(met) or not handle.fault.happens(active):
+        if not handle.concerns(info) or not handle.fault.happens(active):
             return False
         with handle.turn:
             if handle.is_used_up():
@@ -205,10 +205,10 @@ class FaultSet:
             if where.every is not None and handle.occasions % where.every:
                 return False
             if where.probability is not None:
-                draws = random.Random(derive(self.seed, met.index, point, handle.name))
+                draws = random.Random(derive(self.seed, info.index, point, handle.name))
                 if draws.random() >= where.probability:
                     return False
-            handle.fire(now, "happens at {}", point, connection=met.index)
+            handle.fire(now, "happens at {}", point, connection=info.index)
             return True
 
     # Within

@@ -172,11 +172,11 @@ class FaultHandle:
         if not getattr(self.fault, "holds", False):
             raise UsageError(f"{what}(): expected a Hold(), this is {self.fault!r}; use pause() or heal()")
 
-    def concerns(self, met: ConnectionInfo, direction: str = "") -> bool:
+    def concerns(self, info: ConnectionInfo, direction: str = "") -> bool:
         """Return whether it applies to that direction of that connection."""
         if direction and self.selector.direction not in ("both", direction):
             return False
-        return self.selector.has_connection(met, self._base)
+        return self.selector.has_connection(info, self._base)
 
     def is_used_up(self) -> bool:
         """Return whether it has fired as often as it may."""

@@ -99,16 +99,16 @@ class Selector:
         """Whether everything on a chosen connection is selected, at all times."""
         return not self.is_about_items and self.after is None and self.times is None and self.probability is None
 
-    def has_connection(self, met: ConnectionInfo, base: int) -> bool:
+    def has_connection(self, info: ConnectionInfo, base: int) -> bool:
         """Return whether it selects that connection; `base` is the first index that counts for `first(n)`."""
         chosen = self.connections
         if chosen is None:
             return True
         if isinstance(chosen, First):
-            return base <= met.index < base + chosen.n
+            return base <= info.index < base + chosen.n
         if callable(chosen):
-            return bool(chosen(met))
-        return holds(chosen, met.index)
+            return bool(chosen(info))
+        return holds(chosen, info.index)
 
 
 def _is_pattern(value: object) -> bool:

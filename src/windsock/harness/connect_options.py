@@ -14,7 +14,7 @@ from windsock.options.tls_options import PROFILES
 if TYPE_CHECKING:
     from windsock.harness.running import RunningServer
 
-__all__ = ["line_to_server"]
+__all__ = ["connector_to_server"]
 
 MISSING = "missing"
 KEYWORDS = (
@@ -30,7 +30,7 @@ KEYWORDS = (
 )
 
 
-def line_to_server(
+def connector_to_server(
     server: RunningServer,
     *,
     tls: Any = None,

@@ -250,7 +250,7 @@ class RunningServer(FakeAPI):
 
         Whatever is not closed by then is closed when the server is stopped. Raises ConnectFailed.
         """
-        line = self._line(
+        connector = self._connector(
             tls=tls,
             certificate=certificate,
             source=source,
@@ -265,13 +265,13 @@ class RunningServer(FakeAPI):
             from windsock.clients.client_group import ClientGroup
 
             self._client_group = ClientGroup()
-        return line.client(name=name, handshake=handshake, client_group=self._client_group)
+        return connector.client(name=name, handshake=handshake, client_group=self._client_group)
 
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
         from windsock.clients.trio_client import TrioClient
 
-        return TrioClient(name=name, handshake=handshake, _line=self._line(**options))
+        return TrioClient(name=name, handshake=handshake, _connector=self._connector(**options))
 
     def crowd(
         self,
@@ -291,7 +291,7 @@ class RunningServer(FakeAPI):
         """
         from windsock.clients.crowd import crowd
 
-        return crowd(self._line(**options), count, script, spread=spread, strict=strict)
+        return crowd(self._connector(**options), count, script, spread=spread, strict=strict)
 
     # --- its weather
 
@@ -358,13 +358,13 @@ class RunningServer(FakeAPI):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
-    def _line(self, **options: Any) -> Connector:
+    def _connector(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""
-        from windsock.harness.connect_options import line_to_server
+        from windsock.harness.connect_options import connector_to_server
 
         if self._is_stopped:
             raise UsageError(f"connect(): the {self.name} is stopped already")
-        return line_to_server(self, **options)
+        return connector_to_server(self, **options)
 
     # --- its life
 

@@ -18,7 +18,7 @@ from windsock.faults import (
     Resume,
     Selector,
 )
-from windsock.faults import options as planned
+from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
 from windsock.faults.reports import report_of, with_firings
@@ -87,7 +87,7 @@ class ServerFaults:
         """Install a fault, a function or a profile. Raises UsageError for what cannot work here."""
         if self._is_stopped:
             raise UsageError(f"fault({fault!r}): the {self._options.name} is stopped already")
-        handle = planned.install(self.fault_set, fault, self._check, keywords)
+        handle = fault_options.install(self.fault_set, fault, self._check, keywords)
         if self._wants_relays():
             self._have_relays()
         for each in handle.handles if isinstance(handle, FaultGroup) else (handle,):

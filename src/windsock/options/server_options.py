@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
-from windsock.faults import options as planned
+from windsock.faults import options as fault_options
 from windsock.net import addresses
 from windsock.net.system import os
 from windsock.options.combinations import class_for, concurrency_of, transport_of
@@ -119,9 +119,9 @@ class Options:
             allow_unused=self.allow_unused,
             timeout=self.timeout,
             name=self.name or f"{concurrency} {transport} server",
-            faults=planned.plans_from(self.faults),
+            faults=fault_options.plans_from(self.faults),
             relay=self.relay,
-            seed=planned.seed_from(self.seed),
+            seed=fault_options.seed_from(self.seed),
         )
 
     def _class(self) -> type[Any]:
@@ -183,7 +183,7 @@ class Resolved:
     timeout: float
     name: str
     encryption: Encryption | None
-    faults: tuple[planned.FaultOptions, ...] = ()
+    faults: tuple[fault_options.FaultOptions, ...] = ()
     relay: bool = False
     seed: int | None = None
 

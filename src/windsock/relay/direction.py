@@ -66,7 +66,7 @@ class RelayDirection:
         """Whether nothing more will be written: the end has been, or nobody can take it."""
         self._kept: memoryview | None = None
         self._timer: Timer | None = None
-        self._planned: float | None = None
+        self._timer_at: float | None = None
         self._look: Timer | None = None
         self._rest = ONCE_MORE
 
@@ -171,16 +171,16 @@ class RelayDirection:
 
         What is due then is found out before, so that nothing is left to do at the moment itself but to write it.
         """
-        planned = self._planned
-        return planned if planned is not None and now < planned <= now + LEAD else now
+        timer_at = self._timer_at
+        return timer_at if timer_at is not None and now < timer_at <= now + LEAD else now
 
     def _set_timer(self, time: float | None) -> None:
         timer = self._timer
         if timer is not None:
-            if self._planned == time and timer.time >= monotonic():
+            if self._timer_at == time and timer.time >= monotonic():
                 return
             timer.cancel()
-        self._planned = time
+        self._timer_at = time
         self._timer = None if time is None else self.relay.event_loop.at(time - LEAD, self._ring)
 
     def _ring(self) -> None:
