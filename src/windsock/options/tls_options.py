@@ -46,7 +46,15 @@ class Encryption:
     ciphers: str | None = None
 
     def apply_to(self, server: Any, host: str) -> None:
-        """Have the server speak TLS. Raises UsageError for files and ciphers that don't work."""
+        """Have the server speak TLS. Raises UsageError for files and ciphers that don't work.
+
+        What handshakes need is imported here, not by the server's threads and children while a client in the test's
+        thread imports the same: a child may inherit a module's lock that is held, and gevent's locks wake no threads.
+        """
+        import windsock.security.tls_socket  # see above
+
+        if getattr(server, "handles_async", False):
+            import windsock.security.trio.tls  # noqa: F401  # see above
         if self.own_context is not None:
             server.ssl_context = self.own_context
         elif self.files or "SSLKEYLOGFILE" in os.environ:  # which may change from test to test

@@ -12,6 +12,7 @@ from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
 from windsock.relay.endpoint import RelayEndpoint, TrafficObserver
+from windsock.relay.unix_endpoint import UnixEndpoint
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
@@ -69,11 +70,7 @@ class Scratch:
 def _side_class(end: Any) -> type[RelayEndpoint]:
     """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
     if isinstance(end, socket.socket):
-        if sockets.is_ip(end):
-            return RelayEndpoint
-        from windsock.relay.unix_endpoint import UnixEndpoint
-
-        return UnixEndpoint
+        return RelayEndpoint if sockets.is_ip(end) else UnixEndpoint
     from windsock.relay.tls import TLSEndpoint
 
     return TLSEndpoint

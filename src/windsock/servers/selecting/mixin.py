@@ -203,12 +203,15 @@ class SelectingMixIn:
 
 
 def _hub_module() -> Any:
-    """Return the module with the loop. Raises NotInstalled if there is no greenlet."""
+    """Return the module with the loop, once all that the loop's thread needs is imported.
+
+    Raises NotInstalled if there is no greenlet.
+    """
     try:
         import greenlet  # noqa: F401  # only to see whether it is there
     except ImportError as error:
         raise NotInstalled("a selecting server needs greenlet, which is not installed: pip install greenlet") from error
-    from windsock.servers.selecting import hub
+    from windsock.servers.selecting import green_datagrams, green_socket, hub  # noqa: F401  # for the loop's thread
 
     return hub
 
