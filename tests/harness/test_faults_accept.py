@@ -195,7 +195,7 @@ def test_a_full_backlog_cannot_choose() -> None:
 def test_datagrams_are_not_accepted() -> None:
     with (
         windsock.serving(transport="udp") as server,
-        pytest.raises(windsock.UsageError, match="acts on accept, this carries a datagram"),
+        pytest.raises(windsock.UsageError, match="acts on accept, this is a datagram"),
     ):
         server.fault(Refuse())
 

@@ -138,7 +138,7 @@ def test_the_same_seed_loses_the_same_datagrams() -> None:
 def test_faults_of_streams_are_none_of_datagrams() -> None:
     with (
         windsock.serving(transport="udp") as server,
-        pytest.raises(windsock.UsageError, match="acts on stream, this carries a datagram"),
+        pytest.raises(windsock.UsageError, match="acts on stream, this is a datagram"),
     ):
         server.fault(Reset())
 

@@ -401,7 +401,7 @@ def outcome_of(address: Any) -> Any:
         ({"faults": [7]}, "7: expected a fault"),
         ({"faults": [(Delay(1), 7)]}, "expected a list of faults, of pairs"),
         ({"faults": [(Delay(1), {"conections": 1})]}, "conections=1: expected a selector's keyword"),
-        ({"faults": [Drop(1)]}, "acts on datagram, this carries a stream"),
+        ({"faults": [Drop(1)]}, "acts on datagram, this is a stream"),
         ({"faults": [Loss(0.5)], "transport": "unix_stream"}, "acts on datagram"),
         ({"faults": [Rate(1)], "seed": -1}, "seed=-1: expected a whole number"),
         ({"seed": "x"}, "seed='x': expected a whole number"),

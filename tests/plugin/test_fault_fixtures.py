@@ -177,9 +177,9 @@ SEEDED = """
     def test_it(serve, fault_proxy, windsock_seed, number):
         one, two = serve(), serve()
         proxy = fault_proxy(two.address, transport="udp")
-        print("seed of", number, "is", windsock_seed, one.seed, two.seed, proxy.weather.seed)
+        print("seed of", number, "is", windsock_seed, one.seed, two.seed, proxy.fault_set.seed)
         assert one.seed == windsock_seed
-        assert len({one.seed, two.seed, proxy.weather.seed}) == 3
+        assert len({one.seed, two.seed, proxy.fault_set.seed}) == 3
     """
 
 

@@ -150,8 +150,8 @@ def test_a_handler_that_swallows_its_cancellation_is_named_and_what_is_left_can_
         with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._job.join(DEADLINE)
-    assert not server._job.is_alive()
+    server._loop_thread.join(DEADLINE)
+    assert not server._loop_thread.is_alive()
 
 
 def test_a_blocking_handler_that_will_not_end_is_named() -> None:
@@ -168,7 +168,7 @@ def test_a_blocking_handler_that_will_not_end_is_named() -> None:
         with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._job.join(DEADLINE)
+    server._loop_thread.join(DEADLINE)
     assert server.server.wait_for_requests(DEADLINE) == []
 
 
@@ -186,8 +186,8 @@ def test_a_handler_that_blocks_trio_is_named() -> None:
         with pytest.raises(windsock.StillRunning, match=r"task 'Blocks 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._job.join(DEADLINE)
-    assert not server._job.is_alive()
+    server._loop_thread.join(DEADLINE)
+    assert not server._loop_thread.is_alive()
 
 
 def test_a_handler_that_swallows_its_cancellation_once_ends_all_the_same() -> None:

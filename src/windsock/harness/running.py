@@ -12,7 +12,7 @@ from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.lifecycle import Driver, driver_for
-from windsock.harness.thread_pool import Lease, Task, ThreadPool
+from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
@@ -72,7 +72,9 @@ class RunningServer(FakeAPI):
         self.options = options
         self._seed = seed
         self._process_id = os.getpid()
-        self._lease = Lease(thread_pool)
+        self._start_loop: Callable[[Callable[[], None], str], Joinable] = start_thread
+        if thread_pool is not None and not options.runs_test_code_in_loop:
+            self._start_loop = thread_pool.start
         self.name = options.name
         self.strict = options.strict
         self._recorder = Recorder()
@@ -104,10 +106,9 @@ class RunningServer(FakeAPI):
             timeout=lambda: options.timeout,
         )
         self._has_failed = False
-        self._job: Task
+        self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._driver = driver_for(self.server)
-        self._lease.run_requests_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         self._is_stopped = False
@@ -383,7 +384,7 @@ class RunningServer(FakeAPI):
 
         What a connected client has sent is read by then, and may be recorded a moment later: see `requests.wait()`.
         """
-        if self._is_stopped or self._recorder.is_child or not self._job.is_alive():
+        if self._is_stopped or self._recorder.is_child or not self._loop_thread.is_alive():
             return
         deadline = self._deadline()
         if self._client_group is not None:
@@ -423,7 +424,7 @@ class RunningServer(FakeAPI):
 
     def _takes_clients(self) -> bool:
         """Return whether its loop accepts clients, whatever handlers do: in turn, one is served after the other."""
-        return not self._is_inherited and self.options.concurrency != "sync" and self._job.is_alive()
+        return not self._is_inherited and self.options.concurrency != "sync" and self._loop_thread.is_alive()
 
     @property
     def _is_inherited(self) -> bool:
@@ -579,7 +580,7 @@ class RunningServer(FakeAPI):
         self._driver.prepare_to_serve()
         # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
         serve = partial(_serve, self.server, self._driver, self._recorder.teller())
-        self._job = self._lease.start(serve, f"windsock {self.name} {show}")
+        self._loop_thread = self._start_loop(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
         """End the loop and the connections; wait for handlers; close the listener."""
@@ -591,11 +592,11 @@ class RunningServer(FakeAPI):
         self._driver.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._driver.end_requests()  # serve_forever() ends no sooner
-        self._job.join(0.1)
-        while self._job.is_alive() and monotonic() < deadline:
+        self._loop_thread.join(0.1)
+        while self._loop_thread.is_alive() and monotonic() < deadline:
             self._driver.request_stop()
             self._driver.end_requests()  # one that was on its way into the loop
-            self._job.join(0.1)
+            self._loop_thread.join(0.1)
         self._driver.end_requests()
         self._driver.stop_timeout = max(0.2, deadline - monotonic())
         listeners.refuse(self.server, for_good=self._is_stopped)
@@ -610,7 +611,6 @@ class RunningServer(FakeAPI):
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
-        self._lease.leave()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()
@@ -626,7 +626,7 @@ class RunningServer(FakeAPI):
 
 
 def _serve(server: Any, driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
-    current_handlers.begin(server)  # for good: the job has a context of its own
+    current_handlers.begin(server)  # for good: the thread's context is its own
     try:
         driver.serve_forever()
     except BaseException as error:  # of a hook between requests: nothing else would tell of it

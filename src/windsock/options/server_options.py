@@ -197,6 +197,18 @@ class Resolved:
         """Return whether the address is a path or an abstract name."""
         return self.transport.startswith("unix")
 
+    @property
+    def runs_test_code_in_loop(self) -> bool:
+        """Return whether the thread of the serve loop runs handlers, or may run hooks of the test's own class."""
+        kind: Any = self.server_class
+        return self.concurrency not in ("threading", "forking") or not _is_ours(kind)
+
+
+@lru_cache(maxsize=256)
+def _is_ours(server_class: Any) -> bool:
+    """Return whether a class is put together from those of windsock alone."""
+    return all(each.__module__.partition(".")[0] in ("windsock", "builtins") for each in server_class.__mro__)
+
 
 def check_class(server_class: Any) -> None:
     """Raise UsageError for what is no class of servers."""

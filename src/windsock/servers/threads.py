@@ -40,12 +40,6 @@ class Startable(Protocol):
         ...
 
 
-def current() -> Startable:
-    """Return the current thread, or what it is doing, if it does one thing after the other and says so."""
-    thread = threading.current_thread()
-    return getattr(thread, "windsock_job", None) or thread
-
-
 class Threads:
     """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
 
@@ -79,7 +73,7 @@ class Threads:
 
     def end(self) -> None:
         """Note that the current thread has done its work."""
-        me = current()
+        me = threading.current_thread()
         with self._changed:
             self._running.discard(me)
             self._ending.append(me)
@@ -88,16 +82,16 @@ class Threads:
     def wait(self, seconds: float | None, *, daemons: bool) -> list[Startable]:
         """Wait until all but the current thread have ended; return those that have not."""
         deadline = None if seconds is None else monotonic() + seconds
-        if current() not in self._running:
+        if threading.current_thread() not in self._running:
             return self._join(deadline, daemons)
         with self._changed:
-            self._waiting.add(current())
+            self._waiting.add(threading.current_thread())
             self._changed.notify_all()
             left = self._others(daemons)
             while left and (deadline is None or monotonic() < deadline):
                 self._changed.wait(None if deadline is None else capped(deadline - monotonic()))
                 left = self._others(daemons)
-            self._waiting.discard(current())
+            self._waiting.discard(threading.current_thread())
         self._bury()
         return left
 
@@ -121,7 +115,7 @@ class Threads:
 
     def _others(self, daemons: bool) -> list[Startable]:
         """Return whom to wait for. Requests that wait for the others do not wait for each other."""
-        me = current()
+        me = threading.current_thread()
         mine = self._waiting if me in self._running else {me}
         return [each for each in self._running if each not in mine and (daemons or not each.daemon)]
 
@@ -132,7 +126,7 @@ class Threads:
         with self._changed:
             ending, self._ending = self._ending, []
         for thread in ending:
-            if thread is not current():
+            if thread is not threading.current_thread():
                 thread.join(5)
 
 
