@@ -58,6 +58,8 @@ class Drain:
 
         A server at its limit of requests takes no more while the clients of those are silent.
         """
+        if self._is_queue_empty():
+            return
         give_up_at = monotonic() + GRACE
         while not self._wait(self._is_queue_empty) and monotonic() < self._deadline:
             accepted = list(self._recorder.connections)
@@ -75,7 +77,9 @@ class Drain:
 
     def _wait_for_handlers(self) -> None:
         """Wait until handlers have ended, or have read all there is and have a client that may send more."""
-        waiting = list(self._recorder.connections)
+        waiting = self._pending(list(self._recorder.connections))
+        if not waiting:
+            return
 
         def are_done() -> bool:
             waiting[:] = self._pending(waiting)
@@ -94,7 +98,7 @@ class Drain:
         return [each for each in connections if each not in self._in_vain and is_pending(each, self._deadline)]
 
     def _wait(self, is_enough: Callable[[], bool]) -> bool:
-        return is_enough() or self._recorder.wait_until(is_enough, min(LOOK, self._left()))
+        return self._recorder.wait_until(is_enough, min(LOOK, self._left()))
 
     def _left(self) -> float:
         return max(0.0, self._deadline - monotonic())

@@ -189,7 +189,8 @@ def has_unread(descriptor: int) -> bool:
     """Return whether there is something to read: data, the end of a stream, a reset, a client to accept."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return any(not events & select.POLLNVAL for _, events in poll.poll(0))
+    ready = poll.poll(0)
+    return bool(ready) and not ready[0][1] & select.POLLNVAL
 
 
 def unacknowledged(each: socket.socket) -> int:
