@@ -14,10 +14,10 @@ from windsock.servers import BaseServer
 from windsock.servers.forking.children import Children
 from windsock.servers.requests import open_requests
 
-__all__ = ["Driver", "driver_for"]
+__all__ = ["Lifecycle", "lifecycle_of"]
 
 
-class Driver(Protocol):
+class Lifecycle(Protocol):
     """What a running server is asked. The classes of the family can do it themselves."""
 
     stop_timeout: float
@@ -47,7 +47,7 @@ class Driver(Protocol):
         ...
 
 
-def driver_for(server: Any) -> Driver:
+def lifecycle_of(server: Any) -> Lifecycle:
     """Return who runs and stops this server."""
     return server if isinstance(server, BaseServer) else ForeignServer(server)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
-from windsock.harness.lifecycle import Driver, driver_for
+from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
@@ -108,7 +108,7 @@ class RunningServer(FakeAPI):
         self._has_failed = False
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
-        self._driver = driver_for(self.server)
+        self._lifecycle = lifecycle_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
         self._is_stopped = False
@@ -577,31 +577,31 @@ class RunningServer(FakeAPI):
 
     def _start(self) -> None:
         show = addresses.show(self.address)
-        self._driver.prepare_to_serve()
+        self._lifecycle.prepare_to_serve()
         # Without a reference to this object: a server that is let go of, running, has to be stopped (see __del__).
-        serve = partial(_serve, self.server, self._driver, self._recorder.teller())
+        serve = partial(_serve, self.server, self._lifecycle, self._recorder.teller())
         self._loop_thread = self._start_loop(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
         """End the loop and the connections; wait for handlers; close the listener."""
         deadline = monotonic() + seconds
         self._recorder.stop()
-        self._driver.stop_timeout = seconds
+        self._lifecycle.stop_timeout = seconds
         if self._fake is not None:
             self._fake.stop(seconds)
-        self._driver.request_stop()
+        self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
-            self._driver.end_requests()  # serve_forever() ends no sooner
+            self._lifecycle.end_requests()  # serve_forever() ends no sooner
         self._loop_thread.join(0.1)
         while self._loop_thread.is_alive() and monotonic() < deadline:
-            self._driver.request_stop()
-            self._driver.end_requests()  # one that was on its way into the loop
+            self._lifecycle.request_stop()
+            self._lifecycle.end_requests()  # one that was on its way into the loop
             self._loop_thread.join(0.1)
-        self._driver.end_requests()
-        self._driver.stop_timeout = max(0.2, deadline - monotonic())
+        self._lifecycle.end_requests()
+        self._lifecycle.stop_timeout = max(0.2, deadline - monotonic())
         listeners.refuse(self.server, for_good=self._is_stopped)
-        self._driver.server_close()
-        left = self._driver.wait_for_requests(max(0.0, deadline - monotonic()))
+        self._lifecycle.server_close()
+        left = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
         if left:
             raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
 
@@ -625,10 +625,10 @@ class RunningServer(FakeAPI):
         return tuple(self.address)
 
 
-def _serve(server: Any, driver: Driver, failed: Callable[[Connection | None, BaseException], None]) -> None:
+def _serve(server: Any, lifecycle: Lifecycle, failed: Callable[[Connection | None, BaseException], None]) -> None:
     current_handlers.begin(server)  # for good: the thread's context is its own
     try:
-        driver.serve_forever()
+        lifecycle.serve_forever()
     except BaseException as error:  # of a hook between requests: nothing else would tell of it
         failed(None, error)
 

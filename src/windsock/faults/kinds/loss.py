@@ -88,13 +88,13 @@ class Loss(Fault):
             return context.state[0] in (3, 4)
         return self._is_lost_by_two(context, draw(), draw())
 
-    def _is_lost_by_two(self, context: FaultContext, turn: float, fate: float) -> bool:
+    def _is_lost_by_two(self, context: FaultContext, turn: float, draw: float) -> bool:
         """Two draws a datagram, whatever comes of them."""
         p = self.p or 0.0
         is_good = context.state[0] == 1
         if turn < (p if is_good else _or(self.r, 1 - p)):
             context.state[0] = 2 if is_good else 1
-        return fate >= (_or(self.k, 1.0) if is_good else _or(self.h, 0.0))
+        return draw >= (_or(self.k, 1.0) if is_good else _or(self.h, 0.0))
 
     def _next_of_four(self, state: int, draw: float) -> int:
         p13, p14 = _or(self.p13, 0.0), _or(self.p14, 0.0)
