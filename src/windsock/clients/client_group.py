@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from windsock.clients.background import Background
-    from windsock.clients.client import ScriptedClient
     from windsock.faults.never_fired import FaultNeverFired
 
 __all__ = ["ClientGroup"]
+
+
+class Client(Protocol):
+    """What a group asks of its clients."""
+
+    def drain(self) -> None:
+        """Deliver what it has sent."""
+        ...
+
+    def close_at_the_end(self) -> None:
+        """Close it, unless that has been done."""
+        ...
 
 
 class ClientGroup:
     """Clients, as long as somebody has them; and what is played in the background, until somebody has heard of it."""
 
     def __init__(self) -> None:
-        self._clients: weakref.WeakSet[ScriptedClient] = weakref.WeakSet()
+        self._clients: weakref.WeakSet[Client] = weakref.WeakSet()
         self._playing: list[Background] = []
         self.unfired: list[FaultNeverFired] = []
         """What went wrong on no client's line, though it was to."""
 
-    def add(self, client: ScriptedClient) -> None:
+    def add(self, client: Client) -> None:
         """Take a client in."""
         self._clients.add(client)
 
-    def leave(self, client: ScriptedClient, unfired: Iterable[FaultNeverFired] = ()) -> None:
+    def leave(self, client: Client, unfired: Iterable[FaultNeverFired] = ()) -> None:
         """Let a client go that is closed."""
         self._clients.discard(client)
         self.unfired += unfired

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.clients.client_sockets import place_of
 from windsock.clients.connector import Connector
@@ -12,7 +12,7 @@ from windsock.net.system import os
 from windsock.options.tls_options import PROFILES
 
 if TYPE_CHECKING:
-    from windsock.harness.running import RunningServer
+    from windsock.options.server_options import Resolved
 
 __all__ = ["connector_to_server"]
 
@@ -30,8 +30,25 @@ KEYWORDS = (
 )
 
 
+class Server(Protocol):
+    """What has to be known of a server that is connected to."""
+
+    name: str
+    address: Any
+    options: Resolved
+
+    @property
+    def seed(self) -> int:
+        """What faults of its clients draw from."""
+        ...
+
+    def client_context(self, *, certificate: bool = ...) -> Any:
+        """Return a context for a client with TLS."""
+        ...
+
+
 def connector_to_server(
-    server: RunningServer,
+    server: Server,
     *,
     tls: Any = None,
     certificate: Any = None,
@@ -66,7 +83,7 @@ def connector_to_server(
     )
 
 
-def _tls(server: RunningServer, tls: Any, certificate: Any) -> tuple[bool, Any]:
+def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
     """Return whether the client begins with TLS, and a function that makes its context."""
     encryption = server.options.encryption
     is_context = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
@@ -108,7 +125,7 @@ def _certificate(value: Any) -> tuple[str | None, tuple[str, ...]]:
     return "files", tuple(os.fspath(each) for each in files)
 
 
-def _context(server: RunningServer, profile: str | None, files: tuple[str, ...]) -> Any:
+def _context(server: Server, profile: str | None, files: tuple[str, ...]) -> Any:
     from windsock.security import certificates
 
     context = server.client_context(certificate=profile == "valid")

@@ -17,7 +17,6 @@ from windsock.security.tls import TLSMixIn
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.options.server_options import Options
 
 __all__ = ["Encryption", "class_with_tls", "encryption_from"]
 
@@ -116,8 +115,8 @@ def shared_context(encryption: Encryption, host: str) -> ssl.SSLContext:
     return encryption.server_context(host)
 
 
-def encryption_from(options: Options, transport: str) -> Encryption | None:
-    """Return what the options say about TLS; None if they want none. Raises UsageError."""
+def encryption_from(options: Any, transport: str) -> Encryption | None:
+    """Return what `Options` say about TLS; None if they want none. Raises UsageError."""
     tls = options.tls
     given = [name for name in DETAILS if getattr(options, name) is not None]
     if tls is None or tls is False:

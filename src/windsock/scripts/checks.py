@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.deadlines import is_seconds
 
-if TYPE_CHECKING:
-    from windsock.scripts.step import Step
-
-__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern", "steps_of"]
+__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern"]
 
 Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 """Bytes, a compiled regular expression over bytes, or a predicate."""
@@ -22,14 +19,6 @@ class MessageFraming:
     """Base of framings: called with bytes, they return the size of the first message, or None while it is unknown."""
 
     __slots__ = ()
-
-
-def steps_of(method: str, script: Any) -> Sequence[Step]:
-    """Return the steps of a script. Raises UsageError for what is none."""
-    steps = getattr(script, "steps", None)
-    if not isinstance(steps, tuple):
-        raise UsageError(f"{method}({script!r}): expected a Script")
-    return steps
 
 
 def checked_bytes(method: str, data: object) -> bytes:

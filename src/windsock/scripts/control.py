@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
 from windsock.scripts.actions import Pause
-from windsock.scripts.checks import check_count, steps_of
+from windsock.scripts.checks import check_count
 from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 from windsock.scripts.repr import BRIEF
-from windsock.scripts.step import Argument, Step, written
+from windsock.scripts.step import Argument, Step, steps_of, written
 
 if TYPE_CHECKING:
     from windsock.scripts.script import Script

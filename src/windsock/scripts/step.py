@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, fields
 from typing import Any, ClassVar, Protocol, TypeAlias
 
@@ -9,7 +10,7 @@ from windsock.errors import UsageError
 from windsock.scripts.checks import check_seconds
 from windsock.scripts.repr import brief_of, code_of
 
-__all__ = ["Argument", "Step", "Waitable"]
+__all__ = ["Argument", "Step", "Waitable", "steps_of", "written"]
 
 Argument: TypeAlias = tuple[str, Any]
 """The keyword, empty for a positional argument, and the value."""
@@ -86,3 +87,11 @@ class Step:
 def written(arguments: list[Argument], write: Any = code_of) -> str:
     """Return arguments as they stand between the brackets of a call."""
     return ", ".join(f"{name}={write(value)}" if name else write(value) for name, value in arguments)
+
+
+def steps_of(method: str, script: Any) -> Sequence[Step]:
+    """Return the steps of a script. Raises UsageError for what is none."""
+    steps = getattr(script, "steps", None)
+    if not isinstance(steps, tuple):
+        raise UsageError(f"{method}({script!r}): expected a Script")
+    return steps

@@ -8,8 +8,10 @@ from typing import Any
 
 from windsock.errors import WindsockError
 from windsock.options.combinations import transport_of
+from windsock.testing import datagrams, streams
+from windsock.testing.setting import Setting
 
-__all__ = ["Check", "CheckFailed", "Setting", "check_server", "checks_for"]
+__all__ = ["Check", "CheckFailed", "check_server", "checks_for"]
 
 
 class CheckFailed(WindsockError):
@@ -18,14 +20,6 @@ class CheckFailed(WindsockError):
     def __init__(self, check: str, found: str) -> None:
         self.check = check
         super().__init__(f"{check}: {found}")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The class that is checked, and the keywords of `serving()` that it is served with."""
-
-    server_class: type[Any]
-    options: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +41,6 @@ class Check:
 
 def checks_for(server_class: type[Any]) -> list[Check]:
     """Return the checks that apply to a class: those for streams or those for datagrams."""
-    from windsock.testing import datagrams, streams
-
     room: Any = datagrams if transport_of(server_class) in ("udp", "unix_datagram") else streams
     functions = [each for name, each in vars(room).items() if name.startswith(("a_", "an_", "the_"))]
     return [Check(each.__name__.replace("_", " "), each) for each in functions]

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 
 from windsock.net.system import monotonic
 from windsock.servers import DatagramRequestHandler
-from windsock.testing.checks import Setting
 from windsock.testing.peers import DEADLINE, HookLog, client_of, expect, served, still_serves
+from windsock.testing.setting import Setting
 
 HOOKS = ["get_request", "verify_request", "process_request", "finish_request", "shutdown_request", "close_request"]
 

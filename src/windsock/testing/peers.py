@@ -10,7 +10,7 @@ from windsock.harness import RunningServer, serving
 from windsock.net.files import nameless_file
 from windsock.net.system import connect, os, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
-from windsock.testing.checks import Setting
+from windsock.testing.setting import Setting
 
 __all__ = ["EchoLines", "HookLog", "client_of", "expect", "receive_all", "served", "speaks_tls", "still_serves"]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from windsock.net.system import monotonic, select, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
-from windsock.testing.checks import Setting
 from windsock.testing.peers import (
     DEADLINE,
     EchoLines,
@@ -21,6 +20,7 @@ from windsock.testing.peers import (
     speaks_tls,
     still_serves,
 )
+from windsock.testing.setting import Setting
 
 HOOKS = ["get_request", "verify_request", "process_request", "finish_request", "shutdown_request", "close_request"]
 BIG = 4 * 1024 * 1024
