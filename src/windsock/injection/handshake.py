@@ -51,8 +51,7 @@ class Handshakes:
         self._encryption = encryption
         self._host = host
         self._decided: dict[int, list[Fault]] = {}
-        self._start_tls = seam._originals["start_tls"]
-        seam._originals["start_tls"] = self._begin
+        self._start_tls = seam.intercept("start_tls", self._begin)
         if hasattr(server, "_secure") and getattr(server, "takes_async_handlers", False):
             self._secure = server._secure
             server._secure = self._begin_async

@@ -136,11 +136,9 @@ class Processes:
             server.RequestHandlerClass = _Handler(self._original_handler, self)
 
     def _stand_in_async(self) -> None:
-        originals = self._seam._originals
         if self._stands_in_async:
             return
         self._stands_in_async = True
-        serve_stream, serve_request = originals["serve_stream"], originals["serve_request"]
 
         async def stream(stream: Any, request: Any, client_address: Any) -> None:
             self.fail(request)
@@ -151,7 +149,8 @@ class Processes:
                 self.fail(request)
             await serve_request(request, client_address)
 
-        originals["serve_stream"], originals["serve_request"] = stream, request
+        serve_stream = self._seam.intercept("serve_stream", stream)
+        serve_request = self._seam.intercept("serve_request", request)
 
     def fail(self, request: Any) -> None:
         """Raise what the handler of this request is to raise, if anything."""

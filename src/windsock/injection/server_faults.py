@@ -158,19 +158,17 @@ class ServerFaults:
 
     def _hook(self) -> None:
         seam, server = self._seam, self._server
-        self._get_request: Callable[[], Any] = seam._originals["get_request"]
-        self._tapped: Callable[[Any, Any], Any] = seam._tapped
         self._process_request: Callable[[Any, Any], None] = server.process_request
         if self._options.is_datagram:
-            seam._originals["get_request"] = self._next_datagram
+            self._get_request: Callable[[], Any] = seam.intercept("get_request", self._next_datagram)
         else:
-            seam._originals["get_request"] = self._next_request
-            seam._tapped = self._admit  # type: ignore[method-assign]  # on the instance
+            self._get_request = seam.intercept("get_request", self._next_request)
+            seam.intercept_accepted(self._admit)
         server.process_request = self._process
 
     def _unhook(self) -> None:
-        self._seam._originals["get_request"] = self._get_request
-        vars(self._seam).pop("_tapped", None)
+        self._seam.intercept("get_request", self._get_request)
+        self._seam.intercept_accepted(None)
         put_back(self._server, "process_request", self._process_request)
 
     def _next_request(self) -> Any:
@@ -192,7 +190,7 @@ class ServerFaults:
         self._admission.after(request, connection, is_relayed=is_relayed)
         if self._relays is not None and is_relayed:
             request = self._relays.relay(request, connection)
-        return self._tapped(request, connection)
+        return self._seam.tapped(request, connection)
 
     def _process(self, request: Any, client_address: Any) -> None:
         connection = connection_of(request)

@@ -77,6 +77,7 @@ class Seam:
         self._descriptors = 0
         self._originals: dict[str, Callable[..., Any]] = {}
         self._guards: dict[str, Callable[..., Any]] = {}
+        self._accepted: Callable[[Any, Connection], Any] | None = None
         self._unread = Unread(server)
         self.is_taking = False
         """Whether a request is being taken out of the queue this very moment."""
@@ -100,6 +101,23 @@ class Seam:
         for name, original in (self._originals | self._guards).items():
             put_back(self._server, name, original)
         self._unread.close()
+
+    def intercept(self, hook: str, stand_in: Callable[..., Any]) -> Callable[..., Any]:
+        """Call the stand-in where the server's own hook would be called, so that what it does is recorded.
+
+        `hook`: "get_request", "start_tls", and on trio servers "serve_stream" and "serve_request". Return what was
+        called so far, for the stand-in to call, and to be given back by another `intercept()`.
+        """
+        before = self._originals[hook]
+        self._originals[hook] = stand_in
+        return before
+
+    def intercept_accepted(self, stand_in: Callable[[Any, Connection], Any] | None) -> None:
+        """Call the stand-in with each accepted stream request and its connection; it returns what to handle.
+
+        `tapped()` puts the tap on it. None: the seam does that by itself again.
+        """
+        self._accepted = stand_in
 
     def is_pending(self, connection: Connection, time: float) -> bool:
         """Return whether the handler of a connection has something to read, or its client's end to see, by then.
@@ -131,11 +149,12 @@ class Seam:
             return self._datagram(request, peer), client_address
         if isinstance(request, socket.socket) and request is not getattr(self._server, "socket", None):
             connection = self._recorder.open(peer)
-            request = self._tapped(request, connection)
+            request = (self._accepted or self.tapped)(request, connection)
             self._unread.watch(connection, request)
         return request, client_address
 
-    def _tapped(self, request: Any, connection: Connection) -> Any:
+    def tapped(self, request: Any, connection: Connection) -> Any:
+        """Return an accepted stream request with a tap on it."""
         return tap(request, connection)
 
     def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:

@@ -47,11 +47,12 @@ class TrioSeam(Seam):
         if self._server.handles_async:
             vars(self._server).pop("request_class", None)
 
-    def _tapped(self, request: Any, connection: Connection) -> Any:
+    def tapped(self, request: Any, connection: Connection) -> Any:
+        """Return a request with a tap on it, or, for an async handler, as it was: its stream gets the tap."""
         if type(request) is socket.socket and self._server.handles_async:
             UNTAPPED[request] = connection
             return request
-        return super()._tapped(request, connection)
+        return super().tapped(request, connection)
 
     async def _serve_request(self, request: Any, client_address: Any) -> None:
         connection = connection_of(request)
