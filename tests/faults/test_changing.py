@@ -51,7 +51,7 @@ def test_a_connection_is_reset_once_whichever_direction_comes_first() -> None:
 
     first, second = run(downward, [Data(1.0, b"a")]), run(upward, [Data(1.0, b"a")])
 
-    assert kinds(first) == ["Data", "Reset"]
+    assert kinds(first) == ["Data", "ConnectionReset"]
     assert kinds(second) == ["Data"]
     assert [each.fired for each in fault_set.handles] == [1]
 
@@ -139,14 +139,14 @@ def test_nothing_follows_a_reset_of_a_late_kind() -> None:
 def test_a_reset_of_the_sender_passes_a_stall() -> None:
     _, chain = one(Stall())
 
-    assert kinds(run(chain, [Data(1.0, b"a"), items.ConnectionReset(2.0)])) == ["Stall", "Reset"]
+    assert kinds(run(chain, [Data(1.0, b"a"), items.ConnectionReset(2.0)])) == ["StopReading", "ConnectionReset"]
 
 
 def test_at_its_byte_a_fault_has_one_chance() -> None:
     fault_set = fault_set_of(Reset(after_bytes=150), probability=0.3)
     outcomes = [run(link(fault_set, connection=index), datas(*[b"x" * 100] * 10)) for index in range(300)]
 
-    cut = [out for out in outcomes if "Reset" in kinds(out)]
+    cut = [out for out in outcomes if "ConnectionReset" in kinds(out)]
     assert {len(joined(out)) for out in cut} == {150}
     assert {len(joined(out)) for out in outcomes if out not in cut} == {1000}
     assert 60 < len(cut) < 120

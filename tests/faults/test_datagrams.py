@@ -177,7 +177,7 @@ def test_a_queue_before_a_slow_line_keeps_it_busy() -> None:
 def test_a_client_gets_another_address_before_the_chosen_datagram() -> None:
     installed, chain = one(Rebind(), traffic="datagram", nth=2)
 
-    assert kinds(run(chain, datagrams(3))) == ["Datagram", "Rebind", "Datagram", "Datagram"]
+    assert kinds(run(chain, datagrams(3))) == ["Datagram", "NewSource", "Datagram", "Datagram"]
     assert installed.fired == 1
 
 
@@ -190,4 +190,4 @@ def test_a_client_of_a_live_link_gets_another_address_at_once_and_once() -> None
     upward.refresh(2.0)
     downward.refresh(2.0)
 
-    assert kinds(upward.due(2.0) + downward.due(2.0)) == ["Rebind"]
+    assert kinds(upward.due(2.0) + downward.due(2.0)) == ["NewSource"]

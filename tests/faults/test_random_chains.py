@@ -153,7 +153,7 @@ def test_no_byte_is_lost_when_faults_come_and_go_in_mid_stream(
     out += chain.due(end)
 
     assert joined(out) == joined(items)
-    assert out[-1] in (End(out[-1].at), *[item for item in out if type(item).__name__ == "Resume"])
+    assert out[-1] in (End(out[-1].at), *[item for item in out if type(item).__name__ == "ResumeReading"])
     assert nothing_is_left(chain)
     assert chain.reads()
 

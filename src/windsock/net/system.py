@@ -67,9 +67,7 @@ OS = (
 SOCKET = "AddressFamily SocketIO"
 SELECT = "epoll poll select"
 SELECTORS = "BaseSelector DefaultSelector PollSelector SelectSelector"
-THREADING = (
-    "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace local main_thread"
-)
+THREADING = "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace main_thread"
 FCNTL = "fcntl ioctl lockf"
 """The functions and classes that windsock uses of each module, beside its constants."""
 
