@@ -1,4 +1,4 @@
-"""What a failed assert says about bytes: where they differ, and both sides around there."""
+"""Explanations of failed asserts about bytes: where they differ, and both sides around that offset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of a test's time, by pytest-timeout's settings: every wait of windsock's is over before that."""
+"""The time that pytest-timeout leaves a test: every wait of windsock ends before that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the fixtures that are factories give, for type hints."""
+"""Types of what the factory fixtures return, for type hints."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ CONCURRENCIES = {
 
 
 class State:
-    """What there is one of in a run: the test that is running now, and idle threads for its servers."""
+    """State of one run: the test that is running, and idle threads for its servers."""
 
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it

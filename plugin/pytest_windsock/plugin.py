@@ -1,4 +1,4 @@
-"""What pytest loads: options, the marker, the fixtures, the report. Imports windsock on first use only."""
+"""The plugin that pytest loads: options, the marker, fixtures, reports. Imports windsock on first use only."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
 
 
 def pytest_enter_pdb() -> None:
-    """Whoever looks around takes their time, as pytest-timeout has it."""
+    """A debugger suspends the deadline, as pytest-timeout has it."""
     from pytest_windsock import deadline
 
     deadline.end_all()

@@ -1,4 +1,4 @@
-"""What a failing test's report shows of its servers: what they recorded, and what their faults did."""
+"""Sections of a failing test's report: what its servers recorded, and what their faults did."""
 
 from __future__ import annotations
 

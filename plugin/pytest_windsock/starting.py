@@ -1,4 +1,4 @@
-"""What the fixtures do: start servers, clients and proxies for the test that runs now, and finish them at its end."""
+"""The bodies of the fixtures: start servers, clients and proxies for the running test, and finish them at its end."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
-        if name != "any_server":  # which nobody has asked for this in particular
+        if name != "any_server":  # no test asks for this one in particular
             raise
         pytest.skip(str(reason))
     State.servers.append(server)

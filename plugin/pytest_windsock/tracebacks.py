@@ -1,4 +1,4 @@
-"""Tracebacks of our own errors end in the test: the way from there on is our code, and tells nobody anything."""
+"""Tracebacks of our own errors end in the test: the way from there on is our code, and explains nothing."""
 
 from __future__ import annotations
 

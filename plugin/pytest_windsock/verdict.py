@@ -1,4 +1,4 @@
-"""What handlers have raised, as the outcome of the test: a failure, a skip, an xfail, or the end of the run."""
+"""The outcome of a test, from what handlers raised: a failure, a skip, an xfail, or the end of the run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OUTCOMES: dict[str, type[BaseException]] = {
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a test was failed with, and the errors of its servers that this was made of."""
+    """The exception that a test was failed with, and the errors of its servers that it was made of."""
 
     error: BaseException
     found: list[tuple[RunningServer | FaultProxy, BaseExceptionGroup[BaseException]]]

@@ -1,4 +1,4 @@
-"""One tree of errors, split by blame: you, they, or nobody came."""
+"""One tree of errors, split by blame: the test's author, the peer, or a wait in vain."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PeerError(WindsockError):
 
 
 class WaitTimeout(WindsockError, TimeoutError):
-    """Nobody came: a wait ended at its deadline. Says what was waited for, and what came instead."""
+    """A wait ended at its deadline. The message says what was waited for, and what came instead."""
 
 
 class StillRunning(WaitTimeout):
@@ -61,7 +61,7 @@ class StillRunning(WaitTimeout):
 
 
 class RecordingFailed(WindsockError):
-    """What happens cannot be recorded, or has not been: the file for it cannot be made or written.
+    """The recording failed: its file cannot be created or written.
 
     `directory` is where the file would be, `cause` is what the system said.
     """

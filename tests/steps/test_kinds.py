@@ -100,7 +100,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     # --- time and reading
     (lambda: Script().pause(-1), "pause(-1): expected seconds, 0 or more"),
     (lambda: Script().pause(math.nan), "pause(nan): expected seconds, 0 or more"),
-    (lambda: kinds.Pause(1, timeout=2), "pause(timeout=2): this step waits for nobody; leave timeout= out"),
+    (lambda: kinds.Pause(1, timeout=2), "pause(timeout=2): this step does not wait; leave timeout= out"),
     (lambda: Script().wait_for(NOT_A_STEP), "wait_for(\"send(b'x')\"): expected an event, such as threading.Event()"),
     (lambda: Script().stall(buffer=0), "stall(buffer=0): expected a whole number, 1 or more"),
     (lambda: Script().read_rate(0), "read_rate(0): expected bytes a second, more than 0"),

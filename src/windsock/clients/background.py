@@ -35,7 +35,7 @@ class ScriptUnfinished(UsageError):
 class Background:
     """One script that is being played in the background: `play_in_background()` returns it.
 
-    `join()` waits for its end and raises its failure. A failure that nobody has joined is raised when the client or its
+    `join()` waits for its end and raises its failure. A failure that was not joined is raised when the client or its
     server is finished, unless `strict=False`; so is ScriptUnfinished, if the script does not come to its end within a
     second then.
     """
@@ -52,7 +52,7 @@ class Background:
         name: str,
     ) -> None:
         self.strict = strict
-        self._client = client  # which stays open while it is played, though nobody else may have it
+        self._client = client  # keeps it open while the script is played
         self._progress = progress
         self._end = end
         self._play = play
@@ -75,14 +75,14 @@ class Background:
             self._play()
         except CalledOff:
             self._was_called_off = True
-        except BaseException as error:  # for whoever joins
+        except BaseException as error:  # for join()
             if isinstance(error, WindsockError):  # it says where the script was; the frames of this thread are ours
                 error.__traceback__ = None
             self._failure = error
 
     @property
     def is_playing(self) -> bool:
-        """Whether it is not over yet."""
+        """True while the script is playing."""
         return self._thread.is_alive()
 
     @property
@@ -92,12 +92,12 @@ class Background:
 
     @property
     def is_done(self) -> bool:
-        """Whether all steps have been taken."""
+        """True once all steps have been taken."""
         return self._progress.is_done
 
     @property
     def failure(self) -> BaseException | None:
-        """What has gone wrong, if anything has; to look at it does not count as to have heard of it."""
+        """The failure, if there is one. Reading it does not count as handling it."""
         return self._failure
 
     def join(self, timeout: float | None = None) -> None:
@@ -138,7 +138,7 @@ class Background:
         return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
 
     def unheard(self) -> BaseException | None:
-        """Return the failure if nobody has heard of it yet; from then on somebody has."""
+        """Return the failure once, if it was not raised yet."""
         if self._is_known or not self.strict:
             return None
         self._is_known = True

@@ -92,8 +92,8 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
         """Take all steps of a script in a thread of its own; see Background.
 
-        Until it is over nobody else can take steps; `close()` and `reset()` end it. With `strict=False` a failure that
-        nobody joins is passed over.
+        Until it is over no other steps can be taken; `close()` and `reset()` end it. With `strict=False` a failure that
+        was not joined is ignored.
         """
         progress = self._progress("play_in_background()", script)
         self._heard()
@@ -209,11 +209,11 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     # --- its end
 
     def close_at_the_end(self) -> None:
-        """Close it, if that has not been done yet; as whoever has opened it does in the end."""
+        """Close it, unless it is closed already."""
         self._end()
 
     def finish(self) -> None:
-        """Close it, and raise the failure of a script in the background that nobody has joined."""
+        """Close it, and raise the failure of a background script that was not joined."""
         __tracebackhide__ = True
         self.__exit__(None, None, None)
 

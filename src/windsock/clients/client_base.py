@@ -1,4 +1,4 @@
-"""What is known of a client, in whichever way its steps are taken: names, outcome, what has come and what was done."""
+"""Facts of a client, however its steps are taken: names, outcome, bytes received, steps done."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class ClientBase:
 
     @property
     def outcome(self) -> str:
-        """What has become of it, in the same word on every version of Python: see Outcome."""
+        """The outcome, in the same words on every version of Python: see Outcome."""
         return str(self.end.outcome)
 
     @property
     def unread(self) -> bytes:
-        """What has come and was not expected yet, as far as a step has read it; of datagrams the first one."""
+        """Received bytes that no step has expected yet, as far as they were read; of datagrams, the first one."""
         return bytes(self.end.inbox.unread)
 
     @property
@@ -73,14 +73,15 @@ class ClientBase:
 
     @property
     def socket(self) -> socket.socket:
-        """The socket below, for what nobody thought of. It does not block; under TLS it has the encrypted bytes."""
+        """The socket below, for what the steps do not cover. It does not block; under TLS it has the encrypted
+        bytes."""
         self.end.be_careful()
         found: socket.socket = kernel_socket(self.end.sock)
         return found
 
     @property
     def is_datagram(self) -> bool:
-        """Whether it speaks in datagrams."""
+        """True if the client sends datagrams."""
         return self.end.inbox.is_datagram
 
     # --- for the subclasses

@@ -22,14 +22,14 @@ __all__ = ["CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStrea
 
 
 class CalledOff(WindsockError):
-    """Whoever owns the end has closed it in the middle of a script. Never leaves this room."""
+    """The endpoint was closed in the middle of a script. Never leaves this package."""
 
 
 class ClientEndpoint(Endpoint):
     """Waits with poll(2), for its socket and for being called off."""
 
     is_quick = False
-    """Whether one call of the socket waits for what comes, `quick_for` seconds at the most: poll(2) is saved."""
+    """True if one call of the socket waits for at most `quick_for` seconds, which saves a poll(2)."""
     quick_for = 0.0
 
     def be_quick(self, seconds: float) -> None:
@@ -101,13 +101,13 @@ class ClientEndpoint(Endpoint):
             self.be_careful()
 
     def call_off(self) -> None:
-        """Have whoever waits here, in another thread, go away."""
+        """End the wait of another thread for this endpoint."""
         self.is_called_off = True
         if self.wakeup is not None:
             self.wakeup.call()
 
     def say_goodbye(self) -> bool:
-        """Say in TLS that this is the end; return whether that is over: nothing to say, said, or nobody there.
+        """Send close_notify; return True once that is done, not needed, or impossible.
 
         Never waits: what the kernel does not take now can be tried again.
         """

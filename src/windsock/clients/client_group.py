@@ -1,4 +1,4 @@
-"""Who was connected in one test or to one server: closed together, and their failures raised together."""
+"""The clients of one test or of one server: closed together, their failures raised together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ClientGroup"]
 
 
 class Client(Protocol):
-    """What a group asks of its clients."""
+    """The methods of a client that a group calls."""
 
     def drain(self) -> None:
         """Deliver what it has sent."""
@@ -54,7 +54,7 @@ class ClientGroup:
             client.drain()
 
     def close(self) -> list[BaseException]:
-        """Close all clients; return the failures that nobody has heard of."""
+        """Close all clients; return the failures that were not raised yet."""
         for client in list(self._clients):
             client.close_at_the_end()
         playing, self._playing = self._playing, []

@@ -51,7 +51,7 @@ class ClientProxy:
         return self.proxy.unfired()
 
     def __del__(self) -> None:
-        self.proxy.stop()  # of a client that nobody has closed
+        self.proxy.stop()  # of a client that was not closed
 
 
 def check_source(source: Any) -> None:

@@ -58,7 +58,7 @@ def _if_meant(address: Any, error: OSError) -> str:
 
 
 class QuietSocket(socket.socket):
-    """A socket that closes without a warning when nobody has it any more: the test that did not close it has failed."""
+    """A socket that closes without a warning with its last reference: the test that did not close it has failed."""
 
     __slots__ = ()
 
@@ -68,7 +68,7 @@ class QuietSocket(socket.socket):
 
 @dataclass(frozen=True, slots=True)
 class ConnectTarget:
-    """Where to connect to: an address whose family is known; `kinds` are the kinds of sockets to try."""
+    """An address to connect to, with its family; `kinds` are the kinds of sockets to try."""
 
     address: Any
     family: int

@@ -26,7 +26,7 @@ def crowd(
     spread: float = 0.0,
     strict: bool = True,
 ) -> CrowdSummary:
-    """Play a script with so many clients at once, in this thread; see RunningServer.crowd()."""
+    """Play a script with `count` clients at once, in this thread; see RunningServer.crowd()."""
     check_count(f"crowd({count!r}, ...)", count)
     check_seconds(f"crowd(spread={spread!r})", spread, or_none=True)
     scripts = _scripts(count, script)

@@ -1,4 +1,4 @@
-"""One thread that moves the progress of many clients: connects, sends, reads and waits for whoever is ready."""
+"""One thread that moves the progress of many clients: connects, sends and reads as sockets become ready."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class CrowdClient:
 
 
 class CrowdLoop:
-    """Connects, shakes hands in TLS, reads, writes, waits: for whoever is ready."""
+    """Connects, does TLS handshakes, reads, writes and waits, as sockets become ready."""
 
     def __init__(self, selector: Any, connector: Connector, scripts: list[Script], spread: float) -> None:
         self.started = monotonic()
@@ -317,7 +317,7 @@ class CrowdLoop:
             member.private.remove()
 
     def close(self) -> None:
-        """Close whoever is left, when something has gone wrong."""
+        """Close the clients that are left after an error."""
         for member in self.members:
             if member.end is not None:
                 self.leave(member)

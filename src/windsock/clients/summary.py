@@ -1,4 +1,4 @@
-"""What became of a crowd: one object for many clients."""
+"""The result of a crowd: one object for many clients."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CrowdFailed(ExceptionGroup[Exception]):  # says what happened
 
 @dataclass(frozen=True, slots=True)
 class CrowdSummary:
-    """What became of all clients of a crowd, in the order of their index; times are in seconds."""
+    """The results of all clients of a crowd, in the order of their index; times are in seconds."""
 
     members: tuple[CrowdMember, ...]
     seconds: float
@@ -57,7 +57,7 @@ class CrowdSummary:
 
     @property
     def failures(self) -> list[tuple[int, Exception]]:
-        """What went wrong, with the index of the client."""
+        """The failures, each with the index of its client."""
         return [(each.index, each.failure) for each in self.members if each.failure is not None]
 
     @property

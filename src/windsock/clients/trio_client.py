@@ -159,7 +159,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
     @property
     def outcome(self) -> str:
-        """What has become of it, in the same word on every version of Python; "not connected" before: see Outcome."""
+        """The outcome, in the same words on every version of Python; "not connected" at first: see Outcome."""
         return "not connected" if self._end is None else super().outcome
 
     # --- playing

@@ -1,1 +1,1 @@
-"""What a step does to a socket, and what runs a script; shared by clients and fakes."""
+"""The actions of steps on sockets, and the runner of scripts; shared by clients and fakes."""

@@ -1,4 +1,4 @@
-"""One end of an exchange of datagrams: each goes out whole or not at all, and may meet nobody."""
+"""One end of an exchange of datagrams: each goes out whole or not at all, and may find no listener."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST = 65536
 
 
 class DatagramEndpoint(Endpoint):
-    """Over a datagram socket: a connected one, or a bound one, which answers whoever has spoken last."""
+    """Over a datagram socket: a connected one, or a bound one, which answers the latest sender."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class DatagramEndpoint(Endpoint):
             self.sock.sendto(data, self.to)
 
     def read(self) -> bytes | None:
-        """See End. One datagram; whoever has sent it is answered, if the socket is not connected."""
+        """See Endpoint. One datagram; if the socket is not connected, its sender gets the next answers."""
         try:
             if self.is_client:
                 data: bytes = self.sock.recv(LARGEST)

@@ -20,7 +20,7 @@ from windsock.scripts.steps import Step, Waitable
 __all__ = ["CHUNK", "DONTWAIT", "SLICE", "Endpoint"]
 
 CHUNK = 64 * 1024
-"""Bytes that one read takes at the most."""
+"""The most bytes that one read takes."""
 DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
 """Have one call not wait, where there is such a flag. A plain number: one of an enum costs more than the call."""
 MOST_ROOM = 1024 * 1024
@@ -30,7 +30,7 @@ SLICE = 0.01
 
 
 class Endpoint:
-    """What both kinds have in common. `outcome` is what has become of it; `clock` gives the time of its inbox.
+    """The base of stream and datagram endpoints. `outcome` says what became of it; `clock` gives the time of its inbox.
 
     Hooks that a subclass may override, for sockets that must be waited for in another way: `is_readable`, `sleep`.
     """
@@ -47,7 +47,7 @@ class Endpoint:
         self.is_closed = False
         self.has_half_closed = False
         self.is_gone = False
-        """Whether the last attempt to send has met nobody."""
+        """True if the latest datagram found no listener."""
         self.outcome: str = Outcome.OPEN
         self.is_layered = hasattr(sock, "pending")
         """Whether there is TLS: what is readable may be half of a record, or two of them."""

@@ -1,4 +1,4 @@
-"""What happened to an end, in the same words on every version of Python, whatever the errno or the exception."""
+"""Outcomes of an endpoint, in the same words on every version of Python, whatever the errno or the exception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Outcome", "is_only_later", "is_own_timeout", "outcome_of", "says_not
 
 
 class Outcome(enum.StrEnum):
-    """What has become of one end of a conversation."""
+    """What became of one endpoint, in one word."""
 
     OPEN = "open"
     EOF = "eof"
@@ -24,7 +24,7 @@ class Outcome(enum.StrEnum):
     TIMEOUT = "timeout"
     """The other end did not do in time what a script said."""
     REFUSED = "refused"
-    """Nobody listens there (any more)."""
+    """Nothing listens at the address."""
     UNREACHABLE = "unreachable"
     """There is no such place, or no way to it."""
     TLS_ALERT = "TLS alert"

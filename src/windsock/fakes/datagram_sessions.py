@@ -103,7 +103,7 @@ class DatagramSessions:
             self._answer(request, address, is_wanted=has_kept_to_it)
 
     def _answer(self, request: Request, client_address: Any, *, is_wanted: bool) -> None:
-        """Have the fake answer, here and now; or nobody, since a script that failed has said enough."""
+        """Have the fake answer, here and now; after a script that failed there is no answer."""
         connection = connection_of(request)
         try:
             if is_wanted:

@@ -1,4 +1,4 @@
-"""What a fake raises: for what a client did and nobody told of, and for what was told and nobody did."""
+"""Errors of a fake server: unexpected traffic, and expectations that were never met."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class Fake:
         first rule whose bytes come next answers. With framing="any" a pattern must match from the first byte that has
         arrived.
 
-        `after`: so many messages that match go by first. `connections`: in which the rule counts, by their index from
+        `after`: the number of matches to skip first. `connections`: in which the rule counts, by their index from
         0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection. `first`:
         it comes before the rules that there are, and not behind them.
         """
@@ -198,7 +198,8 @@ class Fake:
                 self._stop_event.close()
 
     def settle(self, server: Any, seconds: float) -> None:
-        """Give what is on its way a moment: what was told may be about to happen. Nothing is if nobody is there."""
+        """Wait a moment for what is on its way: expectations may be about to be met. Without clients there is no
+        wait."""
         deadline = monotonic() + min(seconds, GRACE)
         quiet = 0
         while quiet < 2 and monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What a fake answers: bytes, whole or dribbled or cut short; what a function makes of the message; a script."""
+"""Replies of a fake: bytes, sent whole, in pieces or truncated; the result of a function; a script."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it goes out as it is, at once."""
+        """True if it is sent as it is, at once."""
         return not (self.delay or self.every or self.end) and self.pieces is None
 
     def plan(self, message: bytes) -> bytes | Script | None:
@@ -114,7 +114,7 @@ class Answer:
 
 
 class Answers:
-    """FaultGroup answers, in turn: each so many times (None: once, and the last one for ever)."""
+    """Several answers, in turn: each `times` times (None: once, and the last one for ever)."""
 
     def __init__(self) -> None:
         self._all: tuple[tuple[Answer, int | None], ...] = ()

@@ -1,4 +1,4 @@
-"""What a fake answers: rules come first, then what is queued, then what is for every message, then the echo."""
+"""The order of a fake's replies: rules first, then the queue, then the reply to every message, then the echo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Responder"]
 
 
 class Responder:
-    """All that a fake was told but scripts of whole connections. Whoever tells it something holds a lock.
+    """The rules and replies of a fake, without scripts of whole connections. Changes are made under a lock.
 
     `plays_too` says that the fake has scripts for connections, so that a message without an answer is unexpected.
     """

@@ -1,4 +1,4 @@
-"""What a fake was told to answer: rules for messages that match, and replies that wait for their turn."""
+"""Rules of a fake: patterns with their replies, and a queue of replies for the next messages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Connections: TypeAlias = int | slice | range | Callable[[int], object]
 class Rule:
     """Messages that match a pattern, and the replies to them: the first one's, the second one's, and so on.
 
-    With `after` so many messages that match go by first: they are left to the rules behind it. `connections` says in
+    `after` matches are skipped first: they are left to the rules behind it. `connections` says in
     which connections it counts.
     """
 
@@ -65,7 +65,7 @@ class Rule:
         truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
-        """Answer such messages with these bytes: each, or so many `times`, after which the rule counts no more.
+        """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".

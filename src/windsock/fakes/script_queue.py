@@ -25,7 +25,7 @@ class QueuedScript:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"script {self.number}" if self.number else "the script for all"
 
 
@@ -45,7 +45,7 @@ class ScriptQueue:
 
     @property
     def are_any(self) -> bool:
-        """Whether there has been any."""
+        """True if a script was ever queued."""
         return bool(self._queued or self._for_all)
 
     @property

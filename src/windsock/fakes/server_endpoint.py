@@ -40,7 +40,8 @@ class ServerStopped(Exception):
 
 
 class StopEvent:
-    """Whether the server is being stopped; a descriptor that threads, greenlets and forked children can wait for."""
+    """An event that is set when the server stops, with a descriptor that threads, greenlets and children can wait
+    for."""
 
     def __init__(self) -> None:
         self._wakeup: Wakeup | None = Wakeup()
@@ -89,7 +90,7 @@ class StopEvent:
                 return
 
     def wait_for(self, sock: Any, seconds: float) -> bool:
-        """Return whether a socket becomes readable in so many seconds. Raises Halted."""
+        """Return whether a socket becomes readable within `seconds`. Raises ServerStopped."""
         turn = _turn(getattr(sock, "_hub", None))
         if turn is not None:  # a stop ends the connection, which wakes it
             self.check()
@@ -114,7 +115,7 @@ def _turn(hub: Any) -> Any:
 
 
 def ready_among(descriptors: list[int], seconds: float) -> list[int]:
-    """Return those that become readable in so many seconds, as soon as one has."""
+    """Return those that become readable within `seconds`, as soon as one has."""
     poll = select.poll()
     for each in descriptors:
         if each >= 0:
@@ -257,4 +258,4 @@ def is_unix_stream(request: Any) -> bool:
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Do nothing."""

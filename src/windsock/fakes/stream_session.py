@@ -20,7 +20,7 @@ CHUNK = 256 * 1024
 
 
 class StreamSession:
-    """What a fake says on one stream connection, by its rules and replies."""
+    """One stream connection of a fake, answered by its rules and replies."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What clients began to send a fake and did not finish: it may be why something has not happened."""
+"""Messages that clients began to send and did not finish: a possible cause of expectations that were never met."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: faults look at what passes and decide its fate. No I/O, no clock, no threads."""
+"""Faults: values that look at traffic and decide what becomes of it. No I/O, no clock, no threads."""
 
 from windsock.faults import items, profiles
 from windsock.faults.chain import Chain

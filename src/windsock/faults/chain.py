@@ -16,7 +16,8 @@ __all__ = ["Chain"]
 
 
 class Chain:
-    """What `FaultSet.chain` returns. For one thread at a time; what is installed may be changed by any other meanwhile.
+    """The faults on one direction of one connection, as `FaultSet.chain` returns them. Not thread-safe; the fault set
+    is.
 
     Items are fed when they arrive, and come out of `due` when their time has come, the same whenever that is asked for.
     At the output of each fault items wait for their time, so that a fault looks at an item when it gets there.

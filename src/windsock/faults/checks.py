@@ -1,4 +1,4 @@
-"""Whether a fault's values can work, and what to say if not."""
+"""Checks of the values that faults take, and their error messages."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def one_of(where: object, known: Iterable[str], **values: Any) -> None:
 
 
 def bytes_of(where: object, least: int = 1, **values: Any) -> None:
-    """Check byte strings of at least so many bytes."""
+    """Check byte strings of at least `least` bytes."""
     for name, value in values.items():
         if not isinstance(value, bytes) or len(value) < least:
             raise wrong(where, name, value, "bytes" + (", not empty" if least else ""))

@@ -26,7 +26,7 @@ LONGEST_TAIL = 1024
 
 
 class FaultContext:
-    """What a fault's methods get: its state on this link, its own random numbers, and where in the stream it is.
+    """The argument of a fault's methods: its state on this link, its random numbers, and the position in the stream.
 
     For faults: `state` (what `begin` made), `random`, `connection`, `direction`, `is_stream`, `now` (seconds, the time
     of the item), `begun` (when the fault met the link), `offset` (bytes of this direction before the item), `seen`
@@ -118,7 +118,7 @@ class FaultContext:
     def fire(self, what: str, *values: object, ahead: int = 0) -> None:
         """Log a firing: `what` it did to what, a format that is filled with `values` when it is read.
 
-        It was done so many bytes `ahead` in the item.
+        It was done `ahead` bytes into the item.
         """
         self.handle.note(self.now, (self.connection, self.direction), self.offset + ahead, what, values)
 

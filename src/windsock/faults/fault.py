@@ -1,4 +1,4 @@
-"""What every fault is: a value with a place in the chain and one method, `apply`."""
+"""The base of all faults: a value with a place in the chain and one method, `apply`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Fault:
         return context.take_held()
 
     def room(self, delay: float) -> float | None:  # noqa: ARG002  # what an override may need
-        """Return the bytes that may wait in a chain with this fault and so many seconds of delay; None: any number.
+        """Return the bytes that may wait in a chain with this fault and `delay` seconds of delay; None: any number.
 
         Above it the source is not read. May be overridden.
         """
@@ -86,7 +86,7 @@ class Fault:
         return 0.0
 
     def happens(self, active: int) -> bool:  # noqa: ARG002  # what an override may need
-        """Return whether it happens to one more connection beside so many open ones; for faults at accept."""
+        """Return whether it happens to one more connection beside `active` open ones; for faults at accept."""
         return True
 
     def __repr__(self) -> str:

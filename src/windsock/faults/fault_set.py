@@ -24,7 +24,7 @@ EVERYTHING = Selector()
 
 
 class FaultSet:
-    """What is installed on one server or proxy. `seed`: any integer; `traffic`: "stream" or "datagram". Thread-safe."""
+    """The faults of one server or proxy. `seed`: any integer; `traffic`: "stream" or "datagram". Thread-safe."""
 
     def __init__(self, *, seed: int = 0, traffic: Literal["stream", "datagram"] = "stream") -> None:
         if traffic not in ("stream", "datagram"):
@@ -104,7 +104,7 @@ class FaultSet:
 
     @property
     def handles(self) -> tuple[FaultHandle, ...]:
-        """What is installed and was not healed, in the order of installation."""
+        """The handles of all faults that are installed and not healed, in the order of installation."""
         return self._handles
 
     @property

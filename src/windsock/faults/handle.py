@@ -108,7 +108,7 @@ class FaultHandle:
 
     @property
     def log(self) -> list[Firing]:
-        """What it did, the latest LONGEST_LOG firings."""
+        """The firings, at most the latest LONGEST_LOG."""
         settle(self._acting)
         with self._lock:
             return [self._shown(*entry) for entry in self._log]

@@ -1,4 +1,4 @@
-"""What passes a link, one direction of one connection: data and the ways in which it ends, each with its time.
+"""Items of a link, one direction of one connection: data and the ways in which it ends, each with its time.
 
 Times are seconds of the caller's clock (`time.monotonic()` on a real wire, anything that grows in a test).
 """
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Attachment(Protocol):
-    """What has come with a byte or a datagram and is no data: descriptors. `str()` says how many."""
+    """Descriptors that arrived with a byte or a datagram. `str()` says how many."""
 
     def copy(self) -> Self:
         """Return another one that is closed by itself."""

@@ -1,4 +1,4 @@
-"""What goes wrong with faults themselves: one that never did anything."""
+"""The error for a fault that never fired."""
 
 from __future__ import annotations
 

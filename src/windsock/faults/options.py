@@ -1,4 +1,4 @@
-"""What can be said about faults when a server is made: `faults=`, `relay=`, `seed=`."""
+"""The options `faults=`, `relay=` and `seed=` of servers and proxies."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class FaultGroup:
 
     @property
     def log(self) -> list[Any]:
-        """What they did, in order of time."""
+        """The firings of all of them, in order of time."""
         return sorted((firing for each in self.handles for firing in each.log), key=lambda firing: firing.at)
 
     def pause(self) -> None:
@@ -127,7 +127,7 @@ class FaultGroup:
 
 
 def seed_from(seed: Any) -> int | None:
-    """Return the seed, checked; None: whoever starts the server knows one."""
+    """Return the seed, checked; None: the caller chooses one."""
     if seed is None or (type(seed) is int and 0 <= seed <= LARGEST_SEED):
         return seed
     raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**64 - 1")

@@ -13,7 +13,7 @@ __all__ = ["PointFault", "PointProgress"]
 
 
 class PointProgress:
-    """Whether the point has been reached on a link."""
+    """The state of a point fault on one link: whether the point was reached."""
 
     __slots__ = ("is_done",)
 
@@ -22,7 +22,7 @@ class PointProgress:
 
 
 class PointFault(Fault):
-    """A fault that has a field `after_bytes`: it happens as soon as so many bytes have passed, not with the next one.
+    """A fault that has a field `after_bytes`: it happens as soon as they have passed, not with the next byte.
 
     With a selector's `probability` it has one chance there; with others that do not hold at that byte (`after`), it
     happens as soon as they do.

@@ -1,4 +1,4 @@
-"""FaultSet that has a name: documented compositions of faults and where they apply.
+"""Named profiles of faults: documented compositions of faults and where they apply.
 
 A profile is a tuple of pairs, each a fault and its selector, for streams; `datagrams` is the same for datagrams.
 Install one by `FaultSet.install_all`. Delays are one way and in both directions, so a round trip takes twice as long.
@@ -114,7 +114,8 @@ slow_client = Profile(
 """A client that sends what it says in 8 drops over 0.5 s, and reads 1 KiB/s. Our choice. Not for datagrams."""
 
 cable_pull = Profile([(Blackhole(on=5.0), Selector(after=1.0))])
-"""The cable is pulled 1 s after a connection was made, and put in again 5 s later. Nobody is told. Our choice."""
+"""The cable is pulled 1 s after a connection was made, and put in again 5 s later. Neither end gets an error. Our
+choice."""
 
 
 def fail_first(n: int) -> Profile:

@@ -1,4 +1,4 @@
-"""What the faults of one weather did, for people."""
+"""Reports on what the faults of one fault set did."""
 
 from __future__ import annotations
 

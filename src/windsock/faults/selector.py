@@ -1,4 +1,4 @@
-"""Where a fault applies: a selector says where, a fault says what."""
+"""Selectors: a selector says where a fault applies, the fault says what it does there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIRECTIONS = ("upstream", "downstream", "both")
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first so many connections that the fault meets; those that were over when it was installed do not count."""
+    """The first `n` connections that the fault meets; those that were over when it was installed do not count."""
 
     n: int
 
@@ -53,7 +53,7 @@ class Selector:
     regular expression of bytes, or a predicate of the piece; on a stream, bytes and expressions are also found across
     two pieces, and the one in which the match ends is taken. `nth` (a number from 1, a slice, range or collection of
     them) and `every` count what has passed those: pieces of data or datagrams, in each direction of each connection.
-    `probability` is drawn for what is left then, and last `times` is how often the fault fires at the most, over all
+    `probability` is drawn for what is left then, and last `times` is the most often that the fault fires, over all
     connections.
     """
 
@@ -91,12 +91,12 @@ class Selector:
 
     @property
     def is_about_items(self) -> bool:
-        """Whether something has to pass before it can apply."""
+        """True if something has to pass before the fault can apply."""
         return not (self.nth is None and self.every is None and self.match is None and self.after_bytes is None)
 
     @property
     def is_open(self) -> bool:
-        """Whether everything on a chosen connection is selected, at all times."""
+        """True if everything on a chosen connection is selected, at all times."""
         return not self.is_about_items and self.after is None and self.times is None and self.probability is None
 
     def has_connection(self, info: ConnectionInfo, base: int) -> bool:

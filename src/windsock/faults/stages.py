@@ -8,7 +8,7 @@ __all__ = ["Stage"]
 
 
 class Stage(enum.IntEnum):
-    """Where a fault stands in the chain; a lower one comes first.
+    """The stage of a fault in the chain; a lower one comes first.
 
     Within a stage the fault's class decides (`Fault.chain_order`), and among equals the order of installation.
     """

@@ -31,7 +31,7 @@ KEYWORDS = (
 
 
 class Server(Protocol):
-    """What has to be known of a server that is connected to."""
+    """The attributes of a server that connecting to it needs."""
 
     name: str
     address: Any
@@ -39,7 +39,7 @@ class Server(Protocol):
 
     @property
     def seed(self) -> int:
-        """What faults of its clients draw from."""
+        """The seed for the faults of its clients."""
         ...
 
     def client_context(self, *, certificate: bool = ...) -> Any:

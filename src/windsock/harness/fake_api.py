@@ -1,4 +1,4 @@
-"""What a test tells a fake server."""
+"""The methods by which a test tells a fake server what to do."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ __all__ = ["Lifecycle", "lifecycle_of"]
 
 
 class Lifecycle(Protocol):
-    """What a running server is asked. The classes of the family can do it themselves."""
+    """The methods that start and stop a server. The classes of the family have them."""
 
     stop_timeout: float
 
@@ -39,7 +39,7 @@ class Lifecycle(Protocol):
         ...
 
     def server_close(self) -> None:
-        """Close the listener; wait for handlers for `stop_timeout` seconds at the most."""
+        """Close the listener; wait for handlers for at most `stop_timeout` seconds."""
         ...
 
     def wait_for_requests(self, timeout: float) -> list[str]:

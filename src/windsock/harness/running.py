@@ -58,7 +58,7 @@ class RunningServer(FakeAPI):
     _client_group: ClientGroup | None = None
     """Its clients, if it has had any."""
     _client_failures: tuple[BaseException, ...] = ()
-    """What scripts in the background have failed with, and nobody has heard of."""
+    """Failures of background scripts that were not raised yet."""
 
     _is_stopped = True
     """Whether it does not run: not any more, or not yet."""
@@ -207,7 +207,7 @@ class RunningServer(FakeAPI):
 
     @property
     def errors(self) -> HandlerErrors:
-        """What handlers have raised; `errors.take()` takes them, so that they do not fail the test."""
+        """The exceptions of handlers; `errors.take()` takes them, so that they do not fail the test."""
         return self._recorder.errors
 
     def transcript(self) -> list[str]:
@@ -298,7 +298,7 @@ class RunningServer(FakeAPI):
 
     @property
     def seed(self) -> int:
-        """What its faults draw from."""
+        """The seed of its faults."""
         if self.options.seed is not None:
             return self.options.seed
         return self._seed() if self._seed is not None else 0
@@ -428,7 +428,7 @@ class RunningServer(FakeAPI):
 
     @property
     def _is_inherited(self) -> bool:
-        """Whether this is a forked child, and the server its parent's."""
+        """True in a forked child, where the server is the parent's."""
         return os.getpid() != self._process_id
 
     def _check_waits_for_another(self, what: str) -> None:
@@ -444,7 +444,7 @@ class RunningServer(FakeAPI):
     def finish(self) -> None:
         """Drain, stop, and if the server is strict, raise what went wrong in it. In a forked child it is as `stop()`.
 
-        Raises an ExceptionGroup of all errors of handlers that nobody has taken; without any, one of all that a fake
+        Raises an ExceptionGroup of all errors of handlers that were not taken; without any, one of all that a fake
         was told and that has not happened.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
@@ -523,7 +523,7 @@ class RunningServer(FakeAPI):
 
     @property
     def _is_to_be_used(self) -> bool:
-        """Whether what a fake was told has to happen."""
+        """True if unmet expectations of the fake fail the test."""
         return self.strict and not self.options.allow_unused
 
     def _note_unmet(self, error: BaseException) -> None:

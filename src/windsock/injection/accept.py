@@ -1,4 +1,4 @@
-"""Faults around accept(2): late, failing, too many, nobody there."""
+"""Faults around accept(2): late, failing, too many, refused."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class AcceptFaults:
     # --- afterwards
 
     def after(self, request: Any, connection: Connection, *, is_relayed: bool) -> None:
-        """Come behind each accept. Raises TurnedAway for a connection that nobody is to handle.
+        """Come behind each accept. Raises TurnedAway for a connection that must not be handled.
 
         What happens to one that is to be relayed is noted by its relay.
         """
@@ -130,7 +130,7 @@ class AcceptFaults:
         raise TurnedAway
 
     def stop(self) -> None:
-        """Hold nobody up any more."""
+        """Let held connections go on."""
         self._stop.set()
 
 

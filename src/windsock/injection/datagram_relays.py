@@ -80,7 +80,7 @@ class DatagramRelays:
     def stop(self, seconds: float) -> None:
         """Carry what handlers have replied, end, and close both sockets. Idempotent.
 
-        Raises StillRunning after so many seconds.
+        Raises StillRunning after `seconds`.
         """
         self.fault_set.unsubscribe(self._relay_loop.refresh)
         try:

@@ -173,7 +173,7 @@ async def _converse_async(talk: Talk, stream: Any) -> None:
 
 
 def _truncate(secured: Any, after_bytes: int | None) -> None:
-    """Have the stream end without close_notify: where the server ends it, or after so many bytes of plaintext."""
+    """Have the stream end without close_notify: where the server ends it, or after `after_bytes` bytes of plaintext."""
     secured._has_said_goodbye = True
     if after_bytes is None:
         return

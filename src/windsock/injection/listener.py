@@ -16,7 +16,7 @@ __all__ = ["FaultyListener"]
 
 MOST_FILLERS = 4
 PATIENCE = 5.0
-"""Seconds to wait for the server's loop at the most."""
+"""The longest wait for the server's loop, in seconds."""
 SETTLED = 0.05
 """Seconds in which a connect over loopback has come through, unless the queue is full."""
 
@@ -43,7 +43,7 @@ class FaultyListener:
     # --- in the loop's thread
 
     def pass_through(self) -> None:
-        """Put what is next in the listener's place. Raises BlockingIOError if there is nobody to accept now."""
+        """Put what is next in the listener's place. Raises BlockingIOError if there is no connection to accept."""
         if self._next is None and self._state == "open":
             return
         with self._lock:

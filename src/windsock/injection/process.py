@@ -224,7 +224,8 @@ class Processes:
 
 
 def _is_running(pid: int) -> bool:
-    """Return whether that is a child of ours that has not ended; whoever waits for it may not know of it yet."""
+    """Return whether that is a child of ours that has not ended; the thread that waits for it may not know of it
+    yet."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
     except ChildProcessError:

@@ -229,7 +229,7 @@ class ServerFaults:
         return self._admission.keeps_waiting(until)
 
     def before_stop(self) -> None:
-        """Stand in nobody's way: the server is being stopped."""
+        """Let everything pass: the server is being stopped."""
         if self._is_stopped:
             return
         self._is_stopped = True

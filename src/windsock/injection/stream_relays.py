@@ -33,7 +33,7 @@ class StreamRelays:
     """The relays of one stream server, all in one thread, from the constructor to `stop()`.
 
     The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
-    is a real reset whoever handles the connection. For each connection: `relay(client, client_address)` in the place
+    is a real reset whatever handles the connection. For each connection: `relay(client, client_address)` in the place
     of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
     client.
 
@@ -118,7 +118,7 @@ class StreamRelays:
     def stop(self, seconds: float) -> None:
         """Carry what handlers have replied, end all connections, and the thread. Idempotent.
 
-        Raises StillRunning after so many seconds.
+        Raises StillRunning after `seconds`.
         """
         self.fault_set.unsubscribe(self._relay_loop.refresh)
         try:

@@ -1,1 +1,1 @@
-"""What windsock's own machinery needs of the standard library and of the kernel."""
+"""Sockets, clock, files and addresses, as the standard library and the kernel have them."""

@@ -1,4 +1,4 @@
-"""What scripts do to sockets of any layers: close and reset them, and look for what has happened to them."""
+"""Ends of sockets, for scripts: close and reset them in any layer, and find out how they ended."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def check_unix_path(path: str) -> None:
 
 
 def is_stale_socket(path: Address, kind: int) -> bool:
-    """Return whether the path is a socket of this kind that nobody listens on any more.
+    """Return whether the path is a socket of this kind without a listener.
 
     A probe connects to it: only a refused connection means that its server is gone.
     """

@@ -1,4 +1,4 @@
-"""What comes with the bytes of Unix sockets: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS), unix(7)."""
+"""Ancillary data of Unix sockets: descriptors (SCM_RIGHTS) and credentials (SCM_CREDENTIALS), unix(7)."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def control(descriptors: Descriptors | None, credentials: Credentials | None = N
 
 
 class CameWith(NamedTuple):
-    """What has come beside one datagram."""
+    """The ancillary data of one datagram."""
 
     descriptors: Descriptors | None
     credentials: Credentials | None

@@ -17,12 +17,12 @@ _latest: list[float] = [math.inf]
 
 
 def latest() -> float:
-    """Return the monotonic time at which every wait has to be over; infinity if nobody has said so."""
+    """Return the monotonic time at which every wait has to be over; infinity without a limit."""
     return _latest[0]
 
 
 def limit_to(seconds: float) -> None:
-    """Let every wait be over in so many seconds from now."""
+    """Let every wait be over `seconds` from now."""
     _latest[0] = monotonic() + seconds
 
 

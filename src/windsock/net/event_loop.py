@@ -65,7 +65,7 @@ class EventLoop:
         self._is_stopping = False
         self._is_closed = False
         self._gate = threading.Lock()
-        """Held by whoever calls, so that nobody writes to a descriptor that is closed, or another's by now."""
+        """Held by callers, so that none writes to a descriptor that was closed, or is in use for something else."""
         self._wakeup = Wakeup()
         try:
             self._poller = _Poller()
@@ -84,7 +84,7 @@ class EventLoop:
             raise
 
     def stop(self, seconds: float) -> bool:
-        """Have it end, which it does after the present action; return False if it has not in so many seconds."""
+        """Have it end, which it does after the present action; return False if it has not within `seconds`."""
         self._is_stopping = True
         if self._process_id != os.getpid():
             return True
@@ -171,7 +171,7 @@ class EventLoop:
         return self._plan(Timer(time, action))
 
     def later(self, seconds: float, action: Action) -> Timer:
-        """Do something in so many seconds or a little later, for which nobody stays awake."""
+        """Do something in `seconds` or a little later, without a busy wait."""
         return self._plan(Timer(monotonic() + seconds, action, is_exact=False))
 
     def _plan(self, timer: Timer) -> Timer:
@@ -267,7 +267,7 @@ class EventLoop:
 
 
 def _nothing(*_: object) -> None:
-    """What is left to do."""
+    """Do nothing."""
 
 
 class _Poller:

@@ -1,4 +1,4 @@
-"""Whether a tool forbids sockets at the moment (pytest-socket), which is asked before a test gets what it asked for."""
+"""A check whether a tool forbids sockets at the moment (pytest-socket), before one is made for a test."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ __all__ = ["give_back", "give_back_to_stream", "held_by", "held_by_stream", "is_
 
 PEEK = int(socket.MSG_PEEK)
 SHOWN = 64
-"""Bytes that a message shows at the most."""
+"""The most bytes that a message shows."""
 
 _held: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
 

@@ -9,7 +9,7 @@ __all__ = ["send_file"]
 
 
 def send_file(send_all: Callable[[Any], object], file: Any, offset: int, count: int | None, block: int) -> int:
-    """Do what socket.socket.sendfile() does, with blocks of so many bytes at the most; return how many were sent.
+    """Do what socket.socket.sendfile() does, with blocks of at most `block` bytes; return the number of bytes sent.
 
     The file's position is behind the last block that was sent, also if `send_all` fails. Raises ValueError for a
     file in text mode and for a count below 1, TypeError for a count that is no int.

@@ -89,7 +89,7 @@ def _shut_down(each: socket.socket) -> None:
 
 
 def close(each: socket.socket) -> None:
-    """Close so that the other end sees the end of the stream, whoever else holds the socket, and no reset."""
+    """Close so that the other end sees the end of the stream, whatever other process holds the socket, and no reset."""
     with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_WR)
         for _ in range(MOST_READS):  # who sends on and on has to be reset
@@ -129,7 +129,7 @@ def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
         listener.bind(name)
         return
     listener.setblocking(False)
-    while True:  # until EAGAIN: nobody can join a queue that is shut down
+    while True:  # until EAGAIN: no connection can join a queue that is shut down
         socket.socket.accept(listener)[0].close()
 
 
@@ -204,7 +204,7 @@ def unacknowledged(each: socket.socket) -> int:
 
 
 def unread(each: socket.socket) -> int:
-    """Return how many bytes have come that nobody has read (FIONREAD, unix(7)). 0 where the system does not tell."""
+    """Return the number of unread bytes (FIONREAD, unix(7)). 0 where the system does not tell."""
     import termios
 
     return _ask(each, termios.FIONREAD)

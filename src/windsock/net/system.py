@@ -1,4 +1,4 @@
-"""What windsock's own machinery needs of the standard library, as it came with the interpreter.
+"""The parts of the standard library that windsock's own machinery needs, as they came with the interpreter.
 
 Testing tools replace parts of the standard library: freezegun the clock, pytest-socket, mocket and PySocks
 `socket.socket`, pyfakefs `os` and `fcntl`, gevent nearly everything that waits. They write into the standard library's

@@ -1,1 +1,1 @@
-"""What a server can be asked: options, TLS, classes from their parts, listeners."""
+"""Options of servers: TLS options, classes from their parts, listeners."""

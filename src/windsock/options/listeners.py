@@ -174,7 +174,7 @@ def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:
     try:
         if server.address_family == AF_UNIX:
             if not is_abstract(address):
-                holder.bind(address)  # the file stays, with nobody behind it: ECONNREFUSED
+                holder.bind(address)  # the file stays, without a listener: ECONNREFUSED
             holder.close()
             return None
         if server.socket_type == socket.SOCK_STREAM:

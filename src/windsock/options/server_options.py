@@ -1,4 +1,4 @@
-"""What can be said about one server in a test, and whether it can work."""
+"""The options of one server in a test, and their checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be said about a server's TLS, whether it can work, and the contexts that come of it."""
+"""The TLS options of a server, their checks, and the contexts made from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who gets through a proxy's door, when and how: faults at accept."""
+"""Admission of clients to a proxy: faults at accept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["Admission", "AdmissionVerdict"]
 
 
 class AdmissionVerdict:
-    """What becomes of one client: `turned_away` ("reset" or "close", with a reason), `error`, or served after `delay`.
+    """The decision on one client: `turned_away` ("reset" or "close", with a reason), `error`, or served after `delay`.
 
     `stalled_by` is what it has to wait for without a word.
     """

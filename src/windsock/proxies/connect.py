@@ -22,7 +22,7 @@ LONGEST_REST = 0.25
 
 
 class ConnectAttempt:
-    """One attempt to connect, for `seconds` at the most; then `on_done` gets the socket, or the error, once; or
+    """One attempt to connect, for at most `seconds`; then `on_done` gets the socket, or the error, once; or
     both, for a connection that was made and has been reset since: what came before can be read, the error cannot.
 
     A lack of descriptors, and a Unix server whose backlog is full (EAGAIN, unix(7)), are waited for; `on_lack` is

@@ -216,6 +216,6 @@ class _DatagramNotes:
             self._latest.note(Kind.NOTE, words.encode())
 
     def refused(self, error: OSError) -> None:
-        """Nobody takes datagrams there."""
+        """No datagrams are taken there."""
         if self._latest is not None:
             self._latest.note(Kind.SERVER_RESET, reason(error).encode())

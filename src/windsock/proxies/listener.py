@@ -19,7 +19,7 @@ MOST_FILLERS = 4
 class SwitchableListener:
     """The listener of a stream proxy, at one address all the time. For one thread.
 
-    A second socket holds a TCP port while nobody listens there: bound and not listening, it has clients refused.
+    A second socket holds a TCP port while nothing listens there: bound and not listening, it has clients refused.
     """
 
     def __init__(self, upstream: Target, where: Any) -> None:
@@ -50,7 +50,7 @@ class SwitchableListener:
             client.close()  # it has only filled the queue
 
     def set_state(self, state: str) -> None:
-        """Be "open", "shut" or "full". Idempotent. Whoever waits on `socket` has to wait on the new one.
+        """Be "open", "shut" or "full". Idempotent. `socket` may be a new one afterwards, to be waited for.
 
         Raises OSError for a lack of descriptors; it is as it was then, or open.
         """
@@ -62,7 +62,7 @@ class SwitchableListener:
             self._empty()
         self.state = "open"
         if state == "shut":
-            sockets.end(self.socket)  # it listens no more, whoever has a copy
+            sockets.end(self.socket)  # it listens no more, whatever process has a copy
             self.socket.close()
         elif state == "full":
             self._fill_or_empty()

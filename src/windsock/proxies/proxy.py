@@ -191,7 +191,7 @@ class Proxy:
 
     @property
     def errors(self) -> HandlerErrors:
-        """What went wrong in the proxy itself, such as a lack of descriptors, or in a fault that is a function."""
+        """Errors of the proxy itself, such as a lack of descriptors, and of faults that are functions."""
         return self._recorder.errors
 
     def transcript(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a proxy writes down: what each end has sent, before faults have touched it."""
+"""The recording of a proxy: what each end has sent, before faults touch it."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ class _RecordingNotes:
         return memory
 
     def kept(self, size: int) -> None:
-        """Note so many bytes that are in the memory that was lent."""
+        """Note `size` bytes in the memory that was lent."""
         assert self._loan is not None
         self._connection.note_lent(self.kind, *self._loan, size)  # the loan keeps the memory alive while it is sent
 
 
 class ClientNotes(_RecordingNotes):
-    """What the client does."""
+    """Records what the client does."""
 
     kind = Kind.UP
 
@@ -62,7 +62,7 @@ class ClientNotes(_RecordingNotes):
 
 
 class UpstreamNotes(_RecordingNotes):
-    """What the server does."""
+    """Records what the server does."""
 
     kind = Kind.DOWN
 

@@ -91,7 +91,7 @@ class StreamFront:
         self._watch()
 
     def shut(self) -> None:
-        """Leave new connections where they are: the system has accepted them, and nobody answers."""
+        """Leave new connections where they are: the system has accepted them, and there is no answer."""
         self._is_shut = True
         self._unwatch()
 

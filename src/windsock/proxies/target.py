@@ -1,4 +1,4 @@
-"""Where a proxy listens and where it leads: one of four transports, from the address's own form."""
+"""The addresses of a proxy: where it listens, and its target, whose transport follows from its form."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Target:
 
     @property
     def is_unix(self) -> bool:
-        """Whether it is a path or an abstract name."""
+        """True for a path or an abstract name."""
         return self.transport.startswith("unix")
 
     @property
     def is_datagram(self) -> bool:
-        """Whether it takes datagrams."""
+        """True if it takes datagrams."""
         return self.transport in ("udp", "unix_datagram")
 
     @property
@@ -117,7 +117,7 @@ def listener(upstream: Target, where: Any) -> socket.socket:
 
 
 def _another(unlucky: socket.socket, upstream: Target) -> socket.socket:
-    """The system has given us the very port that we are to lead to, where nobody listens now: have another one."""
+    """Replace a port that the system has given us and that is our own target, where nothing listens now."""
     try:
         return listener(upstream, None)
     finally:

@@ -24,7 +24,7 @@ __all__ = ["HandshakeAttempt", "Termination"]
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """Where the proxy itself speaks TLS."""
+    """TLS that ends at the proxy itself."""
 
     client: ssl.SSLContext | None
     upstream: ssl.SSLContext | None

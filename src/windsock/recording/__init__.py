@@ -1,4 +1,4 @@
-"""What happened: connections, requests, errors; recorded while it happens, from threads and processes alike."""
+"""Recordings: connections, requests and errors, noted as they happen, from threads and processes alike."""
 
 from windsock.recording.connection import Connection
 from windsock.recording.connections import Connections

@@ -1,4 +1,4 @@
-"""What forked children tell their parent: events in a file, a wake-up, and whether something could not be told."""
+"""The channel from forked children to their parent: events in a file, a wake-up, and a flag for lost events."""
 
 from __future__ import annotations
 

@@ -92,19 +92,19 @@ class Connection(Log):
 
     @property
     def error(self) -> BaseException | None:
-        """What its handler ended with."""
+        """The exception that ended its handler."""
         self._recorder.catch_up()
         return self._errors[0] if self._errors else None
 
     @property
     def tls(self) -> TLSHandshake | None:
-        """What the TLS handshake came to, the latest one; None without one."""
+        """The result of the latest TLS handshake; None without one."""
         self._recorder.catch_up()
         return self._tls
 
     @property
     def is_tls_truncated(self) -> bool:
-        """Whether the client's end of the stream came without its end of TLS (close_notify)."""
+        """True if the client's end of the stream came without its end of TLS (close_notify)."""
         self._recorder.catch_up()
         return self._is_tls_truncated
 

@@ -1,4 +1,4 @@
-"""What went wrong in handlers, kept until somebody takes it."""
+"""Errors of handlers, kept until they are taken."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class TruncatedDatagram(WindsockError):
 
 
 class FramingError(PeerError):
-    """What a client sent is no message by the framing: a length that cannot be, or what a framing function rejects.
+    """The bytes of a client are no message by the framing: an impossible length, or rejected by a framing function.
 
     `data` is how it begins, `value` the length that it says (None if that is not known), `why` what is wrong with it.
     `connection` is its index, `offset` the bytes that the client had sent before; None where no connection is known.
@@ -160,7 +160,7 @@ WHERE = "windsock: while handling"
 class HandlerErrors(Sequence[BaseException]):
     """The exceptions that handlers ended with, oldest first. Safe to read while the server runs.
 
-    What nobody takes with `take()` fails a strict test at its end.
+    Errors that are not taken with `take()` fail a strict test at its end.
     """
 
     def __init__(self, catch_up: Callable[[], None]) -> None:

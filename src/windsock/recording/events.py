@@ -1,4 +1,4 @@
-"""What can happen on a connection, as plain values."""
+"""The events of a connection, as plain values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Kind:
     CLIENT_RESET = 4
     TIMEOUT = 5
     RETRACT = 10
-    """Of the latest data given to the client, so many bytes did not go out; the data is the number."""
+    """Some bytes of the latest data for the client did not go out; the data is their number."""
     HALF_CLOSE = 6
     """The server has sent its end of the stream."""
     CLOSE = 7
@@ -56,7 +56,7 @@ class Kind:
     DELIVERED = 18
     """A relay has passed the server's end of the stream on to the client, or has ended the client's connection."""
     RETRACT_UP = 19
-    """Of the latest data from the client, so many bytes belong to a TLS handshake; the data is the number."""
+    """Some bytes of the latest data from the client belong to a TLS handshake; the data is their number."""
     TLS_END = 20
     """TLS has ended both ways; what follows is in the clear."""
     TLS_ALERT = 21

@@ -45,12 +45,12 @@ class RecordedRequest:
 
     @property
     def data(self) -> bytes:
-        """What came."""
+        """The bytes of the message."""
         return self._source.read(Kind.UP, *self._data)
 
     @property
     def reply(self) -> bytes:
-        """What was answered."""
+        """The bytes of the reply."""
         return self._source.read(Kind.DOWN, *self._reply)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Where one message ends and the next begins: values that look at bytes; no I/O.
+"""Framings: values that look at bytes and say where a message ends. No I/O.
 
 A framing is called with bytes that have arrived and not yet been cut, and returns the size of the first
 message in bytes, or None if that is not known yet. A size may be more than what has arrived: the rest is waited
@@ -37,7 +37,7 @@ WINDOW = 4096
 SHOWN = 32
 """Bytes of a message that an error shows."""
 COMPACT = 64 * 1024
-"""Bytes that have been cut off and are still kept, at the most, if they are not half of all."""
+"""The most bytes that were cut off and are still kept, unless they are half of all."""
 
 
 def _limit() -> Any:
@@ -78,7 +78,7 @@ class Lines(MessageFraming):
 
 @dataclass(frozen=True, slots=True)
 class FixedSize(MessageFraming):
-    """Messages of so many bytes each."""
+    """Messages of `size` bytes each."""
 
     size: int
 
@@ -245,7 +245,7 @@ class Cutter:
 
     @property
     def waits_for(self) -> str:
-        """What a message that has begun waits for, in words."""
+        """Describe what an incomplete message waits for."""
         if self._is_delimited:
             return "a line end" if isinstance(self._framing, Lines) else f"the delimiter {self._delimiter!r}"
         missing = self._wanted - len(self)

@@ -1,4 +1,4 @@
-"""What a connection has in its recorder's place once the server is gone."""
+"""The recorder of a connection whose server is gone."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class NullRecorder:
         """Nothing more will come."""
 
     def wake(self) -> None:
-        """Nobody waits."""
+        """Do nothing: there are no waiters."""
 
     def was_stopped_at(self, time: float) -> bool:  # noqa: ARG002  # as Recorder's
         """Whatever still happens, it is because the server was stopped."""
         return True
 
     def hold(self, connection: Log, size: int) -> None:
-        """Nobody counts any more."""
+        """Do nothing: nothing is counted any more."""
 
     def tell_parent(self, index: int, event: Event) -> None:
-        """Nobody listens."""
+        """Do nothing: there are no listeners."""
 
     def error_from_child(self, connection: Connection, parcel: bytes) -> None:
-        """Nobody listens."""
+        """Do nothing: there are no listeners."""
 
 
 NO_RECORDER = NullRecorder()

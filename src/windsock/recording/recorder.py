@@ -27,12 +27,12 @@ __all__ = ["Recorder"]
 MEMORY = 32 * 1024 * 1024
 """Bytes of traffic that one server's recording keeps in memory; more goes to a file..."""
 MEMORY_AFTERWARDS = MEMORY // 2
-"""...until no more than so many are left: few writes of much are quicker than many of little."""
+"""...until at most this many are left: a few large writes are quicker than many small ones."""
 
 RUN = 64 * 1024
 """Bytes of one child's events in a row, in memory, from which on they stay on disk."""
 LONGEST_RUN = 1024 * 1024
-"""The same at the most, so that taking over a long recording needs little memory."""
+"""The most that is taken over at once, so that a long recording needs little memory."""
 A_MOMENT = 1.0
 """Seconds for which a look at the record waits for a call that ends a stream: such calls do not block as a rule."""
 
@@ -41,7 +41,7 @@ class Recorder:
     """Records for one server, from all of its threads and forked children.
 
     Children append to a file that the parent reads when it is asked, so nothing of theirs is lost when they
-    are killed; a descriptor wakes whoever waits for them.
+    are killed; a descriptor wakes the threads that wait for them.
     """
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Recorder:
         return self.stopped_at is not None and time >= self.stopped_at
 
     def close_all(self) -> None:
-        """Close what nobody has closed: the server is gone."""
+        """Close the connections that are still open: the server is gone."""
         self.catch_up()
         for connection in self.connections:
             connection.set_relayed(False)
@@ -162,7 +162,7 @@ class Recorder:
         self._changed.release()
 
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
-        """Wait for something to be recorded; return False if that was not enough in so many seconds."""
+        """Wait for something to be recorded; return False if that was not enough within `seconds`."""
         deadline = monotonic() + seconds
         with self._changed:
             self.waiters += 1

@@ -1,4 +1,4 @@
-"""What a test asserts on: the recorded requests, and waiting for them."""
+"""The recorded requests that a test asserts on, and waiting for them."""
 
 from __future__ import annotations
 

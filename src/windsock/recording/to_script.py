@@ -26,7 +26,7 @@ PATIENCE = 2.0
 def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
     """Return what the client, or the server, of a connection did. Raises UsageError for more than fits into a script.
 
-    All is in the order in which the server took and gave it. In that order nobody waits for what is not yet to come:
+    All is in the order in which the server took and gave it. In that order neither end waits for what comes later:
     whatever the server gave, it had by then taken all that is before it, and so that is sent before it is expected.
     """
     if side not in ("client", "server"):
@@ -150,7 +150,7 @@ class ScriptWriter:
             self._steps.append(kinds.Expect(data, timeout=patience(self._gap)))
 
     def _add(self, step: Step, gap: float) -> None:
-        """Add something that this side did so many seconds after what happened before it."""
+        """Add something that this side did, `gap` seconds after what happened before it."""
         if self._has_timing and gap >= SHORTEST:
             self._steps.append(kinds.Pause(rounded(gap)))
         self._steps.append(step)
@@ -161,7 +161,7 @@ class ScriptWriter:
 
 
 def patience(gap: float) -> float | None:
-    """Return how long to wait for what took so many seconds; None: not longer than for anything."""
+    """Return the timeout for what took `gap` seconds; None: the default is long enough."""
     return rounded(2 * gap) if gap > PATIENCE else None
 
 

@@ -1,4 +1,4 @@
-"""What was recorded, for people: one line an event, bounded in length."""
+"""Transcripts: the recording in words, one line an event, bounded in length."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FACTS = {
 
 
 def preview(data: bytes, limit: int = PREVIEW) -> str:
-    """Return the data as a bytes literal, cut to so many bytes."""
+    """Return the data as a bytes literal, cut to a number of bytes."""
     return f"{data[:limit]!r}..." if len(data) > limit else repr(data)
 
 

@@ -31,7 +31,7 @@ MOST_SPARE = 2
 
 
 def _nothing() -> None:
-    """What nobody wants to know."""
+    """Do nothing."""
 
 
 class Scratch:
@@ -61,7 +61,7 @@ class Scratch:
         self.memory = kept
 
     def close(self) -> None:
-        """Give all of it back for others to use: nobody carries anything any more, or throws away what has come."""
+        """Give all memory back for others to use: no relay carries or discards anything any more."""
         self._spare.clear()
         self.memory = memoryview(bytearray(LITTLE))
         self._segment = None

@@ -29,13 +29,13 @@ BATCH = 64
 MOST_WAITING = 256
 """Datagrams that may wait for an end that takes none, before no more are read."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.02
-"""Seconds until another attempt where the system does not tell when there is room: more each time, up to so many."""
+"""Seconds until another attempt where the system does not tell when there is room: more each time, up to a limit."""
 GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
 
 
 class DatagramNotes(Protocol):
-    """Who is told what passes, before faults have touched it."""
+    """An observer of datagrams, before faults touch them."""
 
     def sent(self, data: bytes) -> None:
         """The client has sent that."""
@@ -50,7 +50,7 @@ class DatagramNotes(Protocol):
         ...
 
     def refused(self, error: OSError) -> None:
-        """Nobody takes datagrams there."""
+        """No datagrams are taken there."""
         ...
 
 
@@ -191,11 +191,11 @@ class DatagramDirection:
 
 
 def _nothing(*_: object) -> None:
-    """Is in the place of whoever is told."""
+    """Stands in for an observer."""
 
 
 class DatagramRelay:
-    """What one client has of a proxy: a socket of its own towards the server, and a flow each way."""
+    """The relay of one client: a socket of its own towards the server, and a direction each way."""
 
     def __init__(
         self,
@@ -282,7 +282,7 @@ class DatagramRelay:
         return data, came
 
     def failed(self, error: OSError) -> None:
-        """A datagram could not be sent, or one that was sent has come to nobody."""
+        """Handle a datagram that could not be sent, or that found no listener."""
         if error.errno in GONE:
             if self._notes is not None:
                 self._notes.refused(error)
@@ -293,7 +293,7 @@ class DatagramRelay:
         """Use another socket from now on: the server sees a new client."""
         try:
             made = self._make_socket()
-        except OSError as error:  # nobody is there, or there is no descriptor: it stays who it was
+        except OSError as error:  # no listener, or no descriptor left: the address stays as it was
             self.failed(error)
             return
         self._unwatch()

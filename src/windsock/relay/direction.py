@@ -38,7 +38,7 @@ WORTH_KEEPING = 16 * 1024
 LEAD = 0.0002
 """Seconds before a moment at which it is found out what is due then: after a pause that takes its time."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.05
-"""Seconds between two looks at whether what was written has been taken: more each time, up to so many."""
+"""Seconds between two looks at whether what was written has been taken: more each time, up to a limit."""
 
 
 class RelayDirection:
@@ -63,7 +63,7 @@ class RelayDirection:
         """Whether the target takes nothing just now."""
         self.is_stalled = False
         self.has_ended = False
-        """Whether nothing more will be written: the end has been, or nobody can take it."""
+        """True if nothing more will be written: the end was sent, or the target is gone."""
         self._kept: memoryview | None = None
         self._timer: Timer | None = None
         self._timer_at: float | None = None
@@ -159,7 +159,7 @@ class RelayDirection:
     def _do_what_is_due(self, chain: Chain) -> None:
         due = chain.due(self._moment(monotonic()))
         while due and monotonic() < due[-1].at:
-            pass  # LEAD at the most
+            pass  # at most LEAD
         for item in due:
             self._perform(item)
             if self.relay.is_over:
@@ -287,7 +287,7 @@ class RelayDirection:
         self.target.update()
 
     def give_up(self) -> None:
-        """Nobody is there to take anything any more."""
+        """Note that the target is gone."""
         self._forget()
         self.is_blocked = False
         with self._delivering():

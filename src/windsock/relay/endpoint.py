@@ -25,7 +25,7 @@ MOST_READS = 16
 
 
 class TrafficObserver(Protocol):
-    """Who is told what passes, before faults have touched it."""
+    """An observer of what passes, before faults touch it."""
 
     def passed(self, data: memoryview) -> None:
         """This end has sent that. The memory is used again afterwards."""
@@ -36,7 +36,7 @@ class TrafficObserver(Protocol):
         ...
 
     def kept(self, size: int) -> None:
-        """This end has sent so many bytes, which are in the memory that was lent."""
+        """This end has sent `size` bytes, which are in the memory that was lent."""
         ...
 
     def ended(self, *, is_truncated: bool) -> None:
@@ -194,7 +194,7 @@ class RelayEndpoint:
         elif self.flow.is_open():
             self._carry()  # which fails, and says how
         elif self.flow.out and events & ERROR:
-            self.vanish(sockets.error_of(self.socket))  # nobody will ever read the rest of what it has sent
+            self.vanish(sockets.error_of(self.socket))  # the rest of what it has sent will never be read
         else:
             self._park()
 
@@ -275,7 +275,7 @@ class RelayEndpoint:
         self.socket.close()
 
     def _close_in_order(self) -> None:
-        """Read what is there first, as the unread would make it a reset; then end it, whoever else has it."""
+        """Read what is there first, as the unread would make it a reset; then end it, whatever other process has it."""
         with contextlib.suppress(OSError):
             if not self.inflow.has_ended:
                 self.half_close()

@@ -1,4 +1,4 @@
-"""What faults did, written into the recording as it happens."""
+"""The recording of firings, as they happen."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ __all__ = ["Handle", "RelayLoop"]
 
 
 class Handle(Protocol):
-    """What lives in a house: a relay, a listener, a connection that is being made."""
+    """A relay, a listener or a connection attempt that a relay loop runs."""
 
     def refresh(self, now: float) -> None:
         """Faults have come, gone or changed."""
@@ -92,7 +92,7 @@ class RelayLoop:
         return any(member.delivers_by(time) for member in self._members.values())
 
     def stop(self, seconds: float) -> None:
-        """End everybody, and the thread. Idempotent. Raises StillRunning after so many seconds."""
+        """End everybody, and the thread. Idempotent. Raises StillRunning after `seconds`."""
         if not self.event_loop.stop(seconds):
             raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"])
 

@@ -1,4 +1,4 @@
-"""What a peer does, step by step: scripts as values, and how far they have come. No I/O."""
+"""Scripts as values, their steps, and the progress of a peer through them. No I/O."""
 
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import HistoryEntry, Inbox

@@ -104,7 +104,7 @@ class Urgent(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pause(Step):
-    """Do nothing for so many seconds. What comes meanwhile is read, but not looked at."""
+    """Do nothing for `seconds`. Bytes that arrive meanwhile are read, but not looked at."""
 
     method = "pause"
     seconds: float
@@ -144,7 +144,7 @@ class Close(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reset(Step):
-    """Reset the connection at once, whoever else has it open. `flush`: first see what was sent taken."""
+    """Reset the connection at once, whatever other process has it open. `flush`: first see what was sent taken."""
 
     method = "reset"
     is_for = "stream"
@@ -174,7 +174,7 @@ class Resume(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReadRate(Step):
-    """Read so many bytes a second at the most from now on; None: as they come."""
+    """Read at most `bytes_per_second` from now on; None: without a limit."""
 
     method = "read_rate"
     is_for = "stream"

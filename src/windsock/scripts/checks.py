@@ -1,4 +1,4 @@
-"""Whether values can be those of steps."""
+"""Checks of the values that steps take."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Loop(Step):
 
     @property
     def has_no_end(self) -> bool:
-        """Whether nothing that the other end does can end it."""
+        """True if nothing that the other end does can end it."""
         first = self.script.steps[0]
         while isinstance(first, Loop):
             first = first.script.steps[0]

@@ -1,4 +1,4 @@
-"""Where one is in a script: at which step, of which round, of which branch."""
+"""The position in a script: the step, the round of a loop, the branch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Cursor:
 
     @property
     def is_done(self) -> bool:
-        """Whether all steps have been taken."""
+        """True once all steps have been taken."""
         return self.step is None
 
     @property
@@ -103,7 +103,7 @@ class Cursor:
 
     @property
     def is_between_rounds(self) -> bool:
-        """Whether an endless loop waits for what begins its next round: the other end may as well end now."""
+        """True while an endless loop waits for its next round: the other end may end the connection now."""
         is_waiting = isinstance(self.step, EXPECTATIONS) and not self.inbox
         return is_waiting and self._idle_loop() is not None
 

@@ -18,9 +18,9 @@ class Expect(Step):
     """Take what comes, which has to be this.
 
     Of a stream: bytes have to be the next ones; a regular expression or a predicate takes the shortest run that
-    it matches in full; a number takes so many bytes; a framing takes one whole message. `until` takes all up to and
-    with a delimiter, and `length` so many bytes, in which a regular expression has to be found, or which has to please
-    a predicate. Of datagrams: the whole next one.
+    it matches in full; a number takes that many bytes; a framing takes one whole message. `until` takes all up to and
+    with a delimiter, and `length` that many bytes, in which a regular expression has to be found, or which has to
+    please a predicate. Of datagrams: the whole next one.
     """
 
     method = "expect"
@@ -102,7 +102,7 @@ class ExpectEnd(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectSilence(Step):
-    """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""
+    """Expect that nothing comes for `for_` seconds: no bytes, no end, no reset."""
 
     method = "expect_silence"
     for_: float

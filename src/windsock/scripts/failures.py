@@ -1,4 +1,4 @@
-"""What is raised when the other end did something else than the script said."""
+"""Errors for another end that did something else than the script said."""
 
 from __future__ import annotations
 

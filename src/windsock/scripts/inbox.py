@@ -1,4 +1,4 @@
-"""What a peer has received and not yet expected, and the last things that both ends did. No I/O."""
+"""The bytes that a peer received and has not yet expected, and the latest actions of both ends. No I/O."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class HistoryEntry:
 
 
 class Inbox:
-    """What has come through one socket, in order, until it is expected.
+    """The bytes received through one socket, in order, until they are expected.
 
     Of a stream `unread` is a run of bytes; of datagrams it is the first one, and `datagrams` holds all.
     `taken` counts the bytes that have been expected before, `takes` how often something was. `came_at` is when the
@@ -69,7 +69,7 @@ class Inbox:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more can come."""
+        """True if nothing more can arrive."""
         return self.has_eof or self.was_reset
 
     # --- what happens
@@ -122,7 +122,7 @@ class Inbox:
     # --- what is expected
 
     def take(self, size: int) -> bytes:
-        """Take so many bytes of the stream, or the first datagram."""
+        """Take `size` bytes of the stream, or the first datagram."""
         unread = self.unread
         if self.is_datagram:
             data = self.datagrams.popleft()

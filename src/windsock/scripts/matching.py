@@ -1,4 +1,4 @@
-"""Whether what has come is what a step expects. The way the bytes are cut never matters. No I/O."""
+"""Matching of received bytes with what a step expects. The result does not depend on how they are cut. No I/O."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
 
 
 def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
-    """What has been found equal before is not looked at again: there may be megabytes of it."""
+    """Compare bytes. What was found equal is not compared again: there may be megabytes of it."""
     size = len(unread)
     if not unread.startswith(what[tried:size], tried):
         offset = tried + first_difference(what[tried:size], unread[tried : len(what)])
@@ -84,7 +84,7 @@ def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
 
 
 def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
-    """A run that ends by itself: with a delimiter, or after so many bytes."""
+    """A run that ends by itself: with a delimiter, or after a number of bytes."""
     if step.until is not None:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0

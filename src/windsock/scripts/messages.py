@@ -1,4 +1,4 @@
-"""What a failed step says: where, what was expected, what came, what went before."""
+"""Messages of failed steps: the place, what was expected, what was received, what went before."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def none_of(reasons: Sequence[tuple[str, str]]) -> str:
 
 
 def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
-    """Say what has not happened in so many seconds; `is_over`: there are no more for the test."""
+    """Say what has not happened within `seconds`; `is_over`: the test's time is over."""
     but = ""
     if isinstance(step, WaitFor):
         what = "the event was not set"

@@ -1,4 +1,4 @@
-"""What a script's progress asks of whoever drives it."""
+"""The requests of a script's progress to its runner."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FLAGS = (
 )
 LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 BRIEF = 64
-"""Bytes, or columns of a script, that a message shows at the most."""
+"""The most bytes, or columns of a script, that a message shows."""
 
 
 def code_of(value: Any) -> str:
@@ -56,6 +56,6 @@ def wrapped(data: bytes, columns: int) -> Iterator[str]:
         while at < len(line):
             size = columns
             while (excess := len(repr(line[at : at + size])) - columns) > 0:
-                size = min(size, len(line) - at) - -(-excess // 4)  # a byte takes four columns at the most
+                size = min(size, len(line) - at) - -(-excess // 4)  # a byte takes at most four columns
             yield repr(line[at : at + size])
             at += size

@@ -66,9 +66,9 @@ class Steps(Generic[R]):
         """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
 
         Of a stream bytes have to be the next ones, an expression or a predicate (a function of the bytes) takes the
-        shortest run that it matches in full, a number takes so many bytes, and a framing, such as `LengthPrefix(4)`,
-        one whole message. `until` takes all up to and with a delimiter, `length` so many bytes; then an expression has
-        to be found in them, or a predicate has to like them. Of datagrams it is the whole next one.
+        shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
+        one whole message. `until` takes all up to and with a delimiter, `length` that many bytes; then an expression
+        has to be found in them, or a predicate has to like them. Of datagrams it is the whole next one.
         """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
@@ -89,12 +89,12 @@ class Steps(Generic[R]):
         return self._take(kinds.ExpectEnd(discard=discard, timeout=timeout))
 
     def expect_silence(self, for_: float) -> R:
-        """Expect that nothing comes for so many seconds: no bytes, no end, no reset."""
+        """Expect that nothing comes for `for_` seconds: no bytes, no end, no reset."""
         __tracebackhide__ = True
         return self._take(kinds.ExpectSilence(for_))
 
     def pause(self, seconds: float) -> R:
-        """Do nothing for so many seconds; what comes meanwhile is read, but not looked at."""
+        """Do nothing for `seconds`; bytes that arrive meanwhile are read, but not looked at."""
         __tracebackhide__ = True
         return self._take(kinds.Pause(seconds))
 
@@ -129,7 +129,7 @@ class Steps(Generic[R]):
         return self._take(kinds.Resume())
 
     def read_rate(self, bytes_per_second: float | None) -> R:
-        """Read so many bytes a second at the most from now on; None: as they come."""
+        """Read at most `bytes_per_second` from now on; None: without a limit."""
         __tracebackhide__ = True
         return self._take(kinds.ReadRate(bytes_per_second))
 
@@ -170,7 +170,7 @@ class Steps(Generic[R]):
 
 @dataclass(frozen=True, slots=True, repr=False, init=False)
 class Script(Steps["Script"]):
-    """What one end does, step by step: `Script().send(b"PING\\r\\n").expect(b"PONG\\r\\n")`.
+    """The steps of one end, in order: `Script().send(b"PING\r\n").expect(b"PONG\r\n")`.
 
     Each method returns a new script. Printed, it is the code that makes it. Scripts can be added up, compared,
     and played as often as you like, by clients (`client.play(script)`) and by fake servers (`server.play(script)`).

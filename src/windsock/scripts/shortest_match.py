@@ -18,7 +18,7 @@ borders of words, lookaheads, atomic groups, possessive repetitions. It may be f
 
 
 def most_of(what: re.Pattern[bytes] | Callable[[bytes], object]) -> int:
-    """Return in how many bytes at the most a run is looked for."""
+    """Return the most bytes in which a run is looked for."""
     looks_ahead = isinstance(what, re.Pattern) and LOOKS_AHEAD.search(what.pattern)
     return MOST_ONE_BY_ONE if looks_ahead else MOST
 

@@ -1,4 +1,4 @@
-"""What every step of a script is: a frozen value, checked when it is made, that knows how it is written."""
+"""The base of all steps: a frozen value, checked when it is made, that prints as the code that makes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Argument: TypeAlias = tuple[str, Any]
 
 
 class Waitable(Protocol):
-    """What `wait_for()` waits for: a threading.Event, a multiprocessing.Event, a trio.Event.
+    """An object that `wait_for()` can wait for: a threading.Event, a multiprocessing.Event, a trio.Event.
 
     It has to have a `wait()` too.
     """
@@ -80,7 +80,7 @@ class Step:
             return
         where = f"{self.method}(timeout={self.timeout!r})"
         if not self.takes_timeout:
-            raise UsageError(f"{where}: this step waits for nobody; leave timeout= out")
+            raise UsageError(f"{where}: this step does not wait; leave timeout= out")
         check_seconds(where, self.timeout)
 
 

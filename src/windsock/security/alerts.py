@@ -52,7 +52,7 @@ SPELLED = {"user_cancelled": "user_canceled"}
 
 
 class Alert(str):
-    """What an alert is called, such as "bad_certificate"; `number` is its number (RFC 8446, section 6)."""
+    """The name of a TLS alert, such as "bad_certificate"; `number` is its number (RFC 8446, section 6)."""
 
     __slots__ = ()
 

@@ -104,7 +104,7 @@ Conversation: TypeAlias = Generator[bytes | int, bytes, Any]
 
 
 def conversation(authkey: bytes) -> Conversation:
-    """Yield what to do: bytes to send, or how many to receive at the most, which are then sent in (none: the end).
+    """Yield what to do: bytes to send, or the most bytes to receive, which are then sent in (none: the end).
 
     Raises Refused. Does no I/O of its own.
     """

@@ -46,7 +46,7 @@ class _Reader:
         return int.from_bytes(self.take(size), "big")
 
     def field(self, size: int) -> _Reader:
-        """Take a field with its length in so many bytes before it."""
+        """Take a field whose length stands before it, in `size` bytes."""
         return _Reader(self.take(self.number(size)))
 
     def rest(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a TLS handshake came to, as plain values."""
+"""The result of a TLS handshake, as plain values."""
 
 from __future__ import annotations
 

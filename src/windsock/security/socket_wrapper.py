@@ -11,7 +11,7 @@ __all__ = ["SocketWrapper"]
 
 
 class SocketWrapper:
-    """What any layer over `raw`, a socket-like object, has in common with it. A subclass sends and receives."""
+    """The base of layers over `raw`, a socket-like object. A subclass sends and receives."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw

@@ -250,7 +250,8 @@ class TLSSocket(SocketWrapper):
             self._push()
 
     def _release_after_push(self) -> None:
-        """Send what reading makes us say. Whoever is just sending says it, so that a reader never waits for them."""
+        """Send what reading makes TLS say. A thread that is just sending does it, so that a reader never waits for a
+        writer."""
         try:
             self._push()
         except (TimeoutError, ssl.SSLWantWriteError):

@@ -48,7 +48,7 @@ def refuse_async(server: Any, handler: Any) -> None:
 
 
 def refuse_coroutine(method: Any, result: Any) -> None:
-    """Raise UsageError if what a handler's method has returned is a coroutine, which nobody here can run."""
+    """Raise UsageError if what a handler's method has returned is a coroutine, which cannot be run here."""
     if inspect.iscoroutine(result):
         result.close()  # it would complain that it was never awaited
         raise UsageError(f"{method.__qualname__}() is async, and its server is not: {REMEDY}")
@@ -78,7 +78,7 @@ async def run_class(handler_class: Any, request: Any, client_address: Any, serve
 
 
 def _nothing() -> None:
-    """What a handler class of another family has to close."""
+    """Do nothing: a handler class of another family has nothing to close."""
 
 
 async def _step(method: Any) -> None:

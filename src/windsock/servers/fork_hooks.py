@@ -1,4 +1,4 @@
-"""Who has forked: a handler that forks gives its connection to the child, and the server has to know."""
+"""Hooks for forks: a handler that forks gives its connection to the child, and its server has to know."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def forked_since(mark: int) -> bool:
 
 
 class HasLocks(Protocol):
-    """What must not go on in a child as it is: threads that are gone may hold its locks."""
+    """An object with locks that a forked child must renew: threads that are gone may hold them."""
 
     def after_fork_in_child(self) -> None:
         """Make the locks anew."""

@@ -80,7 +80,7 @@ class BaseRequestHandler:
         """Go on in the clear: end TLS both ways, and make `request` anew.
 
         To be awaited in an async handler, whose `stream` it makes anew. Waits for the client's close_notify. What
-        the client has sent and nobody has read yet can still be read.
+        the client has sent and that is unread can still be read.
         """
         if "stream" in vars(self):
             return self._stop_tls_in_task()

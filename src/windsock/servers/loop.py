@@ -17,7 +17,7 @@ LoopSelector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", 
 
 
 class HasFileno(Protocol):
-    """What a selector can wait on."""
+    """An object that a selector can wait for."""
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -46,7 +46,7 @@ class Watch:
         self._kernel.unregister(descriptor)
 
     def ready(self, timeout: float | None) -> list[Callable[[], None] | None]:
-        """Wait for so many seconds at the most; return the callbacks of what is ready, None for the listener."""
+        """Wait for at most `timeout` seconds; return the callbacks of what is ready, None for the listener."""
         left = None if timeout is None else milliseconds(timeout)
         return [self._callbacks[descriptor] for descriptor, _ in self._kernel.poll(left)]
 

@@ -19,16 +19,16 @@ MANY = 16
 
 
 class Startable(Protocol):
-    """What is asked of a thread."""
+    """The methods of a thread that a server uses."""
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The name of the thread."""
         ...
 
     @property
     def daemon(self) -> bool:
-        """Whether the interpreter may exit while it runs."""
+        """True if the interpreter may exit while it runs."""
         ...
 
     def start(self) -> None:
@@ -96,7 +96,7 @@ class Threads:
         return left
 
     def _join(self, deadline: float | None, daemons: bool) -> list[Startable]:
-        """Wait for the threads themselves: one switch to each, and nobody has to say that it has ended."""
+        """Wait for the threads themselves: one switch to each, without a notification of its end."""
         if not self._running and not self._ending:
             return []
         with self._changed:
@@ -109,7 +109,7 @@ class Threads:
             return self._others(daemons)
 
     def wait_for_room(self, most: int, *, seconds: float) -> bool:
-        """Wait until fewer than so many are running; return False if the time was not enough."""
+        """Wait until fewer than `most` are running; return False if the time was not enough."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._running) < most, seconds)
 
@@ -136,7 +136,7 @@ class ThreadingMixIn:
     `daemon_threads`: whether the interpreter may exit while requests are in progress. `block_on_close`:
     whether `server_close()` ends the connections and waits for the threads that are no daemons (over datagrams also
     for daemons, which reply through the server's socket); `wait_for_requests()` waits for daemons too. `max_threads`
-    (None: no limit): no more requests are taken while so many are in progress.
+    (None: no limit): no more requests are taken while that many are in progress.
     """
 
     daemon_threads = False

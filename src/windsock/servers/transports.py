@@ -163,14 +163,14 @@ RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
 
 
 class _UnixSocketFile(TCPServer):
-    """What both Unix transports share: a name that may be a file, which somebody may have left behind."""
+    """The base of both Unix transports: a name that may be a file, which a process may have left behind."""
 
     address_family: int = getattr(socket, "AF_UNIX", -1)
     _identity: tuple[int, int] | None = None
     _owner = 0
 
     def _bind(self) -> None:
-        """Bind; a socket file that nobody listens on any more is replaced.
+        """Bind; a socket file without a listener is replaced.
 
         Not `server_bind`: in `class Mine(UnixStreamServer, HTTPServer)` that is HTTPServer's.
         """

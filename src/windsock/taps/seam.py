@@ -1,4 +1,4 @@
-"""Where recording joins a server: around the request that `get_request` returned, before any handler runs."""
+"""The seam, where recording joins a server: around `get_request`, before any handler runs."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ class Seam:
         return is_welcome
 
     def _note_end_of_datagram(self, request: Any) -> None:
-        """Note that nobody handles a datagram any more. Streams are closed, which is noted then."""
+        """Note that a datagram was handled. Streams are closed, which is noted then."""
         connection = connection_of(request)
         if connection is not None and isinstance(request, tuple) and not connection.is_closed:
             connection.note(Kind.CLOSE)

@@ -1,4 +1,4 @@
-"""Where recording joins a trio server: its async handlers have streams, which are tapped in the sockets' place."""
+"""The seam of a trio server: async handlers have streams, which are tapped instead of their sockets."""
 
 from __future__ import annotations
 

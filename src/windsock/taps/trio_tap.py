@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["SocketTap", "StreamTap"]
 
 BLOCK = 256 * 1024
-"""Bytes that one call sends at the most, so that what is noted and does not go out is little."""
+"""The most bytes that one call sends, so that little is noted that does not go out."""
 PEEK = int(socket.MSG_PEEK)
 
 
@@ -58,7 +58,7 @@ class SocketTap(_TrioTap):
         self._send_all = stream.send_all
         self._plain = plain
         self._left = 0
-        """Of a block that `send_all()` has noted, so many bytes have not gone out yet."""
+        """The bytes of a block that `send_all()` has noted and that have not gone out yet."""
         self._lowlevel = trio.lowlevel
         self._recvmsg, self._sendmsg = stream.socket.recvmsg, stream.socket.sendmsg
         self._shutdown = stream.socket.shutdown

@@ -1,4 +1,4 @@
-"""Whether a connection's client has sent something, or left, that its handler has not seen: the system is asked."""
+"""A check for bytes, ends and resets of clients that handlers have not read yet; the kernel is asked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Unread"]
 
 
 class Unread:
-    """What there is to read on the connections of one server.
+    """The unread data on the connections of one server.
 
     A forking server closes its descriptor of a connection, which belongs to its child from then on. An epoll instance
     reports on a socket as long as some process has it open, and does not keep it open (epoll(7), questions and

@@ -1,4 +1,4 @@
-"""What any server of this family must do, as checks to be run over a class of yours; and clients for all of them."""
+"""Checks that any server of the family passes, to be run over a class of yours; and clients for all of them."""
 
 from windsock.testing.checks import Check, CheckFailed, check_server, checks_for
 from windsock.testing.peers import client_of

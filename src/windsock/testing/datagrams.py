@@ -1,4 +1,4 @@
-"""What a server of datagrams must do."""
+"""Checks of datagram servers."""
 
 from __future__ import annotations
 

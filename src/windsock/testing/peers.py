@@ -1,4 +1,4 @@
-"""What the checks have in common: clients, handlers, and a log that forked children can write to."""
+"""Parts that the checks share: clients, handlers, and a log that forked children can write to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server of streams must do."""
+"""Checks of stream servers."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
 
 
 def a_stop_while_busy_is_quick_and_leaves_nothing(setting: Setting) -> None:
-    """Clients that stay, silent or in the middle of a line, keep nobody from stopping."""
+    """Clients that stay, silent or in the middle of a line, do not keep a server from stopping."""
     with served(setting, EchoLines) as server, ExitStack() as stack:
         busy = stack.enter_context(client_of(server))
         busy.sendall(b"one\nhalf a li")

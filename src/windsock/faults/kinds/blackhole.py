@@ -18,7 +18,7 @@ __all__ = ["Blackhole"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Blackhole(Fault):
-    """Nothing arrives, and nobody is told, until the fault is healed or its schedule lets go.
+    """Nothing arrives, and neither end gets an error, until the fault is healed or its schedule lets go.
 
     A schedule: dark for `on` seconds, light for `off`, and so on, `repeat` times dark (None: for ever, if there is an
     `off`; else once). It begins when the fault meets the link, plus the selector's `after`. What a stream sends in the
@@ -73,7 +73,7 @@ class Blackhole(Fault):
         return (at_time(item, max(item.at, context.state[0] + until)),)
 
     def dark_until(self, passed: float) -> float:
-        """Return when the dark is over that there is so many seconds into the schedule; 0 if it is light then."""
+        """Return when the dark phase at this offset into the schedule, in seconds, ends; 0 in a light phase."""
         if passed < 0:
             return 0.0
         if self.on is None:

@@ -54,7 +54,7 @@ class Corrupt(Fault):
 
 
 def flipped(fault: Corrupt, data: bytes, random: Random) -> bytes:
-    """Return the data with so many bits turned over."""
+    """Return the data with some bits flipped."""
     damaged = bytearray(data)
     for place in random.sample(range(len(data) * 8), min(fault.bits, len(data) * 8)):
         damaged[place // 8] ^= 1 << place % 8

@@ -16,7 +16,7 @@ __all__ = ["Hold"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Hold(Fault):
-    """What comes is held until the test lets it go: pieces of data, datagrams, and ends.
+    """Hold data, datagrams and ends until the test releases them.
 
     `installed.deliver(n)` lets the next n of them go on each link, such as are held and then such as will come, in
     order; `installed.release()` all, also what comes later. With a selector, a stream's first chosen item stops all

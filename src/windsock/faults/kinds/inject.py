@@ -1,4 +1,4 @@
-"""Inject: data that nobody sent."""
+"""Inject: data that neither end sent."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Loss(Fault):
                 raise UsageError(f"{self!r}: {name}={given[name]!r}: expected {expected}")
         for name, other in (("p13", "p14"), ("p31", "p32")):
             if given.get(name, 0) + given.get(other, 0) > 1:
-                expected = "chances of two ways out of one state, together 1 at the most"
+                expected = "chances of two ways out of one state, together at most 1"
                 raise UsageError(f"{self!r}: {name} + {other} is above 1: expected {expected}")
 
     def begin(self, context: FaultContext) -> list[int]:  # noqa: ARG002  # the contract of faults

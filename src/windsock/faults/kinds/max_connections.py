@@ -1,4 +1,4 @@
-"""MaxConnections: so many at a time and no more."""
+"""MaxConnections: a limit on open connections."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class MaxConnections(Fault):
         one_of(self, FATES, then=self.then)
 
     def happens(self, active: int) -> bool:
-        """Return whether there is no room beside so many."""
+        """Return whether there is no room beside `active` connections."""
         return active >= self.n

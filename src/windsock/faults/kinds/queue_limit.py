@@ -1,4 +1,4 @@
-"""QueueLimit: only so many datagrams are on their way."""
+"""QueueLimit: a limit on datagrams in flight."""
 
 from __future__ import annotations
 

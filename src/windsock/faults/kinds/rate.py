@@ -1,4 +1,4 @@
-"""Rate: so many bytes a second and no more."""
+"""Rate: a limit on bytes per second."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Rate"]
 PIECE = 0.002
 """Seconds of the line's time that a piece takes: nothing is early or late by more."""
 PIECES = 1024
-"""Pieces that one run of data is cut into at the most, for very slow lines."""
+"""The most pieces that one run of data is cut into, for very slow lines."""
 SMALLEST_BUFFER = 64 * 1024
 BUFFERED = 0.1
 """Seconds of the line's time that are buffered if nothing else is said, so that the line does not run dry."""
@@ -75,7 +75,7 @@ class Rate(Fault):
         return max(1, int(self.bytes_per_second * PIECE), -(-size // PIECES))
 
     def _over(self, at: float, size: int, context: FaultContext) -> float:
-        """Return when so many bytes that arrived then have gone over the line."""
+        """Return when `size` bytes that arrived at a time have gone over the line."""
         free: float = max(context.state[0], at - self.burst / self.bytes_per_second) + size / self.bytes_per_second
         context.state[0] = free
         return max(at, free)

@@ -1,4 +1,4 @@
-"""Refuse: nobody is there."""
+"""Refuse: connections are refused."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Refuse"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Refuse(Fault):
-    """Connections are refused (ECONNREFUSED): the server's address stays taken, but nobody listens there.
+    """Connections are refused (ECONNREFUSED): the server's address stays taken, but nothing listens there.
 
     With a selector, a connection that it chooses can only be reset once it has been accepted, as it is not known
     earlier.

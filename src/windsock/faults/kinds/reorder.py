@@ -17,7 +17,7 @@ __all__ = ["Reorder"]
 
 
 class Overtaking:
-    """Where the datagrams are: how many have come, and how many have still to overtake the one that is held."""
+    """Counters of a link: datagrams so far, and those that have yet to overtake the held one."""
 
     __slots__ = ("come", "to_pass")
 
@@ -44,7 +44,9 @@ class Reorder(Fault):
 
     def __post_init__(self) -> None:
         if (self.gap is None) == (self.probability is None):
-            raise UsageError(f"{self!r}: expected either gap= (every so many datagrams) or probability=")
+            raise UsageError(
+                f"{self!r}: expected either gap= (the number of datagrams from one to the next) or probability="
+            )
         if self.gap is not None:
             count(self, 1, "datagrams", gap=self.gap)
         else:

@@ -19,7 +19,7 @@ __all__ = ["Replace"]
 class Replace(Fault):
     """Each occurrence of `pattern` arrives as `with_`, however a stream's bytes were cut on their way.
 
-    Bytes that could be the beginning of an occurrence are held until more is known, `patience` seconds at the most, as
+    Bytes that could be the beginning of an occurrence are held until more is known, for at most `patience` seconds, as
     a peer may wait for them; None holds them until the direction ends. `pattern` is bytes; datagrams are searched one
     by one. Bytes that were put in are not searched again.
     """

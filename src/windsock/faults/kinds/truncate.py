@@ -21,7 +21,7 @@ CUTS = ("close", "reset", "stall", "discard")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Truncate(PointFault):
-    """After so many bytes of the direction the rest is lost.
+    """After `after_bytes` bytes of the direction the rest is lost.
 
     Then, at once: "close" ends the connection in good order, "reset" hard, "stall" reads no more from the sender and
     leaves the connection open, "discard" reads on and throws away what it reads; the sender's end passes then.

@@ -50,7 +50,7 @@ class BufferPool:
         return len(self._free)
 
     def take(self) -> Buffer:
-        """Return a segment that nobody else has; what is in it is of no meaning."""
+        """Return an unused buffer; its contents are undefined."""
         free = self._free
         try:
             memory = free.pop()
@@ -103,9 +103,9 @@ class BufferedEvent(NamedTuple):
 
 
 class ConnectionBuffers:
-    """Where one connection's large chunks go: one behind the other, segment by segment. From any thread.
+    """The large chunks of one connection, one behind the other, buffer by buffer. From any thread.
 
-    Whoever writes to a segment has taken it out of the list meanwhile, so that no lock is needed: a second
+    A writer takes its buffer out of the list meanwhile, so that no lock is needed: a second
     thread that comes at the same time begins a segment of its own.
     """
 
@@ -116,7 +116,7 @@ class ConnectionBuffers:
         self._open: list[tuple[Buffer, int]] = []
 
     def keep(self, time: float, kind: int, data: bytes | memoryview) -> BufferedEvent:
-        """Copy the data, of a segment's size at the most; return the event."""
+        """Copy the data, at most as large as a buffer; return the event."""
         size = len(data)
         try:
             segment, at = self._open.pop()

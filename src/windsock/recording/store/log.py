@@ -1,4 +1,4 @@
-"""What passed on one connection, event by event: noted at once, in memory or on disk, and read back piece by piece."""
+"""The events of one connection: noted at once, in memory or on disk, and read back piece by piece."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STEP = 64 * 1024
 LARGE = 4096
 """Bytes from which on a chunk goes to memory that is used again..."""
 FIRST_LARGE = 64 * 1024
-"""...but for so many in a connection's first large ones, so that not each connection needs a segment."""
+"""...but for this many bytes of a connection's first large ones, so that not each connection needs a buffer."""
 OVERHEAD = 192
 """Bytes of memory that an event takes beside its data."""
 
@@ -52,7 +52,7 @@ class Log:
 
     @property
     def _events(self) -> list[Event | BufferedEvent | SpilledEvents]:
-        """What there is at this moment."""
+        """The events at this moment."""
         log: list[Any] = list(self._log)
         return [Event._make(each) if type(each) is tuple else each for each in log]
 
@@ -177,7 +177,7 @@ class Log:
         return segment, at, segment.memory[at : at + PIECE]
 
     def note_lent(self, kind: int, segment: Buffer, at: int, size: int) -> None:
-        """Note that so many bytes of what was lent have just passed."""
+        """Note that `size` bytes of what was lent have just passed."""
         self._log.append(BufferedEvent(monotonic(), kind, segment, at, size))
         self._buffers.take_back(segment, at + size)
         self._latest = None

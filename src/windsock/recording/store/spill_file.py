@@ -22,11 +22,11 @@ MAGIC_SIZE = 8
 HEADER_SIZE = MAGIC_SIZE + BODY.size
 FOOTER_SIZE = 8
 PIECE = 256 * 1024
-"""Bytes of traffic in one event at the most, so that reading a recording back needs little memory."""
+"""The most bytes of traffic in one event, so that reading a recording back needs little memory."""
 ENOUGH = 256 * 1024
 """Bytes of data in one writev(2) of many records; with much more, the system takes longer to find room for it..."""
 MOST_PARTS = 768
-"""...and so many buffers, three for each record; it takes 1024."""
+"""...and the most buffers, three for each record; writev(2) takes 1024."""
 
 
 class Event(NamedTuple):

@@ -1,4 +1,4 @@
-"""What is behind the exceptions of trio's streams."""
+"""The causes of the exceptions of trio's streams."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Children:
         return self.pids if self._collector is None else {pid for pid in list(self.pids) if not _has_ended(pid)}
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to each of them, and to nobody who may have got the pid of one that is gone."""
+        """Send a signal to each of them, and to no process that may have got the pid of one that is gone."""
         with self._lock:
             for pid in list(self.pids):
                 self._told[pid] = number
@@ -138,7 +138,7 @@ class Children:
         return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.running())]
 
     def stop_watching(self) -> None:
-        """Give the pidfds back, whoever still runs; from here on a wait looks at each child now and then."""
+        """Close the pidfds, also of children that still run; from here on a wait looks at each child now and then."""
         for pid, (descriptor, loop) in list(self._watched.items()):
             if loop is None or loop.unwatch(descriptor):
                 del self._watched[pid]

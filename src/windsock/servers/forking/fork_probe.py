@@ -18,7 +18,7 @@ def fork(plain_fork: Callable[[], int], rehearse: Callable[[], None]) -> int:
     """Fork, and have the child rehearse; return as os.fork() does once a child has come through.
 
     Raises RuntimeError if none does. What the child is going to need may be locked by a thread that it has not
-    got; it is better to find out before it has taken a request that nobody else can take any more.
+    got; it is better to find out before it has taken a request that no other child can take any more.
     """
     for _ in range(ATTEMPTS):
         reader, writer = os.pipe()

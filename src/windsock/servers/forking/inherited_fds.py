@@ -1,4 +1,4 @@
-"""What a forked child has inherited and does not need: it drops it, so that its peers see the end of streams."""
+"""Descriptors that a forked child has inherited and drops, so that its peers see the end of streams."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _is_stream(server: Any) -> bool:
 
 
 def _drop(sockets: Iterable[Any]) -> None:
-    """Let go of sockets in this process only, whoever else holds them; no hook of theirs is called."""
+    """Close sockets in this process only, whatever other process holds them; no hook of theirs is called."""
     for each in sockets:
         with contextlib.suppress(AttributeError, OSError, ValueError):
             _blank(each.fileno())

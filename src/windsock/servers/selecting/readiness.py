@@ -1,4 +1,4 @@
-"""What the kernel was asked to watch, so that it is asked only for what is new."""
+"""A cache of what the kernel watches, so that it is asked only for changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Readiness:
     """epoll(7), or poll(2) where there is none, level-triggered.
 
     Looks to a `Loop` like its own `Watch`. A descriptor stays watched after its greenlet was woken: the next
-    wait for the same costs no call. One that is ready while nobody waits for it is dropped when that is noticed.
+    wait for the same costs no call. One that is ready while no request waits for it is dropped when that is noticed.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Readiness:
         self._nudges: Wakeup | None = None
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Wait for so many seconds at the most; return descriptors with what they are ready for.
+        """Wait for at most `timeout` seconds; return descriptors with what they are ready for.
 
         epoll_wait(2) counts in milliseconds, and Python rounds up: never too early.
         """
@@ -104,7 +104,7 @@ class Readiness:
 
 
 def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
-    """Wait in a thread (or process) in which no hub runs: nobody else is there to let run.
+    """Wait in a thread (or process) in which no hub runs: there is no other request to switch to.
 
     Raises OSError (EBADF) for the descriptor of what is closed.
     """

@@ -28,7 +28,7 @@ class RequestGreenlet(greenlet):
         self.request = request
         self.client_address = client_address
         self.traffic = traffic
-        """Whoever knows the bytes that came and went: an object with `received` and `sent`."""
+        """The counter of bytes: an object with `received` and `sent`."""
         self.doing = RUNNING
         self.since = monotonic()
         self.descriptor = -1

@@ -18,7 +18,7 @@ __all__ = ["Scheduler"]
 
 
 class _Alone:
-    """Whoever closes a descriptor in no other than the loop's own thread."""
+    """An owner that closes its descriptors in the loop's own thread only."""
 
     is_parting = False
 
@@ -42,7 +42,7 @@ class Scheduler(ServeLoop):
         super().__init__(listener)
         self.home: greenlet = getcurrent()
         self.is_over = False
-        """Whether nobody has a turn any more."""
+        """True if there are no requests any more."""
         self._watching: list[RequestGreenlet] = []
         """Those that wait for the end of others."""
         self._readers: dict[int, RequestGreenlet] = {}
@@ -115,7 +115,7 @@ class Scheduler(ServeLoop):
         turn.since = monotonic()
 
     def closing(self, descriptor: int) -> None:
-        """Have nobody wait for a descriptor that is about to be closed: they find out, and fail."""
+        """End all waits for a descriptor that is about to be closed: they fail."""
         with self._books:
             self._watched.forget(descriptor)
             waiting = []
@@ -128,7 +128,7 @@ class Scheduler(ServeLoop):
                 self._watched.nudge()
 
     def part_with(self, descriptor: int, owner: Any) -> None:
-        """Have nobody wait for an owner's descriptor from here on. From any thread, before it is closed."""
+        """End all waits for an owner's descriptor. From any thread, before it is closed."""
         with self._books:
             owner.is_parting = True
             self.closing(descriptor)
@@ -217,7 +217,7 @@ class Scheduler(ServeLoop):
                 self._watched.watch(descriptor, what)
 
     def _patience(self, end: float | None) -> float | None:
-        """Return how long to wait at the most, in seconds; None for ever."""
+        """Return the longest wait, in seconds; None for ever."""
         if end is None or self._alarms.next < end:
             end = self._alarms.next
         return None if end == math.inf else max(0.0, end - monotonic())
@@ -226,7 +226,7 @@ class Scheduler(ServeLoop):
         """Wake those whose deadline has passed."""
         now = monotonic()
         for turn in self._alarms.due(now):
-            if turn.deadline is not None and turn.deadline <= now:  # nobody has woken it meanwhile
+            if turn.deadline is not None and turn.deadline <= now:  # it was not woken meanwhile
                 self._forget(turn)
                 turn.switch(False)
 

@@ -1,4 +1,4 @@
-"""What a trio server waits for, and what becomes of exceptions on their way out of its nursery."""
+"""The waits of a trio server's loop, and the exceptions that leave its nursery."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class TrioMixIn(TrioRequests):
     in the end `shutdown_request` and `close_request`. All are called in trio's thread and must not block, except
     from `finish_request` on for a blocking handler: those are called in its thread.
 
-    `raise_errors`: whether a handler's exception, once reported, goes on to whoever runs `serve()`.
+    `raise_errors`: whether a handler's exception, once reported, goes on to the caller of `serve()`.
     `daemon_threads`: whether the interpreter may exit while blocking handlers run.
     """
 

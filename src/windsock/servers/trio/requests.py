@@ -41,7 +41,7 @@ class TrioRequests(_AnyServer):
 
     @property
     def handles_async(self) -> bool:
-        """Whether the handler runs as a task; if not, in a thread."""
+        """True if the handler runs as a task; otherwise it runs in a thread."""
         return is_async(self.RequestHandlerClass)
 
     async def serve_request(self, request: Any, client_address: Any) -> None:
@@ -66,7 +66,7 @@ class TrioRequests(_AnyServer):
                 raise
             raise lost from error  # as a blocking handler would have seen it
         finally:
-            if request.fileno() < 0:  # closed by the handler, or not a plain socket: nobody else would close it
+            if request.fileno() < 0:  # closed by the handler, or not a plain socket: nothing else would close it
                 await trio.aclose_forcefully(stream)
 
     async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:

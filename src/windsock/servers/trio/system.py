@@ -1,4 +1,4 @@
-"""What trio would take from the standard library, as it came with the interpreter: a clock, and sockets."""
+"""A clock and sockets for trio, as they came with the interpreter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _StandIn(socket.socket):
 def _stand_in() -> Iterator[None]:
     """Have a class of our own in the place of a tool's.
 
-    Nobody else puts it there, so it shows whether another thread has changed that meanwhile, at the end of a patch.
+    No other code puts it there, so it shows whether another thread has changed that meanwhile, at the end of a patch.
     """
     names: dict[str, Any] = vars(standard)
     replaced, names["socket"] = names["socket"], _StandIn

@@ -16,7 +16,7 @@ async def run_in_thread(
 ) -> None:
     """Wait for `work()`, in a thread of its own; if cancelled, call `end()` for it to end, and wait all the same.
 
-    trio's own worker threads would stay for ten seconds, and there are forty of them at the most.
+    trio's own worker threads would stay for ten seconds, and there are at most forty of them.
 
     Raises RuntimeError if no thread can be started.
     """
