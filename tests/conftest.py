@@ -1,13 +1,21 @@
 """What every test of ours has: pytester, to run pytest inside a test; Ctrl-C, as in a terminal; a quick collector."""
 
+from __future__ import annotations
+
 import gc
 import signal
+from collections.abc import Iterator
 
 import hypothesis  # imported before the freeze below: at its import it asks what refers to what
 import pytest
 import trustme  # noqa: F401  # inner runs in this process would import cryptography anew, beside what others hold
 
+from tests.support.leaks import nothing_left, own_temporary_directory
+from tests.support.servers import Signal
+
 pytest_plugins = ["pytester"]
+CHECKED_FOR_LEAKS = {"harness", "recording", "scripts", "security", "selecting", "trio_servers", "wire"}
+"""Folders whose tests have servers of this process; `servers` and `programs` have checks of their own."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -29,3 +37,28 @@ def inner_tests_in_order(request: pytest.FixtureRequest) -> None:
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # which takes the outer run's options away
         request.getfixturevalue("monkeypatch").setenv("PYTEST_ADDOPTS", "-p no:randomly")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Threads, children, descriptors and files are after the test what they were before."""
+    folder = request.path.parent.name
+    if folder not in CHECKED_FOR_LEAKS:
+        yield
+        return
+    tmp_path_factory.getbasetemp()  # not in there
+    if folder == "trio_servers":
+        import trio
+
+        trio.run(trio.sleep, 0)  # what its first run leaves is not the test's
+    with own_temporary_directory(), nothing_left():
+        yield
+
+
+@pytest.fixture
+def signals(nothing_is_left: None) -> Iterator[list[Signal]]:
+    """Two signals between the test and its handlers: the handler's, and the test's."""
+    made = [Signal(), Signal()]
+    yield made
+    for signal_ in made:
+        signal_.close()

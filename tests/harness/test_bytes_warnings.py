@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 
 PROGRAM = """
 import itertools, sys

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, Signal, connect, on_every_kind, on_every_stream, on_every_stream_kind
 from tests.servers.helpers import only_linux
+from tests.support.servers import Signal, connect, on_every_kind, on_every_stream, on_every_stream_kind
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer, UsageError
 from windsock.faults import BacklogFull, Refuse
 from windsock.servers import TCPServer, ThreadingMixIn

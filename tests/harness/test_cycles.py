@@ -12,7 +12,8 @@ import pytest
 import trio  # noqa: F401  # its import keeps the frames of whoever comes first, in a cycle
 
 import windsock
-from tests.harness.helpers import DATAGRAMS, DEADLINE, ask, on_every_kind
+from tests.support.servers import DATAGRAMS, ask, on_every_kind
+from tests.support.waiting import DEADLINE
 from windsock import faults, servers
 from windsock.recording.store.buffer_pool import POOL
 from windsock.relay.loop import RelayLoop

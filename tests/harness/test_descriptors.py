@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, on_every_concurrency
-from tests.servers.helpers import descriptors, only_linux, wait_until
+from tests.servers.helpers import descriptors, only_linux
+from tests.support.servers import on_every_concurrency
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
 from windsock.faults import Blackhole, Corrupt, Delay, Drop, Duplicate, Hold, Rate, Replace, Segment, Truncate
 from windsock.net.ancillary import own_credentials

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DATAGRAMS, STREAMS
+from tests.support.servers import DATAGRAMS, STREAMS
 from windsock import RunningServer
 from windsock.faults import Delay
 from windsock.harness import CONCURRENCIES

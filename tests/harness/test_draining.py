@@ -13,9 +13,8 @@ import pytest
 import trio
 
 import windsock
-from tests.harness.helpers import (
+from tests.support.servers import (
     DATAGRAMS,
-    DEADLINE,
     Signal,
     connect,
     on_every_datagram_kind,
@@ -23,6 +22,7 @@ from tests.harness.helpers import (
     on_every_stream_kind,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script
 from windsock.faults import AcceptDelay, Blackhole, Delay, Hold, MaxConnections, Stall
 from windsock.recording import Recorder

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 
 import windsock
+from tests.support.waiting import DEADLINE
 from windsock import Ending, RunningServer, Script
 from windsock.harness import CONCURRENCIES
 from windsock.net.system import monotonic
-
-from .helpers import DEADLINE
 
 ROUNDS = max(3, int(os.environ.get("WINDSOCK_EXAMPLES", "1000" if os.environ.get("CI") else "100")) // 25)
 WAYS = ["direct", "relayed", "proxied"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, on_every_stream_kind
+from tests.support.servers import on_every_stream_kind
+from tests.support.waiting import DEADLINE
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, MaxConnections, Refuse, first
 
 SHORT = 0.2

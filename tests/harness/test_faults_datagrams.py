@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 import windsock
-from tests.harness.helpers import DATAGRAMS, DEADLINE, connect
+from tests.support.handlers import EchoDatagram, echo_datagram
+from tests.support.servers import DATAGRAMS, connect
+from tests.support.waiting import wait_until
 from windsock.faults import Blackhole, Delay, Drop, Duplicate, Hold, Loss, Mtu, Rebind, Reset, first
 from windsock.harness import CONCURRENCIES
-from windsock.servers import DatagramRequestHandler
 
 WAIT = 0.1
 
 
-class Echo(DatagramRequestHandler):
-    def handle(self) -> None:
-        self.wfile.write(self.rfile.read())
-
-
-async def echo(datagram: Any, client_address: object, server: object) -> None:
-    await datagram.reply(datagram.packet)
-
-
-KINDS = [*((Echo, each) for each in CONCURRENCIES), (echo, "trio")]
+KINDS = [*((EchoDatagram, each) for each in CONCURRENCIES), (echo_datagram, "trio")]
 on_every_handler = pytest.mark.parametrize(
     ("handler", "concurrency"), KINDS, ids=lambda each: getattr(each, "__name__", each)
 )
@@ -62,7 +53,7 @@ def test_datagrams_are_late_and_lost_and_known_by_their_clients(
 
 @on_both
 def test_many_clients_keep_their_addresses(transport: str) -> None:
-    with windsock.serving(Echo, transport=transport, relay=True) as server:
+    with windsock.serving(EchoDatagram, transport=transport, relay=True) as server:
         clients = [connect(server) for _ in range(20)]
         for number, client in enumerate(clients):
             client.send(b"%d" % number)
@@ -74,7 +65,11 @@ def test_many_clients_keep_their_addresses(transport: str) -> None:
 
 @on_both
 def test_a_selector_chooses_clients(transport: str) -> None:
-    with windsock.serving(Echo, transport=transport) as server, server.connect() as one, server.connect() as two:
+    with (
+        windsock.serving(EchoDatagram, transport=transport) as server,
+        server.connect() as one,
+        server.connect() as two,
+    ):
         server.fault(Duplicate(2), connections=first(1), direction="downstream")
         one.send(b"x").expect(b"x").expect(b"x").expect(b"x")
         two.send(b"y").expect(b"y")
@@ -83,7 +78,7 @@ def test_a_selector_chooses_clients(transport: str) -> None:
 
 
 def test_a_client_is_somebody_else_after_a_rebind() -> None:
-    with windsock.serving(Echo, transport="udp", relay=True) as server, server.connect() as client:
+    with windsock.serving(EchoDatagram, transport="udp", relay=True) as server, server.connect() as client:
         client.send(b"one").expect(b"one")
         with server.fault(Rebind(), times=1):
             client.send(b"two").expect(b"two")
@@ -94,12 +89,12 @@ def test_a_client_is_somebody_else_after_a_rebind() -> None:
 
 
 def test_a_datagram_that_is_too_long_is_dropped() -> None:
-    with windsock.serving(Echo, transport="udp", faults=[Mtu(100)]) as server, server.connect() as client:
+    with windsock.serving(EchoDatagram, transport="udp", faults=[Mtu(100)]) as server, server.connect() as client:
         client.send(b"x" * 101).send(b"y" * 100).expect(b"y" * 100)
 
 
 def test_what_is_held_is_lost_at_the_stop() -> None:
-    server = windsock.serving(Echo, transport="udp", faults=[Hold()])
+    server = windsock.serving(EchoDatagram, transport="udp", faults=[Hold()])
     client = connect(server)
     client.send(b"x")
     wait_until(lambda: any(line.startswith("+") for line in server.fault_report()))
@@ -111,7 +106,9 @@ def test_what_is_held_is_lost_at_the_stop() -> None:
 
 
 def lost_of(seed: int) -> list[int]:
-    with windsock.serving(Echo, transport="udp", seed=seed, faults=[(Loss(0.3), {"direction": "upstream"})]) as server:
+    with windsock.serving(
+        EchoDatagram, transport="udp", seed=seed, faults=[(Loss(0.3), {"direction": "upstream"})]
+    ) as server:
         with server.connect() as client:
             for number in range(100):
                 client.send(b"%d" % number)
@@ -157,17 +154,10 @@ def test_an_outage_of_relayed_datagrams_is_a_blackhole() -> None:
 
 @on_both
 def test_nothing_is_left_after_many_clients(transport: str) -> None:
-    with windsock.serving(Echo, transport=transport, faults=[Delay(0.001)]) as server:
+    with windsock.serving(EchoDatagram, transport=transport, faults=[Delay(0.001)]) as server:
         for _ in range(100):
             with connect(server) as client:
                 client.send(b"x")
                 assert client.recv(10) == b"x"
 
         assert server.server.socket.type == socket.SOCK_DGRAM
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock.faults import Fault, Reset, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
 from windsock.harness import CONCURRENCIES
 from windsock.servers import StreamRequestHandler

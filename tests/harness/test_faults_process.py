@@ -5,32 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import socketserver
-import threading
 import time
 from typing import Any
 
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_kind
+from tests.support.handlers import EchoDatagram, EchoLines, echo_stream
+from tests.support.servers import connect, on_every_concurrency, on_every_kind
+from tests.support.waiting import DEADLINE, wait_until
 from windsock.faults import ForkError, HandlerError, Kill, Pause, Resume, ThreadError, first
-from windsock.servers import DatagramRequestHandler, StreamRequestHandler
-
-
-class Echo(StreamRequestHandler):
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
-
-
-class EchoDatagram(DatagramRequestHandler):
-    def handle(self) -> None:
-        self.wfile.write(self.rfile.read())
-
-
-async def echo_stream(stream: Any, client_address: object, server: object) -> None:
-    async for data in stream:
-        await stream.send_all(data)
 
 
 async def echo_datagram(datagram: Any, client_address: object, server: object) -> None:
@@ -38,7 +22,7 @@ async def echo_datagram(datagram: Any, client_address: object, server: object) -
 
 
 def handler_for(transport: str) -> type:
-    return Echo if "stream" in transport or transport == "tcp" else EchoDatagram
+    return EchoLines if "stream" in transport or transport == "tcp" else EchoDatagram
 
 
 def is_answered(server: windsock.RunningServer) -> bool:
@@ -90,7 +74,7 @@ def test_an_error_that_nobody_asked_for_still_fails_the_test() -> None:
 
 
 def test_each_failing_request_has_an_error_of_its_own() -> None:
-    with windsock.serving(Echo) as server, server.fault(HandlerError(ValueError("x"))):
+    with windsock.serving(EchoLines) as server, server.fault(HandlerError(ValueError("x"))):
         for _ in range(2):
             with server.connect() as client:
                 client.expect_eof()
@@ -101,7 +85,7 @@ def test_each_failing_request_has_an_error_of_its_own() -> None:
 
 @pytest.mark.parametrize("server_class", [None, socketserver.ForkingTCPServer], ids=["windsock", "socketserver"])
 def test_the_nth_fork_fails_and_no_other(server_class: Any) -> None:
-    arguments = (Echo,) if server_class is None else (server_class, Echo)
+    arguments = (EchoLines,) if server_class is None else (server_class, EchoLines)
     concurrency = "forking"
     with (
         windsock.serving(*arguments, concurrency=concurrency) as server,
@@ -130,7 +114,7 @@ def is_answered_at_once(server: windsock.RunningServer) -> bool:
 def test_fork_is_itself_again_afterwards() -> None:
     before = os.fork
 
-    with windsock.serving(Echo, concurrency="forking") as server:
+    with windsock.serving(EchoLines, concurrency="forking") as server:
         server.fault(ForkError())
         with server.connect() as client:
             client.expect_eof()
@@ -140,7 +124,7 @@ def test_fork_is_itself_again_afterwards() -> None:
 
 @pytest.mark.parametrize("concurrency", ["threading", "trio"])
 def test_no_thread_can_be_started(concurrency: str) -> None:
-    with windsock.serving(Echo, concurrency=concurrency) as server:
+    with windsock.serving(EchoLines, concurrency=concurrency) as server:
         with server.fault(ThreadError(), connections=first(1)) as fault:
             with server.connect() as client:
                 client.expect_eof()
@@ -151,7 +135,7 @@ def test_no_thread_can_be_started(concurrency: str) -> None:
 
 
 def test_no_thread_for_a_request_of_a_strangers_server() -> None:
-    with windsock.serving(socketserver.ThreadingTCPServer, Echo) as server, server.fault(ThreadError(), times=1):
+    with windsock.serving(socketserver.ThreadingTCPServer, EchoLines) as server, server.fault(ThreadError(), times=1):
         with server.connect() as client:
             client.expect_eof()
 
@@ -159,7 +143,7 @@ def test_no_thread_for_a_request_of_a_strangers_server() -> None:
 
 
 def test_a_child_that_is_about_to_serve_is_killed() -> None:
-    with windsock.serving(Echo, concurrency="forking") as server:
+    with windsock.serving(EchoLines, concurrency="forking") as server:
         with server.fault(Kill(), times=1) as fault, server.connect() as client:
             client.expect_eof()
 
@@ -170,7 +154,7 @@ def test_a_child_that_is_about_to_serve_is_killed() -> None:
 
 @pytest.mark.parametrize("server_class", [None, socketserver.ForkingTCPServer], ids=["windsock", "socketserver"])
 def test_the_child_of_an_open_connection_is_killed_and_the_others_live(server_class: Any) -> None:
-    arguments = (Echo,) if server_class is None else (server_class, Echo)
+    arguments = (EchoLines,) if server_class is None else (server_class, EchoLines)
     with (
         windsock.serving(*arguments, concurrency="forking") as server,
         server.connect() as one,
@@ -187,7 +171,7 @@ def test_the_child_of_an_open_connection_is_killed_and_the_others_live(server_cl
 
 
 def test_a_child_stands_still_until_it_is_healed() -> None:
-    with windsock.serving(Echo, concurrency="forking") as server, server.connect() as client:
+    with windsock.serving(EchoLines, concurrency="forking") as server, server.connect() as client:
         client.send(b"x\n").expect(b"x\n")
 
         with server.fault(Pause(), connections=0) as fault:
@@ -200,7 +184,7 @@ def test_a_child_stands_still_until_it_is_healed() -> None:
 
 
 def test_a_child_that_stands_still_is_resumed_by_a_fault_too() -> None:
-    with windsock.serving(Echo, concurrency="forking") as server, server.connect() as client:
+    with windsock.serving(EchoLines, concurrency="forking") as server, server.connect() as client:
         client.send(b"x\n").expect(b"x\n")
         server.fault(Pause(), connections=0)
         client.send(b"y\n")
@@ -211,7 +195,7 @@ def test_a_child_that_stands_still_is_resumed_by_a_fault_too() -> None:
 
 
 def test_a_child_that_stands_still_does_not_hold_up_the_stop() -> None:
-    server = windsock.serving(Echo, concurrency="forking")
+    server = windsock.serving(EchoLines, concurrency="forking")
     client = connect(server)
     client.sendall(b"x\n")
     assert client.recv(10) == b"x\n"
@@ -226,7 +210,7 @@ def test_a_child_that_stands_still_does_not_hold_up_the_stop() -> None:
 
 @on_every_concurrency
 def test_what_a_concurrency_cannot_have_is_refused_with_the_way_out(concurrency: str) -> None:
-    with windsock.serving(Echo, concurrency=concurrency) as server:
+    with windsock.serving(EchoLines, concurrency=concurrency) as server:
         for fault in (ForkError(), Pause(), Resume(), Kill()):
             if concurrency != "forking":
                 with pytest.raises(windsock.UsageError, match="expected a server with concurrency='forking'"):
@@ -239,11 +223,3 @@ def test_what_a_concurrency_cannot_have_is_refused_with_the_way_out(concurrency:
 def test_an_async_handler_has_no_thread_to_lose() -> None:
     with windsock.serving(echo_stream) as server, pytest.raises(windsock.UsageError, match="has an async handler"):
         server.fault(ThreadError())
-
-
-def wait_until(condition: Any) -> None:
-    deadline = time.monotonic() + DEADLINE
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < deadline
-        pause.wait(0.001)

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_stream_kind, rest_of
+from tests.support.servers import connect, on_every_concurrency, on_every_stream_kind, rest_of
+from tests.support.waiting import DEADLINE
 from windsock.faults import Corrupt, Delay, Drop, Hold, Loss, Rate, Reset, Segment, Selector, Truncate, first, profiles
 from windsock.harness import CONCURRENCIES
 from windsock.injection.socket_pairs import Pairs, RelayedSocket

@@ -8,7 +8,9 @@ from itertools import cycle, islice, product
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, ask, connect, nothing_left
+from tests.support.leaks import nothing_left
+from tests.support.servers import ask, connect
+from tests.support.waiting import DEADLINE
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
 KINDS = list(product(TRANSPORTS, CONCURRENCIES))

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, on_every_kind, on_every_stream_kind
+from tests.support.servers import on_every_kind, on_every_stream_kind
+from tests.support.waiting import DEADLINE
 from windsock import Script
 from windsock.faults import AcceptDelay, Delay, Rate
 from windsock.net import deadlines

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import ask, connect, on_every_kind, on_every_stream_kind, on_every_transport
+from tests.support.servers import ask, connect, on_every_kind, on_every_stream_kind, on_every_transport
 from windsock.recording import Recorder
 
 

@@ -15,8 +15,7 @@ import pytest
 import trio
 
 import windsock
-from tests.harness.helpers import (
-    DEADLINE,
+from tests.support.servers import (
     ask,
     connect,
     on_every_concurrency,
@@ -25,6 +24,7 @@ from tests.harness.helpers import (
     on_every_transport,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.net import addresses
 

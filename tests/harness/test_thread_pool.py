@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, ask, connect, rest_of
-from tests.servers.helpers import wait_until
+from tests.support.servers import ask, connect, rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 from windsock.harness import ThreadPool
 

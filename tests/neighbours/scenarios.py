@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 import pytest
 
 import windsock
+from tests.support.handlers import EchoLines, echo_stream
 from windsock.faults import Delay
-from windsock.servers import StreamRequestHandler
 
 Scenario: TypeAlias = Callable[[str], None]
 
@@ -34,17 +34,6 @@ def over(*transports: str) -> Callable[[Scenario], Scenario]:
     return register
 
 
-class Echo(StreamRequestHandler):
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
-
-
-async def echo_async(stream: Any, address: Any, server: Any) -> None:
-    async for data in stream:
-        await stream.send_all(data)
-
-
 def converse(server: Any) -> None:
     """Exchange a line with the server, and read it in the recording."""
     with server.connect(timeout=WAIT) as client:
@@ -62,7 +51,7 @@ def fake(transport: str) -> None:
 @over(*STREAMS)
 def handler(transport: str) -> None:
     for concurrency in ("sync", "threading", "forking", "selecting"):
-        with windsock.serving(Echo, transport=transport, concurrency=concurrency) as server:
+        with windsock.serving(EchoLines, transport=transport, concurrency=concurrency) as server:
             converse(server)
 
 
@@ -75,7 +64,7 @@ def forking_fake(transport: str) -> None:
 
 @over(*STREAMS)
 def trio(transport: str) -> None:
-    for each in (Echo, echo_async):
+    for each in (EchoLines, echo_stream):
         for tls in (None, True):
             with windsock.serving(each, transport=transport, concurrency="trio", tls=tls) as server:
                 converse(server)
@@ -84,7 +73,7 @@ def trio(transport: str) -> None:
 @over(*STREAMS)
 def tls(transport: str) -> None:
     for concurrency in ("threading", "forking", "selecting"):
-        with windsock.serving(Echo, transport=transport, concurrency=concurrency, tls="mutual") as server:
+        with windsock.serving(EchoLines, transport=transport, concurrency=concurrency, tls="mutual") as server:
             converse(server)
 
 

@@ -12,6 +12,7 @@ import pytest
 import windsock
 from tests.neighbours import scenarios
 from tests.neighbours.conftest import Run, RunAfter
+from tests.support import handlers
 
 freezegun = pytest.importorskip("freezegun", reason="freezegun is not installed")
 time_machine = pytest.importorskip("time_machine", reason="time-machine is not installed")
@@ -50,7 +51,7 @@ def test_everything_works_where_time_has_stopped_before_the_import(activation: s
 
 
 def test_a_server_that_was_started_before_answers_while_time_stands_still() -> None:
-    with windsock.serving(scenarios.echo_async, concurrency="trio") as server, freezegun.freeze_time(PAST):
+    with windsock.serving(handlers.echo_stream, concurrency="trio") as server, freezegun.freeze_time(PAST):
         scenarios.converse(server)
 
 

@@ -10,6 +10,7 @@ import windsock
 from pytest_windsock import early
 from tests.neighbours import scenarios
 from tests.neighbours.conftest import Run, RunAfter
+from tests.support import handlers
 
 pyfakefs = pytest.importorskip("pyfakefs.fake_filesystem_unittest", reason="pyfakefs is not installed")
 early.import_windsock(early.PYFAKEFS)
@@ -32,7 +33,7 @@ def test_everything_works_where_files_were_fake_before_the_import(run_after: Run
 @pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
 @pytest.mark.parametrize("concurrency", ["threading", "forking", "selecting", "trio"])
 def test_a_server_may_start_before_and_stop_during_it(transport: str, concurrency: str) -> None:
-    server = windsock.serving(scenarios.Echo, transport=transport, concurrency=concurrency)
+    server = windsock.serving(handlers.EchoLines, transport=transport, concurrency=concurrency)
     with pyfakefs.Patcher():
         scenarios.converse(server)
         server.stop()
@@ -43,7 +44,7 @@ def test_a_server_may_start_before_and_stop_during_it(transport: str, concurrenc
 @pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
 def test_a_server_may_start_during_and_stop_after_it(transport: str) -> None:
     with pyfakefs.Patcher():
-        server = windsock.serving(scenarios.Echo, transport=transport, tls=True)
+        server = windsock.serving(handlers.EchoLines, transport=transport, tls=True)
         scenarios.converse(server)
     scenarios.converse(server)
     server.stop()

@@ -12,6 +12,7 @@ import pytest
 import windsock
 from tests.neighbours import scenarios
 from tests.neighbours.conftest import RunAfter
+from tests.support import handlers
 
 mocket = pytest.importorskip("mocket", reason="mocket is not installed")
 socks = pytest.importorskip("socks", reason="PySocks is not installed")
@@ -61,7 +62,7 @@ def test_everything_works_where_sockets_were_replaced_before_the_import(activati
 @each_tool
 @pytest.mark.parametrize("concurrency", ["threading", "forking", "selecting", "trio"])
 def test_a_client_of_the_other_class_is_served_and_recorded(concurrency: str, tool: str) -> None:
-    with windsock.serving(scenarios.Echo, concurrency=concurrency) as server:
+    with windsock.serving(handlers.EchoLines, concurrency=concurrency) as server:
         with TOOLS[tool](), socket.create_connection(server.address, scenarios.WAIT) as client:
             client.sendall(b"hello\n")
 

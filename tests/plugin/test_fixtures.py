@@ -7,8 +7,9 @@ from itertools import product
 import pytest
 
 from pytest_windsock import fixtures
-from tests.harness.helpers import ask, nothing_left, own_temporary_directory
 from tests.plugin.conftest import Run
+from tests.support.leaks import nothing_left, own_temporary_directory
+from tests.support.servers import ask
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 from windsock.net import system

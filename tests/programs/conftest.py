@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.helpers import nothing_left, own_temporary_directory
+from tests.support.leaks import nothing_left, own_temporary_directory
 
 DEADLINE = 20.0
 ATTEMPTS = 5

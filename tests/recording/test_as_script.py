@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import (
-    DEADLINE,
+from tests.support.servers import (
     connect,
     on_every_concurrency,
     on_every_datagram_kind,
@@ -19,6 +18,7 @@ from tests.harness.helpers import (
     reset,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script, UsageError
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind

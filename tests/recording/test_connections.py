@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 import windsock
-from tests.harness.helpers import on_every_concurrency
+from tests.support.servers import on_every_concurrency
 from windsock import RequestTimeout, Script, UsageError
 from windsock.net import deadlines
 

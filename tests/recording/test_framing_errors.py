@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import connect
+from tests.support.servers import connect
 from windsock import FramingError, LengthPrefix, PeerError, UsageError
 
 PREFIXED = LengthPrefix(4, includes_prefix=True)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_concurrency, on_every_kind
+from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
+from tests.support.waiting import DEADLINE
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind

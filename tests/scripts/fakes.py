@@ -7,7 +7,7 @@ import re
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 
 UNUSED = "\n(if that is fine, say allow_unused=True)"
 

@@ -12,8 +12,8 @@ from time import monotonic, sleep
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE
 from tests.scripts.clients import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Lines, Prefixed, each, serving
+from tests.support.waiting import DEADLINE
 from windsock import Script, ScriptMismatch, UsageError
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 

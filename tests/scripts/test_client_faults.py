@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import on_every_transport
+from tests.support.servers import on_every_transport
 from windsock.faults import Delay, Dribble, Drop, Reset, profiles
 
 WAIT = 0.1

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import windsock
-from tests.harness.helpers import on_every_stream_kind
 from tests.recording.helpers import recording, requests_of
+from tests.support.servers import on_every_stream_kind
 from windsock import LengthPrefix, Script
 from windsock.fakes.replies import Answer
 from windsock.fakes.responder import Responder

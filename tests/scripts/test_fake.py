@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import (
-    DEADLINE,
+from tests.scripts.fakes import wait_for_an_error
+from tests.support.servers import (
     ask,
     connect,
     on_every_concurrency,
@@ -19,7 +19,7 @@ from tests.harness.helpers import (
     on_every_stream_kind,
     rest_of,
 )
-from tests.scripts.fakes import wait_for_an_error
+from tests.support.waiting import DEADLINE
 from windsock import LengthPrefix
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import ask, connect, on_every_concurrency, on_every_datagram_kind, on_every_stream, rest_of
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, wait_until_taken
+from tests.support.servers import ask, connect, on_every_concurrency, on_every_datagram_kind, on_every_stream, rest_of
 from windsock import AsItArrives, Delimiter, LengthPrefix, Lines, UntilEof, UsageError
 
 Tell = Callable[[windsock.RunningServer], object]

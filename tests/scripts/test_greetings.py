@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, on_every_concurrency, on_every_stream_kind
+from tests.support.servers import on_every_concurrency, on_every_stream_kind
+from tests.support.waiting import DEADLINE
 from windsock import Script
 
 WAYS = ["direct", "relayed", "proxied"]

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
+from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import Script, ScriptMismatch, ScriptTimeout
 from windsock.harness import CONCURRENCIES
 from windsock.net import deadlines

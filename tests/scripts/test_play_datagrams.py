@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, on_every_datagram_kind
 from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error, without_times
+from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind
+from tests.support.waiting import DEADLINE
 from windsock import Script, ScriptMismatch
 from windsock.fakes.datagram_sessions import DatagramSessions, _SessionEndpoint
 

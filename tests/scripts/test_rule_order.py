@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import ask, on_every_concurrency, on_every_kind
 from tests.scripts.fakes import UNUSED, failures_of
+from tests.support.servers import ask, on_every_concurrency, on_every_kind
 
 HINT = "; on(..., first=True) puts a rule before the others" + UNUSED
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import (
+from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error
+from tests.support.servers import (
     ask,
     connect,
     on_every_concurrency,
@@ -18,7 +19,6 @@ from tests.harness.helpers import (
     on_every_stream_kind,
     rest_of,
 )
-from tests.scripts.fakes import UNUSED, failures_of, wait_for_an_error
 from windsock import Script
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE
 from tests.scripts.clients import each, serving
 from tests.scripts.fakes import failures_of
+from tests.support.waiting import DEADLINE
 from windsock import Ending, Script, ScriptMismatch, ScriptTimeout, UsageError
 from windsock.servers import StreamRequestHandler
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect
+from tests.support.servers import connect
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer, proxy, serving
 from windsock.harness import CONCURRENCIES
-from windsock.servers import BaseRequestHandler, StreamRequestHandler
+from windsock.servers import BaseRequestHandler
 
 STREAMS = ["tcp", "unix_stream"]
 
@@ -54,18 +55,6 @@ def wait_for_end(server: RunningServer, index: int = 0) -> None:
     assert recorder.wait_until(
         lambda: len(server.connections) > index and server.connections[index].closed is not None, DEADLINE
     )
-
-
-class Echo(StreamRequestHandler):
-    def handle(self) -> None:
-        while data := self.request.recv(65536):
-            self.request.sendall(data)
-
-
-class EchoLines(StreamRequestHandler):
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
 
 
 WAYS = ["direct", "relayed", "proxied"]

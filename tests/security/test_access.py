@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import connect, on_every_concurrency, rest_of
-from tests.security.helpers import Echo, wait_for_end
+from tests.security.helpers import wait_for_end
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect, on_every_concurrency, rest_of
 from windsock import Ending, UsageError, combine, serving
 from windsock.security import AccessMixIn
 from windsock.servers import ThreadingMixIn, ThreadingUDPServer, ThreadingUnixStreamServer, UDPServer
@@ -22,7 +23,7 @@ def guarded(concurrency: str = "threading", **networks: Any) -> type[Any]:
 
 @on_every_concurrency
 def test_a_client_from_a_denied_network_is_refused(concurrency: str) -> None:
-    with serving(guarded(concurrency, denied_networks=["127.0.0.0/8"]), Echo) as server:
+    with serving(guarded(concurrency, denied_networks=["127.0.0.0/8"]), EchoBytes) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         wait_for_end(server)
@@ -37,7 +38,7 @@ def test_a_client_from_a_denied_network_is_refused(concurrency: str) -> None:
 @on_every_concurrency
 def test_a_client_from_an_allowed_network_is_served(concurrency: str) -> None:
     guards = guarded(concurrency, allowed_networks=["10.0.0.0/8", "127.0.0.1"])
-    with serving(guards, Echo) as server, connect(server) as client:
+    with serving(guards, EchoBytes) as server, connect(server) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 
@@ -57,7 +58,7 @@ def test_a_client_from_an_allowed_network_is_served(concurrency: str) -> None:
     ],
 )
 def test_networks_are_looked_at_together(networks: dict[str, Any], is_allowed: bool) -> None:
-    with serving(guarded(**networks), Echo) as server, connect(server) as client:
+    with serving(guarded(**networks), EchoBytes) as server, connect(server) as client:
         if is_allowed:
             client.sendall(b"hello")
             client.shutdown(socket.SHUT_WR)
@@ -117,7 +118,7 @@ def test_a_unix_client_is_in_no_network() -> None:
     class Guarded(AccessMixIn, ThreadingUnixStreamServer):
         allowed_networks = ("0.0.0.0/0",)
 
-    with serving(Guarded, Echo) as server, connect(server) as client:
+    with serving(Guarded, EchoBytes) as server, connect(server) as client:
         assert rest_of(client) == b""
         wait_for_end(server)
 
@@ -142,7 +143,7 @@ def test_a_unix_client_is_in_no_network() -> None:
     ],
 )
 def test_what_is_no_network_is_an_error_and_lets_nobody_in(networks: dict[str, Any], message: str) -> None:
-    with serving(guarded(**networks), Echo) as server:
+    with serving(guarded(**networks), EchoBytes) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         wait_for_end(server)

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect
 from tests.security.alerts import alert_record
 from tests.security.helpers import (
     ByHand,
-    Echo,
     handshake_of,
     leave,
     on_every_concurrency,
@@ -23,6 +21,9 @@ from tests.security.helpers import (
     served,
     wait_for_end,
 )
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect
+from tests.support.waiting import DEADLINE
 from windsock import Ending, Script, proxy, serving
 from windsock.security import certificates
 from windsock.security.alerts import ALERTS, alert_of
@@ -47,7 +48,7 @@ class EchoInTask(BaseRequestHandler):
 @on_every_way
 @on_every_handler
 def test_a_client_that_rejects_a_server_late_is_an_outcome(way: str, concurrency: str, tmp_path: Path) -> None:
-    with served(way, concurrency, Echo, EchoInTask, tls=True) as (server, sock):
+    with served(way, concurrency, EchoBytes, EchoInTask, tls=True) as (server, sock):
         shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS["bad_certificate"]))
         wait_for_end(server)
@@ -66,7 +67,7 @@ def test_a_client_that_rejects_a_server_late_is_an_outcome(way: str, concurrency
 
 @pytest.mark.parametrize("name", AFTER_A_HANDSHAKE)
 def test_every_alert_has_its_name(name: str, tmp_path: Path) -> None:
-    with serving(Echo, tls=True) as server, connect(server) as sock:
+    with serving(EchoBytes, tls=True) as server, connect(server) as sock:
         shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS[name]))
         wait_for_end(server)
@@ -79,7 +80,7 @@ def test_every_alert_has_its_name(name: str, tmp_path: Path) -> None:
 
 @on_every_handler
 def test_a_client_that_cannot_decrypt_says_so_by_itself(concurrency: str) -> None:
-    with served("direct", concurrency, Echo, EchoInTask, tls=True) as (server, sock):
+    with served("direct", concurrency, EchoBytes, EchoInTask, tls=True) as (server, sock):
         client = ByHand.shaken(sock, server.client_context())
         with pytest.raises(ssl.SSLError):
             client.is_given(b"\x17\x03\x03\x00\x20" + bytes(32))
@@ -93,7 +94,7 @@ def test_a_client_that_cannot_decrypt_says_so_by_itself(concurrency: str) -> Non
 
 @on_every_handler
 def test_tls_1_2_has_alerts_too(concurrency: str) -> None:
-    with served("direct", concurrency, Echo, EchoInTask, tls=True, maximum_version="TLSv1.2") as (server, sock):
+    with served("direct", concurrency, EchoBytes, EchoInTask, tls=True, maximum_version="TLSv1.2") as (server, sock):
         client = ByHand.shaken(sock, server.client_context())
         with pytest.raises(ssl.SSLError):
             client.is_given(b"\x17\x03\x03\x00\x28" + bytes(40))
@@ -105,7 +106,7 @@ def test_tls_1_2_has_alerts_too(concurrency: str) -> None:
 
 
 def test_an_alert_in_the_handshake_has_its_name_too() -> None:
-    with serving(Echo, tls=True, certificate="expired") as server, connect(server) as sock:
+    with serving(EchoBytes, tls=True, certificate="expired") as server, connect(server) as sock:
         with pytest.raises(ssl.SSLCertVerificationError):
             server.client_context().wrap_socket(sock, server_hostname="localhost")
         wait_for_end(server)
@@ -133,7 +134,7 @@ def test_a_handler_sees_the_alert_as_the_ssl_module_tells_of_it(tmp_path: Path) 
 
 
 def test_an_alert_of_somebody_else_is_an_error_of_the_handler() -> None:
-    with serving(Echo, tls="mutual") as other:
+    with serving(EchoBytes, tls="mutual") as other:
 
         class Asks(StreamRequestHandler):
             def handle(self) -> None:
@@ -152,7 +153,7 @@ def test_an_alert_of_somebody_else_is_an_error_of_the_handler() -> None:
 
 
 def test_a_user_who_cancels_only_announces_an_end(tmp_path: Path) -> None:
-    with serving(Echo, tls=True) as server, connect(server) as sock:
+    with serving(EchoBytes, tls=True) as server, connect(server) as sock:
         shake(sock, server.client_context(), tmp_path / "keys")
         sock.sendall(alert_record(tmp_path / "keys", ALERTS["user_canceled"]))
         leave(sock)
@@ -215,7 +216,7 @@ def test_a_script_that_expected_more_says_what_the_alert_was(concurrency: str, t
 def test_a_proxy_that_speaks_tls_records_an_alert(tmp_path: Path) -> None:
     context = certificates.server_context(is_mutual=False)
     certificates.certificate("valid", ("localhost",)).configure_cert(context)
-    with serving(Echo) as server, proxy(server.address, tls=context) as front:
+    with serving(EchoBytes) as server, proxy(server.address, tls=context) as front:
         with socket.create_connection(front.address, DEADLINE) as sock:
             shake(sock, certificates.client_context(certificate=False), tmp_path / "keys")
             sock.sendall(alert_record(tmp_path / "keys", ALERTS["access_denied"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import Echo
+from tests.support.handlers import EchoBytes
 from windsock import UsageError, serving
 
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -64,7 +64,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(("options", "message"), CASES, ids=[message[:40] for _, message in CASES])
 def test_it_is_said(options: dict[str, Any], message: str) -> None:
     options = dict(options)
-    handler = None if "transport" in options else Echo
+    handler = None if "transport" in options else EchoBytes
 
     with pytest.raises(UsageError) as caught:
         serving(handler, **options)
@@ -73,7 +73,7 @@ def test_it_is_said(options: dict[str, Any], message: str) -> None:
 
 
 def test_a_server_without_tls_has_no_context_for_clients() -> None:
-    with serving(Echo, name="plain server") as server, pytest.raises(UsageError) as caught:
+    with serving(EchoBytes, name="plain server") as server, pytest.raises(UsageError) as caught:
         server.client_context()
 
     assert str(caught.value) == "client_context(): the plain server does not speak TLS; say tls=True"

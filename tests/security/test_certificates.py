@@ -15,15 +15,16 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import connect
-from tests.security.helpers import Echo, fails_with, handshake_of, secured
+from tests.security.helpers import fails_with, handshake_of, secured
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect
 from windsock import UsageError, serving
 from windsock.options import tls_options as encryption
 from windsock.security import HandshakeFailure, certificates
 
 
 def test_a_client_that_checks_takes_the_valid_one() -> None:
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         context = server.client_context()
         assert context.verify_mode == ssl.CERT_REQUIRED
         assert context.check_hostname
@@ -35,7 +36,7 @@ def test_a_client_that_checks_takes_the_valid_one() -> None:
 
 def test_any_context_can_be_made_to_trust_us() -> None:
     context = ssl.create_default_context()
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         server.ca.configure_trust(context)
         with secured(server, context) as client:
             assert client.version() == "TLSv1.3"
@@ -55,7 +56,7 @@ IN_NEWER_OPENSSL = {"certificate is not yet valid": "certificate is not yet vali
     ],
 )
 def test_a_client_that_checks_refuses_the_bad_one(profile: str, clients_words: str, alert: str) -> None:
-    with serving(Echo, tls=True, certificate=profile) as server:
+    with serving(EchoBytes, tls=True, certificate=profile) as server:
         words = fails_with(server)
         found = handshake_of(server)
 
@@ -71,13 +72,13 @@ def test_a_client_that_does_not_check_is_served_in_any_case(profile: str) -> Non
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
 
-    with serving(Echo, tls=True, certificate=profile) as server, secured(server, context) as client:
+    with serving(EchoBytes, tls=True, certificate=profile) as server, secured(server, context) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 
 
 def test_there_is_one_authority_for_all_servers() -> None:
-    with serving(Echo, tls=True) as one, serving(Echo, tls="mutual") as other:
+    with serving(EchoBytes, tls=True) as one, serving(EchoBytes, tls="mutual") as other:
         assert one.ca is other.ca
         with secured(other, other.client_context()), secured(one, other.client_context()):
             pass
@@ -116,7 +117,7 @@ def files(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("names", [("one.pem", "one.key"), ("one-both.pem",)])
 def test_files_of_ones_own_are_served_and_trusted(files: dict[str, str], names: tuple[str, ...]) -> None:
-    with serving(Echo, tls=True, certificate=[files[name] for name in names]) as server, secured(server) as client:
+    with serving(EchoBytes, tls=True, certificate=[files[name] for name in names]) as server, secured(server) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 
@@ -135,7 +136,7 @@ def test_files_of_ones_own_are_served_and_trusted(files: dict[str, str], names: 
 def test_files_that_do_not_fit_are_named(files: dict[str, str], names: tuple[str, ...], message: str) -> None:
     given: Any = tuple(files[name] for name in names)
     with pytest.raises(UsageError) as caught:
-        serving(Echo, tls=True, certificate=given)
+        serving(EchoBytes, tls=True, certificate=given)
 
     shown = repr(given[0] if len(given) == 1 else given)
     assert str(caught.value).startswith(f"certificate={shown}: {message}")
@@ -148,7 +149,7 @@ def test_without_trustme_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
     encryption.shared_context.cache_clear()
 
     with pytest.raises(UsageError) as caught:
-        serving(Echo, tls=True)
+        serving(EchoBytes, tls=True)
 
     assert str(caught.value) == (
         "TLS with certificates made on the spot needs trustme; install it: pip install 'pytest-windsock[tls]', "
@@ -158,7 +159,7 @@ def test_without_trustme_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
 
 def test_a_handshake_costs_no_wait_for_an_acknowledgement() -> None:
     seconds = []
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         context = server.client_context()
         for _ in range(5):
             with connect(server) as raw, context.wrap_socket(raw, server_hostname="localhost") as client:

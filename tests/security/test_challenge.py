@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect, on_every_stream_kind, rest_of
-from tests.security.helpers import Echo, secured, wait_for_end
+from tests.security.helpers import secured, wait_for_end
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect, on_every_stream_kind, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
 from windsock.harness import CONCURRENCIES
 from windsock.security import ChallengeMixIn, TLSMixIn
@@ -49,7 +51,7 @@ def test_a_client_of_multiprocessing_with_the_key_can_talk(transport: str, concu
 
 @on_every_stream_kind
 def test_a_client_with_another_key_is_refused(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), Echo) as server:
+    with serving(guarded(transport, concurrency), EchoBytes) as server:
         with pytest.raises(AuthenticationError):
             Client(server.address, authkey=b"a guess")
         wait_for_end(server)
@@ -96,7 +98,7 @@ def respond(client: socket.socket, digest: str = "sha256") -> None:
 
 
 def test_a_client_of_old_is_answered_as_of_old() -> None:
-    with serving(guarded(), Echo) as server, connect(server) as client:
+    with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond_as_of_old(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
         assert receive(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
@@ -107,7 +109,7 @@ def test_a_client_of_old_is_answered_as_of_old() -> None:
 @pytest.mark.parametrize("digest", ["md5", "sha256", "sha384", "sha3_256", "sha3_384"])
 def test_a_client_of_today_may_choose_its_digest(digest: str) -> None:
     challenge = b"{%s}" % digest.encode() + b"n" * 40
-    with serving(guarded(), Echo) as server, connect(server) as client:
+    with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client, digest)
         client.sendall(message(b"#CHALLENGE#" + challenge))
         assert receive(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
@@ -132,7 +134,7 @@ def refusal_of(server: RunningServer) -> str | None:
     ],
 )
 def test_other_answers_are_refused(sent: bytes, reason: str) -> None:
-    with serving(guarded(), Echo) as server, connect(server) as client:
+    with serving(guarded(), EchoBytes) as server, connect(server) as client:
         receive(client)
         client.sendall(sent)
         with contextlib.suppress(OSError):  # the server may have hung up by then
@@ -152,7 +154,7 @@ def test_other_answers_are_refused(sent: bytes, reason: str) -> None:
     ],
 )
 def test_other_challenges_are_refused(sent: bytes, reason: str) -> None:
-    with serving(guarded(), Echo) as server, connect(server) as client:
+    with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client)
         client.sendall(message(sent))
         found = refusal_of(server)
@@ -161,7 +163,7 @@ def test_other_challenges_are_refused(sent: bytes, reason: str) -> None:
 
 
 def test_a_client_that_does_not_believe_us_is_let_go() -> None:
-    with serving(guarded(), Echo) as server, connect(server) as client:
+    with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
         receive(client)
@@ -172,7 +174,7 @@ def test_a_client_that_does_not_believe_us_is_let_go() -> None:
 
 
 def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
-    with serving(guarded(challenge_timeout=0.05), Echo) as server, connect(server) as client:
+    with serving(guarded(challenge_timeout=0.05), EchoBytes) as server, connect(server) as client:
         found = refusal_of(server)
         assert rest_of(client).startswith(b"\0\0\0")
 
@@ -181,7 +183,7 @@ def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
 
 @on_every_stream_kind
 def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), Echo) as server, connect(server) as client:
+    with serving(guarded(transport, concurrency), EchoBytes) as server, connect(server) as client:
         receive(client)
 
         server.stop()
@@ -218,7 +220,7 @@ async def async_echo(stream: Any, client_address: Any, server: Any) -> None:
 
 
 def kinds_of_handlers() -> list[Any]:
-    kinds = [pytest.param(Echo, each, id=each) for each in CONCURRENCIES]
+    kinds = [pytest.param(EchoBytes, each, id=each) for each in CONCURRENCIES]
     return [*kinds, pytest.param(async_echo, "trio", id="trio, async")]
 
 
@@ -340,7 +342,7 @@ def test_an_async_handler_of_datagrams_is_not_left_open_in_silence() -> None:
 
 
 def test_a_server_without_a_key_says_so() -> None:
-    with serving(guarded(authkey=None), Echo) as server:
+    with serving(guarded(authkey=None), EchoBytes) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         (error,) = server.errors.take()

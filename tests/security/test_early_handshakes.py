@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.helpers import connect, rest_of
 from tests.security.helpers import (
     ByHand,
     Lines,
@@ -16,6 +15,7 @@ from tests.security.helpers import (
     served,
     wait_for_end,
 )
+from tests.support.servers import connect, rest_of
 from windsock import Ending, PeerError, Script, serving
 from windsock.servers import StreamRequestHandler
 

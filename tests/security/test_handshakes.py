@@ -8,8 +8,9 @@ import struct
 
 import pytest
 
-from tests.harness.helpers import connect, reset
-from tests.security.helpers import Echo, fails_with, handshake_of, on_every_concurrency, secured, wait_for_end
+from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured, wait_for_end
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect, reset
 from windsock import Ending, RunningServer, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import TCPServer, ThreadingMixIn
@@ -26,7 +27,7 @@ def hello_of(server: RunningServer) -> bytes:
 
 @on_every_concurrency
 def test_plaintext_is_told_from_tls(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server, connect(server) as client:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         found = handshake_of(server)
 
@@ -38,7 +39,7 @@ def test_plaintext_is_told_from_tls(concurrency: str) -> None:
 
 @on_every_concurrency
 def test_a_client_that_leaves_is_an_outcome(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server, connect(server) as client:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
         client.sendall(hello_of(server))
         client.shutdown(socket.SHUT_WR)
         found = handshake_of(server)
@@ -49,7 +50,7 @@ def test_a_client_that_leaves_is_an_outcome(concurrency: str) -> None:
 
 @on_every_concurrency
 def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         client = connect(server)
         client.sendall(hello_of(server)[:10])
         reset(client)
@@ -61,7 +62,7 @@ def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
 
 @on_every_concurrency
 def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         server.server.handshake_timeout = 0.05
         with connect(server) as client:
             found = handshake_of(server)
@@ -71,7 +72,7 @@ def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(co
 
 
 def test_a_client_that_dribbles_is_waited_for_no_longer_than_the_deadline_either() -> None:
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         server.server.handshake_timeout = 0.1
         with connect(server) as client:
             hello = iter(hello_of(server))
@@ -85,7 +86,7 @@ def test_a_client_that_dribbles_is_waited_for_no_longer_than_the_deadline_either
 
 @on_every_concurrency
 def test_a_client_that_does_not_trust_us_sends_an_alert(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         said = fails_with(server, ssl.create_default_context())
         found = handshake_of(server)
 
@@ -95,7 +96,7 @@ def test_a_client_that_does_not_trust_us_sends_an_alert(concurrency: str) -> Non
 
 @on_every_concurrency
 def test_a_client_without_a_certificate_is_sent_away_by_a_mutual_server(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls="mutual") as server:
+    with serving(EchoBytes, concurrency=concurrency, tls="mutual") as server:
         assert fails_with(server, server.client_context(certificate=False)) != "nothing"
         found = handshake_of(server)
 
@@ -107,7 +108,7 @@ def test_a_client_without_a_certificate_is_sent_away_by_a_mutual_server(concurre
 
 def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
     trustme = pytest.importorskip("trustme")
-    with serving(Echo, tls="mutual") as server:
+    with serving(EchoBytes, tls="mutual") as server:
         context = server.client_context(certificate=False)
         trustme.CA().issue_cert("stranger@example.com").configure_cert(context)
         assert fails_with(server, context) != "nothing"
@@ -120,7 +121,7 @@ def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
 
 
 def test_client_and_server_without_a_version_in_common_do_not_agree() -> None:
-    with serving(Echo, tls=True, minimum_version="TLSv1.3") as server:
+    with serving(EchoBytes, tls=True, minimum_version="TLSv1.3") as server:
         context = server.client_context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         assert "alert protocol version" in fails_with(server, context)
@@ -131,7 +132,7 @@ def test_client_and_server_without_a_version_in_common_do_not_agree() -> None:
 
 def test_versions_and_ciphers_are_what_was_asked_for() -> None:
     options = {"maximum_version": "TLSv1.2", "ciphers": "ECDHE-ECDSA-AES256-GCM-SHA384"}
-    with serving(Echo, tls=True, **options) as server, secured(server) as client:  # type: ignore[arg-type]
+    with serving(EchoBytes, tls=True, **options) as server, secured(server) as client:  # type: ignore[arg-type]
         assert client.version() == "TLSv1.2"
         cipher = client.cipher()
 
@@ -140,7 +141,7 @@ def test_versions_and_ciphers_are_what_was_asked_for() -> None:
 
 
 def test_the_next_client_is_served() -> None:
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         with connect(server) as client:
             client.sendall(b"nonsense, and more of it")
             wait_for_end(server)
@@ -159,7 +160,7 @@ def test_the_hook_is_told_and_the_handler_is_not() -> None:
         def handle_handshake_error(self, request: object, client_address: object, error: HandshakeFailed) -> None:
             told.append(error)
 
-    with serving(Server, Echo, tls=True) as server, connect(server) as client:
+    with serving(Server, EchoBytes, tls=True) as server, connect(server) as client:
         client.sendall(struct.pack("!BHH", 22, 0x0303, 0xFFFF))
         wait_for_end(server)
 

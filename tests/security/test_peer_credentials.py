@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import connect, on_every_concurrency, rest_of
-from tests.security.helpers import Echo, wait_for_end
+from tests.security.helpers import wait_for_end
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect, on_every_concurrency, rest_of
 from windsock import Ending, UsageError, combine, serving
 from windsock.net import system
 from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn
@@ -27,7 +28,7 @@ def guarded(concurrency: str = "threading", **who: Any) -> type[Any]:
 @needs_peercred
 @on_every_concurrency
 def test_a_user_who_is_not_allowed_is_refused(concurrency: str) -> None:
-    with serving(guarded(concurrency, allowed_uids=[os.getuid() + 1]), Echo) as server:
+    with serving(guarded(concurrency, allowed_uids=[os.getuid() + 1]), EchoBytes) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         wait_for_end(server)
@@ -49,7 +50,7 @@ def test_a_user_who_is_not_allowed_is_refused(concurrency: str) -> None:
     ],
 )
 def test_both_user_and_group_must_fit(who: dict[str, Any], is_allowed: bool) -> None:
-    with serving(guarded(**who), Echo) as server, connect(server) as client:
+    with serving(guarded(**who), EchoBytes) as server, connect(server) as client:
         if is_allowed:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -85,7 +86,7 @@ def test_a_tcp_client_is_nobody_the_kernel_knows() -> None:
     class Guarded(PeerCredentialsMixIn, ThreadingTCPServer):
         pass
 
-    with serving(Guarded, Echo) as server:
+    with serving(Guarded, EchoBytes) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         (error,) = server.errors.take()

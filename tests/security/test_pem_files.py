@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import Echo, fails_with, handshake_of, on_every_concurrency, secured
+from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured
+from tests.support.handlers import EchoBytes
 from windsock import UsageError, serving
 from windsock.security import pem_files
 
@@ -28,7 +29,7 @@ def removed(nothing_is_left: None) -> Iterator[None]:
 
 def test_a_client_trusts_the_authority_by_its_file() -> None:
     with (
-        serving(Echo, tls=True) as server,
+        serving(EchoBytes, tls=True) as server,
         secured(server, ssl.create_default_context(cafile=server.ca_file)) as client,
     ):
         client.sendall(b"hello")
@@ -37,7 +38,7 @@ def test_a_client_trusts_the_authority_by_its_file() -> None:
 
 @on_every_concurrency
 def test_a_client_of_mutual_tls_shows_the_certificate_of_its_files(concurrency: str) -> None:
-    with serving(Echo, tls="mutual", concurrency=concurrency) as server:
+    with serving(EchoBytes, tls="mutual", concurrency=concurrency) as server:
         context = ssl.create_default_context(cafile=server.ca_file)
         context.load_cert_chain(*server.client_files())
         with secured(server, context) as client:
@@ -48,7 +49,7 @@ def test_a_client_of_mutual_tls_shows_the_certificate_of_its_files(concurrency: 
 
 
 def test_the_files_have_names() -> None:
-    with serving(Echo, tls="mutual") as server:
+    with serving(EchoBytes, tls="mutual") as server:
         files = server.client_files()
 
     assert files == (files.certificate, files.key)
@@ -109,7 +110,7 @@ def test_a_certificate_has_the_key_that_was_asked_for(certificate: str, key_type
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     options: dict[str, Any] = {"certificate": certificate, "key_type": key_type}
-    with serving(Echo, tls=True, **options) as server, secured(server, context) as client:
+    with serving(EchoBytes, tls=True, **options) as server, secured(server, context) as client:
         found = client.getpeercert(binary_form=True)
 
     assert found is not None
@@ -121,16 +122,16 @@ def test_a_client_that_knows_rsa_alone_gets_through() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("ECDHE-RSA-AES128-GCM-SHA256")
-    with serving(Echo, tls=True, key_type="rsa") as server:
+    with serving(EchoBytes, tls=True, key_type="rsa") as server:
         context.load_verify_locations(server.ca_file)
         with secured(server, context) as client:
             assert client.cipher() == ("ECDHE-RSA-AES128-GCM-SHA256", "TLSv1.2", 128)
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         assert "alert" in fails_with(server, context).lower()
 
 
 def test_mutual_tls_with_rsa_keys_on_both_sides() -> None:
-    with serving(Echo, tls="mutual", key_type="rsa") as server:
+    with serving(EchoBytes, tls="mutual", key_type="rsa") as server:
         with server.connect() as client:
             client.send(b"a").expect(b"a")
         context = ssl.create_default_context(cafile=server.ca_file)

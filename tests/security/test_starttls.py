@@ -9,8 +9,10 @@ import ssl
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect, rest_of
-from tests.security.helpers import Echo, handshake_of, on_every_concurrency, wait_for_end
+from tests.security.helpers import handshake_of, on_every_concurrency, wait_for_end
+from tests.support.handlers import EchoBytes
+from tests.support.servers import connect, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import Ending, PeerError, UsageError, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import StreamRequestHandler, TCPServer, ThreadingMixIn
@@ -197,7 +199,7 @@ def test_a_server_without_a_context_says_so() -> None:
     class Bare(TLSMixIn, ThreadingMixIn, TCPServer):
         pass
 
-    with serving(Bare, Echo) as server:
+    with serving(Bare, EchoBytes) as server:
         with connect(server) as client:
             assert client.recv(1) == b""
         (error,) = server.errors.take()

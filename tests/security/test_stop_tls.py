@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import connect, rest_of
 from tests.security.helpers import (
     ByHand,
     Lines,
@@ -19,6 +18,7 @@ from tests.security.helpers import (
     served,
     wait_for_end,
 )
+from tests.support.servers import connect, rest_of
 from windsock import Ending, Script, UsageError, serving
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 

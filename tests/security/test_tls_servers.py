@@ -16,16 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect, rest_of
-from tests.security.helpers import (
-    Echo,
-    EchoLines,
-    handshake_of,
-    on_every_concurrency,
-    on_every_stream,
-    secured,
-    wait_for_end,
-)
+from tests.security.helpers import handshake_of, on_every_concurrency, on_every_stream, secured, wait_for_end
+from tests.support.handlers import EchoBytes, EchoLines
+from tests.support.servers import connect, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import Ending, combine, serving
 from windsock.security import TLSMixIn
 from windsock.servers import BaseRequestHandler, StreamRequestHandler, TCPServer, ThreadingMixIn
@@ -52,7 +46,7 @@ def test_what_is_recorded_is_the_plaintext(transport: str, concurrency: str) -> 
 
 @on_every_concurrency
 def test_the_facts_of_a_handshake_are_recorded(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls="mutual", alpn=["h2", "http/1.1"]) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls="mutual", alpn=["h2", "http/1.1"]) as server:
         with secured(server, server.client_context(alpn=["http/1.1", "h2"])) as client:
             version, cipher = client.version(), client.cipher()
             assert client.selected_alpn_protocol() == "h2"
@@ -74,7 +68,7 @@ def test_the_facts_of_a_handshake_are_recorded(concurrency: str) -> None:
 def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: str) -> None:
     if concurrency == "sync":
         pytest.skip("one request after the other: whoever is first is waited for")
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         with connect(server) as mute, secured(server) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -86,7 +80,7 @@ def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: 
 
 
 def test_a_sync_server_can_be_stopped_in_a_handshake() -> None:
-    with serving(Echo, concurrency="sync", tls=True) as server, connect(server) as mute:
+    with serving(EchoBytes, concurrency="sync", tls=True) as server, connect(server) as mute:
         assert server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
 
         server.stop()
@@ -184,7 +178,7 @@ def test_a_handler_that_shuts_down_writing_can_read_on(concurrency: str) -> None
 
 @on_every_concurrency
 def test_an_end_without_close_notify_is_noted(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         with secured(server) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -231,7 +225,7 @@ def test_a_client_that_resets_is_an_outcome_as_ever(concurrency: str) -> None:
 
 @on_every_concurrency
 def test_a_client_that_breaks_tls_is_an_error_of_the_handlers_call(concurrency: str) -> None:
-    with serving(Echo, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         with secured(server) as client, socket.socket(fileno=client.detach()) as raw:
             raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
             wait_for_end(server)
@@ -269,7 +263,7 @@ def test_a_handler_may_have_its_server_shut_its_request_down() -> None:
 @on_every_stream
 @on_every_concurrency
 def test_the_classes_have_names_that_pickle_knows(transport: str, concurrency: str) -> None:
-    with serving(Echo, transport=transport, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, transport=transport, concurrency=concurrency, tls=True) as server:
         found = type(server.server)
 
     assert found is combine(transport=transport, concurrency=concurrency, mixins=[TLSMixIn])
@@ -336,10 +330,10 @@ class OfTheirs(TLSMixIn, socketserver.ThreadingTCPServer):
 
 
 def test_the_mix_in_works_over_the_standard_library_without_a_harness() -> None:
-    with serving(Echo, tls=True) as other:  # only for its certificates
+    with serving(EchoBytes, tls=True) as other:  # only for its certificates
         OfTheirs.ssl_context = other.server.ssl_context
         context = other.client_context()
-    with OfTheirs(("127.0.0.1", 0), Echo) as server:  # type: ignore[arg-type]  # a handler of ours
+    with OfTheirs(("127.0.0.1", 0), EchoBytes) as server:  # type: ignore[arg-type]  # a handler of ours
         loop = threading.Thread(target=server.serve_forever, args=(0.01,))
         loop.start()
         with (
@@ -357,7 +351,7 @@ def test_a_context_of_ones_own_is_used_as_it_is() -> None:
     with serving(tls=True) as other:
         mine = other.server.ssl_context
 
-    with serving(Echo, tls=mine) as server:
+    with serving(EchoBytes, tls=mine) as server:
         assert server.server.ssl_context is mine
         with secured(server) as client:
             client.sendall(b"hello")
@@ -373,7 +367,7 @@ def test_a_fake_speaks_tls_as_well() -> None:
 
 
 def test_an_outage_keeps_the_certificate() -> None:
-    with serving(Echo, tls=True) as server:
+    with serving(EchoBytes, tls=True) as server:
         with server.outage():
             pass
         with secured(server) as client:
@@ -382,7 +376,7 @@ def test_an_outage_keeps_the_certificate() -> None:
 
 
 def test_a_session_is_served_over_ipv6_too() -> None:
-    with serving(Echo, tls=True, host="::1") as server, secured(server, name="::1") as client:
+    with serving(EchoBytes, tls=True, host="::1") as server, secured(server, name="::1") as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 
@@ -391,7 +385,7 @@ def test_keys_are_written_where_sslkeylogfile_says(tmp_path: Path, monkeypatch: 
     keys = tmp_path / "keys.txt"
     monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
 
-    with serving(Echo, tls=True) as server, secured(server, _context_without_keys(server, monkeypatch)) as client:
+    with serving(EchoBytes, tls=True) as server, secured(server, _context_without_keys(server, monkeypatch)) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 

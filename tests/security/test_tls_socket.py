@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock.security import TLSSocket, certificates
 
 

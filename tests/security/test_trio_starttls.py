@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, connect, rest_of
 from tests.security.helpers import Lines, fails_with, handshake_of, wait_for_end
+from tests.support.servers import connect, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import Ending, PeerError, UsageError, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import BaseRequestHandler, TrioTCPServer

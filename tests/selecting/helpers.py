@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 STREAMS: list[Any] = [servers.SelectingTCPServer, servers.SelectingUnixStreamServer]
@@ -64,29 +64,12 @@ def read(client: socket.socket, size: int) -> bytes:
         return file.read(size)
 
 
-def wait_until(condition: Any, what: str) -> None:
-    """Wait for something that no event tells of."""
-    deadline = monotonic() + DEADLINE
-    pause = threading.Event()
-    while not condition():
-        assert monotonic() < deadline, f"waited {DEADLINE} s for {what}"
-        pause.wait(0.002)
-
-
 class Lines(servers.StreamRequestHandler):
     """Answers each line in capitals."""
 
     def handle(self) -> None:
         for line in self.rfile:
             self.wfile.write(line.upper())
-
-
-class Echo(servers.BaseRequestHandler):
-    """Sends everything back."""
-
-    def handle(self) -> None:
-        while data := self.request.recv(65536):
-            self.request.sendall(data)
 
 
 class Packet(servers.DatagramRequestHandler):

@@ -11,16 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, rest_of
-from tests.selecting.helpers import (
-    DATAGRAMS,
-    STREAMS,
-    Lines,
-    connect,
-    read,
-    running,
-    wait_until,
-)
+from tests.selecting.helpers import DATAGRAMS, STREAMS, Lines, connect, read, running
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 from windsock.servers.selecting.green_socket import GreenSocket, green
 

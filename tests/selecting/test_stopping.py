@@ -18,9 +18,11 @@ import pytest
 from greenlet import GreenletExit
 
 import windsock
-from tests.harness.helpers import DEADLINE, rest_of
-from tests.selecting.helpers import DATAGRAMS, STREAMS, Echo, Lines, Packet, connect, read, running, wait_until
+from tests.selecting.helpers import DATAGRAMS, STREAMS, Lines, Packet, connect, read, running
 from tests.servers.helpers import took_less_than
+from tests.support.handlers import EchoBytes
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 from windsock.servers.selecting.green_socket import green
 
@@ -285,7 +287,7 @@ def test_handle_request_waits_no_longer_than_its_timeout() -> None:
         def handle_timeout(self) -> None:
             self.is_tired = True
 
-    with Impatient(("127.0.0.1", 0), Echo) as server:
+    with Impatient(("127.0.0.1", 0), EchoBytes) as server:
         server.handle_request()
 
         assert server.is_tired

@@ -13,18 +13,10 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, reset, rest_of
-from tests.selecting.helpers import (
-    DATAGRAMS,
-    STREAMS,
-    Echo,
-    Lines,
-    Packet,
-    connect,
-    read,
-    running,
-    wait_until,
-)
+from tests.selecting.helpers import DATAGRAMS, STREAMS, Lines, Packet, connect, read, running
+from tests.support.handlers import EchoBytes
+from tests.support.servers import reset, rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
@@ -55,7 +47,7 @@ def test_a_datagram_handler_works_unmodified(kind: Any) -> None:
 def test_all_requests_run_in_the_thread_of_the_loop(kind: Any) -> None:
     threads = set()
 
-    class Noting(Echo):
+    class Noting(EchoBytes):
         def handle(self) -> None:
             threads.add(threading.current_thread().name)
             super().handle()
@@ -141,7 +133,7 @@ def test_a_client_that_never_stops_sending_keeps_nobody_waiting(kind: Any) -> No
 
 @on_every_stream
 def test_new_clients_come_in_while_many_others_are_served(kind: Any) -> None:
-    with running(kind, Echo, request_queue_size=128) as server, contextlib.ExitStack() as stack:
+    with running(kind, EchoBytes, request_queue_size=128) as server, contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connect(server)) for _ in range(100)]
         for turn in range(3):
             for client in clients:
@@ -154,7 +146,7 @@ def test_new_clients_come_in_while_many_others_are_served(kind: Any) -> None:
 @on_every_stream
 def test_big_transfers_go_both_ways_at_once(kind: Any) -> None:
     size = 8_000_000
-    with running(kind, Echo) as server, connect(server) as client:
+    with running(kind, EchoBytes) as server, connect(server) as client:
         sending = threading.Thread(target=client.sendall, args=(bytes(range(250)) * (size // 250),))
         sending.start()
         answer = read(client, size)
@@ -200,7 +192,7 @@ def test_a_handler_can_half_close_and_still_read(kind: Any) -> None:
 def test_a_reset_ends_its_own_request_only(kind: Any) -> None:
     ends = []
 
-    class Told(Echo):
+    class Told(EchoBytes):
         def handle(self) -> None:
             try:
                 super().handle()
@@ -224,7 +216,7 @@ def test_a_reset_ends_its_own_request_only(kind: Any) -> None:
 
 @on_every_stream
 def test_an_error_in_a_handler_ends_its_own_request_only(kind: Any) -> None:
-    class Failing(Echo):
+    class Failing(EchoBytes):
         def handle(self) -> None:
             if self.request.recv(1) == b"!":
                 raise ValueError("on purpose")
@@ -241,7 +233,7 @@ def test_an_error_in_a_handler_ends_its_own_request_only(kind: Any) -> None:
 
 @on_every_stream
 def test_system_exit_ends_its_own_request_only(kind: Any) -> None:
-    class Leaving(Echo):
+    class Leaving(EchoBytes):
         def handle(self) -> None:
             if self.request.recv(1) == b"!":
                 raise SystemExit(3)
@@ -353,7 +345,7 @@ def test_lack_of_descriptors_is_waited_out() -> None:
     complaints: list[OSError] = []
     with (
         running(
-            servers.SelectingTCPServer, Echo, handle_accept_error=lambda self, error: complaints.append(error)
+            servers.SelectingTCPServer, EchoBytes, handle_accept_error=lambda self, error: complaints.append(error)
         ) as server,
         connect(server) as first,
     ):

@@ -8,7 +8,7 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -218,15 +218,6 @@ def join(thread: threading.Thread) -> None:
     """Wait for a thread's end, which must come."""
     thread.join(DEADLINE)
     assert not thread.is_alive(), f"{thread.name} still runs"
-
-
-def wait_until(condition: Callable[[], Any], what: str) -> None:
-    """Wait for something that no event tells of."""
-    deadline = monotonic() + DEADLINE
-    pause = threading.Event()
-    while not condition():
-        assert monotonic() < deadline, f"waited {DEADLINE} s for {what}"
-        pause.wait(0.002)
 
 
 def reset(client: socket.socket) -> None:

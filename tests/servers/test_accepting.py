@@ -11,18 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import (
-    DATAGRAM,
-    DEADLINE,
-    STREAM,
-    Notes,
-    Place,
-    ask,
-    descriptors,
-    each,
-    join,
-    wait_until,
-)
+from tests.servers.helpers import DATAGRAM, DEADLINE, STREAM, Notes, Place, ask, descriptors, each, join
+from tests.support.waiting import wait_until
 from windsock import servers
 
 

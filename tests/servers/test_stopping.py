@@ -26,8 +26,8 @@ from tests.servers.helpers import (
     poke,
     rest_of,
     took_less_than,
-    wait_until,
 )
+from tests.support.waiting import wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
 

@@ -11,18 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import (
-    DEADLINE,
-    STREAM,
-    Lines,
-    Place,
-    ask,
-    each,
-    has_ended,
-    join,
-    rest_of,
-    wait_until,
-)
+from tests.servers.helpers import DEADLINE, STREAM, Lines, Place, ask, each, has_ended, join, rest_of
+from tests.support.waiting import wait_until
 from windsock import servers
 from windsock.net import addresses
 from windsock.servers import threads

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 STREAM_SERVERS: list[Any] = [servers.TrioTCPServer, servers.TrioUnixStreamServer]

@@ -10,7 +10,7 @@ import pytest
 import trio
 
 import windsock
-from tests.harness.helpers import connect, rest_of
+from tests.support.servers import connect, rest_of
 from tests.trio_servers.helpers import STREAM_SERVERS, BlockingEcho, Echo, EchoPacket, Quiet, run
 from windsock import servers
 from windsock.servers.async_handlers import is_async

@@ -11,7 +11,8 @@ import trio
 import trio.testing
 
 import windsock
-from tests.harness.helpers import DEADLINE, ask
+from tests.support.servers import ask
+from tests.support.waiting import DEADLINE
 from tests.trio_servers.helpers import (
     BlockingEcho,
     Echo,

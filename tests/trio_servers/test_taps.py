@@ -11,7 +11,8 @@ import trio
 import trio.testing
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, rest_of
+from tests.support.servers import connect, rest_of
+from tests.support.waiting import DEADLINE
 from tests.trio_servers.helpers import Echo
 
 MORE_THAN_FITS = bytes(range(256)) * 64 * 1024

@@ -18,7 +18,8 @@ import pytest
 import trio
 
 import windsock
-from tests.harness.helpers import DEADLINE, Signal, ask, connect, on_every_stream, reset, rest_of
+from tests.support.servers import Signal, ask, connect, on_every_stream, reset, rest_of
+from tests.support.waiting import DEADLINE
 from tests.trio_servers.helpers import BlockingEcho, Echo, EchoPacket, Quiet, raises_a_lookup_error
 from windsock import servers
 from windsock.servers.trio.datagrams import DatagramRequest

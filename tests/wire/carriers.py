@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.segment import Segment

@@ -9,7 +9,8 @@ from itertools import product
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, reset, rest_of
+from tests.support.servers import reset, rest_of
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import CARRIERS, STREAMS, Line, Sender, fill, receive
 
 MIB = 1 << 20

@@ -9,8 +9,8 @@ from itertools import product
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import DATAGRAMS, Post, posted
 
 pytestmark = only_linux

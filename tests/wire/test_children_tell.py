@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, connect, on_every_concurrency, rest_of
+from tests.support.servers import connect, on_every_concurrency, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import HandlerFailed, RecordingFailed
 from windsock.net import system
 from windsock.recording.store.spill_file import SpillFile

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock.net.event_loop import READABLE, EventLoop
 from windsock.relay.loop import RelayLoop
 
@@ -64,7 +64,7 @@ def test_who_calls_again_and_again_does_not_keep_others_waiting(event_loop: Even
     assert rung.wait(DEADLINE)
 
 
-def test_moments_are_kept(event_loop: EventLoop) -> None:
+def test_no_moment_comes_too_early(event_loop: EventLoop) -> None:
     late: list[float] = []
     done = threading.Event()
 
@@ -80,8 +80,7 @@ def test_moments_are_kept(event_loop: EventLoop) -> None:
 
     event_loop.call(plan)
     assert done.wait(DEADLINE)
-    assert min(late) >= 0
-    assert sorted(late)[10] < 0.002  # the figures are in benchmarks/proxy.py
+    assert min(late) >= 0  # how late they are is a figure of benchmarks/proxy.py
 
 
 def test_a_cancelled_moment_does_not_come(event_loop: EventLoop) -> None:

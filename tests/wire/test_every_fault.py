@@ -13,6 +13,7 @@ import pytest
 
 import windsock
 import windsock.faults
+from tests.support.waiting import wait_until
 from windsock import FaultProxy, RunningServer
 from windsock.faults import (
     AcceptDelay,
@@ -484,10 +485,3 @@ def pause_and_resume() -> None:
             client.expect(b"y\n", timeout=SOON)
         server.fault(Resume(), connections=0)
         client.expect(b"y\n")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)

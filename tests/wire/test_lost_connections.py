@@ -11,7 +11,8 @@ import pytest
 import trio
 
 import windsock
-from tests.harness.helpers import DEADLINE, STREAMS
+from tests.support.servers import STREAMS
+from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.harness import CONCURRENCIES
 

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import DEADLINE, Signal, ask, connect, reset, rest_of
 from tests.servers.helpers import only_linux
+from tests.support.servers import Signal, ask, connect, reset, rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from tests.wire.carriers import connected, listening
 from windsock import Ending
 from windsock.errors import StillRunning, UsageError
@@ -245,20 +246,8 @@ def test_what_a_healed_fault_held_goes_on() -> None:
     with proxied("tcp") as (proxy, _), client_of(proxy) as client:
         with proxy.fault(Hold(), direction="downstream") as hold:
             client.sendall(b"held")
-            wait_for(lambda: hold.fired > 0)
+            wait_until(lambda: hold.fired > 0)
         assert client.recv(100) == b"held"
-
-
-def wait_for(what: Any) -> None:
-    """Wait for something that another thread does."""
-    done = threading.Event()
-    deadline = threading.Timer(DEADLINE, done.set)
-    deadline.start()
-    try:
-        while not what():
-            assert not done.wait(0.001), "it never happened"
-    finally:
-        deadline.cancel()
 
 
 def test_a_function_is_a_fault_and_its_error_is_ours_to_see() -> None:
@@ -384,7 +373,7 @@ def test_a_thousand_faulted_connections_leave_nothing_behind() -> None:
                 with pytest.raises(ConnectionResetError), connected(socket.AF_INET, proxy.address) as client:
                     client.recv(1)
                 listener.accept()[0].close()
-        wait_for(lambda: len(os.listdir("/dev/fd")) <= before)
+        wait_until(lambda: len(os.listdir("/dev/fd")) <= before)
         assert len(proxy.connections) == 1000
 
 
@@ -403,7 +392,7 @@ def test_a_lack_of_descriptors_is_an_error_and_passes() -> None:
         try:
             waiting.connect(proxy.address)
             waiting.sendall(b"still waiting")
-            wait_for(lambda: len(proxy.errors) > 0)
+            wait_until(lambda: len(proxy.errors) > 0)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -466,8 +455,8 @@ def test_a_function_of_a_test_that_raises_is_an_error_and_ends_nothing_else(
         fault = proxy.fault(function) if itself else proxy.fault(Delay(0.001), **{where: function})
         with suppress(ConnectionError), client_of(proxy) as client:  # it may be reset at any time
             client.sendall(b"before")
-            wait_for(lambda: len(proxy.errors) > 0)
-        wait_for(lambda: len(proxy.errors) > 0)
+            wait_until(lambda: len(proxy.errors) > 0)
+        wait_until(lambda: len(proxy.errors) > 0)
         fault.heal()
 
         with client_of(proxy) as client:

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
+from tests.support.waiting import DEADLINE, wait_until
 from tests.wire.carriers import connected, listening
-from tests.wire.test_proxy import wait_for
 from windsock.faults import Fault, first
 from windsock.faults.kinds.accept_delay import AcceptDelay
 from windsock.faults.kinds.accept_error import AcceptError
@@ -200,6 +199,6 @@ def test_a_door_that_cannot_be_opened_for_lack_of_descriptors_is_opened_later(tr
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
         assert [getattr(error, "errno", None) for error in proxy.errors.take()] == [errno.EMFILE]
-        wait_for(lambda: is_open(proxy))
+        wait_until(lambda: is_open(proxy))
         with connected(listener.family, proxy.address) as client:
             assert is_carried(proxy, listener, client)

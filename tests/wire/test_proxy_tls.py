@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, rest_of
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import Sender, connected, listening
 from windsock.errors import UsageError
 from windsock.faults.kinds.delay import Delay

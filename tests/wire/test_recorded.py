@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.harness.helpers import (
-    DEADLINE,
+from tests.support.servers import (
     Signal,
     ask,
     connect,
@@ -24,6 +23,7 @@ from tests.harness.helpers import (
     reset,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import Ending, Script, servers
 from windsock.net import addresses
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import connected, listening
 from tests.wire.test_proxy_tls import Doing, server_tls
 from windsock.faults.kinds.tls_alert import TLSAlert

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, rest_of
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import Sender, fill, receive
 from tests.wire.test_relayed import Door, door
 from windsock.faults.items import Data

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.helpers import DEADLINE, Signal, reset
 from tests.servers.helpers import only_linux
+from tests.support.servers import Signal, reset
+from tests.support.waiting import DEADLINE
 from tests.wire.carriers import connected, listening
 from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay

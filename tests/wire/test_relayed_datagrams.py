@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
 from tests.servers.helpers import only_linux
+from tests.support.waiting import DEADLINE
 from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.drop import Drop

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.harness.helpers import DEADLINE
+from tests.support.waiting import DEADLINE
 from windsock.net.system import select
 from windsock.taps.unread import Unread
 

@@ -15,7 +15,8 @@ import trio
 from greenlet import GreenletExit
 
 import windsock
-from tests.harness.helpers import DEADLINE, STREAMS, connect, on_every_concurrency, on_every_stream_kind
+from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script, ScriptedClient, ScriptMismatch, servers
 from windsock.faults import Delay
 from windsock.harness import CONCURRENCIES, TRANSPORTS

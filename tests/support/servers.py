@@ -1,25 +1,16 @@
-"""What the tests of servers in tests share: every combination, clients with deadlines, and what must not be left."""
+"""Every combination of servers, clients with deadlines, and events that cross processes."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import os
 import socket
 import struct
-import tempfile
-import threading
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
 
-from tests.servers.helpers import descriptors, has_children
+from tests.support.waiting import DEADLINE
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
-
-DEADLINE = 10.0
-"""Seconds after which a wait of these tests has failed."""
 
 STREAMS = ["tcp", "unix_stream"]
 DATAGRAMS = ["udp", "unix_datagram"]
@@ -84,34 +75,3 @@ class Signal:
     def close(self) -> None:
         self._reader.close()
         self._writer.close()
-
-
-def what_there_is() -> set[tuple[str, object]]:
-    """Return threads, descriptors, children, and files in the temporary directory."""
-    found: set[tuple[str, object]] = {("descriptor", each) for each in descriptors().items()}
-    found |= {("thread", thread) for thread in threading.enumerate() if thread.name != "windsock (idle)"}
-    found |= {("file", name) for name in os.listdir(tempfile.gettempdir())}
-    return found | ({("child", "running or ended")} if has_children() else set())
-
-
-@contextlib.contextmanager
-def own_temporary_directory() -> Iterator[None]:
-    """Have temporary files made where nobody else makes any; its path is short enough for sockets."""
-    before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="w-", dir="/tmp") as tempfile.tempdir:
-        try:
-            yield
-        finally:
-            tempfile.tempdir = before
-
-
-@contextlib.contextmanager
-def nothing_left() -> Iterator[None]:
-    """Make sure that all is as it was before."""
-    before = what_there_is()
-    yield
-    left = what_there_is() - before
-    if left:
-        gc.collect()  # it takes its time, and there is nothing to collect as a rule
-        left = what_there_is() - before
-    assert left == set(), left
