@@ -11,7 +11,7 @@ FILE = b"Northwest, five knots.\r\n" * 3
 
 
 class Data(BaseRequestHandler):
-    """Gives the file to whoever connects."""
+    """Gives the file to each client."""
 
     def handle(self) -> None:
         self.request.sendall(FILE)
