@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis  # imported before the freeze below: at its import it asks what refers to what
 import pytest
 import trustme  # noqa: F401  # inner runs in this process would import cryptography anew, beside what others hold
 
-from tests.support.leaks import nothing_left, own_temporary_directory
-from tests.support.servers import Signal
+if TYPE_CHECKING:
+    from tests.support.servers import Signal
 
 pytest_plugins = ["pytester"]
 CHECKED_FOR_LEAKS = {"harness", "recording", "scripts", "security", "selecting", "trio_servers", "wire"}
@@ -46,6 +47,8 @@ def nothing_is_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     if folder not in CHECKED_FOR_LEAKS:
         yield
         return
+    from tests.support.leaks import nothing_left, own_temporary_directory  # windsock, which is measured by then
+
     tmp_path_factory.getbasetemp()  # not in there
     if folder == "trio_servers":
         import trio
@@ -58,6 +61,8 @@ def nothing_is_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 @pytest.fixture
 def signals(nothing_is_left: None) -> Iterator[list[Signal]]:
     """Two signals between the test and its handlers: the handler's, and the test's."""
+    from tests.support.servers import Signal
+
     made = [Signal(), Signal()]
     yield made
     for signal_ in made:

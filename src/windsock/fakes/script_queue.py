@@ -44,11 +44,6 @@ class ScriptQueue:
         self._excused = 0
 
     @property
-    def are_any(self) -> bool:
-        """True if a script was ever queued."""
-        return bool(self._queued or self._for_all)
-
-    @property
     def count(self) -> int:
         """How many have been queued."""
         return len(self._queued)

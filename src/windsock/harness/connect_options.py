@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["connector_to_server"]
 
 MISSING = "missing"
-KEYWORDS = (
-    "tls",
-    "certificate",
-    "source",
-    "anonymous",
-    "timeout",
-    "server_hostname",
-    "receive_buffer",
-    "send_buffer",
-    "faults",
-)
 
 
 class Server(Protocol):

@@ -41,7 +41,6 @@ HOOKS = stand_ins(
     "finish_request",
     "handle_refused",
     "handle_error",
-    "handle_disconnect",
     "handle_accept_error",
     "handle_truncated",
     "handle_descriptors",
@@ -287,9 +286,6 @@ class Seam:
 
     def _is_noted(self, connection: Connection | None, error: BaseException) -> bool:
         return connection is not None and connection.has_noted(error)
-
-    def _handle_disconnect(self, request: Any, client_address: Any) -> None:
-        self._originals["handle_disconnect"](request, client_address)
 
     def _handle_accept_error(self, error: OSError) -> None:
         self._recorder.failed(None, error)
