@@ -62,7 +62,7 @@ def others() -> list[str]:
 
 @contextmanager
 def other(name: str, upstream: Any) -> Iterator[tuple[str, int]]:
-    """Run a program in front of an address."""
+    """Run a program in front of an address. Raises OSError for one that does not listen within five seconds."""
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory())
         with socket.socket() as probe:  # programs that cannot say which port they have got
@@ -104,12 +104,23 @@ def nginx(port: int, upstream: Any, directory: Path) -> list[str]:
         + f"daemon off; worker_processes 1; pid {directory}/pid; error_log stderr;\n"
         + "events { worker_connections 2048; }\n"
         + f"stream {{ server {{ listen 127.0.0.1:{port}; proxy_pass {upstream[0]}:{upstream[1]}; "
-        + "proxy_buffer_size 256k; } }\n"
+        + "proxy_buffer_size 256k; proxy_half_close on; } }\n"
     )
     return ["nginx", "-p", str(directory), "-c", str(config), "-e", "stderr"]
 
 
-OTHERS: dict[str, Callable[[int, Any, Path], list[str]]] = {"socat": socat, "nginx": nginx}
+def haproxy(port: int, upstream: Any, directory: Path) -> list[str]:
+    """Its TCP mode, one thread."""
+    config = directory / "haproxy.cfg"
+    config.write_text(
+        "global\n  nbthread 1\n  maxconn 2048\n  tune.bufsize 262144\n"
+        + "defaults\n  mode tcp\n  timeout connect 5s\n  timeout client 1m\n  timeout server 1m\n"
+        + f"listen proxy\n  bind 127.0.0.1:{port}\n  server upstream {upstream[0]}:{upstream[1]}\n"
+    )
+    return ["haproxy", "-q", "-db", "-f", str(config)]
+
+
+OTHERS: dict[str, Callable[[int, Any, Path], list[str]]] = {"socat": socat, "nginx": nginx, "haproxy": haproxy}
 
 
 # --- in the processes
