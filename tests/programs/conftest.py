@@ -48,12 +48,15 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 @contextlib.contextmanager
 def running(
-    command: Sequence[str], directory: Path, *, kind: int = socket.SOCK_STREAM, user: int | None = None
+    command: Sequence[str], directory: Path, *, question: bytes = b"", user: int | None = None
 ) -> Iterator[int]:
     """Run a program, in whose command "{port}" stands for its port; give the port once it listens there.
 
-    Between our letting go of a port and its taking it somebody else may: then it ends, and gets another one.
+    A program that takes datagrams listens once it has answered `question`: a datagram socket of another test takes
+    any datagram. Another process may take the port before the program does; the program then ends and is started
+    again on another port.
     """
+    kind = socket.SOCK_DGRAM if question else socket.SOCK_STREAM
     for attempt in range(1, ATTEMPTS + 1):
         port = free_port(kind)
         output = directory / f"output-{attempt}.txt"
@@ -69,7 +72,7 @@ def running(
                 start_new_session=True,
             )
         try:
-            is_up = _wait_until_it_listens(process, port, kind)
+            is_up = _wait_until_it_listens(process, port, question)
             if is_up:
                 yield port
                 return
@@ -79,28 +82,30 @@ def running(
             raise ProgramFailed(filled, f"did not listen on port {port} within {DEADLINE:g} s", output)
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, kind: int) -> bool:
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, question: bytes) -> bool:
     deadline = time.monotonic() + DEADLINE
     while process.poll() is None and time.monotonic() < deadline:
-        if _listens(port, kind):
-            return True
+        if _answers(port, question) if question else _accepts(port):
+            return process.poll() is None
         time.sleep(0.01)
     return False
 
 
-def _listens(port: int, kind: int) -> bool:
-    with socket.socket(socket.AF_INET, kind) as client:
+def _accepts(port: int) -> bool:
+    with socket.socket() as client:
         client.settimeout(0.1)
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _answers(port: int, question: bytes) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(0.5)
         try:
             client.connect(("127.0.0.1", port))
-            if kind == socket.SOCK_DGRAM:
-                client.send(b"?")
-                client.recv(1)
-        except TimeoutError:
-            return kind == socket.SOCK_DGRAM  # nobody has said that the port is closed
+            client.send(question)
+            return client.recv(1) != b""
         except OSError:
             return False
-        return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

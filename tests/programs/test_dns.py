@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,9 @@ from windsock.faults import Corrupt, Delay, Drop, Loss
 
 NO_ANSWER = 9
 """Exit status of dig(1)."""
+
+QUESTION = bytes.fromhex("2a2a 0100 0001 0000 0000 0000 0877696e64736f636b0474657374 00 0001 0001")
+"""A query for the address of windsock.test (RFC 1035, section 4.1)."""
 
 
 @pytest.fixture
@@ -34,14 +36,14 @@ def proxy(tmp_path: Path) -> Iterator[windsock.FaultProxy]:
         "--address=/windsock.test/192.0.2.7",
     ]
     with (
-        running(command, tmp_path, kind=socket.SOCK_DGRAM) as port,
+        running(command, tmp_path, question=QUESTION) as port,
         windsock.proxy(("127.0.0.1", port), transport="udp") as proxy,
     ):
         yield proxy
 
 
 def dig(proxy: windsock.FaultProxy, *options: str) -> tuple[int, str]:
-    result = run("dig", "+short", "+time=1", "+tries=1", *options, "-p", str(proxy.port), "@127.0.0.1", "windsock.test")
+    result = run("dig", "+short", "+time=5", "+tries=1", *options, "-p", str(proxy.port), "@127.0.0.1", "windsock.test")
     return result.returncode, result.stdout.strip()
 
 
@@ -57,7 +59,7 @@ def test_it_works_and_is_late(proxy: windsock.FaultProxy) -> None:
 
 def test_a_question_that_is_lost_is_asked_again(proxy: windsock.FaultProxy) -> None:
     with proxy.fault(Drop(1), direction="upstream", connections=0) as fault:
-        status, text = dig(proxy, "+tries=2")
+        status, text = dig(proxy, "+time=2", "+tries=2")
 
     assert (status, text.splitlines()[-1]) == (0, "192.0.2.7")
     assert fault.fired == 1
@@ -66,7 +68,7 @@ def test_a_question_that_is_lost_is_asked_again(proxy: windsock.FaultProxy) -> N
 
 def test_a_cut_line(proxy: windsock.FaultProxy) -> None:
     with proxy.fault(Loss(1.0)):
-        status, text = dig(proxy)
+        status, text = dig(proxy, "+time=1")
 
     assert status == NO_ANSWER
     assert "timed out" in text or "no servers could be reached" in text
@@ -74,6 +76,6 @@ def test_a_cut_line(proxy: windsock.FaultProxy) -> None:
 
 def test_an_answer_that_is_damaged(proxy: windsock.FaultProxy) -> None:
     with proxy.fault(Corrupt("zero"), direction="downstream"):
-        status, text = dig(proxy)
+        status, text = dig(proxy, "+time=2")
 
     assert (status, "192.0.2.7" in text) == (NO_ANSWER, False)
