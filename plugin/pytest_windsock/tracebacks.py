@@ -1,4 +1,4 @@
-"""Tracebacks of our own errors end in the test: the way from there on is our code, and explains nothing."""
+"""Tracebacks without our frames: those of our errors end in the test, those of handlers start in the handler."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ PYTEST = ("_pytest", "pluggy")
 
 
 def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
-    """Leave our frames out of an error of ours, and out of what caused it; `--full-trace` shows them."""
+    """Leave our frames out of errors of ours and of handlers, and out of their causes; `--full-trace` shows them."""
     if call.excinfo is None or "windsock" not in sys.modules or config.getoption("fulltrace", False):
         return
     from windsock.errors import WindsockError
 
     error: BaseException | None = call.excinfo.value
+    if isinstance(error, BaseExceptionGroup):
+        _shorten_members(error)
     if not isinstance(error, WindsockError):
         return
     kept = _without_our_end(error.__traceback__)
@@ -34,11 +36,19 @@ def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
 
 def skip_our_start(error: BaseException) -> None:
     """Leave out of an error of a handler the frames that lead to the handler."""
-    traceback = error.__traceback__
-    while traceback is not None and _package(traceback) in BEFORE_HANDLERS:
+    traceback, packages = error.__traceback__, set()
+    while traceback is not None and (package := _package(traceback)) in BEFORE_HANDLERS:
+        packages.add(package)
         traceback = traceback.tb_next
-    if traceback is not None:
+    if traceback is not None and not packages.isdisjoint(OURS):
         error.__traceback__ = traceback
+
+
+def _shorten_members(group: BaseExceptionGroup[BaseException]) -> None:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            _shorten_members(each)
+        skip_our_start(each)
 
 
 def tidy(report: pytest.TestReport) -> None:

@@ -91,3 +91,38 @@ def test_what_a_factory_made_shows_no_frames_of_ours(run: Run) -> None:
     result.assert_outcomes(passed=1, errors=1)
     assert "fixtures.py" not in result.stdout.str()
     assert "entries are hidden" not in result.stdout.str()
+
+
+ELSEWHERE = """
+    import windsock.servers
+
+    class Broken(windsock.servers.StreamRequestHandler):
+        def handle(self):
+            1 // 0
+    """
+USES_IT = """
+    import elsewhere
+
+    def test_it(serve):
+        with serve(elsewhere.Broken, concurrency={!r}).connect() as client:
+            client.expect_eof()
+    """
+
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
+def test_an_error_of_a_handler_starts_in_the_handler(run: Run, pytester: pytest.Pytester, concurrency: str) -> None:
+    pytester.makepyfile(elsewhere=ELSEWHERE)
+
+    result = run(USES_IT.format(concurrency))
+
+    result.assert_outcomes(failed=1)
+    members = result.stdout.str().partition("1 sub-exception")[2]
+    assert re.findall(r'File ".*/(\w+\.py)", line \d+, in (\w+)', members) == [("elsewhere.py", "handle")]
+
+
+def test_the_full_trace_has_what_leads_to_a_handler(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(elsewhere=ELSEWHERE)
+
+    text = run(USES_IT.format("threading"), "--full-trace").stdout.str()
+
+    assert "servers/handlers.py" in text

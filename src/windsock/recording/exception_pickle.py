@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import traceback
+from types import TracebackType
 
 from windsock.errors import WindsockError, text_of
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
@@ -19,7 +20,7 @@ __all__ = ["pack", "unpack"]
 def pack(error: BaseException) -> bytes:
     """Return the exception as bytes, with its words and the text of its traceback."""
     words = _words(error)
-    text = "".join(traceback.format_exception(error))
+    text = "".join(traceback.format_exception(type(error), error, _from_handler_on(error.__traceback__)))
     for make in (_whole, _in_parts, _in_words):
         try:
             parcel = pickle.dumps(make(error))
@@ -39,6 +40,14 @@ def unpack(packed: bytes) -> BaseException:
         error = HandlerFailed(words)
     error.__cause__ = RemoteTraceback(text)
     return error
+
+
+def _from_handler_on(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback without our frames at its start, which lead to the handler; all if it has no others."""
+    rest = trace
+    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith("windsock."):
+        rest = rest.tb_next
+    return rest or trace
 
 
 def _whole(error: BaseException) -> object:
