@@ -36,7 +36,7 @@ RETIRED = {
     "rude": "abort",
     "securing": "handshake_attempt",
     "slate": "(gone)",
-    "spoils": "has_handshake_faults",
+    "spoils": "handshake_faults",
     "spool": "spill_file",
     "stranger": "foreign_server",
     "talks": "sessions",

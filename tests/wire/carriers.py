@@ -88,7 +88,7 @@ def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
             relay_loop = StreamRelays(fault_set, name="test", on_error=errors.append)
             try:
                 accepted, peer = listener.accept()
-                with relay_loop.relay(accepted, peer) as server:
+                with relay_loop.relay(accepted, peer, index=0) as server:
                     server.settimeout(DEADLINE)
                     yield Line(client, server, lambda: relay_loop.stop(DEADLINE))
             finally:

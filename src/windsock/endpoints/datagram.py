@@ -27,12 +27,11 @@ class DatagramEndpoint(Endpoint):
         sock: socket.socket,
         inbox: Inbox | None = None,
         *,
-        to: Any = None,
         is_client: bool = False,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, Inbox(is_datagram=True) if inbox is None else inbox, is_client=is_client, clock=clock)
-        self.to = to
+        self.to: Any = None
         """Where datagrams go; None: where the socket is connected to."""
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram

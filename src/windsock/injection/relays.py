@@ -24,7 +24,7 @@ class Relays:
         self._server = server
         self._recorder = recorder
         tell = partial(recorder.teller(), None)
-        self._relay_loop = StreamRelays(fault_set, name=name, on_error=tell, has_handshake_faults=False)
+        self._relay_loop = StreamRelays(fault_set, name=name, on_error=tell)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
         self._names: dict[int, RelayedSocket] = {}

@@ -15,7 +15,6 @@ from windsock.net.system import monotonic, os, socket
 from windsock.recording.events import Kind
 from windsock.relay.connection import StreamRelay
 from windsock.relay.firings import Firings
-from windsock.relay.handshake_faults import handshake_faults_for
 from windsock.relay.loop import RelayLoop
 from windsock.servers import fork_hooks
 
@@ -37,15 +36,13 @@ class StreamRelays:
     of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
     client.
 
-    `on_error` is told what should not have happened, such as an error in a fault that is a function. With
-    `spoils_handshakes=False` faults of TLS handshakes are left to somebody who can see them from within.
+    `on_error` is told what should not have happened, such as an error in a fault that is a function. Faults of TLS
+    handshakes are not the relay's: the server's own handshake has them.
     """
 
-    def __init__(self, fault_set: FaultSet, *, name: str, on_error: OnError, has_handshake_faults: bool = True) -> None:
+    def __init__(self, fault_set: FaultSet, *, name: str, on_error: OnError) -> None:
         self.fault_set = fault_set
-        self._has_handshake_faults = has_handshake_faults
         self._on_error = on_error
-        self._count = 0
         self._process_id = os.getpid()
         self._pairs = Pairs()
         self._firings = Firings(fault_set)
@@ -63,28 +60,20 @@ class StreamRelays:
             raise
         fault_set.subscribe(self._relay_loop.refresh)
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections are being relayed."""
-        return len(self._clients)
-
     def relay(
         self,
         client: socket.socket,
         client_address: Address,
         *,
-        index: int | None = None,
+        index: int,
         connection: Connection | None = None,
     ) -> RelayedSocket:
         """Take an accepted connection over; return the socket that its handler gets.
 
-        `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0; by
-        default they are counted. Raises OSError for a lack of descriptors, and what a test's own
-        function that selects connections, or fault, raises; the client is reset then.
+        `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0. Raises
+        OSError for a lack of descriptors, and what a test's own function that selects connections, or fault, raises;
+        the client is reset then.
         """
-        if index is None:
-            index = self._count
-        self._count = max(self._count, index) + 1
         timeout = client.gettimeout()
         owned = socket.socket(client.family, client.type, client.proto, fileno=client.detach())
         try:
@@ -162,10 +151,6 @@ class StreamRelays:
             on_note=partial(self._firings.note, index),
             **notes,
         )
-        if self._has_handshake_faults:
-            relay.handshake_faults = handshake_faults_for(
-                relay, self.fault_set, connection=index, peer=peer, clock=monotonic
-            )
         if connection is not None:
             connection.set_relayed(True)
             self._firings.follow(index, connection)

@@ -7,14 +7,12 @@ import errno
 import functools
 import struct
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from windsock.net import system
 from windsock.net.system import os, select, socket
 
 __all__ = [
-    "borrowed",
     "close",
     "dissolve",
     "end",
@@ -151,16 +149,6 @@ def serve_again(server_socket: socket.socket, backlog: int) -> None:
     dissolve(server_socket.fileno())
     if server_socket.getsockname() != name:
         server_socket.bind(name)  # the kernel has released a port that it had chosen
-
-
-@contextlib.contextmanager
-def borrowed(descriptor: int) -> Iterator[socket.socket]:
-    """Give a socket object for a descriptor that stays somebody else's. Raises OSError for one that is closed."""
-    found = socket.socket(fileno=descriptor)
-    try:
-        yield found
-    finally:
-        found.detach()
 
 
 def dissolve(descriptor: int) -> bool:
