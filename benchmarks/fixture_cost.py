@@ -18,6 +18,8 @@ __all__ = ["run"]
 ROOT = Path(__file__).parent.parent
 KINDS = ("sync_tcp", "threading_tcp", "sync_udp", "threading_udp", "sync_unix_stream", "threading_unix_stream")
 AT_MOST = 1.2
+MEASURED = {"sync_udp": "1.27 to 1.35"}
+"""What was measured of those for which it is a stretch."""
 DEADLINE = 120
 """Seconds that one run of pytest may take."""
 
@@ -112,7 +114,7 @@ def run(*, is_quick: bool) -> Result:
     rows, bounds = [], []
     for kind, ours, theirs in pairs:
         mine, hand = best[ours.name] - empty, best[theirs.name] - empty
-        bound = Bound(f"fixture cost, {kind}", mine / hand, at_most=AT_MOST)
+        bound = Bound(f"fixture cost, {kind}", mine / hand, at_most=AT_MOST, measured=MEASURED.get(kind, ""))
         bounds.append(bound)
         rows.append([kind, f"{mine * 1e6:,.0f}", f"{hand * 1e6:,.0f}", f"{mine / hand:.2f}x", bound.limit])
     reference = best[f"windsock_{KINDS[1]}"] - empty

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
+import importlib.util
 import json
 import os
 import resource
+import selectors
+import socket
 import socketserver
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from benchmarks.child import ROOT, Child, say
 from benchmarks.handlers import BLOCK, AsyncEcho, Echo, StockEcho
 
-__all__ = ["PEERS", "peer"]
+__all__ = ["PEERS", "peer", "references"]
 
 BACKLOG = 1024
 BIG = bytes(10_000_000)
@@ -48,6 +50,12 @@ def peer(kind: str) -> Iterator[Child]:
                 process.wait(20)
             finally:
                 process.kill()
+
+
+def references() -> list[str]:
+    """Return the peers that show what the machine makes of a measure: nothing recorded, as little code as can be."""
+    uvloop = ["uvloop streams"] if importlib.util.find_spec("uvloop") is not None else []
+    return ["bare thread", "selectors loop", *uvloop]
 
 
 def answer_questions() -> None:
@@ -114,6 +122,68 @@ def stock() -> None:
         say(server.server_address)
         answer_questions()
         server.shutdown()
+
+
+# --- by hand
+
+
+def bare_thread() -> None:
+    """Serve each client in a thread that blocks: the least that a round trip takes."""
+
+    def echo(client: socket.socket) -> None:
+        buffer = bytearray(BLOCK)
+        with client, memoryview(buffer) as view:
+            while size := client.recv_into(buffer):
+                client.sendall(view[:size])
+
+    def accept() -> None:
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=echo, args=[client], daemon=True).start()
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    say(listener.getsockname())
+    threading.Thread(target=accept, daemon=True).start()
+    answer_questions()
+    leave()
+
+
+def selectors_loop() -> None:
+    """Serve all clients in one loop over `selectors`; a client whose buffer is full is written to, and not read."""
+    selector = selectors.DefaultSelector()
+
+    def accept() -> None:
+        client, _ = listener.accept()
+        client.setblocking(False)
+        selector.register(client, selectors.EVENT_READ)
+
+    def echo(client: socket.socket, rest: bytes | None) -> None:
+        data = rest or client.recv(BLOCK)
+        if not data:
+            selector.unregister(client)
+            client.close()
+            return
+        try:
+            left = data[client.send(data) :]
+        except BlockingIOError:
+            left = data
+        if left or rest:
+            selector.modify(client, selectors.EVENT_WRITE if left else selectors.EVENT_READ, left)
+
+    def loop() -> None:
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listener:
+                    accept()
+                else:
+                    echo(cast("socket.socket", key.fileobj), key.data)
+
+    listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    selector.register(listener, selectors.EVENT_READ)
+    say(listener.getsockname())
+    threading.Thread(target=loop, daemon=True).start()
+    answer_questions()
+    leave()
 
 
 # --- asyncio
@@ -190,6 +260,8 @@ PEERS: dict[str, Callable[[], None]] = {
     "selecting, files": lines,
     "threading": ours("threading"),
     "trio": ours("trio", AsyncEcho),
+    "bare thread": bare_thread,
+    "selectors loop": selectors_loop,
     "stock threads": stock,
     "asyncio streams": lambda: asyncio_with(streams),
     "asyncio protocol": lambda: asyncio_with(protocol),

@@ -10,13 +10,23 @@ __all__ = ["Bound", "Result"]
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A figure that is to be at most, or at least, so much."""
+    """A figure, and the least or the most that it may be.
+
+    With `measured`, the range of figures that were seen, it is a stretch: a goal out of reach today, which is shown and
+    counted apart, and does not fail the run.
+    """
 
     what: str
     figure: float
     at_most: float | None = None
     at_least: float | None = None
     unit: str = "x"
+    measured: str = ""
+
+    @property
+    def is_stretch(self) -> bool:
+        """Return whether it is a goal, and no bound."""
+        return bool(self.measured)
 
     @property
     def holds(self) -> bool:
@@ -27,17 +37,18 @@ class Bound:
 
     @property
     def limit(self) -> str:
-        """Return the bound as people write it."""
+        """Return the bound, or the stretch and what was measured, as people write it."""
         sign, value = ("<=", self.at_most) if self.at_most is not None else (">=", self.at_least)
-        return f"{sign} {value:g}{self.unit}"
+        limit = f"{sign} {value:g}{self.unit}"
+        return f"stretch {limit} ({self.measured})" if self.is_stretch else limit
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.figure:.2f}{self.unit}, bound {self.limit}"
+        return f"{self.what}: {self.figure:.2f}{self.unit}, {'' if self.is_stretch else 'bound '}{self.limit}"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One benchmark's table, and the bounds that its figures are under."""
+    """One benchmark's table, and the bounds and stretches of its figures."""
 
     title: str
     headings: Sequence[str]
