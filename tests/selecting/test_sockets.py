@@ -276,7 +276,7 @@ def test_a_socket_closed_in_the_moment_in_which_a_wait_begins_ends_it(
             def handle(self) -> None:
                 self.request.settimeout(10 * DEADLINE)
                 if not self.server.errors:
-                    at(self.request._hub, self.close, monkeypatch)
+                    at(self.request.selecting_hub, self.close, monkeypatch)
                 self.request.recv(1)
 
             def close(self) -> None:
@@ -398,7 +398,7 @@ def test_a_handler_can_connect_elsewhere_without_keeping_others_waiting() -> Non
         def handle(self) -> None:
             with self.request.dup() as twin:
                 kind = type(twin)
-            with kind(socket.AF_INET, socket.SOCK_STREAM).belong_to(twin._hub) as upstream:
+            with kind(socket.AF_INET, socket.SOCK_STREAM).belong_to(twin.selecting_hub) as upstream:
                 upstream.connect(self.server.elsewhere)
                 upstream.sendall(self.request.recv(10))
                 self.request.sendall(upstream.recv(10))
@@ -489,7 +489,7 @@ def test_a_handler_can_listen_too() -> None:
 
     class Listens(servers.BaseRequestHandler):
         def handle(self) -> None:
-            with green(socket.create_server(("127.0.0.1", 0)), self.request._hub) as listener:
+            with green(socket.create_server(("127.0.0.1", 0)), self.request.selecting_hub) as listener:
                 places.append(listener.getsockname())
                 other, _ = listener.accept()
                 with other:
@@ -513,7 +513,7 @@ def test_a_refused_connection_is_refused_as_ever() -> None:
 
         class Connects(servers.BaseRequestHandler):
             def handle(self) -> None:
-                with green(socket.socket(), self.request._hub) as upstream:
+                with green(socket.socket(), self.request.selecting_hub) as upstream:
                     upstream.connect(nobody.getsockname())
 
         with running(servers.SelectingTCPServer, Connects) as server, connect(server) as client:

@@ -57,7 +57,7 @@ class Elsewhere(Ending):
 
     def work(self) -> None:
         here, there = socket.socketpair()
-        with here, there, green(here, self.request._hub) as mine:
+        with here, there, green(here, self.request.selecting_hub) as mine:
             mine.recv(1)
 
 

@@ -71,7 +71,7 @@ class Endpoint:
         """Do what a step says. Raises TimeoutError when it is not done at the deadline."""
         self.check_open(step.text)
         self.be_careful()
-        self._acts[type(step)](self, step, deadline)
+        self.acts[type(step)](self, step, deadline)
 
     def check_open(self, what: str) -> None:
         """Raise UsageError if this end has been closed, by the script itself."""
@@ -124,7 +124,7 @@ class Endpoint:
                 if hasattr(socket, "TCP_WINDOW_CLAMP"):
                     self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, MOST_ROOM)
 
-    _acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
+    acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
         kinds.Close: _close,
         kinds.Stall: _stall,
         kinds.Resume: _resume,

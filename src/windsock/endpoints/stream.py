@@ -266,8 +266,8 @@ class StreamEndpoint(Endpoint):
         certificates.configure(context, certificates.certificate("valid", ("localhost", "127.0.0.1", "::1")))
         return context
 
-    _acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
-        **Endpoint._acts,
+    acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
+        **Endpoint.acts,
         kinds.HalfClose: _half_close,
         kinds.Reset: _reset,
         kinds.ReadRate: _read_rate,

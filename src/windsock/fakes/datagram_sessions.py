@@ -40,7 +40,7 @@ class DatagramSessions:
     ) -> None:
         self._script_queue = script_queue
         self._recorder = recorder
-        self._stop_event = stop_event
+        self.stop_event = stop_event
         self._timeout = timeout
         self._lock = threading.Lock()
         self._open: dict[Any, _DatagramSession] = {}
@@ -65,7 +65,7 @@ class DatagramSessions:
             session.end.hear(request)
             return True
         play = self._script_queue.next(connection.index) if connection is not None else None
-        if play is None or self._stop_event.is_set():
+        if play is None or self.stop_event.is_set():
             return False
         session = self._open[address] = _DatagramSession(self, play, request, client_address)
         session.thread.start()
@@ -81,13 +81,13 @@ class DatagramSessions:
             session.end,
             connection,
             timeout=self._timeout(),
-            stop_event=self._stop_event,
+            stop_event=self.stop_event,
             whose=session.play.label,
         )
         has_kept_to_it = False
         try:
             script_run.run()
-            has_kept_to_it = not self._stop_event.is_set()
+            has_kept_to_it = not self.stop_event.is_set()
         except BaseException as error:
             self._recorder.failed(connection_of(session.end.request), error)
         finally:
@@ -114,7 +114,7 @@ class DatagramSessions:
             if connection is not None:
                 connection.note(Kind.CLOSE)
 
-    def stop_event(self, seconds: float) -> None:
+    def stop(self, seconds: float) -> None:
         """Wait for the threads, now that the halt is set."""
         deadline = monotonic() + seconds
         with self._lock:
@@ -138,7 +138,7 @@ class _DatagramSession:
     def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
-        self.end = _SessionEndpoint(request, client_address, sessions._stop_event)
+        self.end = _SessionEndpoint(request, client_address, sessions.stop_event)
         self.thread = threading.Thread(
             target=sessions.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
         )

@@ -179,7 +179,7 @@ class Fake:
         if self._stop_event is not None:
             self._stop_event.set()
         if self._sessions is not None:
-            self._sessions.stop_event(seconds)
+            self._sessions.stop(seconds)
 
     def resume(self) -> None:
         """Undo `stop()`: it was an outage, and what it has ended is over."""

@@ -91,7 +91,7 @@ class StopEvent:
 
     def wait_for(self, sock: Any, seconds: float) -> bool:
         """Return whether a socket becomes readable within `seconds`. Raises ServerStopped."""
-        turn = _turn(getattr(sock, "_hub", None))
+        turn = _turn(getattr(sock, "selecting_hub", None))
         if turn is not None:  # a stop ends the connection, which wakes it
             self.check()
             is_ready = bool(
@@ -150,7 +150,7 @@ class ServerStream(StreamEndpoint):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. Raises Halted."""
-        self._stop_event.sleep(seconds, getattr(kernel_socket(self.sock), "_hub", None))
+        self._stop_event.sleep(seconds, getattr(kernel_socket(self.sock), "selecting_hub", None))
 
     def _let_pass(self, seconds: float) -> None:
         with resting([self._connection], self.clock() + seconds):
@@ -232,11 +232,8 @@ class ServerDatagram(Endpoint):
 
     def sleep(self, seconds: float) -> None:
         """Let time pass. Raises Halted."""
-        hub = None
-        with contextlib.suppress(AttributeError):
-            hub = self.sock._hub
         with resting([connection_of(self.request)], self.clock() + seconds):
-            self._stop_event.sleep(seconds, hub)
+            self._stop_event.sleep(seconds, getattr(self.sock, "selecting_hub", None))
 
 
 @contextlib.contextmanager

@@ -189,10 +189,11 @@ class FaultSet:
         return [
             each.fault
             for each in self._handles
-            if point in each.fault.applies_to and each.is_active and self._fires(each, point, info, now, active)
+            if point in each.fault.applies_to and each.is_active and self.fires(each, point, info, now, active)
         ]
 
-    def _fires(self, handle: FaultHandle, point: Point, info: ConnectionInfo, now: float, active: int) -> bool:
+    def fires(self, handle: FaultHandle, point: Point, info: ConnectionInfo, now: float, active: int) -> bool:
+        """Count one fault's point for a connection; return whether the fault happens there."""
         where = handle.selector
         if not handle.concerns(info) or not handle.fault.happens(active):
             return False

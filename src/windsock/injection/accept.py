@@ -82,15 +82,10 @@ class AcceptFaults:
 
     def _rest(self, seconds: float) -> None:
         """Leave the client where it is, in the queue; raises TurnedAway."""
-        if not isinstance(self._server, BaseServer):
-            self._stop.wait(capped(seconds))
-        elif getattr(self._server, "takes_async_handlers", False):
-            run: Any = self._server._run_here()  # type: ignore[attr-defined]  # a trio server has it
-            run.rest = seconds
+        if isinstance(self._server, BaseServer):
+            self._server.pause_accepting(seconds)
         else:
-            loop = self._server._control.here()
-            if loop is not None:
-                loop.rest(seconds)
+            self._stop.wait(capped(seconds))
         raise TurnedAway
 
     def _fail(self, fault: AcceptError) -> None:

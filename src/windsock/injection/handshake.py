@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
-from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.security.client_hello import is_whole_record
 from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
@@ -52,9 +51,9 @@ class Handshakes:
         self._host = host
         self._decided: dict[int, list[Fault]] = {}
         self._start_tls = seam.intercept("start_tls", self._begin)
-        if hasattr(server, "_secure") and getattr(server, "takes_async_handlers", False):
-            self._secure = server._secure
-            server._secure = self._begin_async
+        if getattr(server, "takes_async_handlers", False):
+            self._secure_stream = server.secure_stream
+            server.secure_stream = self._begin_async
 
     def decide(self, connection: Connection, faults: list[Fault]) -> None:
         """Note what is to happen to the handshake of this connection; in the loop's thread."""
@@ -82,23 +81,25 @@ class Handshakes:
             raise _failed(spoiler)
         for each in faults:
             if isinstance(each, TLSTruncate):
-                _truncate(secured, each.after_bytes)
+                secured.truncate(each.after_bytes)
         return secured
 
     async def _begin_async(self, stream: Any, request: Any) -> Any:
+        from windsock.security.trio.tls import truncate
+
         faults = self._take(request)
         spoiler = _spoiler(faults)
         if spoiler is not None and getattr(spoiler, "stage", "") != "finished":
             await _converse_async(self._talk(spoiler), stream)
             raise _failed(spoiler)
-        secured = await self._secure(stream, request)
+        secured = await self._secure_stream(stream, request)
         if spoiler is not None:
             while await secured.receive_some():
                 pass
             raise _failed(spoiler)
         for each in faults:
             if isinstance(each, TLSTruncate):
-                _truncate_async(secured, each.after_bytes)
+                truncate(secured, each.after_bytes)
         return secured
 
     def _talk(self, fault: Fault) -> Talk:
@@ -170,53 +171,3 @@ async def _converse_async(talk: Talk, stream: Any) -> None:
                 said = next(talk)
     except StopIteration:
         pass
-
-
-def _truncate(secured: Any, after_bytes: int | None) -> None:
-    """Have the stream end without close_notify: where the server ends it, or after `after_bytes` bytes of plaintext."""
-    secured._has_said_goodbye = True
-    if after_bytes is None:
-        return
-    write, left = secured._write, after_bytes
-
-    def cut(whole: memoryview) -> int:
-        nonlocal left
-        size = min(left, len(whole))
-        sent = 0
-        while sent < size:
-            sent += write(whole[sent:size])
-        left -= size
-        if not left and size < len(whole):
-            _end_below(secured.raw)
-        return len(whole)
-
-    secured._write = cut
-    if not after_bytes:
-        _end_below(secured.raw)
-
-
-def _end_below(raw: Any) -> None:
-    try:
-        raw.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass  # the client is gone
-
-
-def _truncate_async(secured: Any, after_bytes: int | None) -> None:
-    secured.aclose = secured.transport_stream.aclose
-    if after_bytes is None:
-        return
-    send_all, left = secured.send_all, after_bytes
-
-    async def cut(data: Any) -> None:
-        nonlocal left
-        whole = bytes(data)
-        head, left = whole[:left], left - min(left, len(whole))
-        if head:
-            await send_all(head)
-        if len(head) < len(whole):
-            _end_below(secured.transport_stream.socket)
-
-    secured.send_all = cut
-    if not after_bytes:
-        _end_below(secured.transport_stream.socket)

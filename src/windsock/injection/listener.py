@@ -11,6 +11,7 @@ from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.options import listeners
+from windsock.servers import BaseServer
 
 __all__ = ["FaultyListener"]
 
@@ -62,10 +63,8 @@ class FaultyListener:
         raise BlockingIOError(errno.EAGAIN, "the socket was changed on purpose")
 
     def _take_place(self, descriptor: int) -> None:
-        control = getattr(self._server, "_control", None)
-        loop = control.here() if control is not None else None
-        if loop is not None and not hasattr(self._server, "takes_async_handlers"):
-            loop.rest(0.0)  # it asks the kernel anew afterwards
+        if isinstance(self._server, BaseServer):
+            self._server.pause_accepting(0.0)  # its loop asks the kernel anew afterwards
         os.dup2(descriptor, self._server.fileno(), inheritable=False)
         os.close(descriptor)
 

@@ -15,6 +15,7 @@ from windsock.faults import Fault, ForkError, HandlerError, Kill, Pause, Resume,
 from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
 from windsock.servers import BaseServer
+from windsock.servers.threads import Threads
 from windsock.taps.seam import Seam, connection_of
 
 __all__ = ["Processes", "check_process_fault"]
@@ -71,7 +72,6 @@ class Processes:
         self._children: dict[int, tuple[int, int]] = {}
         self._paused: set[int] = set()
         self._original_handler = server.RequestHandlerClass
-        self._has_patched_threads = False
         self._stands_in_async = False
 
     # --- before and around process_request, in the loop's thread
@@ -114,9 +114,9 @@ class Processes:
     def _thread_fails(self) -> Iterator[None]:
         if not isinstance(self._server, BaseServer):
             raise _no_thread()  # as its own process_request would
-        if not self._has_patched_threads:
-            self._has_patched_threads = True
-            _refuse_threads(self._server._threads)  # type: ignore[attr-defined]  # those with threads have it
+        server: Any = self._server  # one with threads
+        threads: Threads = server.request_threads
+        threads.before_start = _refuse_threads
         token = THREAD_FAILS.set(True)
         try:
             yield
@@ -270,13 +270,7 @@ def _no_thread() -> RuntimeError:
     return RuntimeError("can't start new thread")
 
 
-def _refuse_threads(threads: Any) -> None:
-    """Have this server's threads not start where they are to fail."""
-    start = threads.start
-
-    def refuse(thread: Any) -> None:
-        if THREAD_FAILS.get():
-            raise _no_thread()
-        start(thread)
-
-    threads.start = refuse
+def _refuse_threads() -> None:
+    """Have this context's thread not start."""
+    if THREAD_FAILS.get():
+        raise _no_thread()

@@ -45,7 +45,7 @@ class Relays:
                 f"a {type(request).__name__} can't be relayed: the server's class has begun TLS by itself; expected a "
                 "plain socket from get_request(); use fault_proxy(server.address), or tls= in its place"
             )
-        hub = getattr(request, "_hub", None)
+        hub = getattr(request, "selecting_hub", None)
         timeout = request.gettimeout()
         try:
             peer = request.getpeername()
@@ -84,8 +84,8 @@ class Relays:
         relayed = self._names.pop(id(request), None)
         if relayed is not None:
             below = getattr(stream, "transport_stream", stream).socket
-            below.getpeername = lambda: relayed._peer
-            below.getsockname = lambda: relayed._name
+            below.getpeername = lambda: relayed.peer_name
+            below.getsockname = lambda: relayed.own_name
             getsockopt = below.getsockopt
             below.getsockopt = lambda *what: relayed.shown_option(*what) or getsockopt(*what)
         return stream

@@ -139,7 +139,7 @@ class ServerFaults:
                 self._datagrams.begin_now()
 
     def _fires_now(self, handle: FaultHandle, index: int, peer: Any) -> bool:
-        return self.fault_set._fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
+        return self.fault_set.fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
         """Something was installed, paused, resumed or healed: have the listener be what is wanted."""

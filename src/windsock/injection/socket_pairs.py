@@ -33,9 +33,9 @@ class RelayedSocket(socket.socket):
 
     _credentials: Credentials | None = None
     """The client's, if that is another process than the relay's."""
-    _peer: Address = None
-    _name: Address = None
-    _forward: Any = None
+    peer_name: Address = None
+    own_name: Address = None
+    forward_option: Any = None
     _relays_pid = 0
 
     def stands_for(self, client: socket.socket) -> None:
@@ -46,18 +46,18 @@ class RelayedSocket(socket.socket):
 
     def copy_names(self, other: Any) -> None:
         """Have another socket show the same."""
-        for name in ("_peer", "_name", "_forward", "_credentials", "_relays_pid"):
+        for name in ("peer_name", "own_name", "forward_option", "_credentials", "_relays_pid"):
             setattr(other, name, getattr(self, name))
 
     def getpeername(self) -> Any:
         """Return the client's address. Raises OSError once the connection is gone, as ever."""
         super().getpeername()
-        return self._peer
+        return self.peer_name
 
     def getsockname(self) -> Any:
         """Return the server's address that the client is connected to."""
         super().getsockname()
-        return self._name
+        return self.own_name
 
     def getsockopt(self, level: int, name: int, *size: int) -> Any:
         """Return an option; SO_PEERCRED is the client's."""
@@ -95,8 +95,10 @@ class RelayedSocket(socket.socket):
     def setsockopt(self, level: int, name: int, *value: Any) -> None:
         """Set an option here, and on the client's connection if it concerns how that is talked to."""
         super().setsockopt(level, name, *value)
-        if self._forward is not None and (level in LEVELS or (level == socket.SOL_SOCKET and name in SOCKET_OPTIONS)):
-            self._forward(level, name, *value)
+        if self.forward_option is not None and (
+            level in LEVELS or (level == socket.SOL_SOCKET and name in SOCKET_OPTIONS)
+        ):
+            self.forward_option(level, name, *value)
 
 
 class Pairs:
@@ -112,11 +114,11 @@ class Pairs:
         handlers = RelayedSocket(theirs.family, theirs.type, theirs.proto, fileno=theirs.detach())
         handlers.settimeout(client.gettimeout())
         handlers.stands_for(client)
-        handlers._peer = peer
+        handlers.peer_name = peer
         try:
-            handlers._name = client.getsockname()
+            handlers.own_name = client.getsockname()
         except OSError:  # macOS: the client has reset it by now
-            handlers._name = None
+            handlers.own_name = None
         return ours, handlers
 
     def _unix(self) -> tuple[socket.socket, socket.socket]:

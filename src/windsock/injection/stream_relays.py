@@ -85,7 +85,7 @@ class StreamRelays:
         for each in (owned, ours):
             sockets.prepare(each)
         self._clients[index] = owned
-        handlers._forward = partial(self._forward, index)
+        handlers.forward_option = partial(self._forward, index)
         try:
             relay = self._make(index, owned, ours, addresses.plain(client_address), connection)
         except BaseException:  # of a function that selects connections, or of a fault

@@ -255,9 +255,8 @@ def listen_beside(server: Any) -> socket.socket:
                 os.unlink(address)
         made.bind(address)
         made.listen(backlog_of(server))
-        if hasattr(server, "_identity") and not is_abstract(address):
-            found = os.lstat(address)
-            server._identity = (found.st_dev, found.st_ino)  # or it would not take its file away in the end
+        if hasattr(server, "own_socket_file") and not is_abstract(address):
+            server.own_socket_file()
     except BaseException:
         made.close()
         raise

@@ -120,7 +120,7 @@ class TLSMixIn:
         """
         stream = await super().make_stream(request)  # type: ignore[misc]  # TrioMixIn has it
         self._clear_streams[stream] = request
-        return await self._secure(stream, request) if self.begins_with_tls else stream
+        return await self.secure_stream(stream, request) if self.begins_with_tls else stream
 
     async def start_tls_stream(self, stream: Any) -> Any:
         """Do the handshake on a request's stream in the clear; return the trio.SSLStream to go on with.
@@ -135,7 +135,7 @@ class TLSMixIn:
             raise UsageError("start_tls(): this request is encrypted already")
         if request is None:
             raise UsageError(f"start_tls(): {stream!r} is no stream that make_stream() of this server has returned")
-        return await self._secure(stream, request)
+        return await self.secure_stream(stream, request)
 
     async def stop_tls_stream(self, stream: Any) -> Any:
         """End TLS on a request's stream both ways; return the stream to go on with, in the clear.
@@ -151,7 +151,8 @@ class TLSMixIn:
         give_back_to_stream(clear, bytes(behind))
         return clear
 
-    async def _secure(self, stream: Any, request: Any) -> Any:
+    async def secure_stream(self, stream: Any, request: Any) -> Any:
+        """Do the handshake on a request's stream; return the trio.SSLStream. May be extended (await super's)."""
         from windsock.security.trio.tls import secure
 
         self._tls_requests[id(request)] = secured = await secure(stream, self._context(), self.handshake_timeout)

@@ -59,6 +59,8 @@ class TLSSocket(SocketWrapper):
         """...and what went wrong behind it."""
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
+        self._left: int | None = None
+        """The bytes of plaintext that are sent before the stream is truncated; None: it is not."""
         self._has_ended = False
         """Whether the socket below goes on in the clear."""
 
@@ -217,6 +219,16 @@ class TLSSocket(SocketWrapper):
 
     def _write(self, whole: memoryview) -> int:
         """Encrypt a block and give it to the kernel."""
+        if self._left is None:
+            return self._write_block(whole)
+        size = self._write_block(whole[: self._left]) if self._left else 0
+        self._left -= size
+        if self._left or size == len(whole):
+            return size
+        self._end_below()
+        return len(whole)
+
+    def _write_block(self, whole: memoryview) -> int:
         with self._sending:
             self._push()
             if self._taken:  # by an earlier call that could not get rid of it
@@ -348,6 +360,20 @@ class TLSSocket(SocketWrapper):
             self._late = error
             return False
         return True
+
+    def truncate(self, after_bytes: int | None = None) -> None:
+        """End the stream without close_notify: where the application ends it, or after `after_bytes` of plaintext.
+
+        What is sent behind those is lost, without an error.
+        """
+        self._has_said_goodbye = True
+        self._left = after_bytes
+        if after_bytes == 0:
+            self._end_below()
+
+    def _end_below(self) -> None:
+        with contextlib.suppress(OSError):  # the client is gone
+            self.raw.shutdown(socket.SHUT_WR)
 
     def _say_goodbye_soon(self) -> None:
         with contextlib.suppress(OSError):

@@ -187,7 +187,10 @@ class BaseServer:
 
     def _rest(self) -> None:
         """Leave the listener alone for a while, longer after each failure in a row."""
-        seconds = self._control.next_rest()
+        self.pause_accepting(self._control.next_rest())
+
+    def pause_accepting(self, seconds: float) -> None:
+        """Leave the listener alone for `seconds`, and what waits there in its queue. From the serving thread only."""
         loop = self._control.here()
         if loop is None:
             sleep(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import addresses
@@ -44,6 +45,8 @@ class Threads:
     """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
 
     def __init__(self) -> None:
+        self.before_start: Callable[[], object] | None = None
+        """Called before each start; a RuntimeError from it is one of a thread that could not be started."""
         self.after_fork_in_child()
         fork_hooks.renew_in_children(self)
 
@@ -64,6 +67,8 @@ class Threads:
         with self._changed:
             self._running.add(thread)
         try:
+            if self.before_start is not None:
+                self.before_start()
             thread.start()
         except BaseException:
             with self._changed:
@@ -146,7 +151,8 @@ class ThreadingMixIn:
     """What a request runs in: called, started and joined as threading.Thread is."""
 
     @property
-    def _threads(self) -> Threads:
+    def request_threads(self) -> Threads:
+        """The threads of requests in progress."""
         threads: Threads | None = vars(self).get("_threads")
         if threads is None:  # setdefault: two serving threads may meet here
             threads = vars(self).setdefault("_threads", Threads())
@@ -162,7 +168,7 @@ class ThreadingMixIn:
             name=f"{type(self).__name__} {addresses.show(client_address)}",
             daemon=self.daemon_threads,
         )
-        self._threads.start(thread)
+        self.request_threads.start(thread)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Handle the request, in its thread. May be extended (call super)."""
@@ -179,7 +185,7 @@ class ThreadingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
-        return [f"thread {thread.name!r}" for thread in self._threads.wait(timeout, daemons=daemons)]
+        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
@@ -197,12 +203,12 @@ class ThreadingMixIn:
         finally:
             if os.getpid() != process_id:
                 end_of_forked_handler(0)
-            self._threads.end()
+            self.request_threads.end()
 
     def _wait_for_room(self) -> None:
         if self.max_threads is None:
             return
         control = getattr(self, "_control", None)
-        while not self._threads.wait_for_room(self.max_threads, seconds=0.05):
+        while not self.request_threads.wait_for_room(self.max_threads, seconds=0.05):
             if control is not None and control.is_stopping():
                 raise RuntimeError(f"the server stopped while all of its {self.max_threads} threads were busy")

@@ -187,8 +187,12 @@ class _UnixSocketFile(TCPServer):
             addresses.unlink_socket(path, found)  # unless somebody else has just replaced it
             self.socket.bind(path)
         if is_file:
-            self._identity = _identity(path)
-            self._owner = os.getpid()
+            self.own_socket_file()
+
+    def own_socket_file(self) -> None:
+        """Take the file at `server_address` for ours, which is removed in the end."""
+        self._identity = _identity(self.server_address)
+        self._owner = os.getpid()
 
     def _close_listener(self) -> None:
         was_open = self.fileno() >= 0

@@ -18,11 +18,11 @@ Result = TypeVar("Result")
 class DatagramTap:
     """The server's own socket; what is sent through it is noted as a reply to one datagram."""
 
-    __slots__ = ("_connection", "_socket")
+    __slots__ = ("_socket", "recorded_as")
 
     def __init__(self, server_socket: socket.socket, connection: Connection) -> None:
         self._socket = server_socket
-        self._connection = connection
+        self.recorded_as = connection
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
@@ -42,7 +42,7 @@ class DatagramTap:
     def sendmsg(self, buffers: Any, ancdata: Any = (), *rest: Any) -> int:
         """See socket.socket."""
         buffers, ancdata = list(buffers), list(ancdata)
-        note_descriptors(self._connection, "gave", ancdata)
+        note_descriptors(self.recorded_as, "gave", ancdata)
         data = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
         return self._noting(data, lambda: self._socket.sendmsg(buffers, ancdata, *rest))
 
@@ -52,9 +52,9 @@ class DatagramTap:
     def _noting(self, data: Any, send: Callable[[], Result]) -> Result:
         """Note a reply before it is sent, so that it is there when the client has it."""
         whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
-        self._connection.note(Kind.DOWN, whole)
+        self.recorded_as.note(Kind.DOWN, whole)
         try:
             return send()
         except BaseException:
-            self._connection.retract(len(whole))
+            self.recorded_as.retract(len(whole))
             raise

@@ -22,7 +22,7 @@ from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
 from windsock.taps import current_handlers
 from windsock.taps.datagram_tap import DatagramTap
-from windsock.taps.stream_tap import Tap, TappedSocket, is_lost, mute, tap, unmute
+from windsock.taps.stream_tap import Tap, TappedSocket, is_lost, tap
 from windsock.taps.unread import Unread
 
 __all__ = ["Seam"]
@@ -240,23 +240,17 @@ class Seam:
         if connection is None:
             return self._originals["start_tls"](request)
         connection.retract_up(len(held_by(request)))
-        mute(request)
-        try:
-            with noting_handshake(connection) as note:
-                secured = self._originals["start_tls"](request)
-                note(secured.handshake)
-        except BaseException:
-            unmute(request)
-            raise
+        with muted(request), noting_handshake(connection) as note:
+            secured = self._originals["start_tls"](request)
+            note(secured.handshake)
+        if isinstance(request, Tap):
+            request.mute()  # the tap on the plaintext takes over
         return tap(secured, connection)
 
     def _authenticate(self, request: Any) -> str:
         """Leave what both ends say to each other about their secret out of the recording."""
-        mute(request)
-        try:
+        with muted(request):
             reason: str = self._originals["authenticate"](request)
-        finally:
-            unmute(request)
         return reason
 
     def _handle_refused(self, request: Any, client_address: Any, reason: str) -> None:
@@ -308,6 +302,18 @@ class Seam:
 
 
 @contextlib.contextmanager
+def muted(request: Any) -> Iterator[None]:
+    """Note nothing of what passes through the request's tap, if it has one, in this block."""
+    if isinstance(request, Tap):
+        request.mute()
+    try:
+        yield
+    finally:
+        if isinstance(request, Tap):
+            request.unmute()
+
+
+@contextlib.contextmanager
 def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
     """Note what a handshake comes to: what the block says, or the HandshakeFailed that it raises."""
 
@@ -327,10 +333,10 @@ def connection_of(request: Any) -> Connection | None:
     if isinstance(request, tuple) and len(request) == 2:
         request = request[1]
     if isinstance(request, Tap):
-        return request._whose
+        return request.recorded_as
     if type(request) is socket.socket:
         return UNTAPPED.get(request)
-    return request._connection if isinstance(request, DatagramTap) else None
+    return request.recorded_as if isinstance(request, DatagramTap) else None
 
 
 def says_client_is_gone(request: Any, error: BaseException) -> bool:

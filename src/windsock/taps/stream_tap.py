@@ -21,12 +21,10 @@ __all__ = [
     "TappedSocket",
     "is_lost",
     "mark_lost",
-    "mute",
     "note_descriptors",
     "note_failure",
     "scatter",
     "tap",
-    "unmute",
 ]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
@@ -87,17 +85,33 @@ class Tap(_AnySocket):
     What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
     """
 
+    recorded_as: Connection
+    """The connection that this request is recorded as."""
     _connection: Connection
-    _whose: Connection
-    _mark: int
+    """The same, or one that notes nothing while the tap is muted."""
+    _forks_before: int
     _was_shut_down: bool
+
+    def begin_recording(self, connection: Connection) -> None:
+        """Note what passes from here on."""
+        self._connection = self.recorded_as = connection
+        self._forks_before = fork_hooks.now()
+        self._was_shut_down = False
+
+    def mute(self) -> None:
+        """Note nothing more: what matters passes through another layer."""
+        self._connection = _NOWHERE
+
+    def unmute(self) -> None:
+        """Take `mute()` back."""
+        self._connection = self.recorded_as
 
     def mark_exchange(self) -> None:
         """Note that the server turns to the next message."""
         self._connection.note(Kind.MARK)
 
     def _note_failure(self, error: OSError) -> None:
-        note_failure(self._connection, error, self._whose)
+        note_failure(self._connection, error, self.recorded_as)
 
     # --- receiving
 
@@ -259,11 +273,11 @@ class Tap(_AnySocket):
     def _real_close(self, *args: Any) -> None:
         """Note the end, unless a forked child goes on with the connection."""
         close = super()._real_close  # type: ignore[misc]  # socket.socket's own hook for the last close
-        if self.fileno() < 0 or (fork_hooks.forked_since(self._mark) and not self._was_shut_down):
+        if self.fileno() < 0 or (fork_hooks.forked_since(self._forks_before) and not self._was_shut_down):
             close(*args)
             return
         with self._connection.noted_after(Kind.CLOSE):
-            if self._whose.is_in_child and not self._was_shut_down:
+            if self.recorded_as.is_in_child and not self._was_shut_down:
                 self._end_stream()
             close(*args)
 
@@ -304,8 +318,9 @@ class TLSTap(Tap):
         connection.note(Kind.TLS_END)
         if behind:
             connection.note(Kind.UP, behind)
-        mute(self)
-        unmute(self.raw)
+        self.mute()
+        if isinstance(self.raw, Tap):
+            self.raw.unmute()
         return within, behind
 
 
@@ -335,22 +350,8 @@ def tap(request: Any, connection: Connection) -> Any:
             request.settimeout(timeout)
     elif not isinstance(request, Tap):
         request.__class__ = tapped_class(type(request))
-    request._connection = request._whose = connection
-    request._mark = fork_hooks.now()
-    request._was_shut_down = False
+    request.begin_recording(connection)
     return request
-
-
-def mute(request: Any) -> None:
-    """Note nothing of this request any more: what matters passes through another layer."""
-    if isinstance(request, Tap):
-        request._connection = _NOWHERE
-
-
-def unmute(request: Any) -> None:
-    """Take `mute()` back."""
-    if isinstance(request, Tap):
-        request._connection = request._whose
 
 
 class _Nowhere:

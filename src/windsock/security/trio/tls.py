@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from windsock.security.client_hello import is_whole_record, read_client_hello
 from windsock.security.handshakes import failed, succeeded
 from windsock.security.trio.errors import cause_of
 
-__all__ = ["secure"]
+__all__ = ["secure", "truncate"]
 
 LONGEST_HELLO = 16 * 1024
 
@@ -43,6 +44,37 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     found.receive_some = _Leniently(secured, stream)
     found.unwrap = partial(_unwrap_leniently, secured.unwrap, stream)
     return found
+
+
+def truncate(stream: Any, after_bytes: int | None = None) -> None:
+    """End a stream of `secure()` without close_notify: see TLSSocket.truncate()."""
+    stream.aclose = stream.transport_stream.aclose
+    if after_bytes is not None:
+        stream.send_all = _Truncated(stream, after_bytes)
+
+
+class _Truncated:
+    """An SSLStream's `send_all`, which ends the stream below after some bytes; SSLStream is a final class."""
+
+    def __init__(self, stream: trio.SSLStream[Any], after_bytes: int) -> None:
+        self._send_all = stream.send_all
+        self._socket = stream.transport_stream.socket
+        self._left = after_bytes
+        if not after_bytes:
+            self._end_below()
+
+    async def __call__(self, data: Any) -> None:
+        whole = bytes(data)
+        head = whole[: self._left]
+        self._left -= len(head)
+        if head:
+            await self._send_all(head)
+        if len(head) < len(whole):
+            self._end_below()
+
+    def _end_below(self) -> None:
+        with contextlib.suppress(OSError):  # the client is gone
+            self._socket.shutdown(socket.SHUT_WR)
 
 
 class _Leniently:

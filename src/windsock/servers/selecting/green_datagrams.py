@@ -20,11 +20,11 @@ class GreenDatagrams:
     The socket itself is the listener, and stays as it is: a wait is for a duplicate.
     """
 
-    __slots__ = ("_hub", "_socket", "received", "sent")
+    __slots__ = ("_socket", "received", "selecting_hub", "sent")
 
     def __init__(self, server_socket: Any, hub: Hub | None, received: int) -> None:
         self._socket = server_socket
-        self._hub = hub
+        self.selecting_hub = hub
         self.received = received
         self.sent = 0
 
@@ -83,10 +83,10 @@ class GreenDatagrams:
 
     def _wait_for(self, descriptor: int, deadline: float | None) -> None:
         try:
-            wait_for(self._hub, descriptor, OUT, deadline)
+            wait_for(self.selecting_hub, descriptor, OUT, deadline)
         finally:
-            if self._hub is not None and not self._hub.is_elsewhere:
-                self._hub.closing(descriptor)
+            if self.selecting_hub is not None and not self.selecting_hub.is_elsewhere:
+                self.selecting_hub.closing(descriptor)
 
 
 def wait_for(hub: Hub | None, descriptor: int, what: int, deadline: float | None) -> None:

@@ -31,7 +31,7 @@ class GreenSocket(socket.socket):
     a forked child, it blocks like any other socket. `dup()` gives a socket of the same kind.
     """
 
-    _hub: Hub | None = None
+    selecting_hub: Hub | None = None
     _timeout: float | None = None
     _budget = BUDGET
     _is_drained = False
@@ -69,12 +69,12 @@ class GreenSocket(socket.socket):
     def dup(self) -> GreenSocket:  # not Self, which a tap's class could not keep
         """See socket.socket."""
         twin = GreenSocket(self.family, self.type, self.proto, fileno=os.dup(self.fileno()))
-        return twin.belong_to(self._hub, self._timeout)
+        return twin.belong_to(self.selecting_hub, self._timeout)
 
     def belong_to(self, hub: Hub | None, timeout: float | None = None) -> GreenSocket:
         """Make the kernel's socket non-blocking, and the hub the one that is switched to."""
         Plain.setblocking(self, False)
-        self._hub = hub
+        self.selecting_hub = hub
         if hub is not None:
             hub.has_new(self.fileno())
         if timeout is not None:
@@ -247,7 +247,7 @@ class GreenSocket(socket.socket):
             except BlockingIOError:
                 deadline = self._wait(IN, 0, deadline)
             else:
-                return green(accepted, self._hub), address
+                return green(accepted, self.selecting_hub), address
 
     # --- waiting
 
@@ -271,7 +271,7 @@ class GreenSocket(socket.socket):
                 deadline = monotonic() + (self._timeout or 0.0)
         self._budget = BUDGET
         turn = getcurrent()
-        hub = self._hub
+        hub = self.selecting_hub
         if type(turn) is RequestGreenlet and turn.hub is hub and not hub.is_elsewhere:
             is_ready = hub.wait_for(turn, self.fileno(), what, deadline, self)
         else:
@@ -283,13 +283,13 @@ class GreenSocket(socket.socket):
     def _let_others(self, flags: int) -> None:
         """Let others have a turn, though this socket may be ready."""
         self._budget = BUDGET
-        turn = my_turn(self._hub)
+        turn = my_turn(self.selecting_hub)
         if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
             turn.hub.let_others(turn)
 
     def _part_with(self, descriptor: int) -> None:
-        if self._hub is not None and not self._hub.is_elsewhere:
-            self._hub.part_with(descriptor, self)
+        if self.selecting_hub is not None and not self.selecting_hub.is_elsewhere:
+            self.selecting_hub.part_with(descriptor, self)
 
     def _real_close(self, *args: Any) -> None:
         self._part_with(self.fileno())

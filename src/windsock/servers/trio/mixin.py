@@ -142,13 +142,13 @@ class TrioMixIn(TrioRequests):
                 if not self._accepting and listener.fileno() >= 0:
                     listener.settimeout(self._timeout_before)
 
-    def _rest(self) -> None:
-        """Leave the listener alone for a while, longer after each failure in a row."""
+    def pause_accepting(self, seconds: float) -> None:
+        """Leave the listener alone for `seconds`, and what waits there in its queue. From the serving thread only."""
         run = self._run_here()
         if run is None:
-            super()._rest()
+            super().pause_accepting(seconds)
         else:
-            run.rest = self._control.next_rest()
+            run.rest = seconds
 
     def _run_here(self) -> Run | None:
         """Return the `serve()` that runs in this thread."""
@@ -185,7 +185,7 @@ class TrioMixIn(TrioRequests):
         """
         left = self._tasks.wait(timeout)
         if not left and not self._tasks.are_here():
-            left = [f"thread {thread.name!r}" for thread in self._threads.wait(timeout, daemons=daemons)]
+            left = [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
         return left
 
     def _close_listener(self) -> None:

@@ -138,7 +138,7 @@ class TrioRequests(_AnyServer):
         work = functools.partial(self._run_in_thread, task, request, client_address, failures)
         end = functools.partial(open_requests(self).end_one, request, BOTH)
         try:
-            await run_in_thread(self._threads, work, end, name=task.name, daemon=self.daemon_threads)
+            await run_in_thread(self.request_threads, work, end, name=task.name, daemon=self.daemon_threads)
         except RuntimeError:  # no thread can be started
             give_up(self, request, client_address, fork_hooks.now())
         if failures and self.raise_errors:
@@ -173,7 +173,8 @@ class TrioRequests(_AnyServer):
         return tasks
 
     @property
-    def _threads(self) -> Threads:
+    def request_threads(self) -> Threads:
+        """The threads of requests in progress."""
         threads: Threads | None = vars(self).get("_trio_threads")
         if threads is None:
             threads = vars(self).setdefault("_trio_threads", Threads())
