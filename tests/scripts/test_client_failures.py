@@ -512,7 +512,7 @@ def test_a_stream_client_finds_out_what_kind_of_socket_a_path_is() -> None:
 
 @pytest.mark.parametrize("address", [None, "", (), ("127.0.0.1",), ("127.0.0.1", 0), ("127.0.0.1", "80"), 80, object()])
 def test_what_is_no_address(address: object) -> None:
-    with pytest.raises(UsageError, match=r"expected \(host, port\), or the path"):
+    with pytest.raises(UsageError, match=r"expected \(host, port\) with a port from 1 to 65535, or the path"):
         windsock.scripted_client(address)
 
 

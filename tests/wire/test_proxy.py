@@ -47,7 +47,7 @@ def client_of(proxy: Proxy) -> socket.socket:
     client = socket.socket(proxy.upstream.family, proxy.upstream.kind)
     try:
         client.settimeout(DEADLINE)
-        if proxy.upstream.transport == "unix_datagram":
+        if proxy.upstream.is_unix and proxy.upstream.is_datagram:
             client.bind("")
         client.connect(proxy.address)
     except BaseException:
@@ -85,7 +85,7 @@ def test_where_it_is_can_be_asked_as_of_a_server() -> None:
 def test_the_kind_of_a_unix_socket_is_found_out() -> None:
     for transport in ("unix_stream", "unix_datagram"):
         with windsock.serving(transport=transport) as server, Proxy(server.address) as proxy:
-            assert proxy.upstream.transport == transport
+            assert proxy.upstream.is_datagram == (transport == "unix_datagram")
 
 
 def test_ipv6_is_carried_over_ipv6() -> None:
@@ -103,13 +103,13 @@ def test_ipv6_is_carried_over_ipv6() -> None:
     [
         (("127.0.0.1", 0), {}, "a port from 1 to 65535"),
         (("127.0.0.1", True), {}, "a port from 1 to 65535"),
-        ((7, 80), {}, "a host"),
+        ((7, 80), {}, r"expected \(host, port\)"),
         (80, {}, r"expected \(host, port\)"),
-        ("", {}, "expected the path"),
+        ("", {}, "or the path or abstract name"),
         ("x" * 200, {}, "at most"),
         (("127.0.0.1", 80), {"transport": "sctp"}, "expected one of 'tcp'"),
-        (("127.0.0.1", 80), {"transport": "unix_stream"}, "expected a path"),
-        ("/tmp/x", {"transport": "tcp"}, r"expected \(host, port\)"),
+        (("127.0.0.1", 80), {"transport": "unix_stream"}, "is a host and a port"),
+        ("/tmp/x", {"transport": "tcp"}, "is the path of a Unix socket"),
         (("127.0.0.1", 80), {"listen": ("127.0.0.1", 80)}, "a proxy to itself"),
         (("127.0.0.1", 80), {"listen": ("0.0.0.0", 80), "allow_external": True}, "a proxy to itself"),
         (("127.0.0.1", 80), {"listen": ("0.0.0.0", 0)}, r"listen=.* can be reached from other machines"),

@@ -176,7 +176,7 @@ def test_stopping_in_the_middle_of_a_handshake_does_not_take_long() -> None:
 
 def test_datagrams_know_no_tls() -> None:
     context = server_tls()
-    with pytest.raises(UsageError, match="TLS needs a stream"):
+    with pytest.raises(UsageError, match="TLS is for streams"):
         Proxy(("127.0.0.1", 1), transport="udp", tls=context)
     with pytest.raises(UsageError, match="server_name='x'"):
         Proxy(("127.0.0.1", 1), server_name="x")

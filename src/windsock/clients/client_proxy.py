@@ -9,6 +9,7 @@ from windsock.errors import UsageError
 from windsock.faults import FaultHandle
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, FaultOptions
+from windsock.net.targets import Target
 from windsock.proxies.fault_proxy import FaultProxy
 
 __all__ = ["ClientProxy"]
@@ -20,11 +21,10 @@ FAREWELL = 1.0
 class ClientProxy:
     """The proxy of one client, and the private path that the client is bound to; `remove()` ends both."""
 
-    def __init__(
-        self, address: Any, transport: str | None, plans: Iterable[FaultOptions], seed: int, timeout: float
-    ) -> None:
+    def __init__(self, target: Target, plans: Iterable[FaultOptions], seed: int, timeout: float) -> None:
+        transport = "udp" if target.is_datagram and not target.is_unix else None
         self.proxy = FaultProxy(
-            address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
+            target.address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )
         self.private: Any = None
         self.handles: tuple[FaultHandle | FaultGroup, ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 from windsock.endpoints.outcomes import outcome_of
@@ -14,20 +13,17 @@ from windsock.net import addresses, system
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import capped
 from windsock.net.system import os, socket
+from windsock.net.targets import Target
 
 __all__ = [
     "ConnectFailed",
-    "ConnectTarget",
     "QuietSocket",
     "connect",
     "give_back",
     "is_lost",
     "is_of_another_kind",
-    "place_of",
     "prepare",
 ]
-
-TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 
 
 class ConnectFailed(PeerError):
@@ -66,48 +62,8 @@ class QuietSocket(socket.socket):
         super(socket.socket, self).close()  # of the kernel's socket: the object may be half made
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectTarget:
-    """An address to connect to, with its family; `kinds` are the kinds of sockets to try."""
-
-    address: Any
-    family: int
-    kinds: tuple[int, ...]
-
-
-def place_of(address: Any, transport: str | None = None) -> ConnectTarget:
-    """Return what an address is. Raises UsageError for what is none."""
-    if transport is not None and transport not in TRANSPORTS:
-        raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
-    if isinstance(address, os.PathLike):
-        address = os.fspath(address)
-    if isinstance(address, str | bytes) and address:
-        if transport in ("tcp", "udp"):
-            raise UsageError(f"address {address!r} is the path of a Unix socket; transport={transport!r} is not for it")
-        found = {"unix_stream": (socket.SOCK_STREAM,), "unix_datagram": (socket.SOCK_DGRAM,)}
-        return ConnectTarget(
-            address, socket.AF_UNIX, found.get(transport or "", (socket.SOCK_STREAM, socket.SOCK_DGRAM))
-        )
-    if _is_ip(address):
-        if transport in ("unix_stream", "unix_datagram"):
-            raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} is not for it")
-        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-        return ConnectTarget(tuple(address), socket.AF_INET6 if ":" in address[0] else socket.AF_INET, (kind,))
-    raise UsageError(f"address {address!r}: expected (host, port), or the path or abstract name of a Unix socket")
-
-
-def _is_ip(address: Any) -> bool:
-    return (
-        isinstance(address, tuple | list)
-        and len(address) in (2, 4)
-        and isinstance(address[0], str)
-        and type(address[1]) is int
-        and 0 < address[1] < 65536
-    )
-
-
 def connect(
-    place: ConnectTarget,
+    place: Target,
     *,
     source: Any = None,
     timeout: float,
@@ -134,13 +90,13 @@ def connect(
     raise AssertionError("the last kind is none of another kind")
 
 
-def is_of_another_kind(error: OSError, place: ConnectTarget, kind: int) -> bool:
+def is_of_another_kind(error: OSError, place: Target, kind: int) -> bool:
     """Return whether a Unix socket of another kind is there, which can be tried."""
     return error.errno == errno.EPROTOTYPE and kind != place.kinds[-1]
 
 
 def prepare(
-    place: ConnectTarget, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
+    place: Target, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
 ) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
     sock = QuietSocket(place.family, kind)
@@ -184,7 +140,7 @@ def _set_buffers(sock: socket.socket, receive_buffer: int | None, send_buffer: i
         sock.setsockopt(socket.SOL_SOCKET, option, max(1, size // 2))  # Linux doubles it
 
 
-def _bind(sock: socket.socket, place: ConnectTarget, source: Any) -> PrivateSocketPath | None:
+def _bind(sock: socket.socket, place: Target, source: Any) -> PrivateSocketPath | None:
     """Give the socket an address of its own; a Unix datagram socket gets one in any case, unless source is ""."""
     if place.family != socket.AF_UNIX:
         if source is not None:
@@ -216,7 +172,7 @@ def _ip_source(source: Any) -> tuple[Any, ...]:
     raise UsageError(f"source={source!r}: expected a host, or (host, port) with port 0 for any")
 
 
-def _connect(sock: socket.socket, place: ConnectTarget, timeout: float) -> None:
+def _connect(sock: socket.socket, place: Target, timeout: float) -> None:
     if place.family == socket.AF_UNIX:
         # A Unix socket that has a timeout of Python's is refused at once by a full backlog (EAGAIN).
         microseconds = max(1, int(capped(timeout) * 1e6))

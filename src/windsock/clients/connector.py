@@ -15,6 +15,7 @@ from windsock.faults.options import plans_from, seed_from
 from windsock.net import addresses, deadlines
 from windsock.net.permission import check_allowed
 from windsock.net.system import monotonic, os, socket
+from windsock.net.targets import Target, target_of
 from windsock.scripts import StartTLS
 from windsock.scripts.checks import check_seconds
 
@@ -79,7 +80,7 @@ class Connector:
 
     def __init__(
         self,
-        place: client_sockets.ConnectTarget,
+        place: Target,
         *,
         context: Callable[[], ssl.SSLContext] | None,
         begins_with_tls: bool,
@@ -118,10 +119,9 @@ class Connector:
 
         check_source(self.options["source"])
         place = self.place
-        is_udp = not isinstance(place.address, str | bytes) and place.kinds == (socket.SOCK_DGRAM,)
-        behind = ClientProxy(place.address, "udp" if is_udp else None, self.plans, self.seed, self.timeout)
+        behind = ClientProxy(place, self.plans, self.seed, self.timeout)
         try:
-            there = client_sockets.ConnectTarget(behind.proxy.address, place.family, place.kinds)
+            there = Target(behind.proxy.address, place.family, place.kinds)
             sock, behind.private = client_sockets.connect(there, timeout=seconds, **self.options)
         except BaseException:
             behind.proxy.stop()
@@ -189,7 +189,7 @@ def connector_to(
     address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
 ) -> Connector:
     """Return what is known of the way to an address. Raises UsageError."""
-    place = client_sockets.place_of(address, transport)
+    place = target_of(address, transport)
     begins_with_tls, context = _context(tls, server_hostname)
     if begins_with_tls and transport in ("udp", "unix_datagram"):
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")

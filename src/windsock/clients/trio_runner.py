@@ -9,7 +9,6 @@ from typing import Any
 
 import trio
 
-from windsock.clients import client_sockets
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import Outcome
@@ -18,6 +17,7 @@ from windsock.errors import PeerError
 from windsock.net import abort, system
 from windsock.net.abort import kernel_socket
 from windsock.net.system import os, socket
+from windsock.net.targets import Target
 from windsock.scripts import Act, Action, Close, Progress, Reset, ScriptTimeout, StartTLS, StopTLS, Transmit
 
 __all__ = ["connect", "part", "play", "start_tls"]
@@ -27,7 +27,7 @@ GOODBYE = 1.0
 OwnEnd = ClientStreamEndpoint | ClientDatagramEndpoint
 
 
-async def connect(sock: socket.socket, place: client_sockets.ConnectTarget) -> None:
+async def connect(sock: socket.socket, place: Target) -> None:
     """Connect a socket that does not block yet; as long as it takes."""
     sock.setblocking(False)
     if place.family == getattr(socket, "AF_UNIX", None):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
-from windsock.clients.client_sockets import place_of
 from windsock.clients.connector import Connector
 from windsock.errors import UsageError
 from windsock.net.system import os
+from windsock.net.targets import target_of
 from windsock.options.tls_options import PROFILES
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def connector_to_server(
         source = ""
     begins_with_tls, context = _tls(server, tls, certificate)
     return Connector(
-        place_of(server.address, options.transport),
+        target_of(server.address, options.transport),
         context=context,
         begins_with_tls=begins_with_tls,
         server_hostname=server_hostname or "localhost",

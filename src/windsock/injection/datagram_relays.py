@@ -8,8 +8,8 @@ from windsock.net import addresses
 from windsock.net.addresses import Address, PrivateSocketPath
 from windsock.net.event_loop import OnError
 from windsock.net.system import socket
+from windsock.net.targets import Target
 from windsock.proxies.datagram_front import DatagramFront
-from windsock.proxies.target import Target
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
@@ -49,8 +49,7 @@ class DatagramRelays:
         fault_set.subscribe(self._relay_loop.refresh)
 
     def _own(self, server_socket: socket.socket) -> None:
-        transport = "udp" if self._private is None else "unix_datagram"
-        inner = Target(transport, int(self.socket.family), addresses.plain(self.socket.getsockname()))
+        inner = Target(addresses.plain(self.socket.getsockname()), int(self.socket.family), (socket.SOCK_DGRAM,))
         server_socket.setblocking(False)
         on_error = self._on_error
         self._front = DatagramFront(

@@ -8,18 +8,16 @@ import sys
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net import addresses, sockets
-from windsock.net.system import monotonic, os, select, socket, threading
+from windsock.net import sockets
+from windsock.net.queue_fillers import QueueFillers
+from windsock.net.system import monotonic, os, socket, threading
 from windsock.options import listeners
 from windsock.servers import BaseServer
 
 __all__ = ["FaultyListener"]
 
-MOST_FILLERS = 4
 PATIENCE = 5.0
 """The longest wait for the server's loop, in seconds."""
-SETTLED = 0.05
-"""Seconds in which a connect over loopback has come through, unless the queue is full."""
 
 
 class FaultyListener:
@@ -38,8 +36,7 @@ class FaultyListener:
         self._holder: socket.socket | None = None
         self._quiet: tuple[socket.socket, socket.socket] | None = None
         self._done_with: list[Any] = []
-        self._fillers: list[socket.socket] = []
-        self._filled: set[Any] = set()
+        self._fillers = QueueFillers()
 
     # --- in the loop's thread
 
@@ -70,7 +67,7 @@ class FaultyListener:
 
     def is_ours(self, peer: Any) -> bool:
         """Return whether that client has only filled the queue."""
-        return bool(self._filled) and peer in self._filled
+        return self._fillers.claim(peer)
 
     # --- from any thread
 
@@ -134,30 +131,9 @@ class FaultyListener:
         listener = socket.socket(fileno=os.dup(self._aside))
         try:
             listener.listen(0)
-            for _ in range(MOST_FILLERS):
-                if not self._enter(listener.family, address):
-                    return
+            self._fillers.fill(listener.family, address)
         finally:
             listener.close()
-
-    def _enter(self, family: int, address: Any) -> bool:
-        """Connect, to stay; return whether there was room."""
-        filler = socket.socket(family, socket.SOCK_STREAM)
-        filler.setblocking(False)
-        with contextlib.suppress(OSError):
-            if family == getattr(socket, "AF_UNIX", None):
-                filler.bind("")  # a name by which it is known
-            failure = filler.connect_ex(address)
-            if failure == errno.EINPROGRESS:
-                poll = select.poll()
-                poll.register(filler, select.POLLOUT)
-                failure = 0 if poll.poll(SETTLED * 1000) else errno.ETIMEDOUT
-            if not failure:
-                self._fillers.append(filler)
-                self._filled.add(_name(filler))
-                return True
-        filler.close()
-        return False
 
     def _drain(self) -> None:
         if self._aside is not None:
@@ -166,12 +142,7 @@ class FaultyListener:
                 listener.listen(listeners.backlog_of(self._server))
             aside, self._aside = self._aside, None
             self._put(aside)
-        self._leave()
-
-    def _leave(self) -> None:
-        fillers, self._fillers = self._fillers, []
-        for each in fillers:
-            sockets.reset(each)
+        self._fillers.leave()
 
     def _be_quiet(self) -> None:
         """Have something that is never ready take the listener's place."""
@@ -201,11 +172,7 @@ class FaultyListener:
             self._done_with, self._quiet = [], None
             if self._holder is not None:
                 self._holder.close()
-            self._leave()
-
-
-def _name(sock: socket.socket) -> Any:
-    return addresses.plain(sock.getsockname())
+            self._fillers.leave()
 
 
 def _nothing() -> None:

@@ -10,8 +10,8 @@ from windsock.net import addresses, sockets
 from windsock.net.ancillary import CameWith, ask_for_credentials, receive_with, send_with
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
+from windsock.net.targets import Target
 from windsock.proxies.recording_tap import reason
-from windsock.proxies.target import Target
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.relay.datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, make_room, upstream_socket

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Iterable
 from typing import Any
 
+from windsock.errors import UsageError
 from windsock.net import addresses, sockets
+from windsock.net.queue_fillers import QueueFillers
 from windsock.net.system import accept, os, socket
-from windsock.proxies.target import AF_UNIX, BACKLOG, Target, listener
+from windsock.net.targets import AF_UNIX, Target
 
-__all__ = ["SwitchableListener"]
+__all__ = ["SwitchableListener", "bound_socket"]
 
-MOST_FILLERS = 4
+BACKLOG = 1024
 
 
 class SwitchableListener:
@@ -27,10 +28,9 @@ class SwitchableListener:
         self._holder: socket.socket | None = None
         self.state = "open"
         """Or "shut", or "full"."""
-        self.socket = listener(upstream, where)
+        self.socket = bound_socket(upstream, where)
         self.name: Any = self.socket.getsockname()
-        self._fillers: list[socket.socket] = []
-        self._filled: set[Any] = set()
+        self._fillers = QueueFillers()
         try:
             if upstream.family != AF_UNIX:
                 self._holder = _bound(upstream.family, self.name)
@@ -44,10 +44,9 @@ class SwitchableListener:
         while True:
             client, address = accept(self.socket)
             peer = addresses.plain(address)
-            if peer is None or peer not in self._filled:
+            if not self._fillers.claim(peer):
                 return client, peer
-            self._filled.discard(peer)  # somebody else may be given that port
-            client.close()  # it has only filled the queue
+            client.close()
 
     def set_state(self, state: str) -> None:
         """Be "open", "shut" or "full". Idempotent. `socket` may be a new one afterwards, to be waited for.
@@ -101,25 +100,15 @@ class SwitchableListener:
     def _fill(self) -> None:
         """Leave room for one in the queue, and take it."""
         self.socket.listen(0)
-        for _ in range(MOST_FILLERS):
-            filler = socket.socket(self._upstream.family, socket.SOCK_STREAM)
-            self._fillers.append(filler)
-            filler.setblocking(False)
-            if filler.family == AF_UNIX:
-                filler.bind("")  # a name by which it is known
-            if filler.connect_ex(self.name) == errno.EAGAIN:
-                return
-            self._filled.add(addresses.plain(filler.getsockname()))
+        self._fillers.fill(self._upstream.family, self.name)
 
     def _empty(self) -> None:
         self.socket.listen(BACKLOG)
-        for each in self._fillers:
-            sockets.reset(each)
-        self._fillers.clear()
+        self._fillers.leave()
 
     def all(self) -> Iterable[socket.socket]:
         """Return what a forked child has to give back."""
-        return [self.socket, *self._fillers, *([self._holder] if self._holder is not None else [])]
+        return [self.socket, *self._fillers.sockets, *([self._holder] if self._holder is not None else [])]
 
     def close(self) -> None:
         """Close."""
@@ -139,3 +128,39 @@ def _bound(family: int, name: Any) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def bound_socket(upstream: Target, where: Any) -> socket.socket:
+    """Return a socket of the same transport, bound there and not yet listening; with None, to a new loopback port.
+
+    Raises UsageError if that is the very address it leads to.
+    """
+    if where is not None and _is_same(where, upstream.address):
+        raise UsageError(f"listen={where!r}: a proxy to itself; expected another place than where it leads")
+    made = socket.socket(upstream.family, upstream.kind)
+    try:
+        if not upstream.is_datagram and upstream.family != AF_UNIX:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # another one is to hold the port as well
+        made.bind(where if where is not None else ("::1" if upstream.family == socket.AF_INET6 else "127.0.0.1", 0))
+        if where is None and _is_same(made.getsockname(), upstream.address):
+            return _another(made, upstream)
+        made.setblocking(False)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def _another(unlucky: socket.socket, upstream: Target) -> socket.socket:
+    """Replace a port that the system has given us and that is our own target, where nothing listens now."""
+    try:
+        return bound_socket(upstream, None)
+    finally:
+        unlucky.close()
+
+
+def _is_same(mine: Any, there: Any) -> bool:
+    if not isinstance(mine, tuple) or not isinstance(there, tuple):
+        return bool(addresses.plain(mine) == addresses.plain(there))
+    is_any = mine[0] in ("0.0.0.0", "::") and addresses.is_loopback(there[0])
+    return bool(mine[1] == there[1] and (mine[0] == there[0] or is_any))

@@ -16,10 +16,10 @@ from windsock.net.deadlines import latest
 from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
 from windsock.net.system import monotonic, os
+from windsock.net.targets import target_of
 from windsock.proxies.datagram_front import DatagramFront
-from windsock.proxies.listener import SwitchableListener
+from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
-from windsock.proxies.target import listener, place_of
 from windsock.proxies.tls import Termination
 from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
 from windsock.recording.errors import counted, first_of_each
@@ -76,7 +76,7 @@ class Proxy:
         strict: bool = True,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
-        self.upstream = place_of(address, transport)
+        self.upstream = target_of(address, transport).resolved()
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
             addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
@@ -107,7 +107,7 @@ class Proxy:
         if self.upstream.is_unix and listen is None:
             self._private = PrivateSocketPath()
         where = self._private.path if self._private is not None else listen
-        bound: Any = (listener if self.upstream.is_datagram else SwitchableListener)(self.upstream, where)
+        bound: Any = (bound_socket if self.upstream.is_datagram else SwitchableListener)(self.upstream, where)
         try:
             self.address: Any = _plain(bound.name if isinstance(bound, SwitchableListener) else bound.getsockname())
             if isinstance(bound, SwitchableListener):

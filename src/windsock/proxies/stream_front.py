@@ -13,11 +13,11 @@ from windsock.net import addresses, sockets
 from windsock.net.ancillary import own_credentials, peer_credentials
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
+from windsock.net.targets import Target
 from windsock.proxies.admission import Admission, AdmissionVerdict
 from windsock.proxies.connect import EXHAUSTED, ConnectAttempt
 from windsock.proxies.listener import SwitchableListener
 from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
-from windsock.proxies.target import Target
 from windsock.proxies.tls import HandshakeAttempt, Termination
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind

@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 from windsock.net import sockets
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
-from windsock.proxies.target import Target
+from windsock.net.targets import Target
 from windsock.recording import Connection
 from windsock.relay.loop import RelayLoop
 from windsock.taps.seam import noting_handshake
@@ -40,7 +40,7 @@ class Termination:
                 raise UsageError(f"server_name={server_name!r}: whom upstream_tls= is to expect; there is none")
             return None
         if place.is_datagram:
-            raise UsageError(f"tls= with transport {place.transport!r}: TLS needs a stream")
+            raise UsageError(f"tls= in front of {place.address!r}: TLS is for streams, and datagrams go there")
         if upstream is not None and server_name is None and upstream.check_hostname:
             server_name = str(place.address[0]) if isinstance(place.address, tuple) else "localhost"
         return cls(client, upstream, server_name)

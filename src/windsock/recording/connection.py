@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind
+from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
 from windsock.recording.store.spill_file import Event, SpilledEvents
@@ -17,7 +18,6 @@ from windsock.recording.unsent import OF
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
-    from windsock.recording.recorder import Recorder
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -72,7 +72,7 @@ class Connection(Log):
     _is_relayed = False
     """Whether a relay still has to pass the server's end on to the client."""
 
-    def __init__(self, recorder: Recorder, index: int, peer: Address) -> None:
+    def __init__(self, recorder: NullRecorder, index: int, peer: Address) -> None:
         super().__init__(recorder)
         self.index = index
         self.peer = peer
@@ -154,9 +154,10 @@ class Connection(Log):
         that was sent in a row is sent at once. Of TLS it has what was said in it. What the server's stop has ended is
         left open. Raises UsageError if more was carried than a script should hold (16 MiB).
         """
-        from windsock.recording.to_script import as_script
+        from windsock.recording.to_script import ScriptWriter
 
-        return as_script(self, side, timing=timing)
+        writer = ScriptWriter(side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened)
+        return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 
     # --- for those who record
 

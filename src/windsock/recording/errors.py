@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import overload
 
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
-from windsock.net import addresses
 from windsock.net.system import threading
-
-if TYPE_CHECKING:
-    from windsock.recording.connection import Connection
 
 __all__ = [
     "FramingError",
@@ -210,14 +206,17 @@ class HandlerErrors(Sequence[BaseException]):
         """Let go of the recorder, which has nothing more to tell."""
         self._catch_up = _nothing
 
-    def add(self, connection: Connection | None, error: BaseException, *, is_blameless: bool) -> None:
-        """Keep one more. What a hook has raised comes by again, without a connection, if it ends the loop."""
-        if connection is None and any(each is error for each in self._errors):
+    def add(self, error: BaseException, connection: str, *, is_blameless: bool) -> None:
+        """Keep one more, of a connection ("#0 from 127.0.0.1:1234") or of none (empty).
+
+        What a hook has raised comes by again, without a connection, if it ends the loop.
+        """
+        if not connection and any(each is error for each in self._errors):
             return
-        if connection is not None:
+        if connection:
             notes = getattr(error, "__notes__", ())
             if not any(each.startswith(WHERE) for each in notes):  # the same object may be raised again and again
-                error.add_note(f"{WHERE} #{connection.index} from {addresses.show(connection.peer)}")
+                error.add_note(f"{WHERE} {connection}")
         with self._lock:
             self._errors.append(error)
             if is_blameless:

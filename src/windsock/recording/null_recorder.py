@@ -1,21 +1,16 @@
-"""The recorder of a connection whose server is gone."""
+"""What connections ask their recorder; the recorder of a connection whose server is gone."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from windsock.recording.pending import Pending
-
-if TYPE_CHECKING:
-    from windsock.recording.connection import Connection
-    from windsock.recording.store.log import Log
-    from windsock.recording.store.spill_file import Event
 
 __all__ = ["NO_RECORDER", "NullRecorder"]
 
 
 class NullRecorder:
-    """Answers what a Recorder answers, with nothing."""
+    """The base of Recorder, which overrides all of it: nothing is recorded any more."""
 
     is_child = False
     waiters = 0
@@ -36,13 +31,13 @@ class NullRecorder:
         """Whatever still happens, it is because the server was stopped."""
         return True
 
-    def hold(self, connection: Log, size: int) -> None:
+    def hold(self, connection: Any, size: int) -> None:
         """Do nothing: nothing is counted any more."""
 
-    def tell_parent(self, index: int, event: Event) -> None:
+    def tell_parent(self, index: int, event: Any) -> None:
         """Do nothing: there are no listeners."""
 
-    def error_from_child(self, connection: Connection, parcel: bytes) -> None:
+    def error_from_child(self, connection: Any, parcel: bytes) -> None:
         """Do nothing: there are no listeners."""
 
 

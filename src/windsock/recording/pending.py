@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Protocol, TypeAlias
 
 from windsock.net.system import threading
-
-if TYPE_CHECKING:
-    from windsock.recording.connection import Connection
 
 __all__ = ["NotedAfterwards", "Pending"]
 
@@ -46,12 +43,24 @@ class Pending:
         return {call for call, thread in list(self._threads.items()) if thread != me}
 
 
+class EndingCalls(Protocol):
+    """A connection to note the events of."""
+
+    def begin(self, kind: int) -> None:
+        """Take note that a call that makes the event true is about to be made."""
+        ...
+
+    def note(self, kind: int, data: bytes = b"") -> None:
+        """Take note of the event."""
+        ...
+
+
 class NotedAfterwards:
     """A context manager: its block makes an event true, which is noted at the end of the block."""
 
     __slots__ = ("_connection", "_data", "_kind")
 
-    def __init__(self, connection: Connection, kind: int, data: bytes) -> None:
+    def __init__(self, connection: EndingCalls, kind: int, data: bytes) -> None:
         self._connection = connection
         self._kind = kind
         self._data = data

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.errors import RecordingFailed
-from windsock.net.addresses import Address
+from windsock.net.addresses import Address, show
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, threading
 from windsock.recording import exception_pickle
@@ -15,6 +15,7 @@ from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
+from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import Call, Pending
 from windsock.recording.store.log import OVERHEAD, Log
 from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event, SpilledEvents, SpillFile
@@ -37,7 +38,7 @@ A_MOMENT = 1.0
 """Seconds for which a look at the record waits for a call that ends a stream: such calls do not block as a rule."""
 
 
-class Recorder:
+class Recorder(NullRecorder):
     """Records for one server, from all of its threads and forked children.
 
     Children append to a file that the parent reads when it is asked, so nothing of theirs is lost when they
@@ -303,10 +304,12 @@ class Recorder:
         return calls.isdisjoint(self.pending.of_others())
 
     def _add_error(self, connection: Connection | None, error: BaseException) -> None:
-        blameless = connection is not None and connection.ended_by_stop()
+        is_blameless, name = self._is_expected(connection, error), ""
         if connection is not None:
+            is_blameless |= connection.ended_by_stop()
             connection.fail(error)
-        self.errors.add(connection, error, is_blameless=blameless or self._is_expected(connection, error))
+            name = f"#{connection.index} from {show(connection.peer)}"
+        self.errors.add(error, name, is_blameless=is_blameless)
 
     def _is_expected(self, connection: Connection | None, error: BaseException) -> bool:
         index = None if connection is None else connection.index

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from windsock.errors import UsageError
-from windsock.recording.events import Ending, Kind
+from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
 from windsock.scripts import Script, Step
 from windsock.scripts import steps as kinds
 
-if TYPE_CHECKING:
-    from windsock.recording.connection import Connection
-
-__all__ = ["as_script"]
+__all__ = ["ScriptWriter"]
 
 LARGEST = 16 * 1024 * 1024
 """Bytes that a script of a recorded connection may hold."""
@@ -23,38 +20,16 @@ PATIENCE = 2.0
 """Seconds that the other end may have taken before the expectation of it gets a time of its own: twice as long."""
 
 
-def as_script(connection: Connection, side: str, *, timing: bool) -> Script:
-    """Return what the client, or the server, of a connection did. Raises UsageError for more than fits into a script.
+class ScriptWriter:
+    """Writes down the steps of one side, "client" or "server", of a connection.
 
     All is in the order in which the server took and gave it. In that order neither end waits for what comes later:
     whatever the server gave, it had by then taken all that is before it, and so that is sent before it is expected.
     """
-    if side not in ("client", "server"):
-        raise UsageError(f'as_script({side!r}): expected "client" or "server"')
-    writer = ScriptWriter(side, has_timing=timing, is_datagram=connection.is_datagram, began=connection.opened)
-    size = 0
-    for event in connection.settled():
-        if event.kind <= Kind.DOWN:
-            size += len(event.data)
-            if size > LARGEST:
-                raise UsageError(
-                    f"as_script(): {connection!r} carried more than {LARGEST >> 20} MiB, which is too much for a "
-                    "script; its `chunks` give it piece by piece"
-                )
-            writer.bytes_passed(event)
-        elif not connection.is_datagram and connection.ending is not Ending.STOPPED:
-            writer.something_ended(event)
-        if event.kind == Kind.TLS:
-            writer.tls_began(event)
-        elif event.kind == Kind.TLS_END:
-            writer.tls_ended(event)
-    return Script(*writer.finish())
-
-
-class ScriptWriter:
-    """Writes down the steps of one side."""
 
     def __init__(self, side: str, *, has_timing: bool, is_datagram: bool, began: float) -> None:
+        if side not in ("client", "server"):
+            raise UsageError(f'as_script({side!r}): expected "client" or "server"')
         self._is_client = side == "client"
         self._has_timing = has_timing
         self._is_datagram = is_datagram
@@ -66,7 +41,31 @@ class ScriptWriter:
         self._ended: set[bool] = set()
         """Whose stream has ended: mine (True), the other's."""
 
-    def bytes_passed(self, event: Event) -> None:
+    def written(self, events: Iterable[Event], *, is_stopped: bool, name: str) -> Script:
+        """Return the steps for these events of a connection; `is_stopped`: its end was the server's stop, and is none.
+
+        Raises UsageError for more than fits into a script.
+        """
+        size = 0
+        for event in events:
+            if event.kind <= Kind.DOWN:
+                size += len(event.data)
+                if size > LARGEST:
+                    raise UsageError(
+                        f"as_script(): {name} carried more than {LARGEST >> 20} MiB, which is too much for a "
+                        "script; its `chunks` give it piece by piece"
+                    )
+                self._bytes_passed(event)
+            elif not (self._is_datagram or is_stopped):
+                self._something_ended(event)
+            if event.kind == Kind.TLS:
+                self._tls_began(event)
+            elif event.kind == Kind.TLS_END:
+                self._tls_ended(event)
+        self._end_run()
+        return Script(*self._steps)
+
+    def _bytes_passed(self, event: Event) -> None:
         """Add to what is being sent or expected; begin anew if it is the other's turn."""
         is_mine = (event.kind == Kind.UP) == self._is_client
         gap = self._since_latest(event)
@@ -78,7 +77,7 @@ class ScriptWriter:
         self._end_run()
         self._run, self._is_mine, self._gap = [event.data], is_mine, gap
 
-    def something_ended(self, event: Event) -> None:
+    def _something_ended(self, event: Event) -> None:
         """Add what became of the connection."""
         if event.kind == Kind.CLIENT_EOF:
             self._stream_ended(event, is_mine=self._is_client)
@@ -89,24 +88,19 @@ class ScriptWriter:
         elif event.kind == Kind.CLOSE:
             self._closed(event)
 
-    def tls_began(self, event: Event) -> None:
+    def _tls_began(self, event: Event) -> None:
         """Add that, if there was plaintext before; else TLS is how one connects."""
         self._end_run()
         if any(isinstance(each, kinds.Send | kinds.Expect) for each in self._steps):
             self._add(kinds.StartTLS(), self._since_latest(event))
 
-    def tls_ended(self, event: Event) -> None:
+    def _tls_ended(self, event: Event) -> None:
         """Add that; the end of the stream that was seen just before it was that of TLS."""
         self._end_run()
         if self._steps and isinstance(self._steps[-1], kinds.HalfClose | kinds.ExpectEof):
             self._steps.pop()
             self._ended.clear()
         self._add(kinds.StopTLS(), self._since_latest(event))
-
-    def finish(self) -> list[Step]:
-        """Return the steps."""
-        self._end_run()
-        return self._steps
 
     def _stream_ended(self, event: Event, *, is_mine: bool) -> None:
         if is_mine in self._ended:

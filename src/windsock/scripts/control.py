@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
 from windsock.scripts.actions import Pause
 from windsock.scripts.checks import check_count
 from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 from windsock.scripts.repr import BRIEF
-from windsock.scripts.step import Argument, Step, steps_of, written
-
-if TYPE_CHECKING:
-    from windsock.scripts.script import Script
+from windsock.scripts.step import Argument, Step, StepSequence, steps_of, written
 
 __all__ = ["Loop", "OneOf"]
 
@@ -23,7 +19,7 @@ class Loop(Step):
     """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
 
     method = "loop"
-    script: Script
+    script: StepSequence
     _: KW_ONLY
     times: int | None = None
 
@@ -57,7 +53,7 @@ class OneOf(Step):
 
     method = "one_of"
     takes_timeout = True
-    scripts: tuple[Script, ...]
+    scripts: tuple[StepSequence, ...]
 
     def __repr__(self) -> str:
         scripts, *rest = super(OneOf, self).arguments()

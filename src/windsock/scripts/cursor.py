@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from windsock.scripts.control import Loop, OneOf
 from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
 from windsock.scripts.inbox import Inbox
-from windsock.scripts.script import Script
-from windsock.scripts.step import Step
+from windsock.scripts.step import Step, StepSequence
 
 __all__ = ["Cursor"]
 
@@ -33,7 +32,7 @@ class Cursor:
 
     __slots__ = ("_first", "_frames", "_index", "_steps", "inbox", "script")
 
-    def __init__(self, script: Script, inbox: Inbox, first: int = 1) -> None:
+    def __init__(self, script: StepSequence, inbox: Inbox, first: int = 1) -> None:
         self.script = script
         self.inbox = inbox
         self._first = first
@@ -70,10 +69,10 @@ class Cursor:
     def where(self) -> str:
         """In words, where it is: "step 2 of 3, expect(b'OK')"."""
         if self.step is None:
-            return f"the end of its {len(self.script)} step{'' if len(self.script) == 1 else 's'}"
-        return f"step {self.number} of {len(self.script) + self._first - 1}, {self.step.text}"
+            return f"the end of its {len(self.script.steps)} step{'' if len(self.script.steps) == 1 else 's'}"
+        return f"step {self.number} of {len(self.script.steps) + self._first - 1}, {self.step.text}"
 
-    def _enter(self, script: Script, *, loop: Loop | None = None, branch: int = 0) -> None:
+    def _enter(self, script: StepSequence, *, loop: Loop | None = None, branch: int = 0) -> None:
         """Go to the first step of a script within the current step."""
         self._frames.append(Frame(self._steps, self._index, loop, branch, takes=self.inbox.takes))
         self._steps, self._index = script.steps, 0

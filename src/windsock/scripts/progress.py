@@ -17,7 +17,7 @@ from windsock.scripts.inbox import Inbox
 from windsock.scripts.matching import Failed, Matched, NeedMore, Verdict, judge
 from windsock.scripts.messages import lack_of, none_of
 from windsock.scripts.orders import Act, Action, Transmit, Wait
-from windsock.scripts.script import Script
+from windsock.scripts.step import StepSequence
 from windsock.scripts.steps import Step
 
 __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
@@ -34,7 +34,7 @@ class Progress(Cursor):
 
     def __init__(
         self,
-        script: Script,
+        script: StepSequence,
         inbox: Inbox,
         *,
         timeout: float,
@@ -279,7 +279,7 @@ class Progress(Cursor):
     def _failure(self, why: str, offset: int, now: float) -> Failure:
         step = self.step or self.script.steps[-1]  # after the last one: more came than was expected
         return Failure(
-            number=self.number if self.step else str(len(self.script) + self._first - 1),
+            number=self.number if self.step else str(len(self.script.steps) + self._first - 1),
             step=step,
             why=why,
             offset=offset,

@@ -10,10 +10,23 @@ from windsock.errors import UsageError
 from windsock.scripts.checks import check_seconds
 from windsock.scripts.repr import brief_of, code_of
 
-__all__ = ["Argument", "Step", "Waitable", "steps_of", "written"]
+__all__ = ["Argument", "Step", "StepSequence", "Waitable", "steps_of", "written"]
 
 Argument: TypeAlias = tuple[str, Any]
 """The keyword, empty for a positional argument, and the value."""
+
+
+class StepSequence(Protocol):
+    """A script, as steps see it that hold one."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, in order."""
+        ...
+
+    def check(self, *, is_datagram: bool) -> None:
+        """Raise UsageError for a step that such sockets can't take."""
+        ...
 
 
 class Waitable(Protocol):

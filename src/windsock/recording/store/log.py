@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.net.system import monotonic
 from windsock.recording.events import Kind
@@ -12,9 +12,6 @@ from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 from windsock.recording.store.buffer_pool import Buffer, BufferedEvent, ConnectionBuffers
 from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents, SpillFile
 from windsock.recording.unsent import cuts_in, without
-
-if TYPE_CHECKING:
-    from windsock.recording.recorder import Recorder
 
 __all__ = ["FIRST_LARGE", "LARGE", "OVERHEAD", "Log"]
 
@@ -42,8 +39,8 @@ class Log:
     _retracted: frozenset[int] = frozenset()
     """The kinds of data of which some was taken back."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder: Recorder | NullRecorder = recorder
+    def __init__(self, recorder: NullRecorder) -> None:
+        self._recorder = recorder
         self._log: list[Event | BufferedEvent | SpilledEvents] = []
         self._buffers = ConnectionBuffers()
         self._joined: dict[int, tuple[int, bytes]] = {}

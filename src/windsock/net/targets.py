@@ -1,0 +1,114 @@
+"""Targets: the address to connect to, with its family and the types of socket that may be there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from windsock.errors import UsageError
+from windsock.net import addresses
+from windsock.net.system import connect, os, socket
+
+__all__ = ["AF_UNIX", "TRANSPORTS", "Target", "target_of"]
+
+TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
+AF_UNIX = getattr(socket, "AF_UNIX", -1)
+STREAM, DATAGRAM = (socket.SOCK_STREAM,), (socket.SOCK_DGRAM,)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address that can be connected to; `kinds` are the socket types to try, in order."""
+
+    address: Any
+    family: int
+    kinds: tuple[int, ...]
+
+    @property
+    def is_unix(self) -> bool:
+        """True for a path or an abstract name."""
+        return self.family == AF_UNIX
+
+    @property
+    def is_datagram(self) -> bool:
+        """True if only datagram sockets are to be tried."""
+        return self.kinds == DATAGRAM
+
+    @property
+    def kind(self) -> int:
+        """The type to try first: SOCK_STREAM or SOCK_DGRAM."""
+        return self.kinds[0]
+
+    def resolved(self) -> Target:
+        """Return the same with the address of a host's name, and the type of the Unix socket that is bound there now.
+
+        Raises UsageError for a host that can't be found.
+        """
+        if self.is_unix:
+            if len(self.kinds) == 1:
+                return self
+            return Target(self.address, AF_UNIX, DATAGRAM if _takes_datagrams(self.address) else STREAM)
+        host, port = self.address[:2]
+        try:
+            found = socket.getaddrinfo(host, port, type=self.kind)
+        except OSError as error:
+            raise UsageError(f"address {self.address!r}: {host!r} can't be found: {error}") from error
+        family, _, _, _, there = found[0]
+        return Target(there, int(family), self.kinds)
+
+
+def target_of(address: Any, transport: str | None = None) -> Target:
+    """Return the target that an address stands for. Raises UsageError for what is no address.
+
+    `(host, port)` is TCP unless `transport` says "udp". A path or an abstract name is a stream or, if such a socket is
+    bound there, a datagram socket, unless `transport` says "unix_stream" or "unix_datagram".
+    """
+    if transport is not None and transport not in TRANSPORTS:
+        raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
+    if isinstance(address, str | bytes | os.PathLike) and AF_UNIX >= 0:
+        return _unix_target(addresses.plain(os.fspath(address)), transport)
+    if not _is_ip(address):
+        raise _no_address(address)
+    host = address[0]
+    if transport in ("unix_stream", "unix_datagram"):
+        raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} is not for it")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return Target(tuple(address), family, DATAGRAM if transport == "udp" else STREAM)
+
+
+def _unix_target(path: Any, transport: str | None) -> Target:
+    if not path:
+        raise _no_address("")
+    if transport in ("tcp", "udp"):
+        raise UsageError(f"address {path!r} is the path of a Unix socket; transport={transport!r} is not for it")
+    if not addresses.is_abstract(path):
+        addresses.check_unix_path(path)
+    kinds = {"unix_stream": STREAM, "unix_datagram": DATAGRAM}
+    return Target(path, AF_UNIX, kinds.get(transport or "", STREAM + DATAGRAM))
+
+
+def _is_ip(address: Any) -> bool:
+    return (
+        isinstance(address, tuple | list)
+        and len(address) in (2, 4)
+        and isinstance(address[0], str)
+        and type(address[1]) is int
+        and 0 < address[1] < 65536
+    )
+
+
+def _no_address(address: Any) -> UsageError:
+    return UsageError(
+        f"address {address!r}: expected (host, port) with a port from 1 to 65535, "
+        "or the path or abstract name of a Unix socket"
+    )
+
+
+def _takes_datagrams(path: Any) -> bool:
+    """Ask the socket that is bound there: connect(2) of the other type fails with EPROTOTYPE."""
+    with socket.socket(AF_UNIX, socket.SOCK_DGRAM) as probe:
+        try:
+            connect(probe, path)
+        except OSError:
+            return False
+        return True
