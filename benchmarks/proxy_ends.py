@@ -203,16 +203,16 @@ def ours(address: Any, *, recorded: bool) -> None:
     """A proxy of ours that takes orders: another one in its place, a fault or none, its memory."""
     from windsock.faults.kinds.delay import Delay
     from windsock.faults.kinds.rate import Rate
-    from windsock.proxies.proxy import Proxy
+    from windsock.proxies.proxy import FaultProxy
 
     faults = {"delay": Delay, "rate": Rate}
-    proxy = Proxy(tuple(address), recorded=recorded)
+    proxy = FaultProxy(tuple(address), recorded=recorded)
     say(proxy.address)
     for line in sys.stdin:
         question = json.loads(line)
         if "renew" in question:
             proxy.stop()
-            proxy = Proxy(tuple(address), recorded=recorded)
+            proxy = FaultProxy(tuple(address), recorded=recorded)
             say(proxy.address)
         elif "memory" in question:
             with open("/proc/self/statm") as statm:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
-    from windsock.proxies.fault_proxy import FaultProxy
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Connect", "Proxies", "Serve"]
 

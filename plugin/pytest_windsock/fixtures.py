@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_windsock.verdict import Verdict
     from windsock import RunningServer
     from windsock.harness import ThreadPool
-    from windsock.proxies.fault_proxy import FaultProxy
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["ALL", "State", "add_ini_values", "close", "idle_threads_of", "timeout_of"]
 

@@ -10,7 +10,7 @@ from pytest_windsock.fixtures import State
 
 if TYPE_CHECKING:
     from windsock import RunningServer
-    from windsock.proxies.fault_proxy import FaultProxy
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["sections"]
 

@@ -22,7 +22,7 @@ from windsock.harness import ThreadPool
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
     from windsock import RunningServer, ScriptedClient
-    from windsock.proxies.fault_proxy import FaultProxy
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["FILTERS", "clients", "one", "proxies", "servers"]
 

@@ -15,7 +15,7 @@ from windsock import HandlerFailed
 
 if TYPE_CHECKING:
     from windsock import RunningServer
-    from windsock.proxies.fault_proxy import FaultProxy
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Verdict", "finish", "judge"]
 

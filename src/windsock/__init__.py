@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
-    from windsock.proxies.fault_proxy import FaultProxy, Partition, partition, proxy
+    from windsock.proxies.partition import Partition, partition
+    from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
@@ -110,9 +111,9 @@ ON_FIRST_USE = {
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
     "FaultNeverFired": "windsock.faults.never_fired",
-    "FaultProxy": "windsock.proxies.fault_proxy",
+    "FaultProxy": "windsock.proxies.proxy",
     "Outcome": "windsock.endpoints.outcomes",
-    "Partition": "windsock.proxies.fault_proxy",
+    "Partition": "windsock.proxies.partition",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
@@ -125,8 +126,8 @@ ON_FIRST_USE = {
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",
-    "partition": "windsock.proxies.fault_proxy",
-    "proxy": "windsock.proxies.fault_proxy",
+    "partition": "windsock.proxies.partition",
+    "proxy": "windsock.proxies.proxy",
     "scripted_client": "windsock.clients.connector",
 }
 """Names that a test of a plain server has no use for, and the modules that they come with."""

@@ -42,11 +42,13 @@ class Signals:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.heard = 0
+        self._sent = self._handled = 0
         self._is_armed = False
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGALRM, self._handle)
 
     def _handle(self, number: int, _: object) -> None:
+        self._handled += number == signal.SIGINT
         if self._is_armed:
             self.heard += 1
             raise KeyboardInterrupt if number == signal.SIGINT else Alarm
@@ -54,7 +56,7 @@ class Signals:
     def during(self, action: Any, seconds: float) -> None:
         """Do something, with one signal within so many seconds."""
         delay = 1e-5 + self.random.random() * seconds
-        interrupt = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
+        interrupt = threading.Timer(delay, self._interrupt)
         try:
             self._is_armed = True
             if self.random.random() < 0.5:
@@ -66,6 +68,19 @@ class Signals:
             self._is_armed = False
             signal.setitimer(signal.ITIMER_REAL, 0)
             interrupt.cancel()
+            self._wait_for(interrupt)
+
+    def _interrupt(self) -> None:
+        self._sent += 1
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def _wait_for(self, interrupt: threading.Timer) -> None:
+        """Wait for a signal that is on its way: a second one during the next action would be meant to insist."""
+        if interrupt.ident is not None:
+            interrupt.join(5)
+        deadline = time.monotonic() + 5
+        while self._handled < self._sent and time.monotonic() < deadline:
+            time.sleep(0.001)
 
 
 def use(kind: dict[str, Any]) -> None:

@@ -356,5 +356,5 @@ def test_an_error_in_the_body_is_not_hidden_by_errors_of_handlers() -> None:
         body()
 
     assert caught.value.__notes__ == [
-        "windsock: the threading tcp server had a handler error too: LookupError('in the handler')"
+        "windsock: the threading tcp server had an error too: LookupError('in the handler')"
     ]

@@ -15,7 +15,7 @@ from windsock.faults.kinds.segment import Segment
 from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
 from windsock.injection.stream_relays import StreamRelays
 from windsock.net.addresses import PrivateSocketPath
-from windsock.proxies.proxy import Proxy
+from windsock.proxies.proxy import FaultProxy
 
 STREAMS = {
     "tcp": (socket.AF_INET, "127.0.0.1"),
@@ -101,9 +101,9 @@ def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
 def proxied(faults: Iterable[Any] = (), **options: Any) -> Callable[[str], Any]:
     @contextlib.contextmanager
     def carrier(transport: str) -> Iterator[Line]:
-        with listening(transport) as listener, Proxy(listener.getsockname(), **options) as proxy:
+        with listening(transport) as listener, FaultProxy(listener.getsockname(), **options) as proxy:
             for fault in faults:
-                proxy.fault(fault)
+                proxy.fault(fault, allow_unfired=True)
             with connected(listener.family, proxy.address) as client:
                 server, _ = listener.accept()
                 with server:
@@ -221,7 +221,7 @@ def posted(transport: str, carrier: str) -> Iterator[Post]:
         address: Any = server.getsockname()
         between: Any = None
         if carrier == "proxy":
-            between = stack.enter_context(Proxy(address, transport=transport.removesuffix("6")))
+            between = stack.enter_context(FaultProxy(address, transport=transport.removesuffix("6")))
             address = between.address
         elif carrier == "relay":
             errors: list[Exception] = []

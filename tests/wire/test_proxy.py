@@ -27,22 +27,22 @@ from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
-from windsock.proxies.proxy import Proxy
+from windsock.proxies.proxy import FaultProxy
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 on_every_transport = pytest.mark.parametrize("transport", ["tcp", "udp", "unix_stream", "unix_datagram"])
 
 
 @contextmanager
-def proxied(transport: str, **options: Any) -> Iterator[tuple[Proxy, Any]]:
+def proxied(transport: str, **options: Any) -> Iterator[tuple[FaultProxy, Any]]:
     """An echoing server and a proxy in front of it."""
     with windsock.serving(transport=transport) as server:
         server.echo()
-        with Proxy(server.address, transport=transport, **options) as proxy:
+        with FaultProxy(server.address, transport=transport, **options) as proxy:
             yield proxy, server
 
 
-def client_of(proxy: Proxy) -> socket.socket:
+def client_of(proxy: FaultProxy) -> socket.socket:
     """A client that can be answered."""
     client = socket.socket(proxy.upstream.family, proxy.upstream.kind)
     try:
@@ -71,12 +71,12 @@ def test_a_client_is_answered_and_both_are_recorded(transport: str) -> None:
 
 
 def test_where_it_is_can_be_asked_as_of_a_server() -> None:
-    with windsock.serving() as server, Proxy(server.address) as proxy:
+    with windsock.serving() as server, FaultProxy(server.address) as proxy:
         assert (proxy.host, proxy.port) == proxy.address
         assert proxy.host == "127.0.0.1"
         with pytest.raises(UsageError, match="path: the proxy has none"):
             _ = proxy.path
-    with windsock.serving(transport="unix_stream") as server, Proxy(server.address) as proxy:
+    with windsock.serving(transport="unix_stream") as server, FaultProxy(server.address) as proxy:
         assert proxy.path == proxy.address != server.address
         with pytest.raises(UsageError, match="host: the proxy has none"):
             _ = proxy.host
@@ -84,12 +84,12 @@ def test_where_it_is_can_be_asked_as_of_a_server() -> None:
 
 def test_the_kind_of_a_unix_socket_is_found_out() -> None:
     for transport in ("unix_stream", "unix_datagram"):
-        with windsock.serving(transport=transport) as server, Proxy(server.address) as proxy:
+        with windsock.serving(transport=transport) as server, FaultProxy(server.address) as proxy:
             assert proxy.upstream.is_datagram == (transport == "unix_datagram")
 
 
 def test_ipv6_is_carried_over_ipv6() -> None:
-    with listening("tcp6") as listener, Proxy(listener.getsockname()[:2]) as proxy:
+    with listening("tcp6") as listener, FaultProxy(listener.getsockname()[:2]) as proxy:
         with connected(socket.AF_INET6, proxy.address) as client:
             server, _ = listener.accept()
             with server:
@@ -119,12 +119,12 @@ def test_ipv6_is_carried_over_ipv6() -> None:
 )
 def test_what_cannot_work_is_said_at_once(address: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        Proxy(address, **options)
+        FaultProxy(address, **options)
 
 
 def test_nobody_else_has_got_the_place_where_it_is_to_listen() -> None:
     with listening("tcp") as listener, pytest.raises(OSError, match="in use"):
-        Proxy(("127.0.0.1", 1), listen=listener.getsockname())
+        FaultProxy(("127.0.0.1", 1), listen=listener.getsockname())
 
 
 # --- upstreams that are not there, or go away
@@ -133,7 +133,7 @@ def test_nobody_else_has_got_the_place_where_it_is_to_listen() -> None:
 def test_a_refusing_upstream_is_a_reset_for_the_client_never_a_silent_end() -> None:
     with listening("tcp") as listener:
         address = listener.getsockname()
-    with Proxy(address) as proxy:
+    with FaultProxy(address) as proxy:
         with pytest.raises(ConnectionResetError), connected(socket.AF_INET, proxy.address) as client:
             client.recv(1)
 
@@ -146,7 +146,7 @@ def test_a_refusing_upstream_is_a_reset_for_the_client_never_a_silent_end() -> N
 def test_a_unix_upstream_that_is_not_there_resets_a_client_that_has_spoken() -> None:
     with listening("unix_stream") as listener:
         path = listener.getsockname()
-    with Proxy(path, transport="unix_stream", timeout=1) as proxy, proxy.fault(Delay(0.0), allow_unfired=True):
+    with FaultProxy(path, transport="unix_stream", timeout=1) as proxy, proxy.fault(Delay(0.0), allow_unfired=True):
         with connected(socket.AF_UNIX, proxy.path) as client:
             try:
                 client.sendall(b"hello")
@@ -158,7 +158,7 @@ def test_a_unix_upstream_that_is_not_there_resets_a_client_that_has_spoken() -> 
 
 
 def test_an_upstream_that_resets_in_the_middle_resets_the_client() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname()) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname()) as proxy:
         with connected(socket.AF_INET, proxy.address) as client:
             server, _ = listener.accept()
             client.sendall(b"question")
@@ -177,7 +177,7 @@ def test_an_upstream_that_resets_in_the_middle_resets_the_client() -> None:
 
 
 def test_a_client_that_resets_is_recorded_and_resets_the_upstream() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname()) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname()) as proxy:
         client = connected(socket.AF_INET, proxy.address)
         server, _ = listener.accept()
         with server:
@@ -189,7 +189,7 @@ def test_a_client_that_resets_is_recorded_and_resets_the_upstream() -> None:
 
 
 def test_half_closes_are_recorded() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), framing="eof") as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), framing="eof") as proxy:
         with connected(socket.AF_INET, proxy.address) as client:
             server, _ = listener.accept()
             with server:
@@ -278,7 +278,7 @@ def test_errors_that_nobody_takes_are_raised_at_the_end() -> None:
         raise LookupError("no such thing")
 
     with proxied("tcp") as (proxy, _):
-        proxy.fault(fail)
+        proxy.fault(fail, allow_unfired=True)
         with client_of(proxy) as client:
             client.sendall(b"x")
             with pytest.raises(ConnectionResetError):
@@ -290,7 +290,7 @@ def test_errors_that_nobody_takes_are_raised_at_the_end() -> None:
 
 
 def test_a_delayed_reset_does_not_overtake_what_was_said_before() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname()) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname()) as proxy:
         proxy.fault(Delay(0.05), direction="downstream")
         with connected(socket.AF_INET, proxy.address) as client:
             server, _ = listener.accept()
@@ -353,7 +353,7 @@ def test_a_stop_that_takes_too_long_names_what_is_running() -> None:
 
     with windsock.serving() as server:
         server.echo()
-        proxy = Proxy(server.address, timeout=0.2)
+        proxy = FaultProxy(server.address, timeout=0.2)
         proxy.fault(block)
         with client_of(proxy) as client:
             client.sendall(b"x")
@@ -366,7 +366,7 @@ def test_a_stop_that_takes_too_long_names_what_is_running() -> None:
 
 
 def test_a_thousand_faulted_connections_leave_nothing_behind() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname()) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname()) as proxy:
         before = len(os.listdir("/dev/fd"))
         with proxy.fault(Reset(), times=1000):
             for _ in range(1000):
@@ -405,7 +405,7 @@ def test_a_lack_of_descriptors_is_an_error_and_passes() -> None:
 def test_a_forked_child_does_not_keep_connections_open(signals: list[Signal]) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(listening("unix_stream"))
-        proxy = stack.enter_context(Proxy(listener.getsockname()))
+        proxy = stack.enter_context(FaultProxy(listener.getsockname()))
         client = stack.enter_context(connected(socket.AF_UNIX, proxy.path))
         server = stack.enter_context(listener.accept()[0])
         pid = os.fork()
@@ -533,7 +533,7 @@ def test_a_unix_datagram_as_large_as_its_sender_can_send_arrives_whole(size: int
         server, client = (stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) for _ in range(2))
         server.bind(private.path)
         server.settimeout(DEADLINE)
-        proxy = stack.enter_context(Proxy(private.path))
+        proxy = stack.enter_context(FaultProxy(private.path))
         client.settimeout(DEADLINE)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
         client.bind("")
@@ -554,7 +554,7 @@ def test_a_unix_datagram_as_large_as_its_sender_can_send_arrives_whole(size: int
 def test_a_forked_child_that_leaves_the_with_takes_nothing_away(transport: str) -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(listening(transport))
-        proxy = stack.enter_context(Proxy(listener.getsockname()))
+        proxy = stack.enter_context(FaultProxy(listener.getsockname()))
         pid = os.fork()
         if pid == 0:
             try:

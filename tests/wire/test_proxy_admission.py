@@ -22,19 +22,19 @@ from windsock.faults.kinds.accept_error import AcceptError
 from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
-from windsock.proxies.proxy import Proxy
+from windsock.proxies.proxy import FaultProxy
 from windsock.proxies.stream_front import StreamFront
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 
 
 @contextmanager
-def proxied(transport: str) -> Iterator[tuple[Proxy, socket.socket]]:
-    with listening(transport) as listener, Proxy(listener.getsockname()) as proxy:
+def proxied(transport: str) -> Iterator[tuple[FaultProxy, socket.socket]]:
+    with listening(transport) as listener, FaultProxy(listener.getsockname()) as proxy:
         yield proxy, listener
 
 
-def is_carried(proxy: Proxy, listener: socket.socket, client: socket.socket) -> bool:
+def is_carried(proxy: FaultProxy, listener: socket.socket, client: socket.socket) -> bool:
     """Whether the server hears this client."""
     server, _ = listener.accept()
     with server:
@@ -58,7 +58,7 @@ def test_clients_are_refused_until_the_fault_is_healed(transport: str) -> None:
         assert fault.fired == 1
 
 
-def settled(proxy: Proxy) -> None:
+def settled(proxy: FaultProxy) -> None:
     """Wait until the proxy knows of what has changed."""
     assert proxy._relay_loop.event_loop.ask(lambda: None, DEADLINE)
 
@@ -168,7 +168,7 @@ def test_what_happens_to_the_first_client_does_not_happen_to_the_second(fault: F
 
 
 @contextmanager
-def connected_or_not(proxy: Proxy) -> Iterator[None]:
+def connected_or_not(proxy: FaultProxy) -> Iterator[None]:
     with socket.socket() as client:
         client.settimeout(DEADLINE)
         with suppress(ConnectionError):  # it may be reset at once
@@ -176,7 +176,7 @@ def connected_or_not(proxy: Proxy) -> Iterator[None]:
         yield
 
 
-def is_open(proxy: Proxy) -> bool:
+def is_open(proxy: FaultProxy) -> bool:
     assert isinstance(proxy._front, StreamFront)
     return proxy._front._door.state == "open"
 

@@ -15,7 +15,7 @@ from tests.wire.carriers import Sender, connected, listening
 from windsock.errors import UsageError
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.reset import Reset
-from windsock.proxies.proxy import Proxy
+from windsock.proxies.proxy import FaultProxy
 from windsock.security import certificates
 
 pytest.importorskip("trustme")
@@ -46,7 +46,7 @@ def contexts(where: str) -> dict[str, Any]:
 class Ends:
     """A client and a server that speak TLS where the proxy expects it."""
 
-    def __init__(self, proxy: Proxy, listener: socket.socket, where: str) -> None:
+    def __init__(self, proxy: FaultProxy, listener: socket.socket, where: str) -> None:
         context = server_tls()  # here, so that one thread makes the authority
         self.client: Any = connected(socket.AF_INET, proxy.address)
         self.server: Any = None
@@ -91,7 +91,7 @@ def where(request: pytest.FixtureRequest) -> str:
 
 
 def test_what_one_says_the_other_hears(where: str) -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts(where)) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), **contexts(where)) as proxy:
         with Ends(proxy, listener, where) as ends:
             for number in range(20):
                 ends.client.sendall(b"question %02d" % number)
@@ -104,7 +104,7 @@ def test_what_one_says_the_other_hears(where: str) -> None:
 
 
 def test_much_arrives_and_the_end_of_it(where: str) -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts(where)) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), **contexts(where)) as proxy:
         proxy.fault(Delay(0.001))
         with Ends(proxy, listener, where) as ends:
             data = bytes(range(256)) * 4096 * 4
@@ -125,7 +125,7 @@ def test_much_arrives_and_the_end_of_it(where: str) -> None:
 def test_a_reset_is_a_reset_of_the_connection_below() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(listening("tcp"))
-        proxy = stack.enter_context(Proxy(listener.getsockname(), **contexts("both")))
+        proxy = stack.enter_context(FaultProxy(listener.getsockname(), **contexts("both")))
         ends = stack.enter_context(Ends(proxy, listener, "both"))
         raw = stack.enter_context(socket.socket(fileno=ends.client.detach()))
         raw.settimeout(DEADLINE)
@@ -137,7 +137,7 @@ def test_a_reset_is_a_reset_of_the_connection_below() -> None:
 def test_what_became_of_the_clients_handshake_is_recorded() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(listening("tcp"))
-        proxy = stack.enter_context(Proxy(listener.getsockname(), **contexts("client")))
+        proxy = stack.enter_context(FaultProxy(listener.getsockname(), **contexts("client")))
         stack.enter_context(Ends(proxy, listener, "client"))
         proxy._recorder.wait_until(lambda: proxy.connections[0].tls is not None, DEADLINE)
 
@@ -146,7 +146,7 @@ def test_what_became_of_the_clients_handshake_is_recorded() -> None:
 
 
 def test_a_client_that_speaks_no_tls_is_recorded_as_such() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts("client")) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), **contexts("client")) as proxy:
         with connected(socket.AF_INET, proxy.address) as client:
             client.sendall(b"GET / HTTP/1.1\r\n\r\n")
             rest_of(client)
@@ -155,7 +155,7 @@ def test_a_client_that_speaks_no_tls_is_recorded_as_such() -> None:
 
 
 def test_an_upstream_that_speaks_no_tls_turns_the_client_away() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts("upstream")) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), **contexts("upstream")) as proxy:
         with connected(socket.AF_INET, proxy.address) as client:
             server, _ = listener.accept()
             with server:
@@ -167,7 +167,7 @@ def test_an_upstream_that_speaks_no_tls_turns_the_client_away() -> None:
 def test_stopping_in_the_middle_of_a_handshake_does_not_take_long() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(listening("tcp"))
-        proxy = stack.enter_context(Proxy(listener.getsockname(), **contexts("client")))
+        proxy = stack.enter_context(FaultProxy(listener.getsockname(), **contexts("client")))
         client = stack.enter_context(connected(socket.AF_INET, proxy.address))
         stack.enter_context(listener.accept()[0])
         proxy.stop()
@@ -177,13 +177,13 @@ def test_stopping_in_the_middle_of_a_handshake_does_not_take_long() -> None:
 def test_datagrams_know_no_tls() -> None:
     context = server_tls()
     with pytest.raises(UsageError, match="TLS is for streams"):
-        Proxy(("127.0.0.1", 1), transport="udp", tls=context)
+        FaultProxy(("127.0.0.1", 1), transport="udp", tls=context)
     with pytest.raises(UsageError, match="server_name='x'"):
-        Proxy(("127.0.0.1", 1), server_name="x")
+        FaultProxy(("127.0.0.1", 1), server_name="x")
 
 
 def test_the_end_of_tls_at_the_proxy_is_the_end_of_the_stream() -> None:
-    with listening("tcp") as listener, Proxy(listener.getsockname(), **contexts("client")) as proxy:
+    with listening("tcp") as listener, FaultProxy(listener.getsockname(), **contexts("client")) as proxy:
         with Ends(proxy, listener, "client") as ends:
             ends.client.sendall(b"hello")
             unwrapping = Doing(ends.client.unwrap)

@@ -10,7 +10,7 @@ from windsock.faults import FaultHandle
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, FaultOptions
 from windsock.net.targets import Target
-from windsock.proxies.fault_proxy import FaultProxy
+from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["ClientProxy"]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
@@ -16,12 +15,13 @@ from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
-from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
+from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
 from windsock.options import listeners
 from windsock.options.server_options import Resolved
-from windsock.recording import Connection, Connections, HandlerErrors, Recorder, Requests, transcript
-from windsock.recording.errors import counted, first_of_each
+from windsock.recording import Connection, transcript
+from windsock.recording.errors import first_of_each
+from windsock.recording.subject import Subject, plain_address
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI):
+class RunningServer(FakeAPI, Subject):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
@@ -60,8 +60,7 @@ class RunningServer(FakeAPI):
     _client_failures: tuple[BaseException, ...] = ()
     """Failures of background scripts that were not raised yet."""
 
-    _is_stopped = True
-    """Whether it does not run: not any more, or not yet."""
+    what_fails = "errors in handlers"
     _faults: ServerFaults | None = None
     """What goes wrong on purpose, if anything was ever asked for."""
 
@@ -69,15 +68,19 @@ class RunningServer(FakeAPI):
     def __init__(
         self, options: Resolved, thread_pool: ThreadPool | None = None, seed: Callable[[], int] | None = None
     ) -> None:
+        super().__init__(
+            options.name,
+            strict=options.strict,
+            timeout=options.timeout,
+            framing=options.framing,
+            is_unix=options.is_unix,
+            is_datagram=options.is_datagram,
+        )
         self.options = options
         self._seed = seed
-        self._process_id = os.getpid()
         self._start_loop: Callable[[Callable[[], None], str], Joinable] = start_thread
         if thread_pool is not None and not options.runs_test_code_in_loop:
             self._start_loop = thread_pool.start
-        self.name = options.name
-        self.strict = options.strict
-        self._recorder = Recorder()
         self._fake: Fake | None = None
         if options.handler is None and not listeners.has_handler_of_its_own(options.server_class):
             from windsock.fakes.fake import Fake
@@ -98,14 +101,7 @@ class RunningServer(FakeAPI):
             self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
             raise
-        self.address: Any = _address(self.server.server_address)
-        self.requests = Requests(
-            self._recorder,
-            options.framing,
-            is_datagram=options.is_datagram,
-            timeout=lambda: options.timeout,
-        )
-        self._has_failed = False
+        self.address = plain_address(self.server.server_address)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._lifecycle = lifecycle_of(self.server)
@@ -127,41 +123,7 @@ class RunningServer(FakeAPI):
         state = "stopped" if self._is_stopped else "running"
         return f"<{self.name}: {type(self.server).__name__} on {addresses.show(self.address)}, {state}>"
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self.finish()
-            return
-        self.stop()
-        if self._is_inherited:
-            return
-        for failure, count in counted(self._handler_errors()):
-            times = f" ({count} times)" if count > 1 else ""
-            error.add_note(f"windsock: the {self.name} had a handler error too{times}: {failure!r}")
-        self._note_unmet(error)
-        for failure in self._client_failures:
-            error.add_note(f"windsock: a script in the background failed too: {failure}")
-
-    # --- where it is
-
-    @property
-    def host(self) -> str:
-        """The host that clients connect to. Raises UsageError for Unix sockets."""
-        return str(self._ip_address("host")[0])
-
-    @property
-    def port(self) -> int:
-        """The port that clients connect to. Raises UsageError for Unix sockets."""
-        return int(self._ip_address("port")[1])
-
-    @property
-    def path(self) -> str:
-        """The path (or abstract name, with its NUL) of a Unix socket. Raises UsageError for others."""
-        if not self.options.is_unix:
-            raise UsageError(f"path: the {self.name} has none; its address is {addresses.show(self.address)}")
-        return str(self.address)
+    # --- certificates
 
     @property
     def ca(self) -> trustme.CA:
@@ -200,16 +162,6 @@ class RunningServer(FakeAPI):
 
     # --- what happened
 
-    @property
-    def connections(self) -> Connections:
-        """The connections so far, a list; for a datagram server, one for each datagram. `wait()` waits for ends."""
-        return Connections(self._recorder, lambda: self.options.timeout)
-
-    @property
-    def errors(self) -> HandlerErrors:
-        """The exceptions of handlers; `errors.take()` takes them, so that they do not fail the test."""
-        return self._recorder.errors
-
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""
         if self._faults is not None:
@@ -219,11 +171,7 @@ class RunningServer(FakeAPI):
 
     def describe(self) -> str:
         """Return in one line what this server is and where."""
-        count = len(self._recorder.connections)
-        noun = "datagram" if self.options.is_datagram else "connection"
-        plural = "" if count == 1 else "s"
-        where = f"{type(self.server).__name__} on {addresses.show(self.address)}"
-        return f"{self.name}, {where}, {count} {noun}{plural}"
+        return f"{self.name}, {type(self.server).__name__} on {self.shown_address}, {self._counted_connections()}"
 
     # --- its clients
 
@@ -369,10 +317,6 @@ class RunningServer(FakeAPI):
 
     # --- its life
 
-    def __del__(self) -> None:
-        if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
-            stop_forgotten(self)
-
     def drain(self) -> None:
         """Handle what clients sent before they left.
 
@@ -426,11 +370,6 @@ class RunningServer(FakeAPI):
         """Return whether its loop accepts clients, whatever handlers do: in turn, one is served after the other."""
         return not self._is_inherited and self.options.concurrency != "sync" and self._loop_thread.is_alive()
 
-    @property
-    def _is_inherited(self) -> bool:
-        """True in a forked child, where the server is the parent's."""
-        return os.getpid() != self._process_id
-
     def _check_waits_for_another(self, what: str) -> None:
         """Raise UsageError in one of the server's own handlers, which would wait for itself."""
         if current_handlers.is_handled_here(self.server):
@@ -460,18 +399,18 @@ class RunningServer(FakeAPI):
         try:
             self.stop()
         except StillRunning as error:
-            failures = first_of_each(self._handler_errors())
+            failures = first_of_each(self._failures())
             if not failures:
                 self._note_unmet(error)
                 raise
             failures.append(error)
         else:
-            failures = first_of_each(self._handler_errors())
-        what = "errors in handlers" if failures else "scripts in the background failed"
+            failures = first_of_each(self._failures())
+        what = self.what_fails if failures else "scripts in the background failed"
         failures += self._client_failures
         unmet = self._unmet()
         if not failures and unmet and not self._has_failed:
-            what, failures = "what it was told of has not happened", [*unmet]
+            what, failures = "unmet expectations", [*unmet]
         if failures:
             group = self._group(what, failures)
             if failures != unmet:
@@ -479,27 +418,17 @@ class RunningServer(FakeAPI):
             raise group
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
-        """Return what `finish()` would raise for what handlers have raised so far; None if there is nothing."""
-        found = first_of_each(self._handler_errors())
-        if not found:
-            return None
-        group = self._group("errors in handlers", found)
-        self._note_unmet(group)
+        """See Subject; with notes of the unmet expectations."""
+        group = super().failure()
+        if group is not None:
+            self._note_unmet(group)
         return group
 
-    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
-        """Have `finish()` not raise again what has been raised already, nor what has not happened because of it."""
-        self.errors.excuse(failure.exceptions)
-        self._has_failed = True
-
-    def _handler_errors(self) -> list[BaseException]:
-        found = self.errors.failures() if self.strict else []
+    def _failures(self) -> list[BaseException]:
+        found = super()._failures()
         if self._fake is not None:
             _without_our_way(found)
         return found
-
-    def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
-        return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: {what}", failures)
 
     def _settle(self) -> None:
         """Have what was sent handled; of a fake that has to be used, also what its own clients' ends bring about."""
@@ -511,7 +440,7 @@ class RunningServer(FakeAPI):
             fake.settle(self.server, self.options.timeout)
 
     def _unmet(self) -> list[Unmet | FaultNeverFired]:
-        """Return what a fake was told, and what faults were there for, and has not happened, if that is to fail."""
+        """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Unmet | FaultNeverFired] = []
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
@@ -527,9 +456,14 @@ class RunningServer(FakeAPI):
         return self.strict and not self.options.allow_unused
 
     def _note_unmet(self, error: BaseException) -> None:
-        """Say beside an error what has not happened: as a rule that is why."""
+        """Say beside an error which expectations were not met: as a rule that is why."""
         for each in self._unmet():
             error.add_note(f"windsock: the {self.name}: {each.what}")
+
+    def _notes(self) -> Iterator[str]:
+        yield from super()._notes()
+        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
+        yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     def _close_clients(self) -> None:
         if self._client_group is not None:
@@ -619,11 +553,6 @@ class RunningServer(FakeAPI):
         if self._private is not None:
             self._private.remove()
 
-    def _ip_address(self, what: str) -> tuple[Any, ...]:
-        if self.options.is_unix:
-            raise UsageError(f"{what}: the {self.name} has none; its path is {addresses.show(self.address)}")
-        return tuple(self.address)
-
 
 def _serve(server: Any, lifecycle: Lifecycle, failed: Callable[[Connection | None, BaseException], None]) -> None:
     current_handlers.begin(server)  # for good: the thread's context is its own
@@ -631,11 +560,6 @@ def _serve(server: Any, lifecycle: Lifecycle, failed: Callable[[Connection | Non
         lifecycle.serve_forever()
     except BaseException as error:  # of a hook between requests: nothing else would tell of it
         failed(None, error)
-
-
-def _address(server_address: Any) -> Any:
-    """Return (host, port), also for IPv6, or the path."""
-    return server_address[:2] if isinstance(server_address, tuple) else server_address
 
 
 def _without_our_way(failures: list[BaseException]) -> None:

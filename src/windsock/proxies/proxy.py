@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, overload
 
 from windsock.errors import UsageError
 from windsock.faults import FaultSet
+from windsock.faults.never_fired import FaultNeverFired
+from windsock.faults.options import FaultGroup, install, install_all, plans_from, seed_from
+from windsock.faults.reports import report_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
-from windsock.net.interrupts import stop_forgotten, uninterrupted, uninterrupted_start
+from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic, os
+from windsock.net.system import monotonic
 from windsock.net.targets import target_of
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
-from windsock.recording import Connections, HandlerErrors, Recorder, Requests, framing_from, transcript
-from windsock.recording.errors import counted, first_of_each
+from windsock.recording import framing_from, transcript
+from windsock.recording.subject import Subject, plain_address
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 from windsock.scripts.checks import check_seconds
@@ -32,12 +34,13 @@ if TYPE_CHECKING:
     import ssl
 
     from windsock.faults import Fault, FaultHandle
+    from windsock.faults.profiles import Profile
 
-__all__ = ["Proxy"]
+__all__ = ["FaultProxy", "proxy"]
 
 
-class Proxy:
-    """A proxy from its constructor to `stop()`; also a context manager, which stops it.
+class FaultProxy(Subject):
+    """A proxy from its constructor to `stop()`; also a context manager, which finishes it.
 
     `address` is where it leads: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
     a Unix socket, of the kind that is bound there. It listens on an ephemeral loopback port, or on a private path of
@@ -45,17 +48,16 @@ class Proxy:
     is where clients go.
 
     `framing` says where messages end, for `requests` (see `framing_from`). With `recorded=False` nothing is recorded.
-    `seed` is what faults draw from. `timeout`: seconds that connecting onwards, and stopping, may take. TLS passes
-    through as it is, unless `tls` (a server's SSLContext) has the proxy end the client's TLS; with `upstream_tls` (a
-    client's SSLContext; `server_name` is whom it expects) it speaks TLS onwards.
+    `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles; `seed` is
+    what they draw from, and if the proxy is strict, each of them has to fire. `timeout`: seconds that connecting
+    onwards, and stopping, may take. TLS passes through as it is, unless `tls` (a server's SSLContext) has the proxy
+    end the client's TLS; with `upstream_tls` (a client's SSLContext; `server_name` is whom it expects) it speaks TLS
+    onwards.
 
     A client's connection is accepted by the system before any proxy hears of it, so a client never sees a refused
     connect: it is reset if there is no connection onwards (on a Unix socket it sees the end of the stream, unless it
     has sent something: then a reset, too). Raises UsageError for what cannot work, such as a proxy to itself.
     """
-
-    _is_stopped = True
-    """Whether it does not run: not any more, or not yet."""
 
     @uninterrupted_start
     def __init__(
@@ -67,7 +69,8 @@ class Proxy:
         allow_external: bool = False,
         framing: object = None,
         recorded: bool = True,
-        seed: int = 0,
+        faults: Iterable[Any] = (),
+        seed: int | None = None,
         timeout: float = 5.0,
         tls: ssl.SSLContext | None = None,
         upstream_tls: ssl.SSLContext | None = None,
@@ -80,27 +83,31 @@ class Proxy:
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
             addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
-        self.name = name
-        self.strict = strict
-        self.timeout = timeout
-        self.fault_set = FaultSet(seed=seed, traffic="datagram" if self.upstream.is_datagram else "stream")
+        plans = plans_from(faults)
+        super().__init__(
+            name,
+            strict=strict,
+            timeout=timeout,
+            framing=framing_from(framing),
+            is_unix=self.upstream.is_unix,
+            is_datagram=self.upstream.is_datagram,
+        )
+        self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic="datagram" if self.is_datagram else "stream")
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
-        framing = framing_from(framing)
-        self._recorder = Recorder()
         self._is_recorded = recorded
         self._firings = Firings(self.fault_set)
-        self._has_failed = False
-        self._process_id = os.getpid()
         self._outage: FaultHandle | None = None
         self._private: PrivateSocketPath | None = None
-        self.requests = Requests(
-            self._recorder, framing, is_datagram=self.upstream.is_datagram, timeout=lambda: timeout
-        )
         try:
             self._open(listen, termination)
         except BaseException:
             self._recorder.close()
             self._remove_private_path()
+            raise
+        try:
+            install_all(self.fault_set, plans, _check)
+        except BaseException:
+            self.stop()
             raise
 
     def _open(self, listen: Any, termination: Termination | None) -> None:
@@ -109,7 +116,7 @@ class Proxy:
         where = self._private.path if self._private is not None else listen
         bound: Any = (bound_socket if self.upstream.is_datagram else SwitchableListener)(self.upstream, where)
         try:
-            self.address: Any = _plain(bound.name if isinstance(bound, SwitchableListener) else bound.getsockname())
+            self.address = plain_address(bound.name if isinstance(bound, SwitchableListener) else bound.getsockname())
             if isinstance(bound, SwitchableListener):
                 inherited_fds.note_address(self, addresses.plain(bound.name))
             tell = partial(self._recorder.teller(), None)
@@ -149,50 +156,8 @@ class Proxy:
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"
-        return f"<{self.name} on {addresses.show(self.address)} to {addresses.show(self.upstream.address)}, {state}>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None:
-            self.finish()
-            return
-        self.stop()
-        for failure, count in counted(self._errors()):
-            times = f" ({count} times)" if count > 1 else ""
-            error.add_note(f"windsock: the {self.name} had an error too{times}: {failure!r}")
-
-    # --- where it is
-
-    @property
-    def host(self) -> str:
-        """The host that clients connect to. Raises UsageError for Unix sockets."""
-        return str(self._ip_address("host")[0])
-
-    @property
-    def port(self) -> int:
-        """The port that clients connect to. Raises UsageError for Unix sockets."""
-        return int(self._ip_address("port")[1])
-
-    @property
-    def path(self) -> str:
-        """The path of its Unix socket. Raises UsageError for others."""
-        if not self.upstream.is_unix:
-            raise UsageError(f"path: the {self.name} has none; its address is {addresses.show(self.address)}")
-        return str(self.address)
-
-    # --- what happened
-
-    @property
-    def connections(self) -> Connections:
-        """The connections so far, a list; for datagrams, one for each datagram of a client. `wait()` waits for ends."""
-        return Connections(self._recorder, lambda: self.timeout)
-
-    @property
-    def errors(self) -> HandlerErrors:
-        """Errors of the proxy itself, such as a lack of descriptors, and of faults that are functions."""
-        return self._recorder.errors
+        way = f"on {self.shown_address} to {addresses.show(self.upstream.address)}"
+        return f"<{self.name} {way}, {state}, seed {self.fault_set.seed}>"
 
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""
@@ -201,22 +166,33 @@ class Proxy:
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
-        count = len(self._recorder.connections)
-        noun = "datagram" if self.upstream.is_datagram else "connection"
-        return f"{self!r}, {count} {noun}{'' if count == 1 else 's'}"
+        return f"{self!r}, {self._counted_connections()}"
 
-    # --- weather
+    def fault_report(self) -> list[str]:
+        """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
+        return report_of(self.fault_set)
 
-    def fault(
-        self,
-        fault: Fault | Callable[..., Any],
-        *,
-        allow_unfired: bool = False,
-        name: str | None = None,
-        **selector: Any,
-    ) -> FaultHandle:
-        """Install a fault, or a function that is one; a context manager, whose end heals it. See Selector."""
-        return self.fault_set.install(fault, allow_unfired=allow_unfired, name=name, **selector)
+    def unfired(self) -> list[FaultNeverFired]:
+        """Return an error for each fault that has never fired, unless it has `allow_unfired=True`."""
+        return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
+
+    def _traffic(self) -> str:
+        if not self._is_recorded:
+            return f"what passed the {self.name} was not recorded"
+        up, down = (sum(len(getattr(each, way)) for each in self.connections) for way in ("upstream", "downstream"))
+        return f"the {self.name} had {self._counted_connections()}, {up} B up, {down} B down"
+
+    # --- its faults
+
+    @overload
+    def fault(self, fault: Fault | Callable[..., Any], **keywords: Any) -> FaultHandle: ...
+    @overload
+    def fault(self, fault: Profile, *, allow_unfired: bool = True) -> FaultGroup: ...
+    def fault(self, fault: Fault | Callable[..., Any] | Profile, **keywords: Any) -> FaultHandle | FaultGroup:
+        """Install a fault, from now on, also on connections that are open: see `RunningServer.fault`."""
+        if self._is_stopped:
+            raise UsageError(f"fault({fault!r}): the {self.name} is stopped already")
+        return install(self.fault_set, fault, _check, keywords)
 
     def disconnect(self) -> None:
         """Let nothing pass, neither ends nor resets, and leave new connections without an answer. Idempotent."""
@@ -236,10 +212,6 @@ class Proxy:
                 self._relay_loop.event_loop.call(self._front.open)
 
     # --- its life
-
-    def __del__(self) -> None:
-        if not self._is_stopped and self._process_id == os.getpid() and not sys.is_finalizing():
-            stop_forgotten(self)
 
     def drain(self) -> None:
         """Deliver what clients have sent so far, also those that have left since: bytes, ends and datagrams.
@@ -261,7 +233,7 @@ class Proxy:
         if self._is_stopped:
             return
         self._is_stopped = True
-        if self._process_id != os.getpid():
+        if self._is_inherited:
             return  # a forked child gave its copies back when it began; all else is the parent's
         self._recorder.stop()
         self.fault_set.unsubscribe(self._relay_loop.refresh)
@@ -273,7 +245,7 @@ class Proxy:
             self._remove_private_path()
 
     def finish(self) -> None:
-        """Drain, stop, and if it is strict, raise what went wrong in it: an ExceptionGroup of all errors not taken."""
+        """Drain, stop, and if it is strict, raise its errors, or else an ExceptionGroup of faults that never fired."""
         __tracebackhide__ = True  # pytest leaves such frames out
         try:
             self.drain()
@@ -282,31 +254,45 @@ class Proxy:
         failure = self.failure()
         if failure is not None:
             raise failure
+        unfired = self.unfired() if self.strict and not self._has_failed else []
+        if unfired:
+            raise self._group("faults that never fired", [*unfired])
 
-    def failure(self) -> BaseExceptionGroup[BaseException] | None:
-        """Return what `finish()` would raise for what has gone wrong so far; None if there is nothing."""
-        found = first_of_each(self._errors())
-        return BaseExceptionGroup(f"{self.name} on {addresses.show(self.address)}: errors", found) if found else None
+    def settle(self, seconds: float) -> None:
+        """Wait until what clients have sent has arrived, and their connections have ended, for at most `seconds`."""
+        check_seconds(f"settle({seconds!r})", seconds, or_none=True)
+        if self._is_stopped:
+            return
+        self._relay_loop.drain(seconds)
+        if not self.is_datagram:
+            self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
 
-    def _errors(self) -> list[BaseException]:
-        return self.errors.failures() if self.strict else []
-
-    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
-        """Have `finish()` not raise again what has been raised already, nor what has not happened because of it."""
-        self.errors.excuse(failure.exceptions)
-        self._has_failed = True
+    def _notes(self) -> Iterable[str]:
+        yield from super()._notes()
+        if self.strict:
+            yield from (each.what for each in self.unfired())
 
     def _remove_private_path(self) -> None:
         if self._private is not None:
             with contextlib.suppress(FileNotFoundError):
                 self._private.remove()
 
-    def _ip_address(self, what: str) -> tuple[Any, ...]:
-        if self.upstream.is_unix:
-            raise UsageError(f"{what}: the {self.name} has none; its path is {addresses.show(self.address)}")
-        return tuple(self.address)
+
+def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, **options: Any) -> FaultProxy:
+    """Start a proxy in front of an address, for the length of a `with`: clients go to `proxy.address`.
+
+    `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles.
+    `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
+    those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
+    `tls`, `upstream_tls`, `server_name`, `name`, `strict`. Raises UsageError for what cannot work, such as a proxy to
+    itself.
+    """
+    return FaultProxy(address, faults=faults, seed=seed, **options)
 
 
-def _plain(name: Any) -> Any:
-    """Return (host, port), also for IPv6, or the path."""
-    return name[:2] if isinstance(name, tuple) else addresses.plain(name)
+def _check(fault: Fault) -> None:
+    """Raise UsageError for a fault of a process: a proxy has all others."""
+    if "process" in fault.applies_to:
+        raise UsageError(
+            f"{fault!r}: a proxy handles nothing; expected a server of windsock's, server.fault({fault!r})"
+        )

@@ -1,0 +1,150 @@
+"""The base of servers and proxies in a test: where they are, what they have recorded, and what fails the test."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from typing import Any, Self
+
+from windsock.errors import UsageError
+from windsock.net import addresses
+from windsock.net.interrupts import stop_forgotten
+from windsock.net.system import os
+from windsock.recording.connections import Connections
+from windsock.recording.errors import HandlerErrors, counted, first_of_each
+from windsock.recording.recorder import Recorder
+from windsock.recording.requests import Requests
+
+__all__ = ["Subject"]
+
+
+class Subject:
+    """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
+
+    `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors.
+    """
+
+    address: Any
+    """(host, port) that clients connect to, or the path (or abstract name, with its NUL) of a Unix socket."""
+    what_fails = "errors"
+    """The heading of the group that `finish()` raises."""
+
+    _is_stopped = True
+    """Whether it does not run: not any more, or not yet."""
+
+    def __init__(
+        self, name: str, *, strict: bool, timeout: float, framing: Any, is_unix: bool, is_datagram: bool
+    ) -> None:
+        self.name = name
+        self.strict = strict
+        self.timeout = timeout
+        self.is_unix = is_unix
+        self.is_datagram = is_datagram
+        self._recorder = Recorder()
+        self._has_failed = False
+        self._process_id = os.getpid()
+        self.requests = Requests(self._recorder, framing, is_datagram=is_datagram, timeout=lambda: timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.finish()
+            return
+        self.stop()
+        if not self._is_inherited:
+            for note in self._notes():
+                error.add_note(f"windsock: {note}")
+
+    def __del__(self) -> None:
+        if not (self._is_stopped or self._is_inherited or sys.is_finalizing()):
+            stop_forgotten(self)
+
+    def stop(self) -> None:
+        """Stop. Must be overridden."""
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Stop, and raise what fails the test. Must be overridden."""
+        raise NotImplementedError
+
+    # --- where it is
+
+    @property
+    def host(self) -> str:
+        """The host that clients connect to. Raises UsageError for Unix sockets."""
+        return str(self._ip_address("host")[0])
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to. Raises UsageError for Unix sockets."""
+        return int(self._ip_address("port")[1])
+
+    @property
+    def path(self) -> str:
+        """The path (or abstract name, with its NUL) of a Unix socket. Raises UsageError for others."""
+        if not self.is_unix:
+            raise UsageError(f"path: the {self.name} has none; its address is {self.shown_address}")
+        return str(self.address)
+
+    @property
+    def shown_address(self) -> str:
+        """The address as people write it: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
+        return addresses.show(self.address)
+
+    def _ip_address(self, what: str) -> tuple[Any, ...]:
+        if self.is_unix:
+            raise UsageError(f"{what}: the {self.name} has none; its path is {self.shown_address}")
+        return tuple(self.address)
+
+    # --- what happened
+
+    @property
+    def connections(self) -> Connections:
+        """The connections so far, a list; for datagrams, one for each datagram. `wait()` waits for their ends."""
+        return Connections(self._recorder, lambda: self.timeout)
+
+    @property
+    def errors(self) -> HandlerErrors:
+        """The exceptions of handlers, and of the server or proxy itself; `errors.take()` excuses them."""
+        return self._recorder.errors
+
+    def _counted_connections(self) -> str:
+        count = len(self._recorder.connections)
+        return f"{count} {'datagram' if self.is_datagram else 'connection'}{'' if count == 1 else 's'}"
+
+    # --- what fails the test
+
+    def failure(self) -> BaseExceptionGroup[BaseException] | None:
+        """Return the group that `finish()` would raise for the errors so far; None if there are none."""
+        found = first_of_each(self._failures())
+        return self._group(self.what_fails, found) if found else None
+
+    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
+        """Have `finish()` not raise again what was raised already, nor what has not happened because of it."""
+        self.errors.excuse(failure.exceptions)
+        self._has_failed = True
+
+    def _failures(self) -> list[BaseException]:
+        """Return the errors that fail a strict test. May be extended (call super)."""
+        return self.errors.failures() if self.strict else []
+
+    def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
+        return BaseExceptionGroup(f"{self.name} on {self.shown_address}: {what}", failures)
+
+    def _notes(self) -> Iterable[str]:
+        """Yield what to say beside an exception that was raised in the `with`. May be extended (call super)."""
+        for failure, count in counted(self._failures()):
+            times = f" ({count} times)" if count > 1 else ""
+            yield f"the {self.name} had an error too{times}: {failure!r}"
+
+    @property
+    def _is_inherited(self) -> bool:
+        """True in a forked child, where it is the parent's."""
+        return os.getpid() != self._process_id
+
+
+def plain_address(name: Any) -> Any:
+    """Return (host, port), also for IPv6, or the path."""
+    return name[:2] if isinstance(name, tuple) else addresses.plain(name)
