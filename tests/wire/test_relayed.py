@@ -134,7 +134,7 @@ def test_a_child_keeps_none_of_the_relays_descriptors(signals: list[Signal]) -> 
         return found
 
     with door("tcp") as made, made.connection() as (_, request):
-        relay = next(iter(made.relay_loop._relay_loop._members.values()))
+        relay = next(iter(made.relay_loop._relay_loop._members))
         owned = {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in relay.sockets()}
         pid = os.fork()
         if pid == 0:

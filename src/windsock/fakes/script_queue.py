@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from windsock.net import addresses
 from windsock.recording import Connection, Recorder
+from windsock.recording.events import ScriptState
 from windsock.scripts import Script
 
 __all__ = ["QueuedScript", "ScriptQueue"]
@@ -127,16 +128,15 @@ class ScriptQueue:
             yield f"{which}: {_state(connection)}"
 
     def _is_unfinished(self, connection: Connection, *, is_final: bool) -> bool:
-        word = (connection.played or "").partition(" ")[0]
         is_excused = is_final and connection.index < self._excused
-        return word in ("begun", "stopped") and not is_excused
+        return connection.script_state in (ScriptState.BEGUN, ScriptState.STOPPED) and not is_excused
 
 
 def _state(connection: Connection) -> str:
     """Return where a script was when its server stopped."""
-    word, _, rest = (connection.played or "").partition(" ")
-    if word == "stopped" and rest:
-        return f"not played to its end, {_name(connection)} was {rest}"
+    where = (connection.played or "").removeprefix(f"{ScriptState.STOPPED} ")
+    if connection.script_state is ScriptState.STOPPED and where:
+        return f"not played to its end, {_name(connection)} was {where}"
     return f"not played to its end, {_name(connection)} ended without a word of how far it was"
 
 

@@ -11,7 +11,7 @@ from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, Server
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
 from windsock.recording import Connection
-from windsock.recording.events import Kind
+from windsock.recording.events import Kind, ScriptState
 from windsock.scripts import Progress, Script, ScriptMismatch, ScriptTimeout
 from windsock.security.handshake_info import HandshakeFailed
 
@@ -70,31 +70,31 @@ class ScriptRun:
         rests = self.progress.is_between_rounds
         if rests is not self._rests:
             self._rests = rests
-            self._note("resting" if rests else "begun")
+            self._note(ScriptState.RESTING if rests else ScriptState.BEGUN)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
-        self._note("begun")
-        word = "stopped"
+        self._note(ScriptState.BEGUN)
+        state = ScriptState.STOPPED
         try:
             yield
             self.check_rest()
-            word = "done"
+            state = ScriptState.DONE
         except ServerStopped:
-            word = self._when_stopped()
+            state = self._when_stopped()
         except (ScriptMismatch, ScriptTimeout):
             if self._stop_event.is_set() and self._end.inbox.has_ended:
-                word = self._when_stopped()
+                state = self._when_stopped()
                 return
-            word = "failed"
+            state = ScriptState.FAILED
             raise
         except HandshakeFailed:
             raise
         except BaseException:
-            word = "stopped" if self._stop_event.is_set() else "failed"
+            state = ScriptState.STOPPED if self._stop_event.is_set() else ScriptState.FAILED
             raise
         finally:
-            self._note(word)
+            self._note(state)
             self._end.before_wait = nothing
 
     def check_rest(self) -> None:
@@ -107,15 +107,16 @@ class ScriptRun:
         if end.inbox and not (end.is_closed or end.is_stalled):
             raise self.progress.stopped("more came after this last step", monotonic())
 
-    def _when_stopped(self) -> str:
-        """Return what the server's stop has made of it: nothing, if it was only waiting for another round."""
-        return "done" if self.progress.is_done or self.progress.is_between_rounds else "stopped"
+    def _when_stopped(self) -> ScriptState:
+        """Return the state after the server's stop: done, if it was only waiting for another round."""
+        is_done = self.progress.is_done or self.progress.is_between_rounds
+        return ScriptState.DONE if is_done else ScriptState.STOPPED
 
-    def _note(self, word: str) -> None:
-        text = word
-        if word in ("failed", "stopped"):
-            text = f"{word} at {self.progress.where}"
-        if word == "stopped" and not self.progress.is_done:
+    def _note(self, state: ScriptState) -> None:
+        text = str(state)
+        if state in (ScriptState.FAILED, ScriptState.STOPPED):
+            text += f" at {self.progress.where}"
+        if state is ScriptState.STOPPED and not self.progress.is_done:
             text += f"\n{self._what_went_before()}"
         self._connection.note(Kind.SCRIPT, text.encode())
 

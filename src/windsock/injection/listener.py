@@ -9,7 +9,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net import sockets
-from windsock.net.queue_fillers import QueueFillers
+from windsock.net.queue_fillers import ListenerState, QueueFillers
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.options import listeners
 from windsock.servers import BaseServer
@@ -30,7 +30,7 @@ class FaultyListener:
     def __init__(self, server: Any) -> None:
         self._server = server
         self._lock = threading.Condition()
-        self._state = "open"
+        self._state = ListenerState.OPEN
         self._next: int | None = None
         self._aside: int | None = None
         self._holder: socket.socket | None = None
@@ -42,7 +42,7 @@ class FaultyListener:
 
     def pass_through(self) -> None:
         """Put what is next in the listener's place. Raises BlockingIOError if there is no connection to accept."""
-        if self._next is None and self._state == "open":
+        if self._next is None and self._state == ListenerState.OPEN:
             return
         with self._lock:
             following, self._next = self._next, None
@@ -72,19 +72,19 @@ class FaultyListener:
     # --- from any thread
 
     @property
-    def state(self) -> str:
+    def state(self) -> ListenerState:
         """Return "open", "shut" or "full"."""
         return self._state
 
-    def set_state(self, state: str) -> None:
+    def set_state(self, state: ListenerState) -> None:
         """Be "open", "shut" or "full". Idempotent. Raises UsageError where the system cannot do that."""
         with self._lock:
             if state == self._state:
                 return
-            if state == "shut" and sys.platform != "linux":
+            if state == ListenerState.SHUT and sys.platform != "linux":
                 raise UsageError("Refuse() around a server needs Linux; use it on a proxy, or server.outage()")
-            leave = {"open": _nothing, "shut": self._reopen, "full": self._drain}
-            enter = {"open": _nothing, "shut": self._shut, "full": self._fill}
+            leave = {ListenerState.OPEN: _nothing, ListenerState.SHUT: self._reopen, ListenerState.FULL: self._drain}
+            enter = {ListenerState.OPEN: _nothing, ListenerState.SHUT: self._shut, ListenerState.FULL: self._fill}
             leave[self._state]()
             self._state = state
             enter[state]()
@@ -161,7 +161,7 @@ class FaultyListener:
     def close(self) -> None:
         """Give everything back, when the server has closed its listener."""
         with self._lock:
-            self._state = "open"
+            self._state = ListenerState.OPEN
             for descriptor in (self._next, self._aside):
                 if descriptor is not None:
                     with socket.socket(fileno=descriptor) as found:

@@ -27,7 +27,7 @@ class Relays:
         self._relay_loop = StreamRelays(fault_set, name=name, on_error=tell)
         self.indices: set[int] = set()
         """The connections that were relayed; what faults do to them is noted by the relay."""
-        self._names: dict[int, RelayedSocket] = {}
+        self._names: dict[socket.socket, RelayedSocket] = {}
         self._make_stream = getattr(server, "make_stream", None)
         if self._make_stream is not None:
             server.make_stream = self._make_named_stream
@@ -76,12 +76,12 @@ class Relays:
     def _for_trio(self, relayed: RelayedSocket) -> socket.socket:
         """Return the same for a task: trio takes plain sockets only, and the stream gets the names."""
         plain = socket.socket(relayed.family, relayed.type, relayed.proto, fileno=relayed.detach())
-        self._names[id(plain)] = relayed
+        self._names[plain] = relayed
         return plain
 
     async def _make_named_stream(self, request: Any) -> Any:
         stream = await self._make_stream(request)  # type: ignore[misc]  # it is there, or this would not be called
-        relayed = self._names.pop(id(request), None)
+        relayed = self._names.pop(request, None)
         if relayed is not None:
             below = getattr(stream, "transport_stream", stream).socket
             below.getpeername = lambda: relayed.peer_name
@@ -96,7 +96,7 @@ class Relays:
 
     def _credentials_of_client(self, request: Any) -> Any:
         """See PeerCredentialsMixIn.peer_credentials; trio's plain socket cannot say it, the one in its place can."""
-        relayed = self._names.get(id(request))
+        relayed = self._names.get(request)
         shows_client = relayed is not None and relayed.shown_option(*PEER_CREDENTIALS, 0) is not None
         return self._peer_credentials(relayed if shows_client else request)  # type: ignore[misc]  # it is there
 

@@ -28,6 +28,7 @@ from windsock.injection.handshake import Handshakes, check_handshake_fault
 from windsock.injection.listener import FaultyListener
 from windsock.injection.process import Processes, check_process_fault
 from windsock.injection.relays import Relays
+from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
@@ -146,7 +147,7 @@ class ServerFaults:
         active = [each for each in self.fault_set.handles if each.is_active]
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
-        wanted = "shut" if shut else "full" if full else "open"
+        wanted = ListenerState.SHUT if shut else ListenerState.FULL if full else ListenerState.OPEN
         if not self._is_stopped and wanted != self._listener.state:
             self._listener.set_state(wanted)
             for each in shut or full:
@@ -277,7 +278,7 @@ class ServerFaults:
 
     def check_outage(self) -> None:
         """Raise UsageError if the server's address is a relay's."""
-        if self._datagrams is not None or self._listener.state != "open":
+        if self._datagrams is not None or self._listener.state != ListenerState.OPEN:
             raise UsageError(
                 f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
                 "for datagrams, and no Refuse() or BacklogFull() at the same time"

@@ -1,18 +1,29 @@
-"""Connections that fill the queue of a listener, so that the next client's connect is not answered."""
+"""The states of a listener, and connections that fill its queue, so that the next client's connect is not answered."""
 
 from __future__ import annotations
 
+import enum
 import errno
 from typing import Any
 
 from windsock.net import addresses, sockets
 from windsock.net.system import select, socket
 
-__all__ = ["QueueFillers"]
+__all__ = ["ListenerState", "QueueFillers"]
 
 MOST = 4
 SETTLED = 0.05
 """Seconds in which a connection over loopback is made, unless the queue is full."""
+
+
+class ListenerState(enum.StrEnum):
+    """What clients meet at a listener."""
+
+    OPEN = "open"
+    SHUT = "shut"
+    """Their connects are refused."""
+    FULL = "full"
+    """Their connects are not answered."""
 
 
 class QueueFillers:

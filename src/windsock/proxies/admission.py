@@ -10,6 +10,7 @@ from windsock.faults.kinds.accept_error import AcceptError
 from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
+from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, os
 
 if TYPE_CHECKING:
@@ -36,22 +37,22 @@ class AdmissionVerdict:
 
 
 class Admission:
-    """Asks one weather about each client. For the thread that accepts."""
+    """Asks one fault set about each client. For the thread that accepts."""
 
     def __init__(self, fault_set: FaultSet, active: Callable[[], int]) -> None:
         self._fault_set = fault_set
         self._active = active
 
-    def door(self) -> str:
-        """Return what the listener is to be, as no client can be told from another: "open", "shut" or "full"."""
+    def listener_state(self) -> ListenerState:
+        """Return what the listener is to be, as no client can be told from another."""
         whole = [each.fault for each in self._fault_set.handles if each.is_active and _is_open(each.selector)]
         if any(isinstance(each, Refuse) for each in whole):
-            return "shut"
-        return "full" if any(isinstance(each, BacklogFull) for each in whole) else "open"
+            return ListenerState.SHUT
+        return ListenerState.FULL if any(isinstance(each, BacklogFull) for each in whole) else ListenerState.OPEN
 
-    def note_door(self, state: str) -> None:
+    def note_state(self, state: str) -> None:
         """Note that the faults that shut the listener have done something."""
-        kinds: dict[str, type[Fault]] = {"shut": Refuse, "full": BacklogFull}
+        kinds: dict[str, type[Fault]] = {ListenerState.SHUT: Refuse, ListenerState.FULL: BacklogFull}
         for each in self._fault_set.handles:
             if type(each.fault) is kinds.get(state) and not each.fired:
                 each.fire(monotonic(), "the listener is {}", state)

@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net import addresses, sockets
-from windsock.net.queue_fillers import QueueFillers
+from windsock.net.queue_fillers import ListenerState, QueueFillers
 from windsock.net.system import accept, os, socket
 from windsock.net.targets import AF_UNIX, Target
 
@@ -26,7 +26,7 @@ class SwitchableListener:
     def __init__(self, upstream: Target, where: Any) -> None:
         self._upstream = upstream
         self._holder: socket.socket | None = None
-        self.state = "open"
+        self.state = ListenerState.OPEN
         """Or "shut", or "full"."""
         self.socket = bound_socket(upstream, where)
         self.name: Any = self.socket.getsockname()
@@ -48,22 +48,22 @@ class SwitchableListener:
                 return client, peer
             client.close()
 
-    def set_state(self, state: str) -> None:
+    def set_state(self, state: ListenerState) -> None:
         """Be "open", "shut" or "full". Idempotent. `socket` may be a new one afterwards, to be waited for.
 
         Raises OSError for a lack of descriptors; it is as it was then, or open.
         """
         if state == self.state:
             return
-        if self.state == "shut":
+        if self.state == ListenerState.SHUT:
             self._reopen()
-        elif self.state == "full":
+        elif self.state == ListenerState.FULL:
             self._empty()
-        self.state = "open"
-        if state == "shut":
+        self.state = ListenerState.OPEN
+        if state == ListenerState.SHUT:
             sockets.end(self.socket)  # it listens no more, whatever process has a copy
             self.socket.close()
-        elif state == "full":
+        elif state == ListenerState.FULL:
             self._fill_or_empty()
         self.state = state
 

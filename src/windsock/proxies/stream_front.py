@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from windsock.net import addresses, sockets
 from windsock.net.ancillary import own_credentials, peer_credentials
 from windsock.net.event_loop import READABLE
+from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
 from windsock.net.targets import Target
 from windsock.proxies.admission import Admission, AdmissionVerdict
@@ -58,7 +59,7 @@ class StreamFront:
         on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
         self._relay_loop = relay_loop
-        self._door = door
+        self._listener = door
         self._upstream = upstream
         self._fault_set = fault_set
         self._recorder = recorder
@@ -97,16 +98,16 @@ class StreamFront:
 
     def refresh(self, now: float) -> None:  # noqa: ARG002  # what all members are told
         """Faults have come, gone or changed: be as open as they let us."""
-        state = self._admission.door()
-        if state != self._door.state and not self._is_closed:
+        state = self._admission.listener_state()
+        if state != self._listener.state and not self._is_closed:
             self._unwatch()
             try:
-                self._door.set_state(state)
+                self._listener.set_state(state)
             except OSError as error:
                 self._door_stuck(error)
             else:
                 self._is_stuck = False
-                self._admission.note_door(state)
+                self._admission.note_state(state)
             self._watch()
         self._look_at_stalled()
 
@@ -126,13 +127,13 @@ class StreamFront:
         """Close."""
         self._unwatch()
         self._is_closed = True
-        self._door.close()
+        self._listener.close()
         for client in self._waiting():
             client.close()
 
     def sockets(self) -> Iterable[Any]:
         """Return what a forked child has to give back."""
-        return [*self._door.all(), *self._waiting()]
+        return [*self._listener.all(), *self._waiting()]
 
     def _waiting(self) -> list[socket.socket]:
         return [
@@ -142,8 +143,8 @@ class StreamFront:
         ]
 
     def _watch(self) -> None:
-        if not self._watched and self._door.state == "open" and not self._is_shut and not self._is_closed:
-            self._watched = self._door.socket.fileno()
+        if not self._watched and self._listener.state == ListenerState.OPEN and not self._is_shut and not self._is_closed:
+            self._watched = self._listener.socket.fileno()
             self._relay_loop.event_loop.watch(self._watched, READABLE, self._accept)
 
     def _unwatch(self) -> None:
@@ -165,7 +166,7 @@ class StreamFront:
 
     def _next(self) -> tuple[socket.socket, Any, AdmissionVerdict]:
         """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
-        client, peer = self._put_back.popleft() if self._put_back else self._door.accept()
+        client, peer = self._put_back.popleft() if self._put_back else self._listener.accept()
         verdict = self._admission.verdict_on(self._count, peer)
         error = verdict.error
         if error is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
-from windsock.recording.events import Chunk, Direction, Ending, Kind
+from windsock.recording.events import Chunk, Direction, Ending, Kind, ScriptState
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
@@ -62,7 +62,7 @@ class Connection(Log):
     _is_tls_truncated = False
     _tls: TLSHandshake | None = None
     _refused: str | None = None
-    _played: str | None = None
+    _script: tuple[ScriptState, str] | None = None
     _closed: float | None = None
     _errors: tuple[BaseException, ...] = ()
     _is_half_closed = False
@@ -116,13 +116,18 @@ class Connection(Log):
 
     @property
     def played(self) -> str | None:
-        """How far the script has come that a fake plays on it; None without a script.
+        """How far the script of a fake has come on it, in words; None without a script.
 
-        The first word is "begun", "resting" (in a loop without an end, between two rounds), "done", "failed" or
-        "stopped"; for the latter two the step follows.
+        That is its `script_state`; "failed" and "stopped" are followed by the step, as in "failed at step 1 of 2, ...".
         """
         self._recorder.catch_up()
-        return self._played
+        return None if self._script is None else "".join(self._script)
+
+    @property
+    def script_state(self) -> ScriptState | None:
+        """How far the script of a fake has come on it; None without a script."""
+        self._recorder.catch_up()
+        return None if self._script is None else self._script[0]
 
     @property
     def ending(self) -> Ending | None:
@@ -229,7 +234,8 @@ class Connection(Log):
     def _apply_rest(self, kind: int, data: bytes) -> None:
         """Keep how far a script has come, and how TLS ended after its handshake."""
         if kind == Kind.SCRIPT:
-            self._played = data.decode()
+            state, space, where = data.decode().partition(" ")
+            self._script = ScriptState(state), space + where
         elif kind == Kind.REST:
             self.rests_until = float(data)
         elif kind == Kind.TLS_END:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-__all__ = ["Chunk", "Direction", "Ending", "Kind"]
+__all__ = ["Chunk", "Direction", "Ending", "Kind", "ScriptState"]
 
 
 class Direction(enum.StrEnum):
@@ -48,7 +48,7 @@ class Kind:
     SERVER_RESET = 14
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
-    """The script that a fake plays on the connection has come so far; the data is a word for it, and more behind it."""
+    """The script of a fake on the connection has come so far; the data is its ScriptState, and where it stands."""
     REST = 16
     """In a forked child: a fake lets time pass on the connection; the data is until when, in monotonic seconds."""
     BEGINS = 17
@@ -63,6 +63,18 @@ class Kind:
     """The client has ended TLS with an alert; the data is its name."""
     NOTE = 22
     """Something came, went or was lost that is no byte of a stream; the data says what, in words."""
+
+
+class ScriptState(enum.StrEnum):
+    """How far the script of a fake has come on a connection."""
+
+    BEGUN = "begun"
+    RESTING = "resting"
+    """Between two rounds of a loop without an end."""
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """The server was stopped before its end."""
 
 
 class Ending(enum.StrEnum):

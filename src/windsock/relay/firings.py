@@ -18,7 +18,7 @@ class Firings:
     def __init__(self, fault_set: FaultSet) -> None:
         self._fault_set = fault_set
         self._version = -1
-        self._noted: dict[int, tuple[FaultHandle, int]] = {}
+        self._noted: dict[FaultHandle, int] = {}
         self._connections: dict[int, Connection] = {}
 
     def follow(self, index: int, connection: Connection) -> None:
@@ -41,18 +41,20 @@ class Firings:
             return
         if self._version != self._fault_set.version:
             self._meet()
-        for key, (handle, noted) in self._noted.items():
+        for handle, noted in self._noted.items():
             if handle.firings != noted:
                 found = handle.since(noted)
-                self._noted[key] = handle, found[-1].number if found else handle.firings
+                self._noted[handle] = found[-1].number if found else handle.firings
                 for firing in found:
                     self._note(firing)
 
     def _meet(self) -> None:
         self._version = self._fault_set.version
-        self._noted = {key: pair for key, pair in self._noted.items() if not pair[0].is_healed or _has_news(*pair)}
+        self._noted = {
+            each: number for each, number in self._noted.items() if not each.is_healed or each.firings != number
+        }
         for each in self._fault_set.handles:
-            self._noted.setdefault(id(each), (each, 0))
+            self._noted.setdefault(each, 0)
 
     def _note(self, firing: Firing) -> None:
         connection = self._connections.get(-1 if firing.connection is None else firing.connection)
@@ -64,7 +66,3 @@ def words(firing: Firing) -> str:
     """Return what a transcript says of a firing."""
     where = f" {firing.direction} at byte {firing.offset}" if firing.direction else ""
     return f"{firing.fault}{where}: {firing.what}"
-
-
-def _has_news(handle: FaultHandle, noted: int) -> bool:
-    return handle.firings != noted

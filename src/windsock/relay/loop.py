@@ -46,7 +46,7 @@ class RelayLoop:
         self.name = name
         self.scratch = Scratch()
         self._on_error = on_error
-        self._members: dict[int, Handle] = {}
+        self._members: dict[Handle, None] = {}
         self._process_id = os.getpid()
         self._is_slow = False
         """Whether a drain has run out of time."""
@@ -59,11 +59,11 @@ class RelayLoop:
 
     def add(self, member: Handle) -> None:
         """Take somebody in; in the clockwork's thread, or before it has started."""
-        self._members[id(member)] = member
+        self._members[member] = None
 
     def remove(self, member: Handle) -> None:
         """Somebody has ended."""
-        self._members.pop(id(member), None)
+        self._members.pop(member, None)
 
     def __len__(self) -> int:
         return len(self._members)
@@ -89,7 +89,7 @@ class RelayLoop:
             self.event_loop.ask(_nothing, seconds)
 
     def _delivers_by(self, time: float) -> bool:
-        return any(member.delivers_by(time) for member in self._members.values())
+        return any(member.delivers_by(time) for member in self._members)
 
     def stop(self, seconds: float) -> None:
         """End everybody, and the thread. Idempotent. Raises StillRunning after `seconds`."""
@@ -99,7 +99,7 @@ class RelayLoop:
     def after_fork_in_child(self) -> None:
         """Give back what a child has inherited: it is the parent's."""
         members, self._members = self._members, {}
-        for member in members.values():
+        for member in members:
             for each in member.sockets():
                 with contextlib.suppress(OSError):
                     descriptor = each.detach()
@@ -109,11 +109,11 @@ class RelayLoop:
 
     def _refresh(self) -> None:
         now = monotonic()
-        for member in list(self._members.values()):
+        for member in list(self._members):
             self._guard(lambda member=member: member.refresh(now))  # type: ignore[misc]  # a lambda with a default
 
     def _end(self) -> None:
-        for member in list(self._members.values()):
+        for member in list(self._members):
             self._guard(member.finish)
         self._members.clear()
         self.scratch.close()

@@ -46,9 +46,9 @@ class TLSMixIn:
         return self.ssl_context
 
     @property
-    def _tls_requests(self) -> dict[int, Any]:
-        """The encrypted side of each request, by the id() of the accepted one, which it keeps alive."""
-        found: dict[int, Any] = vars(self).setdefault("_tls_requests_of_mine", {})
+    def _tls_requests(self) -> dict[Any, Any]:
+        """The encrypted side of each accepted request."""
+        found: dict[Any, Any] = vars(self).setdefault("_tls_requests_of_mine", {})
         return found
 
     def rehearse_in_child(self) -> None:
@@ -94,7 +94,7 @@ class TLSMixIn:
             raise UsageError("start_tls(): this request is encrypted already")
         secured = TLSSocket(request, context)
         secured.do_handshake(self.handshake_timeout)
-        self._tls_requests[id(request)] = secured
+        self._tls_requests[request] = secured
         return secured
 
     # --- async handlers of a trio server: these are called in the place of finish_request() and start_tls()
@@ -108,7 +108,7 @@ class TLSMixIn:
         except HandshakeFailed as error:
             self.handle_handshake_error(request, client_address, error)
         finally:
-            stream = self._tls_requests.pop(id(request), None)
+            stream = self._tls_requests.pop(request, None)
             if stream is not None:
                 with trio.move_on_after(self.goodbye_timeout):
                     await stream.aclose()
@@ -130,7 +130,7 @@ class TLSMixIn:
         import trio
 
         request = self._clear_streams.get(stream)
-        secured = self._tls_requests.get(id(request))
+        secured = self._tls_requests.get(request)
         if isinstance(stream, trio.SSLStream) or (secured is not None and secured.transport_stream is stream):
             raise UsageError("start_tls(): this request is encrypted already")
         if request is None:
@@ -155,7 +155,7 @@ class TLSMixIn:
         """Do the handshake on a request's stream; return the trio.SSLStream. May be extended (await super's)."""
         from windsock.security.trio.tls import secure
 
-        self._tls_requests[id(request)] = secured = await secure(stream, self._context(), self.handshake_timeout)
+        self._tls_requests[request] = secured = await secure(stream, self._context(), self.handshake_timeout)
         return secured
 
     @property
@@ -176,7 +176,7 @@ class TLSMixIn:
 
     def shutdown_request(self, request: Any) -> None:
         """Send the end of the TLS stream, then that of the connection. May be extended (call super)."""
-        secured = self._tls_requests.get(id(request))
+        secured = self._tls_requests.get(request)
         if secured is not None:
             with contextlib.suppress(OSError):  # the client is gone, or does not take it
                 secured.settimeout(capped(self.goodbye_timeout))
@@ -185,7 +185,7 @@ class TLSMixIn:
 
     def close_request(self, request: Any) -> None:
         """Close the encrypted side too. May be extended (call super)."""
-        secured = self._tls_requests.pop(id(request), None)
+        secured = self._tls_requests.pop(request, None)
         if secured is not None:
             secured.abandon()
         super().close_request(request)  # type: ignore[misc]  # the server class has it

@@ -37,7 +37,7 @@ class TrioSeam(Seam):
 
     def __init__(self, server: Any, recorder: Recorder) -> None:
         super().__init__(server, recorder)
-        self._taps: dict[int, SocketTap | StreamTap] = {}
+        self._taps: dict[Any, SocketTap | StreamTap] = {}
         self._ending: set[Connection] = set()
         """Those whose end of the stream is being sent."""
 
@@ -64,7 +64,7 @@ class TrioSeam(Seam):
         finally:
             if connection is not None and isinstance(request, tuple):
                 connection.note(Kind.CLOSE)
-            if (stream_tap := self._taps.pop(id(request), None)) is not None:
+            if (stream_tap := self._taps.pop(request, None)) is not None:
                 stream_tap.uninstall()
 
     async def _serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
@@ -95,7 +95,7 @@ class TrioSeam(Seam):
             stream = await self._originals["make_stream"](request)
             note(getattr(stream, "handshake", None))
         if connection is not None:
-            self._taps[id(request)] = stream_tap = self._tap(stream, connection, request)
+            self._taps[request] = stream_tap = self._tap(stream, connection, request)
             stream_tap.install()
         return stream
 
@@ -108,7 +108,7 @@ class TrioSeam(Seam):
         with self._silence(found), noting_handshake(found.connection) as note:
             secured = await self._originals["start_tls_stream"](stream)
             note(secured.handshake)
-            self._taps[id(found.request)] = self._tap(secured, found.connection, found.request)
+            self._taps[found.request] = self._tap(secured, found.connection, found.request)
         return secured
 
     async def _authenticate_stream(self, stream: Any) -> str:
@@ -135,7 +135,7 @@ class TrioSeam(Seam):
                 mark_lost(lost, tap.connection)
             raise
         finally:
-            self._taps[id(tap.request)].install()
+            self._taps[tap.request].install()
 
     def _tap(self, stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
         """Return a tap for a stream: on its socket, if it is a stream of that very socket."""
@@ -147,7 +147,7 @@ class TrioSeam(Seam):
     def _on_clear(self, secured: StreamTap, stream: Any) -> None:
         """Record what is below a stream whose TLS has ended."""
         secured.uninstall()
-        self._taps[id(secured.request)] = below = self._tap(stream, secured.connection, secured.request)
+        self._taps[secured.request] = below = self._tap(stream, secured.connection, secured.request)
         below.install()
 
     def _shutdown_request(self, request: Any) -> None:
