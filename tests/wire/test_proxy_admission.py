@@ -178,7 +178,7 @@ def connected_or_not(proxy: FaultProxy) -> Iterator[None]:
 
 def is_open(proxy: FaultProxy) -> bool:
     assert isinstance(proxy._front, StreamFront)
-    return proxy._front._door.state == "open"
+    return proxy._front._listener.state == "open"
 
 
 @only_linux

@@ -1,4 +1,4 @@
-"""The door to the harness: `with serving(...) as server`."""
+"""The entrance of the harness: `with serving(...) as server`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of relayed datagram servers: the socket moves behind a relay, and handlers see the clients all the same."""
+"""Relayed datagram servers: the socket moves behind a relay, and handlers see the clients all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door of relayed servers: an accepted client goes in, the socket that its handler gets comes out."""
+"""Relayed stream servers: an accepted client goes in, the socket that its handler gets comes out."""
 
 from __future__ import annotations
 

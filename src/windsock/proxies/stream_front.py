@@ -48,7 +48,7 @@ class StreamFront:
     def __init__(
         self,
         relay_loop: RelayLoop,
-        door: SwitchableListener,
+        listener: SwitchableListener,
         upstream: Target,
         fault_set: FaultSet,
         recorder: Recorder | None,
@@ -59,7 +59,7 @@ class StreamFront:
         on_error: Callable[[Connection | None, BaseException], object],
     ) -> None:
         self._relay_loop = relay_loop
-        self._listener = door
+        self._listener = listener
         self._upstream = upstream
         self._fault_set = fault_set
         self._recorder = recorder
@@ -104,14 +104,14 @@ class StreamFront:
             try:
                 self._listener.set_state(state)
             except OSError as error:
-                self._door_stuck(error)
+                self._listener_is_stuck(error)
             else:
                 self._is_stuck = False
                 self._admission.note_state(state)
             self._watch()
         self._look_at_stalled()
 
-    def _door_stuck(self, error: OSError) -> None:
+    def _listener_is_stuck(self, error: OSError) -> None:
         """It could not be opened or filled, for lack of a descriptor: that may pass."""
         if not self._is_stuck:
             self._is_stuck = True
