@@ -23,6 +23,7 @@ __all__ = [
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
+    "pytest_runtest_setup",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
     "pytest_unconfigure",
@@ -123,15 +124,43 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_runtest_call() -> Generator[None, object, object]:
-    """Fail a test that has passed if a handler of its servers has not."""
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Say in a setup that has failed what its servers had to do with it."""
     __tracebackhide__ = True
-    result = yield
-    if fixtures.State.servers:
+    with _explaining(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that has passed if its servers have not; say in a failure what its servers had to do with it."""
+    __tracebackhide__ = True
+    with _explaining(item):
+        result = yield
+    if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
         verdict.judge(fixtures.State.servers)
     return result
+
+
+@contextlib.contextmanager
+def _explaining(item: pytest.Item) -> Generator[None]:
+    """Add notes to an exception that is raised, or that pytest keeps for a unittest.TestCase."""
+    __tracebackhide__ = True
+    error: BaseException | None = None
+    try:
+        yield
+        kept = getattr(item, "_excinfo", None)
+        error = kept[-1].value if kept else None
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if error is not None and fixtures.State.servers:
+            from pytest_windsock import verdict
+
+            verdict.explain(error, fixtures.State.servers)
 
 
 @pytest.hookimpl(wrapper=True)

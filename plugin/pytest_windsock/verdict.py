@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["Verdict", "finish", "judge"]
+__all__ = ["Verdict", "explain", "finish", "judge"]
 
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
@@ -36,13 +36,13 @@ class Verdict:
     def settle(self) -> None:
         """Have the teardown not raise them again: they are in the report of the test."""
         for server, failure in self.found:
-            server.excuse(failure)
+            server.excuse(failure.exceptions)
 
 
 def judge(servers: Servers) -> None:
-    """Raise what handlers have raised so far. To be called when the body of the test has passed.
+    """Raise what went wrong in the servers and proxies so far. To be called when the body of the test has passed.
 
-    The servers go on: fixtures that are torn down later may still talk to them.
+    They go on: fixtures that are torn down later may still talk to them.
     """
     __tracebackhide__ = True
     _drain()
@@ -55,6 +55,20 @@ def judge(servers: Servers) -> None:
     else:
         State.verdict = verdict
     raise verdict.error
+
+
+def explain(error: BaseException, servers: Servers) -> None:
+    """Note on the exception of a test, or of its setup, what went wrong in its servers; teardown does not raise that.
+
+    Skips, and exceptions that end the run, are left alone.
+    """
+    if not isinstance(error, Exception | pytest.fail.Exception) or isinstance(error, pytest.xfail.Exception):
+        return
+    _drain()
+    for server in servers:
+        for note in server.notes():
+            error.add_note(f"windsock: {note}")
+        server.excuse(server.errors)
 
 
 def _drain() -> None:

@@ -219,8 +219,12 @@ class Fake:
         except (AttributeError, OSError, ValueError):  # it has none, or none any more
             return False
 
+    def is_waiting(self) -> bool:
+        """Return whether a client, or a script, may still go on, and so meet an expectation."""
+        return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
+
     def unmet(self) -> list[Unmet]:
-        """Return what was told and has not happened."""
+        """Return the expectations that were not met."""
         found = self._unmet(is_final=True)
         if found and not self._is_datagram:
             with contextlib.suppress(RecordingFailed):  # which is among the errors
@@ -269,7 +273,9 @@ class Fake:
         end = ServerStream(request, server, stop_event)
         if not self._greet(end):
             return
-        ScriptRun(play.script, end, connection, timeout=self.timeout(), stop_event=stop_event, whose=play.label).run()
+        run = ScriptRun(play.script, end, connection, timeout=self.timeout(), stop_event=stop_event, whose=play.label)
+        self._script_queue.runs[connection.index] = run
+        run.run()
 
     def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can go on."""

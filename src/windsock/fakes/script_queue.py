@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from windsock.net import addresses
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import ScriptState
 from windsock.scripts import Script
+
+if TYPE_CHECKING:
+    from windsock.fakes.script_run import ScriptRun
 
 __all__ = ["QueuedScript", "ScriptQueue"]
 
@@ -43,6 +48,8 @@ class ScriptQueue:
         self._for_all: list[QueuedScript] = []
         self._begun = 0
         self._excused = 0
+        self.runs: WeakValueDictionary[int, ScriptRun] = WeakValueDictionary()
+        """The scripts that this process plays, by the index of their connection."""
 
     @property
     def count(self) -> int:
@@ -112,7 +119,7 @@ class ScriptQueue:
                 yield f"play_all(): never played, no connection came for it\n  {_indented(self._for_all[-1].script)}"
             for each in others:
                 if self._is_unfinished(each, is_final=is_final):
-                    yield f"play_all(): {_state(each)}"
+                    yield f"play_all(): {self._state(each)}"
 
     def _unmet_of(self, play: QueuedScript, connections: list[Connection], *, is_final: bool) -> Iterator[str]:
         which = f"play(): script {play.number} of {len(self._queued)}"
@@ -125,19 +132,26 @@ class ScriptQueue:
             if not (is_final and connection.index < self._excused):
                 yield f"{which}: never played, {_name(connection)} ended before{ending}\n  {_indented(play.script)}"
         elif self._is_unfinished(connection, is_final=is_final):
-            yield f"{which}: {_state(connection)}"
+            yield f"{which}: {self._state(connection)}"
 
     def _is_unfinished(self, connection: Connection, *, is_final: bool) -> bool:
         is_excused = is_final and connection.index < self._excused
         return connection.script_state in (ScriptState.BEGUN, ScriptState.STOPPED) and not is_excused
 
+    def _state(self, connection: Connection) -> str:
+        """Return where an unfinished script stands, or stood when its server was stopped."""
+        run = self.runs.get(connection.index)
+        if connection.script_state is ScriptState.STOPPED:
+            where = f"was {(connection.played or '').removeprefix(f'{ScriptState.STOPPED} ')}"
+        elif run is not None:
+            where = f"is {run.place()}"
+        else:
+            where = "ended without a word of how far it was"
+        return f"not played to its end, {_name(connection)} {where}"
 
-def _state(connection: Connection) -> str:
-    """Return where a script was when its server stopped."""
-    where = (connection.played or "").removeprefix(f"{ScriptState.STOPPED} ")
-    if connection.script_state is ScriptState.STOPPED and where:
-        return f"not played to its end, {_name(connection)} was {where}"
-    return f"not played to its end, {_name(connection)} ended without a word of how far it was"
+    def is_waiting(self) -> bool:
+        """Return whether a script has begun and not ended."""
+        return any(each.script_state is ScriptState.BEGUN for each in list(self._recorder.connections))
 
 
 def _name(connection: Connection) -> str:

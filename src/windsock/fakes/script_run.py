@@ -114,11 +114,15 @@ class ScriptRun:
 
     def _note(self, state: ScriptState) -> None:
         text = str(state)
-        if state in (ScriptState.FAILED, ScriptState.STOPPED):
+        if state is ScriptState.FAILED:
             text += f" at {self.progress.where}"
-        if state is ScriptState.STOPPED and not self.progress.is_done:
-            text += f"\n{self._what_went_before()}"
+        elif state is ScriptState.STOPPED:
+            text += f" {self.place()}"
         self._connection.note(Kind.SCRIPT, text.encode())
+
+    def place(self) -> str:
+        """Return in words where it stands, and what went before. From any thread."""
+        return f"at {self.progress.where}" + ("" if self.progress.is_done else f"\n{self._what_went_before()}")
 
     def _what_went_before(self) -> str:
         failure = self.progress.stopped("", monotonic()).failure

@@ -24,11 +24,8 @@ class FaultNeverFired(WindsockError):
         self.selector = selector
         self.traffic = traffic
         where = f", {selector}," if selector else ""
-        self.what = (
-            f"{fault}{where} never fired; {traffic}; "
-            "expected something it applies to, or allow_unfired=True if that is all right"
-        )
-        super().__init__(self.what)
+        self.what = f"{fault}{where} never fired; {traffic}"
+        super().__init__(f"{self.what}; expected something it applies to, or allow_unfired=True if that is all right")
 
     @classmethod
     def of(cls, handle: FaultHandle, traffic: str) -> FaultNeverFired:

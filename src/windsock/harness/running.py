@@ -35,10 +35,8 @@ if TYPE_CHECKING:
     from windsock.clients.connector import Connector
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
-    from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
     from windsock.faults import Fault, FaultHandle
-    from windsock.faults.never_fired import FaultNeverFired
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
@@ -401,7 +399,7 @@ class RunningServer(FakeAPI, Subject):
         except StillRunning as error:
             failures = first_of_each(self._failures())
             if not failures:
-                self._note_unmet(error)
+                self._with_unmet(error)
                 raise
             failures.append(error)
         else:
@@ -410,23 +408,16 @@ class RunningServer(FakeAPI, Subject):
         failures += self._client_failures
         unmet = self._unmet()
         if not failures and unmet and not self._has_failed:
-            what, failures = "unmet expectations", [*unmet]
+            what, failures = self.what_is_unmet, [*unmet]
         if failures:
             group = self._group(what, failures)
-            if failures != unmet:
-                self._note_unmet(group)
-            raise group
-
-    def failure(self) -> BaseExceptionGroup[BaseException] | None:
-        """See Subject; with notes of the unmet expectations."""
-        group = super().failure()
-        if group is not None:
-            self._note_unmet(group)
-        return group
+            raise group if failures == unmet else self._with_unmet(group)
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
         if self._fake is not None:
+            if self._has_failed:  # what a failed test has left undone is not told again as a script's mismatch
+                found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 
@@ -439,9 +430,9 @@ class RunningServer(FakeAPI, Subject):
         if fake is not None:
             fake.settle(self.server, self.options.timeout)
 
-    def _unmet(self) -> list[Unmet | FaultNeverFired]:
+    def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
-        found: list[Unmet | FaultNeverFired] = []
+        found: list[Any] = []
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
         if self.strict and self._faults is not None:
@@ -455,14 +446,16 @@ class RunningServer(FakeAPI, Subject):
         """True if unmet expectations of the fake fail the test."""
         return self.strict and not self.options.allow_unused
 
-    def _note_unmet(self, error: BaseException) -> None:
-        """Say beside an error which expectations were not met: as a rule that is why."""
-        for each in self._unmet():
-            error.add_note(f"windsock: the {self.name}: {each.what}")
+    def _may_be_met(self) -> bool:
+        if self._fake is None or not self._is_to_be_used:
+            return super()._may_be_met()
+        if not self._is_stopped:
+            self._fake.settle(self.server, self.options.timeout)
+        return self._fake.is_waiting()
 
-    def _notes(self) -> Iterator[str]:
-        yield from super()._notes()
-        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
+    def notes(self) -> Iterator[str]:
+        """See Subject; with failures of scripts in the background."""
+        yield from super().notes()
         yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     def _close_clients(self) -> None:

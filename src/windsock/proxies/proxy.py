@@ -59,6 +59,8 @@ class FaultProxy(Subject):
     has sent something: then a reset, too). Raises UsageError for what cannot work, such as a proxy to itself.
     """
 
+    what_is_unmet = "faults that never fired"
+
     @uninterrupted_start
     def __init__(
         self,
@@ -172,6 +174,9 @@ class FaultProxy(Subject):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return report_of(self.fault_set)
 
+    def _unmet(self) -> list[FaultNeverFired]:
+        return self.unfired() if self.strict else []
+
     def unfired(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, unless it has `allow_unfired=True`."""
         return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
@@ -254,9 +259,6 @@ class FaultProxy(Subject):
         failure = self.failure()
         if failure is not None:
             raise failure
-        unfired = self.unfired() if self.strict and not self._has_failed else []
-        if unfired:
-            raise self._group("faults that never fired", [*unfired])
 
     def settle(self, seconds: float) -> None:
         """Wait until what clients have sent has arrived, and their connections have ended, for at most `seconds`."""
@@ -266,11 +268,6 @@ class FaultProxy(Subject):
         self._relay_loop.drain(seconds)
         if not self.is_datagram:
             self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
-
-    def _notes(self) -> Iterable[str]:
-        yield from super()._notes()
-        if self.strict:
-            yield from (each.what for each in self.unfired())
 
     def _remove_private_path(self) -> None:
         if self._private is not None:

@@ -143,7 +143,12 @@ class StreamFront:
         ]
 
     def _watch(self) -> None:
-        if not self._watched and self._listener.state == ListenerState.OPEN and not self._is_shut and not self._is_closed:
+        if (
+            not self._watched
+            and self._listener.state == ListenerState.OPEN
+            and not self._is_shut
+            and not self._is_closed
+        ):
             self._watched = self._listener.socket.fileno()
             self._relay_loop.event_loop.watch(self._watched, READABLE, self._accept)
 

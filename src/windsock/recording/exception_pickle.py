@@ -14,13 +14,13 @@ from types import TracebackType
 from windsock.errors import WindsockError, text_of
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
-__all__ = ["pack", "unpack"]
+__all__ = ["from_handler_on", "pack", "unpack"]
 
 
 def pack(error: BaseException) -> bytes:
     """Return the exception as bytes, with its words and the text of its traceback."""
     words = _words(error)
-    text = "".join(traceback.format_exception(type(error), error, _from_handler_on(error.__traceback__)))
+    text = "".join(traceback.format_exception(type(error), error, from_handler_on(error.__traceback__)))
     for make in (_whole, _in_parts, _in_words):
         try:
             parcel = pickle.dumps(make(error))
@@ -42,7 +42,7 @@ def unpack(packed: bytes) -> BaseException:
     return error
 
 
-def _from_handler_on(trace: TracebackType | None) -> TracebackType | None:
+def from_handler_on(trace: TracebackType | None) -> TracebackType | None:
     """Return the traceback without our frames at its start, which lead to the handler; all if it has no others."""
     rest = trace
     while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith("windsock."):

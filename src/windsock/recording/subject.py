@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
-from typing import Any, Self
+import traceback
+from collections.abc import Iterable, Iterator
+from typing import Any, Self, TypeVar
 
-from windsock.errors import UsageError
+from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import os
 from windsock.recording.connections import Connections
-from windsock.recording.errors import HandlerErrors, counted, first_of_each
+from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
+from windsock.recording.exception_pickle import from_handler_on
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "plain_address"]
+
+E = TypeVar("E", bound=BaseException)
+MOST_FRAMES = 3
+"""Frames of a handler's traceback that stand beside another failure."""
 
 
 class Subject:
@@ -27,7 +33,9 @@ class Subject:
     address: Any
     """(host, port) that clients connect to, or the path (or abstract name, with its NUL) of a Unix socket."""
     what_fails = "errors"
-    """The heading of the group that `finish()` raises."""
+    """The heading of a group of its errors..."""
+    what_is_unmet = "unmet expectations"
+    """...and of one of what has not happened."""
 
     _is_stopped = True
     """Whether it does not run: not any more, or not yet."""
@@ -54,7 +62,7 @@ class Subject:
             return
         self.stop()
         if not self._is_inherited:
-            for note in self._notes():
+            for note in self.notes():
                 error.add_note(f"windsock: {note}")
 
     def __del__(self) -> None:
@@ -117,27 +125,56 @@ class Subject:
     # --- what fails the test
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
-        """Return the group that `finish()` would raise for the errors so far; None if there are none."""
-        found = first_of_each(self._failures())
-        return self._group(self.what_fails, found) if found else None
+        """Return what fails the test at the end of its body; None if there is nothing.
 
-    def excuse(self, failure: BaseExceptionGroup[BaseException]) -> None:
+        Its errors, or else the expectations that were not met, unless a connection is open on which they may be.
+        """
+        found = first_of_each(self._failures())
+        if found:
+            return self._with_unmet(self._group(self.what_fails, found))
+        if self._has_failed or not self._unmet() or self._may_be_met():
+            return None
+        unmet = self._unmet()  # what has been met by now is not among them
+        return self._group(self.what_is_unmet, unmet) if unmet else None
+
+    def excuse(self, errors: Iterable[BaseException]) -> None:
         """Have `finish()` not raise again what was raised already, nor what has not happened because of it."""
-        self.errors.excuse(failure.exceptions)
+        self.errors.excuse(errors)
         self._has_failed = True
+
+    def notes(self) -> Iterator[str]:
+        """Yield what to say beside another exception that fails the test, which this may be the cause of.
+
+        Errors come with their tracebacks, from the handler on.
+        """
+        for failure, count in counted(self._failures()):
+            times = f" ({count} times)" if count > 1 else ""
+            yield f"the {self.name} had an error too{times}: {_told(failure)}"
+        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
 
     def _failures(self) -> list[BaseException]:
         """Return the errors that fail a strict test. May be extended (call super)."""
         return self.errors.failures() if self.strict else []
 
+    def _unmet(self) -> list[Any]:
+        """Return an error for each expectation that was not met; `what` is its text without the remedy.
+
+        May be overridden.
+        """
+        return []
+
+    def _may_be_met(self) -> bool:
+        """Return whether a connection is open, on which what has not happened may still happen. May be extended."""
+        return any(not each.is_closed for each in list(self._recorder.connections))
+
+    def _with_unmet(self, error: E) -> E:
+        """Return an error with a note of each expectation that was not met: as a rule that is why."""
+        for each in self._unmet():
+            error.add_note(f"windsock: the {self.name}: {each.what}")
+        return error
+
     def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
         return BaseExceptionGroup(f"{self.name} on {self.shown_address}: {what}", failures)
-
-    def _notes(self) -> Iterable[str]:
-        """Yield what to say beside an exception that was raised in the `with`. May be extended (call super)."""
-        for failure, count in counted(self._failures()):
-            times = f" ({count} times)" if count > 1 else ""
-            yield f"the {self.name} had an error too{times}: {failure!r}"
 
     @property
     def _is_inherited(self) -> bool:
@@ -148,3 +185,14 @@ class Subject:
 def plain_address(name: Any) -> Any:
     """Return (host, port), also for IPv6, or the path."""
     return name[:2] if isinstance(name, tuple) else addresses.plain(name)
+
+
+def _told(error: BaseException) -> str:
+    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
+    if isinstance(error.__cause__, RemoteTraceback):
+        lines = str(error.__cause__).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
+    else:
+        trace = from_handler_on(error.__traceback__)
+        lines = "".join(traceback.format_tb(trace, -MOST_FRAMES)).splitlines()
+    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
+    return text + "".join(f"\n  {line}" for line in lines)
