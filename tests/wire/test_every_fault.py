@@ -1,4 +1,4 @@
-"""Every fault there is does what it says, to real sockets: one entry for each public class."""
+"""Every fault there is does what it says, to real sockets: at least one test for each public class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from typing import Any, TypeVar
 
 import pytest
 
@@ -61,32 +61,27 @@ LATE = 0.15
 SOON = 0.1
 """...and within which nothing is expected to come that is held back for good."""
 
-Shown: TypeAlias = Callable[[], None]
-SHOWN: dict[type[Fault], Shown] = {}
+Test = TypeVar("Test", bound=Callable[..., None])
+SHOWN: set[type[Fault]] = set()
+"""The faults that have a test here."""
 
 
-def shows(fault: type[Fault]) -> Callable[[Shown], Shown]:
-    def note(test: Shown) -> Shown:
-        SHOWN[fault] = test
+def shows(fault: type[Fault]) -> Callable[[Test], Test]:
+    """Note that the test shows what the fault does."""
+
+    def note(test: Test) -> Test:
+        assert test.__name__.startswith("test_"), test
+        SHOWN.add(fault)
         return test
 
     return note
 
 
-PUBLIC = [
-    each
-    for name in windsock.faults.__all__
-    if isinstance(each := getattr(windsock.faults, name), type) and issubclass(each, Fault) and each is not Fault
-]
+def test_each_public_fault_has_a_test() -> None:
+    public = {getattr(windsock.faults, name) for name in windsock.faults.__all__}
+    faults = {each for each in public if isinstance(each, type) and issubclass(each, Fault)} - {Fault}
 
-
-def test_each_public_fault_has_an_entry() -> None:
-    assert {each.__name__ for each in PUBLIC} == {each.__name__ for each in SHOWN}
-
-
-@pytest.mark.parametrize("fault", PUBLIC, ids=lambda fault: fault.__name__)
-def test_it_does_what_it_says(fault: type[Fault]) -> None:
-    SHOWN[fault]()
+    assert {each.__name__ for each in SHOWN} == {each.__name__ for each in faults}
 
 
 # --- the ways there
@@ -158,7 +153,7 @@ class Clock:
 
 
 @shows(Delay)
-def delay() -> None:
+def test_a_delay_makes_data_late() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Delay(LATE), direction="upstream")
         clock = Clock()
@@ -167,7 +162,7 @@ def delay() -> None:
 
 
 @shows(Rate)
-def rate() -> None:
+def test_a_rate_spreads_data_over_time() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Rate(100_000), direction="downstream")
         clock = Clock()
@@ -176,7 +171,7 @@ def rate() -> None:
 
 
 @shows(Segment)
-def segment() -> None:
+def test_segments_come_one_by_one() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Segment(2, interval=0.02), direction="downstream")
         client.sendall(b"abcdef")
@@ -184,7 +179,7 @@ def segment() -> None:
 
 
 @shows(Dribble)
-def dribble() -> None:
+def test_a_dribble_comes_byte_by_byte_over_a_time() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Dribble(3, over=LATE), direction="downstream")
         clock = Clock()
@@ -193,14 +188,14 @@ def dribble() -> None:
 
 
 @shows(Truncate)
-def truncate() -> None:
+def test_a_truncated_stream_ends_early() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Truncate(3), direction="downstream")
         assert answer(client, b"hello", size=100) == b"hel"
 
 
 @shows(Reset)
-def reset() -> None:
+def test_a_reset_comes_after_the_bytes_before_it() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Reset(after_bytes=3, flush=True), direction="downstream")
         assert answer(client, b"hello", size=3) == b"hel"
@@ -209,7 +204,7 @@ def reset() -> None:
 
 
 @shows(Corrupt)
-def corrupt() -> None:
+def test_corruption_flips_one_bit() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Corrupt("bitflip"), direction="upstream")
         found = answer(client, b"\0" * 8)
@@ -217,7 +212,7 @@ def corrupt() -> None:
 
 
 @shows(Blackhole)
-def blackhole() -> None:
+def test_a_blackhole_keeps_data_until_it_is_removed() -> None:
     with proxied() as (proxy, client):
         with proxy.fault(Blackhole()):
             client.sendall(b"hello")
@@ -226,7 +221,7 @@ def blackhole() -> None:
 
 
 @shows(Hold)
-def hold() -> None:
+def test_held_data_comes_when_it_is_delivered_or_released() -> None:
     with proxied() as (proxy, client):
         held = proxy.fault(Hold(), direction="upstream")
         client.sendall(b"one")
@@ -240,7 +235,7 @@ def hold() -> None:
 
 
 @shows(Stall)
-def stall() -> None:
+def test_a_stalled_stream_goes_on_when_the_fault_is_removed() -> None:
     with proxied() as (proxy, client):
         with proxy.fault(Stall(), direction="upstream"):
             client.sendall(b"hello")
@@ -249,7 +244,7 @@ def stall() -> None:
 
 
 @shows(HalfClose)
-def half_close() -> None:
+def test_a_half_closed_stream_still_takes_data_the_other_way() -> None:
     with proxied() as (proxy, client):
         proxy.fault(HalfClose(after_bytes=3), direction="downstream")
         assert answer(client, b"hello", size=100) == b"hel"
@@ -258,7 +253,7 @@ def half_close() -> None:
 
 
 @shows(CloseDelay)
-def close_delay() -> None:
+def test_a_close_delay_makes_the_end_late() -> None:
     with proxied() as (proxy, client):
         proxy.fault(CloseDelay(LATE), direction="downstream")
         clock = Clock()
@@ -269,14 +264,14 @@ def close_delay() -> None:
 
 
 @shows(Inject)
-def inject() -> None:
+def test_injected_bytes_come_between_the_others() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Inject(b"-?-", after_bytes=2), direction="downstream")
         assert answer(client, b"abcd", size=7) == b"ab-?-cd"
 
 
 @shows(Replace)
-def replace() -> None:
+def test_replaced_bytes_are_others_on_arrival() -> None:
     with proxied() as (proxy, client):
         proxy.fault(Replace(b"cat", b"mouse"), direction="upstream")
         assert answer(client, b"a cat", size=7) == b"a mouse"
@@ -294,7 +289,7 @@ def answers(client: socket.socket, *datagrams: bytes) -> list[bytes]:
 
 
 @shows(Loss)
-def loss() -> None:
+def test_lost_datagrams_do_not_come() -> None:
     with proxied(transport="udp") as (proxy, client):
         with proxy.fault(Loss(1.0), direction="upstream"):
             client.send(b"lost")
@@ -303,28 +298,28 @@ def loss() -> None:
 
 
 @shows(Drop)
-def drop() -> None:
+def test_dropped_datagrams_are_those_that_were_named() -> None:
     with proxied(transport="udp") as (proxy, client):
         proxy.fault(Drop([1, 3]), direction="upstream")
         assert answers(client, b"1", b"2", b"3", b"4") == [b"2", b"4"]
 
 
 @shows(Duplicate)
-def duplicate() -> None:
+def test_a_duplicated_datagram_comes_several_times() -> None:
     with proxied(transport="udp") as (proxy, client):
         proxy.fault(Duplicate(2), direction="downstream", nth=1)
         assert answers(client, b"x") == [b"x", b"x", b"x"]
 
 
 @shows(Reorder)
-def reorder() -> None:
+def test_a_reordered_datagram_comes_after_the_next() -> None:
     with proxied(transport="udp") as (proxy, client):
         proxy.fault(Reorder(gap=2), direction="downstream")
         assert answers(client, b"1", b"2", b"3") == [b"1", b"3", b"2"]
 
 
 @shows(Mtu)
-def mtu() -> None:
+def test_a_datagram_above_the_mtu_is_cut_or_dropped() -> None:
     with proxied(transport="udp") as (proxy, client):
         with proxy.fault(Mtu(3, on_excess="truncate"), direction="upstream"):
             assert answers(client, b"hello") == [b"hel"]
@@ -333,7 +328,7 @@ def mtu() -> None:
 
 
 @shows(QueueLimit)
-def queue_limit() -> None:
+def test_datagrams_beyond_the_queue_limit_are_dropped() -> None:
     with proxied(transport="udp") as (proxy, client):
         held = proxy.fault(Hold(), direction="upstream")
         proxy.fault(QueueLimit(2), direction="upstream")
@@ -346,7 +341,7 @@ def queue_limit() -> None:
 
 
 @shows(Rebind)
-def rebind() -> None:
+def test_a_rebound_client_has_a_new_address() -> None:
     with windsock.serving(transport="udp") as server:
         server.echo()
         with (
@@ -364,7 +359,7 @@ def rebind() -> None:
 
 
 @shows(Refuse)
-def refuse() -> None:
+def test_a_refused_client_is_refused_by_the_kernel() -> None:
     with served() as server:
         with server.fault(Refuse()), pytest.raises(ConnectionRefusedError):
             socket.create_connection(server.address, timeout=DEADLINE)
@@ -372,7 +367,7 @@ def refuse() -> None:
 
 
 @shows(AcceptDelay)
-def accept_delay() -> None:
+def test_an_accept_delay_makes_the_answer_late() -> None:
     with served(faults=[AcceptDelay(LATE)]) as server:
         clock = Clock()
         assert is_answered(server)
@@ -380,14 +375,14 @@ def accept_delay() -> None:
 
 
 @shows(AcceptError)
-def accept_error() -> None:
+def test_an_accept_error_is_reported_and_the_server_goes_on() -> None:
     with served(faults=[(AcceptError("ENOBUFS"), {"times": 1})]) as server:
         assert is_answered(server)
         assert [str(each) for each in server.errors] == [str(OSError(105, "No buffer space available"))]
 
 
 @shows(BacklogFull)
-def backlog_full() -> None:
+def test_a_full_backlog_lets_no_client_connect() -> None:
     with served() as server:
         with server.fault(BacklogFull()), pytest.raises(TimeoutError):
             socket.create_connection(server.address, timeout=SOON)
@@ -395,7 +390,7 @@ def backlog_full() -> None:
 
 
 @shows(MaxConnections)
-def max_connections() -> None:
+def test_a_client_above_max_connections_is_reset() -> None:
     with served(faults=[MaxConnections(1, then="reset")]) as server, server.connect() as one:
         one.send(b"x\n").expect(b"x\n")
         with pytest.raises(ConnectionResetError), socket.create_connection(server.address, timeout=DEADLINE) as two:
@@ -419,23 +414,23 @@ def spoils(fault: Fault, error: type[Exception], words: str, seconds: float = DE
 
 
 @shows(TLSStall)
-def tls_stall() -> None:
-    for stage in ("client_hello", "server_hello", "finished"):
-        spoils(TLSStall(stage), TimeoutError, "timed out", SOON)
+@pytest.mark.parametrize("stage", ["client_hello", "server_hello", "finished"])
+def test_a_stalled_handshake_does_not_end(stage: str) -> None:
+    spoils(TLSStall(stage), TimeoutError, "timed out", SOON)
 
 
 @shows(TLSAlert)
-def tls_alert() -> None:
+def test_a_tls_alert_comes_to_the_client() -> None:
     spoils(TLSAlert("access_denied"), ssl.SSLError, "ACCESS_DENIED")
 
 
 @shows(TLSPlaintext)
-def tls_plaintext() -> None:
+def test_tls_plaintext_is_no_handshake() -> None:
     spoils(TLSPlaintext(b"220 hello\r\n"), ssl.SSLError, "(?i)wrong.version.number")
 
 
 @shows(TLSTruncate)
-def tls_truncate() -> None:
+def test_a_truncated_handshake_ends_early() -> None:
     spoils(TLSTruncate(3), ssl.SSLError, "EOF")
 
 
@@ -443,7 +438,7 @@ def tls_truncate() -> None:
 
 
 @shows(HandlerError)
-def handler_error() -> None:
+def test_a_handler_error_ends_the_connection_and_is_reported() -> None:
     with served(faults=[HandlerError(LookupError("x"))]) as server:
         with server.connect() as client:
             client.expect_eof()
@@ -451,7 +446,7 @@ def handler_error() -> None:
 
 
 @shows(ForkError)
-def fork_error() -> None:
+def test_a_fork_error_ends_one_connection() -> None:
     with served(concurrency="forking", faults=[(ForkError("EAGAIN"), {"nth": 1})]) as server:
         with server.connect() as client:
             client.expect_eof()
@@ -459,7 +454,7 @@ def fork_error() -> None:
 
 
 @shows(ThreadError)
-def thread_error() -> None:
+def test_a_thread_error_ends_one_connection() -> None:
     with served(faults=[(ThreadError(), {"nth": 1})]) as server:
         with server.connect() as client:
             client.expect_eof()
@@ -467,21 +462,33 @@ def thread_error() -> None:
 
 
 @shows(Kill)
-def kill() -> None:
+def test_a_killed_child_ends_its_connection() -> None:
     with served(concurrency="forking") as server, server.connect() as client:
         client.send(b"x\n").expect(b"x\n")
         server.fault(Kill(), connections=0)
         client.expect_eof()
 
 
-@shows(Pause)
-@shows(Resume)
-def pause_and_resume() -> None:
+@contextlib.contextmanager
+def paused() -> Iterator[tuple[RunningServer, windsock.ScriptedClient]]:
+    """A server whose child is paused, and the client that the child does not answer."""
     with served(concurrency="forking") as server, server.connect() as client:
         client.send(b"x\n").expect(b"x\n")
         server.fault(Pause(), connections=0)
         client.send(b"y\n")
         with pytest.raises(windsock.ScriptTimeout):
             client.expect(b"y\n", timeout=SOON)
+        yield server, client
+
+
+@shows(Pause)
+def test_a_paused_child_does_not_answer() -> None:
+    with paused():
+        pass
+
+
+@shows(Resume)
+def test_a_resumed_child_answers() -> None:
+    with paused() as (server, client):
         server.fault(Resume(), connections=0)
         client.expect(b"y\n")
