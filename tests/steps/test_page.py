@@ -14,10 +14,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "scripts.md").read_text()
 
 def test_a_failure_looks_like_on_the_page() -> None:
     found = re.search(r"^```text\n(step.*?)\n```$", PAGE, re.MULTILINE | re.DOTALL)
-    talk = Talk(Script().expect(b"220 hi\r\n\r\n").expect(b"250 OK\r\n"))
-    talk.receive(b"220 hi\r\n\r\n").go()
-    talk.inbox.note_sent(b"EHLO\r\n", talk.now)
-    talk.now += 0.002
+    talk = Talk(Script().expect(b"220 hi\r\n").send(b"EHLO\r\n").expect(b"250 OK\r\n"))
+    talk.receive(b"220 hi\r\n").go()
+    talk.now += 0.001
 
     assert found
     assert talk.receive(b"230 Welcome\r\n").mismatch() == found[1]
