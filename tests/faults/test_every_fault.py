@@ -158,7 +158,7 @@ def test_a_delay_makes_data_late() -> None:
         proxy.fault(Delay(LATE), direction="upstream")
         clock = Clock()
         assert answer(client, b"hello") == b"hello"
-        assert LATE <= clock.seconds() < LATE + 1
+        assert clock.seconds() >= LATE
 
 
 @shows(Rate)
@@ -167,7 +167,7 @@ def test_a_rate_spreads_data_over_time() -> None:
         proxy.fault(Rate(100_000), direction="downstream")
         clock = Clock()
         assert answer(client, b"x" * 20_000) == b"x" * 20_000
-        assert 0.19 <= clock.seconds() < 1.2
+        assert clock.seconds() >= 0.19
 
 
 @shows(Segment)

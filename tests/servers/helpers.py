@@ -8,9 +8,7 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -225,13 +223,6 @@ def reset(client: socket.socket) -> None:
     if client.family != socket.AF_UNIX:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     client.close()
-
-
-@contextlib.contextmanager
-def took_less_than(seconds: float) -> Iterator[None]:
-    start = monotonic()
-    yield
-    assert monotonic() - start < seconds
 
 
 def descriptors() -> dict[int, str]:

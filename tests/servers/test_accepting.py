@@ -127,7 +127,7 @@ def test_handle_request_rests_after_a_failure_instead_of_spinning(place: Place) 
 
     server.handle_request()
 
-    assert 0.05 <= monotonic() - start < 1
+    assert monotonic() - start >= 0.05
     assert place.notes.read_all() == [f"accept error {errno.EMFILE}"]
 
 

@@ -36,9 +36,8 @@ from tests.servers.helpers import (
     only_linux,
     poke,
     rest_of,
-    took_less_than,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning
 from windsock.net import system
@@ -561,7 +560,7 @@ def test_a_child_that_does_not_end_is_killed_and_named(place: Place, kind: Any) 
     assert place.notes.read() == "stuck"
     pid = only_child(server)
 
-    with took_less_than(2), pytest.raises(StillRunning, match=f"process {pid} for "):
+    with ends_in_time(), pytest.raises(StillRunning, match=f"process {pid} for "):
         server.server_close()
 
     assert place.notes.read() == f"exit -{signal.SIGKILL.value}"

@@ -25,18 +25,14 @@ from tests.servers.helpers import (
     join,
     poke,
     rest_of,
-    took_less_than,
 )
-from tests.support.waiting import wait_until
+from tests.support.waiting import HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
 
-AT_ONCE = 2.0
-"""Seconds; a loop that polls would take the hour of its poll_interval."""
-HOUR = 3600.0
-
 
 def serve(server: Any) -> threading.Thread:
+    """Serve in a thread, in a loop that would hang for an hour if it polled."""
     thread = threading.Thread(target=server.serve_forever, args=(HOUR,), name="serving", daemon=True)
     thread.start()
     return thread
@@ -44,24 +40,24 @@ def serve(server: Any) -> threading.Thread:
 
 @each(STREAM + DATAGRAM)
 def test_shutdown_while_serving_ends_it_at_once(place: Place, kind: Any) -> None:
-    server = place.make(kind)
+    server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
     client = place.connect(server)
     assert ask(client) == b"hello\n"
     client.close()
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.shutdown()
         join(thread)
 
 
 @each(STREAM + DATAGRAM)
 def test_shutdown_of_an_idle_server_does_not_poll(place: Place, kind: Any) -> None:
-    server = place.make(kind)
+    server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
     wait_until(lambda: server._control._loops, "the loop")
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.shutdown()
         join(thread)
 
@@ -69,7 +65,7 @@ def test_shutdown_of_an_idle_server_does_not_poll(place: Place, kind: Any) -> No
 @each(STREAM + DATAGRAM)
 def test_shutdown_before_serve_forever_is_remembered_once(place: Place, kind: Any) -> None:
     server = place.make(kind)
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.shutdown()
         server.serve_forever(HOUR)
 
@@ -118,7 +114,7 @@ def test_a_handler_can_shut_its_server_down(place: Place, kind: Any) -> None:
     thread = serve(server)
     poke(place.connect(server))
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         join(thread)
     assert place.notes.read() == "shut down"
     server.server_close()
@@ -132,11 +128,11 @@ def test_a_handler_can_close_its_server(place: Place, kind: Any) -> None:
             self.server.server_close()
             self.server.notes.write("closed")
 
-    server = place.make(kind, Closes)
+    server = place.make(kind, Closes, stop_timeout=HOUR)
     thread = serve(server)
     poke(place.connect(server))
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         join(thread)
     assert place.notes.read() == "closed"
     server.server_close()
@@ -156,7 +152,7 @@ def test_a_signal_handler_can_shut_the_server_down(place: Place, kind: Any) -> N
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
-        with took_less_than(AT_ONCE):
+        with ends_in_time():
             server.serve_forever(HOUR)
     finally:
         join(thread)
@@ -188,11 +184,11 @@ def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
 
 @each(STREAM + DATAGRAM)
 def test_server_close_while_serving_ends_the_loop(place: Place, kind: Any) -> None:
-    server = place.make(kind)
+    server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
     wait_until(lambda: server._control._loops, "the loop")
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
         join(thread)
     assert place.notes.read_all() == []
@@ -213,11 +209,11 @@ def test_a_listener_closed_by_others_ends_the_loop_and_does_not_spin(place: Plac
 
 @each(STREAM)
 def test_server_close_ends_the_connections_of_idle_clients(place: Place, kind: Any) -> None:
-    server = place.start(kind)
+    server = place.start(kind, stop_timeout=HOUR)
     client = place.connect(server)
     assert ask(client) == b"hello\n"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert rest_of(client) == b""
     assert place.notes.read_all() == []
@@ -249,7 +245,7 @@ def test_server_close_hangs_up_on_a_client_that_takes_nothing(place: Place, kind
     client = place.connect(server)
     assert client.recv(1) == b"\0"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert place.notes.read() == "disconnect"
 
@@ -271,11 +267,11 @@ def test_server_close_ends_a_request_that_is_just_coming_in(place: Place, kind: 
             super().end_requests(**how)  # type: ignore[misc]
             told_the_others.set()
 
-    server = place.start(kind, None, IsSlow)
+    server = place.start(kind, None, IsSlow, stop_timeout=HOUR)
     client = place.connect(server)
     assert place.notes.read() == "got"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert rest_of(client) == b""
     assert place.notes.read_all() == []
@@ -299,7 +295,7 @@ def test_the_deadline_of_server_close_names_what_is_still_running(place: Place, 
     poke(place.connect(server))
     assert place.notes.read() == "stuck"
 
-    with took_less_than(AT_ONCE), pytest.raises(StillRunning) as caught:
+    with ends_in_time(), pytest.raises(StillRunning) as caught:
         server.server_close()
 
     error = caught.value
@@ -394,7 +390,7 @@ def test_a_server_that_was_prepared_serves_and_stops_as_any_other(place: Place, 
 
     server.prepare_to_serve()
     server.shutdown()
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.serve_forever(HOUR)
 
     server.prepare_to_serve()
@@ -408,7 +404,7 @@ def test_a_shutdown_before_a_server_is_prepared_is_remembered_too(place: Place, 
     server.shutdown()
     server.prepare_to_serve()
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.serve_forever(HOUR)
 
 

@@ -18,11 +18,10 @@ import pytest
 from greenlet import GreenletExit
 
 import windsock
-from tests.servers.helpers import took_less_than
 from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Lines, Packet, connect, read, running
 from tests.support.handlers import EchoBytes
 from tests.support.servers import rest_of
-from tests.support.waiting import DEADLINE, wait_until
+from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.servers.selecting.green_socket import green
 
@@ -110,11 +109,13 @@ def test_a_handler_that_writes_finds_itself_hung_up_on_when_the_server_stops(kin
     ends: list[str] = []
     gone: list[Any] = []
     with (
-        running(kind, Writing, ends=ends, handle_disconnect=lambda *_: gone.append("disconnect")) as server,
+        running(
+            kind, Writing, stop_timeout=HOUR, ends=ends, handle_disconnect=lambda *_: gone.append("disconnect")
+        ) as server,
         connect(server),
     ):
         wait_until(lambda: server.table and server.table[0].doing == "writing", "a handler that writes")
-        with took_less_than(1.0):
+        with ends_in_time():
             server.server_close()
 
     assert (ends, gone, server.errors) == (["finally"], ["disconnect"], [])
@@ -123,9 +124,9 @@ def test_a_handler_that_writes_finds_itself_hung_up_on_when_the_server_stops(kin
 @on_every_stream
 def test_a_handler_that_still_waits_gets_greenlet_exit(kind: Any) -> None:
     ends: list[str] = []
-    with running(kind, Elsewhere, ends=ends) as server, connect(server):
+    with running(kind, Elsewhere, stop_timeout=HOUR, ends=ends) as server, connect(server):
         wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
-        with took_less_than(1.0):
+        with ends_in_time():
             server.server_close()
 
     assert ends == ["exit", "finally"]
@@ -176,7 +177,7 @@ def test_a_handler_that_will_not_end_is_named_and_loses_its_connection(kind: Any
     thread.start()
     with connect(server) as client:
         wait_until(lambda: server.table, "the request")
-        with took_less_than(3.0), pytest.raises(windsock.StillRunning, match="request from"):
+        with ends_in_time(), pytest.raises(windsock.StillRunning, match="request from"):
             server.server_close()
         thread.join(DEADLINE)
 
@@ -195,7 +196,7 @@ def test_a_stubborn_handler_of_a_server_in_a_test_is_named_too() -> None:
     server = windsock.serving(Stubborn, concurrency="selecting", timeout=0.5)
     with socket.create_connection(server.address, DEADLINE):
         wait_until(lambda: server.server.table, "the request")
-        with took_less_than(4.0), pytest.raises(windsock.StillRunning, match="request from"):
+        with ends_in_time(), pytest.raises(windsock.StillRunning, match="request from"):
             server.stop()
 
 
