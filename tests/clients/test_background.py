@@ -10,6 +10,7 @@ import pytest
 
 import windsock
 from tests.clients.helpers import KINDS, Lines, each, serving
+from tests.support.waiting import wait_until
 from windsock import Script, ScriptMismatch, UsageError
 
 PING = Script().send(b"ping").expect(b"ping")
@@ -264,7 +265,7 @@ def test_a_failure_in_the_background_shows_no_frames_of_its_thread() -> None:
         server.on(b"x").reply(b"no")
         client = server.connect()
         playing = client.play_in_background(Script().send(b"x").expect(b"yes"))
-        playing._thread.join(5)
+        wait_until(lambda: playing.failure, "the failure")
 
         assert playing.failure is not None
         assert playing.failure.__traceback__ is None

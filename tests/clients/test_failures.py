@@ -12,7 +12,8 @@ import pytest
 
 import windsock
 from tests.clients.helpers import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Lines, Prefixed, each, serving
-from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
+from tests.support.servers import wait_for_end
+from tests.support.waiting import HOUR, ends_in_time, wait_until
 from windsock import Script, ScriptMismatch, UsageError
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
@@ -22,11 +23,6 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="connect(2) to AF_
 def still_serves(server: windsock.RunningServer) -> None:
     with server.connect() as client:
         client.send(b"next\n").expect(b"NEXT\n")
-
-
-def wait_for_end(server: windsock.RunningServer, index: int = 0) -> None:
-    """Wait until the server is done with a connection."""
-    wait_until(lambda: len(server.connections) > index and server.connections[index].closed is not None, "its end")
 
 
 # --- slow
@@ -51,7 +47,7 @@ def test_a_client_that_never_reads_holds_the_server_up(kind: str) -> None:
     with serving(kind, Flood, strict=False) as server:
         with server.connect(receive_buffer=2048) as stalled:
             stalled.stall()
-            assert server._recorder.wait_until(lambda: len(downstream(server)) > 0, DEADLINE)
+            wait_until(lambda: len(downstream(server)) > 0)
             stalled.pause(0.1).reset()
         server.stop()
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import windsock
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import wait_until
 
 UNUSED = "\n(if that is fine, say allow_unused=True)"
 
@@ -25,15 +25,10 @@ def without_times(text: str) -> str:
     return re.sub(r"from (127\.0\.0\.1:\d+|an unnamed \w+|'[^']*'|\S+) (was|ended)", r"from CLIENT \2", text)
 
 
-def wait_for_an_error(server: windsock.RunningServer) -> None:
-    """Wait until something has gone wrong in a handler, or for as long as a test may take."""
-    server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
-
-
 def wait_until_taken(server: windsock.RunningServer, data: bytes) -> None:
     """Wait until the first connection has sent this, and the server has taken it."""
 
     def is_taken() -> bool:
         return [each.upstream for each in server.connections[:1]] == [data]
 
-    assert server._recorder.wait_until(is_taken, DEADLINE)
+    wait_until(is_taken)

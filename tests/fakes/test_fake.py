@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.fakes.helpers import wait_for_an_error
 from tests.support.servers import (
     ask,
     connect,
@@ -18,6 +17,7 @@ from tests.support.servers import (
     on_every_kind,
     on_every_stream_kind,
     rest_of,
+    wait_for_error,
 )
 from tests.support.waiting import DEADLINE
 from windsock import LengthPrefix
@@ -166,7 +166,7 @@ def test_a_message_that_is_not_expected_fails_the_test(transport: str, concurren
         client.sendall(b"HELP me")
         if transport in ("tcp", "unix_stream"):
             client.shutdown(socket.SHUT_WR)
-        wait_for_an_error(server)
+        wait_for_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -191,7 +191,7 @@ def test_a_message_after_the_last_reply_is_not_expected(concurrency: str) -> Non
         with connect(server) as client:
             client.sendall(b"first\nsecond\n")
             assert rest_of(client) == b"only one"
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert str(error) == ("received b'second\\n', which matches none of what is answered:\n  (nothing any more)")
@@ -204,7 +204,7 @@ def test_a_part_of_what_is_expected_is_not_enough() -> None:
             client.sendall(b"HEL")
             client.shutdown(socket.SHUT_WR)
             assert rest_of(client) == b""
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.UnexpectedMessage)
@@ -237,7 +237,7 @@ def test_what_a_rule_without_a_reply_matches_is_unexpected(transport: str, concu
         server.on(b"a")
         with connect(server) as client:
             client.sendall(b"a")
-            wait_for_an_error(server)
+            wait_for_error(server)
 
         (error,) = server.errors.take()
         assert str(error) == (

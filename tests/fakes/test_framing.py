@@ -11,8 +11,16 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.fakes.helpers import UNUSED, failures_of, wait_for_an_error, wait_until_taken
-from tests.support.servers import ask, connect, on_every_concurrency, on_every_datagram_kind, on_every_stream, rest_of
+from tests.fakes.helpers import UNUSED, failures_of, wait_until_taken
+from tests.support.servers import (
+    ask,
+    connect,
+    on_every_concurrency,
+    on_every_datagram_kind,
+    on_every_stream,
+    rest_of,
+    wait_for_error,
+)
 from windsock import AsItArrives, Delimiter, LengthPrefix, Lines, UntilEof, UsageError
 
 Tell = Callable[[windsock.RunningServer], object]
@@ -119,7 +127,7 @@ def test_a_message_that_is_too_long_is_an_error_of_the_client(concurrency: str, 
         with connect(server) as client:
             client.sendall(message)
             assert client.recv(10) == b""
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.MessageTooLong)
@@ -134,7 +142,7 @@ def test_what_waits_for_an_expression_that_never_matches_has_a_limit_too() -> No
         with connect(server) as client:
             client.sendall(b"x" * 101)
             assert client.recv(10) == b""
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.MessageTooLong)
@@ -146,7 +154,7 @@ def test_a_client_that_never_ends_a_message_takes_no_more_memory_than_the_limit(
         with connect(server) as client, contextlib.suppress(ConnectionError):
             for _ in range(64):
                 client.sendall(bytes(1 << 20))
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.MessageTooLong)

@@ -14,9 +14,17 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.fakes.helpers import UNUSED, failures_of, wait_for_an_error, without_times
-from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind, reset, rest_of
-from tests.support.waiting import DEADLINE
+from tests.fakes.helpers import UNUSED, failures_of, without_times
+from tests.support.servers import (
+    STREAMS,
+    connect,
+    on_every_concurrency,
+    on_every_stream_kind,
+    reset,
+    rest_of,
+    wait_for_error,
+)
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import Script, ScriptMismatch, ScriptTimeout
 from windsock.harness import CONCURRENCIES
 from windsock.net import deadlines
@@ -198,7 +206,7 @@ def test_what_comes_after_the_last_step_is_a_mismatch(transport: str, concurrenc
     with connect(server) as client:
         client.sendall(b"one\ntwo\n")
         assert client.recv(1) == b"1"
-        wait_for_an_error(server)
+        wait_for_error(server)
 
     assert failures_of(server) == [
         "script 1, step 2, send(b'1'): more came after this last step\n"
@@ -315,7 +323,7 @@ def test_a_client_that_leaves_early_is_a_mismatch(transport: str, concurrency: s
     server.play(Script().expect(b"HELO").expect(b"QUIT"))
     with connect(server) as client:
         client.sendall(b"HELO")
-    wait_for_an_error(server)
+    wait_for_error(server)
 
     (text,) = failures_of(server)
     assert text.splitlines()[0] == "script 1, step 2, expect(b'QUIT'): the other end closed (EOF) before it"
@@ -327,9 +335,7 @@ def test_a_client_that_resets_is_what_the_script_may_expect(concurrency: str) ->
         server.play(Script().expect(b"x").expect_reset())
         client = connect(server)
         client.sendall(b"x")
-        server._recorder.wait_until(
-            lambda: bool(server.connections) and server.connections[0].upstream == b"x", DEADLINE
-        )
+        wait_until(lambda: server.connections and server.connections[0].upstream == b"x")
         reset(client)
 
 
@@ -341,7 +347,7 @@ def test_a_child_that_is_killed_in_the_middle_is_named_with_its_script() -> None
         assert client.recv(3) == b"250"
         os.kill(server.connections[0].pid or 0, signal.SIGKILL)
         assert client.recv(1) == b""
-    wait_for_an_error(server)
+    wait_for_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -533,7 +539,7 @@ def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:
         with connect(server) as client:
             client.sendall(b"HELP")
             assert rest_of(client) == b""
-        wait_for_an_error(server)
+        wait_for_error(server)
         server.errors.take()
         server.finish()
 
@@ -547,7 +553,7 @@ def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:
 
 def test_a_connection_from_before_play_is_not_the_next_one() -> None:
     with windsock.serving() as server, connect(server) as early:
-        server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
+        wait_until(lambda: len(server.connections) == 1)
         server.play(Script().send(b"1"))
         with connect(server) as client:
             assert rest_of(client) == b"1"

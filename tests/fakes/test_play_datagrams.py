@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.fakes.helpers import UNUSED, failures_of, wait_for_an_error, without_times
-from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind
-from tests.support.waiting import DEADLINE
+from tests.fakes.helpers import UNUSED, failures_of, without_times
+from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind, wait_for_error
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import Script, ScriptMismatch
 from windsock.fakes.datagram_sessions import DatagramSessions, _SessionEndpoint
 
@@ -80,7 +80,7 @@ def test_a_datagram_that_is_not_the_expected_one_fails_the_test_once(transport: 
     server.play(Script().expect(b"HELO").send(b"250"))
     with connect(server) as client:
         client.send(b"HELP")
-        wait_for_an_error(server)
+        wait_for_error(server)
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -128,7 +128,7 @@ def test_a_datagram_too_many_is_not_expected(transport: str, concurrency: str) -
         client.send(b"1")
         assert client.recv(10) == b"one"
         client.send(b"2")
-        wait_for_an_error(server)
+        wait_for_error(server)
 
     assert failures_of(server) == ["received b'2', which matches none of what is answered:\n  (nothing any more)"]
 
@@ -164,7 +164,7 @@ def test_silence_is_broken_by_a_datagram(transport: str, concurrency: str) -> No
         client.send(b"?")
         assert client.recv(10) == b"!"
         client.send(b"noise")
-        wait_for_an_error(server)
+        wait_for_error(server)
 
     (text,) = failures_of(server)
     assert text.startswith("script 1, step 3, expect_silence(30.0): ")
@@ -207,7 +207,7 @@ def test_the_stop_waits_for_a_conversation_that_is_over_but_for_its_rest() -> No
         with connect(server) as client:
             client.send(b"a")
             client.send(b"b")
-            assert server._recorder.wait_until(lambda: len(server.connections) == 2, DEADLINE)
+            wait_until(lambda: len(server.connections) == 2)
             have_come.set()
             assert is_answering.wait(DEADLINE)
         going_on = threading.Timer(0.1, may_go_on.set)

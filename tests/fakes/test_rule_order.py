@@ -109,13 +109,11 @@ def test_a_predicate_that_raises_takes_nothing_away_from_the_explanation() -> No
     def picky(message: bytes) -> bool:
         raise LookupError(message)
 
-    server = windsock.serving(framing="lines", strict=False)
+    server = windsock.serving(framing="lines")
     server.on(b"A").reply(b"a\n")
     server.on(picky).reply(b"b\n")
     server.on(b"A").reply(b"c\n")
     with server.connect() as client:
         client.send(b"A\n").expect(b"a\n")
-    server.stop()
 
-    unmet = [str(each) for each in server._fake.unmet()] if server._fake is not None else []
-    assert len(unmet) == 2
+    assert len(failures_of(server)) == 2

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.fakes.helpers import UNUSED, failures_of, wait_for_an_error
+from tests.fakes.helpers import UNUSED, failures_of
 from tests.support.servers import (
     ask,
     connect,
@@ -18,6 +18,7 @@ from tests.support.servers import (
     on_every_kind,
     on_every_stream_kind,
     rest_of,
+    wait_for_error,
 )
 from windsock import Script
 
@@ -261,7 +262,7 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             client.sendall(b"one")
             assert client.recv(10) == b"1"
             client.sendall(b"one")
-            wait_for_an_error(server)
+            wait_for_error(server)
 
         (error,) = server.errors.take()
         index = 0 if transport in ("tcp", "unix_stream") else 1
@@ -375,7 +376,7 @@ def test_what_a_function_returns_has_to_be_bytes() -> None:
         with connect(server) as client:
             client.sendall(b"x")
             assert rest_of(client) == b""
-        wait_for_an_error(server)
+        wait_for_error(server)
 
         (error,) = server.errors.take()
         assert str(error) == "reply_with(): the function returned 'text'; expected bytes, or None for no reply"

@@ -9,8 +9,7 @@ import pytest
 
 import windsock
 from tests.support.leaks import nothing_left
-from tests.support.servers import ask, connect
-from tests.support.waiting import DEADLINE
+from tests.support.servers import ask, connect, wait_for_error
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
 KINDS = list(product(TRANSPORTS, CONCURRENCIES))
@@ -44,7 +43,7 @@ def fail_once(transport: str, concurrency: str) -> None:
     with server, connect(server) as client:
         with suppress(BrokenPipeError):  # it has failed already
             client.send(b"hello")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
     assert [type(error) for error in server.errors] == [LookupError]
 
 

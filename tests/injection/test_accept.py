@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import windsock
-from tests.support.servers import on_every_stream_kind
-from tests.support.waiting import DEADLINE, wait_until
+from tests.support.servers import on_every_stream_kind, wait_for_end
+from tests.support.waiting import DEADLINE
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, MaxConnections, Refuse, first
 
 SHORT = 0.2
@@ -175,10 +175,6 @@ def test_one_too_many_waits_for_room(transport: str, concurrency: str) -> None:
             client.close()
 
             second.expect(b"y\n")
-
-
-def wait_for_end(server: windsock.RunningServer, index: int) -> None:
-    wait_until(lambda: server.connections[index].closed is not None, "its end")
 
 
 def test_a_full_backlog_cannot_choose() -> None:

@@ -7,53 +7,19 @@ import os
 import resource
 import socket
 from collections.abc import Iterator
-from itertools import count
 from typing import Any
 
 import pytest
 
-from tests.servers.helpers import only_linux
-from tests.support.carriers import connected, listening
+from tests.servers.helpers import descriptors, only_linux
+from tests.support.carriers import connected, door
 from tests.support.servers import Signal, reset
 from tests.support.waiting import DEADLINE
-from windsock.faults import FaultSet
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
-from windsock.injection.stream_relays import StreamRelays
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
-
-
-class Door:
-    """A listener, a house of relays, and what went wrong there."""
-
-    def __init__(self, listener: socket.socket) -> None:
-        self.listener = listener
-        self.fault_set = FaultSet()
-        self.errors: list[Exception] = []
-        self.indices = count()
-        self.relay_loop = StreamRelays(self.fault_set, name="test", on_error=self.errors.append)
-
-    @contextlib.contextmanager
-    def connection(self) -> Iterator[tuple[socket.socket, Any]]:
-        """A client, and what its handler gets."""
-        with connected(self.listener.family, self.listener.getsockname()) as client:
-            accepted, peer = self.listener.accept()
-            accepted.settimeout(DEADLINE)
-            with self.relay_loop.relay(accepted, peer, index=next(self.indices)) as request:
-                yield client, request
-
-
-@contextlib.contextmanager
-def door(transport: str) -> Iterator[Door]:
-    with listening(transport) as listener:
-        made = Door(listener)
-        try:
-            yield made
-        finally:
-            made.relay_loop.stop(DEADLINE)
-    assert made.errors == []
 
 
 @on_every_stream
@@ -65,9 +31,18 @@ def test_addresses_are_those_of_the_clients_connection(transport: str) -> None:
         assert request.gettimeout() == DEADLINE
 
 
+@contextlib.contextmanager
+def watched_connection() -> Iterator[tuple[socket.socket, Any, socket.socket]]:
+    """Give a client, what its handler gets, and another descriptor of the socket that the relay has taken over."""
+    with door("tcp") as made, connected(socket.AF_INET, made.listener.getsockname()) as client:
+        accepted, peer = made.listener.accept()
+        accepted.settimeout(DEADLINE)
+        with accepted.dup() as watched, made.relay_loop.relay(accepted, peer, index=0) as request:
+            yield client, request, watched
+
+
 def test_options_reach_the_clients_connection() -> None:
-    with door("tcp") as made, made.connection() as (_, request):
-        owned = made.relay_loop._clients[0]
+    with watched_connection() as (_, request, owned):
         request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         request.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
@@ -80,8 +55,7 @@ def test_options_reach_the_clients_connection() -> None:
 
 
 def test_options_that_a_forked_child_sets_reach_the_clients_connection(signals: list[Signal]) -> None:
-    with door("tcp") as made, made.connection() as (client, request):
-        owned = made.relay_loop._clients[0]
+    with watched_connection() as (client, request, owned):
         pid = os.fork()
         if pid == 0:
             request.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -125,23 +99,20 @@ def test_a_client_sees_the_end_when_the_child_that_answered_it_ends() -> None:
 
 
 @only_linux
-def test_a_child_keeps_none_of_the_relays_descriptors(signals: list[Signal]) -> None:
-    def targets() -> set[str]:
-        found = set()
-        for name in os.listdir("/proc/self/fd"):
-            with contextlib.suppress(OSError):
-                found.add(os.readlink(f"/proc/self/fd/{name}"))
-        return found
+def test_a_child_keeps_none_of_the_relays_descriptors() -> None:
+    def sockets_here() -> set[str]:
+        return {what for what in descriptors().values() if what.startswith("socket:")}
 
-    with door("tcp") as made, made.connection() as (_, request):
-        relay = next(iter(made.relay_loop._relay_loop._members.values()))
-        owned = {os.readlink(f"/proc/self/fd/{each.fileno()}") for each in relay.sockets()}
-        pid = os.fork()
-        if pid == 0:
-            left = targets() & owned
-            os._exit(len(left))
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-        assert request.fileno() >= 0
+    with door("tcp") as made:
+        before = sockets_here()
+        with made.connection() as (client, request):
+            ends_of_the_test = {descriptors()[each.fileno()] for each in (client, request)}
+            owned = sockets_here() - before - ends_of_the_test
+            pid = os.fork()
+            if pid == 0:
+                os._exit(len(sockets_here() & owned))
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert len(owned) >= 2  # of the client and of the handler
 
 
 @on_every_stream
@@ -199,10 +170,10 @@ def test_without_descriptors_the_client_is_reset_and_the_caller_is_told() -> Non
             assert request.recv(1) == b"x"
 
 
-def test_a_connection_that_comes_while_the_house_is_stopped_ends_at_once() -> None:
+def test_a_connection_that_comes_once_the_relays_are_stopped_ends_at_once() -> None:
     with door("tcp") as made, connected(socket.AF_INET, made.listener.getsockname()) as client:
         accepted, peer = made.listener.accept()
-        made.relay_loop._relay_loop.stop(DEADLINE)
+        made.relay_loop.stop(DEADLINE)
         with made.relay_loop.relay(accepted, peer, index=next(made.indices)) as request:
             assert client.recv(1) == b""
             assert request.recv(1) == b""

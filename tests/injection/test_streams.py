@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.servers import connect, on_every_concurrency, on_every_stream_kind, rest_of
+from tests.support.servers import connect, on_every_concurrency, on_every_stream_kind, rest_of, wait_for_error
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock.faults import Corrupt, Delay, Drop, Hold, Loss, Rate, Reset, Segment, Selector, Truncate, first, profiles
 from windsock.harness import CONCURRENCIES
@@ -366,7 +366,7 @@ def test_a_relay_that_runs_out_of_descriptors_resets_clients_and_survives(monkey
             patch.setattr(Pairs, "make", nothing_left)
             assert outcome_of(server.address) is ConnectionResetError
 
-        assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         assert "Too many open files" in str(server.errors[0])
         with server.connect() as client:
             client.send(b"x\n").expect(b"x\n")

@@ -23,7 +23,6 @@ from windsock.faults.kinds.backlog_full import BacklogFull
 from windsock.faults.kinds.max_connections import MaxConnections
 from windsock.faults.kinds.refuse import Refuse
 from windsock.proxies.proxy import Proxy
-from windsock.proxies.stream_front import StreamFront
 
 on_every_stream = pytest.mark.parametrize("transport", ["tcp", "tcp6", "unix_stream"])
 
@@ -176,9 +175,17 @@ def connected_or_not(proxy: Proxy) -> Iterator[None]:
         yield
 
 
-def is_open(proxy: Proxy) -> bool:
-    assert isinstance(proxy._front, StreamFront)
-    return proxy._front._door.state == "open"
+def connected_once_open(family: int, proxy: Proxy) -> socket.socket:
+    """Return a client as soon as it is not refused any more."""
+    clients: list[socket.socket] = []
+
+    def is_open() -> bool:
+        with suppress(ConnectionRefusedError):
+            clients.append(connected(family, proxy.address))
+        return bool(clients)
+
+    wait_until(is_open, "an open door")
+    return clients[0]
 
 
 @only_linux
@@ -199,6 +206,5 @@ def test_a_door_that_cannot_be_opened_for_lack_of_descriptors_is_opened_later(tr
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
         assert [getattr(error, "errno", None) for error in proxy.errors.take()] == [errno.EMFILE]
-        wait_until(lambda: is_open(proxy))
-        with connected(listener.family, proxy.address) as client:
+        with connected_once_open(listener.family, proxy) as client:
             assert is_carried(proxy, listener, client)

@@ -137,7 +137,7 @@ def test_a_refusing_upstream_is_a_reset_for_the_client_never_a_silent_end() -> N
         with pytest.raises(ConnectionResetError), connected(socket.AF_INET, proxy.address) as client:
             client.recv(1)
 
-        proxy._recorder.wait_until(lambda: proxy.connections[0].is_closed, DEADLINE)
+        wait_until(lambda: proxy.connections[0].is_closed)
         assert proxy.connections[0].refused == f"no connection to 127.0.0.1:{address[1]}: Connection refused"
         assert proxy.connections[0].ending is Ending.REFUSED
         assert list(proxy.errors) == []
@@ -153,7 +153,7 @@ def test_a_unix_upstream_that_is_not_there_resets_a_client_that_has_spoken() -> 
                 assert client.recv(1) == b""  # it was turned away before it had spoken
             except (ConnectionResetError, BrokenPipeError):
                 pass
-        proxy._recorder.wait_until(lambda: proxy.connections[0].is_closed, DEADLINE)
+        wait_until(lambda: proxy.connections[0].is_closed)
         assert "No such file" in str(proxy.connections[0].refused)
 
 
@@ -362,7 +362,7 @@ def test_a_stop_that_takes_too_long_names_what_is_running() -> None:
             with pytest.raises(StillRunning, match=r"thread 'windsock proxy 127\.0\.0\.1"):
                 proxy.stop()
             go_on.set()
-            proxy._relay_loop.event_loop._thread.join(DEADLINE)
+            wait_until(lambda: not any(each.name.startswith("windsock proxy") for each in threading.enumerate()))
 
 
 def test_a_thousand_faulted_connections_leave_nothing_behind() -> None:

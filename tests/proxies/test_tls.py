@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.carriers import Sender, connected, listening
 from tests.support.servers import rest_of
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 from windsock.errors import UsageError
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.reset import Reset
@@ -139,7 +139,7 @@ def test_what_became_of_the_clients_handshake_is_recorded() -> None:
         listener = stack.enter_context(listening("tcp"))
         proxy = stack.enter_context(Proxy(listener.getsockname(), **contexts("client")))
         stack.enter_context(Ends(proxy, listener, "client"))
-        proxy._recorder.wait_until(lambda: proxy.connections[0].tls is not None, DEADLINE)
+        wait_until(lambda: proxy.connections[0].tls is not None)
 
         assert proxy.connections[0].tls is not None
         assert proxy.connections[0].tls.failure is None
@@ -190,7 +190,7 @@ def test_the_end_of_tls_at_the_proxy_is_the_end_of_the_stream() -> None:
             assert rest_of(ends.server) == b"hello"
             ends.server.close()
             unwrapping.wait()
-            proxy._recorder.wait_until(lambda: proxy.connections[0].is_closed, DEADLINE)
+            wait_until(lambda: proxy.connections[0].is_closed)
 
         assert proxy.connections[0].upstream == b"hello"
         assert not proxy.connections[0].is_tls_truncated

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.servers import connect, on_every_concurrency, rest_of
-from tests.support.waiting import DEADLINE
+from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_error
 from windsock import HandlerFailed, RecordingFailed
 from windsock.net import system
 from windsock.recording.store.spill_file import SpillFile
@@ -84,7 +83,7 @@ def test_an_error_that_does_not_unpickle_is_told_in_the_childs_words_and_the_res
             with connect(server) as client:
                 client.sendall(b"cause")
                 client.recv(100)
-                assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+                wait_for_error(server)
                 (error,) = server.errors.take()
 
                 assert isinstance(error, HandlerFailed)
@@ -221,7 +220,7 @@ def test_a_disk_that_is_full_while_a_child_writes_fails_the_test_with_the_cause(
     with connect(server) as client:
         client.sendall(b"too much")
         assert client.recv(100) == b"too much"  # the handler does not suffer
-    assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+    wait_for_error(server)
 
     with pytest.raises(RecordingFailed, match="No space left on device; make room in "):
         server.requests.none()

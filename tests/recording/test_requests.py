@@ -12,7 +12,7 @@ import pytest
 
 import windsock
 from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import wait_until
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
@@ -39,7 +39,7 @@ def test_only_says_what_there_is_beside_it() -> None:
         server.reply(b"ok", times=None)
         client.sendall(b"one\ntwo\n")
         server.requests.wait(2)
-        server._recorder.wait_until(lambda: server.requests[1].reply == b"ok", 5)
+        wait_until(lambda: server.requests[1].reply == b"ok")
         with pytest.raises(windsock.RequestMismatch) as caught:
             server.requests.only()
 
@@ -58,7 +58,7 @@ def test_only_does_not_wait_for_the_rest_of_a_message_whose_connection_has_ended
     with windsock.serving(concurrency=concurrency, framing="lines", timeout=3600.0) as server:
         with server.connect() as client:
             client.send(b"half a line")
-            server._recorder.wait_until(lambda: bool(server.connections and server.connections[0].upstream), DEADLINE)
+            wait_until(lambda: server.connections and server.connections[0].upstream)
             getattr(client, how)()
             if how == "half_close":
                 client.expect_end()
@@ -86,7 +86,7 @@ def test_only_says_that_there_is_none() -> None:
 def test_only_says_what_makes_an_open_request_complete() -> None:
     with windsock.serving() as server, connect(server) as client:
         client.sendall(b"begun")
-        server._recorder.wait_until(lambda: len(server.requests) > 0, 5)
+        wait_until(lambda: len(server.requests) > 0)
         with pytest.raises(windsock.RequestTimeout) as caught:
             server.requests.only(timeout=0.01)
 
@@ -166,7 +166,8 @@ def test_a_wait_for_a_child_does_not_poll(signals: list[Signal], monkeypatch: py
         client.sendall(b"begin")
         signals[0].wait()
         monkeypatch.setattr(Recorder, "catch_up", counting)
-        server._recorder.wait_until(lambda: bool(server.requests), 0.3)
+        with pytest.raises(windsock.RequestTimeout):
+            server.requests.wait(timeout=0.3)
         assert looks < 20
         client.sendall(b"ning\n")
         assert server.requests.wait()[0].data == b"beginning\n"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.servers import connect
+from tests.support.servers import connect, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, proxy, serving
 from windsock.harness import CONCURRENCIES
@@ -47,14 +47,6 @@ def handshake_of(server: RunningServer, index: int = 0) -> Any:
     """Return what a connection's handshake came to, as soon as its end is known."""
     wait_for_end(server, index)
     return server.connections[index].tls
-
-
-def wait_for_end(server: RunningServer, index: int = 0) -> None:
-    """Wait until the n-th connection has been closed."""
-    recorder = server._recorder
-    assert recorder.wait_until(
-        lambda: len(server.connections) > index and server.connections[index].closed is not None, DEADLINE
-    )
 
 
 WAYS = ["direct", "relayed", "proxied"]

@@ -19,10 +19,9 @@ from tests.security.helpers import (
     on_every_way,
     secured,
     served,
-    wait_for_end,
 )
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect
+from tests.support.servers import connect, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, Script, proxy, serving
 from windsock.security import certificates

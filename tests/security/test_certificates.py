@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import ssl
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.security.helpers import fails_with, handshake_of, secured
 from tests.support.handlers import EchoBytes
 from windsock import UsageError, serving
-from windsock.options import tls_options as encryption
 from windsock.security import HandshakeFailure, certificates
 
 
@@ -136,18 +135,15 @@ def test_files_that_do_not_fit_are_named(files: dict[str, str], names: tuple[str
     assert str(caught.value).startswith(f"certificate={shown}: {message}")
 
 
-def test_without_trustme_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "trustme", None)
-    for name in ("_authority", "certificate"):  # as if nobody had asked for them yet
-        monkeypatch.setattr(certificates, name, functools.cache(getattr(certificates, name).__wrapped__))
-    encryption.shared_context.cache_clear()
+def test_without_trustme_the_error_names_the_extra() -> None:
+    script = "import sys; sys.modules['trustme'] = None; import windsock; windsock.serving(tls=True)"
 
-    with pytest.raises(UsageError) as caught:
-        serving(EchoBytes, tls=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
 
-    assert str(caught.value) == (
-        "TLS with certificates made on the spot needs trustme; install it: pip install 'pytest-windsock[tls]', "
-        "or pass an ssl.SSLContext of your own"
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "windsock.errors.NotInstalled: TLS with certificates made on the spot needs trustme; install it: "
+        "pip install 'pytest-windsock[tls]', or pass an ssl.SSLContext of your own"
     )
 
 

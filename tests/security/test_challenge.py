@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import secured, wait_for_end
+from tests.security.helpers import secured
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, on_every_stream_kind, rest_of
+from tests.support.servers import connect, on_every_stream_kind, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
 from windsock.harness import CONCURRENCIES

@@ -13,9 +13,8 @@ from tests.security.helpers import (
     on_every_handler,
     on_every_way,
     served,
-    wait_for_end,
 )
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, rest_of, wait_for_end
 from windsock import Ending, PeerError, Script, serving
 from windsock.servers import StreamRequestHandler
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured, wait_for_end
+from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, reset
+from tests.support.servers import connect, reset, wait_for_end
 from windsock import Ending, RunningServer, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import TCPServer, ThreadingMixIn
@@ -75,10 +76,12 @@ def test_a_client_that_dribbles_is_waited_for_no_longer_than_the_deadline_either
     with serving(EchoBytes, tls=True) as server:
         server.server.handshake_timeout = 0.1
         with connect(server) as client:
-            hello = iter(hello_of(server))
-            while server.connections == [] or server.connections[0].closed is None:
-                client.send(bytes([next(hello)]))
-                server._recorder.wait_until(lambda: False, 0.01)  # the time between two bytes
+            client.settimeout(0.01)  # the time between two bytes
+            for each in hello_of(server):
+                client.send(bytes([each]))
+                with contextlib.suppress(TimeoutError):
+                    assert client.recv(1) == b""
+                    break
         found = handshake_of(server)
 
     assert found.failure is HandshakeFailure.TIMEOUT

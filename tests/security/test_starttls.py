@@ -9,9 +9,9 @@ import ssl
 
 import pytest
 
-from tests.security.helpers import handshake_of, on_every_concurrency, wait_for_end
+from tests.security.helpers import handshake_of, on_every_concurrency
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, PeerError, UsageError, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn

@@ -16,9 +16,8 @@ from tests.security.helpers import (
     on_every_way,
     secured,
     served,
-    wait_for_end,
 )
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, rest_of, wait_for_end
 from windsock import Ending, Script, UsageError, serving
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 

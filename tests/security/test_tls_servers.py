@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import handshake_of, on_every_concurrency, on_every_stream, secured, wait_for_end
+from tests.security.helpers import handshake_of, on_every_concurrency, on_every_stream, secured
 from tests.support.handlers import EchoBytes, EchoLines
-from tests.support.servers import connect, rest_of
-from tests.support.waiting import DEADLINE
+from tests.support.servers import connect, rest_of, wait_for_end
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import Ending, combine, serving
 from windsock.security import TLSMixIn
 from windsock.servers import BaseRequestHandler, StreamRequestHandler, TCPServer, ThreadingMixIn
@@ -81,7 +81,7 @@ def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: 
 
 def test_a_sync_server_can_be_stopped_in_a_handshake() -> None:
     with serving(EchoBytes, concurrency="sync", tls=True) as server, connect(server) as mute:
-        assert server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
+        wait_until(lambda: len(server.connections) == 1)
 
         server.stop()
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import Lines, fails_with, handshake_of, wait_for_end
-from tests.support.servers import connect, rest_of
+from tests.security.helpers import Lines, fails_with, handshake_of
+from tests.support.servers import connect, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, PeerError, UsageError, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn

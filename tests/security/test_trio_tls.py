@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, secured, wait_for_end
+from tests.security.helpers import fails_with, handshake_of, secured
 from tests.security.test_challenge import KEY, guarded
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, serving
 from windsock.security import HandshakeFailure

@@ -13,10 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
-
-DEADLINE = 10.0
-"""Seconds after which a wait of these tests has failed."""
 
 TCP: list[Any] = [
     servers.TCPServer,
@@ -57,6 +55,11 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract names,
 def each(classes: list[Any], name: str = "kind") -> pytest.MarkDecorator:
     """Run a test once for each of the classes."""
     return pytest.mark.parametrize(name, classes, ids=lambda kind: kind.__name__)
+
+
+def wait_until_serving(server: Any, threads: int = 1) -> None:
+    """Wait until so many threads serve, without a request that would show it."""
+    wait_until(lambda: len(server._control._loops) == threads, "the loop")
 
 
 class Notes:

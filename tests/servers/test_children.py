@@ -21,7 +21,6 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     FORKING,
     STREAM,
     TCP,
@@ -37,7 +36,7 @@ from tests.servers.helpers import (
     poke,
     rest_of,
 )
-from tests.support.waiting import ends_in_time, wait_until
+from tests.support.waiting import DEADLINE, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning
 from windsock.net import system

@@ -13,7 +13,6 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     IN_ONE_PROCESS,
     STREAM,
     TCP,
@@ -28,6 +27,7 @@ from tests.servers.helpers import (
     reset,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 BEFORE_PROCESSING = ["get_request", "verify_request", "process_request"]

@@ -12,7 +12,6 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     IN_ONE_PROCESS,
     STREAM,
     TCP,
@@ -25,8 +24,9 @@ from tests.servers.helpers import (
     join,
     poke,
     rest_of,
+    wait_until_serving,
 )
-from tests.support.waiting import HOUR, ends_in_time, wait_until
+from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
 
@@ -55,7 +55,7 @@ def test_shutdown_while_serving_ends_it_at_once(place: Place, kind: Any) -> None
 def test_shutdown_of_an_idle_server_does_not_poll(place: Place, kind: Any) -> None:
     server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
 
     with ends_in_time():
         server.shutdown()
@@ -77,7 +77,7 @@ def test_shutdown_before_serve_forever_is_remembered_once(place: Place, kind: An
 def test_shutdown_after_serve_forever_means_nothing_to_the_next(place: Place, kind: Any) -> None:
     server = place.make(kind)
     thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
     server.shutdown()
     join(thread)
 
@@ -146,7 +146,7 @@ def test_a_signal_handler_can_shut_the_server_down(place: Place, kind: Any) -> N
     main = threading.get_ident()
 
     def interrupt() -> None:
-        wait_until(lambda: server._control._loops, "the loop")
+        wait_until_serving(server)
         signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=interrupt)
@@ -186,7 +186,7 @@ def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
 def test_server_close_while_serving_ends_the_loop(place: Place, kind: Any) -> None:
     server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
 
     with ends_in_time():
         server.server_close()
@@ -199,7 +199,7 @@ def test_a_listener_closed_by_others_ends_the_loop_and_does_not_spin(place: Plac
     server = place.make(kind, service_actions=lambda self: None)
     thread = threading.Thread(target=server.serve_forever, args=(0.001,), name="serving", daemon=True)
     thread.start()
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
 
     server.socket.close()
 

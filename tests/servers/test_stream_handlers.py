@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import DEADLINE, STREAM, TCP, Place, each, rest_of
-from tests.support.waiting import ends_in_time
+from tests.servers.helpers import STREAM, TCP, Place, each, rest_of
+from tests.support.waiting import DEADLINE, ends_in_time
 from windsock import servers
 
 MANY = 3_000_000

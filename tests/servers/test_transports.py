@@ -11,7 +11,6 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     STREAM,
     TCP,
     UDP,
@@ -25,6 +24,7 @@ from tests.servers.helpers import (
     poke,
     rest_of,
 )
+from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.errors import UsageError
 

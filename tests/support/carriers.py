@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from tests.support.waiting import DEADLINE
@@ -80,20 +81,11 @@ def shut(*ends: socket.socket) -> None:
 def relayed(faults: Iterable[Any] = ()) -> Callable[[str], Any]:
     @contextlib.contextmanager
     def carrier(transport: str) -> Iterator[Line]:
-        errors: list[Exception] = []
-        fault_set = FaultSet()
-        for fault in faults:
-            fault_set.install(fault)
-        with listening(transport) as listener, connected(listener.family, listener.getsockname()) as client:
-            relay_loop = StreamRelays(fault_set, name="test", on_error=errors.append)
-            try:
-                accepted, peer = listener.accept()
-                with relay_loop.relay(accepted, peer, index=0) as server:
-                    server.settimeout(DEADLINE)
-                    yield Line(client, server, lambda: relay_loop.stop(DEADLINE))
-            finally:
-                relay_loop.stop(DEADLINE)
-        assert errors == []
+        with door(transport) as made:
+            for fault in faults:
+                made.fault_set.install(fault)
+            with made.connection() as (client, server):
+                yield Line(client, server, lambda: made.relay_loop.stop(DEADLINE))
 
     return carrier
 
@@ -111,6 +103,38 @@ def proxied(faults: Iterable[Any] = (), **options: Any) -> Callable[[str], Any]:
                     yield Line(client, server, proxy.stop)
 
     return carrier
+
+
+class Door:
+    """A listener, the relays of a server, and what went wrong there."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener = listener
+        self.fault_set = FaultSet()
+        self.errors: list[Exception] = []
+        self.indices = count()
+        self.relay_loop = StreamRelays(self.fault_set, name="test", on_error=self.errors.append)
+
+    @contextlib.contextmanager
+    def connection(self) -> Iterator[tuple[socket.socket, Any]]:
+        """A client, and what its handler gets."""
+        with connected(self.listener.family, self.listener.getsockname()) as client:
+            accepted, peer = self.listener.accept()
+            accepted.settimeout(DEADLINE)
+            with self.relay_loop.relay(accepted, peer, index=next(self.indices)) as request:
+                yield client, request
+
+
+@contextlib.contextmanager
+def door(transport: str) -> Iterator[Door]:
+    """Give relays that have been stopped, without an error, when the block is over."""
+    with listening(transport) as listener:
+        made = Door(listener)
+        try:
+            yield made
+        finally:
+            made.relay_loop.stop(DEADLINE)
+    assert made.errors == []
 
 
 SLOW = (Delay(0.001), Segment(50_000))

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
@@ -51,6 +51,16 @@ def ask(server: RunningServer, *questions: bytes) -> list[bytes]:
 def rest_of(client: socket.socket) -> bytes:
     """Return all that comes until the end of the stream."""
     return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def wait_for_error(server: RunningServer) -> None:
+    """Wait until something has gone wrong in a handler."""
+    wait_until(lambda: server.errors, "an error of a handler")
+
+
+def wait_for_end(server: RunningServer, index: int = 0) -> None:
+    """Wait until the n-th connection has ended."""
+    wait_until(lambda: len(server.connections) > index and server.connections[index].closed is not None, "its end")
 
 
 def reset(client: socket.socket) -> None:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 import windsock
-from tests.support.servers import STREAMS
+from tests.support.servers import STREAMS, wait_for_error
 from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.harness import CONCURRENCIES
@@ -52,7 +52,7 @@ def test_an_error_of_another_connection_is_recorded_though_the_client_has_left(
     with windsock.serving(Handler, transport=transport, concurrency=concurrency, **options_of(way)) as server:
         send_and_leave(server)
         server.connections.wait(1, timeout=DEADLINE)
-        assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
 
         assert [type(each) for each in server.errors.take()] == [BrokenPipeError]
 

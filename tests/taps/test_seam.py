@@ -22,8 +22,9 @@ from tests.support.servers import (
     on_every_stream_kind,
     reset,
     rest_of,
+    wait_for_error,
 )
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import Ending, Script, servers
 from windsock.net import addresses
 
@@ -170,7 +171,7 @@ def test_a_datagram_that_could_not_be_sent_is_no_reply() -> None:
 
     with windsock.serving(handler, transport="udp") as server, connect(server) as client:
         client.send(b"?")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
 
         assert [type(error) for error in server.errors.take()] == [OSError]
         assert server.requests.only().reply == b""
@@ -260,7 +261,7 @@ def test_it_is_known_who_ended_a_connection(transport: str, concurrency: str, ho
         elif how == "stopped":
             client.recv(10)
             server.stop()
-        server._recorder.wait_until(lambda: any(each.closed for each in server.connections), DEADLINE)
+        wait_until(lambda: any(each.closed for each in server.connections))
         client.close()
 
         connection = server.connections[0]
@@ -292,7 +293,7 @@ def test_what_a_killed_child_had_done_is_recorded(transport: str, signals: list[
 
         os.kill(pid, signal.SIGKILL)
         assert rest_of(client) == b""
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
 
     connection = server.connections[0]
     assert (connection.upstream, connection.downstream) == (b"one\ntwo\n", b"ONE\n")
@@ -310,7 +311,7 @@ def test_a_child_that_leaves_in_silence_is_an_error() -> None:
     with windsock.serving(handler, concurrency="forking") as server:
         with connect(server) as client:
             rest_of(client)
-            server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+            wait_for_error(server)
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.HandlerDied)
@@ -358,7 +359,7 @@ def test_a_handler_that_raised_is_recorded_too(transport: str, concurrency: str)
     server = windsock.serving(handler, transport=transport, concurrency=concurrency)
     with connect(server) as client:
         client.sendall(b"cause")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         peer = addresses.show(client.getsockname())
     request = server.requests.only()
 
@@ -386,7 +387,7 @@ def test_an_error_that_cannot_come_over_is_told_by_name() -> None:
     with windsock.serving(handler, concurrency="forking") as server:
         with connect(server) as client:
             rest_of(client)
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         (error,) = server.errors.take()
 
         assert isinstance(error, windsock.HandlerFailed)
@@ -416,7 +417,7 @@ def test_errors_that_were_taken_are_dealt_with() -> None:
     with windsock.serving(handler) as server:
         with connect(server) as client:
             rest_of(client)
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         assert len(server.errors) == 1
         assert str(server.errors[0]) == "expected"
         assert "LookupError" in repr(server.errors)
@@ -478,7 +479,7 @@ def test_an_error_of_verify_request_is_recorded() -> None:
     with windsock.serving(Picky) as server:
         with connect(server) as client:
             rest_of(client)
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         assert [str(error) for error in server.errors.take()] == ["no opinion"]
 
 
@@ -497,7 +498,7 @@ def test_an_own_handle_error_is_asked_as_well(concurrency: str, signals: list[Si
         with connect(server) as client:
             rest_of(client)
         signals[0].wait()
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         assert [str(error) for error in server.errors] == ["told twice"]
 
 

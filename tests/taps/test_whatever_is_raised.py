@@ -15,8 +15,7 @@ import trio
 from greenlet import GreenletExit
 
 import windsock
-from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind
-from tests.support.waiting import DEADLINE
+from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind, wait_for_error
 from windsock import RunningServer, Script, ScriptedClient, ScriptMismatch, servers
 from windsock.faults import Delay
 from windsock.harness import CONCURRENCIES, TRANSPORTS
@@ -50,7 +49,7 @@ def failing(*args: Any, **options: Any) -> Iterator[RunningServer]:
         yield server
         with server.connect() as client:
             client.send(b"good\n").expect(b"good\n")
-        assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         assert {str(error).partition(" (")[0] for error in server.errors.take()} == {"on purpose"}
 
 
@@ -184,7 +183,7 @@ def test_whatever_a_function_of_a_datagram_fake_raises_is_recorded(concurrency: 
     with failing(transport="udp", concurrency=concurrency, framing="lines", allow_unused=True) as server:
         told(server, how)
         provoke(server)
-        assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
 
 
 @on_every_stream_kind
@@ -252,5 +251,5 @@ def test_whatever_a_hook_of_a_server_class_raises_is_recorded(
 
     with failing(type("Mine", (base,), {hook: fail_once}), handler) as server:
         provoke(server)
-        assert server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
         has_failed.append(True)  # in this process too, where a child has failed

@@ -18,8 +18,8 @@ import trio
 
 import windsock
 from tests.servers.trio.helpers import BlockingEcho, Echo, EchoPacket, Quiet, raises_a_lookup_error
-from tests.support.servers import Signal, ask, connect, on_every_stream, reset, rest_of
-from tests.support.waiting import DEADLINE, HOUR, ends_in_time
+from tests.support.servers import Signal, ask, connect, on_every_stream, reset, rest_of, wait_for_end
+from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.servers.trio.datagrams import DatagramRequest
 
@@ -143,14 +143,14 @@ def test_a_handler_that_swallows_its_cancellation_is_named_and_what_is_left_can_
                 with trio.CancelScope(shield=True):
                     await trio.sleep(0.01)
 
+    others = threading.active_count()
     server = serving(Stubborn, timeout=0.3)
     with connect(server) as client:
         assert client.recv(10) == b"ready"
         with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._loop_thread.join(DEADLINE)
-    assert not server._loop_thread.is_alive()
+    wait_until(lambda: threading.active_count() == others, "the end of the loop")
 
 
 def test_a_blocking_handler_that_will_not_end_is_named() -> None:
@@ -161,13 +161,14 @@ def test_a_blocking_handler_that_will_not_end_is_named() -> None:
             self.request.sendall(b"ready")
             release.wait(DEADLINE)
 
+    others = threading.active_count()
     server = serving(Stubborn, timeout=0.3)
     with connect(server) as client:
         assert client.recv(10) == b"ready"
         with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._loop_thread.join(DEADLINE)
+    wait_until(lambda: threading.active_count() == others, "the end of the loop")
     assert server.server.wait_for_requests(DEADLINE) == []
 
 
@@ -179,14 +180,14 @@ def test_a_handler_that_blocks_trio_is_named() -> None:
             await self.stream.send_all(b"ready")
             release.wait(DEADLINE)
 
+    others = threading.active_count()
     server = serving(Blocks, timeout=0.3)
     with connect(server) as client:
         assert client.recv(10) == b"ready"
         with pytest.raises(windsock.StillRunning, match=r"task 'Blocks 127\.0\.0\.1:"):
             server.stop()
     release.set()
-    server._loop_thread.join(DEADLINE)
-    assert not server._loop_thread.is_alive()
+    wait_until(lambda: threading.active_count() == others, "the end of the loop")
 
 
 def test_a_handler_that_swallows_its_cancellation_once_ends_all_the_same() -> None:
@@ -243,7 +244,7 @@ def test_a_client_that_resets_is_an_outcome_and_no_error(transport: str) -> None
         client.sendall(b"unread")
         reset(client)
         signal.set()
-        server._recorder.wait_until(lambda: any(each.is_closed for each in server._recorder.connections), DEADLINE)
+        wait_for_end(server)
     signal.close()
     assert server.connections[0].ending == "client reset"
     assert list(server.errors) == []
