@@ -13,6 +13,7 @@ import pytest
 from tests.proxies.test_tls import Doing, server_tls
 from tests.support.carriers import connected, listening
 from tests.support.waiting import DEADLINE
+from windsock.faults import Fault
 from windsock.faults.kinds.tls_alert import TLSAlert
 from windsock.faults.kinds.tls_plaintext import TLSPlaintext
 from windsock.faults.kinds.tls_stall import TLSStall
@@ -92,10 +93,21 @@ def test_a_stalled_handshake_keeps_the_client_waiting(is_terminated: bool, stage
 
 @on_both_proxies
 @on_every_version
-def test_an_alert_is_the_clients_error(is_terminated: bool, version: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        (TLSAlert("handshake_failure"), ssl.SSLError, "(?i)alert.handshake.failure"),
+        (TLSPlaintext(b"220 hello\r\n"), ssl.SSLError, "(?i)wrong.version.number|record layer"),
+        (TLSTruncate(), ssl.SSLEOFError, "EOF"),
+    ],
+    ids=repr,
+)
+def test_what_becomes_of_the_handshake_is_the_clients_error(
+    is_terminated: bool, version: str, fault: Fault, error: type[Exception], words: str
+) -> None:
     with proxied(is_terminated=is_terminated) as proxy:
-        proxy.fault(TLSAlert("handshake_failure"))
-        with pytest.raises(ssl.SSLError, match=r"(?i)alert.handshake.failure"):
+        proxy.fault(fault)
+        with pytest.raises(error, match=words):
             talk(proxy, version)
 
 
@@ -105,23 +117,6 @@ def test_a_late_alert_is_an_error_too(stage: str, version: str) -> None:
     with proxied(is_terminated=False) as proxy:
         proxy.fault(TLSAlert(stage=stage))
         with pytest.raises((ssl.SSLError, ConnectionResetError, BrokenPipeError)):
-            talk(proxy, version)
-
-
-@on_both_proxies
-def test_plaintext_is_no_tls(is_terminated: bool) -> None:
-    with proxied(is_terminated=is_terminated) as proxy:
-        proxy.fault(TLSPlaintext(b"220 hello\r\n"))
-        with pytest.raises(ssl.SSLError, match=r"(?i)wrong.version.number|record layer"):
-            talk(proxy)
-
-
-@on_both_proxies
-@on_every_version
-def test_a_truncated_end_is_seen_by_who_looks(is_terminated: bool, version: str) -> None:
-    with proxied(is_terminated=is_terminated) as proxy:
-        proxy.fault(TLSTruncate())
-        with pytest.raises(ssl.SSLEOFError):
             talk(proxy, version)
 
 

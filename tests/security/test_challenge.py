@@ -6,6 +6,7 @@ import contextlib
 import hmac
 import socket
 import struct
+from itertools import product
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, answer_challenge, deliver_challenge
 from typing import Any
@@ -13,8 +14,8 @@ from typing import Any
 import pytest
 
 from tests.security.helpers import secured
-from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, on_every_stream_kind, rest_of, wait_for_end
+from tests.support.handlers import EchoBytes, echo_stream
+from tests.support.servers import STREAMS, connect, on_every_stream_kind, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
 from windsock.harness import CONCURRENCIES
@@ -181,9 +182,12 @@ def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
     assert found == "the client did not answer within 0.05 s"
 
 
-@on_every_stream_kind
-def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), EchoBytes) as server, connect(server) as client:
+@pytest.mark.parametrize(
+    ("transport", "concurrency", "handler"),
+    [*((*kind, EchoBytes) for kind in product(STREAMS, CONCURRENCIES)), ("tcp", "trio", echo_stream)],
+)
+def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str, handler: Any) -> None:
+    with serving(guarded(transport, concurrency), handler) as server, connect(server) as client:
         receive(client)
 
         server.stop()
@@ -214,14 +218,9 @@ def exchange(client: socket.socket, key: bytes) -> None:
     deliver_challenge(connection, key)
 
 
-async def async_echo(stream: Any, client_address: Any, server: Any) -> None:
-    async for data in stream:
-        await stream.send_all(data)
-
-
 def kinds_of_handlers() -> list[Any]:
     kinds = [pytest.param(EchoBytes, each, id=each) for each in CONCURRENCIES]
-    return [*kinds, pytest.param(async_echo, "trio", id="trio, async")]
+    return [*kinds, pytest.param(echo_stream, "trio", id="trio, async")]
 
 
 def guarded_and_encrypted(concurrency: str, **what: Any) -> type[Any]:
@@ -272,7 +271,7 @@ def test_the_challenge_comes_first_and_starttls_later(handler: Any, concurrency:
             await self.start_tls()
             await self.stream.send_all(b"hello")
 
-    later = AsyncLater if handler is async_echo else Later
+    later = AsyncLater if handler is echo_stream else Later
     with serving(guarded_and_encrypted(concurrency), later, tls="starttls") as server, connect(server) as raw:
         exchange(raw, KEY)
         with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
@@ -283,25 +282,15 @@ def test_the_challenge_comes_first_and_starttls_later(handler: Any, concurrency:
 def test_a_mute_client_of_an_async_handler_is_waited_for_no_longer_than_the_deadline(tls: Any) -> None:
     made = guarded_and_encrypted("trio", challenge_timeout=0.05) if tls else guarded(concurrency="trio")
     made.challenge_timeout = 0.05
-    with serving(made, async_echo, tls=tls) as server, secured(server) if tls else connect(server) as client:
+    with serving(made, echo_stream, tls=tls) as server, secured(server) if tls else connect(server) as client:
         found = refusal_of(server)
         assert rest_of(client).startswith(b"\0\0\0")
 
     assert found == "the client did not answer within 0.05 s"
 
 
-def test_a_mute_client_of_an_async_handler_does_not_hold_up_the_stop() -> None:
-    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
-        receive(client)
-
-        server.stop()
-
-        assert rest_of(client) == b""
-    assert server.connections[0].ending == Ending.STOPPED
-
-
 def test_a_client_that_resets_in_the_course_of_it_is_refused() -> None:
-    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
+    with serving(guarded(concurrency="trio"), echo_stream) as server, connect(server) as client:
         receive(client)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
@@ -314,7 +303,7 @@ def test_an_override_that_an_async_handler_would_not_ask_is_not_left_out_in_sile
     def authenticate(server: Any, request: Any) -> str:
         return "nobody may"
 
-    with serving(guarded(concurrency="trio", authenticate=authenticate), async_echo) as server:
+    with serving(guarded(concurrency="trio", authenticate=authenticate), echo_stream) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         wait_for_end(server)

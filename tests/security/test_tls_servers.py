@@ -235,23 +235,19 @@ def test_a_client_that_breaks_tls_is_an_error_of_the_handlers_call(concurrency: 
     assert server.connections[0].upstream == b""
 
 
-def test_a_handler_that_closes_its_socket_ends_the_tls_stream_too() -> None:
-    class Closer(BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.close()
-
-    with serving(Closer, tls=True) as server, connect(server) as raw:
-        context = server.client_context()
-        with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
-            assert client.recv(5) == b""
+class Closer(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.close()
 
 
-def test_a_handler_may_have_its_server_shut_its_request_down() -> None:
-    class Leaver(BaseRequestHandler):
-        def handle(self) -> None:
-            self.server.shutdown_request(self.request)
+class Leaver(BaseRequestHandler):
+    def handle(self) -> None:
+        self.server.shutdown_request(self.request)
 
-    with serving(Leaver, tls=True) as server, connect(server) as raw:
+
+@pytest.mark.parametrize("handler", [Closer, Leaver])
+def test_a_handler_that_ends_its_connection_itself_ends_the_tls_stream_too(handler: type) -> None:
+    with serving(handler, tls=True) as server, connect(server) as raw:
         context = server.client_context()
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
             assert client.recv(5) == b""

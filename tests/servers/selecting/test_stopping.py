@@ -121,27 +121,17 @@ def test_a_handler_that_writes_finds_itself_hung_up_on_when_the_server_stops(kin
     assert (ends, gone, server.errors) == (["finally"], ["disconnect"], [])
 
 
+@pytest.mark.parametrize("stop", ["server_close", "shutdown"])
 @on_every_stream
-def test_a_handler_that_still_waits_gets_greenlet_exit(kind: Any) -> None:
+def test_a_handler_that_still_waits_gets_greenlet_exit(kind: Any, stop: str) -> None:
     ends: list[str] = []
     with running(kind, Elsewhere, stop_timeout=HOUR, ends=ends) as server, connect(server):
         wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
         with ends_in_time():
-            server.server_close()
-
-    assert ends == ["exit", "finally"]
-    assert server.errors == []
-
-
-@on_every_stream
-def test_shutdown_alone_ends_the_requests_too(kind: Any) -> None:
-    ends: list[str] = []
-    with running(kind, Elsewhere, ends=ends) as server, connect(server):
-        wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that waits")
-        server.shutdown()
+            getattr(server, stop)()
 
         assert ends == ["exit", "finally"]
-        assert server.table == []
+        assert server.table == server.errors == []
 
 
 def test_a_handler_that_swallows_its_end_and_then_ends_is_not_held_against_it() -> None:

@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 
@@ -182,13 +183,20 @@ def test_a_handlers_error_ends_its_own_request_only() -> None:
     run(main)
 
 
-def test_raise_errors_hands_a_handlers_error_to_the_nursery() -> None:
-    class Fails(Echo):
-        async def handle(self) -> None:
-            raise LookupError("asked for")
+class Fails(Echo):
+    async def handle(self) -> None:
+        raise LookupError("asked for")
 
+
+class FailsBlocking(servers.BaseRequestHandler):
+    def handle(self) -> None:
+        raise LookupError("asked for")
+
+
+@pytest.mark.parametrize("handler", [Fails, FailsBlocking])
+def test_raise_errors_hands_a_handlers_error_to_the_nursery(handler: type) -> None:
     async def main() -> None:
-        with Quiet(Fails) as server:
+        with Quiet(handler) as server:
             server.raise_errors = True
             with raises_a_lookup_error("asked for"):
                 async with trio.open_nursery() as nursery:
@@ -197,24 +205,6 @@ def test_raise_errors_hands_a_handlers_error_to_the_nursery() -> None:
                     await trio.sleep_forever()
             await client.aclose()
             assert server.told == ["error"]
-
-    run(main)
-
-
-def test_raise_errors_is_for_blocking_handlers_too() -> None:
-    class Fails(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            raise LookupError("asked for")
-
-    async def main() -> None:
-        with Quiet(Fails) as server:
-            server.raise_errors = True
-            with raises_a_lookup_error("asked for"):
-                async with trio.open_nursery() as nursery:
-                    await nursery.start(server.serve)
-                    client = await open_stream(server)
-                    await trio.sleep_forever()
-            await client.aclose()
 
     run(main)
 
@@ -334,28 +324,17 @@ def test_two_hundred_clients_are_served_at_once() -> None:
     run(main)
 
 
-def test_handle_request_handles_one_to_its_end() -> None:
+@pytest.mark.parametrize("handler", [Echo, BlockingEcho])
+def test_handle_request_handles_one_to_its_end(handler: type) -> None:
     with (
-        servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server,
-        socket.create_connection(server.server_address, DEADLINE) as client,
-    ):
-        client.sendall(b"one")
-        client.shutdown(socket.SHUT_WR)
-        server.handle_request()
-        assert client.recv(100) == b"one"
-        assert client.recv(100) == b""
-
-
-def test_handle_request_does_the_same_for_a_blocking_handler() -> None:
-    with (
-        servers.TrioTCPServer(("127.0.0.1", 0), BlockingEcho) as server,
+        servers.TrioTCPServer(("127.0.0.1", 0), handler) as server,
         socket.create_connection(server.server_address, DEADLINE) as client,
     ):
         client.sendall(b"one\n")
         client.shutdown(socket.SHUT_WR)
         server.handle_request()
         assert client.recv(100) == b"one\n"
-        server.server_close()
+        assert client.recv(100) == b""
 
 
 def test_no_request_waits_for_the_garbage_collector() -> None:

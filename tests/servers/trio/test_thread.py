@@ -133,61 +133,46 @@ def test_finally_blocks_run_when_the_server_stops() -> None:
     assert ended.is_set()
 
 
-def test_a_handler_that_swallows_its_cancellation_is_named_and_what_is_left_can_end() -> None:
+class Stubborn(Echo):
+    """Swallows its cancellation."""
+
+    release: threading.Event
+
+    async def handle(self) -> None:
+        await self.stream.send_all(b"ready")
+        while not self.release.is_set():
+            with trio.CancelScope(shield=True):
+                await trio.sleep(0.01)
+
+
+class Blocking(servers.BaseRequestHandler):
+    release: threading.Event
+
+    def handle(self) -> None:
+        self.request.sendall(b"ready")
+        self.release.wait(DEADLINE)
+
+
+class BlocksTrio(Echo):
+    release: threading.Event
+
+    async def handle(self) -> None:
+        await self.stream.send_all(b"ready")
+        self.release.wait(DEADLINE)
+
+
+@pytest.mark.parametrize("handler", [Stubborn, Blocking, BlocksTrio])
+def test_a_handler_that_will_not_end_is_named_and_what_is_left_can_end(handler: type) -> None:
     release = threading.Event()
-
-    class Stubborn(Echo):
-        async def handle(self) -> None:
-            await self.stream.send_all(b"ready")
-            while not release.is_set():
-                with trio.CancelScope(shield=True):
-                    await trio.sleep(0.01)
-
     others = threading.active_count()
-    server = serving(Stubborn, timeout=0.3)
+    server = serving(type("Handler", (handler,), {"release": release}), timeout=0.3)
     with connect(server) as client:
         assert client.recv(10) == b"ready"
-        with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
-            server.stop()
-    release.set()
-    wait_until(lambda: threading.active_count() == others, "the end of the loop")
-
-
-def test_a_blocking_handler_that_will_not_end_is_named() -> None:
-    release = threading.Event()
-
-    class Stubborn(servers.BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.sendall(b"ready")
-            release.wait(DEADLINE)
-
-    others = threading.active_count()
-    server = serving(Stubborn, timeout=0.3)
-    with connect(server) as client:
-        assert client.recv(10) == b"ready"
-        with pytest.raises(windsock.StillRunning, match=r"task 'Stubborn 127\.0\.0\.1:"):
+        with pytest.raises(windsock.StillRunning, match=r"task 'Handler 127\.0\.0\.1:"):
             server.stop()
     release.set()
     wait_until(lambda: threading.active_count() == others, "the end of the loop")
     assert server.server.wait_for_requests(DEADLINE) == []
-
-
-def test_a_handler_that_blocks_trio_is_named() -> None:
-    release = threading.Event()
-
-    class Blocks(Echo):
-        async def handle(self) -> None:
-            await self.stream.send_all(b"ready")
-            release.wait(DEADLINE)
-
-    others = threading.active_count()
-    server = serving(Blocks, timeout=0.3)
-    with connect(server) as client:
-        assert client.recv(10) == b"ready"
-        with pytest.raises(windsock.StillRunning, match=r"task 'Blocks 127\.0\.0\.1:"):
-            server.stop()
-    release.set()
-    wait_until(lambda: threading.active_count() == others, "the end of the loop")
 
 
 def test_a_handler_that_swallows_its_cancellation_once_ends_all_the_same() -> None:
