@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
-from windsock.servers import BaseRequestHandler, StreamRequestHandler
+from windsock.servers import BaseRequestHandler
 
 KINDS: dict[str, dict[str, Any]] = {
     "tcp": {},
@@ -37,14 +37,6 @@ def serving(kind: str, handler: Any = None, **options: Any) -> windsock.RunningS
 
 def each(names: Any) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("kind", names)
-
-
-class Lines(StreamRequestHandler):
-    """Answers each line with itself, in capitals; a failing client is no error of its."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line.upper())
 
 
 class Prefixed(BaseRequestHandler):

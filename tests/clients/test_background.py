@@ -9,7 +9,8 @@ import threading
 import pytest
 
 import windsock
-from tests.clients.helpers import KINDS, Lines, each, serving
+from tests.clients.helpers import KINDS, each, serving
+from tests.support.handlers import UpperLines
 from tests.support.waiting import wait_until
 from windsock import Script, ScriptMismatch, UsageError
 
@@ -32,7 +33,7 @@ def test_a_script_in_the_background_is_joined(kind: str) -> None:
 def test_two_clients_at_once() -> None:
     dribble = Script().send(b"slow\n", every=0.03).expect(b"SLOW\n")
     with (
-        windsock.serving(Lines, concurrency="selecting") as server,
+        windsock.serving(UpperLines, concurrency="selecting") as server,
         server.connect() as slow,
         server.connect() as fast,
     ):
@@ -220,7 +221,7 @@ def test_a_client_that_a_failing_test_has_abandoned_is_closed_with_its_server(ki
 
 def test_a_background_that_is_abandoned_ends_with_the_server() -> None:
     before = threading.active_count()
-    with windsock.serving(Lines) as server:
+    with windsock.serving(UpperLines) as server:
         server.connect().play_in_background(Script().expect(b"x", timeout=30), strict=False)
         gc.collect()
 

@@ -9,7 +9,8 @@ from time import monotonic
 import pytest
 
 import windsock
-from tests.clients.helpers import KINDS, Lines, Prefixed, each, serving
+from tests.clients.helpers import KINDS, Prefixed, each, serving
+from tests.support.handlers import UpperLines
 from tests.support.waiting import HOUR, ends_in_time
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
 from windsock.clients.connector import connector_to
@@ -32,7 +33,7 @@ def test_everybody_gets_their_own_answer(kind: str) -> None:
 @each(["tcp", "selecting", "trio", "unix_stream"])
 def test_a_long_conversation(kind: str) -> None:
     script = Script().loop(Script().send(b"one\n", pieces=2, every=0.001).expect(b"ONE\n"), times=5)
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         summary = server.crowd(30, script.half_close().expect_eof(), spread=0.05)
 
         assert summary.outcomes == {"eof": 30}
@@ -80,7 +81,7 @@ def test_all_kinds_of_steps() -> None:
     event = threading.Event()
     slow = Script().wait_for(event).send(b"one\n").stall().pause(0.01).resume().read_rate(100)
     script = slow.expect(b"ONE\n").read_rate(None).expect_silence(0.01).urgent(b"!").reset()
-    with windsock.serving(Lines) as server:
+    with windsock.serving(UpperLines) as server:
         timer = threading.Timer(0.03, event.set)
         timer.start()
 
@@ -109,7 +110,7 @@ def test_failures_are_raised_together_with_the_summary() -> None:
 
 def test_a_failure_of_one_is_not_that_of_the_others() -> None:
     script = Script().send(b"one\n").expect(b"ONE\n")
-    with windsock.serving(Lines) as server:
+    with windsock.serving(UpperLines) as server:
         with ends_in_time():
             summary = server.crowd(
                 5, lambda index: script if index else Script().expect(b"never", timeout=0.1), strict=False, timeout=HOUR

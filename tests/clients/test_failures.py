@@ -11,7 +11,8 @@ import threading
 import pytest
 
 import windsock
-from tests.clients.helpers import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Lines, Prefixed, each, serving
+from tests.clients.helpers import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Prefixed, each, serving
+from tests.support.handlers import UpperLines
 from tests.support.servers import wait_for_end
 from tests.support.waiting import HOUR, ends_in_time, wait_until
 from windsock import Script, ScriptMismatch, UsageError
@@ -30,7 +31,7 @@ def still_serves(server: windsock.RunningServer) -> None:
 
 @each(STREAMS)
 def test_a_pause_in_the_middle_of_a_message(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         with server.connect() as slow:
             slow.send(b"hel").expect_silence(0.05).send(b"lo\n").expect(b"HELLO\n")
         wait_for_end(server)
@@ -103,13 +104,13 @@ def test_a_client_that_was_slow_reads_at_full_speed_again(kind: str, slow: Scrip
 
 @each(["selecting", "selecting_tls"])
 def test_a_silent_client_keeps_nobody_waiting(kind: str) -> None:
-    with serving(kind, Lines) as server, server.connect(handshake=False):
+    with serving(kind, UpperLines) as server, server.connect(handshake=False):
         still_serves(server)
 
 
 @each(TLS)
 def test_a_client_that_is_silent_in_the_middle_of_its_handshake(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         with server.connect(handshake=False) as silent:
             silent.half_handshake().expect_silence(0.05)
             still_serves(server)
@@ -131,7 +132,7 @@ def test_half_a_handshake_is_for_clients_that_have_had_none() -> None:
 
 @each(STREAMS)
 def test_half_close_and_vanish(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         server.connect().send(b"one\n").half_close().close()
         still_serves(server)
         wait_for_end(server)
@@ -142,7 +143,7 @@ def test_half_close_and_vanish(kind: str) -> None:
 
 @each(["tcp", "ipv6", "unix_stream", "selecting", "forking", "trio"])
 def test_a_close_with_unread_data_is_a_reset(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         with server.connect() as client:
             client.send(b"one\n")
             client.socket.setblocking(True)
@@ -157,7 +158,7 @@ def test_a_close_with_unread_data_is_a_reset(kind: str) -> None:
 @on_linux
 @each(TCP)
 def test_a_reset_is_seen_at_once(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         with server.connect() as client:
             client.send(b"one\n").expect(b"ONE\n").reset()
             assert client.outcome == "closed"
@@ -168,7 +169,7 @@ def test_a_reset_is_seen_at_once(kind: str) -> None:
 
 
 def test_a_unix_socket_is_reset_if_something_is_unread_and_ends_in_order_if_not() -> None:
-    with serving("unix_stream", Lines) as server:
+    with serving("unix_stream", UpperLines) as server:
         unread = server.connect().send(b"one\n")
         unread.socket.setblocking(True)
         unread.socket.recv(1, socket.MSG_PEEK)
@@ -182,7 +183,7 @@ def test_a_unix_socket_is_reset_if_something_is_unread_and_ends_in_order_if_not(
 
 @on_linux
 def test_a_reset_does_not_wait_for_a_thread_that_reads() -> None:
-    with windsock.serving(Lines) as server, server.connect() as client:
+    with windsock.serving(UpperLines) as server, server.connect() as client:
         client.send(b"one\n").expect(b"ONE\n")
         client.socket.setblocking(True)
         reading = threading.Event()
@@ -211,7 +212,10 @@ def test_a_reset_does_not_wait_for_a_thread_that_reads() -> None:
     ("transport", "ending"), [("tcp", "client reset"), ("unix_stream", "client EOF")], ids=["tcp", "unix_stream"]
 )
 def test_a_reset_does_not_wait_for_a_child_that_has_it_open(transport: str, ending: str) -> None:
-    with windsock.serving(Lines, transport=transport, concurrency="selecting") as server, server.connect() as client:
+    with (
+        windsock.serving(UpperLines, transport=transport, concurrency="selecting") as server,
+        server.connect() as client,
+    ):
         client.send(b"one\n").expect(b"ONE\n")
         reader, writer = os.pipe()
         child = os.fork() if sys.version_info < (3, 12) else _fork()
@@ -269,7 +273,7 @@ def test_a_flush_that_nobody_takes_says_so() -> None:
 
 @each(STREAMS)
 def test_a_client_that_leaves_before_it_is_accepted(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         for _ in range(3):
             server.connect(handshake=False).close()
             server.connect(handshake=False).reset()
@@ -281,7 +285,7 @@ def test_a_client_that_leaves_before_it_is_accepted(kind: str) -> None:
 
 @each(["tls", "selecting_tls", "forking_tls"])
 def test_plaintext_to_a_server_with_tls(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         with server.connect(tls=False) as client:
             client.send(b"GET / HTTP/1.0\r\n\r\n").expect_eof(discard=True)
             assert client.outcome == "eof"
@@ -292,7 +296,7 @@ def test_plaintext_to_a_server_with_tls(kind: str) -> None:
 
 @each(TLS)
 def test_tls_that_is_cut_without_a_close_notify(kind: str) -> None:
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         server.connect().send(b"one\n").expect(b"ONE\n").close_without_notify()
         server.connect().send(b"one\n").expect(b"ONE\n").close()
         wait_for_end(server)
@@ -317,7 +321,7 @@ def test_only_tls_can_be_cut() -> None:
 )
 @pytest.mark.parametrize("maximum_version", ["TLSv1.2", "TLSv1.3"])
 def test_a_wrong_certificate(certificate: object, outcome: str, maximum_version: str) -> None:
-    with windsock.serving(Lines, tls="mutual", maximum_version=maximum_version) as server:
+    with windsock.serving(UpperLines, tls="mutual", maximum_version=maximum_version) as server:
         with server.connect(certificate=certificate) as client:
             client.expect_reset()
 
@@ -335,7 +339,7 @@ def test_a_wrong_certificate(certificate: object, outcome: str, maximum_version:
     [("expired", "TLS failed: certificate has expired"), ("self_signed", "TLS failed: self-signed certificate")],
 )
 def test_a_server_that_the_client_must_refuse(certificate: str, outcome: str) -> None:
-    with windsock.serving(Lines, tls=True, certificate=certificate) as server:
+    with windsock.serving(UpperLines, tls=True, certificate=certificate) as server:
         with server.connect() as client:
             assert client.outcome == outcome
 
@@ -373,7 +377,7 @@ def test_garbage_is_the_same_each_time(kind: str) -> None:
 
 @each(["tcp", "selecting"])
 def test_urgent_data(kind: str) -> None:
-    with serving(kind, Lines) as server, server.connect() as client:
+    with serving(kind, UpperLines) as server, server.connect() as client:
         client.send(b"on").urgent(b"e!").send(b"\n").expect(b"ONE\n")
 
 
@@ -382,7 +386,7 @@ def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
     words = (
         r"^urgent\(b'e!'\): TLS has no urgent data; send\(\) it, or be urgent in the clear, as before start_tls\(\)$"
     )
-    with serving(kind, Lines, strict=False) as server, server.connect() as client:
+    with serving(kind, UpperLines, strict=False) as server, server.connect() as client:
         with pytest.raises(UsageError, match=words):
             client.urgent(b"e!")
         with pytest.raises(UsageError, match=words):
@@ -392,7 +396,7 @@ def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
 
 
 def test_garbage_in_the_place_of_a_handshake() -> None:
-    with windsock.serving(Lines, tls=True) as server:
+    with windsock.serving(UpperLines, tls=True) as server:
         with server.connect(handshake=False) as client:
             client.send(b"\x16\x03\x01" + windsock.random_bytes(300)).expect_eof(discard=True)
         wait_for_end(server)
@@ -557,7 +561,7 @@ def test_a_full_backlog_is_waited_for_and_no_longer() -> None:
 
 def test_the_same_script_slows_and_kills() -> None:
     rude = Script().send(b"one\n", pieces=2, every=0.01).expect(b"ONE\n").reset()
-    with windsock.serving(Lines) as server:
+    with windsock.serving(UpperLines) as server:
         server.connect().play(rude)
         wait_for_end(server)
 

@@ -11,7 +11,8 @@ from time import monotonic
 import pytest
 
 import windsock
-from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, Lines, each, serving
+from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, each, serving
+from tests.support.handlers import UpperLines
 from windsock import Script, ScriptMismatch, ScriptTimeout, UsageError
 
 
@@ -30,7 +31,7 @@ def test_what_is_sent_comes_back(kind: str) -> None:
 
 @each(STREAMS)
 def test_half_close_and_the_end_of_the_other_side(kind: str) -> None:
-    with serving(kind, Lines) as server, server.connect() as client:
+    with serving(kind, UpperLines) as server, server.connect() as client:
         client.send(b"one\ntwo\n").half_close().expect(b"ONE\n").expect(b"TWO\n").expect_eof()
 
         assert client.outcome == "eof"
@@ -149,7 +150,7 @@ def test_a_script_that_goes_on_after_its_close_is_told_so() -> None:
 
 
 def test_nothing_can_be_sent_after_a_half_close() -> None:
-    with windsock.serving(Lines) as server, server.connect() as client:
+    with windsock.serving(UpperLines) as server, server.connect() as client:
         client.half_close()
 
         with pytest.raises(UsageError, match=r"^send\(b'x'\): this end has been half-closed before"):

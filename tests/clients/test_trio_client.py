@@ -14,7 +14,8 @@ import trio
 import trio.testing
 
 import windsock
-from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, TLS, Flood, Lines, each, serving
+from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, TLS, Flood, each, serving
+from tests.support.handlers import UpperLines
 from windsock import Script, ScriptMismatch, ScriptTimeout, TrioClient, UsageError
 
 
@@ -54,7 +55,7 @@ def test_the_end_of_the_other_side(kind: str) -> None:
 
             assert client.outcome == "eof"
 
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         run(main)
 
 
@@ -125,7 +126,7 @@ def test_who_is_cancelled_has_a_closed_client(kind: str) -> None:
 
 
 def test_who_is_cancelled_while_sending_has_a_closed_client() -> None:
-    class Deaf(Lines):
+    class Deaf(UpperLines):
         def handle(self) -> None:
             done.wait(5)
 
@@ -147,7 +148,7 @@ def deaf_with_tls() -> Iterator[windsock.RunningServer]:
     """A server that takes nothing."""
     done = threading.Event()
 
-    class Deaf(Lines):
+    class Deaf(UpperLines):
         def handle(self) -> None:
             done.wait(10)
 
@@ -254,7 +255,7 @@ def test_tls_that_never_comes(kind: str) -> None:
             await client.start_tls()
             await client.play(Script().send(b"x\n").expect(b"X\n"))
 
-    with serving(kind, Lines) as server:
+    with serving(kind, UpperLines) as server:
         run(main)
 
 
@@ -264,7 +265,7 @@ def test_a_refused_certificate_is_an_outcome() -> None:
             await client.expect_reset()
             assert client.outcome == "TLS alert: certificate required"
 
-    with windsock.serving(Lines, tls="mutual") as server:
+    with windsock.serving(UpperLines, tls="mutual") as server:
         run(main)
 
 

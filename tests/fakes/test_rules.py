@@ -17,6 +17,7 @@ from tests.support.servers import (
     on_every_datagram_kind,
     on_every_kind,
     on_every_stream_kind,
+    receive,
     rest_of,
     wait_for_error,
 )
@@ -94,20 +95,11 @@ def test_a_reply_may_be_dribbled_delayed_and_cut_short(transport: str, concurren
         with connect(server) as client:
             for question, answer in ((b"A", b"dribbled"), (b"B", b"delayed"), (b"C", b"cut"), (b"D", b"all o")):
                 client.sendall(question)
-                assert _read(client, len(answer)) == answer
+                assert receive(client, len(answer)) == answer
             assert rest_of(client) == b""
 
         sizes = [len(chunk.data) for chunk in server.connections[0].chunks if chunk.direction == "downstream"]
         assert sizes == [2, 2, 2, 2, 7, 3, 1, 2, 2]
-
-
-def _read(client: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = client.recv(size - len(data))
-        assert more
-        data += more
-    return data
 
 
 @on_every_stream_kind
@@ -197,7 +189,7 @@ def test_each_reply_is_given_once_however_many_ask_at_the_same_time(concurrency:
         asking = [connect(server) for _ in range(clients)]
         for each in asking:
             each.sendall(b"rulenext")
-        answers = [_read(each, 8) for each in asking]
+        answers = [receive(each, 8) for each in asking]
         for each in asking:
             each.close()
 

@@ -13,6 +13,7 @@ import pytest
 
 import windsock
 import windsock.faults
+from tests.support.servers import is_answered
 from tests.support.waiting import wait_until
 from windsock import FaultProxy, RunningServer
 from windsock.faults import (
@@ -133,12 +134,6 @@ def is_silent(client: socket.socket) -> bool:
     finally:
         client.settimeout(DEADLINE)
     return False
-
-
-def is_answered(server: RunningServer) -> bool:
-    with server.connect() as client:
-        client.send(b"x\n").expect(b"x\n")
-    return True
 
 
 class Clock:

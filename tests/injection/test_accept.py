@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import windsock
-from tests.support.servers import on_every_stream_kind, wait_for_end
+from tests.support.servers import is_answered, on_every_stream_kind, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, MaxConnections, Refuse, first
 
@@ -19,12 +19,6 @@ SHORT = 0.2
 def served(transport: str, concurrency: str, **options: object) -> windsock.RunningServer:
     server = windsock.serving(transport=transport, concurrency=concurrency, framing="lines", **options)  # type: ignore[arg-type]  # keywords
     return server.echo()
-
-
-def is_answered(server: windsock.RunningServer) -> bool:
-    with server.connect() as client:
-        client.send(b"x\n").expect(b"x\n")
-    return True
 
 
 @on_every_stream_kind

@@ -11,7 +11,7 @@ import pytest
 
 import windsock
 from tests.support.handlers import EchoDatagram, EchoLines, echo_stream
-from tests.support.servers import connect, on_every_concurrency, on_every_kind
+from tests.support.servers import connect, is_answered, on_every_concurrency, on_every_kind
 from tests.support.waiting import HOUR, ends_in_time, wait_until
 from windsock.faults import ForkError, HandlerError, Kill, Pause, Resume, ThreadError, first
 
@@ -22,12 +22,6 @@ async def echo_datagram(datagram: Any, client_address: object, server: object) -
 
 def handler_for(transport: str) -> type:
     return EchoLines if "stream" in transport or transport == "tcp" else EchoDatagram
-
-
-def is_answered(server: windsock.RunningServer) -> bool:
-    with server.connect() as client:
-        client.send(b"x\n").expect(b"x\n")
-    return True
 
 
 @on_every_kind

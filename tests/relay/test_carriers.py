@@ -9,8 +9,8 @@ from itertools import product
 
 import pytest
 
-from tests.support.carriers import CARRIERS, STREAMS, Line, Sender, fill, receive
-from tests.support.servers import reset, rest_of
+from tests.support.carriers import CARRIERS, STREAMS, Line, Sender, fill
+from tests.support.servers import receive, reset, rest_of
 from tests.support.waiting import DEADLINE
 
 MIB = 1 << 20

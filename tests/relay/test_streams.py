@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.carriers import Sender, door, fill, receive
-from tests.support.servers import rest_of
+from tests.support.carriers import Sender, door, fill
+from tests.support.servers import receive, rest_of
 from tests.support.waiting import DEADLINE, HOUR
 from windsock.faults.items import Data
 from windsock.faults.kinds.delay import Delay

@@ -15,7 +15,7 @@ import pytest
 
 from tests.security.helpers import secured
 from tests.support.handlers import EchoBytes, echo_stream
-from tests.support.servers import STREAMS, connect, on_every_stream_kind, rest_of, wait_for_end
+from tests.support.servers import STREAMS, connect, on_every_stream_kind, receive, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
 from windsock.harness import CONCURRENCIES
@@ -69,42 +69,33 @@ def message(data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-def receive(client: socket.socket) -> bytes:
-    size = int.from_bytes(exactly(client, 4), "big")
-    return exactly(client, size)
-
-
-def exactly(client: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = client.recv(size - len(data))
-        assert more
-        data += more
-    return data
+def receive_message(client: socket.socket) -> bytes:
+    size = int.from_bytes(receive(client, 4), "big")
+    return receive(client, size)
 
 
 def respond_as_of_old(client: socket.socket) -> None:
     """Do what the clients of Python 3.11 and before do first."""
-    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    challenge = receive_message(client).removeprefix(b"#CHALLENGE#")
     client.sendall(message(hmac.new(KEY, challenge, "md5").digest()))
-    assert receive(client) == b"#WELCOME#"
+    assert receive_message(client) == b"#WELCOME#"
 
 
 def respond(client: socket.socket, digest: str = "sha256") -> None:
     """Do what the clients of Python 3.12 and later do first."""
-    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    challenge = receive_message(client).removeprefix(b"#CHALLENGE#")
     assert challenge.startswith(b"{sha256}")
     client.sendall(message(b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()))
-    assert receive(client) == b"#WELCOME#"
+    assert receive_message(client) == b"#WELCOME#"
 
 
 def test_a_client_of_old_is_answered_as_of_old() -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond_as_of_old(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
-        assert receive(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
+        assert receive_message(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
         client.sendall(message(b"#WELCOME#") + b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
 
 
 @pytest.mark.parametrize("digest", ["md5", "sha256", "sha384", "sha3_256", "sha3_384"])
@@ -113,9 +104,9 @@ def test_a_client_of_today_may_choose_its_digest(digest: str) -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client, digest)
         client.sendall(message(b"#CHALLENGE#" + challenge))
-        assert receive(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
+        assert receive_message(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
         client.sendall(message(b"#WELCOME#") + b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
 
 
 def refusal_of(server: RunningServer) -> str | None:
@@ -136,7 +127,7 @@ def refusal_of(server: RunningServer) -> str | None:
 )
 def test_other_answers_are_refused(sent: bytes, reason: str) -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
-        receive(client)
+        receive_message(client)
         client.sendall(sent)
         with contextlib.suppress(OSError):  # the server may have hung up by then
             client.shutdown(socket.SHUT_WR)
@@ -167,7 +158,7 @@ def test_a_client_that_does_not_believe_us_is_let_go() -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
-        receive(client)
+        receive_message(client)
         client.sendall(message(b"#FAILURE#"))
         found = refusal_of(server)
 
@@ -188,7 +179,7 @@ def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
 )
 def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str, handler: Any) -> None:
     with serving(guarded(transport, concurrency), handler) as server, connect(server) as client:
-        receive(client)
+        receive_message(client)
 
         server.stop()
 
@@ -206,7 +197,7 @@ class Messages:
         self._client.sendall(message(data))
 
     def recv_bytes(self, longest: int) -> bytes:
-        data = receive(self._client)
+        data = receive_message(self._client)
         assert len(data) <= longest
         return data
 
@@ -233,7 +224,7 @@ def test_the_challenge_goes_through_tls(handler: Any, concurrency: str) -> None:
     with serving(guarded_and_encrypted(concurrency), handler, tls=True) as server, secured(server) as client:
         exchange(client, KEY)
         client.sendall(b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
         client.unwrap()
         wait_for_end(server)
 
@@ -275,7 +266,7 @@ def test_the_challenge_comes_first_and_starttls_later(handler: Any, concurrency:
     with serving(guarded_and_encrypted(concurrency), later, tls="starttls") as server, connect(server) as raw:
         exchange(raw, KEY)
         with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
-            assert exactly(client, 5) == b"hello"
+            assert receive(client, 5) == b"hello"
 
 
 @pytest.mark.parametrize("tls", [True, None])
@@ -291,7 +282,7 @@ def test_a_mute_client_of_an_async_handler_is_waited_for_no_longer_than_the_dead
 
 def test_a_client_that_resets_in_the_course_of_it_is_refused() -> None:
     with serving(guarded(concurrency="trio"), echo_stream) as server, connect(server) as client:
-        receive(client)
+        receive_message(client)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         wait_for_end(server)

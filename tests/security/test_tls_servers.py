@@ -102,7 +102,7 @@ def test_large_amounts_go_both_ways_at_once(concurrency: str) -> None:
                 break
             received.extend(piece)
 
-    with serving(Talker, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         with connect(server) as raw:
             client = _threadsafe_client(server, raw)
             reader = threading.Thread(target=read, args=(client,))
@@ -114,14 +114,6 @@ def test_large_amounts_go_both_ways_at_once(concurrency: str) -> None:
     assert bytes(received) == data
     assert server.connections[0].upstream == data
     assert server.connections[0].downstream == data
-
-
-class Talker(BaseRequestHandler):
-    """Echoes without waiting for its own writes: it reads in between what the client takes."""
-
-    def handle(self) -> None:
-        while data := self.request.recv(65536):
-            self.request.sendall(data)
 
 
 def _threadsafe_client(server: Any, raw: socket.socket) -> Any:

@@ -10,30 +10,17 @@ import pytest
 
 from tests.security.helpers import fails_with, handshake_of, secured
 from tests.security.test_challenge import KEY, guarded
+from tests.support.handlers import EchoStream, echo_stream
 from tests.support.servers import connect, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, serving
 from windsock.security import HandshakeFailure
-from windsock.servers import BaseRequestHandler
 
 pytest.importorskip("trio")
 
 
-async def echo(stream: Any, client_address: Any, server: Any) -> None:
-    async for data in stream:
-        await stream.send_all(data)
-
-
-class Echo(BaseRequestHandler):
-    stream: Any
-
-    async def handle(self) -> None:
-        async for data in self.stream:
-            await self.stream.send_all(data)
-
-
 @pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
-@pytest.mark.parametrize("handler", [echo, Echo])
+@pytest.mark.parametrize("handler", [echo_stream, EchoStream])
 def test_what_is_recorded_is_the_plaintext(handler: Any, transport: str) -> None:
     with serving(handler, transport=transport, concurrency="trio", tls=True, alpn=["x"]) as server:
         with secured(server, server.client_context(alpn=["y", "x"])) as client:
@@ -61,7 +48,7 @@ def test_the_end_of_the_stream_is_said_in_tls() -> None:
 
 
 def test_an_end_without_close_notify_is_an_end() -> None:
-    with serving(echo, concurrency="trio", tls=True) as server:
+    with serving(echo_stream, concurrency="trio", tls=True) as server:
         with secured(server) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -74,7 +61,7 @@ def test_an_end_without_close_notify_is_an_end() -> None:
     ("sent", "failure"), [(b"GET / HTTP/1.0\r\n\r\n", HandshakeFailure.PLAINTEXT), (None, HandshakeFailure.TIMEOUT)]
 )
 def test_handshakes_that_fail_are_outcomes(sent: bytes | None, failure: HandshakeFailure) -> None:
-    with serving(echo, concurrency="trio", tls=True) as server, connect(server) as client:
+    with serving(echo_stream, concurrency="trio", tls=True) as server, connect(server) as client:
         server.server.handshake_timeout = 0.05 if sent is None else DEADLINE
         if sent is not None:
             client.sendall(sent)
@@ -86,7 +73,7 @@ def test_handshakes_that_fail_are_outcomes(sent: bytes | None, failure: Handshak
 
 
 def test_a_client_that_does_not_trust_us_sends_an_alert() -> None:
-    with serving(echo, concurrency="trio", tls=True) as server:
+    with serving(echo_stream, concurrency="trio", tls=True) as server:
         fails_with(server, ssl.create_default_context())
         found = handshake_of(server)
 
@@ -94,7 +81,7 @@ def test_a_client_that_does_not_trust_us_sends_an_alert() -> None:
 
 
 def test_a_client_that_leaves_is_an_outcome() -> None:
-    with serving(echo, concurrency="trio", tls=True) as server:
+    with serving(echo_stream, concurrency="trio", tls=True) as server:
         with connect(server):
             pass
         found = handshake_of(server)
@@ -103,7 +90,11 @@ def test_a_client_that_leaves_is_an_outcome() -> None:
 
 
 def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop() -> None:
-    with serving(echo, concurrency="trio", tls=True) as server, connect(server) as mute, secured(server) as client:
+    with (
+        serving(echo_stream, concurrency="trio", tls=True) as server,
+        connect(server) as mute,
+        secured(server) as client,
+    ):
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
 
@@ -113,7 +104,7 @@ def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop() -> None:
 
 
 def test_an_async_handler_is_behind_the_challenge_too() -> None:
-    with serving(guarded(concurrency="trio"), echo) as server:
+    with serving(guarded(concurrency="trio"), echo_stream) as server:
         with Client(server.address, authkey=KEY) as client:
             client.send_bytes(b"hello")
             assert client.recv_bytes() == b"hello"

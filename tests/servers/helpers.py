@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.handlers import EchoDatagram, EchoLines
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 
@@ -106,24 +107,9 @@ class Told:
         self.notes.write(f"accept error {error.errno}")
 
 
-class Lines(servers.StreamRequestHandler):
-    """Answers each line with the same line."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
-
-
-class Packets(servers.DatagramRequestHandler):
-    """Answers each datagram with the same datagram."""
-
-    def handle(self) -> None:
-        self.wfile.write(self.packet)
-
-
 def echo_for(kind: Any) -> Any:
     """Return the handler class that echoes over this kind of server."""
-    return Packets if kind.socket_type == socket.SOCK_DGRAM else Lines
+    return EchoDatagram if kind.socket_type == socket.SOCK_DGRAM else EchoLines
 
 
 class Place:
@@ -202,11 +188,6 @@ def poke(client: socket.socket, data: bytes = b"x") -> socket.socket:
     return client
 
 
-def rest_of(client: socket.socket) -> bytes:
-    """Return all that comes until the end of the stream."""
-    return b"".join(iter(lambda: client.recv(65536), b""))
-
-
 def has_ended(client: socket.socket) -> bool:
     """Return whether the stream ends without another byte; by a reset, if the server left something unread."""
     try:
@@ -219,13 +200,6 @@ def join(thread: threading.Thread) -> None:
     """Wait for a thread's end, which must come."""
     thread.join(DEADLINE)
     assert not thread.is_alive(), f"{thread.name} still runs"
-
-
-def reset(client: socket.socket) -> None:
-    """Close so that the server's end is reset: TCP by SO_LINGER, and either kind if something is left unread."""
-    if client.family != socket.AF_UNIX:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
 
 
 def descriptors() -> dict[int, str]:

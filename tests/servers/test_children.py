@@ -24,7 +24,6 @@ from tests.servers.helpers import (
     FORKING,
     STREAM,
     TCP,
-    Lines,
     Notes,
     Place,
     ask,
@@ -34,8 +33,9 @@ from tests.servers.helpers import (
     join,
     only_linux,
     poke,
-    rest_of,
 )
+from tests.support.handlers import EchoLines
+from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning
@@ -357,15 +357,16 @@ def test_the_parent_keeps_no_copy_of_a_childs_connection(place: Place, kind: Any
     assert rest_of(client) == b""
 
 
+class SaysGoodbye(EchoLines):
+    def handle(self) -> None:
+        super().handle()
+        self.server.notes.write("end of stream")
+
+
 @only_linux
 @each(FORKING_STREAM)
 @pytest.mark.parametrize("address", ["plain", "other"])
 def test_a_client_in_the_same_process_is_seen_to_leave(place: Place, kind: Any, address: str) -> None:
-    class SaysGoodbye(Lines):
-        def handle(self) -> None:
-            super().handle()
-            self.server.notes.write("end of stream")
-
     bind_to: Any = None
     if address == "other":
         bind_to = ("0.0.0.0", 0) if kind in TCP else f"\0windsock-{os.getpid()}"
@@ -382,11 +383,6 @@ def test_a_client_in_the_same_process_is_seen_to_leave(place: Place, kind: Any, 
 
 @each(FORKING_STREAM)
 def test_a_client_of_another_server_in_the_same_process_is_seen_to_leave(place: Place, kind: Any) -> None:
-    class SaysGoodbye(Lines):
-        def handle(self) -> None:
-            super().handle()
-            self.server.notes.write("end of stream")
-
     one, other = place.start(servers.ThreadingTCPServer, SaysGoodbye), place.start(kind)
     first, second = place.connect(one), place.connect(other)
     assert ask(first) == ask(second) == b"hello\n"

@@ -16,7 +16,6 @@ from tests.servers.helpers import (
     IN_ONE_PROCESS,
     STREAM,
     TCP,
-    Lines,
     Notes,
     Place,
     ask,
@@ -24,9 +23,9 @@ from tests.servers.helpers import (
     has_ended,
     join,
     poke,
-    reset,
-    rest_of,
 )
+from tests.support.handlers import EchoLines
+from tests.support.servers import reset, rest_of
 from tests.support.waiting import DEADLINE
 from windsock import servers
 
@@ -452,7 +451,7 @@ def test_requests_in_other_clothes_are_not_kept_for_ever(place: Place, kind: Any
 
 
 def test_a_handler_may_serve_within_its_request(place: Place) -> None:
-    class Nested(Lines):
+    class Nested(EchoLines):
         def handle(self) -> None:
             if self.rfile.readline() == b"nest\n":
                 self.server.serve_forever()

@@ -15,7 +15,6 @@ from tests.servers.helpers import (
     IN_ONE_PROCESS,
     STREAM,
     TCP,
-    Lines,
     Notes,
     Place,
     ask,
@@ -23,9 +22,10 @@ from tests.servers.helpers import (
     has_ended,
     join,
     poke,
-    rest_of,
     wait_until_serving,
 )
+from tests.support.handlers import EchoLines
+from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
@@ -161,7 +161,7 @@ def test_a_signal_handler_can_shut_the_server_down(place: Place, kind: Any) -> N
 
 @each([servers.TCPServer, servers.UnixStreamServer])
 def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
-    class ShutsDownAndAnswers(Lines):
+    class ShutsDownAndAnswers(EchoLines):
         def handle(self) -> None:
             self.server.shutdown()
             super().handle()
@@ -221,7 +221,7 @@ def test_server_close_ends_the_connections_of_idle_clients(place: Place, kind: A
 
 @each(STREAM)
 def test_server_close_lets_a_handler_answer_that_sees_the_end(place: Place, kind: Any) -> None:
-    class SaysGoodbye(Lines):
+    class SaysGoodbye(EchoLines):
         def handle(self) -> None:
             super().handle()
             self.wfile.write(b"goodbye\n")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import STREAM, TCP, Place, each, rest_of
+from tests.servers.helpers import STREAM, TCP, Place, each
+from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, ends_in_time
 from windsock import servers
 

@@ -22,8 +22,8 @@ from tests.servers.helpers import (
     each,
     only_linux,
     poke,
-    rest_of,
 )
+from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.errors import UsageError

@@ -171,16 +171,6 @@ class Sender(threading.Thread):
         return self.error
 
 
-def receive(sock: socket.socket, size: int) -> bytes:
-    """Return exactly so many bytes."""
-    data = bytearray()
-    while len(data) < size:
-        piece = sock.recv(min(65536, size - len(data)))
-        assert piece, f"the stream ended after {len(data)} of {size} bytes"
-        data += piece
-    return bytes(data)
-
-
 def fill(sock: socket.socket) -> int:
     """Send until nothing more is taken for a while; return how much that was."""
     sock.settimeout(0.3)

@@ -53,6 +53,23 @@ def rest_of(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65536), b""))
 
 
+def receive(client: socket.socket, size: int) -> bytes:
+    """Return exactly so many bytes."""
+    data = bytearray()
+    while len(data) < size:
+        piece = client.recv(min(65536, size - len(data)))
+        assert piece, f"the stream ended after {len(data)} of {size} bytes"
+        data += piece
+    return bytes(data)
+
+
+def is_answered(server: RunningServer) -> bool:
+    """Return whether a client of an echo is answered."""
+    with server.connect() as client:
+        client.send(b"x\n").expect(b"x\n")
+    return True
+
+
 def wait_for_error(server: RunningServer) -> None:
     """Wait until something has gone wrong in a handler."""
     wait_until(lambda: server.errors, "an error of a handler")

@@ -64,14 +64,6 @@ def read(client: socket.socket, size: int) -> bytes:
         return file.read(size)
 
 
-class Lines(servers.StreamRequestHandler):
-    """Answers each line in capitals."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line.upper())
-
-
 class Packet(servers.DatagramRequestHandler):
     """Answers each packet in capitals."""
 

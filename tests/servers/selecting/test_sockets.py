@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Lines, connect, read, running
+from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, connect, read, running
+from tests.support.handlers import UpperLines
 from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
@@ -137,7 +138,7 @@ def test_a_handler_that_asks_not_to_wait_does_not(kind: Any) -> None:
 
 @on_every_stream
 def test_a_handler_s_timeout_leaves_no_trail_of_timers(kind: Any) -> None:
-    class Patient(Lines):
+    class Patient(UpperLines):
         timeout = 60.0
 
     with running(kind, Patient) as server, connect(server) as client:

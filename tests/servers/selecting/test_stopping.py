@@ -18,8 +18,8 @@ import pytest
 from greenlet import GreenletExit
 
 import windsock
-from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Lines, Packet, connect, read, running
-from tests.support.handlers import EchoBytes
+from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Packet, connect, read, running
+from tests.support.handlers import EchoBytes, UpperLines
 from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
@@ -227,7 +227,7 @@ def test_a_handler_may_close_its_server_and_wait_for_the_others(kind: Any) -> No
 
 @on_every_stream
 def test_a_server_can_serve_again_after_a_shutdown(kind: Any) -> None:
-    with running(kind, Lines) as server:
+    with running(kind, UpperLines) as server:
         server.shutdown()
         again = threading.Thread(target=server.serve_forever)
         again.start()
@@ -240,7 +240,7 @@ def test_a_server_can_serve_again_after_a_shutdown(kind: Any) -> None:
 
 @on_every_stream
 def test_end_requests_lets_the_handlers_see_the_end(kind: Any) -> None:
-    with running(kind, Lines) as server, connect(server) as client:
+    with running(kind, UpperLines) as server, connect(server) as client:
         wait_until(lambda: server.table, "the request")
         server.end_requests(how=socket.SHUT_RD)
 
@@ -250,7 +250,7 @@ def test_end_requests_lets_the_handlers_see_the_end(kind: Any) -> None:
 
 @on_every_stream
 def test_waiting_for_requests_ends_at_its_deadline_and_names_them(kind: Any) -> None:
-    with running(kind, Lines) as server, connect(server):
+    with running(kind, UpperLines) as server, connect(server):
         wait_until(lambda: server.table, "the request")
 
         assert [name.split()[0] for name in server.wait_for_requests(0.05)] == ["request"]
@@ -260,7 +260,7 @@ def test_waiting_for_requests_ends_at_its_deadline_and_names_them(kind: Any) -> 
 def test_handle_request_sees_one_request_to_its_end(kind: Any) -> None:
     is_stream = kind in STREAMS
     address = ("127.0.0.1", 0) if kind.address_family == socket.AF_INET else "\0one request"
-    with kind(address, Lines if is_stream else Packet) as server, connect(server) as client:
+    with kind(address, UpperLines if is_stream else Packet) as server, connect(server) as client:
         client.sendall(b"one\n")
         if is_stream:
             client.shutdown(socket.SHUT_WR)
@@ -329,7 +329,7 @@ def test_a_request_that_did_not_fork_is_shut_down_though_another_did() -> None:
 
 
 def test_a_server_is_down_and_up_again_in_an_outage() -> None:
-    with windsock.serving(Lines, concurrency="selecting") as server:
+    with windsock.serving(UpperLines, concurrency="selecting") as server:
         with socket.create_connection(server.address, DEADLINE) as client:
             client.sendall(b"before\n")
             assert read(client, 7) == b"BEFORE\n"
@@ -343,7 +343,7 @@ def test_a_server_is_down_and_up_again_in_an_outage() -> None:
 
 
 def test_two_threads_may_serve_the_same_server() -> None:
-    with running(servers.SelectingTCPServer, Lines) as server:
+    with running(servers.SelectingTCPServer, UpperLines) as server:
         second = threading.Thread(target=server.serve_forever)
         second.start()
         wait_until(lambda: len(server._hubs) == 2, "both loops: shutdown() ends those that there are")
@@ -412,9 +412,9 @@ def test_without_greenlet_the_error_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "greenlet", None)
 
     with pytest.raises(windsock.UsageError, match="pip install greenlet"):
-        servers.SelectingTCPServer(("127.0.0.1", 0), Lines)
+        servers.SelectingTCPServer(("127.0.0.1", 0), UpperLines)
     with pytest.raises(windsock.UsageError, match="pip install greenlet"):
-        windsock.serving(Lines, concurrency="selecting")
+        windsock.serving(UpperLines, concurrency="selecting")
 
 
 def test_greenlet_is_not_imported_before_it_is_needed() -> None:

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Lines, Packet, connect, read, running
-from tests.support.handlers import EchoBytes
+from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Packet, connect, read, running
+from tests.support.handlers import EchoBytes, UpperLines
 from tests.support.servers import reset, rest_of
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
@@ -25,7 +25,7 @@ on_every_datagram = pytest.mark.parametrize("kind", DATAGRAMS)
 
 @on_every_stream
 def test_a_stream_handler_with_files_works_unmodified(kind: Any) -> None:
-    with running(kind, Lines) as server, connect(server) as client:
+    with running(kind, UpperLines) as server, connect(server) as client:
         client.sendall(b"one\ntwo\nthr")
         assert read(client, 8) == b"ONE\nTWO\n"
         client.sendall(b"ee\n")
@@ -64,7 +64,7 @@ def test_all_requests_run_in_the_thread_of_the_loop(kind: Any) -> None:
 
 @on_every_stream
 def test_a_client_that_says_nothing_keeps_nobody_waiting(kind: Any) -> None:
-    with running(kind, Lines) as server, connect(server), connect(server) as half, connect(server) as fast:
+    with running(kind, UpperLines) as server, connect(server), connect(server) as half, connect(server) as fast:
         half.sendall(b"begun, but no")
         fast.sendall(b"hello\n")
 
@@ -75,7 +75,7 @@ def test_a_client_that_says_nothing_keeps_nobody_waiting(kind: Any) -> None:
 def test_where_there_is_no_epoll_poll_does(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("windsock.net.system.select.epoll", raising=False)
 
-    class Impatient(Lines):
+    class Impatient(UpperLines):
         timeout = 0.05
 
     with running(kind, Impatient) as server, connect(server) as slow, connect(server) as client:
@@ -279,7 +279,7 @@ def test_handlers_of_http_server_work_unmodified() -> None:
 
 
 def test_the_table_says_who_does_what_since_when() -> None:
-    with running(servers.SelectingTCPServer, Lines) as server, connect(server) as client:
+    with running(servers.SelectingTCPServer, UpperLines) as server, connect(server) as client:
         client.sendall(b"one\nhalf")
         assert read(client, 4) == b"ONE\n"
         wait_until(lambda: server.table[0].doing == "reading", "a handler that waits")
@@ -308,7 +308,7 @@ def test_the_table_names_a_handler_that_keeps_all_others_waiting() -> None:
 
 def test_a_recorded_conversation_is_the_same_as_under_threads() -> None:
     def talk(concurrency: str) -> Any:
-        with windsock.serving(Lines, concurrency=concurrency, framing="lines") as server:
+        with windsock.serving(UpperLines, concurrency=concurrency, framing="lines") as server:
             with socket.create_connection(server.address, DEADLINE) as client:
                 for line in (b"one\n", b"two\n"):
                     client.sendall(line)

@@ -17,29 +17,11 @@ STREAM_SERVERS: list[Any] = [servers.TrioTCPServer, servers.TrioUnixStreamServer
 DATAGRAM_SERVERS: list[Any] = [servers.TrioUDPServer, servers.TrioUnixDatagramServer]
 
 
-class Echo(servers.BaseRequestHandler):
-    """Sends everything back."""
-
-    stream: trio.SocketStream
-
-    async def handle(self) -> None:
-        async for data in self.stream:
-            await self.stream.send_all(data)
-
-
 class EchoPacket(servers.BaseRequestHandler):
     """Sends one datagram back."""
 
     async def handle(self) -> None:
         await self.reply(self.packet)
-
-
-class BlockingEcho(servers.StreamRequestHandler):
-    """Sends every line back, and has never heard of trio."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
 
 
 class Quiet(servers.TrioTCPServer):

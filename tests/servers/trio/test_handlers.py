@@ -10,7 +10,8 @@ import pytest
 import trio
 
 import windsock
-from tests.servers.trio.helpers import STREAM_SERVERS, BlockingEcho, Echo, EchoPacket, Quiet, run
+from tests.servers.trio.helpers import STREAM_SERVERS, EchoPacket, Quiet, run
+from tests.support.handlers import EchoLines, EchoStream
 from tests.support.servers import connect, rest_of
 from windsock import servers
 from windsock.servers.async_handlers import is_async
@@ -41,7 +42,7 @@ def mixed(calls: list[str], asynchronous: str, failing: str = "") -> Any:
 def test_the_stream_is_a_trio_socket_stream() -> None:
     kinds = []
 
-    class Looks(Echo):
+    class Looks(EchoStream):
         async def handle(self) -> None:
             kinds.append(type(self.stream))
             kinds.append(type(self.request))
@@ -145,7 +146,7 @@ def test_an_async_handle_on_a_datagram_handler_may_use_its_files() -> None:
 @pytest.mark.parametrize("kind", STREAM_SERVERS, ids=lambda kind: kind.__name__)
 def test_a_big_transfer_goes_both_ways_at_once(kind: Any) -> None:
     total = 8 * 1024 * 1024
-    with windsock.serving(kind, Echo) as server, connect(server) as client:
+    with windsock.serving(kind, EchoStream) as server, connect(server) as client:
         client.setblocking(False)
         sent = received = 0
         block = bytes(range(256)) * 256
@@ -173,7 +174,7 @@ def test_a_big_transfer_goes_both_ways_at_once(kind: Any) -> None:
 
 
 def test_a_half_closed_client_is_still_answered() -> None:
-    class Sums(Echo):
+    class Sums(EchoStream):
         async def handle(self) -> None:
             total = sum([len(piece) async for piece in self.stream])
             await self.stream.send_all(b"%d" % total)
@@ -187,7 +188,7 @@ def test_a_half_closed_client_is_still_answered() -> None:
 def test_a_half_closed_server_still_listens() -> None:
     heard = []
 
-    class SaysBye(Echo):
+    class SaysBye(EchoStream):
         async def handle(self) -> None:
             await self.stream.send_all(b"bye")
             await self.stream.send_eof()
@@ -203,7 +204,7 @@ def test_a_half_closed_server_still_listens() -> None:
 
 
 def test_a_handler_may_close_its_stream_itself() -> None:
-    class Closes(Echo):
+    class Closes(EchoStream):
         async def handle(self) -> None:
             async with self.stream:
                 await self.stream.send_all(b"closed")
@@ -231,7 +232,7 @@ def hooked(calls: list[str]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("handler", "middle"), [(Echo, ["serve_request", "make_stream"]), (BlockingEcho, ["finish_request"])]
+    ("handler", "middle"), [(EchoStream, ["serve_request", "make_stream"]), (EchoLines, ["finish_request"])]
 )
 def test_hooks_are_called_in_the_family_s_order(handler: Any, middle: list[str]) -> None:
     calls: list[str] = []
@@ -255,7 +256,7 @@ def test_a_request_that_is_turned_away_is_shut_down() -> None:
             return False
 
     async def main() -> None:
-        with Choosy(Echo) as server:
+        with Choosy(EchoStream) as server:
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve)
                 async with await trio.open_tcp_stream(*server.server_address) as client:
@@ -273,7 +274,7 @@ class NotAsync:
 
 @pytest.mark.parametrize(
     ("handler", "expected"),
-    [(Echo, True), (EchoPacket, True), (BlockingEcho, False), (NotAsync, False), (print, False), (len, False)],
+    [(EchoStream, True), (EchoPacket, True), (EchoLines, False), (NotAsync, False), (print, False), (len, False)],
 )
 def test_async_handlers_are_told_from_blocking_ones(handler: Any, expected: bool) -> None:
     assert is_async(handler) is expected
@@ -281,13 +282,13 @@ def test_async_handlers_are_told_from_blocking_ones(handler: Any, expected: bool
 
 @pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting"])
 def test_an_async_handler_is_refused_elsewhere_before_anything_starts(concurrency: str) -> None:
-    with pytest.raises(windsock.UsageError, match="Echo is async, which needs concurrency='trio'"):
-        windsock.serving(Echo, concurrency=concurrency)
+    with pytest.raises(windsock.UsageError, match="EchoStream is async, which needs concurrency='trio'"):
+        windsock.serving(EchoStream, concurrency=concurrency)
 
 
 def test_the_classes_refuse_an_async_handler_too() -> None:
-    with pytest.raises(windsock.UsageError, match="Echo is async, and ThreadingTCPServer is not"):
-        servers.ThreadingTCPServer(("127.0.0.1", 0), Echo)
+    with pytest.raises(windsock.UsageError, match="EchoStream is async, and ThreadingTCPServer is not"):
+        servers.ThreadingTCPServer(("127.0.0.1", 0), EchoStream)
 
 
 @pytest.mark.parametrize("step", ["setup", "handle", "finish"])
@@ -306,5 +307,8 @@ def test_the_mixin_says_what_it_needs_behind_it() -> None:
     class Strange(servers.TrioMixIn, socketserver.TCPServer):
         pass
 
-    with Strange(("127.0.0.1", 0), Echo) as server, pytest.raises(windsock.UsageError, match="needs a server class of"):
+    with (
+        Strange(("127.0.0.1", 0), EchoStream) as server,
+        pytest.raises(windsock.UsageError, match="needs a server class of"),
+    ):
         server.serve_forever()

@@ -13,8 +13,6 @@ import trio.testing
 
 import windsock
 from tests.servers.trio.helpers import (
-    BlockingEcho,
-    Echo,
     EchoPacket,
     Quiet,
     open_stream,
@@ -22,6 +20,7 @@ from tests.servers.trio.helpers import (
     rest_of,
     run,
 )
+from tests.support.handlers import EchoLines, EchoStream
 from tests.support.servers import ask
 from tests.support.waiting import DEADLINE
 from windsock import servers
@@ -29,7 +28,7 @@ from windsock import servers
 
 def test_start_returns_the_address_of_a_server_that_accepts() -> None:
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             async with trio.open_nursery() as nursery:
                 address = await nursery.start(server.serve)
                 assert address == server.server_address
@@ -45,8 +44,8 @@ def test_every_transport_is_served(tmp_path: Path) -> None:
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             for kind, handler in [
-                (servers.TrioTCPServer, Echo),
-                (servers.TrioUnixStreamServer, Echo),
+                (servers.TrioTCPServer, EchoStream),
+                (servers.TrioUnixStreamServer, EchoStream),
                 (servers.TrioUDPServer, EchoPacket),
                 (servers.TrioUnixDatagramServer, EchoPacket),
             ]:
@@ -68,7 +67,7 @@ def test_every_transport_is_served(tmp_path: Path) -> None:
 def test_cancelling_ends_requests_and_leaves_the_listener_to_its_owner() -> None:
     ended = []
 
-    class Waits(Echo):
+    class Waits(EchoStream):
         async def handle(self) -> None:
             try:
                 await trio.sleep_forever()
@@ -97,7 +96,7 @@ def test_cancelling_ends_requests_and_leaves_the_listener_to_its_owner() -> None
 
 def test_a_cancelled_server_can_serve_again() -> None:
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             for _ in range(3):
                 async with trio.open_nursery() as nursery:
                     await nursery.start(server.serve)
@@ -111,7 +110,7 @@ def test_a_cancelled_server_can_serve_again() -> None:
 
 def test_after_shutdown_serve_waits_for_the_requests_in_progress() -> None:
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve)
                 client = await open_stream(server)
@@ -128,7 +127,7 @@ def test_after_shutdown_serve_waits_for_the_requests_in_progress() -> None:
 
 def test_server_close_in_the_same_nursery_ends_everything() -> None:
     async def main() -> None:
-        server = servers.TrioTCPServer(("127.0.0.1", 0), Echo)
+        server = servers.TrioTCPServer(("127.0.0.1", 0), EchoStream)
         async with trio.open_nursery() as nursery:
             await nursery.start(server.serve)
             async with await open_stream(server) as client:
@@ -141,7 +140,7 @@ def test_server_close_in_the_same_nursery_ends_everything() -> None:
 
 
 def test_a_handler_may_stop_its_server() -> None:
-    class Stops(Echo):
+    class Stops(EchoStream):
         async def handle(self) -> None:
             self.server.shutdown()
             await self.stream.send_all(b"bye")
@@ -158,7 +157,7 @@ def test_a_handler_may_stop_its_server() -> None:
 
 def test_a_shutdown_before_serve_is_remembered() -> None:
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             server.shutdown()
             await server.serve()
 
@@ -166,7 +165,7 @@ def test_a_shutdown_before_serve_is_remembered() -> None:
 
 
 def test_a_handlers_error_ends_its_own_request_only() -> None:
-    class Fails(Echo):
+    class Fails(EchoStream):
         async def handle(self) -> None:
             raise LookupError("mine")
 
@@ -183,7 +182,7 @@ def test_a_handlers_error_ends_its_own_request_only() -> None:
     run(main)
 
 
-class Fails(Echo):
+class Fails(EchoStream):
     async def handle(self) -> None:
         raise LookupError("asked for")
 
@@ -210,7 +209,7 @@ def test_raise_errors_hands_a_handlers_error_to_the_nursery(handler: type) -> No
 
 
 def test_an_error_beside_a_cancellation_is_reported_and_the_cancellation_goes_on() -> None:
-    class FailsWhenCancelled(Echo):
+    class FailsWhenCancelled(EchoStream):
         async def handle(self) -> None:
             async def fail() -> None:
                 try:
@@ -240,7 +239,7 @@ def test_an_error_beside_a_cancellation_is_reported_and_the_cancellation_goes_on
 
 
 def test_timeouts_of_handlers_go_by_the_test_clock() -> None:
-    class Patient(Echo):
+    class Patient(EchoStream):
         async def handle(self) -> None:
             with trio.move_on_after(3600):
                 await self.stream.receive_some()
@@ -282,7 +281,7 @@ def test_a_nursery_cancelled_while_a_blocking_handler_runs_ends_its_connection()
 
 def test_the_listener_blocks_again_when_nobody_serves() -> None:
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             server.socket.settimeout(3)
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve)
@@ -299,7 +298,7 @@ def test_two_hundred_clients_are_served_at_once() -> None:
     async def main() -> None:
         everyone = trio.Event()
 
-        class Together(Echo):
+        class Together(EchoStream):
             async def handle(self) -> None:
                 nonlocal arrived
                 arrived += 1
@@ -324,7 +323,7 @@ def test_two_hundred_clients_are_served_at_once() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("handler", [Echo, BlockingEcho])
+@pytest.mark.parametrize("handler", [EchoStream, EchoLines])
 def test_handle_request_handles_one_to_its_end(handler: type) -> None:
     with (
         servers.TrioTCPServer(("127.0.0.1", 0), handler) as server,
@@ -344,7 +343,7 @@ def test_no_request_waits_for_the_garbage_collector() -> None:
         return [each for each in gc.get_objects() if isinstance(each, trio.SocketStream) and id(each) not in before]
 
     async def main() -> None:
-        with servers.TrioTCPServer(("127.0.0.1", 0), Echo) as server:
+        with servers.TrioTCPServer(("127.0.0.1", 0), EchoStream) as server:
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.serve)
                 async with await open_stream(server) as client:
@@ -360,7 +359,7 @@ def test_no_request_waits_for_the_garbage_collector() -> None:
     gc.disable()
     try:
         run(main)
-        with windsock.serving(Echo, concurrency="trio") as server:
+        with windsock.serving(EchoStream, concurrency="trio") as server:
             assert ask(server, b"x") == [b"x"]
         gc.collect(0)
         assert streams() == []

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 import windsock
-from tests.servers.trio.helpers import Echo
+from tests.support.handlers import EchoStream
 from tests.support.servers import connect, rest_of
 from tests.support.waiting import DEADLINE
 
@@ -24,7 +24,7 @@ def serving(handler: Any, **options: Any) -> windsock.RunningServer:
 
 
 def test_what_a_cancelled_send_left_behind_is_not_recorded() -> None:
-    class Impatient(Echo):
+    class Impatient(EchoStream):
         async def handle(self) -> None:
             with trio.move_on_after(0.05):
                 await self.stream.send_all(MORE_THAN_FITS)
@@ -41,7 +41,7 @@ def test_what_a_cancelled_send_left_behind_is_not_recorded() -> None:
 def test_two_tasks_that_send_at_once_are_told_as_trio_tells_them() -> None:
     told: list[type[BaseException]] = []
 
-    class Twice(Echo):
+    class Twice(EchoStream):
         async def handle(self) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.stream.send_all, MORE_THAN_FITS)
@@ -64,7 +64,7 @@ def test_two_tasks_that_send_at_once_are_told_as_trio_tells_them() -> None:
 def test_every_kind_of_bytes_is_sent_and_recorded(kind: Any) -> None:
     data = kind(b"x" * 600_000)
 
-    class Sends(Echo):
+    class Sends(EchoStream):
         async def handle(self) -> None:
             await self.stream.send_all(data)
             await self.stream.send_all(b"")
@@ -75,7 +75,7 @@ def test_every_kind_of_bytes_is_sent_and_recorded(kind: Any) -> None:
 
 
 def test_the_trio_socket_below_is_recorded_too() -> None:
-    class Low(Echo):
+    class Low(EchoStream):
         async def handle(self) -> None:
             low = self.stream.socket
             assert await low.recv(2, socket.MSG_PEEK) == b"he"
@@ -96,7 +96,7 @@ def test_the_trio_socket_below_is_recorded_too() -> None:
 def test_a_closed_stream_says_so_as_trio_says_it() -> None:
     told: list[str] = []
 
-    class Closed(Echo):
+    class Closed(EchoStream):
         async def handle(self) -> None:
             await self.stream.send_eof()
             for step in (lambda: self.stream.send_all(b"x"), self.stream.aclose, self.stream.receive_some):
@@ -117,7 +117,7 @@ def test_a_closed_stream_says_so_as_trio_says_it() -> None:
 def test_closing_wakes_a_task_that_receives() -> None:
     told: list[type[BaseException]] = []
 
-    class Closes(Echo):
+    class Closes(EchoStream):
         async def handle(self) -> None:
             async def receive() -> None:
                 try:
@@ -139,7 +139,7 @@ def test_closing_wakes_a_task_that_receives() -> None:
 
 
 def test_framing_tells_exchanges_apart() -> None:
-    with serving(Echo, framing="lines") as server, connect(server) as client:
+    with serving(EchoStream, framing="lines") as server, connect(server) as client:
         for line in (b"one\n", b"two\n"):
             client.sendall(line)
             assert client.recv(100) == line

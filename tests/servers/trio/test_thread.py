@@ -17,7 +17,8 @@ import pytest
 import trio
 
 import windsock
-from tests.servers.trio.helpers import BlockingEcho, Echo, EchoPacket, Quiet, raises_a_lookup_error
+from tests.servers.trio.helpers import EchoPacket, Quiet, raises_a_lookup_error
+from tests.support.handlers import EchoLines, EchoStream
 from tests.support.servers import Signal, ask, connect, on_every_stream, reset, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
@@ -43,7 +44,7 @@ def in_thread(server: Any) -> Iterator[Any]:
 
 @on_every_stream
 def test_a_blocking_handler_runs_unmodified(transport: str) -> None:
-    with serving(BlockingEcho, transport=transport, framing="lines") as server:
+    with serving(EchoLines, transport=transport, framing="lines") as server:
         assert ask(server, b"one\n", b"two\n") == [b"one\n", b"two\n"]
         assert [request.data for request in server.requests.wait(2)] == [b"one\n", b"two\n"]
 
@@ -84,12 +85,12 @@ def test_an_asyncio_client_is_served() -> None:
         await writer.wait_closed()
         return answer
 
-    with serving(Echo) as server:
+    with serving(EchoStream) as server:
         assert asyncio.run(talk(server.address)) == b"from asyncio"
 
 
 def test_shutdown_returns_while_requests_go_on_and_server_close_ends_them() -> None:
-    server = servers.TrioTCPServer(("127.0.0.1", 0), Echo)
+    server = servers.TrioTCPServer(("127.0.0.1", 0), EchoStream)
     with in_thread(server), socket.create_connection(server.server_address, DEADLINE) as client:
         client.sendall(b"a")
         assert client.recv(10) == b"a"
@@ -102,7 +103,7 @@ def test_shutdown_returns_while_requests_go_on_and_server_close_ends_them() -> N
 
 
 def test_a_stop_does_not_wait_for_a_handler_that_sleeps() -> None:
-    class Sleeps(Echo):
+    class Sleeps(EchoStream):
         async def handle(self) -> None:
             await self.stream.send_all(b"ready")
             await trio.sleep_forever()
@@ -120,7 +121,7 @@ def test_a_stop_does_not_wait_for_a_handler_that_sleeps() -> None:
 def test_finally_blocks_run_when_the_server_stops() -> None:
     ended = threading.Event()
 
-    class Cleans(Echo):
+    class Cleans(EchoStream):
         async def handle(self) -> None:
             try:
                 await self.stream.send_all(b"ready")
@@ -133,7 +134,7 @@ def test_finally_blocks_run_when_the_server_stops() -> None:
     assert ended.is_set()
 
 
-class Stubborn(Echo):
+class Stubborn(EchoStream):
     """Swallows its cancellation."""
 
     release: threading.Event
@@ -153,7 +154,7 @@ class Blocking(servers.BaseRequestHandler):
         self.release.wait(DEADLINE)
 
 
-class BlocksTrio(Echo):
+class BlocksTrio(EchoStream):
     release: threading.Event
 
     async def handle(self) -> None:
@@ -176,7 +177,7 @@ def test_a_handler_that_will_not_end_is_named_and_what_is_left_can_end(handler: 
 
 
 def test_a_handler_that_swallows_its_cancellation_once_ends_all_the_same() -> None:
-    class Swallows(Echo):
+    class Swallows(EchoStream):
         async def handle(self) -> None:
             await self.stream.send_all(b"ready")
             with contextlib.suppress(trio.Cancelled):
@@ -195,7 +196,7 @@ def test_a_thread_that_cannot_be_started_costs_one_request(monkeypatch: pytest.M
         monkeypatch.undo()
         raise RuntimeError("can't start new thread")
 
-    with serving(BlockingEcho, strict=False) as server:
+    with serving(EchoLines, strict=False) as server:
         monkeypatch.setattr(Threads, "start", start)
         with connect(server) as client:
             assert rest_of(client) == b""
@@ -204,7 +205,7 @@ def test_a_thread_that_cannot_be_started_costs_one_request(monkeypatch: pytest.M
 
 
 def test_an_outage_ends_connections_and_the_server_comes_back() -> None:
-    with serving(Echo) as server, connect(server) as client:
+    with serving(EchoStream) as server, connect(server) as client:
         client.sendall(b"x")
         assert client.recv(10) == b"x"
         with server.outage():
@@ -218,7 +219,7 @@ def test_an_outage_ends_connections_and_the_server_comes_back() -> None:
 def test_a_client_that_resets_is_an_outcome_and_no_error(transport: str) -> None:
     signal = Signal()
 
-    class Floods(Echo):
+    class Floods(EchoStream):
         async def handle(self) -> None:
             signal.wait()
             while True:
@@ -236,7 +237,7 @@ def test_a_client_that_resets_is_an_outcome_and_no_error(transport: str) -> None
 
 
 def test_a_stream_to_somebody_else_that_breaks_is_the_handler_s_error() -> None:
-    class Upstream(Echo):
+    class Upstream(EchoStream):
         async def handle(self) -> None:
             mine, theirs = trio.socket.socketpair()
             theirs.close()
@@ -249,7 +250,7 @@ def test_a_stream_to_somebody_else_that_breaks_is_the_handler_s_error() -> None:
 
 
 def test_errors_fail_a_strict_server() -> None:
-    class Fails(Echo):
+    class Fails(EchoStream):
         async def handle(self) -> None:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.fail)
@@ -274,7 +275,7 @@ def test_a_lack_of_descriptors_is_told_once_and_survived() -> None:
             told.set()
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with in_thread(Poor(("127.0.0.1", 0), Echo)) as server, socket.socket() as client:
+    with in_thread(Poor(("127.0.0.1", 0), EchoStream)) as server, socket.socket() as client:
         client.settimeout(DEADLINE)
         with socket.create_connection(server.server_address, DEADLINE) as first:  # it serves
             first.sendall(b"x")
@@ -302,7 +303,7 @@ def test_service_actions_are_called_between_requests_and_while_nothing_happens()
             if self.count == 3:
                 enough.set()
 
-    server = Busy(("127.0.0.1", 0), Echo)
+    server = Busy(("127.0.0.1", 0), EchoStream)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     assert enough.wait(DEADLINE)
@@ -311,7 +312,7 @@ def test_service_actions_are_called_between_requests_and_while_nothing_happens()
 
 
 def test_two_threads_may_serve_the_same_server() -> None:
-    server = servers.TrioTCPServer(("127.0.0.1", 0), Echo)
+    server = servers.TrioTCPServer(("127.0.0.1", 0), EchoStream)
     with in_thread(server), in_thread(server):
         for _ in range(20):
             with socket.create_connection(server.server_address, DEADLINE) as client:
@@ -322,7 +323,7 @@ def test_two_threads_may_serve_the_same_server() -> None:
 
 
 def test_the_listener_blocks_again_after_the_last_of_two_threads() -> None:
-    server = servers.TrioTCPServer(("127.0.0.1", 0), Echo)
+    server = servers.TrioTCPServer(("127.0.0.1", 0), EchoStream)
     with server:
         for _ in range(3):
             threads = [threading.Thread(target=server.serve_forever) for _ in range(2)]
@@ -344,12 +345,12 @@ def test_an_exception_of_a_hook_ends_serve_forever_as_itself() -> None:
         def service_actions(self) -> None:
             raise LookupError("not in a group")
 
-    with Breaks(Echo) as server, pytest.raises(LookupError, match="not in a group"):
+    with Breaks(EchoStream) as server, pytest.raises(LookupError, match="not in a group"):
         server.serve_forever(poll_interval=0.001)
 
 
 def test_system_exit_in_a_handler_ends_serve_forever() -> None:
-    class Leaves(Echo):
+    class Leaves(EchoStream):
         async def handle(self) -> None:
             raise SystemExit(3)
 
@@ -382,14 +383,14 @@ def test_a_request_of_a_class_of_its_own_is_made_into_a_stream() -> None:
 
     for is_recorded in (True, False):
         if is_recorded:
-            with windsock.serving(Accepts, Echo) as running, connect(running) as client:
+            with windsock.serving(Accepts, EchoStream) as running, connect(running) as client:
                 client.sendall(b"special")
                 assert client.recv(10) == b"special"
                 client.shutdown(socket.SHUT_WR)
                 assert rest_of(client) == b""
             assert running.requests.only().reply == b"special"
         else:
-            server = Accepts(("127.0.0.1", 0), Echo)
+            server = Accepts(("127.0.0.1", 0), EchoStream)
             with in_thread(server), socket.create_connection(server.server_address, DEADLINE) as client:
                 client.sendall(b"special")
                 assert client.recv(10) == b"special"
@@ -472,7 +473,7 @@ def test_a_listener_that_is_closed_just_before_the_loop_waits_for_it_ends_the_lo
         await wait_readable(descriptor)
 
     monkeypatch.setattr(trio.lowlevel, "wait_readable", closed_meanwhile)
-    with kind(("127.0.0.1", 0), BlockingEcho) as server:
+    with kind(("127.0.0.1", 0), EchoLines) as server:
         server.serve_forever()
 
     assert len(waits) == 1
