@@ -13,6 +13,7 @@ import pytest
 import windsock
 from tests.clients.helpers import PLAIN_TCP, STREAMS, TCP, TLS, Flood, Prefixed, each, serving
 from tests.support.handlers import UpperLines
+from tests.support.processes import ended_well, forked
 from tests.support.servers import wait_for_end
 from tests.support.waiting import HOUR, ends_in_time, wait_until
 from windsock import Script, ScriptMismatch, UsageError
@@ -218,11 +219,12 @@ def test_a_reset_does_not_wait_for_a_child_that_has_it_open(transport: str, endi
     ):
         client.send(b"one\n").expect(b"ONE\n")
         reader, writer = os.pipe()
-        child = os.fork() if sys.version_info < (3, 12) else _fork()
-        if not child:
+
+        def keep_it_open() -> None:
             os.close(writer)
-            os.read(reader, 1)  # with the client's socket open, until the parent is done
-            os._exit(0)
+            os.read(reader, 1)  # until the parent is done
+
+        child = forked(keep_it_open)
         os.close(reader)
         try:
             client.reset()
@@ -232,15 +234,7 @@ def test_a_reset_does_not_wait_for_a_child_that_has_it_open(transport: str, endi
             assert server.connections[0].ending == ending
         finally:
             os.close(writer)
-            os.waitpid(child, 0)
-
-
-def _fork() -> int:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the child only waits
-        return os.fork()
+            assert ended_well(child)
 
 
 @on_linux

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import threading
 from time import monotonic
 
@@ -13,6 +11,7 @@ import pytest
 import windsock
 from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, each, serving
 from tests.support.handlers import UpperLines
+from tests.support.processes import run_python
 from windsock import Script, ScriptMismatch, ScriptTimeout, UsageError
 
 
@@ -251,6 +250,4 @@ def test_where_a_call_cannot_be_told_not_to_wait_there_is_no_short_way() -> None
         "        print(client.end.is_plain, client.outcome)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True)
-
-    assert done.stdout == "False open\n"
+    assert run_python(program) == "False open\n"

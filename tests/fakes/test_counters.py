@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from tests.support.processes import forked
 from windsock.fakes.counters import Counters
 
 both = pytest.mark.parametrize("across_processes", [False, True])
@@ -56,7 +57,7 @@ def test_children_get_each_number_once() -> None:
     counters = Counters(across_processes=True)
     counter = counters.add()
     reader, writer = os.pipe()
-    children = [fork_and(lambda: os.write(writer, bytes(taken(counters, counter, 50)))) for _ in range(4)]
+    children = [forked(lambda: os.write(writer, bytes(taken(counters, counter, 50)))) for _ in range(4)]
     for child in children:
         assert os.waitpid(child, 0)[1] == 0
 
@@ -77,7 +78,7 @@ def test_a_child_that_is_killed_while_it_counts_keeps_nobody_out() -> None:
             os.write(writer, b"!")
             signal.pause()
 
-    child = fork_and(hold)
+    child = forked(hold)
     assert os.read(reader, 1) == b"!"
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -90,17 +91,3 @@ def test_a_child_that_is_killed_while_it_counts_keeps_nobody_out() -> None:
 
 def taken(counters: Counters, counter: int, count: int) -> list[int]:
     return [number for _ in range(count) if (number := counters.take(counter)) is not None]
-
-
-def fork_and(work: object) -> int:
-    """Do it in a child; return its pid."""
-    assert callable(work)
-    pid = os.fork()
-    if pid == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return pid

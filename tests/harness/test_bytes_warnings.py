@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.support.waiting import DEADLINE
+from tests.support.processes import run_python
 
 PROGRAM = """
 import itertools, sys
@@ -40,8 +37,4 @@ for name, concurrency in itertools.product(transports, ["sync", "threading", "fo
 
 @pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
 def test_every_server_works_under_python_bb(way: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-bb", "-c", PROGRAM, way], capture_output=True, text=True, timeout=6 * DEADLINE, check=False
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
+    run_python(PROGRAM, way, options=("-bb",))

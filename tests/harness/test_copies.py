@@ -16,6 +16,7 @@ import pytest
 
 import windsock
 from tests.servers.helpers import only_linux
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, connect, on_every_kind, on_every_stream, on_every_stream_kind
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, UsageError
@@ -381,11 +382,7 @@ def test_a_child_closes_its_copy_of_a_scripted_client_only() -> None:
         server.echo()
         client = server.connect()
         client.send(b"1\n").expect(b"1\n")
-        pid = os.fork()
-        if not pid:
-            client.close()
-            os._exit(0)
-        os.waitpid(pid, 0)
+        assert ended_well(forked(client.close))
         client.send(b"2\n").expect(b"2\n")
 
 

@@ -8,13 +8,14 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import windsock
 from tests.servers.helpers import descriptors, only_linux
+from tests.support.processes import ended_well, forked
 from tests.support.servers import on_every_concurrency
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
@@ -412,23 +413,6 @@ def test_each_copy_of_a_datagram_has_descriptors_of_its_own(route: str) -> None:
 # --- credentials
 
 
-def in_child(act: Callable[[], None]) -> int:
-    """Run it in another process, as another user where that is allowed; return its pid."""
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            act()
-            status = 0
-        finally:
-            os._exit(status)
-    return pid
-
-
-def ended_well(pid: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
 class Credits(BaseRequestHandler):
     """Answers with what the kernel knows of the client."""
 
@@ -452,7 +436,7 @@ def test_a_handler_sees_the_clients_credentials(concurrency: str, route: str) ->
                 sock.sendall(b"x")
                 os.write(writer, sock.recv(100))
 
-        pid = in_child(client)
+        pid = forked(client)
         assert ended_well(pid)
         answer = os.read(reader, 100)
         peer, sent = UCRED.unpack(answer[: UCRED.size]), UCRED.unpack(answer[UCRED.size :])
@@ -502,7 +486,7 @@ def test_a_relayed_server_checks_the_client_and_not_the_relay(kind: Any, relay: 
             with found.client() as sock:
                 assert sock.recv(10) == b"hello"
 
-        pid = in_child(client)
+        pid = forked(client)
         assert ended_well(pid)
         assert seen == [(pid, os.getuid(), os.getgid())]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 import trio
 
 import windsock
+from tests.support.processes import ended_well, forked
 from tests.support.servers import (
     DATAGRAMS,
     Signal,
@@ -352,13 +352,12 @@ def test_in_a_forked_child_it_does_nothing(long: Any) -> None:
     server = long(Reads)
     with windsock.proxy(server.address, timeout=LONG) as proxy, socket.create_connection(proxy.address) as client:
         client.sendall(b"hello\n")
-        pid = os.fork()
-        if not pid:
+
+        def drain() -> None:
             proxy.drain()
             server.drain()
-            os._exit(0)
 
-        assert os.waitpid(pid, 0) == (pid, 0)
+        assert ended_well(forked(drain))
 
 
 # --- the socket of a datagram server

@@ -13,6 +13,7 @@ import pytest
 
 from tests.servers.helpers import descriptors, only_linux
 from tests.support.carriers import connected, door
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, reset
 from tests.support.waiting import DEADLINE
 from windsock.faults.kinds.delay import Delay
@@ -89,13 +90,10 @@ def test_a_reset_is_a_reset_although_a_forked_child_has_the_connection(signals: 
 
 def test_a_client_sees_the_end_when_the_child_that_answered_it_ends() -> None:
     with door("tcp") as made, made.connection() as (client, request):
-        pid = os.fork()
-        if pid == 0:
-            request.sendall(b"answer")
-            os._exit(0)
+        pid = forked(lambda: request.sendall(b"answer"))
         request.close()
         assert [client.recv(100), client.recv(100)] == [b"answer", b""]
-        os.waitpid(pid, 0)
+        assert ended_well(pid)
 
 
 @only_linux
@@ -103,15 +101,15 @@ def test_a_child_keeps_none_of_the_relays_descriptors() -> None:
     def sockets_here() -> set[str]:
         return {what for what in descriptors().values() if what.startswith("socket:")}
 
+    def look(owned: set[str]) -> None:
+        assert sockets_here().isdisjoint(owned)
+
     with door("tcp") as made:
         before = sockets_here()
         with made.connection() as (client, request):
             ends_of_the_test = {descriptors()[each.fileno()] for each in (client, request)}
             owned = sockets_here() - before - ends_of_the_test
-            pid = os.fork()
-            if pid == 0:
-                os._exit(len(sockets_here() & owned))
-            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert ended_well(forked(lambda: look(owned)))
             assert len(owned) >= 2  # of the client and of the handler
 
 

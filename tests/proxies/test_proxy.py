@@ -15,6 +15,7 @@ import pytest
 import windsock
 from tests.servers.helpers import only_linux
 from tests.support.carriers import connected, listening
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, ask, connect, reset, rest_of
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import Ending
@@ -555,13 +556,7 @@ def test_a_forked_child_that_leaves_the_with_takes_nothing_away(transport: str) 
     with ExitStack() as stack:
         listener = stack.enter_context(listening(transport))
         proxy = stack.enter_context(Proxy(listener.getsockname()))
-        pid = os.fork()
-        if pid == 0:
-            try:
-                proxy.__exit__(None, None, None)
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
+        assert ended_well(forked(lambda: proxy.__exit__(None, None, None)))
 
         with connected(listener.family, proxy.address) as client:
             server, _ = listener.accept()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recording.helpers import note, recording, requests_of
+from tests.support.processes import ended_well, forked
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.buffer_pool import (
@@ -117,37 +117,28 @@ def test_threads_do_not_write_into_each_others_chunks() -> None:
     assert all(event.data == data for data, event in found)
 
 
-def in_child(check: Callable[[], bool]) -> bool:
-    """Return whether the check holds in a forked child."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            code = 0 if check() else 2
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
 def test_a_forked_child_begins_with_an_empty_pool() -> None:
     pool = BufferPool()
     segments = [pool.take()]
     segments.clear()
     assert len(pool)
 
-    assert in_child(lambda: len(pool) == 0 and len(POOL) == 0)
+    def look() -> None:
+        assert len(pool) == len(POOL) == 0
+
+    assert ended_well(forked(look))
 
 
 def test_a_forked_child_does_not_write_to_its_parents_segments() -> None:
     arena = ConnectionBuffers(BufferPool())
     mine = arena.keep(0.0, Kind.UP, b"parent" * 1000)
 
-    def write() -> bool:
+    def write() -> None:
         mine.segment.memory[:] = bytes(SEGMENT)
         theirs = arena.keep(0.0, Kind.UP, b"child" * 1000)
-        return theirs.data == b"child" * 1000
+        assert theirs.data == b"child" * 1000
 
-    assert in_child(write)
+    assert ended_well(forked(write))
     assert mine.data == b"parent" * 1000
 
 
@@ -155,11 +146,11 @@ def test_a_segment_that_a_child_lets_go_of_is_not_handed_out_there() -> None:
     pool = BufferPool()
     segments: list[Buffer] = [pool.take()]
 
-    def let_go() -> bool:
+    def let_go() -> None:
         segments.clear()
-        return len(pool) == 0
+        assert len(pool) == 0
 
-    assert in_child(let_go)
+    assert ended_well(forked(let_go))
 
 
 # --- connections

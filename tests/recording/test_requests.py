@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 import windsock
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
 from tests.support.waiting import wait_until
 from windsock.net import addresses
@@ -276,10 +276,7 @@ def test_a_transcript_cuts_long_data() -> None:
 def test_other_forks_of_the_process_do_no_harm() -> None:
     with windsock.serving() as server:
         server.echo()
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        os.waitpid(pid, 0)
+        assert ended_well(forked(lambda: None))
 
         assert ask(server, b"x") == [b"x"]
         assert server.requests.only().data == b"x"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.support.handlers import EchoBytes
+from tests.support.processes import run_python
 from windsock import UsageError, serving
 
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -120,4 +119,4 @@ def test_nothing_of_tls_is_imported_before_it_is_asked_for() -> None:
         "assert not {'ssl', 'trustme', 'cryptography', 'hmac'} & set(sys.modules), sorted(sys.modules)\n"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+    run_python(code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import functools
@@ -35,6 +34,7 @@ from tests.servers.helpers import (
     poke,
 )
 from tests.support.handlers import EchoLines
+from tests.support.processes import ended_well, forked, run_python
 from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, ends_in_time, wait_until
 from windsock import servers
@@ -590,16 +590,8 @@ def test_server_close_in_a_forked_process_leaves_the_parent_serving(place: Place
     server = place.start(kind)
     client = place.connect(server)
     assert ask(client) == b"hello\n"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # this fork is the test's own
-        pid = os.fork()
-    if pid == 0:
-        status = 1
-        with contextlib.suppress(BaseException):
-            server.server_close()
-            status = 0
-        os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    assert ended_well(forked(server.server_close))
 
     assert ask(client) == b"hello\n"
     client.close()
@@ -659,9 +651,5 @@ def test_the_output_of_a_child_is_written_once(place: Place) -> None:
                 server.handle_request()
                 client.recv(1)
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True, env=environment
-    )
 
-    assert done.stdout.splitlines() == ["in the parent", "in the child"]
+    assert run_python(script).splitlines() == ["in the parent", "in the child"]

@@ -8,7 +8,6 @@ import resource
 import signal
 import socket
 import socketserver
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from greenlet import GreenletExit
 import windsock
 from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Packet, connect, read, running
 from tests.support.handlers import EchoBytes, UpperLines
+from tests.support.processes import run_python
 from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
@@ -419,12 +419,8 @@ def test_without_greenlet_the_error_says_what_to_install(monkeypatch: pytest.Mon
 
 def test_greenlet_is_not_imported_before_it_is_needed() -> None:
     script = "import windsock, windsock.servers, sys; print('greenlet' in sys.modules)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True, env=environment
-    )
 
-    assert done.stdout.strip() == "False"
+    assert run_python(script) == "False\n"
 
 
 def test_an_async_handler_is_refused_before_the_server_starts() -> None:
@@ -465,9 +461,4 @@ for _ in range(3):
     threading.Thread(target=ask, daemon=True).start()
 answered.wait(10)
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=False, env=environment
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
+    run_python(script)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.support.processes import run_python
 
 
 def test_trio_is_imported_on_first_use_only() -> None:
@@ -20,5 +19,4 @@ with windsock.serving():
     pass
 print([name for name in ("trio", "asyncio", "ssl") if name in sys.modules])
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
-    assert result.stdout == "[]\n"
+    assert run_python(code) == "[]\n"
