@@ -14,14 +14,13 @@ from tests.security.helpers import (
     ByHand,
     handshake_of,
     leave,
-    on_every_concurrency,
     on_every_handler,
     on_every_way,
     secured,
     served,
 )
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, wait_for_end
+from tests.support.servers import connect, on_every_concurrency, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, Script, proxy, serving
 from windsock.security import certificates

@@ -336,3 +336,16 @@ def test_a_response_to_one_challenge_does_not_fit_another() -> None:
     assert is_right(KEY, one, answer(KEY, one))
     assert not is_right(KEY, other, answer(KEY, one))
     assert not is_right(b"another key", one, answer(KEY, one))
+
+
+def test_an_async_handler_is_behind_the_challenge_too() -> None:
+    with serving(guarded(concurrency="trio"), echo_stream) as server:
+        with Client(server.address, authkey=KEY) as client:
+            client.send_bytes(b"hello")
+            assert client.recv_bytes() == b"hello"
+        with pytest.raises(Exception, match="digest"):
+            Client(server.address, authkey=b"a guess")
+        wait_for_end(server, 1)
+
+    assert server.connections[0].upstream == b"\0\0\0\5hello"
+    assert server.connections[1].ending == Ending.REFUSED

@@ -6,12 +6,13 @@ import contextlib
 import socket
 import ssl
 import struct
+from typing import Any
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured
+from tests.security.helpers import fails_with, handshake_of, on_every_echo, secured
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, reset, wait_for_end
+from tests.support.servers import connect, on_every_concurrency, reset, wait_for_end
 from windsock import Ending, RunningServer, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import TCPServer, ThreadingMixIn
@@ -26,9 +27,9 @@ def hello_of(server: RunningServer) -> bytes:
     return outgoing.read()
 
 
-@on_every_concurrency
-def test_plaintext_is_told_from_tls(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
+@on_every_echo
+def test_plaintext_is_told_from_tls(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         found = handshake_of(server)
 
@@ -38,9 +39,9 @@ def test_plaintext_is_told_from_tls(concurrency: str) -> None:
     assert "#0 TLS handshake failed: plaintext (http request)" in "\n".join(server.transcript())
 
 
-@on_every_concurrency
-def test_a_client_that_leaves_is_an_outcome(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
+@on_every_echo
+def test_a_client_that_leaves_is_an_outcome(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as client:
         client.sendall(hello_of(server))
         client.shutdown(socket.SHUT_WR)
         found = handshake_of(server)
@@ -49,9 +50,9 @@ def test_a_client_that_leaves_is_an_outcome(concurrency: str) -> None:
     assert found.server_name == "localhost"
 
 
-@on_every_concurrency
-def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_resets_is_an_outcome(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         client = connect(server)
         client.sendall(hello_of(server)[:10])
         reset(client)
@@ -61,9 +62,9 @@ def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
     assert found.reason == "Connection reset by peer"
 
 
-@on_every_concurrency
-def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         server.server.handshake_timeout = 0.05
         with connect(server) as client:
             found = handshake_of(server)
@@ -87,9 +88,9 @@ def test_a_client_that_dribbles_is_waited_for_no_longer_than_the_deadline_either
     assert found.failure is HandshakeFailure.TIMEOUT
 
 
-@on_every_concurrency
-def test_a_client_that_does_not_trust_us_sends_an_alert(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_does_not_trust_us_sends_an_alert(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         said = fails_with(server, ssl.create_default_context())
         found = handshake_of(server)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured
+from tests.security.helpers import fails_with, handshake_of, secured
 from tests.support.handlers import EchoBytes
 from tests.support.processes import run_python
+from tests.support.servers import on_every_concurrency
 from windsock import UsageError, serving
 from windsock.security import pem_files
 

@@ -11,16 +11,18 @@ import ssl
 import struct
 import threading
 import urllib.request
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.security.helpers import handshake_of, on_every_concurrency, on_every_stream, secured
-from tests.support.handlers import EchoBytes, EchoLines
-from tests.support.servers import connect, rest_of, wait_for_end
+from tests.security.helpers import handshake_of, on_every_echo, secured
+from tests.support.handlers import EchoBytes, EchoLines, EchoStream, echo_stream
+from tests.support.servers import connect, on_every_concurrency, on_every_stream, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import Ending, combine, serving
+from windsock.harness import CONCURRENCIES
 from windsock.security import TLSMixIn
 from windsock.servers import BaseRequestHandler, StreamRequestHandler, TCPServer, ThreadingMixIn
 
@@ -64,11 +66,11 @@ def test_the_facts_of_a_handshake_are_recorded(concurrency: str) -> None:
     assert any(said in line for line in server.transcript())
 
 
-@on_every_concurrency
-def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: str) -> None:
+@on_every_echo
+def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(handler: Any, concurrency: str) -> None:
     if concurrency == "sync":
         pytest.skip("one request after the other: whoever is first is waited for")
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         with connect(server) as mute, secured(server) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -136,13 +138,18 @@ def test_a_handler_can_ask_its_socket_about_tls() -> None:
         assert client.makefile().readline() == "TLSv1.3 localhost client@windsock.invalid\n"
 
 
-@on_every_concurrency
-def test_the_end_of_the_stream_is_said_in_tls(concurrency: str) -> None:
-    class Greeter(StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"hello")
+class Greeter(StreamRequestHandler):
+    def handle(self) -> None:
+        self.wfile.write(b"hello")
 
-    with serving(Greeter, concurrency=concurrency, tls=True) as server, connect(server) as raw:
+
+async def greet(stream: Any, client_address: Any, server: Any) -> None:
+    await stream.send_all(b"hello")
+
+
+@pytest.mark.parametrize(("handler", "concurrency"), [*product([Greeter], CONCURRENCIES), (greet, "trio")])
+def test_the_end_of_the_stream_is_said_in_tls(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as raw:
         context = server.client_context()
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
             assert client.recv(5) == b"hello"
@@ -385,3 +392,32 @@ def _context_without_keys(server: Any, monkeypatch: pytest.MonkeyPatch) -> ssl.S
     context: ssl.SSLContext = server.client_context()
     assert context.keylog_filename is None
     return context
+
+
+# --- async handlers
+
+
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+@pytest.mark.parametrize("handler", [echo_stream, EchoStream])
+def test_what_is_recorded_of_an_async_handler_is_the_plaintext(handler: Any, transport: str) -> None:
+    with serving(handler, transport=transport, concurrency="trio", tls=True, alpn=["x"]) as server:
+        with secured(server, server.client_context(alpn=["y", "x"])) as client:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+            client.unwrap()
+        found = handshake_of(server)
+
+    assert (found.version, found.server_name) == ("TLSv1.3", "localhost")
+    assert (found.alpn_offered, found.alpn) == (("y", "x"), "x")
+    assert server.connections[0].upstream == server.connections[0].downstream == b"hello"
+    assert server.connections[0].ending == Ending.CLIENT_EOF
+
+
+def test_an_end_without_close_notify_is_no_error_of_an_async_handler() -> None:
+    with serving(echo_stream, concurrency="trio", tls=True) as server:
+        with secured(server) as client:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+        wait_for_end(server)
+
+    assert list(server.errors) == []
