@@ -12,6 +12,7 @@ import windsock
 from tests.support.servers import (
     ask,
     connect,
+    exchange,
     on_every_concurrency,
     on_every_datagram_kind,
     on_every_kind,
@@ -62,10 +63,7 @@ def test_pipelined_messages_get_their_own_replies(transport: str, concurrency: s
     with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
         server.on(b"two").reply(b"2")
         server.reply(b"1").reply(b"3")
-        with connect(server) as client:
-            client.sendall(b"one\ntwo\nthree\n")
-            client.shutdown(socket.SHUT_WR)
-            assert rest_of(client) == b"123"
+        assert exchange(server, b"one\ntwo\nthree\n", half_close=True) == b"123"
         requests = server.requests.wait(3)
 
         assert [(each.data, each.reply) for each in requests] == [
@@ -188,9 +186,7 @@ def test_a_message_that_is_not_expected_fails_the_test(transport: str, concurren
 def test_a_message_after_the_last_reply_is_not_expected(concurrency: str) -> None:
     with windsock.serving(concurrency=concurrency, framing="lines") as server:
         server.reply(b"only one")
-        with connect(server) as client:
-            client.sendall(b"first\nsecond\n")
-            assert rest_of(client) == b"only one"
+        assert exchange(server, b"first\nsecond\n") == b"only one"
         wait_for_error(server)
 
         (error,) = server.errors.take()
@@ -200,10 +196,7 @@ def test_a_message_after_the_last_reply_is_not_expected(concurrency: str) -> Non
 def test_a_part_of_what_is_expected_is_not_enough() -> None:
     with windsock.serving(allow_unused=True) as server:
         server.on(b"HELLO").reply(b"hi")
-        with connect(server) as client:
-            client.sendall(b"HEL")
-            client.shutdown(socket.SHUT_WR)
-            assert rest_of(client) == b""
+        assert exchange(server, b"HEL", half_close=True) == b""
         wait_for_error(server)
 
         (error,) = server.errors.take()
@@ -225,9 +218,7 @@ def test_a_rule_can_take_and_say_nothing() -> None:
     with windsock.serving(framing="lines") as server:
         server.on(b"quiet").reply_with(lambda message: None)
         server.on(b"loud").reply(b"!")
-        with connect(server) as client:
-            client.sendall(b"quiet\nloud\n")
-            assert client.recv(10) == b"!"
+        assert ask(server, b"quiet\nloud\n") == [b"!"]
         assert [each.reply for each in server.requests.wait(2)] == [b"", b"!"]
 
 

@@ -15,6 +15,7 @@ from tests.fakes.helpers import UNUSED, failures_of, wait_until_taken
 from tests.support.servers import (
     ask,
     connect,
+    exchange,
     on_every_concurrency,
     on_every_datagram_kind,
     on_every_stream,
@@ -124,9 +125,7 @@ def test_an_echo_lets_the_bytes_of_rules_out() -> None:
 def test_a_message_that_is_too_long_is_an_error_of_the_client(concurrency: str, framing: Any, message: bytes) -> None:
     with windsock.serving(concurrency=concurrency, framing=framing) as server:
         server.echo()
-        with connect(server) as client:
-            client.sendall(message)
-            assert client.recv(10) == b""
+        assert exchange(server, message) == b""
         wait_for_error(server)
 
         (error,) = server.errors.take()
@@ -139,9 +138,7 @@ def test_a_message_that_is_too_long_is_an_error_of_the_client(concurrency: str, 
 def test_what_waits_for_an_expression_that_never_matches_has_a_limit_too() -> None:
     with windsock.serving(framing=AsItArrives(limit=100), allow_unused=True) as server:
         server.on(re.compile(rb"never")).reply(b"x")
-        with connect(server) as client:
-            client.sendall(b"x" * 101)
-            assert client.recv(10) == b""
+        assert exchange(server, b"x" * 101) == b""
         wait_for_error(server)
 
         (error,) = server.errors.take()

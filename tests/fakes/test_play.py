@@ -17,7 +17,9 @@ import windsock
 from tests.fakes.helpers import UNUSED, failures_of, without_times
 from tests.support.servers import (
     STREAMS,
+    ask,
     connect,
+    exchange,
     on_every_concurrency,
     on_every_stream_kind,
     reset,
@@ -98,9 +100,7 @@ def test_a_connection_without_a_script_goes_by_the_rules(concurrency: str) -> No
         server.play(Script().send(b"busy"))
         with connect(server) as client:
             assert rest_of(client) == b"busy"
-        with connect(server) as client:
-            client.sendall(b"PING")
-            assert client.recv(10) == b"PONG"
+        assert ask(server, b"PING") == [b"PONG"]
 
 
 @on_every_stream_kind
@@ -121,9 +121,7 @@ def test_a_script_can_end_in_any_way(transport: str, concurrency: str) -> None:
             if transport == "tcp":
                 with pytest.raises(ConnectionResetError):
                     client.recv(1)
-        with connect(server) as client:
-            client.sendall(b"?")
-            assert rest_of(client) == b"close"
+        assert exchange(server, b"?") == b"close"
 
 
 def test_a_pause_of_a_selecting_fake_does_not_hold_up_its_other_requests() -> None:
@@ -137,9 +135,7 @@ def test_a_pause_of_a_selecting_fake_does_not_hold_up_its_other_requests() -> No
             Script().expect(b"?").send(b"now"),
         )
         slow = [connect(server) for _ in range(4)]
-        with connect(server) as client:
-            client.sendall(b"?")
-            assert rest_of(client) == b"now"
+        assert exchange(server, b"?") == b"now"
         event.set()
         assert rest_of(slow[1]) == b"set"
         for each in slow:
@@ -188,9 +184,7 @@ def test_a_client_that_says_nothing_is_waited_for_until_the_deadline(concurrency
 def test_a_predicate_that_cannot_travel_between_processes_is_named_in_the_error(concurrency: str) -> None:
     server = windsock.serving(concurrency=concurrency)
     server.play(Script().expect(lambda data: data == b"yes", length=3))
-    with connect(server) as client:
-        client.sendall(b"nay")
-        assert rest_of(client) == b""
+    assert exchange(server, b"nay") == b""
 
     with pytest.raises(ExceptionGroup) as caught:
         server.finish()
@@ -220,9 +214,7 @@ def test_what_comes_after_the_last_step_is_a_mismatch(transport: str, concurrenc
 def test_what_comes_after_the_script_has_closed_the_connection_is_nobodys_business() -> None:
     with windsock.serving() as server:
         server.play(Script().expect(b"one").close())
-        with connect(server) as client:
-            client.sendall(b"onetwo")
-            assert rest_of(client) == b""
+        assert exchange(server, b"onetwo") == b""
 
 
 @on_every_stream_kind
@@ -374,9 +366,7 @@ def test_what_is_unused_can_be_allowed(concurrency: str, relaxed: dict[str, bool
 def test_what_goes_wrong_is_not_allowed_with_what_is_unused() -> None:
     server = windsock.serving(allow_unused=True)
     server.play(Script().expect(b"HELO"))
-    with connect(server) as client:
-        client.sendall(b"HELP")
-        assert rest_of(client) == b""
+    assert exchange(server, b"HELP") == b""
 
     (text,) = failures_of(server)
     assert text.startswith("script 1, step 1, expect(b'HELO'): bytes differ at offset 3")
@@ -445,9 +435,7 @@ def test_a_fake_has_no_urgent_data_in_tls() -> None:
 def test_what_comes_in_the_clear_behind_the_request_for_tls_is_a_mismatch(concurrency: str) -> None:
     server = windsock.serving(concurrency=concurrency, tls="starttls")
     server.play(Script().expect(b"STARTTLS\n").start_tls())
-    with connect(server) as client:
-        client.sendall(b"STARTTLS\ninjected")
-        assert rest_of(client) == b""
+    assert exchange(server, b"STARTTLS\ninjected") == b""
 
     (text,) = failures_of(server)
     assert text.splitlines()[0] == "script 1, step 2, start_tls(): more has come in the clear, where TLS was to begin"
@@ -536,9 +524,7 @@ def test_what_a_script_came_to_is_in_the_transcript() -> None:
 def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:
     with windsock.serving() as server:
         server.play(Script().expect(b"HELO"))
-        with connect(server) as client:
-            client.sendall(b"HELP")
-            assert rest_of(client) == b""
+        assert exchange(server, b"HELP") == b""
         wait_for_error(server)
         server.errors.take()
         server.finish()
@@ -585,6 +571,4 @@ def test_a_fake_with_a_thousand_descriptors_open_plays_on() -> None:
             stack.enter_context(open(os.devnull))
         server = stack.enter_context(windsock.serving())
         server.play(Script().expect(b"?").pause(0.001).send(b"!"))
-        with connect(server) as client:
-            client.sendall(b"?")
-            assert rest_of(client) == b"!"
+        assert exchange(server, b"?") == b"!"

@@ -13,6 +13,7 @@ from tests.fakes.helpers import UNUSED, failures_of
 from tests.support.servers import (
     ask,
     connect,
+    exchange,
     on_every_concurrency,
     on_every_datagram_kind,
     on_every_kind,
@@ -79,9 +80,7 @@ def test_a_function_makes_the_reply_of_the_message(transport: str, concurrency: 
 def test_a_function_may_have_nothing_to_say() -> None:
     with windsock.serving(framing="lines") as server:
         server.on(lambda line: True).reply_with(lambda line: None if line == b"quiet\n" else b"!")
-        with connect(server) as client:
-            client.sendall(b"quiet\nloud\n")
-            assert client.recv(10) == b"!"
+        assert ask(server, b"quiet\nloud\n") == [b"!"]
         assert [each.reply for each in server.requests.wait(2)] == [b"", b"!"]
 
 
@@ -113,9 +112,7 @@ def test_a_reply_may_be_the_last_word(transport: str, concurrency: str) -> None:
             assert rest_of(client) == b"1"
             client.sendall(b"half")  # is taken, and can't be answered any more
             client.shutdown(socket.SHUT_WR)
-        with connect(server) as client:
-            client.sendall(b"close")
-            assert rest_of(client) == b"2"
+        assert exchange(server, b"close") == b"2"
         with connect(server) as client:
             client.sendall(b"reset")
             assert client.recv(10) == b"3"
@@ -132,18 +129,13 @@ def test_a_script_can_be_the_reply(transport: str, concurrency: str, framing: An
     with windsock.serving(transport=transport, concurrency=concurrency, framing=framing) as server:
         server.on(b"DATA\n").play(Script().send(b"354\n").expect(until=b"\n.\n").send(b"250\n"))
         server.on(b"QUIT\n").reply(b"221\n")
-        with connect(server) as client:
-            client.sendall(b"DATA\nQUIT\n.\nQUIT\n")
-            client.shutdown(socket.SHUT_WR)
-            assert rest_of(client) == b"354\n250\n221\n"
+        assert exchange(server, b"DATA\nQUIT\n.\nQUIT\n", half_close=True) == b"354\n250\n221\n"
 
 
 def test_a_script_that_is_a_reply_fails_like_any_other() -> None:
     server = windsock.serving(framing="lines")
     server.on(b"DATA\n").play(Script().send(b"354\n").expect(b"hello\n"))
-    with connect(server) as client:
-        client.sendall(b"DATA\nhullo\n")
-        assert rest_of(client) == b"354\n"
+    assert exchange(server, b"DATA\nhullo\n") == b"354\n"
 
     (text,) = failures_of(server)
     assert text.splitlines()[0] == "step 2, expect(b'hello\\n'): bytes differ at offset 1, b'u' instead of b'e'"
@@ -365,9 +357,7 @@ def test_what_a_rule_for_datagrams_cannot_be_is_a_usage_error(tell: Any, message
 def test_what_a_function_returns_has_to_be_bytes() -> None:
     with windsock.serving() as server:
         server.on(b"x").reply_with(lambda data: "text")  # type: ignore[arg-type, return-value]  # that is the point
-        with connect(server) as client:
-            client.sendall(b"x")
-            assert rest_of(client) == b""
+        assert exchange(server, b"x") == b""
         wait_for_error(server)
 
         (error,) = server.errors.take()

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_error
+from tests.support.servers import ask, connect, on_every_concurrency, rest_of, wait_for_error
 from windsock import HandlerFailed, RecordingFailed
 from windsock.net import system
 from windsock.recording.store.spill_file import SpillFile
@@ -132,9 +132,7 @@ def no_memory_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_temporary_directory_children_are_recorded_in_memory(no_temporary_directory: str) -> None:
     with windsock.serving(concurrency="forking") as server:
         server.echo()
-        with connect(server) as client:
-            client.sendall(b"x")
-            assert client.recv(10) == b"x"
+        assert ask(server, b"x") == [b"x"]
         assert server.requests.wait(1)[0].data == b"x"
 
 
@@ -217,9 +215,7 @@ def test_a_disk_that_is_full_while_a_child_writes_fails_the_test_with_the_cause(
     monkeypatch.setattr(SpillFile, "append", full)
     server = windsock.serving(transport=transport, concurrency="forking")
     server.echo()
-    with connect(server) as client:
-        client.sendall(b"too much")
-        assert client.recv(100) == b"too much"  # the handler does not suffer
+    assert ask(server, b"too much") == [b"too much"]  # the handler does not suffer
     wait_for_error(server)
 
     with pytest.raises(RecordingFailed, match="No space left on device; make room in "):

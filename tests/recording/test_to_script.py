@@ -12,11 +12,11 @@ import pytest
 import windsock
 from tests.support.servers import (
     connect,
+    exchange,
     on_every_concurrency,
     on_every_datagram_kind,
     on_every_stream_kind,
     reset,
-    rest_of,
 )
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script, UsageError
@@ -66,9 +66,7 @@ def talk_to_the_end(server: RunningServer) -> None:
 
 
 def talk_and_quit(server: RunningServer) -> None:
-    with connect(server) as client:
-        client.sendall(b"one\r\nquit\r\n")
-        assert rest_of(client) == b"hello\r\nyou said: one\r\n"
+    assert exchange(server, b"one\r\nquit\r\n") == b"hello\r\nyou said: one\r\n"
 
 
 def facts(connection: Connection) -> tuple[bytes, bytes, str]:

@@ -53,6 +53,15 @@ def rest_of(client: socket.socket) -> bytes:
     return b"".join(iter(lambda: client.recv(65536), b""))
 
 
+def exchange(server: RunningServer, data: bytes, *, half_close: bool = False) -> bytes:
+    """Send all with one client, and say so with `half_close`; return all that comes until the end of the stream."""
+    with connect(server) as client:
+        client.sendall(data)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        return rest_of(client)
+
+
 def receive(client: socket.socket, size: int) -> bytes:
     """Return exactly so many bytes."""
     data = bytearray()

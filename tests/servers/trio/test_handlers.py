@@ -12,7 +12,7 @@ import trio
 import windsock
 from tests.servers.trio.helpers import STREAM_SERVERS, EchoPacket, Quiet, run
 from tests.support.handlers import EchoLines, EchoStream
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, exchange, rest_of
 from windsock import servers
 from windsock.servers.async_handlers import is_async
 
@@ -179,10 +179,8 @@ def test_a_half_closed_client_is_still_answered() -> None:
             total = sum([len(piece) async for piece in self.stream])
             await self.stream.send_all(b"%d" % total)
 
-    with serving(Sums) as server, connect(server) as client:
-        client.sendall(b"12345")
-        client.shutdown(socket.SHUT_WR)
-        assert rest_of(client) == b"5"
+    with serving(Sums) as server:
+        assert exchange(server, b"12345", half_close=True) == b"5"
 
 
 def test_a_half_closed_server_still_listens() -> None:

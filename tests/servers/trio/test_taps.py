@@ -12,7 +12,7 @@ import trio.testing
 
 import windsock
 from tests.support.handlers import EchoStream
-from tests.support.servers import connect, rest_of
+from tests.support.servers import connect, exchange, rest_of
 from tests.support.waiting import DEADLINE
 
 MORE_THAN_FITS = bytes(range(256)) * 64 * 1024
@@ -85,9 +85,8 @@ def test_the_trio_socket_below_is_recorded_too() -> None:
             low.shutdown(socket.SHUT_WR)
             low.close()
 
-    with serving(Low) as server, connect(server) as client:
-        client.sendall(b"hello")
-        assert rest_of(client) == b"hello"
+    with serving(Low) as server:
+        assert exchange(server, b"hello") == b"hello"
     connection = server.connections[0]
     assert (connection.upstream, connection.downstream) == (b"hello", b"hello")
     assert connection.ending == "server close"
