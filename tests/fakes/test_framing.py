@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +18,6 @@ from tests.support.servers import (
     on_every_concurrency,
     on_every_datagram_kind,
     on_every_stream,
-    rest_of,
     wait_for_error,
 )
 from windsock import AsItArrives, Delimiter, LengthPrefix, Lines, UntilEof, UsageError
@@ -90,22 +88,14 @@ def test_a_rule_waits_while_one_before_it_may_match(concurrency: str) -> None:
     with windsock.serving(concurrency=concurrency) as server:
         server.on(b"GET all").reply(b"2")
         server.on(b"GET").reply(b"1")
-        with connect(server) as client:
-            client.sendall(b"GETGET allGET")
-            client.shutdown(socket.SHUT_WR)
-
-            assert rest_of(client) == b"121"
+        assert exchange(server, b"GETGET allGET", half_close=True) == b"121"
 
 
 def test_an_echo_lets_the_bytes_of_rules_out() -> None:
     with windsock.serving() as server:
         server.on(b"PING").reply(b"PONG")
         server.echo()
-        with connect(server) as client:
-            client.sendall(b"PIPPING!PIN")
-            client.shutdown(socket.SHUT_WR)
-
-            assert rest_of(client) == b"PIPPONG!PIN"
+        assert exchange(server, b"PIPPING!PIN", half_close=True) == b"PIPPONG!PIN"
 
 
 # --- a message without an end

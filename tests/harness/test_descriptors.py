@@ -189,12 +189,17 @@ class SaysWhere(BaseRequestHandler):
         self.request.sendall(bytes(places) + b"\n")
 
 
+def send_with_descriptors(client: socket.socket, descriptor: int) -> None:
+    """Send letters; those that begin with a capital come with descriptors, one to three of them."""
+    for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
+        socket.send_fds(client, [data], [descriptor] * count) if count else client.sendall(data)
+
+
 @on_every_route
 @pytest.mark.parametrize("concurrency", ["threading", "selecting"])
 def test_a_descriptor_comes_with_the_byte_that_it_was_sent_with(concurrency: str, route: str) -> None:
     with way(route, SaysWhere, concurrency=concurrency) as found, found.client() as client, Pipe() as pipe:
-        for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
-            socket.send_fds(client, [data], [pipe.writer] * count) if count else client.sendall(data)
+        send_with_descriptors(client, pipe.writer)
         assert client.recv(100) == b"DJK\n"
         pipe.close_writer()
         pipe.wait_for_end()
@@ -204,8 +209,7 @@ def test_a_relay_that_reads_late_keeps_descriptors_at_their_bytes() -> None:
     """What has piled up before it is read is one run of bytes to the kernel."""
     with way("relayed", SaysWhere) as found, found.client() as client, Pipe() as pipe:
         with found.server.fault(Hold(), direction="upstream") as hold:
-            for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
-                socket.send_fds(client, [data], [pipe.writer] * count) if count else client.sendall(data)
+            send_with_descriptors(client, pipe.writer)
             hold.release()
             assert client.recv(100) == b"DJK\n"
         pipe.close_writer()

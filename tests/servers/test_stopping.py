@@ -38,28 +38,21 @@ def serve(server: Any) -> threading.Thread:
     return thread
 
 
+@pytest.mark.parametrize("stop", ["shutdown", "server_close"])
+@pytest.mark.parametrize("has_answered", [False, True])
 @each(STREAM + DATAGRAM)
-def test_shutdown_while_serving_ends_it_at_once(place: Place, kind: Any) -> None:
-    server = place.make(kind, stop_timeout=HOUR)
-    thread = serve(server)
-    client = place.connect(server)
-    assert ask(client) == b"hello\n"
-    client.close()
-
-    with ends_in_time():
-        server.shutdown()
-        join(thread)
-
-
-@each(STREAM + DATAGRAM)
-def test_shutdown_of_an_idle_server_does_not_poll(place: Place, kind: Any) -> None:
+def test_a_stop_while_serving_ends_the_loop_at_once(place: Place, kind: Any, has_answered: bool, stop: str) -> None:
     server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
     wait_until_serving(server)
+    if has_answered:
+        with place.connect(server) as client:
+            assert ask(client) == b"hello\n"
 
     with ends_in_time():
-        server.shutdown()
+        getattr(server, stop)()
         join(thread)
+    assert place.notes.read_all() == []
 
 
 @each(STREAM + DATAGRAM)
@@ -180,18 +173,6 @@ def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
     server.serve_forever()
     second.settimeout(DEADLINE)
     assert rest_of(second) == b"hello\n"
-
-
-@each(STREAM + DATAGRAM)
-def test_server_close_while_serving_ends_the_loop(place: Place, kind: Any) -> None:
-    server = place.make(kind, stop_timeout=HOUR)
-    thread = serve(server)
-    wait_until_serving(server)
-
-    with ends_in_time():
-        server.server_close()
-        join(thread)
-    assert place.notes.read_all() == []
 
 
 @each(STREAM + DATAGRAM)
