@@ -15,6 +15,7 @@ import trio
 from greenlet import GreenletExit
 
 import windsock
+from tests.servers.selecting.helpers import hub_here
 from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind, wait_for_error
 from windsock import RunningServer, Script, ScriptedClient, ScriptMismatch, servers
 from windsock.faults import Delay
@@ -128,7 +129,7 @@ def test_what_ends_a_request_of_a_selecting_server_is_no_error() -> None:
 
     def handler(request: Any, client_address: object, server: Any) -> None:
         elsewhere, other = socket.socketpair()
-        with other, green(elsewhere, server._hub_here()) as waited_for:
+        with other, green(elsewhere, hub_here()) as waited_for:
             request.sendall(b"ready")
             try:
                 waited_for.recv(1)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from time import monotonic
 from typing import Any
 
+from greenlet import getcurrent
+
 from tests.support.waiting import DEADLINE
 from windsock import servers
 
@@ -39,6 +41,11 @@ def note_error(self: Any, request: Any, client_address: Any) -> None:
     import sys
 
     self.errors.append(sys.exception())
+
+
+def hub_here() -> Any:
+    """Return the loop of the request that asks, for sockets of its own."""
+    return getcurrent().hub  # type: ignore[attr-defined]  # a request's greenlet has it
 
 
 def connect(server: Any) -> socket.socket:

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, connect, read, running
+from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, connect, hub_here, read, running
 from tests.support.handlers import UpperLines
 from tests.support.servers import rest_of
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
-from windsock.servers.selecting.green_socket import GreenSocket, green
+from windsock.servers.selecting.green_socket import green
+from windsock.servers.selecting.hub import Hub
+from windsock.servers.selecting.readiness import Readiness
+from windsock.servers.selecting.request_greenlet import Alarms
 
 on_every_stream = pytest.mark.parametrize("kind", STREAMS)
 on_every_datagram = pytest.mark.parametrize("kind", DATAGRAMS)
@@ -235,23 +238,23 @@ def before_it_is_noted(hub: Any, close: Any, monkeypatch: Any) -> None:
 
 
 def before_the_kernel_watches(hub: Any, close: Any, monkeypatch: Any) -> None:
-    original = hub._watch_for
+    """It is closed as the handler looks whether the kernel watches already."""
 
-    def watch_for(*args: Any) -> None:
+    def watched(readiness: Readiness) -> Any:
         close()
-        original(*args)
+        return vars(readiness)["watched"]
 
-    monkeypatch.setattr(hub, "_watch_for", watch_for)
+    monkeypatch.setattr(Readiness, "watched", property(watched), raising=False)
 
 
 def once_the_kernel_watches(hub: Any, close: Any, monkeypatch: Any) -> None:
-    original = hub._alarms.set
+    original = Alarms.set
 
     def set_alarm(*args: Any) -> None:
         close()
         original(*args)
 
-    monkeypatch.setattr(hub._alarms, "set", set_alarm)
+    monkeypatch.setattr(Alarms, "set", set_alarm)
 
 
 def as_it_lets_others_run(hub: Any, close: Any, monkeypatch: Any) -> None:
@@ -277,7 +280,7 @@ def test_a_socket_closed_in_the_moment_in_which_a_wait_begins_ends_it(
             def handle(self) -> None:
                 self.request.settimeout(10 * DEADLINE)
                 if not self.server.errors:
-                    at(self.request._hub, self.close, monkeypatch)
+                    at(hub_here(), self.close, monkeypatch)
                 self.request.recv(1)
 
             def close(self) -> None:
@@ -317,20 +320,20 @@ def test_whoever_is_woken_before_the_socket_is_closed_does_not_wait_again(
             sockets.append(self.request)
             self.request.recv(1)
 
-    def part_with(self: Any, descriptor: int) -> None:
+    def part_with(*args: Any) -> None:
         """Let the handler go on as far as it can, before the descriptor is closed."""
         since = server.table[0].since if server.table else 0.0
-        original(self, descriptor)
+        original(*args)
         if threading.current_thread() is closing:
             wait_until(lambda: not server.table or server.table[0].since > since, "the handler's next step")
             wait_until(lambda: not server.table or server.table[0].doing == "reading", "its end, or its next wait")
 
     closing = threading.current_thread()
-    original = GreenSocket._part_with
+    original = Hub.part_with
     with running(kind, Held) as server, connect(server):
         wait_until(lambda: server.table and server.table[0].doing == "reading", "a handler that reads")
         with monkeypatch.context() as patch:
-            patch.setattr(GreenSocket, "_part_with", part_with)
+            patch.setattr(Hub, "part_with", part_with)
             sockets[0].close()
 
         wait_until(lambda: not server.table, "the end of the request")
@@ -399,7 +402,7 @@ def test_a_handler_can_connect_elsewhere_without_keeping_others_waiting() -> Non
         def handle(self) -> None:
             with self.request.dup() as twin:
                 kind = type(twin)
-            with kind(socket.AF_INET, socket.SOCK_STREAM).belong_to(twin._hub) as upstream:
+            with kind(socket.AF_INET, socket.SOCK_STREAM).belong_to(hub_here()) as upstream:
                 upstream.connect(self.server.elsewhere)
                 upstream.sendall(self.request.recv(10))
                 self.request.sendall(upstream.recv(10))
@@ -490,7 +493,7 @@ def test_a_handler_can_listen_too() -> None:
 
     class Listens(servers.BaseRequestHandler):
         def handle(self) -> None:
-            with green(socket.create_server(("127.0.0.1", 0)), self.request._hub) as listener:
+            with green(socket.create_server(("127.0.0.1", 0)), hub_here()) as listener:
                 places.append(listener.getsockname())
                 other, _ = listener.accept()
                 with other:
@@ -514,7 +517,7 @@ def test_a_refused_connection_is_refused_as_ever() -> None:
 
         class Connects(servers.BaseRequestHandler):
             def handle(self) -> None:
-                with green(socket.socket(), self.request._hub) as upstream:
+                with green(socket.socket(), hub_here()) as upstream:
                     upstream.connect(nobody.getsockname())
 
         with running(servers.SelectingTCPServer, Connects) as server, connect(server) as client:

@@ -17,7 +17,7 @@ import pytest
 from greenlet import GreenletExit
 
 import windsock
-from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Packet, connect, read, running
+from tests.servers.selecting.helpers import DATAGRAMS, STREAMS, Packet, connect, hub_here, read, running
 from tests.support.handlers import EchoBytes, UpperLines
 from tests.support.processes import run_python
 from tests.support.servers import rest_of
@@ -56,7 +56,7 @@ class Elsewhere(Ending):
 
     def work(self) -> None:
         here, there = socket.socketpair()
-        with here, there, green(here, self.request._hub) as mine:
+        with here, there, green(here, hub_here()) as mine:
             mine.recv(1)
 
 
