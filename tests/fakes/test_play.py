@@ -458,10 +458,7 @@ def test_a_client_that_turns_the_certificate_down_leaves_the_script_unfinished()
     ("tell", "message"),
     [
         (lambda server: server.play(), "play(): expected a script, or several for as many connections"),
-        (
-            lambda server: server.play(b"x"),
-            "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')",
-        ),
+        (lambda server: server.play(b"x"), "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')"),
         (
             lambda server: server.play(Script()),
             "play(Script()): there is no step in it; a script that only hangs up is Script().close()",

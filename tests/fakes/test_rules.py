@@ -281,16 +281,10 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
                 (lambda on: on().reply(b"1").then(b"2", times=None).then(b"3"), "on(b'x').reply(b'1').then(b'2')"),
             )
         ),
-        (
-            lambda on: on().reply(b"x", times=0),
-            "reply(times=0): expected 1 or more, or None for every message",
-        ),
+        (lambda on: on().reply(b"x", times=0), "reply(times=0): expected 1 or more, or None for every message"),
         (lambda on: on().reply(b"x", delay=-1), "reply(delay=-1): expected seconds, 0 or more"),
         (lambda on: on().reply(b"x", every=-1), "send(every=-1): expected seconds, 0 or more"),
-        (
-            lambda on: on().reply(b"x", pieces=0),
-            "send(pieces=0): expected how many, 1 or more, or a list of sizes",
-        ),
+        (lambda on: on().reply(b"x", pieces=0), "send(pieces=0): expected how many, 1 or more, or a list of sizes"),
         (
             lambda on: on().reply(b"x", truncate=1),
             "reply(truncate=1): the reply has 1 bytes; expected fewer, which are sent",
@@ -304,18 +298,12 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             lambda on: on().reply_with(b"x"),
             "reply_with(b'x'): expected a function of the message that returns bytes, or None",
         ),
-        (
-            lambda on: on().play(b"x"),
-            "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')",
-        ),
+        (lambda on: on().play(b"x"), "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')"),
         (
             lambda on: on().reply(b"x").then(Script().send(b"x"), delay=1),
             "then(Script(), ...): a script says itself when and how it sends; leave the keywords out",
         ),
-        (
-            lambda on: on(after=-1),
-            "on(after=-1): expected how many messages that match go by first, 0 or more",
-        ),
+        (lambda on: on(after=-1), "on(after=-1): expected how many messages that match go by first, 0 or more"),
         (
             lambda on: on(connections="first"),
             "on(connections='first'): expected an index from 0, a slice of them, or a function of the index",

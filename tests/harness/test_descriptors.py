@@ -218,9 +218,7 @@ def test_a_relay_that_reads_late_keeps_descriptors_at_their_bytes() -> None:
 
 @on_every_middleman
 @pytest.mark.parametrize(
-    "fault",
-    [Delay(0.01), Segment(1), Rate(10_000), Replace(b"D", b"d"), Corrupt("replace", data=b"DD")],
-    ids=repr,
+    "fault", [Delay(0.01), Segment(1), Rate(10_000), Replace(b"D", b"d"), Corrupt("replace", data=b"DD")], ids=repr
 )
 def test_faults_pass_descriptors_on(fault: Any, route: str) -> None:
     with way(route, TakesOne) as found, found.client() as client, Pipe() as pipe:

@@ -140,11 +140,7 @@ def test_an_exception_ends_the_thread_as_any_other(
     thread_pool: ThreadPool, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[tuple[str | None, BaseException | None]] = []
-    monkeypatch.setattr(
-        threading,
-        "excepthook",
-        lambda args: reports.append((args.thread.name, args.exc_value)),
-    )
+    monkeypatch.setattr(threading, "excepthook", lambda args: reports.append((args.thread.name, args.exc_value)))
 
     def fail() -> None:
         raise error

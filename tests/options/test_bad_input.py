@@ -37,10 +37,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "handler=dict can't be called with (request, client_address, server); "
         "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments",
     ),
-    (
-        {"transport": "sctp"},
-        "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'",
-    ),
+    ({"transport": "sctp"}, "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'"),
     (
         {"concurrency": "fibers"},
         "concurrency='fibers': expected one of 'sync', 'threading', 'forking', 'selecting', 'trio'",
@@ -49,10 +46,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"host": "0.0.0.0"},
         "host='0.0.0.0' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True",
     ),
-    (
-        {"host": ""},
-        "host='' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True",
-    ),
+    ({"host": ""}, "host='' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True"),
     ({"port": 70000}, "port=70000: expected 0 (any free port) to 65535"),
     ({"port": -1}, "port=-1: expected 0 (any free port) to 65535"),
     ({"port": "80"}, "port='80': expected a whole number"),

@@ -32,23 +32,14 @@ NOT_BYTES: Any = "text"
 REFUSED: list[tuple[Callable[[], object], str]] = [
     # --- send
     (lambda: Script().send(NOT_BYTES), "send('text'): expected bytes; encode text first"),
-    (
-        lambda: Script().send(b"abc", pieces=0),
-        "send(pieces=0): expected how many, 1 or more, or a list of sizes",
-    ),
+    (lambda: Script().send(b"abc", pieces=0), "send(pieces=0): expected how many, 1 or more, or a list of sizes"),
     (
         lambda: Script().send(b"abc", pieces=[1, -1]),
         "send(pieces=(1, -1)): expected how many, 1 or more, or a list of sizes",
     ),
     (lambda: Script().send(b"abc", pieces=[]), "send(pieces=()): expected how many, 1 or more, or a list of sizes"),
-    (
-        lambda: Script().send(b"abc", pieces=True),
-        "send(pieces=True): expected how many, 1 or more, or a list of sizes",
-    ),
-    (
-        lambda: Script().send(b"abc", pieces=[2, 2]),
-        "send(pieces=(2, 2)): 4 bytes in all, but there are 3 to send",
-    ),
+    (lambda: Script().send(b"abc", pieces=True), "send(pieces=True): expected how many, 1 or more, or a list of sizes"),
+    (lambda: Script().send(b"abc", pieces=[2, 2]), "send(pieces=(2, 2)): 4 bytes in all, but there are 3 to send"),
     (lambda: Script().send(b"abc", every=-0.1), "send(every=-0.1): expected seconds, 0 or more"),
     (lambda: Script().send(b"abc", timeout=0), "send(timeout=0): expected seconds, more than 0"),
     (lambda: Script().urgent(b""), "urgent(b''): there is no urgent data without a byte"),
@@ -71,20 +62,14 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
         "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, "
         "a framing, or how many bytes",
     ),
-    (
-        lambda: Script().expect(),
-        "expect(): say what is to come: bytes, a pattern, a predicate, a length, or until=",
-    ),
+    (lambda: Script().expect(), "expect(): say what is to come: bytes, a pattern, a predicate, a length, or until="),
     (lambda: Script().expect(0), "expect(0): expected a whole number, 1 or more"),
     (lambda: Script().expect(3, length=4), "expect(3, length=4): two lengths; say one"),
     (
         lambda: Script().expect(until=b"\n", length=4),
         "expect(until=..., length=...): two ways to tell where it ends; say one",
     ),
-    (
-        lambda: Script().expect(until=b""),
-        "expect(until=b''): an empty delimiter ends nothing; say which bytes end it",
-    ),
+    (lambda: Script().expect(until=b""), "expect(until=b''): an empty delimiter ends nothing; say which bytes end it"),
     (
         lambda: Script().expect(b"a", until=b"\n"),
         "expect(b'a', ...): bytes say themselves where they end; leave until= and length= out",
@@ -105,10 +90,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Script().stall(buffer=0), "stall(buffer=0): expected a whole number, 1 or more"),
     (lambda: Script().read_rate(0), "read_rate(0): expected bytes a second, more than 0"),
     # --- loops and branches
-    (
-        lambda: Script().loop(Script()),
-        "loop(Script()): there is no step in it, so that it would never end",
-    ),
+    (lambda: Script().loop(Script()), "loop(Script()): there is no step in it, so that it would never end"),
     (lambda: Script().loop(NOT_A_STEP), "loop(\"send(b'x')\"): expected a Script"),
     (lambda: Script().loop(Script().send(b"x"), times=0), "loop(times=0): expected a whole number, 1 or more"),
     (
@@ -152,11 +134,7 @@ MISPLACED: list[tuple[Script, bool, str]] = [
         True,
         "step 1.2.2, expect_eof(): that is for streams, and this peer's socket carries datagrams; leave it out",
     ),
-    (
-        Script().expect(until=b"\n"),
-        True,
-        "step 1, expect(until=b'\\n'): a datagram ends by itself; leave until= out",
-    ),
+    (Script().expect(until=b"\n"), True, "step 1, expect(until=b'\\n'): a datagram ends by itself; leave until= out"),
     (
         Script().send(b""),
         False,

@@ -135,10 +135,7 @@ def test_a_unix_client_is_in_no_network() -> None:
             {"denied_networks": ["localhost"]},
             "denied_networks: 'localhost' is no network: 'localhost' does not appear to be an IPv4 or IPv6 network",
         ),
-        (
-            {"denied_networks": "127.0.0.1"},
-            "denied_networks = '127.0.0.1': expected several, such as ['127.0.0.1']",
-        ),
+        ({"denied_networks": "127.0.0.1"}, "denied_networks = '127.0.0.1': expected several, such as ['127.0.0.1']"),
     ],
 )
 def test_what_is_no_network_is_an_error_and_lets_nobody_in(networks: dict[str, Any], message: str) -> None:

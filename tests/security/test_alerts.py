@@ -10,15 +10,7 @@ from typing import Any
 import pytest
 
 from tests.security.alerts import alert_record
-from tests.security.helpers import (
-    ByHand,
-    handshake_of,
-    leave,
-    on_every_handler,
-    on_every_way,
-    secured,
-    served,
-)
+from tests.security.helpers import ByHand, handshake_of, leave, on_every_handler, on_every_way, secured, served
 from tests.support.handlers import EchoBytes
 from tests.support.servers import connect, on_every_concurrency, wait_for_end
 from tests.support.waiting import DEADLINE

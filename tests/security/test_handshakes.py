@@ -104,10 +104,7 @@ def test_a_client_without_a_certificate_is_sent_away_by_a_mutual_server(concurre
         assert fails_with(server, server.client_context(certificate=False)) != "nothing"
         found = handshake_of(server)
 
-    assert (found.failure, found.reason) == (
-        HandshakeFailure.CERTIFICATE,
-        "peer did not return a certificate",
-    )
+    assert (found.failure, found.reason) == (HandshakeFailure.CERTIFICATE, "peer did not return a certificate")
 
 
 def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
@@ -118,10 +115,7 @@ def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
         assert fails_with(server, context) != "nothing"
         found = handshake_of(server)
 
-    assert (found.failure, found.reason) == (
-        HandshakeFailure.CERTIFICATE,
-        "unable to get local issuer certificate",
-    )
+    assert (found.failure, found.reason) == (HandshakeFailure.CERTIFICATE, "unable to get local issuer certificate")
 
 
 def test_client_and_server_without_a_version_in_common_do_not_agree() -> None:

@@ -7,15 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import (
-    ByHand,
-    Lines,
-    leave,
-    on_every_handler,
-    on_every_way,
-    secured,
-    served,
-)
+from tests.security.helpers import ByHand, Lines, leave, on_every_handler, on_every_way, secured, served
 from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, Script, UsageError, serving
 from windsock.servers import BaseRequestHandler, StreamRequestHandler

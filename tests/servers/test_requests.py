@@ -11,19 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import (
-    DATAGRAM,
-    IN_ONE_PROCESS,
-    STREAM,
-    TCP,
-    Notes,
-    Place,
-    ask,
-    each,
-    has_ended,
-    join,
-    poke,
-)
+from tests.servers.helpers import DATAGRAM, IN_ONE_PROCESS, STREAM, TCP, Notes, Place, ask, each, has_ended, join, poke
 from tests.support.handlers import EchoLines
 from tests.support.servers import reset, rest_of
 from tests.support.waiting import DEADLINE

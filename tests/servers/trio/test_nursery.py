@@ -12,14 +12,7 @@ import trio
 import trio.testing
 
 import windsock
-from tests.servers.trio.helpers import (
-    EchoPacket,
-    Quiet,
-    open_stream,
-    raises_a_lookup_error,
-    rest_of,
-    run,
-)
+from tests.servers.trio.helpers import EchoPacket, Quiet, open_stream, raises_a_lookup_error, rest_of, run
 from tests.support.handlers import EchoLines, EchoStream
 from tests.support.servers import ask
 from tests.support.waiting import DEADLINE
