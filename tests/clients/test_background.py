@@ -19,15 +19,13 @@ PING = Script().send(b"ping").expect(b"ping")
 
 @each(KINDS)
 def test_a_script_in_the_background_is_joined(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
-        with server.connect() as client:
-            playing = client.play_in_background(PING)
-            playing.join()
+    with serving(kind).echo() as server, server.connect() as client:
+        playing = client.play_in_background(PING)
+        playing.join()
 
-            assert playing.is_done
-            assert playing.failure is None
-            client.send(b"after").expect(b"after")
+        assert playing.is_done
+        assert playing.failure is None
+        client.send(b"after").expect(b"after")
 
 
 def test_two_clients_at_once() -> None:
@@ -190,8 +188,7 @@ def wait_until_over(playing: windsock.Background) -> None:
 
 @each(["tcp", "unix_stream", "udp", "unix_datagram", "tls"])
 def test_a_client_that_nobody_has_any_more_leaves_nothing(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
         server.connect().send(b"hello").expect(b"hello")
         gc.collect()
 
@@ -230,12 +227,10 @@ def test_a_background_that_is_abandoned_ends_with_the_server() -> None:
 
 def test_a_path_that_a_datagram_client_is_bound_to_is_removed(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("c", numbered=True) / "s"
-    with windsock.serving(transport="unix_datagram") as server:
-        server.echo()
-        with server.connect(source=path) as client:
-            client.send(b"hello").expect(b"hello")
-            assert client.address == str(path)
-            assert path.exists()
+    with windsock.serving(transport="unix_datagram").echo() as server, server.connect(source=path) as client:
+        client.send(b"hello").expect(b"hello")
+        assert client.address == str(path)
+        assert path.exists()
 
     assert not path.exists()
 

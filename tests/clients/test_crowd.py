@@ -20,9 +20,7 @@ from windsock.clients.summary import CrowdMember, CrowdSummary
 
 @each(KINDS)
 def test_everybody_gets_their_own_answer(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
-
+    with serving(kind).echo() as server:
         summary = server.crowd(20, lambda index: Script().send(b"client %d" % index).expect(b"client %d" % index))
 
         assert summary.met == len(summary) == 20
@@ -69,9 +67,7 @@ def test_handshakes_that_nobody_answers_take_the_time_of_one(begins: bool) -> No
 
 def test_messages_that_the_kernel_does_not_take_at_once() -> None:
     size = 1_000_000
-    with windsock.serving(concurrency="selecting") as server:
-        server.echo()
-
+    with windsock.serving(concurrency="selecting").echo() as server:
         summary = server.crowd(4, Script().send(bytes(size)).expect(size))
 
         assert summary.met == 4

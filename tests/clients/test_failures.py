@@ -478,14 +478,12 @@ def test_where_nobody_listens(kind: str) -> None:
 
 
 def test_a_datagram_receiver_that_goes_away_and_comes_back() -> None:
-    with windsock.serving(transport="udp") as server:
-        server.echo()
-        with server.connect() as client:
-            client.send(b"one").expect(b"one")
-            with server.outage():
-                client.send(b"two").pause(0.02)
-                assert client.outcome == "refused"
-            client.send(b"three").expect(b"three")
+    with windsock.serving(transport="udp").echo() as server, server.connect() as client:
+        client.send(b"one").expect(b"one")
+        with server.outage():
+            client.send(b"two").pause(0.02)
+            assert client.outcome == "refused"
+        client.send(b"three").expect(b"three")
 
 
 def test_a_stream_client_finds_out_what_kind_of_socket_a_path_is() -> None:

@@ -36,8 +36,7 @@ def test_one_client_is_late_and_the_other_is_not(transport: str) -> None:
 
 @on_every_transport
 def test_a_client_of_any_address_has_weather_too(transport: str) -> None:
-    with windsock.serving(transport=transport, framing=framed(transport)) as server:
-        server.echo()
+    with windsock.serving(transport=transport, framing=framed(transport)).echo() as server:
         where: dict[str, Any] = {"transport": "udp"} if transport == "udp" else {}
         with windsock.scripted_client(server.address, faults=[Delay(WAIT)], **where) as client:
             start = time.monotonic()
@@ -57,8 +56,7 @@ def test_what_was_sent_before_a_close_arrives(wait: float) -> None:
 
 
 def test_tls_is_between_the_client_and_the_server() -> None:
-    with windsock.serving(tls=True, framing="lines") as server:
-        server.echo()
+    with windsock.serving(tls=True, framing="lines").echo() as server:
         with server.connect(faults=[(Dribble(3, over=0.02), {"direction": "upstream"})]) as client:
             client.send(b"x\n").expect(b"x\n")
 
@@ -75,17 +73,17 @@ def test_a_line_is_reset_on_both_sides() -> None:
 
 
 def test_profiles_and_functions_are_faults_here_too() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
-        with server.connect(
+    with (
+        windsock.serving(framing="lines").echo() as server,
+        server.connect(
             faults=[profiles.slow_client, (lambda item, link: item.data, {"allow_unfired": True})]
-        ) as client:
-            client.send(b"x\n").expect(b"x\n")
+        ) as client,
+    ):
+        client.send(b"x\n").expect(b"x\n")
 
 
 def test_the_test_ends_those_that_nobody_has_closed() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
+    with windsock.serving(framing="lines").echo() as server:
         client = server.connect(faults=[Delay(0.001)])
         client.send(b"x\n").expect(b"x\n")
 
@@ -105,8 +103,7 @@ def test_one_that_never_fires_fails_the_test() -> None:
 
 @pytest.mark.parametrize("options", [{"strict": False}, {}], ids=["lenient", "may not fire"])
 def test_one_that_need_not_fire_does_not(options: dict[str, Any]) -> None:
-    with windsock.serving(**options) as server:
-        server.echo()
+    with windsock.serving(**options).echo() as server:
         fault = (Reset(after_bytes=100), {"allow_unfired": not options})
         with server.connect(faults=[fault]) as client:
             client.send(b"x").expect(b"x")

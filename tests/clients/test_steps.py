@@ -17,8 +17,7 @@ from windsock import Script, ScriptMismatch, ScriptTimeout, UsageError
 
 @each(KINDS)
 def test_what_is_sent_comes_back(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
         with server.connect() as client:
             client.send(b"hello").expect(b"hello").send(b"again").expect(re.compile(rb"ag.*n"), length=5)
 
@@ -43,30 +42,25 @@ def test_half_close_and_the_end_of_the_other_side(kind: str) -> None:
 @each(STREAMS)
 def test_more_than_the_kernel_takes_goes_both_ways(kind: str) -> None:
     size = 3_000_000
-    with serving(kind) as server:
-        server.echo()
-        with server.connect() as client:
-            client.send(bytes(size)).expect(size)
+    with serving(kind).echo() as server, server.connect() as client:
+        client.send(bytes(size)).expect(size)
 
-            assert server.connections[0].upstream == bytes(size)
+        assert server.connections[0].upstream == bytes(size)
 
 
 @each(DATAGRAMS)
 def test_datagrams_keep_their_edges(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
-        with server.connect() as client:
-            client.send(b"one").send(b"").send(b"three").pause(0.05)
+    with serving(kind).echo() as server, server.connect() as client:
+        client.send(b"one").send(b"").send(b"three").pause(0.05)
 
-            assert sorted(client.datagrams) == [b"", b"one", b"three"]
-            assert client.outcome == "open"
+        assert sorted(client.datagrams) == [b"", b"one", b"three"]
+        assert client.outcome == "open"
 
 
 @each(["tcp", "tls", "unix_stream"])
 def test_a_script_is_played_in_one_go(kind: str) -> None:
     script = Script().send(b"ping", pieces=2, every=0.01).expect(b"ping")
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
         with server.connect() as client:
             client.play(script).play(Script().loop(script, times=2))
 
@@ -74,8 +68,7 @@ def test_a_script_is_played_in_one_go(kind: str) -> None:
 
 
 def test_a_dribble_arrives_in_pieces() -> None:
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         with server.connect() as client:
             client.send(b"abc", every=0.03).expect(b"abc")
 
@@ -84,13 +77,11 @@ def test_a_dribble_arrives_in_pieces() -> None:
 
 
 def test_failures_count_the_steps_of_the_client() -> None:
-    with windsock.serving() as server:
-        server.echo()
-        with server.connect() as client:
-            client.send(b"one").expect(b"one").send(b"two")
+    with windsock.serving().echo() as server, server.connect() as client:
+        client.send(b"one").expect(b"one").send(b"two")
 
-            with pytest.raises(ScriptMismatch, match=r"^step 4, expect\(b'TWO'\): "):
-                client.expect(b"TWO")
+        with pytest.raises(ScriptMismatch, match=r"^step 4, expect\(b'TWO'\): "):
+            client.expect(b"TWO")
 
 
 def test_the_name_of_a_client_is_in_its_failures() -> None:
@@ -103,30 +94,26 @@ def test_the_name_of_a_client_is_in_its_failures() -> None:
 
 
 def test_the_short_way_leaves_the_same_traces_as_a_script() -> None:
-    with windsock.serving() as server:
-        server.echo()
-        with server.connect() as quick, server.connect() as played:
-            quick.send(b"hello").expect(b"hello")
-            played.play(Script().send(b"hello").expect(b"hello"))
+    with windsock.serving().echo() as server, server.connect() as quick, server.connect() as played:
+        quick.send(b"hello").expect(b"hello")
+        played.play(Script().send(b"hello").expect(b"hello"))
 
-            for one, other in zip(quick.deeds, played.deeds, strict=True):
-                assert (one.what, one.size, one.data) == (other.what, other.size, other.data)
-            assert quick.end.inbox.taken == played.end.inbox.taken == 5
-            assert quick.end.inbox.sent == played.end.inbox.sent == 5
+        for one, other in zip(quick.deeds, played.deeds, strict=True):
+            assert (one.what, one.size, one.data) == (other.what, other.size, other.data)
+        assert quick.end.inbox.taken == played.end.inbox.taken == 5
+        assert quick.end.inbox.sent == played.end.inbox.sent == 5
 
 
 def test_an_event_is_waited_for_while_bytes_are_read() -> None:
     event = threading.Event()
-    with windsock.serving() as server:
-        server.echo()
-        with server.connect() as client:
-            client.send(b"hello")
-            timer = threading.Timer(0.05, event.set)
-            timer.start()
-            client.wait_for(event)
-            timer.join()
+    with windsock.serving().echo() as server, server.connect() as client:
+        client.send(b"hello")
+        timer = threading.Timer(0.05, event.set)
+        timer.start()
+        client.wait_for(event)
+        timer.join()
 
-            assert client.unread == b"hello"
+        assert client.unread == b"hello"
 
 
 @pytest.mark.parametrize(
@@ -210,16 +197,14 @@ def test_the_short_way_keeps_the_deadline_of_a_client() -> None:
 
 
 def test_the_short_way_and_the_long_way_take_turns() -> None:
-    with windsock.serving() as server:
-        server.echo()
-        with server.connect() as client:
-            for number in range(3):
-                client.send(b"short %d" % number).expect(b"short %d" % number)
-                client.send(b"long").expect(re.compile(rb"lo.*"), length=4)
-                client.play(Script().send(b"played").expect(b"pl").expect(b"ayed"))
+    with windsock.serving().echo() as server, server.connect() as client:
+        for number in range(3):
+            client.send(b"short %d" % number).expect(b"short %d" % number)
+            client.send(b"long").expect(re.compile(rb"lo.*"), length=4)
+            client.play(Script().send(b"played").expect(b"pl").expect(b"ayed"))
 
-            assert client.end.is_plain
-            assert client.socket.getblocking() is False
+        assert client.end.is_plain
+        assert client.socket.getblocking() is False
 
 
 def test_an_answer_in_pieces_is_one_answer() -> None:

@@ -31,8 +31,7 @@ def run(main: Callable[[], Awaitable[object]]) -> None:
 
 @each(KINDS)
 def test_what_is_sent_comes_back(kind: str) -> None:
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
 
         async def main() -> None:
             async with server.connect_trio() as client:
@@ -65,8 +64,7 @@ def test_more_than_the_kernel_takes_goes_both_ways(kind: str) -> None:
         async with server.connect_trio() as client:
             await client.play(Script().send(bytes(2_000_000)).expect(2_000_000))
 
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
         run(main)
 
 
@@ -76,8 +74,7 @@ def test_any_address_will_do(kind: str) -> None:
         async with TrioClient(server.address, transport=kind) as client:
             await client.play(Script().send(b"hello").expect(b"hello"))
 
-    with serving(kind) as server:
-        server.echo()
+    with serving(kind).echo() as server:
         run(main)
 
 
@@ -202,8 +199,7 @@ def test_the_path_that_a_client_was_bound_to_is_removed(tmp_path: Path) -> None:
         assert not os.path.exists(path)
 
     path = str(tmp_path / "here")
-    with windsock.serving(transport="unix_datagram") as server:
-        server.echo()
+    with windsock.serving(transport="unix_datagram").echo() as server:
         run(main)
 
 

@@ -41,9 +41,7 @@ def test_queued_replies_are_given_in_turn(transport: str, concurrency: str) -> N
 
 @on_every_kind
 def test_an_echo_answers_with_the_message(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.echo()
-
+    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines").echo() as server:
         assert ask(server, b"one\n", b"two\n") == [b"one\n", b"two\n"]
 
 
@@ -94,8 +92,7 @@ MESSAGES: list[tuple[Any, list[bytes]]] = [
 @pytest.mark.parametrize(("framing", "messages"), MESSAGES, ids=lambda value: repr(value)[:12])
 @on_every_concurrency
 def test_messages_are_told_apart_wherever_they_are_cut(concurrency: str, framing: Any, messages: list[bytes]) -> None:
-    with windsock.serving(concurrency=concurrency, framing=framing) as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, framing=framing).echo() as server:
         with connect(server) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for message in messages:

@@ -113,8 +113,7 @@ def test_an_echo_lets_the_bytes_of_rules_out() -> None:
 )
 @on_every_concurrency
 def test_a_message_that_is_too_long_is_an_error_of_the_client(concurrency: str, framing: Any, message: bytes) -> None:
-    with windsock.serving(concurrency=concurrency, framing=framing) as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, framing=framing).echo() as server:
         assert exchange(server, message) == b""
         wait_for_error(server)
 
@@ -136,8 +135,7 @@ def test_what_waits_for_an_expression_that_never_matches_has_a_limit_too() -> No
 
 
 def test_a_client_that_never_ends_a_message_takes_no_more_memory_than_the_limit() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
+    with windsock.serving(framing="lines").echo() as server:
         with connect(server) as client, contextlib.suppress(ConnectionError):
             for _ in range(64):
                 client.sendall(bytes(1 << 20))

@@ -224,8 +224,7 @@ def test_how_replies_are_given_is_shown_as_it_was_told() -> None:
 
 
 def test_an_echo_and_the_answer_to_everything_need_not_be_used() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
+    with windsock.serving(framing="lines").echo() as server:
         server.reply(b"x", times=None)
 
 

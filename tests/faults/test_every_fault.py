@@ -106,8 +106,7 @@ def proxied(**options: Any) -> Iterator[tuple[FaultProxy, socket.socket]]:
 
 @contextlib.contextmanager
 def served(**options: Any) -> Iterator[RunningServer]:
-    with windsock.serving(framing="lines", **options) as server:
-        server.echo()
+    with windsock.serving(framing="lines", **options).echo() as server:
         yield server
 
 
@@ -337,8 +336,7 @@ def test_datagrams_beyond_the_queue_limit_are_dropped() -> None:
 
 @shows(Rebind)
 def test_a_rebound_client_has_a_new_address() -> None:
-    with windsock.serving(transport="udp") as server:
-        server.echo()
+    with windsock.serving(transport="udp").echo() as server:
         with (
             windsock.proxy(server.address, transport="udp") as proxy,
             windsock.scripted_client(proxy.address, transport="udp") as client,

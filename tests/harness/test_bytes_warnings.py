@@ -18,8 +18,7 @@ if sys.platform == "linux":
 for name, concurrency in itertools.product(transports, ["sync", "threading", "forking", "selecting", "trio"]):
     options = {"transport": name} | transports[name]
     kind = options["transport"]
-    with windsock.serving(concurrency=concurrency, relay=way == "relayed", **options) as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, relay=way == "relayed", **options).echo() as server:
         where = server.address
         if way == "proxied":
             proxy = windsock.proxy(where, transport="udp" if kind == "udp" else None)

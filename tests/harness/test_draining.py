@@ -400,14 +400,12 @@ def test_a_datagram_handler_that_is_at_work_when_the_server_stops_can_still_repl
 
 def test_clients_that_wait_behind_a_silent_one_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("windsock.harness.draining.GRACE", 0.1)
-    with windsock.serving(concurrency="sync", timeout=1000) as server:
-        server.echo()
-        with server.connect(), server.connect():
-            server.drain()
-            monkeypatch.setattr("windsock.harness.draining.GRACE", 1000)
+    with windsock.serving(concurrency="sync", timeout=1000).echo() as server, server.connect(), server.connect():
+        server.drain()
+        monkeypatch.setattr("windsock.harness.draining.GRACE", 1000)
 
-            again = threading.Thread(target=server.drain)
-            again.start()
-            again.join(DEADLINE)
+        again = threading.Thread(target=server.drain)
+        again.start()
+        again.join(DEADLINE)
 
-            assert not again.is_alive()
+        assert not again.is_alive()

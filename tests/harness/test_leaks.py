@@ -24,8 +24,7 @@ def test_a_thousand_servers_of_every_kind_leave_nothing() -> None:
 
 
 def serve_once(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency).echo() as server:
         assert ask(server, b"hello") == [b"hello"]
 
 

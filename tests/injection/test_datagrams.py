@@ -141,8 +141,7 @@ def test_faults_of_streams_are_none_of_datagrams() -> None:
 
 
 def test_an_outage_of_relayed_datagrams_is_a_blackhole() -> None:
-    with windsock.serving(transport="udp", relay=True) as server:
-        server.echo()
+    with windsock.serving(transport="udp", relay=True).echo() as server:
         with pytest.raises(windsock.UsageError, match=r"expected Blackhole\(\) in its place"), server.outage():
             pass
 

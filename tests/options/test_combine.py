@@ -54,8 +54,7 @@ def test_it_can_be_pickled_by_its_name() -> None:
 def test_it_serves() -> None:
     made = windsock.combine(concurrency="threading", mixins=[CountingMixIn])
 
-    with windsock.serving(made) as server:
-        server.echo()
+    with windsock.serving(made).echo() as server:
         with socket.create_connection(server.address, timeout=5) as client:
             client.sendall(b"x")
             assert client.recv(1) == b"x"

@@ -352,8 +352,7 @@ def test_a_stop_that_takes_too_long_names_what_is_running() -> None:
         go_on.wait(DEADLINE)
         return item.data
 
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         proxy = Proxy(server.address, timeout=0.2)
         proxy.fault(block)
         with client_of(proxy) as client:

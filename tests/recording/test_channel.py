@@ -130,8 +130,7 @@ def no_memory_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="there are no files in memory")
 def test_without_a_temporary_directory_children_are_recorded_in_memory(no_temporary_directory: str) -> None:
-    with windsock.serving(concurrency="forking") as server:
-        server.echo()
+    with windsock.serving(concurrency="forking").echo() as server:
         assert ask(server, b"x") == [b"x"]
         assert server.requests.wait(1)[0].data == b"x"
 
@@ -213,8 +212,7 @@ def test_a_disk_that_is_full_while_a_child_writes_fails_the_test_with_the_cause(
         append(self, connection, event)
 
     monkeypatch.setattr(SpillFile, "append", full)
-    server = windsock.serving(transport=transport, concurrency="forking")
-    server.echo()
+    server = windsock.serving(transport=transport, concurrency="forking").echo()
     assert ask(server, b"too much") == [b"too much"]  # the handler does not suffer
     wait_for_error(server)
 
@@ -230,8 +228,7 @@ def test_a_long_recording_stays_in_memory_where_no_file_can_be_had(
     concurrency: str, no_memory_files: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("windsock.recording.recorder.MEMORY", 256 * 1024)
-    with windsock.serving(concurrency=concurrency) as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency).echo() as server:
         monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
         with server.connect() as client:
             for _ in range(20):

@@ -27,8 +27,7 @@ def said(error: windsock.WindsockError, client: socket.socket) -> str:
 
 
 def test_only_returns_the_one_request() -> None:
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         ask(server, b"one")
 
         assert server.requests.only().data == b"one"
@@ -174,8 +173,7 @@ def test_a_wait_for_a_child_does_not_poll(signals: list[Signal], monkeypatch: py
 
 
 def test_two_threads_may_wait_for_children_at_once() -> None:
-    with windsock.serving(concurrency="forking", framing="lines") as server:
-        server.echo()
+    with windsock.serving(concurrency="forking", framing="lines").echo() as server:
         found: list[int] = []
         waiting = [threading.Thread(target=lambda: found.append(len(server.requests.wait(3)))) for _ in range(3)]
         for thread in waiting:
@@ -200,8 +198,7 @@ def test_a_server_that_is_stopped_during_a_wait_does_no_harm(concurrency: str) -
         except BaseException as error:
             failures.append(error)
 
-    with windsock.serving(concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, framing="lines").echo() as server:
         ask(server, b"x\n")
         waiting = threading.Thread(target=wait, args=[server])
         waiting.start()
@@ -213,8 +210,7 @@ def test_a_server_that_is_stopped_during_a_wait_does_no_harm(concurrency: str) -
 
 
 def test_requests_are_a_sequence() -> None:
-    with windsock.serving(framing=1) as server:
-        server.echo()
+    with windsock.serving(framing=1).echo() as server:
         ask(server, b"a", b"b", b"c")
         server.requests.wait(3)
 
@@ -242,8 +238,7 @@ def test_a_framing_that_fails_is_told_to_the_test() -> None:
 
 
 def test_a_transcript_shows_what_happened_and_is_bounded() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
+    with windsock.serving(framing="lines").echo() as server:
         with connect(server) as client:
             ask_in_turn(client, 100)
             client.shutdown(socket.SHUT_WR)
@@ -274,8 +269,7 @@ def test_a_transcript_cuts_long_data() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # from 3.12 on; it is our own fork
 def test_other_forks_of_the_process_do_no_harm() -> None:
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         assert ended_well(forked(lambda: None))
 
         assert ask(server, b"x") == [b"x"]

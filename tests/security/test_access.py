@@ -86,11 +86,9 @@ def test_a_datagram_can_be_refused_too() -> None:
     class Guarded(AccessMixIn, ThreadingMixIn, UDPServer):
         allowed_networks = ("10.0.0.0/8",)
 
-    with serving(Guarded) as server:
-        server.echo()
-        with connect(server) as client:
-            client.send(b"hello")
-            wait_for_end(server)
+    with serving(Guarded).echo() as server, connect(server) as client:
+        client.send(b"hello")
+        wait_for_end(server)
 
     assert server.connections[0].ending == Ending.REFUSED
     assert server.connections[0].downstream == b""

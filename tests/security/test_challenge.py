@@ -34,8 +34,7 @@ def guarded(transport: str = "tcp", concurrency: str = "threading", **what: Any)
 
 @on_every_stream_kind
 def test_a_client_of_multiprocessing_with_the_key_can_talk(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), framing=FRAMES) as server:
-        server.echo()
+    with serving(guarded(transport, concurrency), framing=FRAMES).echo() as server:
         with Client(server.address, authkey=KEY) as client:
             client.send({"question": 42})
             answer_came = client.poll(DEADLINE)

@@ -519,8 +519,7 @@ def test_recordings_can_be_read_from_many_threads_while_the_server_runs() -> Non
 
     for concurrency in ("threading", "forking"):
         is_over.clear()
-        with windsock.serving(concurrency=concurrency, framing="lines") as server:
-            server.echo()
+        with windsock.serving(concurrency=concurrency, framing="lines").echo() as server:
             readers = [threading.Thread(target=read, args=[server]) for _ in range(3)]
             for reader in readers:
                 reader.start()
