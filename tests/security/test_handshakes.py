@@ -39,15 +39,16 @@ def test_plaintext_is_told_from_tls(handler: Any, concurrency: str) -> None:
     assert "#0 TLS handshake failed: plaintext (http request)" in "\n".join(server.transcript())
 
 
+@pytest.mark.parametrize("says_hello", [True, False])
 @on_every_echo
-def test_a_client_that_leaves_is_an_outcome(handler: Any, concurrency: str) -> None:
+def test_a_client_that_leaves_is_an_outcome(handler: Any, concurrency: str, says_hello: bool) -> None:
     with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as client:
-        client.sendall(hello_of(server))
+        client.sendall(hello_of(server) if says_hello else b"")
         client.shutdown(socket.SHUT_WR)
         found = handshake_of(server)
 
     assert found.failure is HandshakeFailure.EOF
-    assert found.server_name == "localhost"
+    assert found.server_name == ("localhost" if says_hello else None)
 
 
 @on_every_echo
