@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.recording.helpers import note, recording, requests_of
 from tests.support.processes import ended_well, forked
+from tests.support.waiting import DEADLINE
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.buffer_pool import (
@@ -111,7 +112,7 @@ def test_threads_do_not_write_into_each_others_chunks() -> None:
     for each in threads:
         each.start()
     for each in threads:
-        each.join()
+        each.join(DEADLINE)
 
     assert len(found) == 800
     assert all(event.data == data for data, event in found)

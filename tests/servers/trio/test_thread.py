@@ -332,8 +332,7 @@ def test_the_listener_blocks_again_after_the_last_of_two_threads() -> None:
             with socket.create_connection(server.server_address, DEADLINE) as client:
                 client.sendall(b"x")
                 assert client.recv(1) == b"x"
-            while len(server._runs) < 2:
-                threads[0].join(0.001)
+            wait_until(lambda: len(server._runs) == 2, "both loops")
             server.shutdown()
             for thread in threads:
                 thread.join(DEADLINE)
