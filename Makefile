@@ -7,7 +7,7 @@ WORKERS ?= 4
 PYTEST := -m pytest
 PARALLEL := -n $(WORKERS)
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
-FORKS := tests/wire tests/scripts -k forking
+FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
 .PHONY: help demo test tests check lint types arrows coverage interpreters lowest conformance bench clean
 

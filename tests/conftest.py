@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis  # imported before the freeze below: at its import it asks what refers to what
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from tests.support.servers import Signal
 
 pytest_plugins = ["pytester"]
-CHECKED_FOR_LEAKS = {"harness", "recording", "scripts", "security", "selecting", "trio_servers", "wire"}
-"""Folders whose tests have servers of this process; `servers` and `programs` have checks of their own."""
+ROOT = Path(__file__).parent
+NOT_CHECKED_FOR_LEAKS = {"docs", "neighbours", "plugin", "programs"}
+"""Folders whose tests run other tests, which are checked in there, or programs, with a check of their own."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -43,14 +45,14 @@ def inner_tests_in_order(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def nothing_is_left(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Threads, children, descriptors and files are after the test what they were before."""
-    folder = request.path.parent.name
-    if folder not in CHECKED_FOR_LEAKS:
+    folders = request.path.relative_to(ROOT).parts[:-1]
+    if not NOT_CHECKED_FOR_LEAKS.isdisjoint(folders):
         yield
         return
     from tests.support.leaks import nothing_left, own_temporary_directory  # windsock, which is measured by then
 
     tmp_path_factory.getbasetemp()  # not in there
-    if folder == "trio_servers":
+    if folders == ("servers", "trio"):
         import trio
 
         trio.run(trio.sleep, 0)  # what its first run leaves is not the test's

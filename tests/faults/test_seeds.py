@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.faults.helpers import datagrams, datas, link, run
+from tests.support.processes import run_python
 from windsock.faults import Corrupt, Delay, FaultHandle, FaultSet, Firing, Inject, Loss, Reset, derive, profiles
 from windsock.faults.items import Item
 
@@ -146,17 +145,7 @@ def test_bytes_that_are_put_in_do_not_change_what_a_delay_draws() -> None:
 
 def test_a_seed_is_derived_alike_in_every_process() -> None:
     code = "from windsock.faults import derive; print(derive(7, 'a', 3, 'ä'))"
-    seen = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    seen = {run_python(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
 
     assert seen == {f"{derive(7, 'a', 3, 'ä')}\n"}
     assert derive(7, "a", 3) == 15296254314590150480

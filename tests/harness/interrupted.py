@@ -86,8 +86,7 @@ class Signals:
 def use(kind: dict[str, Any]) -> None:
     """Start a server, a proxy in front of it and a client; say something; stop all of them."""
     transport = kind["transport"]
-    with windsock.serving(timeout=5, **kind) as server:
-        server.echo()
+    with windsock.serving(timeout=5, **kind).echo() as server:
         with windsock.proxy(server.address, transport=transport, timeout=5) as proxy:
             for address in (server.address, proxy.address):
                 with windsock.scripted_client(address, transport=transport) as client:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.support.waiting import DEADLINE
+from tests.support.processes import run_python
 
 PROGRAM = """
 import itertools, sys
@@ -21,8 +18,7 @@ if sys.platform == "linux":
 for name, concurrency in itertools.product(transports, ["sync", "threading", "forking", "selecting", "trio"]):
     options = {"transport": name} | transports[name]
     kind = options["transport"]
-    with windsock.serving(concurrency=concurrency, relay=way == "relayed", **options) as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, relay=way == "relayed", **options).echo() as server:
         where = server.address
         if way == "proxied":
             proxy = windsock.proxy(where, transport="udp" if kind == "udp" else None)
@@ -40,8 +36,4 @@ for name, concurrency in itertools.product(transports, ["sync", "threading", "fo
 
 @pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
 def test_every_server_works_under_python_bb(way: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-bb", "-c", PROGRAM, way], capture_output=True, text=True, timeout=6 * DEADLINE, check=False
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
+    run_python(PROGRAM, way, options=("-bb",))

@@ -16,6 +16,7 @@ import pytest
 
 import windsock
 from tests.servers.helpers import only_linux
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, connect, on_every_kind, on_every_stream, on_every_stream_kind
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, UsageError
@@ -66,8 +67,7 @@ def refuses(server: RunningServer) -> bool:
 
 @on_every_kind
 def test_a_server_that_is_down_refuses_its_clients_and_comes_back(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines").echo() as server:
         assert ask(server, b"before\n") == b"before\n"
         with bystander():
             for _ in range(2):
@@ -146,14 +146,12 @@ def test_refuse_refuses_and_heals(transport: str, concurrency: str) -> None:
 
 @on_every_stream
 def test_a_full_backlog_is_full_and_heals(transport: str) -> None:
-    with windsock.serving(transport=transport, framing="lines") as server:
-        server.echo()
-        with bystander():
-            with server.fault(BacklogFull()), socket.socket(server.server.address_family) as client:
-                client.settimeout(0.2)
-                with pytest.raises((TimeoutError, BlockingIOError)):
-                    client.connect(server.server.server_address)
-            assert ask(server, b"x\n") == b"x\n"
+    with windsock.serving(transport=transport, framing="lines").echo() as server, bystander():
+        with server.fault(BacklogFull()), socket.socket(server.server.address_family) as client:
+            client.settimeout(0.2)
+            with pytest.raises((TimeoutError, BlockingIOError)):
+                client.connect(server.server.server_address)
+        assert ask(server, b"x\n") == b"x\n"
 
 
 @on_every_stream
@@ -278,8 +276,7 @@ def test_the_end_of_a_fakes_tls_connection_is_seen(end: Any) -> None:
 @on_every_stream_kind
 @pytest.mark.parametrize("end", ["close", "reset", "garbage collection"])
 def test_the_end_of_a_scripted_client_is_seen(transport: str, concurrency: str, end: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines").echo() as server:
         client = server.connect()
         client.send(b"x\n").expect(b"x\n")
         with bystander():
@@ -337,8 +334,7 @@ def test_the_end_of_a_proxy_is_seen(transport: str) -> None:
 @on_every_kind
 @pytest.mark.parametrize("leave", ["stop", "finish", "with", "with an error"])
 def test_a_child_that_stops_the_server_leaves_it_to_its_parent(transport: str, concurrency: str, leave: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines").echo() as server:
         assert ask(server, b"before\n") == b"before\n"
         with connect(server) as client:
             client.sendall(b"1\n")
@@ -377,15 +373,10 @@ def _is_null(descriptor: int) -> bool:
 
 
 def test_a_child_closes_its_copy_of_a_scripted_client_only() -> None:
-    with windsock.serving(tls=True, framing="lines") as server:
-        server.echo()
+    with windsock.serving(tls=True, framing="lines").echo() as server:
         client = server.connect()
         client.send(b"1\n").expect(b"1\n")
-        pid = os.fork()
-        if not pid:
-            client.close()
-            os._exit(0)
-        os.waitpid(pid, 0)
+        assert ended_well(forked(client.close))
         client.send(b"2\n").expect(b"2\n")
 
 

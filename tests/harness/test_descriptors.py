@@ -8,13 +8,14 @@ import select
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import windsock
 from tests.servers.helpers import descriptors, only_linux
+from tests.support.processes import ended_well, forked
 from tests.support.servers import on_every_concurrency
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
@@ -188,12 +189,17 @@ class SaysWhere(BaseRequestHandler):
         self.request.sendall(bytes(places) + b"\n")
 
 
+def send_with_descriptors(client: socket.socket, descriptor: int) -> None:
+    """Send letters; those that begin with a capital come with descriptors, one to three of them."""
+    for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
+        socket.send_fds(client, [data], [descriptor] * count) if count else client.sendall(data)
+
+
 @on_every_route
 @pytest.mark.parametrize("concurrency", ["threading", "selecting"])
 def test_a_descriptor_comes_with_the_byte_that_it_was_sent_with(concurrency: str, route: str) -> None:
     with way(route, SaysWhere, concurrency=concurrency) as found, found.client() as client, Pipe() as pipe:
-        for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
-            socket.send_fds(client, [data], [pipe.writer] * count) if count else client.sendall(data)
+        send_with_descriptors(client, pipe.writer)
         assert client.recv(100) == b"DJK\n"
         pipe.close_writer()
         pipe.wait_for_end()
@@ -203,8 +209,7 @@ def test_a_relay_that_reads_late_keeps_descriptors_at_their_bytes() -> None:
     """What has piled up before it is read is one run of bytes to the kernel."""
     with way("relayed", SaysWhere) as found, found.client() as client, Pipe() as pipe:
         with found.server.fault(Hold(), direction="upstream") as hold:
-            for data, count in ((b"abc", 0), (b"Def", 1), (b"ghi", 0), (b"J", 2), (b"Kl", 3), (b"m\n", 0)):
-                socket.send_fds(client, [data], [pipe.writer] * count) if count else client.sendall(data)
+            send_with_descriptors(client, pipe.writer)
             hold.release()
             assert client.recv(100) == b"DJK\n"
         pipe.close_writer()
@@ -213,9 +218,7 @@ def test_a_relay_that_reads_late_keeps_descriptors_at_their_bytes() -> None:
 
 @on_every_middleman
 @pytest.mark.parametrize(
-    "fault",
-    [Delay(0.01), Segment(1), Rate(10_000), Replace(b"D", b"d"), Corrupt("replace", data=b"DD")],
-    ids=repr,
+    "fault", [Delay(0.01), Segment(1), Rate(10_000), Replace(b"D", b"d"), Corrupt("replace", data=b"DD")], ids=repr
 )
 def test_faults_pass_descriptors_on(fault: Any, route: str) -> None:
     with way(route, TakesOne) as found, found.client() as client, Pipe() as pipe:
@@ -412,23 +415,6 @@ def test_each_copy_of_a_datagram_has_descriptors_of_its_own(route: str) -> None:
 # --- credentials
 
 
-def in_child(act: Callable[[], None]) -> int:
-    """Run it in another process, as another user where that is allowed; return its pid."""
-    pid = os.fork()
-    if not pid:
-        status = 1
-        try:
-            act()
-            status = 0
-        finally:
-            os._exit(status)
-    return pid
-
-
-def ended_well(pid: int) -> bool:
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
 class Credits(BaseRequestHandler):
     """Answers with what the kernel knows of the client."""
 
@@ -452,7 +438,7 @@ def test_a_handler_sees_the_clients_credentials(concurrency: str, route: str) ->
                 sock.sendall(b"x")
                 os.write(writer, sock.recv(100))
 
-        pid = in_child(client)
+        pid = forked(client)
         assert ended_well(pid)
         answer = os.read(reader, 100)
         peer, sent = UCRED.unpack(answer[: UCRED.size]), UCRED.unpack(answer[UCRED.size :])
@@ -502,7 +488,7 @@ def test_a_relayed_server_checks_the_client_and_not_the_relay(kind: Any, relay: 
             with found.client() as sock:
                 assert sock.recv(10) == b"hello"
 
-        pid = in_child(client)
+        pid = forked(client)
         assert ended_well(pid)
         assert seen == [(pid, os.getuid(), os.getgid())]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ import pytest
 import trio
 
 import windsock
+from tests.support.processes import ended_well, forked
 from tests.support.servers import (
     DATAGRAMS,
     Signal,
@@ -352,13 +352,12 @@ def test_in_a_forked_child_it_does_nothing(long: Any) -> None:
     server = long(Reads)
     with windsock.proxy(server.address, timeout=LONG) as proxy, socket.create_connection(proxy.address) as client:
         client.sendall(b"hello\n")
-        pid = os.fork()
-        if not pid:
+
+        def drain() -> None:
             proxy.drain()
             server.drain()
-            os._exit(0)
 
-        assert os.waitpid(pid, 0) == (pid, 0)
+        assert ended_well(forked(drain))
 
 
 # --- the socket of a datagram server
@@ -401,14 +400,12 @@ def test_a_datagram_handler_that_is_at_work_when_the_server_stops_can_still_repl
 
 def test_clients_that_wait_behind_a_silent_one_are_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("windsock.harness.draining.GRACE", 0.1)
-    with windsock.serving(concurrency="sync", timeout=1000) as server:
-        server.echo()
-        with server.connect(), server.connect():
-            server.drain()
-            monkeypatch.setattr("windsock.harness.draining.GRACE", 1000)
+    with windsock.serving(concurrency="sync", timeout=1000).echo() as server, server.connect(), server.connect():
+        server.drain()
+        monkeypatch.setattr("windsock.harness.draining.GRACE", 1000)
 
-            again = threading.Thread(target=server.drain)
-            again.start()
-            again.join(DEADLINE)
+        again = threading.Thread(target=server.drain)
+        again.start()
+        again.join(DEADLINE)
 
-            assert not again.is_alive()
+        assert not again.is_alive()

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import windsock
+from tests.support.processes import run_python
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 
@@ -184,7 +185,7 @@ def test_directories_of_a_killed_process_are_removed_by_the_next_one(tmp_path: P
     assert directory.is_dir()
 
     next_one = "import windsock\nwith windsock.serving(transport='unix_stream'): pass"
-    subprocess.run([sys.executable, "-c", next_one], env=environment, timeout=30, check=True)
+    run_python(next_one, TMPDIR=str(tmp_path))
 
     assert list(tmp_path.iterdir()) == []
 
@@ -195,7 +196,7 @@ def test_directories_of_others_are_left_alone(tmp_path: Path) -> None:
     not_ours.mkdir()
 
     again = "import sys\nfrom windsock.net.addresses import PrivateSocketPath\nPrivateSocketPath(sys.argv[1]).remove()"
-    subprocess.run([sys.executable, "-c", again, str(tmp_path)], timeout=30, check=True)
+    run_python(again, str(tmp_path))
 
     assert {each.name for each in tmp_path.iterdir()} == {not_ours.name, Path(mine.directory).name}
     mine.remove()

@@ -9,8 +9,7 @@ import pytest
 
 import windsock
 from tests.support.leaks import nothing_left
-from tests.support.servers import ask, connect
-from tests.support.waiting import DEADLINE
+from tests.support.servers import ask, connect, wait_for_error
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
 KINDS = list(product(TRANSPORTS, CONCURRENCIES))
@@ -25,8 +24,7 @@ def test_a_thousand_servers_of_every_kind_leave_nothing() -> None:
 
 
 def serve_once(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency).echo() as server:
         assert ask(server, b"hello") == [b"hello"]
 
 
@@ -44,7 +42,7 @@ def fail_once(transport: str, concurrency: str) -> None:
     with server, connect(server) as client:
         with suppress(BrokenPipeError):  # it has failed already
             client.send(b"hello")
-        server._recorder.wait_until(lambda: bool(server.errors), DEADLINE)
+        wait_for_error(server)
     assert [type(error) for error in server.errors] == [LookupError]
 
 

@@ -30,8 +30,7 @@ def without_an_end() -> None:
 @pytest.mark.parametrize("timeout", [30 * DAYS, 1e12, 1e300])
 @on_every_kind
 def test_a_server_may_have_as_long_as_it_likes(transport: str, concurrency: str, timeout: float) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, timeout=timeout) as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency, timeout=timeout).echo() as server:
         with server.connect() as client:
             client.send(b"1").expect(b"1")
             client.play_in_background(Script().send(b"2").expect(b"2")).join(timeout=timeout)
@@ -53,8 +52,7 @@ def test_so_it_may_in_tls(transport: str, concurrency: str, relay: bool) -> None
 
 @pytest.mark.parametrize("transport", ["tcp", "udp", "unix_stream", "unix_datagram"])
 def test_a_proxy_may_too(transport: str) -> None:
-    with windsock.serving(transport=transport) as server:
-        server.echo()
+    with windsock.serving(transport=transport).echo() as server:
         kind = "udp" if transport == "udp" else None
         with windsock.proxy(server.address, transport=kind, timeout=1e300) as proxy:
             with windsock.scripted_client(proxy.address, transport=transport, timeout=1e300) as client:

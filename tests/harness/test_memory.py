@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.processes import run_python
 
 MIB = 1 << 20
 SCRIPT = """
@@ -56,26 +54,14 @@ print(json.dumps({
 """
 
 
-def run(tmp_path: Path, *words: object) -> dict[str, Any]:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    root = Path(__file__).parents[2]
-    paths = os.pathsep.join([str(root / "src"), os.environ.get("PYTHONPATH", "")])
-    result = subprocess.run(
-        [sys.executable, script, *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=55,
-        env=os.environ | {"PYTHONPATH": paths},
-    )
-    assert result.stderr == ""
-    found: dict[str, Any] = json.loads(result.stdout)
+def run(*words: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run_python(SCRIPT, *map(str, words)))
     return found
 
 
 @pytest.mark.parametrize("concurrency", ["threading", "forking"])
-def test_a_stream_of_a_gibibyte_stays_under_128_mib(concurrency: str, tmp_path: Path) -> None:
-    found = run(tmp_path, concurrency, 16384, 65536, 65536, 1)
+def test_a_stream_of_a_gibibyte_stays_under_128_mib(concurrency: str) -> None:
+    found = run(concurrency, 16384, 65536, 65536, 1)
 
     assert found["size"] == found["length"] == 1024 * MIB
     assert found["is_equal"]

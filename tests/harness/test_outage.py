@@ -13,8 +13,7 @@ from windsock.recording import Recorder
 
 @on_every_stream_kind
 def test_streams_are_refused_and_then_served_again(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency, framing="lines").echo() as server:
         address = server.address
         assert ask(server, b"before\n") == [b"before\n"]
 
@@ -49,8 +48,7 @@ def test_a_connected_udp_client_is_refused_and_then_served_again() -> None:
 
 
 def test_a_unix_datagram_client_connects_anew_and_is_served_again() -> None:
-    with windsock.serving(transport="unix_datagram") as server:
-        server.echo()
+    with windsock.serving(transport="unix_datagram").echo() as server:
         with server.outage():
             pass
 
@@ -59,8 +57,7 @@ def test_a_unix_datagram_client_connects_anew_and_is_served_again() -> None:
 
 @pytest.mark.parametrize("transport", ["unix_stream", "unix_datagram"])
 def test_abstract_names_are_refused_and_served_again(transport: str) -> None:
-    with windsock.serving(transport=transport, path="\0windsock-outage") as server:
-        server.echo()
+    with windsock.serving(transport=transport, path="\0windsock-outage").echo() as server:
         with server.outage(), pytest.raises(ConnectionRefusedError):
             connect(server)
 
@@ -69,8 +66,7 @@ def test_abstract_names_are_refused_and_served_again(transport: str) -> None:
 
 @on_every_stream_kind
 def test_open_connections_end_with_the_outage(transport: str, concurrency: str) -> None:
-    with windsock.serving(transport=transport, concurrency=concurrency) as server:
-        server.echo()
+    with windsock.serving(transport=transport, concurrency=concurrency).echo() as server:
         with connect(server) as client:
             client.sendall(b"x")
             assert client.recv(1) == b"x"
@@ -100,8 +96,7 @@ def test_what_handlers_do_after_an_outage_is_theirs_again(transport: str, concur
 
 @on_every_transport
 def test_a_server_can_go_down_more_than_once(transport: str) -> None:
-    with windsock.serving(transport=transport) as server:
-        server.echo()
+    with windsock.serving(transport=transport).echo() as server:
         for number in range(3):
             with server.outage():
                 pass
@@ -121,8 +116,7 @@ def test_a_server_that_is_stopped_while_it_is_down_stays_down(transport: str) ->
 
 
 def test_a_failing_body_ends_the_outage_too() -> None:
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         with pytest.raises(LookupError), server.outage():
             raise LookupError
 

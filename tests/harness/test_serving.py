@@ -198,8 +198,7 @@ def test_an_own_class_without_a_handler_is_a_fake() -> None:
     class Own(servers.ThreadingMixIn, servers.UnixStreamServer):
         pass
 
-    with windsock.serving(Own) as server:
-        server.echo()
+    with windsock.serving(Own).echo() as server:
         assert ask(server, b"abc") == [b"abc"]
         assert server.path
 

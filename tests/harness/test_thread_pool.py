@@ -140,11 +140,7 @@ def test_an_exception_ends_the_thread_as_any_other(
     thread_pool: ThreadPool, error: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reports: list[tuple[str | None, BaseException | None]] = []
-    monkeypatch.setattr(
-        threading,
-        "excepthook",
-        lambda args: reports.append((args.thread.name, args.exc_value)),
-    )
+    monkeypatch.setattr(threading, "excepthook", lambda args: reports.append((args.thread.name, args.exc_value)))
 
     def fail() -> None:
         raise error
@@ -290,8 +286,7 @@ def test_a_handler_that_forks_ends_in_the_child(thread_pool: ThreadPool) -> None
 
 
 def test_an_outage_leaves_the_thread_to_be_used_afterwards(thread_pool: ThreadPool) -> None:
-    with windsock.serving(_thread_pool=thread_pool) as server:
-        server.echo()
+    with windsock.serving(_thread_pool=thread_pool).echo() as server:
         with server.outage():
             assert len(idle()) == 1
         assert ask(server, b"hello") == [b"hello"]

@@ -43,8 +43,7 @@ def converse(server: Any) -> None:
 
 @over(*STREAMS, *DATAGRAMS)
 def fake(transport: str) -> None:
-    with windsock.serving(transport=transport) as server:
-        server.echo()
+    with windsock.serving(transport=transport).echo() as server:
         converse(server)
 
 
@@ -89,8 +88,7 @@ def expired_certificate(transport: str) -> None:
 
 @over(*STREAMS, *DATAGRAMS)
 def relay(transport: str) -> None:
-    with windsock.serving(transport=transport, faults=[Delay(BRIEF)]) as server:
-        server.echo()
+    with windsock.serving(transport=transport, faults=[Delay(BRIEF)]).echo() as server:
         converse(server)
 
 
@@ -107,8 +105,7 @@ def proxy(transport: str) -> None:
 
 @over(*STREAMS, *DATAGRAMS)
 def outage(transport: str) -> None:
-    with windsock.serving(transport=transport) as server:
-        server.echo()
+    with windsock.serving(transport=transport).echo() as server:
         with server.outage():
             pass
         converse(server)
@@ -123,8 +120,7 @@ def slow_reply(transport: str) -> None:
 
 @over(*STREAMS)
 def crowd(transport: str) -> None:
-    with windsock.serving(transport=transport) as server:
-        server.echo()
+    with windsock.serving(transport=transport).echo() as server:
         script = windsock.Script().send(b"x").expect(b"x")
         assert server.crowd(3, script, spread=BRIEF).met == 3
 

@@ -18,19 +18,18 @@ SCENARIOS = """
     """
 
 
-def test_unix_sockets_work_where_they_alone_are_allowed(run: Run) -> None:
-    result = run(SCENARIOS.format(names="UNIX"), "--disable-socket", "--allow-unix-socket")
+@pytest.mark.parametrize(
+    ("names", "options"),
+    [
+        ("UNIX", ["--disable-socket", "--allow-unix-socket"]),
+        ("ALL", ["--allow-hosts=127.0.0.1"]),
+        ("ALL", ["--allow-hosts=127.0.0.1,::1"]),
+    ],
+)
+def test_what_is_allowed_works(names: str, options: list[str], run: Run) -> None:
+    result = run(SCENARIOS.format(names=names), *options)
 
-    outcomes = result.parseoutcomes()
-    assert list(outcomes) == ["passed"]
-
-
-@pytest.mark.parametrize("hosts", ["127.0.0.1", "127.0.0.1,::1"])
-def test_everything_works_where_the_own_host_is_allowed(hosts: str, run: Run) -> None:
-    result = run(SCENARIOS.format(names="ALL"), f"--allow-hosts={hosts}")
-
-    outcomes = result.parseoutcomes()
-    assert list(outcomes) == ["passed"]
+    assert list(result.parseoutcomes()) == ["passed"]
 
 
 def test_our_own_connections_are_not_those_of_the_test(run: Run) -> None:

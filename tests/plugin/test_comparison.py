@@ -65,10 +65,7 @@ def test_bytes_that_differ_far_away_are_not_cut_off(run: Run, monkeypatch: pytes
     ]
 
 
-@pytest.mark.parametrize(
-    "assertion",
-    ["assert b'abc' == b'abd'", "server = 1; assert bytearray(b'abc') == b'abd'"],
-)
+@pytest.mark.parametrize("assertion", ["assert b'abc' == b'abd'", "server = 1; assert bytearray(b'abc') == b'abd'"])
 def test_the_asserts_of_other_tests_are_left_alone(run: Run, assertion: str) -> None:
     result = run(f"def test_it():\n    {assertion}")
 

@@ -109,8 +109,7 @@ def test_proxies_end_with_the_test_with_or_without_with(run: Run) -> None:
         proxies = []
 
         def test_it(serve, fault_proxy, scripted_client):
-            server = serve()
-            server.echo()
+            server = serve().echo()
             with fault_proxy(server.address) as proxy, proxy.fault(Delay(0.01)) as late:
                 scripted_client(proxy.address).send(b"x").expect(b"x")
             assert late.fired >= 2

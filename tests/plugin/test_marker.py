@@ -58,10 +58,7 @@ EVERY_CONCURRENCY = ", ".join(map(repr, CONCURRENCIES))
             "transport='sctp'",
             "@pytest.mark.windsock: transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'",
         ),
-        (
-            "concurrency='fibers'",
-            f"@pytest.mark.windsock: concurrency='fibers': expected one of {EVERY_CONCURRENCY}",
-        ),
+        ("concurrency='fibers'", f"@pytest.mark.windsock: concurrency='fibers': expected one of {EVERY_CONCURRENCY}"),
         ("handler=42", "@pytest.mark.windsock: handler=42 is no request handler; *"),
         ("port='x'", "@pytest.mark.windsock: port='x': expected a whole number"),
         ("timeout='x'", "@pytest.mark.windsock: timeout='x': expected seconds, more than 0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import product
 
 import pytest
 
@@ -30,24 +31,22 @@ def test_the_ini_value_bounds_waits(run: Run, pytester: pytest.Pytester) -> None
     result.stdout.fnmatch_lines(["*RequestTimeout: waited 0.05 s for 1 complete request, got 0; recorded:"])
 
 
-@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
-def test_a_bad_ini_value_is_a_usage_error(value: str, run: Run, pytester: pytest.Pytester) -> None:
-    ini(pytester, "windsock_timeout", value)
-
-    result = run("def test_it(tcp_server): pass")
-
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: windsock_timeout: expected seconds, more than 0; *{value}*"])
-
-
-@pytest.mark.parametrize("value", ["some", "-1", "1.5", "nan"])
-def test_a_bad_number_of_threads_is_a_usage_error(value: str, run: Run, pytester: pytest.Pytester) -> None:
-    ini(pytester, "windsock_idle_threads", value)
+@pytest.mark.parametrize(
+    ("name", "expected", "value"),
+    [
+        *product(["windsock_timeout"], ["seconds, more than 0"], ["soon", "0", "-1", "nan", "inf"]),
+        *product(["windsock_idle_threads"], ["a whole number, 0 or more"], ["some", "-1", "1.5", "nan"]),
+    ],
+)
+def test_a_bad_ini_value_is_a_usage_error(
+    name: str, expected: str, value: str, run: Run, pytester: pytest.Pytester
+) -> None:
+    ini(pytester, name, value)
 
     result = run("def test_it(): pass")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: windsock_idle_threads: expected a whole number, 0 or more; *{value}*"])
+    result.stderr.fnmatch_lines([f"ERROR: {name}: expected {expected}; *{value}*"])
 
 
 VALUES = """

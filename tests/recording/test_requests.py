@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
@@ -11,8 +10,9 @@ from typing import Any
 import pytest
 
 import windsock
+from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import wait_until
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
@@ -27,8 +27,7 @@ def said(error: windsock.WindsockError, client: socket.socket) -> str:
 
 
 def test_only_returns_the_one_request() -> None:
-    with windsock.serving() as server:
-        server.echo()
+    with windsock.serving().echo() as server:
         ask(server, b"one")
 
         assert server.requests.only().data == b"one"
@@ -39,7 +38,7 @@ def test_only_says_what_there_is_beside_it() -> None:
         server.reply(b"ok", times=None)
         client.sendall(b"one\ntwo\n")
         server.requests.wait(2)
-        server._recorder.wait_until(lambda: server.requests[1].reply == b"ok", 5)
+        wait_until(lambda: server.requests[1].reply == b"ok")
         with pytest.raises(windsock.RequestMismatch) as caught:
             server.requests.only()
 
@@ -58,7 +57,7 @@ def test_only_does_not_wait_for_the_rest_of_a_message_whose_connection_has_ended
     with windsock.serving(concurrency=concurrency, framing="lines", timeout=3600.0) as server:
         with server.connect() as client:
             client.send(b"half a line")
-            server._recorder.wait_until(lambda: bool(server.connections and server.connections[0].upstream), DEADLINE)
+            wait_until(lambda: server.connections and server.connections[0].upstream)
             getattr(client, how)()
             if how == "half_close":
                 client.expect_end()
@@ -86,7 +85,7 @@ def test_only_says_that_there_is_none() -> None:
 def test_only_says_what_makes_an_open_request_complete() -> None:
     with windsock.serving() as server, connect(server) as client:
         client.sendall(b"begun")
-        server._recorder.wait_until(lambda: len(server.requests) > 0, 5)
+        wait_until(lambda: len(server.requests) > 0)
         with pytest.raises(windsock.RequestTimeout) as caught:
             server.requests.only(timeout=0.01)
 
@@ -166,15 +165,15 @@ def test_a_wait_for_a_child_does_not_poll(signals: list[Signal], monkeypatch: py
         client.sendall(b"begin")
         signals[0].wait()
         monkeypatch.setattr(Recorder, "catch_up", counting)
-        server._recorder.wait_until(lambda: bool(server.requests), 0.3)
+        with pytest.raises(windsock.RequestTimeout):
+            server.requests.wait(timeout=0.3)
         assert looks < 20
         client.sendall(b"ning\n")
         assert server.requests.wait()[0].data == b"beginning\n"
 
 
 def test_two_threads_may_wait_for_children_at_once() -> None:
-    with windsock.serving(concurrency="forking", framing="lines") as server:
-        server.echo()
+    with windsock.serving(concurrency="forking", framing="lines").echo() as server:
         found: list[int] = []
         waiting = [threading.Thread(target=lambda: found.append(len(server.requests.wait(3)))) for _ in range(3)]
         for thread in waiting:
@@ -199,8 +198,7 @@ def test_a_server_that_is_stopped_during_a_wait_does_no_harm(concurrency: str) -
         except BaseException as error:
             failures.append(error)
 
-    with windsock.serving(concurrency=concurrency, framing="lines") as server:
-        server.echo()
+    with windsock.serving(concurrency=concurrency, framing="lines").echo() as server:
         ask(server, b"x\n")
         waiting = threading.Thread(target=wait, args=[server])
         waiting.start()
@@ -212,8 +210,7 @@ def test_a_server_that_is_stopped_during_a_wait_does_no_harm(concurrency: str) -
 
 
 def test_requests_are_a_sequence() -> None:
-    with windsock.serving(framing=1) as server:
-        server.echo()
+    with windsock.serving(framing=1).echo() as server:
         ask(server, b"a", b"b", b"c")
         server.requests.wait(3)
 
@@ -241,8 +238,7 @@ def test_a_framing_that_fails_is_told_to_the_test() -> None:
 
 
 def test_a_transcript_shows_what_happened_and_is_bounded() -> None:
-    with windsock.serving(framing="lines") as server:
-        server.echo()
+    with windsock.serving(framing="lines").echo() as server:
         with connect(server) as client:
             ask_in_turn(client, 100)
             client.shutdown(socket.SHUT_WR)
@@ -273,12 +269,8 @@ def test_a_transcript_cuts_long_data() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")  # from 3.12 on; it is our own fork
 def test_other_forks_of_the_process_do_no_harm() -> None:
-    with windsock.serving() as server:
-        server.echo()
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        os.waitpid(pid, 0)
+    with windsock.serving().echo() as server:
+        assert ended_well(forked(lambda: None))
 
         assert ask(server, b"x") == [b"x"]
         assert server.requests.only().data == b"x"

@@ -6,20 +6,21 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 
-from tests.support.servers import connect
+from tests.support.handlers import EchoBytes, echo_stream
+from tests.support.servers import connect, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, proxy, serving
 from windsock.harness import CONCURRENCIES
 from windsock.servers import BaseRequestHandler
 
-STREAMS = ["tcp", "unix_stream"]
-
-on_every_concurrency = pytest.mark.parametrize("concurrency", list(CONCURRENCIES))
-on_every_stream = pytest.mark.parametrize("transport", STREAMS)
+ECHOES = [*product([EchoBytes], CONCURRENCIES), (echo_stream, "trio")]
+on_every_echo = pytest.mark.parametrize(("handler", "concurrency"), ECHOES)
+"""A blocking echo under every concurrency, and an async one."""
 
 
 @contextlib.contextmanager
@@ -47,14 +48,6 @@ def handshake_of(server: RunningServer, index: int = 0) -> Any:
     """Return what a connection's handshake came to, as soon as its end is known."""
     wait_for_end(server, index)
     return server.connections[index].tls
-
-
-def wait_for_end(server: RunningServer, index: int = 0) -> None:
-    """Wait until the n-th connection has been closed."""
-    recorder = server._recorder
-    assert recorder.wait_until(
-        lambda: len(server.connections) > index and server.connections[index].closed is not None, DEADLINE
-    )
 
 
 WAYS = ["direct", "relayed", "proxied"]

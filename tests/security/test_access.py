@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import wait_for_end
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, on_every_concurrency, rest_of
+from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, UsageError, combine, serving
 from windsock.security import AccessMixIn
 from windsock.servers import ThreadingMixIn, ThreadingUDPServer, ThreadingUnixStreamServer, UDPServer
@@ -87,11 +86,9 @@ def test_a_datagram_can_be_refused_too() -> None:
     class Guarded(AccessMixIn, ThreadingMixIn, UDPServer):
         allowed_networks = ("10.0.0.0/8",)
 
-    with serving(Guarded) as server:
-        server.echo()
-        with connect(server) as client:
-            client.send(b"hello")
-            wait_for_end(server)
+    with serving(Guarded).echo() as server, connect(server) as client:
+        client.send(b"hello")
+        wait_for_end(server)
 
     assert server.connections[0].ending == Ending.REFUSED
     assert server.connections[0].downstream == b""
@@ -136,10 +133,7 @@ def test_a_unix_client_is_in_no_network() -> None:
             {"denied_networks": ["localhost"]},
             "denied_networks: 'localhost' is no network: 'localhost' does not appear to be an IPv4 or IPv6 network",
         ),
-        (
-            {"denied_networks": "127.0.0.1"},
-            "denied_networks = '127.0.0.1': expected several, such as ['127.0.0.1']",
-        ),
+        ({"denied_networks": "127.0.0.1"}, "denied_networks = '127.0.0.1': expected several, such as ['127.0.0.1']"),
     ],
 )
 def test_what_is_no_network_is_an_error_and_lets_nobody_in(networks: dict[str, Any], message: str) -> None:

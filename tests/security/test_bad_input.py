@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.support.handlers import EchoBytes
+from tests.support.processes import run_python
 from windsock import UsageError, serving
 
 CASES: list[tuple[dict[str, Any], str]] = [
     ({"tls": "yes"}, "tls='yes': expected True, 'mutual', 'starttls' or an ssl.SSLContext"),
     ({"tls": 1}, "tls=1: expected True, 'mutual', 'starttls' or an ssl.SSLContext"),
-    (
-        {"tls": True, "transport": "udp"},
-        "tls=True: TLS is for streams, and transport='udp' carries datagrams",
-    ),
+    ({"tls": True, "transport": "udp"}, "tls=True: TLS is for streams, and transport='udp' carries datagrams"),
     (
         {"tls": "mutual", "transport": "unix_datagram"},
         "tls='mutual': TLS is for streams, and transport='unix_datagram' carries datagrams",
@@ -45,10 +41,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"tls": True, "minimum_version": "TLSv1.3", "maximum_version": ssl.TLSVersion.TLSv1_2},
         "minimum_version='TLSv1.3' is above maximum_version='TLSv1.2'",
     ),
-    (
-        {"tls": True, "ciphers": "ROT13"},
-        "ciphers='ROT13': OpenSSL knows none of them; see `openssl ciphers -v`",
-    ),
+    ({"tls": True, "ciphers": "ROT13"}, "ciphers='ROT13': OpenSSL knows none of them; see `openssl ciphers -v`"),
     ({"tls": True, "ciphers": 13}, "ciphers=13: expected text, such as 'ECDHE+AESGCM'"),
     (
         {"tls": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)},
@@ -120,4 +113,4 @@ def test_nothing_of_tls_is_imported_before_it_is_asked_for() -> None:
         "assert not {'ssl', 'trustme', 'cryptography', 'hmac'} & set(sys.modules), sorted(sys.modules)\n"
     )
 
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
+    run_python(code)

@@ -6,15 +6,16 @@ import contextlib
 import hmac
 import socket
 import struct
+from itertools import product
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, answer_challenge, deliver_challenge
 from typing import Any
 
 import pytest
 
-from tests.security.helpers import secured, wait_for_end
-from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, on_every_stream_kind, rest_of
+from tests.security.helpers import secured
+from tests.support.handlers import EchoBytes, echo_stream
+from tests.support.servers import STREAMS, connect, on_every_stream_kind, receive, rest_of, wait_for_end
 from tests.support.waiting import DEADLINE
 from windsock import Ending, LengthPrefix, RunningServer, combine, serving
 from windsock.harness import CONCURRENCIES
@@ -33,8 +34,7 @@ def guarded(transport: str = "tcp", concurrency: str = "threading", **what: Any)
 
 @on_every_stream_kind
 def test_a_client_of_multiprocessing_with_the_key_can_talk(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), framing=FRAMES) as server:
-        server.echo()
+    with serving(guarded(transport, concurrency), framing=FRAMES).echo() as server:
         with Client(server.address, authkey=KEY) as client:
             client.send({"question": 42})
             answer_came = client.poll(DEADLINE)
@@ -68,42 +68,33 @@ def message(data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + data
 
 
-def receive(client: socket.socket) -> bytes:
-    size = int.from_bytes(exactly(client, 4), "big")
-    return exactly(client, size)
-
-
-def exactly(client: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        more = client.recv(size - len(data))
-        assert more
-        data += more
-    return data
+def receive_message(client: socket.socket) -> bytes:
+    size = int.from_bytes(receive(client, 4), "big")
+    return receive(client, size)
 
 
 def respond_as_of_old(client: socket.socket) -> None:
     """Do what the clients of Python 3.11 and before do first."""
-    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    challenge = receive_message(client).removeprefix(b"#CHALLENGE#")
     client.sendall(message(hmac.new(KEY, challenge, "md5").digest()))
-    assert receive(client) == b"#WELCOME#"
+    assert receive_message(client) == b"#WELCOME#"
 
 
 def respond(client: socket.socket, digest: str = "sha256") -> None:
     """Do what the clients of Python 3.12 and later do first."""
-    challenge = receive(client).removeprefix(b"#CHALLENGE#")
+    challenge = receive_message(client).removeprefix(b"#CHALLENGE#")
     assert challenge.startswith(b"{sha256}")
     client.sendall(message(b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()))
-    assert receive(client) == b"#WELCOME#"
+    assert receive_message(client) == b"#WELCOME#"
 
 
 def test_a_client_of_old_is_answered_as_of_old() -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond_as_of_old(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
-        assert receive(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
+        assert receive_message(client) == hmac.new(KEY, b"n" * 20, "md5").digest()
         client.sendall(message(b"#WELCOME#") + b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
 
 
 @pytest.mark.parametrize("digest", ["md5", "sha256", "sha384", "sha3_256", "sha3_384"])
@@ -112,9 +103,9 @@ def test_a_client_of_today_may_choose_its_digest(digest: str) -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client, digest)
         client.sendall(message(b"#CHALLENGE#" + challenge))
-        assert receive(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
+        assert receive_message(client) == b"{%s}" % digest.encode() + hmac.new(KEY, challenge, digest).digest()
         client.sendall(message(b"#WELCOME#") + b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
 
 
 def refusal_of(server: RunningServer) -> str | None:
@@ -135,7 +126,7 @@ def refusal_of(server: RunningServer) -> str | None:
 )
 def test_other_answers_are_refused(sent: bytes, reason: str) -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
-        receive(client)
+        receive_message(client)
         client.sendall(sent)
         with contextlib.suppress(OSError):  # the server may have hung up by then
             client.shutdown(socket.SHUT_WR)
@@ -166,7 +157,7 @@ def test_a_client_that_does_not_believe_us_is_let_go() -> None:
     with serving(guarded(), EchoBytes) as server, connect(server) as client:
         respond(client)
         client.sendall(message(b"#CHALLENGE#" + b"n" * 20))
-        receive(client)
+        receive_message(client)
         client.sendall(message(b"#FAILURE#"))
         found = refusal_of(server)
 
@@ -181,10 +172,13 @@ def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
     assert found == "the client did not answer within 0.05 s"
 
 
-@on_every_stream_kind
-def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str) -> None:
-    with serving(guarded(transport, concurrency), EchoBytes) as server, connect(server) as client:
-        receive(client)
+@pytest.mark.parametrize(
+    ("transport", "concurrency", "handler"),
+    [*((*kind, EchoBytes) for kind in product(STREAMS, CONCURRENCIES)), ("tcp", "trio", echo_stream)],
+)
+def test_a_mute_client_does_not_hold_up_the_stop(transport: str, concurrency: str, handler: Any) -> None:
+    with serving(guarded(transport, concurrency), handler) as server, connect(server) as client:
+        receive_message(client)
 
         server.stop()
 
@@ -202,7 +196,7 @@ class Messages:
         self._client.sendall(message(data))
 
     def recv_bytes(self, longest: int) -> bytes:
-        data = receive(self._client)
+        data = receive_message(self._client)
         assert len(data) <= longest
         return data
 
@@ -214,14 +208,9 @@ def exchange(client: socket.socket, key: bytes) -> None:
     deliver_challenge(connection, key)
 
 
-async def async_echo(stream: Any, client_address: Any, server: Any) -> None:
-    async for data in stream:
-        await stream.send_all(data)
-
-
 def kinds_of_handlers() -> list[Any]:
     kinds = [pytest.param(EchoBytes, each, id=each) for each in CONCURRENCIES]
-    return [*kinds, pytest.param(async_echo, "trio", id="trio, async")]
+    return [*kinds, pytest.param(echo_stream, "trio", id="trio, async")]
 
 
 def guarded_and_encrypted(concurrency: str, **what: Any) -> type[Any]:
@@ -234,7 +223,7 @@ def test_the_challenge_goes_through_tls(handler: Any, concurrency: str) -> None:
     with serving(guarded_and_encrypted(concurrency), handler, tls=True) as server, secured(server) as client:
         exchange(client, KEY)
         client.sendall(b"hello")
-        assert exactly(client, 5) == b"hello"
+        assert receive(client, 5) == b"hello"
         client.unwrap()
         wait_for_end(server)
 
@@ -272,37 +261,27 @@ def test_the_challenge_comes_first_and_starttls_later(handler: Any, concurrency:
             await self.start_tls()
             await self.stream.send_all(b"hello")
 
-    later = AsyncLater if handler is async_echo else Later
+    later = AsyncLater if handler is echo_stream else Later
     with serving(guarded_and_encrypted(concurrency), later, tls="starttls") as server, connect(server) as raw:
         exchange(raw, KEY)
         with server.client_context().wrap_socket(raw, server_hostname="localhost") as client:
-            assert exactly(client, 5) == b"hello"
+            assert receive(client, 5) == b"hello"
 
 
 @pytest.mark.parametrize("tls", [True, None])
 def test_a_mute_client_of_an_async_handler_is_waited_for_no_longer_than_the_deadline(tls: Any) -> None:
     made = guarded_and_encrypted("trio", challenge_timeout=0.05) if tls else guarded(concurrency="trio")
     made.challenge_timeout = 0.05
-    with serving(made, async_echo, tls=tls) as server, secured(server) if tls else connect(server) as client:
+    with serving(made, echo_stream, tls=tls) as server, secured(server) if tls else connect(server) as client:
         found = refusal_of(server)
         assert rest_of(client).startswith(b"\0\0\0")
 
     assert found == "the client did not answer within 0.05 s"
 
 
-def test_a_mute_client_of_an_async_handler_does_not_hold_up_the_stop() -> None:
-    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
-        receive(client)
-
-        server.stop()
-
-        assert rest_of(client) == b""
-    assert server.connections[0].ending == Ending.STOPPED
-
-
 def test_a_client_that_resets_in_the_course_of_it_is_refused() -> None:
-    with serving(guarded(concurrency="trio"), async_echo) as server, connect(server) as client:
-        receive(client)
+    with serving(guarded(concurrency="trio"), echo_stream) as server, connect(server) as client:
+        receive_message(client)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         wait_for_end(server)
@@ -314,7 +293,7 @@ def test_an_override_that_an_async_handler_would_not_ask_is_not_left_out_in_sile
     def authenticate(server: Any, request: Any) -> str:
         return "nobody may"
 
-    with serving(guarded(concurrency="trio", authenticate=authenticate), async_echo) as server:
+    with serving(guarded(concurrency="trio", authenticate=authenticate), echo_stream) as server:
         with connect(server) as client:
             assert rest_of(client) == b""
         wait_for_end(server)
@@ -356,3 +335,16 @@ def test_a_response_to_one_challenge_does_not_fit_another() -> None:
     assert is_right(KEY, one, answer(KEY, one))
     assert not is_right(KEY, other, answer(KEY, one))
     assert not is_right(b"another key", one, answer(KEY, one))
+
+
+def test_an_async_handler_is_behind_the_challenge_too() -> None:
+    with serving(guarded(concurrency="trio"), echo_stream) as server:
+        with Client(server.address, authkey=KEY) as client:
+            client.send_bytes(b"hello")
+            assert client.recv_bytes() == b"hello"
+        with pytest.raises(Exception, match="digest"):
+            Client(server.address, authkey=b"a guess")
+        wait_for_end(server, 1)
+
+    assert server.connections[0].upstream == b"\0\0\0\5hello"
+    assert server.connections[1].ending == Ending.REFUSED

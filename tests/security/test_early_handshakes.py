@@ -4,18 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.security.helpers import (
-    ByHand,
-    Lines,
-    handshake_of,
-    leave,
-    on_every_concurrency,
-    on_every_handler,
-    on_every_way,
-    served,
-    wait_for_end,
-)
-from tests.support.servers import connect, rest_of
+from tests.security.helpers import ByHand, Lines, handshake_of, leave, on_every_handler, on_every_way, served
+from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, PeerError, Script, serving
 from windsock.servers import StreamRequestHandler
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
+from typing import Any
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured, wait_for_end
+from tests.security.helpers import fails_with, handshake_of, on_every_echo, secured
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, reset
+from tests.support.servers import connect, on_every_concurrency, reset, wait_for_end
 from windsock import Ending, RunningServer, serving
 from windsock.security import HandshakeFailed, HandshakeFailure, TLSMixIn
 from windsock.servers import TCPServer, ThreadingMixIn
@@ -25,9 +27,9 @@ def hello_of(server: RunningServer) -> bytes:
     return outgoing.read()
 
 
-@on_every_concurrency
-def test_plaintext_is_told_from_tls(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
+@on_every_echo
+def test_plaintext_is_told_from_tls(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         found = handshake_of(server)
 
@@ -37,20 +39,21 @@ def test_plaintext_is_told_from_tls(concurrency: str) -> None:
     assert "#0 TLS handshake failed: plaintext (http request)" in "\n".join(server.transcript())
 
 
-@on_every_concurrency
-def test_a_client_that_leaves_is_an_outcome(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server, connect(server) as client:
-        client.sendall(hello_of(server))
+@pytest.mark.parametrize("says_hello", [True, False])
+@on_every_echo
+def test_a_client_that_leaves_is_an_outcome(handler: Any, concurrency: str, says_hello: bool) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as client:
+        client.sendall(hello_of(server) if says_hello else b"")
         client.shutdown(socket.SHUT_WR)
         found = handshake_of(server)
 
     assert found.failure is HandshakeFailure.EOF
-    assert found.server_name == "localhost"
+    assert found.server_name == ("localhost" if says_hello else None)
 
 
-@on_every_concurrency
-def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_resets_is_an_outcome(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         client = connect(server)
         client.sendall(hello_of(server)[:10])
         reset(client)
@@ -60,9 +63,9 @@ def test_a_client_that_resets_is_an_outcome(concurrency: str) -> None:
     assert found.reason == "Connection reset by peer"
 
 
-@on_every_concurrency
-def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_says_nothing_is_waited_for_no_longer_than_the_deadline(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         server.server.handshake_timeout = 0.05
         with connect(server) as client:
             found = handshake_of(server)
@@ -75,18 +78,20 @@ def test_a_client_that_dribbles_is_waited_for_no_longer_than_the_deadline_either
     with serving(EchoBytes, tls=True) as server:
         server.server.handshake_timeout = 0.1
         with connect(server) as client:
-            hello = iter(hello_of(server))
-            while server.connections == [] or server.connections[0].closed is None:
-                client.send(bytes([next(hello)]))
-                server._recorder.wait_until(lambda: False, 0.01)  # the time between two bytes
+            client.settimeout(0.01)  # the time between two bytes
+            for each in hello_of(server):
+                client.send(bytes([each]))
+                with contextlib.suppress(TimeoutError):
+                    assert client.recv(1) == b""
+                    break
         found = handshake_of(server)
 
     assert found.failure is HandshakeFailure.TIMEOUT
 
 
-@on_every_concurrency
-def test_a_client_that_does_not_trust_us_sends_an_alert(concurrency: str) -> None:
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+@on_every_echo
+def test_a_client_that_does_not_trust_us_sends_an_alert(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         said = fails_with(server, ssl.create_default_context())
         found = handshake_of(server)
 
@@ -100,10 +105,7 @@ def test_a_client_without_a_certificate_is_sent_away_by_a_mutual_server(concurre
         assert fails_with(server, server.client_context(certificate=False)) != "nothing"
         found = handshake_of(server)
 
-    assert (found.failure, found.reason) == (
-        HandshakeFailure.CERTIFICATE,
-        "peer did not return a certificate",
-    )
+    assert (found.failure, found.reason) == (HandshakeFailure.CERTIFICATE, "peer did not return a certificate")
 
 
 def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
@@ -114,10 +116,7 @@ def test_a_client_with_a_certificate_of_somebody_else_is_sent_away() -> None:
         assert fails_with(server, context) != "nothing"
         found = handshake_of(server)
 
-    assert (found.failure, found.reason) == (
-        HandshakeFailure.CERTIFICATE,
-        "unable to get local issuer certificate",
-    )
+    assert (found.failure, found.reason) == (HandshakeFailure.CERTIFICATE, "unable to get local issuer certificate")
 
 
 def test_client_and_server_without_a_version_in_common_do_not_agree() -> None:

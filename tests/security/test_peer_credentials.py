@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import wait_for_end
 from tests.support.handlers import EchoBytes
-from tests.support.servers import connect, on_every_concurrency, rest_of
+from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, UsageError, combine, serving
 from windsock.net import system
 from windsock.security import PeerCredentials, PeerCredentialsMixIn, TLSMixIn

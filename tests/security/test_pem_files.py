@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import ssl
 import stat
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import fails_with, handshake_of, on_every_concurrency, secured
+from tests.security.helpers import fails_with, handshake_of, secured
 from tests.support.handlers import EchoBytes
+from tests.support.processes import run_python
+from tests.support.servers import on_every_concurrency
 from windsock import UsageError, serving
 from windsock.security import pem_files
 
@@ -85,9 +85,8 @@ with windsock.serving(tls="mutual") as server:
     assert all(map(os.path.exists, paths))
     print(*paths)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    paths = run_python(script).split()
 
-    paths = done.stdout.split()
     assert len(paths) == 3
     assert not any(map(os.path.exists, paths))
     assert not any(map(os.path.exists, map(os.path.dirname, paths)))

@@ -7,18 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.security.helpers import (
-    ByHand,
-    Lines,
-    leave,
-    on_every_concurrency,
-    on_every_handler,
-    on_every_way,
-    secured,
-    served,
-    wait_for_end,
-)
-from tests.support.servers import connect, rest_of
+from tests.security.helpers import ByHand, Lines, leave, on_every_handler, on_every_way, secured, served
+from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, Script, UsageError, serving
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 

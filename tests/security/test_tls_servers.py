@@ -11,16 +11,18 @@ import ssl
 import struct
 import threading
 import urllib.request
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.security.helpers import handshake_of, on_every_concurrency, on_every_stream, secured, wait_for_end
-from tests.support.handlers import EchoBytes, EchoLines
-from tests.support.servers import connect, rest_of
-from tests.support.waiting import DEADLINE
+from tests.security.helpers import handshake_of, on_every_echo, secured
+from tests.support.handlers import EchoBytes, EchoLines, EchoStream, echo_stream
+from tests.support.servers import connect, on_every_concurrency, on_every_stream, rest_of, wait_for_end
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import Ending, combine, serving
+from windsock.harness import CONCURRENCIES
 from windsock.security import TLSMixIn
 from windsock.servers import BaseRequestHandler, StreamRequestHandler, TCPServer, ThreadingMixIn
 
@@ -64,11 +66,11 @@ def test_the_facts_of_a_handshake_are_recorded(concurrency: str) -> None:
     assert any(said in line for line in server.transcript())
 
 
-@on_every_concurrency
-def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: str) -> None:
+@on_every_echo
+def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(handler: Any, concurrency: str) -> None:
     if concurrency == "sync":
         pytest.skip("one request after the other: whoever is first is waited for")
-    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
+    with serving(handler, concurrency=concurrency, tls=True) as server:
         with connect(server) as mute, secured(server) as client:
             client.sendall(b"hello")
             assert client.recv(5) == b"hello"
@@ -81,7 +83,7 @@ def test_a_mute_client_delays_nobody_and_does_not_hold_up_the_stop(concurrency: 
 
 def test_a_sync_server_can_be_stopped_in_a_handshake() -> None:
     with serving(EchoBytes, concurrency="sync", tls=True) as server, connect(server) as mute:
-        assert server._recorder.wait_until(lambda: len(server.connections) == 1, DEADLINE)
+        wait_until(lambda: len(server.connections) == 1)
 
         server.stop()
 
@@ -102,7 +104,7 @@ def test_large_amounts_go_both_ways_at_once(concurrency: str) -> None:
                 break
             received.extend(piece)
 
-    with serving(Talker, concurrency=concurrency, tls=True) as server:
+    with serving(EchoBytes, concurrency=concurrency, tls=True) as server:
         with connect(server) as raw:
             client = _threadsafe_client(server, raw)
             reader = threading.Thread(target=read, args=(client,))
@@ -114,14 +116,6 @@ def test_large_amounts_go_both_ways_at_once(concurrency: str) -> None:
     assert bytes(received) == data
     assert server.connections[0].upstream == data
     assert server.connections[0].downstream == data
-
-
-class Talker(BaseRequestHandler):
-    """Echoes without waiting for its own writes: it reads in between what the client takes."""
-
-    def handle(self) -> None:
-        while data := self.request.recv(65536):
-            self.request.sendall(data)
 
 
 def _threadsafe_client(server: Any, raw: socket.socket) -> Any:
@@ -144,13 +138,18 @@ def test_a_handler_can_ask_its_socket_about_tls() -> None:
         assert client.makefile().readline() == "TLSv1.3 localhost client@windsock.invalid\n"
 
 
-@on_every_concurrency
-def test_the_end_of_the_stream_is_said_in_tls(concurrency: str) -> None:
-    class Greeter(StreamRequestHandler):
-        def handle(self) -> None:
-            self.wfile.write(b"hello")
+class Greeter(StreamRequestHandler):
+    def handle(self) -> None:
+        self.wfile.write(b"hello")
 
-    with serving(Greeter, concurrency=concurrency, tls=True) as server, connect(server) as raw:
+
+async def greet(stream: Any, client_address: Any, server: Any) -> None:
+    await stream.send_all(b"hello")
+
+
+@pytest.mark.parametrize(("handler", "concurrency"), [*product([Greeter], CONCURRENCIES), (greet, "trio")])
+def test_the_end_of_the_stream_is_said_in_tls(handler: Any, concurrency: str) -> None:
+    with serving(handler, concurrency=concurrency, tls=True) as server, connect(server) as raw:
         context = server.client_context()
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
             assert client.recv(5) == b"hello"
@@ -235,23 +234,19 @@ def test_a_client_that_breaks_tls_is_an_error_of_the_handlers_call(concurrency: 
     assert server.connections[0].upstream == b""
 
 
-def test_a_handler_that_closes_its_socket_ends_the_tls_stream_too() -> None:
-    class Closer(BaseRequestHandler):
-        def handle(self) -> None:
-            self.request.close()
-
-    with serving(Closer, tls=True) as server, connect(server) as raw:
-        context = server.client_context()
-        with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
-            assert client.recv(5) == b""
+class Closer(BaseRequestHandler):
+    def handle(self) -> None:
+        self.request.close()
 
 
-def test_a_handler_may_have_its_server_shut_its_request_down() -> None:
-    class Leaver(BaseRequestHandler):
-        def handle(self) -> None:
-            self.server.shutdown_request(self.request)
+class Leaver(BaseRequestHandler):
+    def handle(self) -> None:
+        self.server.shutdown_request(self.request)
 
-    with serving(Leaver, tls=True) as server, connect(server) as raw:
+
+@pytest.mark.parametrize("handler", [Closer, Leaver])
+def test_a_handler_that_ends_its_connection_itself_ends_the_tls_stream_too(handler: type) -> None:
+    with serving(handler, tls=True) as server, connect(server) as raw:
         context = server.client_context()
         with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
             assert client.recv(5) == b""
@@ -397,3 +392,32 @@ def _context_without_keys(server: Any, monkeypatch: pytest.MonkeyPatch) -> ssl.S
     context: ssl.SSLContext = server.client_context()
     assert context.keylog_filename is None
     return context
+
+
+# --- async handlers
+
+
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+@pytest.mark.parametrize("handler", [echo_stream, EchoStream])
+def test_what_is_recorded_of_an_async_handler_is_the_plaintext(handler: Any, transport: str) -> None:
+    with serving(handler, transport=transport, concurrency="trio", tls=True, alpn=["x"]) as server:
+        with secured(server, server.client_context(alpn=["y", "x"])) as client:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+            client.unwrap()
+        found = handshake_of(server)
+
+    assert (found.version, found.server_name) == ("TLSv1.3", "localhost")
+    assert (found.alpn_offered, found.alpn) == (("y", "x"), "x")
+    assert server.connections[0].upstream == server.connections[0].downstream == b"hello"
+    assert server.connections[0].ending == Ending.CLIENT_EOF
+
+
+def test_an_end_without_close_notify_is_no_error_of_an_async_handler() -> None:
+    with serving(echo_stream, concurrency="trio", tls=True) as server:
+        with secured(server) as client:
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
+        wait_for_end(server)
+
+    assert list(server.errors) == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.servers.helpers import only_linux
 from tests.support.waiting import DEADLINE
 from windsock.security import TLSSocket, certificates
 
@@ -23,8 +24,12 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 def secured_pair(**options: Any) -> tuple[TLSSocket, TLSSocket]:
     """Return both ends of a connection, the server's first."""
+    return secured(*socket.socketpair(), **options)
+
+
+def secured(one: socket.socket, other: socket.socket, **options: Any) -> tuple[TLSSocket, TLSSocket]:
+    """Return both ends of a connection in TLS, the server's first."""
     for_server, for_client = contexts()
-    one, other = socket.socketpair()
     server = TLSSocket(one, for_server, **options)
     client = TLSSocket(other, for_client, server_side=False, server_hostname="localhost", **options)
     thread = threading.Thread(target=client.do_handshake, args=(DEADLINE,))
@@ -45,6 +50,30 @@ def pair() -> Iterator[tuple[TLSSocket, TLSSocket]]:
 
 
 Pair = tuple[TLSSocket, TLSSocket]
+
+
+@only_linux
+def test_the_last_word_of_a_handshake_is_acknowledged_at_once() -> None:
+    """The client has nothing to say before that, by Nagle's rule; benchmarks/combinations.py measures it."""
+    calls: list[str] = []
+
+    class Noted(socket.socket):
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            calls.append("receive")
+            return super().recv(size, flags)
+
+        def setsockopt(self, *args: Any) -> None:
+            calls.append("acknowledge" if args == (socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1) else "set another")
+            super().setsockopt(*args)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        other = socket.create_connection(listener.getsockname(), DEADLINE)
+        accepted, _ = listener.accept()
+    server, client = secured(Noted(fileno=accepted.detach()), other)
+
+    with server, client:
+        assert "receive" in calls
+        assert calls[-1] == "acknowledge"
 
 
 def test_what_has_come_in_several_records_is_pending(pair: Pair) -> None:

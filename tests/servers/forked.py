@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from tests.servers.helpers import DEADLINE, Place, rest_of
+from tests.servers.helpers import Place
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 

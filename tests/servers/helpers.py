@@ -8,17 +8,14 @@ import select
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
 
+from tests.support.handlers import EchoDatagram, EchoLines
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
-
-DEADLINE = 10.0
-"""Seconds after which a wait of these tests has failed."""
 
 TCP: list[Any] = [
     servers.TCPServer,
@@ -59,6 +56,11 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason="abstract names,
 def each(classes: list[Any], name: str = "kind") -> pytest.MarkDecorator:
     """Run a test once for each of the classes."""
     return pytest.mark.parametrize(name, classes, ids=lambda kind: kind.__name__)
+
+
+def wait_until_serving(server: Any, threads: int = 1) -> None:
+    """Wait until so many threads serve, without a request that would show it."""
+    wait_until(lambda: len(server._control._loops) == threads, "the loop")
 
 
 class Notes:
@@ -105,24 +107,9 @@ class Told:
         self.notes.write(f"accept error {error.errno}")
 
 
-class Lines(servers.StreamRequestHandler):
-    """Answers each line with the same line."""
-
-    def handle(self) -> None:
-        for line in self.rfile:
-            self.wfile.write(line)
-
-
-class Packets(servers.DatagramRequestHandler):
-    """Answers each datagram with the same datagram."""
-
-    def handle(self) -> None:
-        self.wfile.write(self.packet)
-
-
 def echo_for(kind: Any) -> Any:
     """Return the handler class that echoes over this kind of server."""
-    return Packets if kind.socket_type == socket.SOCK_DGRAM else Lines
+    return EchoDatagram if kind.socket_type == socket.SOCK_DGRAM else EchoLines
 
 
 class Place:
@@ -201,11 +188,6 @@ def poke(client: socket.socket, data: bytes = b"x") -> socket.socket:
     return client
 
 
-def rest_of(client: socket.socket) -> bytes:
-    """Return all that comes until the end of the stream."""
-    return b"".join(iter(lambda: client.recv(65536), b""))
-
-
 def has_ended(client: socket.socket) -> bool:
     """Return whether the stream ends without another byte; by a reset, if the server left something unread."""
     try:
@@ -218,20 +200,6 @@ def join(thread: threading.Thread) -> None:
     """Wait for a thread's end, which must come."""
     thread.join(DEADLINE)
     assert not thread.is_alive(), f"{thread.name} still runs"
-
-
-def reset(client: socket.socket) -> None:
-    """Close so that the server's end is reset: TCP by SO_LINGER, and either kind if something is left unread."""
-    if client.family != socket.AF_UNIX:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    client.close()
-
-
-@contextlib.contextmanager
-def took_less_than(seconds: float) -> Iterator[None]:
-    start = monotonic()
-    yield
-    assert monotonic() - start < seconds
 
 
 def descriptors() -> dict[int, str]:

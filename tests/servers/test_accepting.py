@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import DATAGRAM, DEADLINE, STREAM, Notes, Place, ask, descriptors, each, join
-from tests.support.waiting import wait_until
+from tests.servers.helpers import DATAGRAM, STREAM, Notes, Place, ask, descriptors, each, join, wait_until_serving
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 
@@ -27,7 +27,7 @@ class CountsAccepts:
 @each(STREAM)
 def test_emfile_on_accept_backs_off_and_recovers(place: Place, kind: Any) -> None:
     server = place.start(kind, None, CountsAccepts)
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
     waiting = socket.socket(server.address_family, server.socket_type)
     waiting.settimeout(DEADLINE)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -127,7 +127,7 @@ def test_handle_request_rests_after_a_failure_instead_of_spinning(place: Place) 
 
     server.handle_request()
 
-    assert 0.05 <= monotonic() - start < 1
+    assert monotonic() - start >= 0.05
     assert place.notes.read_all() == [f"accept error {errno.EMFILE}"]
 
 

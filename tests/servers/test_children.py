@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import functools
@@ -21,11 +20,9 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     FORKING,
     STREAM,
     TCP,
-    Lines,
     Notes,
     Place,
     ask,
@@ -35,10 +32,11 @@ from tests.servers.helpers import (
     join,
     only_linux,
     poke,
-    rest_of,
-    took_less_than,
 )
-from tests.support.waiting import wait_until
+from tests.support.handlers import EchoLines
+from tests.support.processes import ended_well, forked, run_python
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning
 from windsock.net import system
@@ -359,15 +357,16 @@ def test_the_parent_keeps_no_copy_of_a_childs_connection(place: Place, kind: Any
     assert rest_of(client) == b""
 
 
+class SaysGoodbye(EchoLines):
+    def handle(self) -> None:
+        super().handle()
+        self.server.notes.write("end of stream")
+
+
 @only_linux
 @each(FORKING_STREAM)
 @pytest.mark.parametrize("address", ["plain", "other"])
 def test_a_client_in_the_same_process_is_seen_to_leave(place: Place, kind: Any, address: str) -> None:
-    class SaysGoodbye(Lines):
-        def handle(self) -> None:
-            super().handle()
-            self.server.notes.write("end of stream")
-
     bind_to: Any = None
     if address == "other":
         bind_to = ("0.0.0.0", 0) if kind in TCP else f"\0windsock-{os.getpid()}"
@@ -384,11 +383,6 @@ def test_a_client_in_the_same_process_is_seen_to_leave(place: Place, kind: Any, 
 
 @each(FORKING_STREAM)
 def test_a_client_of_another_server_in_the_same_process_is_seen_to_leave(place: Place, kind: Any) -> None:
-    class SaysGoodbye(Lines):
-        def handle(self) -> None:
-            super().handle()
-            self.server.notes.write("end of stream")
-
     one, other = place.start(servers.ThreadingTCPServer, SaysGoodbye), place.start(kind)
     first, second = place.connect(one), place.connect(other)
     assert ask(first) == ask(second) == b"hello\n"
@@ -561,7 +555,7 @@ def test_a_child_that_does_not_end_is_killed_and_named(place: Place, kind: Any) 
     assert place.notes.read() == "stuck"
     pid = only_child(server)
 
-    with took_less_than(2), pytest.raises(StillRunning, match=f"process {pid} for "):
+    with ends_in_time(), pytest.raises(StillRunning, match=f"process {pid} for "):
         server.server_close()
 
     assert place.notes.read() == f"exit -{signal.SIGKILL.value}"
@@ -596,16 +590,8 @@ def test_server_close_in_a_forked_process_leaves_the_parent_serving(place: Place
     server = place.start(kind)
     client = place.connect(server)
     assert ask(client) == b"hello\n"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # this fork is the test's own
-        pid = os.fork()
-    if pid == 0:
-        status = 1
-        with contextlib.suppress(BaseException):
-            server.server_close()
-            status = 0
-        os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+    assert ended_well(forked(server.server_close))
 
     assert ask(client) == b"hello\n"
     client.close()
@@ -665,9 +651,5 @@ def test_the_output_of_a_child_is_written_once(place: Place) -> None:
                 server.handle_request()
                 client.recv(1)
     """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True, env=environment
-    )
 
-    assert done.stdout.splitlines() == ["in the parent", "in the child"]
+    assert run_python(script).splitlines() == ["in the parent", "in the child"]

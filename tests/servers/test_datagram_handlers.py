@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import DATAGRAM, DEADLINE, FORKING, UNIX_DATAGRAM, Notes, Place, ask, each
+from tests.servers.helpers import DATAGRAM, FORKING, UNIX_DATAGRAM, Notes, Place, ask, each
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 

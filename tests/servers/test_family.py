@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import os
 import socket
 import socketserver
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from tests.servers.helpers import DATAGRAM, STREAM, TCP, UDP, UNIX_DATAGRAM, UNIX_STREAM, each
+from tests.support.processes import run_python
 from windsock import servers
 
 PUBLIC: list[Any] = [getattr(servers, name) for name in servers.__all__]
@@ -158,9 +156,5 @@ def test_there_is_a_class_for_each_combination() -> None:
 )
 def test_what_a_platform_lacks_is_not_there(missing: str, gone: set[str]) -> None:
     script = f"import os, socket; {missing}; from windsock import servers; print(*servers.__all__)"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True, env=environment
-    )
 
-    assert set(servers.__all__) - set(done.stdout.split()) == gone
+    assert set(servers.__all__) - set(run_python(script).split()) == gone

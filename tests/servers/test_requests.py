@@ -11,23 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import (
-    DATAGRAM,
-    DEADLINE,
-    IN_ONE_PROCESS,
-    STREAM,
-    TCP,
-    Lines,
-    Notes,
-    Place,
-    ask,
-    each,
-    has_ended,
-    join,
-    poke,
-    reset,
-    rest_of,
-)
+from tests.servers.helpers import DATAGRAM, IN_ONE_PROCESS, STREAM, TCP, Notes, Place, ask, each, has_ended, join, poke
+from tests.support.handlers import EchoLines
+from tests.support.servers import reset, rest_of
+from tests.support.waiting import DEADLINE
 from windsock import servers
 
 BEFORE_PROCESSING = ["get_request", "verify_request", "process_request"]
@@ -452,7 +439,7 @@ def test_requests_in_other_clothes_are_not_kept_for_ever(place: Place, kind: Any
 
 
 def test_a_handler_may_serve_within_its_request(place: Place) -> None:
-    class Nested(Lines):
+    class Nested(EchoLines):
         def handle(self) -> None:
             if self.rfile.readline() == b"nest\n":
                 self.server.serve_forever()

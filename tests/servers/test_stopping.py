@@ -12,11 +12,9 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     IN_ONE_PROCESS,
     STREAM,
     TCP,
-    Lines,
     Notes,
     Place,
     ask,
@@ -24,52 +22,43 @@ from tests.servers.helpers import (
     has_ended,
     join,
     poke,
-    rest_of,
-    took_less_than,
+    wait_until_serving,
 )
-from tests.support.waiting import wait_until
+from tests.support.handlers import EchoLines
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, HOUR, ends_in_time, wait_until
 from windsock import servers
 from windsock.errors import StillRunning, WaitTimeout
 
-AT_ONCE = 2.0
-"""Seconds; a loop that polls would take the hour of its poll_interval."""
-HOUR = 3600.0
-
 
 def serve(server: Any) -> threading.Thread:
+    """Serve in a thread, in a loop that would hang for an hour if it polled."""
     thread = threading.Thread(target=server.serve_forever, args=(HOUR,), name="serving", daemon=True)
     thread.start()
     return thread
 
 
+@pytest.mark.parametrize("stop", ["shutdown", "server_close"])
+@pytest.mark.parametrize("has_answered", [False, True])
 @each(STREAM + DATAGRAM)
-def test_shutdown_while_serving_ends_it_at_once(place: Place, kind: Any) -> None:
-    server = place.make(kind)
+def test_a_stop_while_serving_ends_the_loop_at_once(place: Place, kind: Any, has_answered: bool, stop: str) -> None:
+    server = place.make(kind, stop_timeout=HOUR)
     thread = serve(server)
-    client = place.connect(server)
-    assert ask(client) == b"hello\n"
-    client.close()
+    wait_until_serving(server)
+    if has_answered:
+        with place.connect(server) as client:
+            assert ask(client) == b"hello\n"
 
-    with took_less_than(AT_ONCE):
-        server.shutdown()
+    with ends_in_time():
+        getattr(server, stop)()
         join(thread)
-
-
-@each(STREAM + DATAGRAM)
-def test_shutdown_of_an_idle_server_does_not_poll(place: Place, kind: Any) -> None:
-    server = place.make(kind)
-    thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
-
-    with took_less_than(AT_ONCE):
-        server.shutdown()
-        join(thread)
+    assert place.notes.read_all() == []
 
 
 @each(STREAM + DATAGRAM)
 def test_shutdown_before_serve_forever_is_remembered_once(place: Place, kind: Any) -> None:
     server = place.make(kind)
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.shutdown()
         server.serve_forever(HOUR)
 
@@ -81,7 +70,7 @@ def test_shutdown_before_serve_forever_is_remembered_once(place: Place, kind: An
 def test_shutdown_after_serve_forever_means_nothing_to_the_next(place: Place, kind: Any) -> None:
     server = place.make(kind)
     thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
     server.shutdown()
     join(thread)
 
@@ -118,7 +107,7 @@ def test_a_handler_can_shut_its_server_down(place: Place, kind: Any) -> None:
     thread = serve(server)
     poke(place.connect(server))
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         join(thread)
     assert place.notes.read() == "shut down"
     server.server_close()
@@ -132,11 +121,11 @@ def test_a_handler_can_close_its_server(place: Place, kind: Any) -> None:
             self.server.server_close()
             self.server.notes.write("closed")
 
-    server = place.make(kind, Closes)
+    server = place.make(kind, Closes, stop_timeout=HOUR)
     thread = serve(server)
     poke(place.connect(server))
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         join(thread)
     assert place.notes.read() == "closed"
     server.server_close()
@@ -150,13 +139,13 @@ def test_a_signal_handler_can_shut_the_server_down(place: Place, kind: Any) -> N
     main = threading.get_ident()
 
     def interrupt() -> None:
-        wait_until(lambda: server._control._loops, "the loop")
+        wait_until_serving(server)
         signal.pthread_kill(main, signal.SIGUSR1)
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     try:
-        with took_less_than(AT_ONCE):
+        with ends_in_time():
             server.serve_forever(HOUR)
     finally:
         join(thread)
@@ -165,7 +154,7 @@ def test_a_signal_handler_can_shut_the_server_down(place: Place, kind: Any) -> N
 
 @each([servers.TCPServer, servers.UnixStreamServer])
 def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
-    class ShutsDownAndAnswers(Lines):
+    class ShutsDownAndAnswers(EchoLines):
         def handle(self) -> None:
             self.server.shutdown()
             super().handle()
@@ -187,23 +176,11 @@ def test_no_request_is_taken_after_shutdown(place: Place, kind: Any) -> None:
 
 
 @each(STREAM + DATAGRAM)
-def test_server_close_while_serving_ends_the_loop(place: Place, kind: Any) -> None:
-    server = place.make(kind)
-    thread = serve(server)
-    wait_until(lambda: server._control._loops, "the loop")
-
-    with took_less_than(AT_ONCE):
-        server.server_close()
-        join(thread)
-    assert place.notes.read_all() == []
-
-
-@each(STREAM + DATAGRAM)
 def test_a_listener_closed_by_others_ends_the_loop_and_does_not_spin(place: Place, kind: Any) -> None:
     server = place.make(kind, service_actions=lambda self: None)
     thread = threading.Thread(target=server.serve_forever, args=(0.001,), name="serving", daemon=True)
     thread.start()
-    wait_until(lambda: server._control._loops, "the loop")
+    wait_until_serving(server)
 
     server.socket.close()
 
@@ -213,11 +190,11 @@ def test_a_listener_closed_by_others_ends_the_loop_and_does_not_spin(place: Plac
 
 @each(STREAM)
 def test_server_close_ends_the_connections_of_idle_clients(place: Place, kind: Any) -> None:
-    server = place.start(kind)
+    server = place.start(kind, stop_timeout=HOUR)
     client = place.connect(server)
     assert ask(client) == b"hello\n"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert rest_of(client) == b""
     assert place.notes.read_all() == []
@@ -225,7 +202,7 @@ def test_server_close_ends_the_connections_of_idle_clients(place: Place, kind: A
 
 @each(STREAM)
 def test_server_close_lets_a_handler_answer_that_sees_the_end(place: Place, kind: Any) -> None:
-    class SaysGoodbye(Lines):
+    class SaysGoodbye(EchoLines):
         def handle(self) -> None:
             super().handle()
             self.wfile.write(b"goodbye\n")
@@ -249,7 +226,7 @@ def test_server_close_hangs_up_on_a_client_that_takes_nothing(place: Place, kind
     client = place.connect(server)
     assert client.recv(1) == b"\0"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert place.notes.read() == "disconnect"
 
@@ -271,11 +248,11 @@ def test_server_close_ends_a_request_that_is_just_coming_in(place: Place, kind: 
             super().end_requests(**how)  # type: ignore[misc]
             told_the_others.set()
 
-    server = place.start(kind, None, IsSlow)
+    server = place.start(kind, None, IsSlow, stop_timeout=HOUR)
     client = place.connect(server)
     assert place.notes.read() == "got"
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.server_close()
     assert rest_of(client) == b""
     assert place.notes.read_all() == []
@@ -299,7 +276,7 @@ def test_the_deadline_of_server_close_names_what_is_still_running(place: Place, 
     poke(place.connect(server))
     assert place.notes.read() == "stuck"
 
-    with took_less_than(AT_ONCE), pytest.raises(StillRunning) as caught:
+    with ends_in_time(), pytest.raises(StillRunning) as caught:
         server.server_close()
 
     error = caught.value
@@ -394,7 +371,7 @@ def test_a_server_that_was_prepared_serves_and_stops_as_any_other(place: Place, 
 
     server.prepare_to_serve()
     server.shutdown()
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.serve_forever(HOUR)
 
     server.prepare_to_serve()
@@ -408,7 +385,7 @@ def test_a_shutdown_before_a_server_is_prepared_is_remembered_too(place: Place, 
     server.shutdown()
     server.prepare_to_serve()
 
-    with took_less_than(AT_ONCE):
+    with ends_in_time():
         server.serve_forever(HOUR)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import DEADLINE, STREAM, TCP, Place, each, rest_of, took_less_than
+from tests.servers.helpers import STREAM, TCP, Place, each
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, ends_in_time
 from windsock import servers
 
 MANY = 3_000_000
@@ -191,7 +193,7 @@ def test_a_silent_client_meets_the_handlers_timeout(place: Place, kind: Any) -> 
 
     client = place.connect(place.start(kind, Waits))
 
-    with took_less_than(DEADLINE / 2):
+    with ends_in_time():
         assert rest_of(client) == b""
     assert place.notes.read() == "error TimeoutError"
 

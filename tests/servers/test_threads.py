@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.servers.helpers import DEADLINE, STREAM, Lines, Place, ask, each, has_ended, join, rest_of
-from tests.support.waiting import wait_until
+from tests.servers.helpers import STREAM, Place, ask, each, has_ended, join, wait_until_serving
+from tests.support.handlers import EchoLines
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import servers
 from windsock.net import addresses
 from windsock.servers import threads
@@ -162,7 +164,7 @@ def test_a_server_at_its_max_threads_can_be_shut_down(place: Place, kind: Any) -
 def test_several_threads_may_serve_one_server(place: Place, kind: Any) -> None:
     server = place.make(kind, request_queue_size=128)
     threads = [place.serve(server) for _ in range(4)]
-    wait_until(lambda: len(server._control._loops) == 4, "four loops")
+    wait_until_serving(server, threads=4)
 
     for _ in range(20):
         with place.connect(server) as client:
@@ -190,7 +192,7 @@ def test_one_request_brings_one_of_several_threads_to_get_it(place: Place, kind:
     server = place.make(kind, None, Lingers)
     for _ in range(2):
         place.serve(server)
-    wait_until(lambda: len(server._control._loops) == 2, "two loops")
+    wait_until_serving(server, threads=2)
 
     assert ask(place.connect(server)) == b"hello\n"
     assert len(entered) == 1
@@ -198,7 +200,7 @@ def test_one_request_brings_one_of_several_threads_to_get_it(place: Place, kind:
 
 @each(THREADING)
 def test_a_handler_can_close_its_server_while_others_run(place: Place, kind: Any) -> None:
-    class Closes(Lines):
+    class Closes(EchoLines):
         def handle(self) -> None:
             super().handle()
             self.server.server_close()
@@ -220,7 +222,7 @@ def test_the_mix_in_works_over_a_strangers_server() -> None:
     class Strange(servers.ThreadingMixIn, socketserver.TCPServer):
         pass
 
-    server = Strange(("127.0.0.1", 0), Lines)  # type: ignore[arg-type]
+    server = Strange(("127.0.0.1", 0), EchoLines)  # type: ignore[arg-type]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     with socket.create_connection(server.server_address, DEADLINE) as client:  # type: ignore[arg-type]

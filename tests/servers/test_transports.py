@@ -11,7 +11,6 @@ import pytest
 
 from tests.servers.helpers import (
     DATAGRAM,
-    DEADLINE,
     STREAM,
     TCP,
     UDP,
@@ -23,8 +22,9 @@ from tests.servers.helpers import (
     each,
     only_linux,
     poke,
-    rest_of,
 )
+from tests.support.servers import rest_of
+from tests.support.waiting import DEADLINE
 from windsock import servers
 from windsock.errors import UsageError
 

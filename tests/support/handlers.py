@@ -15,6 +15,14 @@ class EchoLines(StreamRequestHandler):
             self.wfile.write(line)
 
 
+class UpperLines(StreamRequestHandler):
+    """Sends each line back in capitals."""
+
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(line.upper())
+
+
 class EchoBytes(BaseRequestHandler):
     """Sends everything back as it comes."""
 
@@ -28,6 +36,16 @@ class EchoDatagram(DatagramRequestHandler):
 
     def handle(self) -> None:
         self.wfile.write(self.rfile.read())
+
+
+class EchoStream(BaseRequestHandler):
+    """Sends everything back, in a task of trio."""
+
+    stream: Any
+
+    async def handle(self) -> None:
+        async for data in self.stream:
+            await self.stream.send_all(data)
 
 
 async def echo_stream(stream: Any, client_address: object, server: object) -> None:

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from tests.support.waiting import DEADLINE
+from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
@@ -51,6 +51,42 @@ def ask(server: RunningServer, *questions: bytes) -> list[bytes]:
 def rest_of(client: socket.socket) -> bytes:
     """Return all that comes until the end of the stream."""
     return b"".join(iter(lambda: client.recv(65536), b""))
+
+
+def exchange(server: RunningServer, data: bytes, *, half_close: bool = False) -> bytes:
+    """Send all with one client, and say so with `half_close`; return all that comes until the end of the stream."""
+    with connect(server) as client:
+        client.sendall(data)
+        if half_close:
+            client.shutdown(socket.SHUT_WR)
+        return rest_of(client)
+
+
+def receive(client: socket.socket, size: int) -> bytes:
+    """Return exactly so many bytes."""
+    data = bytearray()
+    while len(data) < size:
+        piece = client.recv(min(65536, size - len(data)))
+        assert piece, f"the stream ended after {len(data)} of {size} bytes"
+        data += piece
+    return bytes(data)
+
+
+def is_answered(server: RunningServer) -> bool:
+    """Return whether a client of an echo is answered."""
+    with server.connect() as client:
+        client.send(b"x\n").expect(b"x\n")
+    return True
+
+
+def wait_for_error(server: RunningServer) -> None:
+    """Wait until something has gone wrong in a handler."""
+    wait_until(lambda: server.errors, "an error of a handler")
+
+
+def wait_for_end(server: RunningServer, index: int = 0) -> None:
+    """Wait until the n-th connection has ended."""
+    wait_until(lambda: len(server.connections) > index and server.connections[index].closed is not None, "its end")
 
 
 def reset(client: socket.socket) -> None:
