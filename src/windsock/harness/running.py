@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
@@ -209,6 +209,11 @@ class RunningServer(FakeAPI):
     def errors(self) -> HandlerErrors:
         """The exceptions of handlers; `errors.take()` takes them, so that they do not fail the test."""
         return self._recorder.errors
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        return [] if self._faults is None else self._faults.fault_set.log
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""

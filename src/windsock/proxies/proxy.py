@@ -31,7 +31,7 @@ from windsock.servers.forking import inherited_fds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
 
 __all__ = ["Proxy"]
 
@@ -193,6 +193,11 @@ class Proxy:
     def errors(self) -> HandlerErrors:
         """Errors of the proxy itself, such as a lack of descriptors, and of faults that are functions."""
         return self._recorder.errors
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        return self.fault_set.log
 
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""
