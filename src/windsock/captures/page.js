@@ -13,7 +13,7 @@ const labelOf = (event) => event.connection < 0
 
 // --- How the page stands.
 
-const ROW = 26, TIME_WIDTH = 104, NARROWEST_LANE = 130, WIDEST_GAP = 6, CROWDED = 12, MOST_CLIENTS = 6;
+const ROW = 26, TIME_WIDTH = 104, NARROWEST_LANE = 116, WIDEST_GAP = 6, CROWDED = 12;
 const UNITS = [10, 3, 1, .3, .1, .03, .01, .003, .001, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6];
 const state = { connection: -1, direction: "", alarms: false, find: "", eachClient: false, zoom: 0, chosen: -1 };
 let shown = [], lanes = [], rows = [], height = 0;
@@ -74,6 +74,7 @@ function duration(seconds) {
 }
 
 const count = (number) => number.toLocaleString("en");
+const plural = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 // --- What is shown: a filter, lanes, and a line for each event or for many of a crowd.
 
@@ -103,7 +104,7 @@ function usedLanes() {
 function placeLanes() {
   const used = usedLanes();
   const clients = used.filter((each) => traffic.lanes[each][0] === "client");
-  const isCrowd = clients.length > MOST_CLIENTS;
+  const isCrowd = clients.length > 1 && used.length * NARROWEST_LANE > scroller.clientWidth - TIME_WIDTH;
   $("each-client").hidden = !isCrowd;
   const together = isCrowd && !state.eachClient;
   lanes = together ? [{ role: "client", name: `${count(clients.length)} clients`, address: "", members: clients }] : [];
@@ -330,14 +331,11 @@ function markChosen() {
   else scroller.removeAttribute("aria-activedescendant");
 }
 
-function choose(index, { scroll = true } = {}) {
+function choose(index) {
   state.chosen = index;
   const row = index < 0 ? undefined : rowOf(index);
-  const wasEmpty = !$("detail").firstChild;
   $("detail").replaceChildren(...(row ? detail(row) : []));
-  $("detail").scrollTop = 0;
-  if (wasEmpty === Boolean(row)) show();  // the diagram has another width now
-  if (row && scroll) reveal(rowOf(index));
+  if (row) reveal(row);
   draw();
 }
 
@@ -345,6 +343,8 @@ function reveal(row) {
   const top = scroller.scrollTop, room = scroller.clientHeight - 51;
   if (row.y < top + ROW) scroller.scrollTop = row.y - 2 * ROW;
   else if (row.y > top + room - 2 * ROW) scroller.scrollTop = row.y - room + 3 * ROW;
+  const [left, right] = endsOf(row.event).sort((one, other) => one - other), { scrollLeft, clientWidth } = scroller;
+  if (left < scrollLeft + TIME_WIDTH || right > scrollLeft + clientWidth) scroller.scrollLeft = left - TIME_WIDTH - 60;
 }
 
 function step(by, isWanted = () => true) {
@@ -378,7 +378,9 @@ function detail(row) {
   if (group.length > 1) buttons.append(button("Zoom in here", () => zoom(1), "+"));
   buttons.append(button("×", () => choose(-1), "Close (Esc)"));
   const title = make("h2", paintOf(event), group.length > 1 ? `${count(group.length)} events` : titleOf(event));
-  return [title, buttons, facts(row), ...(group.length > 1 ? [] : contents(event))];
+  const known = make("section", "facts");
+  known.append(facts(row));
+  return [title, buttons, known, ...(group.length > 1 ? [] : contents(event))];
 }
 
 function titleOf(event) {
@@ -409,16 +411,18 @@ function facts({ event, group }) {
 }
 
 function contents(event) {
-  const found = [];
-  if (event.detail) found.push(make("h3", "", "Details"), make("pre", "wrapped", event.detail));
-  if (event.kind !== "data") return found;
-  const bytes = bytesOf(event), text = textOf(bytes);
-  if (text !== null && text) found.push(make("h3", "", "Text (UTF-8)"), textElement(text));
-  if (bytes.length) found.push(make("h3", "", "Bytes"), make("pre", "", hexdump(bytes)));
-  if (event.size > bytes.length) {
-    found.push(make("p", "more", `… ${count(event.size - bytes.length)} B more, which this page does not hold`));
-  }
-  return found;
+  if (event.detail) return [part("text", "Details", make("pre", "wrapped", event.detail))];
+  if (event.kind !== "data" || !event.size) return [];
+  const bytes = bytesOf(event), text = textOf(bytes), more = event.size - bytes.length;
+  const dump = part("bytes", "Bytes", make("pre", "", hexdump(bytes)));
+  if (more) dump.append(make("p", "more", `… ${count(more)} B more, which this page does not hold`));
+  return text ? [part("text", "Text (UTF-8)", textElement(text)), dump] : [dump];
+}
+
+function part(className, title, ...content) {
+  const section = make("section", className);
+  section.append(make("h3", "", title), ...content);
+  return section;
 }
 
 function textElement(text) {  // escapes stand out from text that looks like one
@@ -535,7 +539,7 @@ function fillConnections() {
   events.forEach((each) => each.kind === "data" && counts.set(each.connection, (counts.get(each.connection) || 0) + 1));
   $("connection").append(new Option(`all ${count(traffic.connections.length)}`, -1));
   traffic.connections.forEach((each, index) => {
-    const text = `${each[IS_CLEAN] ? "" : "⚠ "}${each[0]}: ${counts.get(index) || 0} messages, ${each[ENDING]}`;
+    const text = `${each[IS_CLEAN] ? "" : "⚠ "}${each[0]}: ${plural(counts.get(index) || 0, "message")}, ${each[ENDING]}`;
     $("connection").append(new Option(text, index));
   });
 }
@@ -575,11 +579,14 @@ let isDue = false;
 scroller.addEventListener("scroll", () => {
   if (isDue) return;
   isDue = true;
+  $("tip").hidden = true;
   requestAnimationFrame(() => { isDue = false; draw(); drawMap(); if (lanes.total > scroller.clientWidth) drawLanes(); });
 });
 scroller.addEventListener("click", (at) => {
   const element = at.target.closest(".row");
-  if (element) choose(rows[element.dataset.place].event.index, { scroll: false });
+  if (!element) return;
+  $("tip").hidden = true;
+  choose(rows[element.dataset.place].event.index);
 });
 scroller.addEventListener("wheel", (turned) => {
   if (!turned.ctrlKey) return;

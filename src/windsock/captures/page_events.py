@@ -77,7 +77,8 @@ def within_budget(events: list[PageEvent], budget: int = BUDGET) -> list[PageEve
 def _of_connection(connection: PageConnection, index: int) -> Iterator[PageEvent]:
     recorded = connection.recorded
     last = recorded.opened
-    yield PageEvent(last, index, "open", "up", "datagram" if recorded.is_datagram else "connects")
+    if not recorded.is_datagram:
+        yield PageEvent(last, index, "open", "up", "connects")
     for event in recorded.settled():
         last = max(last, event.time)
         made = _page_event(event, index, recorded)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -133,25 +133,24 @@ def lane_of(subject: PageSubject) -> Lane:
 
 
 def connections_of(subjects: Sequence[PageSubject]) -> list[PageConnection]:
-    """Return the connections of all subjects, in the order of the subjects."""
+    """Return the connections of all subjects, in order of time."""
     peers = _Peers(subjects)
-    found: list[PageConnection] = []
-    for subject in subjects:
-        lane, program = peers.of_subject[id(subject)], peers.program_behind(subject)
-        for each in subject.connections:
-            label = f"{subject.name} #{each.index}"
-            client = peers.client_of(subject, each)
-            if program is None:
-                found.append(PageConnection(each, subject, label, client, lane))
-            else:
-                found.append(PageConnection(each, subject, label, client, program, via=lane))
-    return found
+    pairs = [(subject, each) for subject in subjects for each in subject.connections]
+    return [_between_lanes(*pair, peers) for pair in sorted(pairs, key=lambda pair: pair[1].opened)]
 
 
-def lanes_of(subjects: Sequence[PageSubject], connections: Iterable[PageConnection]) -> list[Lane]:
+def _between_lanes(subject: PageSubject, connection: Connection, peers: _Peers) -> PageConnection:
+    label = f"{subject.name} #{connection.index}"
+    client, lane = peers.client_of(subject, connection), peers.of_subject[id(subject)]
+    program = peers.program_behind(subject)
+    if program is None:
+        return PageConnection(connection, subject, label, client, lane)
+    return PageConnection(connection, subject, label, client, program, via=lane)
+
+
+def lanes_of(subjects: Sequence[PageSubject], connections: Sequence[PageConnection]) -> list[Lane]:
     """Return the lanes from left to right: clients in the order of their connections, proxies, servers."""
-    ordered = sorted(connections, key=lambda each: each.recorded.opened)
-    found = [each.client for each in ordered]
+    found = [each.client for each in connections]
     found += [lane_of(each) for each in subjects]
-    found += [each.server for each in ordered]
+    found += [each.server for each in connections]
     return sorted(dict.fromkeys(found), key=lambda lane: ROLES.index(lane.role))
