@@ -6,7 +6,6 @@ import base64
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -14,15 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["Chromium", "Tab", "find_chromium"]
+__all__ = ["Chromium", "Tab"]
 
 DEADLINE = 30.0
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-def find_chromium() -> str | None:
-    """Return the path of the browser; None if it is not installed."""
-    return next((found for name in NAMES if (found := shutil.which(name)) is not None), None)
 
 
 class Chromium:
@@ -170,7 +163,9 @@ class Tab:
         """Press and release the mouse on the first element that matches and contains the text."""
         where = f"[...document.querySelectorAll({json.dumps(selector)})]"
         found = f"{where}.find((each) => each.textContent.includes({json.dumps(containing)}))"
-        x, y = self.run(f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({found}.getBoundingClientRect())")
+        x, y = self.run(
+            f"(({{x, y, width, height}}) => [x + width / 2, y + height / 2])({found}.getBoundingClientRect())"
+        )
         self.move(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -194,7 +189,9 @@ class Tab:
         self._browser.call("Browser.getVersion")  # reads what has come
         found = [str(each["params"]) for each in self._events("Runtime.exceptionThrown", "Log.entryAdded")]
         calls = self._events("Runtime.consoleAPICalled")
-        return found + [str(each["params"]) for each in calls if each["params"]["type"] in ("error", "warning", "assert")]
+        return found + [
+            str(each["params"]) for each in calls if each["params"]["type"] in ("error", "warning", "assert")
+        ]
 
     def requests(self) -> list[str]:
         """Return the addresses that the page has asked for, but for those within it."""

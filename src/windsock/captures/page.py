@@ -26,9 +26,7 @@ ALARMS = ("failed", "error", "timeout", "fault")
 """Kinds of events that say that something went wrong."""
 
 
-def write_page(
-    path: str | Path, title: str, subjects: Sequence[PageSubject], findings: Sequence[str] = ()
-) -> None:
+def write_page(path: str | Path, title: str, subjects: Sequence[PageSubject], findings: Sequence[str] = ()) -> None:
     """Write an HTML file that shows the traffic of servers and proxies, running or stopped.
 
     The file needs no other file and no network. `findings` are sentences that stand above the diagram. The first

@@ -128,7 +128,7 @@ def _page_event(event: Event, index: int, connection: Connection) -> PageEvent |
 
 
 def _fixed(text: str) -> Callable[[bytes], str]:
-    return lambda data: text
+    return lambda _: text
 
 
 def _said(before: str) -> Callable[[bytes], str]:
