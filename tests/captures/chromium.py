@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import os
+import select
 import subprocess
 import tempfile
 import time
@@ -86,9 +87,10 @@ class Chromium:
 
     def _next(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            data = os.read(self._answers, 1 << 20)
+            ready, _, _ = select.select([self._answers], [], [], DEADLINE)
+            data = os.read(self._answers, 1 << 20) if ready else b""
             if not data:
-                raise RuntimeError("the browser has ended")
+                raise RuntimeError(f"the browser has ended, or has said nothing for {DEADLINE:g} s")
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\0")
         message: dict[str, Any] = json.loads(line)
@@ -181,7 +183,7 @@ class Tab:
         self.call("Input.dispatchKeyEvent", type="keyUp", key=key)
 
     def settle(self) -> None:
-        """Wait until the page has drawn what it was going to draw."""
+        """Wait until the page has drawn what it was going to draw. Only where scripts run."""
         self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def complaints(self) -> list[str]:

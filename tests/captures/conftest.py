@@ -28,7 +28,8 @@ def view(browser: Chromium, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
         path = tmp_path / f"page-{len(tabs)}.html"
         write_page(path, "test_shop.py::test_tea", subjects, findings)
         tabs.append(browser.open(path, **options))
-        tabs[-1].settle()
+        if options.get("scripts", True):
+            tabs[-1].settle()
         return tabs[-1]
 
     yield opened

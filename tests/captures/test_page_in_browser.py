@@ -153,13 +153,16 @@ def test_a_crowd_of_events_is_one_arrow_until_it_is_zoomed_into(view: View) -> N
     recording.exchange(*[(Kind.UP, b"x"), (Kind.DOWN, b"yz")] * 300)
 
     tab = view(recording)
-    crowded = tab.texts(".row .tag")
+    tab.press("-")
+    crowded = tab.run("rows.map((row) => row.group.length)")
+    words = tab.texts(".row .tag")
     for _ in range(20):
         tab.press("+")
+    single = tab.run("rows.filter((row) => row.event).map((row) => row.group.length)")
 
-    assert "× 300" in crowded
-    assert "600 B" in tab.texts(".row .size") or "300 B" not in tab.texts(".row .size")
-    assert tab.run("rows.filter((row) => row.event).length") > 100
+    assert max(crowded) > 20
+    assert any(each.startswith("× ") for each in words)
+    assert len(single) > len(crowded)
 
 
 def test_only_what_can_be_seen_is_drawn(view: View) -> None:
