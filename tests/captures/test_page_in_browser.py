@@ -97,8 +97,10 @@ def test_faults_and_failures_stand_out(view: View, subjects: Subjects) -> None:
     words = " ".join(tab.texts(".row .text"))
     assert "Reset(4) downstream" in words
     assert "handler error: ZeroDivisionError" in words
-    fault, plain = (tab.run(f"getComputedStyle(document.querySelector('{each}')).backgroundColor") for each in (
-        ".row.fault", "body"))
+    fault, plain = (
+        tab.run(f"getComputedStyle(document.querySelector('{each}')).backgroundColor")
+        for each in (".row.fault", "body")
+    )
     assert fault != plain
 
 

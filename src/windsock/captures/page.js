@@ -83,11 +83,12 @@ function matches(event) {
   if (state.direction && event.direction && event.direction !== state.direction) return false;
   if (state.alarms && !ALARMS.has(event.kind)) return false;
   if (!state.find) return true;
-  const words = [labelOf(event), event.text, event.detail || "", event.data && glimpseAll(event)];
-  return words.some((each) => each && each.toLowerCase().includes(state.find));
+  event.searched ??= [labelOf(event), event.text, event.detail || "", wordsIn(event)].join("\n").toLowerCase();
+  return event.searched.includes(state.find);
 }
 
-function glimpseAll(event) {
+function wordsIn(event) {
+  if (!event.data) return "";
   const bytes = bytesOf(event);
   return textOf(bytes) ?? String.fromCharCode(...bytes);
 }
@@ -115,6 +116,7 @@ function placeLanes() {
   const width = Math.max(scroller.clientWidth, TIME_WIDTH + lanes.length * NARROWEST_LANE);
   lanes.width = (width - TIME_WIDTH) / Math.max(1, lanes.length);
   lanes.total = width;
+  lanes.room = scroller.clientWidth;
   lanes.at = new Map();
   lanes.forEach((lane, place) => lane.members.forEach((index) =>
     lanes.at.set(index, TIME_WIDTH + (place + .5) * lanes.width)));
@@ -137,7 +139,7 @@ function crowds(unit) {  // groups of one event, or of all alike in a crowded st
     while (to < shown.length && Math.floor(shown[to].time / unit) === slot) to++;
     const stretch = shown.slice(from, to);
     if (stretch.length > CROWDED) {
-      const alike = Map.groupBy(stretch, (each) => `${each.kind} ${each.direction} ${endsOf(each)}`);
+      const alike = Map.groupBy(stretch, (each) => `${each.kind} ${each.direction} ${endsOf(each)} ${each.text}`);
       groups.push(...alike.values());
     } else groups.push(...stretch.map((each) => [each]));
     from = to;
@@ -211,7 +213,8 @@ const rowAtTime = (time) => rows[search((row) => row.time < time)] || { y: 0 };
 function drawLanes() {
   const heads = $("lanes"), body = $("rows");
   heads.style.width = body.style.width = `${lanes.total}px`;
-  body.style.height = `${Math.max(height, scroller.clientHeight - 51)}px`;
+  body.style.minHeight = "calc(100% - 50px)";
+  body.style.height = `${height}px`;
   body.querySelectorAll(".life").forEach((each) => each.remove());
   const heading = (lane) => {
     const head = make("div", `lane ${lane.role}`);
@@ -463,29 +466,47 @@ function showTip(at) {
 
 // --- The map: all the time there is, to scale.
 
-function drawMap() {
-  const canvas = $("map"), scale = devicePixelRatio || 1;
-  const width = canvas.width = canvas.clientWidth * scale, tall = canvas.height = canvas.clientHeight * scale;
-  if (!width || !rows.length) return;
-  const context = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(`--${name}`);
+const map = { canvas: $("map"), marks: document.createElement("canvas"), colours: {}, scale: 1 };
+
+function yOnMap(time) {
   const from = shown[0].time, span = shown.at(-1).time - from || 1;
-  const yOf = (time) => (time - from) / span * (tall - 4 * scale) + 2 * scale;
+  return (time - from) / span * (map.marks.height - 4 * map.scale) + 2 * map.scale;
+}
+
+function drawMap() {
+  const scale = map.scale = devicePixelRatio || 1, style = getComputedStyle(document.documentElement);
+  for (const name of ["up", "down", "fin", "open", "tls", "note", "fault", "failed", "timeout", "focus"]) {
+    map.colours[name] = style.getPropertyValue(`--${name}`);
+  }
+  const width = map.marks.width = map.canvas.width = map.canvas.clientWidth * scale;
+  map.marks.height = map.canvas.height = map.canvas.clientHeight * scale;
+  if (width && shown.length) drawMarks(map.marks.getContext("2d"), width, scale);
+  drawFrame();
+}
+
+function drawMarks(context, width, scale) {
   for (const isAlarm of [false, true]) {
     for (const event of shown) {
       if (ALARMS.has(event.kind) !== isAlarm) continue;
-      context.fillStyle = colour(event.kind === "error" ? "failed" : event.kind === "end" ? "fin" : paintOf(event));
-      const lane = event.direction === "down" ? .52 : .12;
-      if (isAlarm) context.fillRect(0, yOf(event.time) - scale, width, 2 * scale);
-      else context.fillRect(width * lane, yOf(event.time) - scale / 2, width * .36, scale);
+      const paint = paintOf(event), y = yOnMap(event.time);
+      context.fillStyle = map.colours[{ error: "failed", end: "fin" }[paint] || paint];
+      if (isAlarm) context.fillRect(0, y - scale, width, 2 * scale);
+      else context.fillRect(width * (event.direction === "down" ? .52 : .12), y - scale / 2, width * .36, scale);
     }
   }
+}
+
+function drawFrame() {  // around what can be seen of the diagram
+  const { canvas, marks, scale } = map, context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (!canvas.width || !rows.length) return;
+  context.drawImage(marks, 0, 0);
   const first = rows[firstRowAt(scroller.scrollTop + ROW)];
   const last = rows[search((row) => row.y < scroller.scrollTop + scroller.clientHeight - 51 - ROW)];
-  const [top, bottom] = [yOf(first.time), yOf(last.time)];
-  context.strokeStyle = colour("focus");
+  const [top, bottom] = [yOnMap(first.time), yOnMap(last.time)];
+  context.strokeStyle = map.colours.focus;
   context.lineWidth = 1.5 * scale;
-  context.strokeRect(scale, top - 2 * scale, width - 2 * scale, Math.max(4 * scale, bottom - top + 4 * scale));
+  context.strokeRect(scale, top - 2 * scale, canvas.width - 2 * scale, Math.max(4 * scale, bottom - top + 4 * scale));
 }
 
 function goToMap(at) {
@@ -580,7 +601,7 @@ scroller.addEventListener("scroll", () => {
   if (isDue) return;
   isDue = true;
   $("tip").hidden = true;
-  requestAnimationFrame(() => { isDue = false; draw(); drawMap(); if (lanes.total > scroller.clientWidth) drawLanes(); });
+  requestAnimationFrame(() => { isDue = false; draw(); drawFrame(); if (lanes.total > scroller.clientWidth) drawLanes(); });
 });
 scroller.addEventListener("click", (at) => {
   const element = at.target.closest(".row");
@@ -605,7 +626,10 @@ $("find").addEventListener("input", (at) => filter({ find: at.target.value.toLow
 $("zoom-in").addEventListener("click", () => zoom(1));
 $("zoom-out").addEventListener("click", () => zoom(-1));
 $("zoom-fit").addEventListener("click", fit);
-new ResizeObserver(() => show()).observe(scroller);
+new ResizeObserver(() => {
+  if (lanes.room !== scroller.clientWidth) show();
+  else { draw(); drawMap(); }
+}).observe(scroller);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
 addEventListener("beforeprint", () => { $("printed").innerHTML = $("tables").textContent; });
 addEventListener("afterprint", () => { $("printed").replaceChildren(); });
