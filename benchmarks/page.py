@@ -1,4 +1,4 @@
-"""The HTML page of a test with 10,000 events: how long it takes to write, to open and to scroll, and how large it is."""
+"""The HTML page of a test with 10,000 events: its size, and the time to write, open and scroll it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from statistics import median
 from time import monotonic
 from typing import Any
 
-from benchmarks.table import Bound, Result
 from tests.captures.chromium import Chromium, Tab
+
+from benchmarks.table import Bound, Result
 from windsock.captures.page import write_page
 from windsock.faults import Firing
 from windsock.recording import Connections, Recorder

@@ -8,8 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import windsock
 from tests.captures.chromium import Chromium
+
+import windsock
 from windsock.captures.page import write_page
 from windsock.faults import Reset
 from windsock.proxies.fault_proxy import FaultProxy

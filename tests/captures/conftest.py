@@ -24,11 +24,11 @@ def view(browser: Chromium, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     """A function that writes a page of subjects and opens it."""
     tabs: list[Tab] = []
 
-    def opened(*subjects: PageSubject, findings: Sequence[str] = (), **options: bool) -> Tab:
+    def opened(*subjects: PageSubject, findings: Sequence[str] = (), scripts: bool = True, dark: bool = False) -> Tab:
         path = tmp_path / f"page-{len(tabs)}.html"
         write_page(path, "test_shop.py::test_tea", subjects, findings)
-        tabs.append(browser.open(path, **options))
-        if options.get("scripts", True):
+        tabs.append(browser.open(path, scripts=scripts, dark=dark))
+        if scripts:
             tabs[-1].settle()
         return tabs[-1]
 

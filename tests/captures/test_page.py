@@ -98,7 +98,7 @@ def test_faults_on_datagrams_are_shown(page: Path) -> None:
         wait_until(lambda: fault.fired == 1)
         traffic = written(page, shop)
 
-    assert ["fault"] == [each[KIND] for each in traffic["events"]]
+    assert [each[KIND] for each in traffic["events"]] == ["fault"]
 
 
 def test_a_chunk_is_bounded(page: Path) -> None:

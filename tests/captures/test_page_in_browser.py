@@ -163,7 +163,7 @@ def test_a_crowd_of_events_is_one_arrow_until_it_is_zoomed_into(view: View) -> N
     single = tab.run("rows.filter((row) => row.event).map((row) => row.group.length)")
 
     assert max(crowded) > 20
-    assert any(each.startswith("× ") for each in words)
+    assert any(each.startswith("\N{MULTIPLICATION SIGN} ") for each in words)
     assert len(single) > len(crowded)
 
 
