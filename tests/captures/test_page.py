@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import pickle
 import re
 import socket
 from pathlib import Path
@@ -19,6 +20,7 @@ from windsock.captures.page_events import KEPT, MOST_EVENTS, PageEvent, bounded,
 from windsock.captures.page_lanes import PageSubject
 from windsock.faults import Drop, Refuse
 from windsock.recording.events import Kind
+from windsock.security.handshake_info import HandshakeFailure, TLSHandshake
 
 DATA, SIZE, TEXT, KIND, CONNECTION = 6, 5, 4, 2, 1
 
@@ -137,6 +139,20 @@ def test_nothing_is_left_out_of_as_many_as_there_may_be() -> None:
     assert bounded(iter([])) == ([], 0, 0)
 
 
+def test_a_connection_of_which_nothing_is_shown_is_left_out_too(page: Path) -> None:
+    recording = Recording()
+    for number in range(MOST_EVENTS // 2 + 2):
+        recording.exchange((Kind.UP, b"%d" % number))
+
+    traffic = written(page, recording)
+
+    assert len(traffic["events"]) == MOST_EVENTS
+    assert 0 < traffic["leftOut"][1] < 2 * MOST_EVENTS
+    assert len(traffic["connections"]) < MOST_EVENTS // 2
+    label = traffic["connections"][traffic["events"][-1][CONNECTION]][0]
+    assert label == f"shop #{MOST_EVENTS // 2 + 1}"
+
+
 def test_ten_thousand_large_events_make_a_file_of_less_than_20_mb(page: Path) -> None:
     recording = Recording()
     for number in range(100):
@@ -147,6 +163,66 @@ def test_ten_thousand_large_events_make_a_file_of_less_than_20_mb(page: Path) ->
 
     assert 10_000 <= len(traffic["events"]) <= MOST_EVENTS
     assert page.stat().st_size < 20_000_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "expected"),
+    [
+        (Kind.CLIENT_EOF, b"", ["fin", "up", "FIN (client half-close or close)"]),
+        (Kind.CLIENT_EOF, b"truncated", ["fin", "up", "FIN, TLS truncated (no close_notify)"]),
+        (Kind.HALF_CLOSE, b"", ["fin", "down", "FIN (server half-close)"]),
+        (Kind.CLIENT_RESET, b"", ["failed", "up", "RST (client reset)"]),
+        (Kind.SERVER_RESET, b"Broken pipe", ["failed", "down", "RST (server reset): Broken pipe"]),
+        (Kind.TIMEOUT, b"", ["timeout", "", "timed out waiting for the client"]),
+        (Kind.REFUSED, b"not from here", ["failed", "down", "refused: not from here"]),
+        (Kind.TLS_ALERT, b"bad_certificate", ["failed", "up", "TLS alert: bad_certificate"]),
+        (Kind.TLS, pickle.dumps(TLSHandshake(version="TLSv1.3", cipher="X")), ["tls", "", "TLSv1.3, X"]),
+        (
+            Kind.TLS,
+            pickle.dumps(TLSHandshake(failure=HandshakeFailure.TIMEOUT)),
+            ["failed", "", "TLS handshake failed: timeout"],
+        ),
+        (Kind.FAULT, b"Reset(): happens", ["fault", "", "Reset(): happens"]),
+        (Kind.SCRIPT, b"failed: step 1\nmore", ["note", "", "script failed: step 1"]),
+    ],
+)
+def test_endings_and_results_are_shown(page: Path, kind: int, data: bytes, expected: list[str]) -> None:
+    recording = Recording()
+    recording.exchange((kind, data))
+
+    event = written(page, recording)["events"][1]
+
+    assert event[2:5] == expected
+
+
+def test_how_a_connection_ended_is_shown_last(page: Path) -> None:
+    recording = Recording()
+    recording.exchange((Kind.UP, b"x"))
+    recording.exchange((Kind.CLIENT_RESET, b""))
+
+    ends = [each[2:5] for each in written(page, recording)["events"] if each[TEXT].startswith("ended")]
+
+    assert ends == [["end", "", "ended: server close"], ["failed", "", "ended: client reset"]]
+
+
+@pytest.mark.parametrize("concurrency", ["threading", "forking", "selecting", "trio"])
+def test_a_stopped_server_has_a_page_too(page: Path, concurrency: str) -> None:
+    with serving(Tea, concurrency=concurrency, name="shop", strict=False) as shop, shop.connect() as client:
+        client.send(b"divide 0\n").expect_eof()
+
+    events = written(page, shop)["events"]
+
+    (error,) = [each for each in events if each[KIND] == "error"]
+    assert error[TEXT] == "handler error: ZeroDivisionError: integer division or modulo by zero"
+    assert "self.wfile.write" in error[-1]
+
+
+def test_it_is_written_past_a_fake_file_system(page: Path) -> None:
+    fake = pytest.importorskip("pyfakefs.fake_filesystem_unittest")
+    with fake.Patcher():
+        write_page(page, "a test", [Recording()])
+
+    assert "a test" in page.read_text()
 
 
 def test_a_test_without_traffic_has_a_page(page: Path) -> None:

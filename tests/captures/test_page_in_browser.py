@@ -182,6 +182,39 @@ def test_only_what_can_be_seen_is_drawn(view: View) -> None:
     assert "ended: server close" in tab.texts(".row .text")
 
 
+def test_a_page_of_nothing_can_be_used(view: View) -> None:
+    tab = view(Recording())
+
+    for key in ["ArrowDown", "!", "+", "0", "c", "Escape"]:
+        tab.press(key)
+
+    assert tab.text("#count") == "0 events"
+    assert tab.complaints() == []
+
+
+def test_a_filter_may_leave_nothing(view: View, subjects: Subjects) -> None:
+    tab = view(*subjects)
+
+    tab.run("filter({find: 'no such words'})")
+    tab.press("ArrowDown")
+
+    assert tab.texts(".row") == []
+    assert tab.text("#count").startswith("0 of ")
+    assert tab.complaints() == []
+
+
+def test_what_is_left_out_is_said(view: View) -> None:
+    recording = Recording()
+    recording.exchange(*[(Kind.UP, b"x")] * 20_100)
+
+    tab = view(recording)
+    tab.run("state.zoom = UNITS.length - 1, show(), scroller.scrollTop = rows.find((row) => row.isCut).y - 100")
+    tab.settle()
+
+    assert tab.texts(".gap.cut") == ["102 events are left out here"]
+    assert "102 events left out" in tab.text(".summary")
+
+
 def test_without_javascript_it_is_a_table(view: View, subjects: Subjects) -> None:
     tab = view(*subjects, scripts=False, findings=["The proxy reset it."])
 

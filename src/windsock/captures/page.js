@@ -154,7 +154,7 @@ function layOut() {
   for (const group of crowds(unit)) {
     const time = group[0].time;
     const gap = before === null ? 0 : (time - before) / unit;
-    const isCut = before !== null && group[0].index > traffic.leftOut[0] - 1 && before < time && traffic.leftOut[1] > 0
+    const isCut = before !== null && group[0].index >= traffic.leftOut[0] && traffic.leftOut[1] > 0
       && rows.at(-1).group.at(-1).index < traffic.leftOut[0];
     if (isCut) {
       rows.push({ y, time: before, gap: `${count(traffic.leftOut[1])} events are left out here`, isCut, group });
@@ -337,7 +337,9 @@ function markChosen() {
 function choose(index) {
   state.chosen = index;
   const row = index < 0 ? undefined : rowOf(index);
+  const held = document.activeElement.closest("#detail button")?.title;
   $("detail").replaceChildren(...(row ? detail(row) : []));
+  if (held) ([...$("detail").querySelectorAll("button")].find((each) => each.title === held) || scroller).focus();
   if (row) reveal(row);
   draw();
 }

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from windsock.captures.page_events import PageEvent, bounded, events_of, within_budget
+from windsock.captures.page_events import PageEvent, bounded, events_of, with_events, within_budget
 from windsock.captures.page_lanes import PageConnection, PageSubject, connections_of, lane_of, lanes_of
 from windsock.net.system import os
 from windsock.recording import preview
@@ -35,7 +35,8 @@ def write_page(path: str | Path, title: str, subjects: Sequence[PageSubject], fi
     """
     connections = connections_of(subjects)
     events, place, left_out = bounded(events_of(subjects, connections))
-    page = _Page(title, subjects, connections, within_budget(events), place, left_out)
+    shown, events = with_events(connections, within_budget(events))
+    page = _Page(title, subjects, shown, events, place, left_out)
     content = page.html(findings).encode("utf-8", "backslashreplace")
     _write(os.fspath(path), content)
 

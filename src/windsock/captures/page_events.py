@@ -17,7 +17,7 @@ from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
 
-__all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "within_budget"]
+__all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
 
 MOST_EVENTS = 20_000
 """Events that a page shows: of more, the first half of this number and the last half."""
@@ -64,6 +64,18 @@ def bounded(events: Iterator[PageEvent], most: int = MOST_EVENTS) -> tuple[list[
         last.append(event)
         seen += 1
     return [*first, *last], len(first), seen - len(last)
+
+
+def with_events(
+    connections: Sequence[PageConnection], events: Sequence[PageEvent]
+) -> tuple[list[PageConnection], list[PageEvent]]:
+    """Return the connections that have events, and the events with the new indices of their connections."""
+    used = sorted({each.connection for each in events if each.connection >= 0})
+    if len(used) == len(connections):
+        return list(connections), list(events)
+    new = {old: index for index, old in enumerate(used)}
+    renumbered = [replace(each, connection=new.get(each.connection, each.connection)) for each in events]
+    return [connections[each] for each in used], renumbered
 
 
 def within_budget(events: list[PageEvent], budget: int = BUDGET) -> list[PageEvent]:
