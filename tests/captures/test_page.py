@@ -215,6 +215,7 @@ def test_a_stopped_server_has_a_page_too(page: Path, concurrency: str) -> None:
     (error,) = [each for each in events if each[KIND] == "error"]
     assert error[TEXT] == "handler error: ZeroDivisionError: integer division or modulo by zero"
     assert "self.wfile.write" in error[-1]
+    assert "finish_request" not in error[-1]
 
 
 def test_it_is_written_past_a_fake_file_system(page: Path) -> None:

@@ -185,7 +185,11 @@ def _error(connection: Connection) -> str:
 
 
 def _traceback(error: BaseException | None) -> str:
+    """Return the last lines of the traceback from the first frame that is not windsock's own."""
     if error is None:
         return ""
-    lines = "".join(traceback.format_exception(error)).splitlines()
+    frames = error.__traceback__
+    while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith("windsock."):
+        frames = frames.tb_next
+    lines = "".join(traceback.format_exception(type(error), error, frames or error.__traceback__)).splitlines()
     return "\n".join(lines[-TRACEBACK_LINES:])
