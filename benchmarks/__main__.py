@@ -22,6 +22,7 @@ BENCHMARKS = {
     "idle": ("benchmarks.idle", "what idle connections take in memory"),
     "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
+    "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.fake import Fake
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
@@ -159,6 +159,11 @@ class RunningServer(FakeAPI, Subject):
         return self.options.encryption.client_context(certificate=certificate, alpn=alpn)
 
     # --- what happened
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        return [] if self._faults is None else self._faults.fault_set.log
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""

@@ -149,6 +149,8 @@ class DatagramFront:
         index = len(self._clients)
         upward, downward = self._fault_set.links(connection=index, now=monotonic(), peer=peer)
         make = partial(upstream_socket, self._upstream.family, self._upstream.address)
+        recorder = self._recorder
+        notes = _DatagramNotes(recorder, self._firings, index, peer) if recorder is not None else None
         try:
             relay = DatagramRelay(
                 self._relay_loop.event_loop,
@@ -156,11 +158,9 @@ class DatagramFront:
                 partial(self._answer, peer),
                 upward=upward,
                 downward=downward,
-                notes=_DatagramNotes(self._recorder, self._firings, index, peer)
-                if self._recorder is not None
-                else None,
+                notes=notes,
                 on_look=self._firings.look,
-                on_change=lambda: self._learn(relay, peer),
+                on_change=lambda: self._learn(relay, peer, notes),
                 on_error=partial(self._on_error, None),
             )
         except BaseException:
@@ -168,14 +168,16 @@ class DatagramFront:
                 chain.close(monotonic())
             raise
         self._clients[peer] = relay
-        self._learn(relay, peer)
+        self._learn(relay, peer, notes)
         self._relay_loop.add(relay)
         relay.start()
         return relay
 
-    def _learn(self, relay: DatagramRelay, peer: Any) -> None:
+    def _learn(self, relay: DatagramRelay, peer: Any, notes: _DatagramNotes | None) -> None:
         """Remember by which name the server knows a client. One that was bound anew is another client to it."""
         name = addresses.plain(relay.names[-1])
+        if notes is not None:
+            notes.onward_address = name
         is_new = len(relay.names) > 1
         self.clients_by_name[name] = name if is_new else peer
         self.names_by_client[name if is_new else peer] = name
@@ -195,6 +197,8 @@ class _DatagramNotes:
         self._index = index
         self._peer = peer
         self._latest: Connection | None = None
+        self.onward_address: Any = None
+        """The name by which the server knows the client from now on."""
 
     def sent(self, data: bytes) -> None:
         """The client has sent that."""
@@ -202,6 +206,7 @@ class _DatagramNotes:
             self._latest.note(Kind.CLOSE)
         self._latest = self._recorder.open(self._peer)
         self._latest.is_datagram = True
+        self._latest.onward_address = self.onward_address
         self._firings.follow(self._index, self._latest)
         self._latest.note(Kind.UP, data)
 

@@ -33,7 +33,7 @@ from windsock.servers.forking import inherited_fds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.profiles import Profile
 
 __all__ = ["FaultProxy", "proxy"]
@@ -160,6 +160,11 @@ class FaultProxy(Subject):
         state = "stopped" if self._is_stopped else "running"
         way = f"on {self.shown_address} to {addresses.show(self.upstream.address)}"
         return f"<{self.name} {way}, {state}, seed {self.fault_set.seed}>"
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        return self.fault_set.log
 
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""

@@ -272,6 +272,8 @@ class StreamFront:
             return
         try:
             sockets.prepare(upstream)
+            if pending.connection is not None:
+                pending.connection.onward_address = addresses.plain(upstream.getsockname())
             if self._termination is None:
                 self._carry(pending, pending.socket, upstream, error)
             else:

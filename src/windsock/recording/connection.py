@@ -51,6 +51,8 @@ class Connection(Log):
     """Whether it is one datagram with the replies to it."""
     pid: int | None = None
     """The forked process that handled the connection."""
+    onward_address: Address = None
+    """The address from which a proxy went on to the server behind it; None where no proxy did."""
     descriptor = -1
     """The server's descriptor of it; of no use once it is closed, and where a forked child handles it."""
     is_handled = False
