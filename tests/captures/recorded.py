@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from windsock.proxies.fault_proxy import FaultProxy
+from windsock.proxies.proxy import FaultProxy
 
 from tests.support.waiting import wait_until
 from windsock import RunningServer, Script, proxy, scripted_client, serving

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from windsock.proxies.fault_proxy import FaultProxy
+from windsock.proxies.proxy import FaultProxy
 
 from tests.captures.chromium import Tab
 from tests.captures.recorded import Recording, tea_behind_a_proxy
