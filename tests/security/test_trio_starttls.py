@@ -274,7 +274,7 @@ def test_a_stream_of_a_stranger_is_refused() -> None:
 
     assert isinstance(error, UsageError)
     assert str(error).startswith("start_tls(): StapledStream")
-    assert str(error).endswith("is no stream that make_stream() of this server has returned")
+    assert str(error).endswith("was not returned by make_stream() of this server")
 
 
 def test_a_server_that_cannot_says_so() -> None:
