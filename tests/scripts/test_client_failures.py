@@ -67,7 +67,7 @@ def test_an_orderly_end_of_a_unix_socket_is_known_to_be_no_reset() -> None:
     with serving("unix_stream", strict=False) as server:
         server.play(Script().reset())
         server.on(b"a").reply(b"b", end="reset")
-        words = r"closed \(EOF\); on a Unix socket that is a reset only if it has left something unread \(unix\(7\)\)\n"
+        words = r"closed \(EOF\); on a Unix socket that is a reset only if it left data unread \(unix\(7\)\)\n"
         for step in (Script(), Script().send(b"a").expect(b"b")):
             begun = monotonic()
             with server.connect() as client, pytest.raises(ScriptMismatch, match=words):

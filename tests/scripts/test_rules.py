@@ -304,7 +304,7 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
         (lambda on: on().reply(b"x", every=-1), "send(every=-1): expected seconds, 0 or more"),
         (
             lambda on: on().reply(b"x", pieces=0),
-            "send(pieces=0): expected how many, 1 or more, or a list of sizes",
+            "send(pieces=0): expected a number of pieces, 1 or more, or a list of sizes",
         ),
         (
             lambda on: on().reply(b"x", truncate=1),
