@@ -69,7 +69,7 @@ def test_both_ends_go_on_in_the_clear(kind: str, client: str) -> None:
     assert connection.upstream == b"CCC\nNOOP\n"
     assert connection.downstream == b"OK\nclear\n"
     assert connection.ending == Ending.CLIENT_EOF
-    assert "#0 TLS ended, in the clear from here" in [line.partition(" ")[2] for line in server.transcript()]
+    assert "#0 TLS ended, unencrypted from here" in [line.partition(" ")[2] for line in server.transcript()]
 
 
 @on_every_client
