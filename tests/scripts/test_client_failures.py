@@ -520,7 +520,7 @@ def test_what_is_no_address(address: object) -> None:
     ("options", "words"),
     [
         ({"transport": "sctp"}, "expected one of 'tcp', 'udp'"),
-        ({"transport": "unix_stream"}, "is not for it"),
+        ({"transport": "unix_stream"}, "does not fit"),
         ({"tls": "yes"}, "expected True, False or an ssl.SSLContext"),
         ({"server_hostname": "x"}, "say tls=True as well"),
         ({"transport": "udp", "tls": True}, "TLS is for streams"),
