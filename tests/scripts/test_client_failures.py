@@ -392,7 +392,8 @@ def test_urgent_data(kind: str) -> None:
 @each(["tls", "selecting_tls"])
 def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
     words = (
-        r"^urgent\(b'e!'\): TLS has no urgent data; send\(\) it, or be urgent in the clear, as before start_tls\(\)$"
+        r"^urgent\(b'e!'\): TLS has no urgent data; use send\(\), "
+        r"or call urgent\(\) in plaintext, before start_tls\(\)$"
     )
     with serving(kind, Lines, strict=False) as server, server.connect() as client:
         with pytest.raises(UsageError, match=words):

@@ -431,7 +431,7 @@ def test_a_fake_has_no_urgent_data_in_tls() -> None:
         client.start_tls().expect_eof()
 
     assert str(caught.value) == "step 2, urgent(b'!'): TLS has no urgent data; send() it, or say tls='starttls'"
-    words = "urgent(b'!'): TLS has no urgent data; send() it, or be urgent in the clear, as before start_tls()"
+    words = "urgent(b'!'): TLS has no urgent data; use send(), or call urgent() in plaintext, before start_tls()"
     assert any(words in each for each in failures_of(late))
 
 
