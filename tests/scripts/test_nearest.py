@@ -72,7 +72,7 @@ def test_the_flags_of_an_expression_count() -> None:
 
 
 def test_a_predicate_says_no() -> None:
-    assert miss(lambda data: False, b"x", None, is_whole=True).why == "said no"
+    assert miss(lambda data: False, b"x", None, is_whole=True).why == "returned false"
 
 
 def test_the_closest_three_are_named_by_how_far_they_match_then_by_how_alike_they_are() -> None:
