@@ -135,7 +135,7 @@ def test_what_was_sent_behind_the_request_for_tls_is_refused(concurrency: str) -
         (error,) = server.errors.take()
 
     assert isinstance(error, PeerError)
-    assert str(error) == "start_tls(): the client sent b'NOOP\\r\\n' in the clear, behind its request for TLS"
+    assert str(error) == "start_tls(): the client sent b'NOOP\\r\\n' unencrypted, after its request for TLS"
     assert server.connections[0].tls is None
 
 

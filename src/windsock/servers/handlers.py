@@ -186,7 +186,7 @@ def _starter(server: Any, name: str, unread: bytes) -> Any:
     """Return the server's hook that starts TLS. Raises PeerError for unread bytes that no handshake starts with."""
     begin = _hook(server, name, "start_tls()")
     if not is_tls_handshake(unread):
-        raise PeerError(f"start_tls(): the client sent {shown(unread)} in the clear, behind its request for TLS")
+        raise PeerError(f"start_tls(): the client sent {shown(unread)} unencrypted, after its request for TLS")
     return begin
 
 

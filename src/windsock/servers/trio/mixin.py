@@ -71,7 +71,7 @@ class TrioMixIn(TrioRequests):
         import trio
 
         if not hasattr(self, "_control"):
-            raise UsageError(f"{type(self).__name__}: TrioMixIn needs a server class of windsock.servers behind it")
+            raise UsageError(f"{type(self).__name__}: TrioMixIn needs a server class of windsock.servers after it")
         async with trio.open_nursery() as nursery:
             run = Run(nursery)
             self._runs.append(run)
