@@ -35,7 +35,7 @@ class Rebind(PointFault):
 
     @property
     def after_bytes(self) -> None:
-        """Return 0: no bytes have to pass first."""
+        """None: no bytes have to pass first."""
 
     @property
     def is_for_connection(self) -> bool:
