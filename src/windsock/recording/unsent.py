@@ -18,7 +18,7 @@ __all__ = ["OF", "Cuts", "cuts_in", "without"]
 OF = {Kind.RETRACT: Kind.DOWN, Kind.RETRACT_UP: Kind.UP}
 """The kind of data that each kind of retraction refers to."""
 FAR_BACK = 4096
-"""Events with data that a retraction may affect: the pieces of one call."""
+"""The most events with data that a retraction may affect: the pieces of one call."""
 Cuts: TypeAlias = dict[tuple[int, int], int]
 """How many bytes were retracted from the n-th event of a kind with data."""
 
