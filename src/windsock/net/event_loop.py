@@ -281,7 +281,7 @@ class _Poller:
         self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
 
     def wait(self, until: float | None, *, is_exact: bool = True) -> list[tuple[int, int]]:
-        """Return what is ready; an empty list at the time `until` (if not exact, up to 1 ms later)."""
+        """Return what is ready, or an empty list shortly before `until`; if not exact, shortly after."""
         if until is None:
             return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
         left = min(until - monotonic(), LONGEST)
