@@ -114,7 +114,7 @@ class Seam:
     def intercept_accepted(self, stand_in: Callable[[Any, Connection], Any] | None) -> None:
         """Call the stand-in with each accepted stream request and its connection; it returns the request to handle.
 
-        The stand-in must call `tapped()` to add the tap. None: the seam adds it again.
+        The stand-in calls `tapped()` to add the tap. None: the seam does that itself again.
         """
         self._accepted = stand_in
 
