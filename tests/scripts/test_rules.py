@@ -280,8 +280,7 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
         *(
             (
                 lambda on, method=method, what=what: getattr(on().reply(b"1", times=2), method)(what),
-                f"on(b'x').reply(b'1', times=2).{method}(...): it has a reply already; "
-                "use .then(...) for the next one",
+                f"on(b'x').reply(b'1', times=2).{method}(...): it has a reply already; use .then(...) for the next one",
             )
             for method, what in (("reply", b"2"), ("reply_with", bytes.upper), ("play", Script().send(b"2")))
         ),

@@ -53,7 +53,7 @@ def _of_bytes(pattern: bytes, message: bytes) -> Miss:
     if offset == len(message):
         why = f"the message ends at byte {offset}, {preview(pattern[offset:])} is missing"
     elif offset == len(pattern):
-        why = f"the message goes on at byte {offset} with {preview(message[offset:])}"
+        why = f"the message continues at byte {offset} with {preview(message[offset:])}"
     else:
         why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
     return Miss(why, offset, _likeness(pattern, message))

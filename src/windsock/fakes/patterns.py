@@ -61,8 +61,10 @@ def body(framing: Framing | None, message: bytes) -> bytes:
 
 
 def match_message(pattern: Pattern, message: bytes, framing: Framing | None) -> bool:
-    """Return whether a whole message matches: bytes equal it, with or without its frame; a regular expression is
-    found in it; a predicate accepts it."""
+    """Return whether a whole message matches.
+
+    Bytes must equal it, with or without its frame; an expression must be found in it; a predicate must accept it.
+    """
     if isinstance(pattern, bytes):
         return pattern in (message, body(framing, message))
     if isinstance(pattern, re.Pattern):

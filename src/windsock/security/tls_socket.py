@@ -262,8 +262,7 @@ class TLSSocket(SocketWrapper):
             self._push()
 
     def _release_after_push(self) -> None:
-        """Send records that reading has produced. If a thread is sending, it does it, so a reader never waits for a
-        writer."""
+        """Send records that reading has produced, and release `_sending`. After a timeout, the next call continues."""
         try:
             self._push()
         except (TimeoutError, ssl.SSLWantWriteError):
