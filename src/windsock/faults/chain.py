@@ -16,8 +16,7 @@ __all__ = ["Chain"]
 
 
 class Chain:
-    """The faults on one direction of one connection, as returned by `FaultSet.chain`. Not thread-safe; the fault set
-    is.
+    """The faults on one direction of one connection, as returned by `FaultSet.chain`. Not thread-safe.
 
     Items are fed when they arrive, and `due` returns them when their time has come; when it is called does not matter.
     Items wait at the output of each fault, so the next fault sees an item at that item's time.

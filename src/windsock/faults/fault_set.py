@@ -231,7 +231,7 @@ class FaultSet:
                         f"expected connections=, nth=, every=, times= or probability="
                     )
         if where.after_bytes is not None and getattr(fault, "after_bytes", None) is not None:
-            raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: said twice; leave one of them out")
+            raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: given twice; leave one of them out")
 
     def _name(self, name: str) -> str:
         ordinal = self._names.get(name, 0)

@@ -86,7 +86,7 @@ class Selector:
         if self.nth is not None and self.every is not None:
             raise UsageError(
                 f"Selector: nth={self.nth!r} with every={self.every!r}: expected one of them; "
-                f"both can be said as nth=slice(first, None, step)"
+                f"write both as nth=slice(first, None, step)"
             )
 
     @property

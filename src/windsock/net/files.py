@@ -36,7 +36,7 @@ def nameless_file(purpose: str, *, is_large: bool) -> int:
             return _in_memory() if is_large else _on_disk()
         except OSError as second:
             cause = error if is_large else second
-            raise RecordingFailed(f"no file can be made for {purpose}", directory(), cause) from cause
+            raise RecordingFailed(f"no file can be created for {purpose}", directory(), cause) from cause
 
 
 def directory() -> str:

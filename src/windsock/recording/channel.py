@@ -54,4 +54,4 @@ class Channel:
 
 
 def _failed(error: OSError) -> RecordingFailed:
-    return RecordingFailed("what forked children do cannot be recorded", directory(), error)
+    return RecordingFailed("events of forked children cannot be recorded", directory(), error)

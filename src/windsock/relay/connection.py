@@ -155,7 +155,7 @@ class StreamRelay:
     def lose(self, attached: Attachment | None) -> None:
         """Close descriptors that came with bytes that are not passed on, and report that."""
         if attached is not None:
-            self.note(f"{attached} closed: the bytes that came with it did not go on")
+            self.note(f"{attached} closed: the bytes that came with it were not passed on")
             attached.close()
 
     def finish_if_done(self) -> None:

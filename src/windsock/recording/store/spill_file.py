@@ -78,7 +78,7 @@ class SpillFile:
         self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
-        self._file = nameless_file("what is recorded", is_large=True)
+        self._file = nameless_file("the recording", is_large=True)
 
     def __del__(self) -> None:
         self.close()
