@@ -130,11 +130,11 @@ ON_FIRST_USE = {
     "proxy": "windsock.proxies.proxy",
     "scripted_client": "windsock.clients.connector",
 }
-"""Names that a test of a plain server has no use for, and the modules that they come with."""
+"""Names that tests of plain servers do not need, and the modules that define them."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is only imported when somebody asks for it."""
+    """Import a module only when one of its names is used."""
     if name not in ON_FIRST_USE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
@@ -145,5 +145,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """List those names too."""
+    """List these names too."""
     return sorted(globals().keys() | ON_FIRST_USE.keys())

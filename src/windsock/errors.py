@@ -17,7 +17,7 @@ __all__ = [
 
 
 def text_of(error: BaseException) -> str:
-    """Return what an error says; what its representation says if its text cannot be made, as of bytes in python -bb."""
+    """Return the text of an error, or its repr if that fails, as with bytes in python -bb."""
     for say in (str, repr):
         try:
             return say(error)
@@ -27,27 +27,27 @@ def text_of(error: BaseException) -> str:
 
 
 class WindsockError(Exception):
-    """Base of every error that windsock raises on its own account."""
+    """Base of every error that windsock itself raises."""
 
 
 class UsageError(WindsockError, ValueError):
-    """You: a value that cannot work. Says the value, what was expected, and the way out."""
+    """You: a value that cannot work. Shows the value, what was expected, and the way out."""
 
 
 class NotInstalled(UsageError):
-    """A library that is optional is needed, and not there. Says how to install it."""
+    """An optional library is needed and not installed. Says how to install it."""
 
 
 class PeerError(WindsockError):
-    """They: the other end did something else than the test said it would."""
+    """They: the other end did not do what the test expected."""
 
 
 class WaitTimeout(WindsockError, TimeoutError):
-    """A wait ended at its deadline. The message says what was waited for, and what came instead."""
+    """A wait ended at its deadline. The message shows what was waited for, and what came instead."""
 
 
 class StillRunning(WaitTimeout):
-    """Something would not end before its deadline.
+    """Something did not end before its deadline.
 
     `what` names each request, thread or process that is still running.
     """
@@ -63,7 +63,7 @@ class StillRunning(WaitTimeout):
 class RecordingFailed(WindsockError):
     """The recording failed: its file cannot be created or written.
 
-    `directory` is where the file would be, `cause` is what the system said.
+    `directory` is where the file would be, `cause` is the error of the system.
     """
 
     def __init__(self, what: str, directory: str, cause: OSError) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from windsock.proxies.proxy import FaultProxy
-
 from tests.support.waiting import wait_until
 from windsock import RunningServer, Script, proxy, scripted_client, serving
 from windsock.faults import Firing, Reset
+from windsock.proxies.proxy import FaultProxy
 from windsock.recording import Connections, Recorder
 from windsock.recording.events import Kind
 from windsock.servers import StreamRequestHandler

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from windsock.proxies.proxy import FaultProxy
 
 from tests.captures.chromium import Tab
 from tests.captures.recorded import Recording, tea_behind_a_proxy
 from windsock import RunningServer
+from windsock.proxies.proxy import FaultProxy
 from windsock.recording.events import Kind
 
 View = Callable[..., Tab]

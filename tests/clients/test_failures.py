@@ -61,7 +61,7 @@ def test_an_orderly_end_of_a_unix_socket_is_known_to_be_no_reset() -> None:
     with serving("unix_stream", strict=False) as server:
         server.play(Script().reset())
         server.on(b"a").reply(b"b", end="reset")
-        words = r"closed \(EOF\); on a Unix socket that is a reset only if it has left something unread \(unix\(7\)\)\n"
+        words = r"closed \(EOF\); on a Unix socket that is a reset only if it left data unread \(unix\(7\)\)\n"
         for step in (Script(), Script().send(b"a").expect(b"b")):
             with server.connect(timeout=HOUR) as client, ends_in_time(), pytest.raises(ScriptMismatch, match=words):
                 client.play(step.expect_reset())
@@ -378,7 +378,8 @@ def test_urgent_data(kind: str) -> None:
 @each(["tls", "selecting_tls"])
 def test_there_is_no_urgent_data_in_tls(kind: str) -> None:
     words = (
-        r"^urgent\(b'e!'\): TLS has no urgent data; send\(\) it, or be urgent in the clear, as before start_tls\(\)$"
+        r"^urgent\(b'e!'\): TLS has no urgent data; use send\(\), "
+        r"or call urgent\(\) in plaintext, before start_tls\(\)$"
     )
     with serving(kind, UpperLines, strict=False) as server, server.connect() as client:
         with pytest.raises(UsageError, match=words):
@@ -504,7 +505,7 @@ def test_what_is_no_address(address: object) -> None:
     ("options", "words"),
     [
         ({"transport": "sctp"}, "expected one of 'tcp', 'udp'"),
-        ({"transport": "unix_stream"}, "is not for it"),
+        ({"transport": "unix_stream"}, "does not fit"),
         ({"tls": "yes"}, "expected True, False or an ssl.SSLContext"),
         ({"server_hostname": "x"}, "say tls=True as well"),
         ({"transport": "udp", "tls": True}, "TLS is for streams"),

@@ -69,7 +69,7 @@ def test_both_ends_go_on_in_the_clear(kind: str, client: str) -> None:
     assert connection.upstream == b"CCC\nNOOP\n"
     assert connection.downstream == b"OK\nclear\n"
     assert connection.ending == Ending.CLIENT_EOF
-    assert "#0 TLS ended, in the clear from here" in [line.partition(" ")[2] for line in server.transcript()]
+    assert "#0 TLS ended, unencrypted from here" in [line.partition(" ")[2] for line in server.transcript()]
 
 
 @on_every_client
@@ -138,7 +138,7 @@ def test_a_peer_that_resets_instead_is_a_mismatch(client: str) -> None:
 
     error: Any = caught.value
     error = error.exceptions[0] if isinstance(error, ExceptionGroup) else error
-    assert str(error).startswith("step 3, stop_tls(): TLS did not end in order: reset")
+    assert str(error).startswith("step 3, stop_tls(): TLS did not end normally: reset")
 
 
 @on_every_client
@@ -146,7 +146,7 @@ def test_in_the_clear_there_is_no_tls_to_end(client: str) -> None:
     with windsock.serving() as server, pytest.raises(UsageError) as caught:
         play(server, client, Script().stop_tls())
 
-    assert str(caught.value) == "stop_tls(): this end is in the clear; start_tls() comes first"
+    assert str(caught.value) == "stop_tls(): this end is not encrypted; start_tls() comes first"
 
 
 def test_what_cannot_work_is_said_before_anything_is_sent() -> None:
@@ -168,7 +168,7 @@ def test_a_fake_in_the_clear_has_no_tls_to_end() -> None:
     with server.connect() as client:
         client.expect_eof()
 
-    assert any("stop_tls(): this end is in the clear; start_tls() comes first" in each for each in failures_of(server))
+    assert any("stop_tls(): this end is not encrypted; start_tls() comes first" in each for each in failures_of(server))
 
 
 def test_a_recorded_end_of_tls_is_played_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 import windsock
 from tests.support.waiting import wait_until
 
-UNUSED = "\n(if that is fine, say allow_unused=True)"
+UNUSED = "\n(if that is expected, pass allow_unused=True)"
 
 
 def failures_of(server: windsock.RunningServer) -> list[str]:

@@ -165,7 +165,7 @@ def test_a_message_that_is_not_expected_fails_the_test(transport: str, concurren
     assert isinstance(error, windsock.UnexpectedMessage)
     assert error.message == b"HELP me"
     assert str(error) == (
-        "received b'HELP me', which matches none of what is answered:\n"
+        "received b'HELP me', which no rule or reply answers:\n"
         "  on(b'HELO there'): byte 3 is b'P', expected b'O'\n"
         "  on(re.compile(b'QUIT\\\\b')): no part of it was found anywhere"
     )
@@ -183,7 +183,7 @@ def test_a_message_after_the_last_reply_is_not_expected(concurrency: str) -> Non
         wait_for_error(server)
 
         (error,) = server.errors.take()
-        assert str(error) == ("received b'second\\n', which matches none of what is answered:\n  (nothing any more)")
+        assert str(error) == ("received b'second\\n', which no rule or reply answers:\n  (no more replies)")
 
 
 def test_a_part_of_what_is_expected_is_not_enough() -> None:
@@ -225,8 +225,8 @@ def test_what_a_rule_without_a_reply_matches_is_unexpected(transport: str, concu
 
         (error,) = server.errors.take()
         assert str(error) == (
-            "received b'a', which matches none of what is answered:\n"
-            "  on(b'a'): matches, but was given no reply; say .reply(...), "
+            "received b'a', which no rule or reply answers:\n"
+            "  on(b'a'): matches, but has no reply; use .reply(...), "
             "or .reply_with(lambda message: None) for none"
         )
 
@@ -249,7 +249,7 @@ def test_a_datagram_client_without_a_name_gets_no_answer_and_does_no_harm(transp
         (lambda server: server.reply(b"x", times=0), "reply(times=0): expected 1 or more, or None for every message"),
         (
             lambda server: server.on(b""),
-            "on(b''): an empty pattern matches nothing that could arrive; say which bytes to expect",
+            "on(b''): an empty pattern matches nothing that could arrive; pass the bytes to expect",
         ),
         (
             lambda server: server.on("PING"),

@@ -41,7 +41,7 @@ def test_what_answers_messages_needs_to_know_where_they_end(transport: str, tls:
             tell(server)
 
         first, *lines = str(caught.value).splitlines()
-        assert first.startswith(f"{call}: a stream does not say where a message ends")
+        assert first.startswith(f"{call}: a stream does not show where a message ends")
         framings = [line.split()[0] for line in lines if line.startswith("  framing=")]
         assert framings == [
             'framing="lines"',

@@ -131,8 +131,11 @@ def test_it_greets_again_after_an_outage() -> None:
         (lambda server: server.greet("220"), "greet('220'): expected the bytes to send first, or a Script"),
         (lambda server: server.greet(b""), "greet(b''): expected the bytes to send first, or a Script"),
         (lambda server: server.greet(bytes.upper), "greet(<method 'upper' of 'bytes' objects>): expected the bytes to"),
-        (lambda server: server.greet(Script()), "greet(Script()): there is no step in it"),
-        (lambda server: server.greet(b"x", truncate=1), "greet(truncate=1): the reply has 1 bytes; expected fewer"),
+        (lambda server: server.greet(Script()), "greet(Script()): it has no steps"),
+        (
+            lambda server: server.greet(b"x", truncate=1),
+            "greet(truncate=1): the reply has 1 bytes; expected a smaller number",
+        ),
     ],
 )
 def test_what_is_no_greeting_is_refused_at_once(greet: Any, message: str) -> None:

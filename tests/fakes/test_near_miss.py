@@ -13,7 +13,7 @@ from windsock.recording import LengthPrefix, Lines
 BYTES = [
     (b"HELO there", b"HELP me", "byte 3 is b'P', expected b'O'", 3),
     (b"HELO there", b"HELO", "the message ends at byte 4, b' there' is missing", 4),
-    (b"HELO", b"HELO there", "the message goes on at byte 4 with b' there'", 4),
+    (b"HELO", b"HELO there", "the message continues at byte 4 with b' there'", 4),
     (b"HELO", b"\x00", "byte 0 is b'\\x00', expected b'H'", 0),
     (b"HELO", b"", "the message ends at byte 0, b'HELO' is missing", 0),
 ]
@@ -72,7 +72,7 @@ def test_the_flags_of_an_expression_count() -> None:
 
 
 def test_a_predicate_says_no() -> None:
-    assert miss(lambda data: False, b"x", None, is_whole=True).why == "said no"
+    assert miss(lambda data: False, b"x", None, is_whole=True).why == "returned false"
 
 
 def test_the_closest_three_are_named_by_how_far_they_match_then_by_how_alike_they_are() -> None:

@@ -305,7 +305,7 @@ def test_one_connection_too_many_fails_the_test(transport: str, concurrency: str
             assert rest_of(client) == expected
 
     assert failures_of(server) == [
-        "one connection too many: the one script was for connections before it; queue another one, or say play_all()"
+        "one connection too many: the one script was for connections before it; queue another one, or use play_all()"
     ]
 
 
@@ -347,7 +347,7 @@ def test_a_child_that_is_killed_in_the_middle_is_named_with_its_script() -> None
     assert isinstance(error, windsock.HandlerDied)
     (note,) = caught.value.__notes__
     assert without_times(note).endswith(
-        "play(): script 1 of 1: not played to its end, #0 from CLIENT ended without a word of how far it was"
+        "play(): script 1 of 1: not played to its end, #0 from CLIENT ended without reporting its progress"
     )
 
 
@@ -426,8 +426,8 @@ def test_a_fake_has_no_urgent_data_in_tls() -> None:
     with late.connect() as client:
         client.start_tls().expect_eof()
 
-    assert str(caught.value) == "step 2, urgent(b'!'): TLS has no urgent data; send() it, or say tls='starttls'"
-    words = "urgent(b'!'): TLS has no urgent data; send() it, or be urgent in the clear, as before start_tls()"
+    assert str(caught.value) == "step 2, urgent(b'!'): TLS has no urgent data; use send(), or say tls='starttls'"
+    words = "urgent(b'!'): TLS has no urgent data; use send(), or call urgent() in plaintext, before start_tls()"
     assert any(words in each for each in failures_of(late))
 
 
@@ -438,7 +438,7 @@ def test_what_comes_in_the_clear_behind_the_request_for_tls_is_a_mismatch(concur
     assert exchange(server, b"STARTTLS\ninjected") == b""
 
     (text,) = failures_of(server)
-    assert text.splitlines()[0] == "script 1, step 2, start_tls(): more has come in the clear, where TLS was to begin"
+    assert text.splitlines()[0] == "script 1, step 2, start_tls(): unencrypted data came after the request for TLS"
 
 
 def test_a_client_that_turns_the_certificate_down_leaves_the_script_unfinished() -> None:
@@ -461,7 +461,7 @@ def test_a_client_that_turns_the_certificate_down_leaves_the_script_unfinished()
         (lambda server: server.play(b"x"), "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')"),
         (
             lambda server: server.play(Script()),
-            "play(Script()): there is no step in it; a script that only hangs up is Script().close()",
+            "play(Script()): it has no steps; a script that only hangs up is Script().close()",
         ),
         (
             lambda server: server.play_all(Script().expect(b"x").loop(Script().send(b"y"))),

@@ -130,7 +130,7 @@ def test_a_datagram_too_many_is_not_expected(transport: str, concurrency: str) -
         client.send(b"2")
         wait_for_error(server)
 
-    assert failures_of(server) == ["received b'2', which matches none of what is answered:\n  (nothing any more)"]
+    assert failures_of(server) == ["received b'2', which no rule or reply answers:\n  (no more replies)"]
 
 
 @on_every_datagram_kind

@@ -250,9 +250,9 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
         (error,) = server.errors.take()
         index = 0 if transport in ("tcp", "unix_stream") else 1
         assert str(error) == (
-            "received b'one', which matches none of what is answered:\n"
+            "received b'one', which no rule or reply answers:\n"
             "  on(b'one'): matches, but is used up after 1 time\n"
-            "  on(b'one', after=5): matches, but after=5 such messages go by first\n"
+            "  on(b'one', after=5): matches, but is skipped (after=5)\n"
             f"  on(b'one', connections=slice(7, None, None)): matches, but not in connection #{index}"
         )
 
@@ -260,20 +260,19 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
 @pytest.mark.parametrize(
     ("tell", "message"),
     [
-        (lambda on: on().then(b"x"), "on(b'x').then(...): there is nothing before it; say reply(...) first"),
+        (lambda on: on().then(b"x"), "on(b'x').then(...): there is nothing before it; call reply(...) first"),
         *(
             (
                 lambda on, method=method, what=what: getattr(on().reply(b"1", times=2), method)(what),
-                f"on(b'x').reply(b'1', times=2).{method}(...): it has a reply already; "
-                "say .then(...) for the one after that",
+                f"on(b'x').reply(b'1', times=2).{method}(...): it has a reply already; use .then(...) for the next one",
             )
             for method, what in (("reply", b"2"), ("reply_with", bytes.upper), ("play", Script().send(b"2")))
         ),
         *(
             (
                 tell,
-                f"{code}.then(...): times=None has the reply before it answer all that follows; "
-                "leave times= out, or say how many",
+                f"{code}.then(...): with times=None, the reply before it answers all later messages; "
+                "leave times= out, or pass a number",
             )
             for tell, code in (
                 (lambda on: on().reply(b"1", times=None).then(b"2"), "on(b'x').reply(b'1')"),
@@ -283,10 +282,13 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
         (lambda on: on().reply(b"x", times=0), "reply(times=0): expected 1 or more, or None for every message"),
         (lambda on: on().reply(b"x", delay=-1), "reply(delay=-1): expected seconds, 0 or more"),
         (lambda on: on().reply(b"x", every=-1), "send(every=-1): expected seconds, 0 or more"),
-        (lambda on: on().reply(b"x", pieces=0), "send(pieces=0): expected how many, 1 or more, or a list of sizes"),
+        (
+            lambda on: on().reply(b"x", pieces=0),
+            "send(pieces=0): expected a number of pieces, 1 or more, or a list of sizes",
+        ),
         (
             lambda on: on().reply(b"x", truncate=1),
-            "reply(truncate=1): the reply has 1 bytes; expected fewer, which are sent",
+            "reply(truncate=1): the reply has 1 bytes; expected a smaller number of bytes to send",
         ),
         (
             lambda on: on().reply(b"x", truncate=-1),
@@ -300,16 +302,19 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
         (lambda on: on().play(b"x"), "play(b'x'): expected a Script, as in Script().expect(b'...').send(b'...')"),
         (
             lambda on: on().reply(b"x").then(Script().send(b"x"), delay=1),
-            "then(Script(), ...): a script says itself when and how it sends; leave the keywords out",
+            "then(Script(), ...): a script defines when and how it sends; leave the keywords out",
         ),
-        (lambda on: on(after=-1), "on(after=-1): expected how many messages that match go by first, 0 or more"),
+        (
+            lambda on: on(after=-1),
+            "on(after=-1): expected the number of matches to skip, 0 or more",
+        ),
         (
             lambda on: on(connections="first"),
             "on(connections='first'): expected an index from 0, a slice of them, or a function of the index",
         ),
         (
             lambda on: on(connections=slice(-1, None)),
-            "on(connections=slice(-1, None, None)): how many there will be is not known; expected no negative numbers",
+            "on(connections=slice(-1, None, None)): the number of connections is unknown; expected no negative numbers",
         ),
     ],
 )
@@ -330,7 +335,7 @@ def test_what_a_rule_cannot_be_is_a_usage_error(tell: Any, message: str) -> None
         (
             lambda rule: rule.play(Script().send(b"x")),
             "play(Script().send(b'x')): a rule of a datagram server can't play a script; "
-            "say server.play(script), whose first step expects the datagram",
+            "use server.play(script), whose first step expects the datagram",
         ),
     ],
 )

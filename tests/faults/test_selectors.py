@@ -205,7 +205,7 @@ def test_a_selector_that_cannot_work_is_refused(selector: dict[str, Any], said: 
 
 
 def test_bytes_are_said_once() -> None:
-    with pytest.raises(UsageError, match="said twice"):
+    with pytest.raises(UsageError, match="given twice"):
         fault_set_of(Truncate(5), after_bytes=6)
 
 

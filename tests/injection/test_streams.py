@@ -234,7 +234,7 @@ def test_a_fault_that_never_fires_fails_a_strict_test() -> None:
     assert isinstance(error, windsock.FaultNeverFired)
     assert str(error) == (
         "Reset(10), connections=3, never fired; the the echo had 1 connection, 2 B up, 2 B down; "
-        "expected something it applies to, or allow_unfired=True if that is all right"
+        "expected traffic it applies to, or allow_unfired=True if it need not fire"
     )
 
 

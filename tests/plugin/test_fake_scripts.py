@@ -41,7 +41,7 @@ def test_what_nobody_asked_for_fails_the_test(run: Run) -> None:
     )
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*Unmet: on(b'PING').reply(b'PONG'): never matched*", "*say allow_unused=True*"])
+    result.stdout.fnmatch_lines(["*Unmet: on(b'PING').reply(b'PONG'): never matched*", "*pass allow_unused=True*"])
     result.stdout.fnmatch_lines(["*Unmet: play(): script 1 of 1: never played, no connection came for it*"])
 
 

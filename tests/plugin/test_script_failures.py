@@ -16,7 +16,7 @@ from tests.plugin.conftest import Run
         ("expect(9, timeout=0.01)", "4 of 9 B came within"),
         ("expect_eof()", "bytes came instead"),
         ("expect_silence(1)", "something came"),
-        ("one_of(Script().expect(b'X'))", "none of these was met"),
+        ("one_of(Script().expect(b'X'))", "none of these matched"),
         ("play(Script().expect(b'PONG'))", "bytes differ at offset 1"),
     ],
 )

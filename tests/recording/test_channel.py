@@ -138,7 +138,7 @@ def test_without_a_temporary_directory_children_are_recorded_in_memory(no_tempor
 def test_where_nothing_can_be_recorded_a_forking_server_does_not_start(
     no_temporary_directory: str, no_memory_files: None
 ) -> None:
-    with pytest.raises(RecordingFailed, match="no file can be made for what is recorded") as caught:
+    with pytest.raises(RecordingFailed, match="no file can be created for the recording") as caught:
         windsock.serving(concurrency="forking")
 
     assert caught.value.directory == no_temporary_directory

@@ -137,7 +137,7 @@ def test_a_length_that_is_shorter_than_itself_is_named() -> None:
         cut(LengthPrefix(4, includes_prefix=True), b"\0\0\0\3")
 
     assert str(caught.value) == (
-        "byte 0: b'\\x00\\x00\\x00\\x03' begins no message of framing "
+        "byte 0: b'\\x00\\x00\\x00\\x03' does not start a message of framing "
         "LengthPrefix(size=4, byteorder='big', includes_prefix=True): "
         "the length 3 is shorter than the prefix itself; expected 4 or more"
     )
@@ -203,7 +203,7 @@ def test_a_message_may_be_as_long_as_its_limit() -> None:
     "make", [Lines, UntilEof, LengthPrefix, AsItArrives, lambda limit: Delimiter(b"x", limit=limit)]
 )
 def test_a_limit_that_cannot_be_is_a_usage_error(make: Any, limit: Any) -> None:
-    with pytest.raises(windsock.UsageError, match=f"limit={limit!r}: expected how many bytes a message may have"):
+    with pytest.raises(windsock.UsageError, match=f"limit={limit!r}: expected the most bytes of a message"):
         make(limit=limit)
 
 

@@ -54,7 +54,7 @@ def test_a_bad_length_prefix_is_the_same_error_at_every_look(look: str) -> None:
         assert isinstance(error, PeerError)
         assert not isinstance(error, UsageError)
         assert str(error) == (
-            "connection #0, byte 8: b'\\x00\\x00\\x00\\x03' begins no message of framing "
+            "connection #0, byte 8: b'\\x00\\x00\\x00\\x03' does not start a message of framing "
             "LengthPrefix(size=4, byteorder='big', includes_prefix=True): "
             "the length 3 is shorter than the prefix itself; expected 4 or more"
         )

@@ -452,7 +452,7 @@ step 1, send({b"x" * 64!r}... (36 more)): the other end took 3 of 100 bytes in t
   unread: nothing
 """
     )
-    assert str(talk.progress.timed_out(15.0)).splitlines()[0].endswith("it was not done within 5 s")
+    assert str(talk.progress.timed_out(15.0)).splitlines()[0].endswith("it was not finished within 5 s")
 
 
 # --- loops and branches
@@ -469,7 +469,7 @@ def test_none_of_several() -> None:
 
     assert Talk(script).go().receive(b"-?\n").mismatch() == text(
         r"""
-step 2, one_of(3 scripts): none of these was met
+step 2, one_of(3 scripts): none of these matched
     expect(b'+OK'): bytes differ at offset 0, b'-' instead of b'+'
     expect(re.compile(b'-\\d'), until=b'\n'): the first 3 bytes do not match
     expect_eof(): bytes came instead
@@ -558,5 +558,5 @@ def test_an_end_that_no_reset_can_follow() -> None:
 
     assert talk.mismatch().splitlines()[0] == (
         "step 1, expect_reset(): the other end closed (EOF); "
-        "on a Unix socket that is a reset only if it has left something unread (unix(7))"
+        "on a Unix socket that is a reset only if it left data unread (unix(7))"
     )

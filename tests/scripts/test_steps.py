@@ -32,21 +32,33 @@ NOT_BYTES: Any = "text"
 REFUSED: list[tuple[Callable[[], object], str]] = [
     # --- send
     (lambda: Script().send(NOT_BYTES), "send('text'): expected bytes; encode text first"),
-    (lambda: Script().send(b"abc", pieces=0), "send(pieces=0): expected how many, 1 or more, or a list of sizes"),
+    (
+        lambda: Script().send(b"abc", pieces=0),
+        "send(pieces=0): expected a number of pieces, 1 or more, or a list of sizes",
+    ),
     (
         lambda: Script().send(b"abc", pieces=[1, -1]),
-        "send(pieces=(1, -1)): expected how many, 1 or more, or a list of sizes",
+        "send(pieces=(1, -1)): expected a number of pieces, 1 or more, or a list of sizes",
     ),
-    (lambda: Script().send(b"abc", pieces=[]), "send(pieces=()): expected how many, 1 or more, or a list of sizes"),
-    (lambda: Script().send(b"abc", pieces=True), "send(pieces=True): expected how many, 1 or more, or a list of sizes"),
-    (lambda: Script().send(b"abc", pieces=[2, 2]), "send(pieces=(2, 2)): 4 bytes in all, but there are 3 to send"),
+    (
+        lambda: Script().send(b"abc", pieces=[]),
+        "send(pieces=()): expected a number of pieces, 1 or more, or a list of sizes",
+    ),
+    (
+        lambda: Script().send(b"abc", pieces=True),
+        "send(pieces=True): expected a number of pieces, 1 or more, or a list of sizes",
+    ),
+    (
+        lambda: Script().send(b"abc", pieces=[2, 2]),
+        "send(pieces=(2, 2)): 4 bytes in all, but there are 3 to send",
+    ),
     (lambda: Script().send(b"abc", every=-0.1), "send(every=-0.1): expected seconds, 0 or more"),
     (lambda: Script().send(b"abc", timeout=0), "send(timeout=0): expected seconds, more than 0"),
-    (lambda: Script().urgent(b""), "urgent(b''): there is no urgent data without a byte"),
+    (lambda: Script().urgent(b""), "urgent(b''): urgent data needs at least one byte"),
     # --- expect
     (
         lambda: Script().expect(re.compile(rb"a*")),
-        "expect(re.compile(b'a*')): it would match without anything coming; say what is to come, or until=",
+        "expect(re.compile(b'a*')): it would match before anything comes; say what to expect, or until=",
     ),
     (
         lambda: Script().expect(re.compile("a")),  # type: ignore[arg-type]  # that is the mistake
@@ -55,28 +67,34 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Script().expect(NOT_BYTES),
         "expect('text'): expected bytes, a compiled regular expression over bytes, a predicate, "
-        "a framing, or how many bytes",
+        "a framing, or a number of bytes",
     ),
     (
         lambda: Script().expect(True),
         "expect(True): expected bytes, a compiled regular expression over bytes, a predicate, "
-        "a framing, or how many bytes",
+        "a framing, or a number of bytes",
     ),
-    (lambda: Script().expect(), "expect(): say what is to come: bytes, a pattern, a predicate, a length, or until="),
+    (
+        lambda: Script().expect(),
+        "expect(): say what to expect: bytes, a pattern, a predicate, a length, or until=",
+    ),
     (lambda: Script().expect(0), "expect(0): expected a whole number, 1 or more"),
-    (lambda: Script().expect(3, length=4), "expect(3, length=4): two lengths; say one"),
+    (lambda: Script().expect(3, length=4), "expect(3, length=4): two lengths; use one of them"),
     (
         lambda: Script().expect(until=b"\n", length=4),
-        "expect(until=..., length=...): two ways to tell where it ends; say one",
+        "expect(until=..., length=...): two ways to find the end; use one of them",
     ),
-    (lambda: Script().expect(until=b""), "expect(until=b''): an empty delimiter ends nothing; say which bytes end it"),
+    (
+        lambda: Script().expect(until=b""),
+        "expect(until=b''): an empty delimiter ends nothing; pass the bytes that end the message",
+    ),
     (
         lambda: Script().expect(b"a", until=b"\n"),
-        "expect(b'a', ...): bytes say themselves where they end; leave until= and length= out",
+        "expect(b'a', ...): bytes have a length of their own; leave until= and length= out",
     ),
     (
         lambda: Script().expect(Lines(), length=3),
-        "expect(Lines(), ...): a framing says itself where a message ends; leave until= and length= out",
+        "expect(Lines(), ...): a framing finds the end of a message itself; leave until= and length= out",
     ),
     (lambda: Script().expect(b"a", timeout=-1), "expect(timeout=-1): expected seconds, more than 0"),
     (lambda: Script().expect_eof(timeout=0), "expect_eof(timeout=0): expected seconds, more than 0"),
@@ -90,7 +108,10 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Script().stall(buffer=0), "stall(buffer=0): expected a whole number, 1 or more"),
     (lambda: Script().read_rate(0), "read_rate(0): expected bytes a second, more than 0"),
     # --- loops and branches
-    (lambda: Script().loop(Script()), "loop(Script()): there is no step in it, so that it would never end"),
+    (
+        lambda: Script().loop(Script()),
+        "loop(Script()): it has no steps, so it would never end",
+    ),
     (lambda: Script().loop(NOT_A_STEP), "loop(\"send(b'x')\"): expected a Script"),
     (lambda: Script().loop(Script().send(b"x"), times=0), "loop(times=0): expected a whole number, 1 or more"),
     (
@@ -100,13 +121,12 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Script().one_of(), "one_of(): expected scripts to choose from"),
     (
         lambda: Script().one_of(Script().send(b"x")),
-        "one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
-        "this one with send(b'x')",
+        "one_of(): each script must begin with expect(), expect_eof() or expect_reset(); "
+        "this one begins with send(b'x')",
     ),
     (
         lambda: Script().one_of(Script()),
-        "one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
-        "this one with nothing",
+        "one_of(): each script must begin with expect(), expect_eof() or expect_reset(); this one begins with nothing",
     ),
     (lambda: Script(NOT_A_STEP), "Script(\"send(b'x')\"): expected steps, such as Send(b'...')"),
 ]
@@ -138,12 +158,12 @@ MISPLACED: list[tuple[Script, bool, str]] = [
     (
         Script().send(b""),
         False,
-        "step 1, send(b''): an empty message can be sent as a datagram only; on a stream it is nothing",
+        "step 1, send(b''): an empty message can be sent only as a datagram; on a stream it sends nothing",
     ),
     (
         Script().pause(1).expect(b""),
         False,
-        "step 2, expect(b''): an empty pattern would match without anything coming; say what is to come",
+        "step 2, expect(b''): an empty pattern would match before anything comes; say what to expect",
     ),
     (
         Script().half_close().expect(b"a").send(b"b"),

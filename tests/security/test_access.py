@@ -127,13 +127,16 @@ def test_a_unix_client_is_in_no_network() -> None:
     [
         (
             {"allowed_networks": ["10.0.0.1/8"]},
-            "allowed_networks: '10.0.0.1/8' is no network: 10.0.0.1/8 has host bits set",
+            "allowed_networks: '10.0.0.1/8' is not a network: 10.0.0.1/8 has host bits set",
         ),
         (
             {"denied_networks": ["localhost"]},
-            "denied_networks: 'localhost' is no network: 'localhost' does not appear to be an IPv4 or IPv6 network",
+            "denied_networks: 'localhost' is not a network: 'localhost' does not appear to be an IPv4 or IPv6 network",
         ),
-        ({"denied_networks": "127.0.0.1"}, "denied_networks = '127.0.0.1': expected several, such as ['127.0.0.1']"),
+        (
+            {"denied_networks": "127.0.0.1"},
+            "denied_networks = '127.0.0.1': expected a list, such as ['127.0.0.1']",
+        ),
     ],
 )
 def test_what_is_no_network_is_an_error_and_lets_nobody_in(networks: dict[str, Any], message: str) -> None:

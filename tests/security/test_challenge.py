@@ -58,7 +58,7 @@ def test_a_client_with_another_key_is_refused(transport: str, concurrency: str) 
 
     (connection,) = server.connections
     assert connection.ending == Ending.REFUSED
-    assert connection.refused == "the client's response does not fit the secret"
+    assert connection.refused == "the client's response does not match the secret"
     assert connection.upstream == connection.downstream == b""
     assert list(server.errors) == []
     assert KEY not in "\n".join(server.transcript()).encode()
@@ -117,10 +117,10 @@ def refusal_of(server: RunningServer) -> str | None:
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        (message(b"{sha1}" + b"x" * 20), "the client's response does not fit the secret"),
-        (message(b""), "the client's response does not fit the secret"),
-        (b"GET / HTTP/1.1\r\n\r\n", "the client sent something else than a response: a message of 1195725856 bytes"),
-        (b"\xff\xff\xff\xff" + bytes(8), "the client sent something else than a response: a message of -1 bytes"),
+        (message(b"{sha1}" + b"x" * 20), "the client's response does not match the secret"),
+        (message(b""), "the client's response does not match the secret"),
+        (b"GET / HTTP/1.1\r\n\r\n", "the client sent something other than a response: a message of 1195725856 bytes"),
+        (b"\xff\xff\xff\xff" + bytes(8), "the client sent something other than a response: a message of -1 bytes"),
         (b"\0\0", "the client left before it had shown that it knows the secret"),
     ],
 )
@@ -161,7 +161,7 @@ def test_a_client_that_does_not_believe_us_is_let_go() -> None:
         client.sendall(message(b"#FAILURE#"))
         found = refusal_of(server)
 
-    assert found == "the client did not take our response for right"
+    assert found == "the client did not accept the server's response"
 
 
 def test_a_mute_client_is_waited_for_no_longer_than_the_deadline() -> None:
@@ -244,7 +244,7 @@ def test_who_has_another_key_is_refused_through_tls(handler: Any, concurrency: s
 
         (connection,) = server.connections
         assert connection.ending == Ending.REFUSED
-        assert connection.refused == "the client's response does not fit the secret"
+        assert connection.refused == "the client's response does not match the secret"
         assert connection.upstream == connection.downstream == b""
         assert list(server.errors) == []
 
@@ -300,7 +300,7 @@ def test_an_override_that_an_async_handler_would_not_ask_is_not_left_out_in_sile
         (error,) = server.errors.take()
 
     assert str(error) == (
-        "Guarded overrides authenticate(), which async handlers do not ask; "
+        "Guarded overrides authenticate(), which is not called for async handlers; "
         "override `async authenticate_stream(stream)` as well"
     )
 

@@ -105,7 +105,7 @@ def test_of_what_comes_in_the_clear_behind_the_request_for_tls_an_error_shows_a_
 
     assert isinstance(error, PeerError)
     assert str(error) == (
-        f"start_tls(): the client sent {b'DATA' * 16!r}... (400 B in all) in the clear, behind its request for TLS"
+        f"start_tls(): the client sent {b'DATA' * 16!r}... (400 B in all) unencrypted, after its request for TLS"
     )
     assert server.connections[0].upstream == STARTTLS + b"DATA" * 100
     assert server.connections[0].tls is None

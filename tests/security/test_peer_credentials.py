@@ -92,7 +92,7 @@ def test_a_tcp_client_is_nobody_the_kernel_knows() -> None:
 
     assert isinstance(error, UsageError)
     assert str(error).startswith("peer_credentials(): <")
-    assert str(error).endswith("> is no Unix stream socket, whose client the kernel knows")
+    assert str(error).endswith("> is not a Unix stream socket, the only kind with credentials")
 
 
 class AsOnMacOS:

@@ -195,7 +195,7 @@ def test_what_was_sent_behind_the_request_for_tls_is_refused(handler: Any, concu
         (error,) = server.errors.take()
 
     assert isinstance(error, PeerError)
-    assert str(error) == "start_tls(): the client sent b'NOOP\\r\\n' in the clear, behind its request for TLS"
+    assert str(error) == "start_tls(): the client sent b'NOOP\\r\\n' unencrypted, after its request for TLS"
     assert server.connections[0].tls is None
 
 
@@ -411,7 +411,7 @@ def test_a_stream_of_a_stranger_is_refused() -> None:
 
     assert isinstance(error, UsageError)
     assert str(error).startswith("start_tls(): StapledStream")
-    assert str(error).endswith("is no stream that make_stream() of this server has returned")
+    assert str(error).endswith("was not returned by make_stream() of this server")
 
 
 def test_a_server_in_a_nursery_starts_tls_too() -> None:

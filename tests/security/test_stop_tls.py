@@ -80,7 +80,7 @@ def test_what_comes_in_the_clear_behind_the_end_of_tls_is_read_and_recorded(
     assert connection.ending == Ending.CLIENT_EOF
     assert [each.data for each in server.requests] == [b"CCC\r\n", b"NOOP\r\n", b"QUIT\r\n"]
     texts = [line.partition("#0 ")[2] for line in server.transcript()]
-    assert texts[2:5] == ["> 5 B b'CCC\\r\\n'", "TLS ended, in the clear from here", "> 6 B b'NOOP\\r\\n'"]
+    assert texts[2:5] == ["> 5 B b'CCC\\r\\n'", "TLS ended, unencrypted from here", "> 6 B b'NOOP\\r\\n'"]
     if concurrency != "forking":  # a child that is told to end just then may say it twice
         assert texts.count("server half-close") == 1
     assert list(server.errors) == []

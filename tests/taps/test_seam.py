@@ -315,7 +315,7 @@ def test_a_child_that_leaves_in_silence_is_an_error() -> None:
 
         (error,) = server.errors.take()
         assert isinstance(error, windsock.HandlerDied)
-        assert str(error) == f"handler process {error.pid} left with exit status 3"
+        assert str(error) == f"handler process {error.pid} exited with status 3"
         assert error.exit_code == 3
 
 

@@ -1,1 +1,1 @@
-"""The actions of steps on sockets, and the runner of scripts; shared by clients and fakes."""
+"""Steps carried out on sockets, and the runner of scripts; shared by clients and fakes."""

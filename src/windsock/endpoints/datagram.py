@@ -1,4 +1,4 @@
-"""One end of an exchange of datagrams: each goes out whole or not at all, and may find no listener."""
+"""A datagram endpoint: each datagram is sent whole or not at all, and may find no receiver."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from windsock.scripts import Inbox
 __all__ = ["DatagramEndpoint"]
 
 LARGEST = 65536
-"""Bytes of the largest datagram."""
+"""The size of the largest datagram in bytes."""
 
 
 class DatagramEndpoint(Endpoint):
-    """Over a datagram socket: a connected one, or a bound one, which answers the latest sender."""
+    """An endpoint with a datagram socket: connected, or bound and replying to the latest sender."""
 
     def __init__(
         self,
@@ -32,12 +32,12 @@ class DatagramEndpoint(Endpoint):
     ) -> None:
         super().__init__(sock, Inbox(is_datagram=True) if inbox is None else inbox, is_client=is_client, clock=clock)
         self.to: Any = None
-        """Where datagrams go; None: where the socket is connected to."""
+        """The address that datagrams are sent to; None: the socket is connected."""
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """Send one. A receiver that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
+        """Send a datagram. If the receiver is gone, note that in the inbox. Raises TimeoutError at the deadline."""
         self.check_may_send(data)
-        self.inbox.was_reset = False  # each one tries anew
+        self.inbox.was_reset = False  # each datagram is a new attempt
         try:
             seconds = self.left(deadline)
             self.sock.settimeout(capped(seconds))
@@ -50,20 +50,20 @@ class DatagramEndpoint(Endpoint):
             self.inbox.note_sent(data, self.clock())
 
     def failed_to_send(self, error: OSError, size: int = 0) -> None:
-        """Note that the receiver is gone. Raises UsageError for what no receiver could take."""
+        """Note that the receiver is gone. Raises UsageError for a datagram that no receiver could take."""
         if error.errno == errno.EMSGSIZE:
-            raise UsageError(f"send(...): {size} bytes are more than one datagram can carry here") from None
+            raise UsageError(f"send(...): {size} bytes are too many for one datagram here") from None
         self.lost(error)
 
     def send_one(self, data: bytes | memoryview) -> None:
-        """Send one datagram to where they go."""
+        """Send one datagram to the current receiver."""
         if self.to is None:
             self.sock.send(data)
         else:
             self.sock.sendto(data, self.to)
 
     def read(self) -> bytes | None:
-        """See Endpoint. One datagram; if the socket is not connected, its sender gets the next answers."""
+        """See Endpoint. Reads one datagram; if the socket is not connected, replies go to its sender from now on."""
         try:
             if self.is_client:
                 data: bytes = self.sock.recv(LARGEST)

@@ -12,25 +12,25 @@ __all__ = ["Outcome", "is_only_later", "is_own_timeout", "outcome_of", "says_not
 
 
 class Outcome(enum.StrEnum):
-    """What became of one endpoint, in one word."""
+    """The ending of one endpoint, in one word."""
 
     OPEN = "open"
     EOF = "eof"
-    """The other end has ended what it sends, in order."""
+    """The other end has ended its stream normally."""
     RESET = "reset"
-    """The other end has reset the connection, or was gone when something was sent to it."""
+    """The other end has reset the connection, or was gone when data was sent to it."""
     CLOSED = "closed"
-    """This end has closed or reset it, before anything else had happened to it."""
+    """This end has closed or reset the connection, before anything else ended it."""
     TIMEOUT = "timeout"
-    """The other end did not do in time what a script said."""
+    """The other end was slower than a script allowed."""
     REFUSED = "refused"
     """Nothing listens at the address."""
     UNREACHABLE = "unreachable"
-    """There is no such place, or no way to it."""
+    """There is no such address, or no route to it."""
     TLS_ALERT = "TLS alert"
-    """The other end has ended TLS and said why: "TLS alert: unknown ca" (RFC 8446, section 6)."""
+    """The other end has ended TLS with an alert: "TLS alert: unknown ca" (RFC 8446, section 6)."""
     TLS_FAILED = "TLS failed"
-    """This end saw something in TLS that it can't accept: "TLS failed: certificate has expired"."""
+    """This end cannot accept something in TLS: "TLS failed: certificate has expired"."""
 
 
 BY_ERRNO = {
@@ -42,11 +42,11 @@ BY_ERRNO = {
     errno.ETIMEDOUT: Outcome.TIMEOUT,
 }
 RAGGED = ("SSLEOFError", "SSLZeroReturnError")
-"""Errors of TLS that say no more than that the stream below has ended."""
+"""Errors of TLS that mean only that the stream below has ended."""
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return the word for what an error says about the connection."""
+    """Return the outcome that an error means."""
     if "ssl" in sys.modules and isinstance(error, sys.modules["ssl"].SSLError):
         return _of_tls(error)
     if isinstance(error, TimeoutError):
@@ -67,15 +67,15 @@ def _of_tls(error: BaseException) -> str:
 
 
 def is_only_later(error: OSError) -> bool:
-    """Return whether the same call can succeed later: nothing has happened to the connection."""
+    """Return whether the same call may succeed later: nothing has happened to the connection."""
     return isinstance(error, BlockingIOError) or type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
 
 
 def is_own_timeout(error: OSError) -> bool:
-    """Return whether Python's own deadline has passed: the kernel's word on a connection (ETIMEDOUT) has a number."""
+    """Return whether Python's own deadline has passed. ETIMEDOUT from the kernel has an errno, and is different."""
     return isinstance(error, TimeoutError) and not error.errno
 
 
 def says_nothing(error: OSError) -> bool:
-    """Return whether an error only says that nothing has come, or gone, by now."""
+    """Return whether an error means only that no data has come, or was sent, by now."""
     return is_only_later(error) or is_own_timeout(error)

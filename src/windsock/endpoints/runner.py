@@ -1,4 +1,4 @@
-"""Moves a script's progress over one end, in a thread that may block."""
+"""Plays a script on an endpoint, in a thread that may block."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def play(
     end: StreamEndpoint | DatagramEndpoint,
     clock: Callable[[], float] = monotonic,
 ) -> None:
-    """Move it to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken."""
+    """Play a script to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for an impossible step."""
     __tracebackhide__ = True  # pytest leaves such frames out
     try:
         while (action := progress.next(clock())) is not None:
@@ -33,7 +33,7 @@ def play(
 def perform(
     action: Action, progress: Progress, end: StreamEndpoint | DatagramEndpoint, clock: Callable[[], float]
 ) -> None:
-    """Do one thing."""
+    """Carry out one action."""
     __tracebackhide__ = True
     try:
         if isinstance(action, Wait):

@@ -1,4 +1,4 @@
-"""One end of a stream: sends all or until its deadline, reads as fast as it may, resets, goes on in TLS."""
+"""A stream endpoint: sends all data or fails at its deadline, reads at a limited rate, resets, starts and ends TLS."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 
 
 class StreamEndpoint(Endpoint):
-    """Over anything with the methods of a blocking stream socket: a plain one, one with TLS, a server's request."""
+    """An endpoint over any object with the methods of a blocking stream socket: plain, TLS, or a server's request."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class StreamEndpoint(Endpoint):
         super().__init__(sock, Inbox() if inbox is None else inbox, is_client=is_client, clock=clock)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
-        """Send all of it. A peer that is gone is no error: the inbox says so. Raises TimeoutError at the deadline."""
+        """Send all of the data. If the peer is gone, note that in the inbox. Raises TimeoutError at the deadline."""
         self.check_may_send(data, is_urgent=is_urgent)
         self.is_gone = False
         view, sent = memoryview(data), 0
@@ -55,19 +55,19 @@ class StreamEndpoint(Endpoint):
                 self.inbox.note_sent(data[:sent], self.clock())
 
     def check_may_send(self, data: bytes, *, is_urgent: bool = False) -> None:
-        """See End. TLS has no urgent data."""
+        """See Endpoint. TLS has no urgent data."""
         super().check_may_send(data, is_urgent=is_urgent)
         if self.has_half_closed:
             step = f"{'urgent' if is_urgent else 'send'}({sketch(data)})"
             raise UsageError(f"{step}: this end has been half-closed before; nothing can be sent after that")
         if is_urgent and hasattr(self.sock, "pending"):
             raise UsageError(
-                f"urgent({sketch(data)}): TLS has no urgent data; send() it, or be urgent in the clear, "
-                "as before start_tls()"
+                f"urgent({sketch(data)}): TLS has no urgent data; use send(), or call urgent() in plaintext, "
+                "before start_tls()"
             )
 
     def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
-        """Send what goes; return how much. Raises TimeoutError."""
+        """Send as much as possible; return how much. Raises TimeoutError."""
         try:
             self.sock.settimeout(capped(seconds))
             flags = [socket.MSG_OOB] if is_urgent else []
@@ -77,7 +77,7 @@ class StreamEndpoint(Endpoint):
             return 0
 
     def failed_to_send(self, error: OSError) -> None:
-        """Take in what has come before the connection was gone, then note that. Raises the error if it is not gone."""
+        """Read what came before the connection was gone, then note its end. Raises the error if it is not gone."""
         if says_nothing(error):
             raise error
         self.is_gone = True
@@ -85,13 +85,13 @@ class StreamEndpoint(Endpoint):
         if has_ended and isinstance(error, BrokenPipeError):
             self.inbox.receive_eof(self.clock())
             self.ended_as(Outcome.EOF)
-            if self.sock.family == socket.AF_UNIX:  # whose other end has only closed
+            if self.sock.family == socket.AF_UNIX:  # its other end has only closed
                 self.inbox.note("could not send: the other end is gone", self.clock())
                 return
         self.lost(error)
 
     def _drain(self) -> bool:
-        """Read what is left of a connection that is gone; return whether an end is behind it."""
+        """Read the rest of a connection that is gone; return whether it has an end."""
         with contextlib.suppress(OSError):
             self.sock.settimeout(0.0)
             while data := self.sock.recv(CHUNK):
@@ -100,7 +100,7 @@ class StreamEndpoint(Endpoint):
         return False
 
     def take_in(self) -> bool:
-        """Read once: no more than the rate allows, and without waiting for the rest of a record of TLS."""
+        """Read once: at most what the rate allows, and without waiting for the rest of a TLS record."""
         rate = self._rate
         if self.is_layered:
             self.sock.settimeout(0.0)
@@ -129,16 +129,16 @@ class StreamEndpoint(Endpoint):
         return data
 
     def receive(self, size: int) -> bytes:
-        """Return what one call of the socket gives. Raises OSError. May be overridden."""
+        """Return data of one call of the socket. Raises OSError. May be overridden."""
         data: bytes = self.sock.recv(size)
         return data
 
-    # --- acts
+    # --- steps
 
-    def _half_close(self, step: kinds.HalfClose, deadline: float) -> None:  # noqa: ARG002  # as every act
+    def _half_close(self, step: kinds.HalfClose, deadline: float) -> None:  # noqa: ARG002  # one signature for all
         self.has_half_closed = True
         self.inbox.note("half-closed", self.clock())
-        with contextlib.suppress(OSError):  # the other end is gone: what is read says so
+        with contextlib.suppress(OSError):  # the other end is gone: reading shows that
             self.sock.shutdown(socket.SHUT_WR)
 
     def _reset(self, step: kinds.Reset, deadline: float) -> None:
@@ -150,19 +150,19 @@ class StreamEndpoint(Endpoint):
         abort.reset(self.sock)
 
     def flush(self, deadline: float) -> None:
-        """Wait until the other end's system has all that was sent. Raises TimeoutError."""
+        """Wait until the other end's kernel has all data sent. Raises TimeoutError."""
         while left := abort.unacknowledged(self.sock):
             if self.clock() >= deadline:
                 raise TimeoutError(f"{left} bytes that were sent have not been taken")
             self.sleep(SLICE / 10)
 
-    def _read_rate(self, step: kinds.ReadRate, deadline: float) -> None:  # noqa: ARG002  # as every act
+    def _read_rate(self, step: kinds.ReadRate, deadline: float) -> None:  # noqa: ARG002  # one signature for all
         self._rate = step.bytes_per_second
         self.may_read_at = 0.0
         if self._rate is None:
             self.make_room()
         else:
-            with contextlib.suppress(OSError):  # the other end is to notice: a tenth of a second fits into the kernel
+            with contextlib.suppress(OSError):  # so that the other end notices: the kernel holds a tenth of a second
                 if self._room is None:
                     self._room = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
                 buffer = max(kinds.READ_BUFFER, int(self._rate / 10))
@@ -179,7 +179,7 @@ class StreamEndpoint(Endpoint):
         self._go_on_in_tls(secured)
 
     def begin_tls(self, step: kinds.StartTLS) -> TLSSocket:
-        """Return the socket to go on with, before its handshake."""
+        """Return the TLS socket to continue with, before its handshake."""
         from windsock.security.tls_socket import TLSSocket
 
         self.be_careful()
@@ -191,7 +191,7 @@ class StreamEndpoint(Endpoint):
         )
 
     def try_tls(self, secured: TLSSocket) -> str | None:
-        """Go as far as it goes with a socket that does not block: what it waits for, "read" or "write"; None: done."""
+        """Continue a handshake without blocking; return "read" or "write" if it must wait, None when it is done."""
         from windsock.security.handshake_info import HandshakeFailed
 
         try:
@@ -205,12 +205,12 @@ class StreamEndpoint(Endpoint):
         return None
 
     def _without_tls(self, error: PeerError) -> Exception:
-        """Return what to raise for a handshake that has failed."""
+        """Return the exception for a failed handshake."""
         cause = error.__cause__
         if not isinstance(cause, OSError) or is_own_timeout(cause):
             return TimeoutError(NO_HANDSHAKE)
         self.lost(cause)
-        return PeerError(f"there is no TLS: {self.outcome}")
+        return PeerError(f"the handshake failed: {self.outcome}")
 
     def _go_on_in_tls(self, secured: TLSSocket) -> None:
         self.sock = secured
@@ -226,13 +226,13 @@ class StreamEndpoint(Endpoint):
         self._go_on_in_the_clear(within + behind)
 
     def check_may_stop_tls(self, step: kinds.StopTLS) -> None:
-        """Raise UsageError if there is no TLS that could end."""
+        """Raise UsageError if the connection is not encrypted."""
         if not hasattr(self.sock, "end_tls"):
-            raise UsageError(f"{step.text}: this end is in the clear; start_tls() comes first")
+            raise UsageError(f"{step.text}: this end is not encrypted; start_tls() comes first")
         self.be_careful()
 
     def try_to_stop_tls(self) -> str | None:
-        """Go as far as it goes with a socket that does not block: what it waits for, "read" or "write"; None: done."""
+        """Continue to end TLS without blocking; return "read" or "write" if it must wait, None when it is done."""
         try:
             within, behind = self.sock.end_tls()
         except OSError as error:
@@ -243,11 +243,11 @@ class StreamEndpoint(Endpoint):
         return None
 
     def _without_end_of_tls(self, error: OSError) -> Exception:
-        """Return what to raise when TLS could not be ended."""
+        """Return the exception for an end of TLS that failed."""
         if is_own_timeout(error):
             return TimeoutError(NO_END_OF_TLS)
         self.lost(error)
-        return PeerError(f"TLS did not end in order: {self.outcome}")
+        return PeerError(f"TLS did not end normally: {self.outcome}")
 
     def _go_on_in_the_clear(self, unread: bytes) -> None:
         self.sock = self.sock.raw
@@ -257,7 +257,7 @@ class StreamEndpoint(Endpoint):
         self.inbox.end_tls(unread, self.clock())
 
     def default_context(self) -> ssl.SSLContext:
-        """Return the context to go on in TLS with, if the step has none. May be overridden."""
+        """Return the context for TLS if the step has none. May be overridden."""
         from windsock.security import certificates
 
         if self.is_client:
@@ -281,7 +281,7 @@ def _what_it_waits_for(error: OSError) -> str:
 
 
 class _time_is_up:  # noqa: N801  # a context manager, read as words
-    """Says how far it came when the time is up."""
+    """Adds the progress to a TimeoutError."""
 
     def __init__(self, done: int, size: int) -> None:
         self._words = f"the other end took {done} of {size} bytes in time"

@@ -1,4 +1,4 @@
-"""Counters that threads and forked children count up together, so that each number is given once."""
+"""Counters that threads and forked children share, so that each number is given out once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from windsock.servers.fork_hooks import renew_in_children
 __all__ = ["Counters"]
 
 MOST = 64 * 1024
-"""Counters that there can be across processes; memory is taken for those that are used."""
+"""The most counters across processes; only those in use take memory."""
 
 
 class Counters:
     """Counters that start at 0; with `across_processes` forked children share them.
 
-    The numbers are in memory that all processes have in common, and a lock on a nameless file (fcntl(2)) keeps them
-    apart: the kernel takes it from a child that is killed.
+    The numbers are in memory shared by all processes, guarded by a lock on a nameless file (fcntl(2)), which the
+    kernel releases if a child is killed.
     """
 
     def __init__(self, *, across_processes: bool) -> None:
@@ -38,7 +38,7 @@ class Counters:
             renew_in_children(self)
 
     def add(self) -> int:
-        """Make a counter; return its number for the other methods. Counters of a child's own are its own affair."""
+        """Create a counter and return its number for the other methods. Counters created in a child are not shared."""
         with self._lock:
             if self._shared is None:
                 self._numbers.append(0)
@@ -48,7 +48,7 @@ class Counters:
             return self._count - 1
 
     def take(self, counter: int, limit: int | None = None) -> int | None:
-        """Return the next number, from 0; None if that would be `limit`."""
+        """Return the next number, from 0, or None if that would be `limit`."""
         if self._shared is not None:
             return self._take_shared(counter, limit)
         with self._lock:
@@ -67,13 +67,13 @@ class Counters:
             return number
 
     def taken(self, counter: int) -> int:
-        """Return how many numbers have been taken."""
+        """Return how many numbers were taken."""
         with self._lock:
             count: int = self._numbers[counter]
             return count
 
     def close(self) -> None:
-        """Give the descriptor and the memory back; the numbers can still be read."""
+        """Release the descriptor and the memory; the numbers can still be read."""
         with self._lock:
             if self._shared is not None:
                 numbers, self._numbers = self._numbers, list(self._numbers[: self._count])
@@ -83,12 +83,12 @@ class Counters:
                 os.close(self._file)
 
     def after_fork_in_child(self) -> None:
-        """Make the lock anew: a thread that is gone may hold it."""
+        """Replace the lock: a thread that does not exist here may hold it."""
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep all others out: threads by a lock, processes by one on the file."""
+        """Exclude all others: threads by a lock, processes by one on the file."""
         from windsock.net.system import fcntl
 
         with self._lock:

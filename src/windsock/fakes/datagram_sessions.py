@@ -1,6 +1,6 @@
-"""Scripts over datagrams: each is played with the client address that begins it, in a thread of the server's process.
+"""Scripts over datagrams: each is played with the client that starts it, in a thread of the server's process.
 
-Whatever the server's concurrency: a conversation is longer than one request, which is one datagram.
+This does not depend on the server's concurrency: a conversation is longer than one request, which is one datagram.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Request: TypeAlias = tuple[bytes, Any]
 
 
 class DatagramSessions:
-    """The conversations of one datagram server: takes the datagrams that scripts wait for out of the server's hands."""
+    """The conversations of one datagram server: intercepts the datagrams that scripts wait for."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class DatagramSessions:
         self._lock = threading.Lock()
         self._open: dict[Any, _DatagramSession] = {}
         self._begun: list[_DatagramSession] = []
-        """Those whose threads need not have ended."""
+        """Sessions whose threads may not have ended."""
         self._process = server.process_request
         self._server = server
         server.process_request = self.process_request
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """In the server's place: hand the datagram to its conversation, or else to the server."""
+        """Replace the server's method: pass a datagram to its conversation, or else to the server."""
         with self._lock:
             is_taken = self._take(request, client_address)
         if not is_taken:
@@ -73,7 +73,7 @@ class DatagramSessions:
         return True
 
     def play(self, session: _DatagramSession) -> None:
-        """Be the thread of one conversation: play its script; then go on with what it has not taken."""
+        """Play the script of one conversation, then process the datagrams left over; the body of its thread."""
         connection = connection_of(session.end.request)
         assert connection is not None
         script_run = ScriptRun(
@@ -95,16 +95,16 @@ class DatagramSessions:
             self._leave(session, has_kept_to_it=has_kept_to_it)
 
     def _leave(self, session: _DatagramSession, *, has_kept_to_it: bool) -> None:
-        """End a conversation: what its script has not looked at may begin another one, or is the fake's to answer."""
+        """End a conversation: datagrams left over may start another one, or are answered by the fake."""
         address = session.client_address
-        with self._lock:  # all the while: what comes next is not to overtake what has come
+        with self._lock:  # throughout: later datagrams must not overtake these
             self._open.pop(addresses.plain(address), None)
             left = [each for each in session.end.leave() if not (has_kept_to_it and self._take(each, address))]
         for request in left:
             self._answer(request, address, is_wanted=has_kept_to_it)
 
     def _answer(self, request: Request, client_address: Any, *, is_wanted: bool) -> None:
-        """Have the fake answer, here and now; after a script that failed there is no answer."""
+        """Let the fake answer in this thread; after a script that failed there is no answer."""
         connection = connection_of(request)
         try:
             if is_wanted:
@@ -116,7 +116,7 @@ class DatagramSessions:
                 connection.note(Kind.CLOSE)
 
     def stop(self, seconds: float) -> None:
-        """Wait for the threads, now that the halt is set."""
+        """Wait for the threads, now that the stop event is set."""
         deadline = monotonic() + seconds
         with self._lock:
             sessions, self._begun = self._begun, []
@@ -126,7 +126,7 @@ class DatagramSessions:
             session.thread.join(capped(deadline - monotonic()))
 
     def close(self) -> None:
-        """Give the server its own hook back."""
+        """Restore the server's own hook."""
         if getattr(self._process, "__self__", None) is self._server:
             vars(self._server).pop("process_request", None)
         else:
@@ -134,7 +134,7 @@ class DatagramSessions:
 
 
 class _DatagramSession:
-    """One conversation: its script, its client, and the datagrams that have come for it."""
+    """One conversation: its script, its client, and the datagrams that came for it."""
 
     def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
@@ -146,7 +146,7 @@ class _DatagramSession:
 
 
 class _SessionEndpoint(ServerDatagram):
-    """The fake's end of it: waits for datagrams that the server's loop puts in."""
+    """The fake's endpoint of a conversation: waits for datagrams that the server's loop adds."""
 
     def __init__(self, request: Request, client_address: Any, stop_event: StopEvent) -> None:
         super().__init__(request, client_address, stop_event)
@@ -155,25 +155,25 @@ class _SessionEndpoint(ServerDatagram):
         self._rests_until = 0.0
 
     def hear(self, request: Request) -> None:
-        """Put a datagram in. From the server's thread."""
+        """Add a datagram. From the server's thread."""
         with self._changed:
             self._waiting.append(request)
             self._rest(self._rests_until)
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Have the wait look whether the server is being stopped."""
+        """Make a waiting thread check whether the server is stopping."""
         with self._changed:
             self._changed.notify_all()
 
     def wait(self, until: float, event: Waitable | None = None) -> None:
-        """Wait for a datagram, or until then. Raises Halted."""
+        """Wait for a datagram, or until then. Raises ServerStopped."""
         self.before_wait()
         if self.is_stalled or event is not None:
             self.sleep(min(until - self.clock(), SLICE if event is not None else math.inf))
             return
         with self._changed:
-            if not self._has_news():  # what came is done with: it is the client's turn
+            if not self._has_news():  # everything was processed: it is the client's turn
                 with resting([connection_of(self.request)], math.inf):
                     self._changed.wait_for(self._has_news, capped(until - self.clock()))
             self._stop_event.check()
@@ -181,7 +181,7 @@ class _SessionEndpoint(ServerDatagram):
                 self._take_in()
 
     def sleep(self, seconds: float) -> None:
-        """See End. What comes meanwhile waits on purpose."""
+        """See Endpoint. Datagrams that come meanwhile wait on purpose."""
         with self._changed:
             self._rest(self.clock() + seconds)
         try:
@@ -191,7 +191,7 @@ class _SessionEndpoint(ServerDatagram):
                 self._rest(0.0)
 
     def _rest(self, until: float) -> None:
-        """Note until when nothing is done for any of the datagrams that are here."""
+        """Note until when nothing is done for any of the waiting datagrams."""
         self._rests_until = until
         for request in (self.request, *self._waiting):
             connection = connection_of(request)
@@ -202,7 +202,7 @@ class _SessionEndpoint(ServerDatagram):
         return bool(self._waiting and not self.inbox) or self._stop_event.is_set()
 
     def _take_in(self) -> None:
-        """Look at one more: the replies from here on are to it."""
+        """Process one more datagram: replies from here on are to it."""
         request = self._waiting.popleft()
         if request is not self.request:
             self._close_request()
@@ -211,7 +211,7 @@ class _SessionEndpoint(ServerDatagram):
         self.inbox.receive(request[0], self.clock())
 
     def leave(self) -> list[Request]:
-        """Return what was not looked at, or not expected."""
+        """Return the datagrams that were not examined or not expected."""
         with self._changed:
             left = list(self._waiting)
             self._waiting.clear()

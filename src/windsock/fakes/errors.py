@@ -9,57 +9,57 @@ __all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet
 
 FRAMINGS = (
     ('"lines"', "a message ends with a line feed"),
-    (r'b"\r\n\r\n"', "a message ends with these bytes, as an HTTP request without a body does"),
+    (r'b"\r\n\r\n"', "a message ends with these bytes, like an HTTP request without a body"),
     ("16", "a message has 16 bytes"),
-    ("LengthPrefix(4)", "an integer of 4 bytes before the message says how long it is"),
+    ("LengthPrefix(4)", "an integer of 4 bytes before the message is its length"),
     ('"eof"', "all that a connection sends is one message"),
     ("function", "function(data) returns the size of the first message, None if it is not complete"),
-    ('"any"', "each piece that arrives is a message: what is answered depends on timing"),
+    ('"any"', "each piece that arrives is a message: replies depend on timing"),
 )
 
 
 class FramingMissing(UsageError):
-    """A fake on a stream was told to answer messages, and not where a message ends. `call` is what it was told."""
+    """A fake on a stream has replies to messages, and no framing. `call` is the call that adds the replies."""
 
     def __init__(self, call: str) -> None:
         self.call = call
         framings = "".join(f"\n  framing={value:16} {meaning}" for value, meaning in FRAMINGS)
         super().__init__(
-            f"{call}: a stream does not say where a message ends, and this would answer whichever piece arrives.\n"
-            f'Say it with framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
+            f"{call}: a stream does not show where a message ends, so this would answer any piece that arrives.\n"
+            f'Pass framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
             'or answer certain bytes, which are found however the stream is cut: on(b"...").reply(...)'
         )
 
 
 class UnexpectedMessage(PeerError):
-    """A client sent what a fake server was not told to answer.
+    """A client sent a message that a fake server has no reply for.
 
-    `message` is what it sent, `expected` what is answered, the closest few first, each with the reason why it was not.
+    `message` is what it sent, `expected` the rules and replies that came closest, each with why it did not match.
     """
 
     def __init__(self, message: bytes, expected: list[str], left_out: int = 0) -> None:
         self.message = message
         self.expected = expected
         self.left_out = left_out
-        wanted = "".join(f"\n  {each}" for each in expected) or "\n  (nothing any more)"
+        wanted = "".join(f"\n  {each}" for each in expected) or "\n  (no more replies)"
         which = f"; the closest of {left_out + len(expected)}" if left_out else ""
-        super().__init__(f"received {preview(message)}, which matches none of what is answered{which}:{wanted}")
+        super().__init__(f"received {preview(message)}, which no rule or reply answers{which}:{wanted}")
 
 
 class UnexpectedConnection(PeerError):
-    """A client connected for which a fake server had no script left."""
+    """A client connected to a fake server that has no script left for it."""
 
     def __init__(self, scripts: int) -> None:
         self.scripts = scripts
         had = "the one script was" if scripts == 1 else f"all {scripts} scripts were"
         super().__init__(
-            f"one connection too many: {had} for connections before it; queue another one, or say play_all()"
+            f"one connection too many: {had} for connections before it; queue another one, or use play_all()"
         )
 
 
 class Unmet(PeerError):
-    """A fake server was told of something that never happened: a rule, a reply, a script. `what` says which."""
+    """A fake server expected something that never happened: a rule, a reply, a script. `what` describes it."""
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(f"{what}\n(if that is fine, say allow_unused=True)")
+        super().__init__(f"{what}\n(if that is expected, pass allow_unused=True)")

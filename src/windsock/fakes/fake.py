@@ -1,4 +1,4 @@
-"""A fake server: takes what comes, and answers as told."""
+"""A fake server: receives messages, and answers them by rules, replies and scripts."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from windsock.taps.seam import connection_of
 __all__ = ["Fake"]
 
 GRACE = 1.0
-"""Seconds that a server which is about to stop leaves what is on its way."""
+"""Seconds that a stopping server gives to messages in transit."""
 LOOK = 0.05
-"""Seconds between two looks at whether there is anybody."""
+"""Seconds between two checks for clients."""
 
 
 class Fake:
     """Answers for a server without a handler; each instance is its server's RequestHandlerClass.
 
-    A connection with a script of its own plays that. In all others rules come first, in the order in which they were
-    made, then the queued replies, then the echo. With none of them, everything is taken and nothing answered. A forked
-    child knows what was told before its client connected.
+    A connection with a script of its own plays that. On all others, rules come first, in the order in which they were
+    created, then the queued replies, then the echo. Without any of them, everything is received and nothing answered. A
+    forked child knows the rules and scripts that were added before its client connected.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class Fake:
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
 
-    # --- telling it what to answer
+    # --- rules, replies and scripts
 
     def on(
         self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
     ) -> Rule:
-        """Begin a rule: bytes, a compiled regular expression over bytes, or a predicate.
+        """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
         With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
         a regular expression must be found in it. Without framing a stream has no messages, and rules are for bytes: the
         first rule whose bytes come next answers. With framing="any" a pattern must match from the first byte that has
         arrived.
 
-        `after`: the number of matches to skip first. `connections`: in which the rule counts, by their index from
-        0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection. `first`:
-        it comes before the rules that there are, and not behind them.
+        `after`: the number of matches to skip first. `connections`: the connections that the rule is for, by index
+        from 0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
+        `first`: the rule comes before existing rules, not after them.
         """
         checked_after(after)
         which = checked_connections(connections)
@@ -96,9 +96,9 @@ class Fake:
         truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> None:
-        """Answer the next message, whatever it is; `times` of them in a row, or every one with None.
+        """Answer the next message, whatever it is; the next `times` messages, or all of them with None.
 
-        How it is given: see Rule.reply.
+        For the other options, see Rule.reply.
         """
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         checked_times("reply", times)
@@ -109,14 +109,14 @@ class Fake:
             self._responder.add(answer, times)
 
     def _check_framing(self, call: str) -> None:
-        """Raise UsageError where the answer would be to whatever piece of a stream has arrived."""
+        """Raise UsageError if any piece of a stream that arrives would be answered."""
         if self._framing is None and not self._is_datagram:
             raise FramingMissing(call)
 
     def greet(self, what: object, **how: Unpack[Delivery]) -> None:
         """Send this on each new connection before anything else, also before a script that it plays.
 
-        How it is given: see Rule.reply.
+        For the options, see Rule.reply.
         """
         if not isinstance(what, bytes | Script) or what == b"":
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
@@ -133,7 +133,7 @@ class Fake:
         self._responder.echo()
 
     def play(self, server: Any, *scripts: Script) -> None:
-        """Have the next connections play these scripts, one each, in their order."""
+        """Let the next connections play these scripts, one each, in order."""
         if not scripts:
             raise UsageError("play(): expected a script, or several for as many connections")
         for each in scripts:
@@ -142,7 +142,7 @@ class Fake:
         self._script_queue.queue(scripts)
 
     def play_all(self, server: Any, script: Script) -> None:
-        """Have each connection play this script that has none of its own."""
+        """Let each connection without a script of its own play this script."""
         self._check("play_all", server, script, has_to_end=True)
         self._prepare(server)
         self._script_queue.for_all(script)
@@ -156,11 +156,11 @@ class Fake:
                 begins_with_tls &= isinstance(step, StartTLS)
             elif isinstance(step, Urgent) and begins_with_tls:
                 raise UsageError(
-                    f"step {number}, {step.text}: TLS has no urgent data; send() it, or say tls='starttls'"
+                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or say tls='starttls'"
                 )
 
     def _prepare(self, server: Any) -> None:
-        """Make what playing needs, before the next fork."""
+        """Create what playing needs, before the next fork."""
         with self._lock:
             stop_event = self._make_stop_event()
             self._responder.plays_too = True
@@ -172,23 +172,23 @@ class Fake:
             self._stop_event = StopEvent()
         return self._stop_event
 
-    # --- its life
+    # --- lifecycle
 
     def stop(self, seconds: float) -> None:
-        """End scripts and answers that are being played: the server is being stopped."""
+        """End scripts and replies in progress: the server is stopping."""
         if self._stop_event is not None:
             self._stop_event.set()
         if self._sessions is not None:
             self._sessions.stop(seconds)
 
     def resume(self) -> None:
-        """Undo `stop()`: it was an outage, and what it has ended is over."""
+        """Undo `stop()` after an outage; the scripts that it ended are over."""
         self._script_queue.excuse()
         if self._stop_event is not None:
             self._stop_event.clear()
 
     def close(self) -> None:
-        """Give descriptors back."""
+        """Close the descriptors."""
         with self._lock:
             self._responder.close()
             if self._sessions is not None:
@@ -198,8 +198,7 @@ class Fake:
                 self._stop_event.close()
 
     def settle(self, server: Any, seconds: float) -> None:
-        """Wait a moment for what is on its way: expectations may be about to be met. Without clients there is no
-        wait."""
+        """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
         deadline = monotonic() + min(seconds, GRACE)
         quiet = 0
         while quiet < 2 and monotonic() < deadline:
@@ -211,12 +210,12 @@ class Fake:
         return bool(self._recorder.errors) or not self._unmet(is_final=False)
 
     def _is_busy(self, server: Any) -> bool:
-        """Return whether there are clients, be it such that have not been accepted yet."""
+        """Return whether there are clients, accepted or not."""
         if any(not each.is_closed for each in self._recorder.connections):
             return True
         try:
             return bool(ready_among([server.socket.fileno()], 0.0))
-        except (AttributeError, OSError, ValueError):  # it has none, or none any more
+        except (AttributeError, OSError, ValueError):  # it has no listener, or no longer
             return False
 
     def is_waiting(self) -> bool:
@@ -227,7 +226,7 @@ class Fake:
         """Return the expectations that were not met."""
         found = self._unmet(is_final=True)
         if found and not self._is_datagram:
-            with contextlib.suppress(RecordingFailed):  # which is among the errors
+            with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere
                 begun = unfinished(self._recorder, self._framing, self._responder)
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
@@ -237,7 +236,7 @@ class Fake:
         return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
 
     def _streams(self) -> Iterator[tuple[int, bytes]]:
-        """Give what came on each connection that played no script, with its index."""
+        """Yield what came on each connection that played no script, with its index."""
         for each in list(self._recorder.connections):
             if each.played is None:
                 yield each.index, each.upstream
@@ -245,7 +244,7 @@ class Fake:
     # --- answering
 
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
-        """Handle one request, as a handler class's constructor does."""
+        """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
         if isinstance(request, tuple):
             self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
@@ -278,7 +277,7 @@ class Fake:
         run.run()
 
     def _greet(self, end: ServerStream) -> bool:
-        """Send the greeting before a script; return whether the script can go on."""
+        """Send the greeting before a script; return whether the script can continue."""
         plan = None if self._greeting is None else self._greeting.plan(b"")
         if plan is not None:
             try:
@@ -301,16 +300,16 @@ class Fake:
         try:
             perform(plan, end, self.timeout())
         except ServerStopped:
-            pass  # the server is being stopped in the middle of an answer
+            pass  # the server stops in the middle of a reply
 
     def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
-        """Send one; that the client is gone is no error."""
+        """Send one datagram. Does not fail if the client is gone."""
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
             server_socket.sendto(data, address)
 
 
 def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
-    """Raise UsageError where a server can't go on in TLS, or in the clear."""
+    """Raise UsageError if a server cannot start or end TLS at this step."""
     if not hasattr(server, "start_tls"):
         raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
     if isinstance(step, StopTLS):

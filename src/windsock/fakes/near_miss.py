@@ -1,4 +1,4 @@
-"""Nearest miss: which patterns a message came closest to, and where it went another way. No I/O."""
+"""Near misses: which patterns a message came closest to, and where it differs. No I/O."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from windsock.scripts.repr import code_of
 __all__ = ["MOST", "Miss", "miss", "nearest"]
 
 MOST = 3
-"""Patterns that are named."""
+"""The most patterns that a message names."""
 COMPARED = 256
-"""Bytes of both sides that are looked at for how alike they are."""
+"""The most bytes of both sides that are compared."""
 LONGEST = 200
-"""Bytes of a regular expression of which beginnings are tried."""
+"""The most bytes of a regular expression whose beginnings are tried."""
 
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """How a message missed a pattern: `common` bytes were as they should be, `likeness` is 0 to 1."""
+    """How a message missed a pattern: `common` bytes matched; `likeness` is from 0 to 1."""
 
     why: str
     common: int = 0
@@ -33,19 +33,19 @@ class Miss:
 
 
 def nearest(misses: Iterable[tuple[str, Miss]]) -> list[str]:
-    """Return the closest few, a line each: what was told, and why it did not match."""
+    """Return the closest misses, one a line: the rule and why it did not match."""
     ordered = sorted(misses, key=lambda pair: (-pair[1].common, -pair[1].likeness))
     return [f"{what}: {each.why}" for what, each in ordered[:MOST]]
 
 
 def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole: bool) -> Miss:
-    """Return how a message that does not match a pattern missed it; one that is not whole has to begin with it."""
+    """Return how a message misses a pattern; one that is not whole must start with the pattern."""
     if isinstance(pattern, bytes):
         both = (_of_bytes(pattern, message), _of_bytes(pattern, patterns.body(framing, message)))
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
         return _of_regex(pattern, message, is_at_start=not is_whole)
-    return Miss("said no")
+    return Miss("returned false")
 
 
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:
@@ -53,14 +53,14 @@ def _of_bytes(pattern: bytes, message: bytes) -> Miss:
     if offset == len(message):
         why = f"the message ends at byte {offset}, {preview(pattern[offset:])} is missing"
     elif offset == len(pattern):
-        why = f"the message goes on at byte {offset} with {preview(message[offset:])}"
+        why = f"the message continues at byte {offset} with {preview(message[offset:])}"
     else:
         why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
     return Miss(why, offset, _likeness(pattern, message))
 
 
 def _of_regex(pattern: re.Pattern[bytes], message: bytes, *, is_at_start: bool) -> Miss:
-    """Look for the longest beginning of the expression that does match: what is behind it does not."""
+    """Find the longest beginning of the expression that matches; the part after it does not."""
     for size in range(min(len(pattern.pattern) - 1, LONGEST), 0, -1):
         found = _match_of(pattern.pattern[:size], pattern.flags, message, is_at_start=is_at_start)
         if found is not None and found.end() > found.start():
@@ -74,7 +74,7 @@ def _of_regex(pattern: re.Pattern[bytes], message: bytes, *, is_at_start: bool) 
 def _match_of(part: bytes, flags: int, message: bytes, *, is_at_start: bool) -> re.Match[bytes] | None:
     try:
         expression = re.compile(part, flags)
-    except Exception:  # a part need not be an expression; Python may have something to warn of, too
+    except Exception:  # a part may be no valid expression, or cause a warning
         return None
     return expression.match(message) if is_at_start else expression.search(message)
 

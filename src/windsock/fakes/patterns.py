@@ -1,4 +1,4 @@
-"""Patterns: whether a message, or the start of what has arrived, is the one a rule waits for. No I/O."""
+"""Patterns: whether a message, or received data, matches what a rule waits for. No I/O."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ Pattern: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 
 
 def checked(pattern: object) -> Pattern:
-    """Return the pattern if it is one; raise UsageError if not."""
+    """Return a pattern. Raises UsageError if it is not one."""
     if isinstance(pattern, bytes | bytearray):
         if not pattern:
-            raise UsageError("on(b''): an empty pattern matches nothing that could arrive; say which bytes to expect")
+            raise UsageError("on(b''): an empty pattern matches nothing that could arrive; pass the bytes to expect")
         return bytes(pattern)
     if isinstance(pattern, re.Pattern):
         if isinstance(pattern.pattern, bytes):
@@ -50,7 +50,7 @@ def describe(pattern: Pattern) -> str:
 
 
 def body(framing: Framing | None, message: bytes) -> bytes:
-    """Return the message without what only tells it from the next one."""
+    """Return the message without its delimiter or length prefix."""
     if isinstance(framing, Lines):
         return message.rstrip(b"\r\n")
     if isinstance(framing, Delimiter):
@@ -61,7 +61,10 @@ def body(framing: Framing | None, message: bytes) -> bytes:
 
 
 def match_message(pattern: Pattern, message: bytes, framing: Framing | None) -> bool:
-    """Return whether a whole message matches: is equal, with or without its frame; has a match; pleases."""
+    """Return whether a whole message matches.
+
+    Bytes must equal it, with or without its frame; an expression must be found in it; a predicate must accept it.
+    """
     if isinstance(pattern, bytes):
         return pattern in (message, body(framing, message))
     if isinstance(pattern, re.Pattern):
@@ -70,7 +73,7 @@ def match_message(pattern: Pattern, message: bytes, framing: Framing | None) -> 
 
 
 def match_start(pattern: Pattern, arrived: bytes) -> int:
-    """Return how many of the bytes that have arrived match from the first one on; 0 if they do not."""
+    """Return how many of the received bytes match, from the first one on; 0 if they do not."""
     if isinstance(pattern, bytes):
         return len(pattern) if arrived.startswith(pattern) else 0
     if isinstance(pattern, re.Pattern):
@@ -80,12 +83,12 @@ def match_start(pattern: Pattern, arrived: bytes) -> int:
 
 
 def begins(pattern: Pattern, arrived: bytes) -> bool:
-    """Return whether what has arrived is only the beginning of these bytes, so that the next ones decide."""
+    """Return whether the received bytes are only the start of the pattern, so that the next ones decide."""
     return isinstance(pattern, bytes) and len(arrived) < len(pattern) and pattern.startswith(arrived)
 
 
 def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
-    """Return the first offset, from `start` on, at which these bytes are, or may begin; the length if there is none."""
+    """Return the first offset, from `start` on, at which these bytes are, or may start; the length if there is none."""
     if not isinstance(pattern, bytes):
         return len(arrived)
     found = arrived.find(pattern, start)
@@ -96,12 +99,12 @@ def first_start(pattern: Pattern, arrived: bytes, start: int) -> int:
 
 
 def decisive(pattern: Pattern, arrived: bytes) -> int:
-    """Return how many bytes it takes to tell that they are these, or which one is another."""
+    """Return how many received bytes it takes to decide whether they match."""
     return min(len(pattern), 1 + first_difference(pattern, arrived)) if isinstance(pattern, bytes) else 1
 
 
 def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool:
-    """Return whether a message that has begun like this may match once it is complete. Predicates are not asked."""
+    """Return whether a message with this start may match once it is complete. Predicates are not called."""
     ends = [b""]
     if isinstance(framing, Lines):
         ends = [b"\n", b"\r\n"]

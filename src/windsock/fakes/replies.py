@@ -27,16 +27,16 @@ __all__ = [
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
 Reply: TypeAlias = bytes | Callable[[bytes], bytes | None] | Script
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
-"""What a keyword is that was left out, where None says something."""
+"""The value of a keyword that was not passed, where None has a meaning."""
 ENDS = ("half_close", "close", "reset")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, and how it is given.
+    """One reply, and how it is sent.
 
-    `delay` and `every` are seconds, `pieces` how many or their sizes, `truncate` how many bytes of it are sent, `end`
-    what is done to the connection behind it.
+    `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
+    what happens to the connection afterwards.
     """
 
     what: Reply
@@ -48,11 +48,11 @@ class Answer:
 
     @property
     def is_plain(self) -> bool:
-        """True if it is sent as it is, at once."""
+        """True if the reply is sent whole and at once."""
         return not (self.delay or self.every or self.end) and self.pieces is None
 
     def plan(self, message: bytes) -> bytes | Script | None:
-        """Return what to send, or the script to play, in answer to a message; None for nothing."""
+        """Return the bytes to send, or the script to play, in reply to a message; None for nothing."""
         if isinstance(self.what, Script):
             return self.what
         if isinstance(self.what, bytes):
@@ -61,28 +61,28 @@ class Answer:
         return None if data is None else self._given(_checked_result(data))
 
     def check(self, method: str, *, is_datagram: bool) -> None:
-        """Raise UsageError for what can't be given on such a server."""
+        """Raise UsageError if such a server cannot send the reply."""
         if self.end is not None and is_datagram:
             raise UsageError(f"{method}(end={self.end!r}): that is for streams; a datagram has no connection to end")
         if isinstance(self.what, Script):
             if is_datagram:
                 raise UsageError(
                     f"{method}({self.what!r}): a rule of a datagram server can't play a script; "
-                    "say server.play(script), whose first step expects the datagram"
+                    "use server.play(script), whose first step expects the datagram"
                 )
             self.what.check(is_datagram=False)
         elif isinstance(self.what, bytes):
             if self.truncate is not None and self.truncate >= len(self.what):
                 raise UsageError(
-                    f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected fewer, "
-                    "which are sent"
+                    f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected a smaller "
+                    "number of bytes to send"
                 )
             plan = self._given(self.what)
             if isinstance(plan, Script):
                 plan.check(is_datagram=is_datagram)
 
     def code(self, method: str, times: int | None) -> str:
-        """Return the call that says so."""
+        """Return the call that creates the reply."""
         shown = preview(self.what) if isinstance(self.what, bytes) else code_of(self.what)
         words = [shown]
         for each in fields(self)[1:]:
@@ -94,7 +94,7 @@ class Answer:
         return f"{method}({', '.join(words)})"
 
     def _given(self, data: bytes) -> bytes | Script:
-        """Return the bytes, or the script that gives them in the way that was said."""
+        """Return the bytes, or a script that sends them as the options say."""
         if self.truncate is not None:
             data = data[: self.truncate]
         if self.is_plain:
@@ -114,7 +114,7 @@ class Answer:
 
 
 class Answers:
-    """Several answers, in turn: each `times` times (None: once, and the last one for ever)."""
+    """Several replies, in turn: each `times` times (None: once, and the last one always)."""
 
     def __init__(self) -> None:
         self._all: tuple[tuple[Answer, int | None], ...] = ()
@@ -123,21 +123,21 @@ class Answers:
         return bool(self._all)
 
     def add(self, answer: Answer, times: int | None) -> None:
-        """Put one more behind the others."""
+        """Append a reply."""
         self._all = (*self._all, (answer, times))
 
     @property
     def needed(self) -> int:
-        """How many times there has to be something to answer, so that each is given, and as often as was said."""
+        """The number of messages needed so that each reply is sent as often as it should be."""
         return sum(times or 1 for _, times in self._all) or 1
 
     @property
     def limit(self) -> int | None:
-        """How many can be given; None: any number."""
+        """The number of replies that can be sent; None: no limit."""
         return None if not self._all or self._all[-1][1] is None else self.needed
 
     def number(self, turn: int) -> Answer | None:
-        """Return the answer at the given turn, from 0; None if there are no answers at all."""
+        """Return the reply for the given turn, from 0, or None if there are no replies."""
         for answer, times in self._all:
             turn -= times or 1
             if turn < 0:
@@ -145,7 +145,7 @@ class Answers:
         return self._all[-1][0] if self._all else None
 
     def code(self, first: str = "reply") -> list[str]:
-        """Return the calls that say so."""
+        """Return the calls that create the replies."""
         calls = []
         for number, (answer, times) in enumerate(self._all):
             calls.append(answer.code("then" if number else _method(answer, first), times))
@@ -153,7 +153,7 @@ class Answers:
 
 
 class Delivery(TypedDict, total=False):
-    """How a reply is given: see Answer."""
+    """How a reply is sent: see Answer."""
 
     delay: float
     pieces: int | Sequence[int] | None
@@ -172,7 +172,7 @@ def made_answer(
     truncate: Any = None,
     end: Any = None,
 ) -> Answer:
-    """Return the answer. Raises UsageError for what can't be one."""
+    """Return a reply. Raises UsageError for invalid values."""
     reply = _checked_reply(method, what)
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
@@ -181,24 +181,24 @@ def made_answer(
         raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
     answer = Answer(reply, delay, _sizes(pieces), every, truncate, end)
     if isinstance(reply, Script) and not (answer.is_plain and truncate is None):
-        raise UsageError(f"{method}(Script(), ...): a script says itself when and how it sends; leave the keywords out")
+        raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
     sizes = answer.pieces
     Script().send(b"?" * (sum(sizes) if isinstance(sizes, tuple) else 1), pieces=sizes, every=every)  # checks both
     return answer
 
 
 def checked_times(method: str, times: Any) -> None:
-    """Raise UsageError for what is no number of times; None stands for no end."""
+    """Raise UsageError if `times` is not a whole number from 1 up; None means no limit."""
     if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
         raise UsageError(f"{method}(times={times}): expected 1 or more, or None for every message")
 
 
 def checked_script(method: str, script: object) -> Script:
-    """Return the script. Raises UsageError for what is none, or has no step."""
+    """Return the script. Raises UsageError if it is not a script or has no steps."""
     if not isinstance(script, Script):
         raise UsageError(f"{method}({script!r}): expected a Script, as in Script().expect(b'...').send(b'...')")
     if not len(script):
-        raise UsageError(f"{method}(Script()): there is no step in it; a script that only hangs up is Script().close()")
+        raise UsageError(f"{method}(Script()): it has no steps; a script that only hangs up is Script().close()")
     return script
 
 

@@ -21,7 +21,7 @@ __all__ = ["Responder"]
 class Responder:
     """The rules and replies of a fake, without scripts of whole connections. Changes are made under a lock.
 
-    `plays_too` says that the fake has scripts for connections, so that a message without an answer is unexpected.
+    `plays_too` means that the fake has scripts for connections, so that a message without a reply is unexpected.
     """
 
     def __init__(self, framing: Framing | None, *, forks: bool, is_datagram: bool) -> None:
@@ -39,10 +39,10 @@ class Responder:
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
 
-    # --- being told
+    # --- adding
 
     def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:
-        """Add a rule, behind those before, or as the `first` of all."""
+        """Add a rule, after the existing ones, or before them if `first`."""
         rule = Rule(
             pattern,
             self._shared_counters(),
@@ -55,7 +55,7 @@ class Responder:
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:
-        """Queue an answer `times` times; with None it is for every message that nothing else answers."""
+        """Queue a reply `times` times; None: for every message that nothing else answers."""
         if times is None:
             self._every = answer
             return
@@ -73,15 +73,15 @@ class Responder:
         return self._counters
 
     def close(self) -> None:
-        """Give descriptors back."""
+        """Close the descriptors."""
         if self._counters is not None:
             self._counters.close()
 
     def unmet(self, streams: Iterable[tuple[int, bytes]] = ()) -> list[str]:
-        """Return, in words, what was told and has not happened.
+        """Return descriptions of the rules and replies that were not used.
 
-        `streams` are what clients have sent, each with the index of its connection: rules that took the messages of
-        others are named then.
+        `streams` is what clients have sent, each with the index of its connection: it shows which rules took the
+        messages of others.
         """
         found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
         if found:
@@ -98,13 +98,13 @@ class Responder:
         return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]
 
     def why_unfinished(self, begun: bytes) -> str:
-        """Return in words which rule a message that has begun like this may match; nothing if that is none."""
+        """Return a description of the rule that a message with this start may match, or ""."""
         rules = (each for each in self._rules if patterns.would_match(each.pattern, begun, self._framing))
         rule = next(rules, None)
         return "" if rule is None else f", may match {rule.start}"
 
     def rest(self, arrived: bytes) -> bytes:
-        """Return what is left behind the bytes of rules in what has arrived, without framing."""
+        """Return the received data after the bytes of rules, without framing."""
         patterns = [each.pattern for each in self._rules if isinstance(each.pattern, bytes)]
         at = 0
         while size := next((len(each) for each in patterns if arrived.startswith(each, at)), 0):
@@ -114,7 +114,7 @@ class Responder:
     # --- answering
 
     def answer(self, message: bytes, connection: int) -> Answer | None:
-        """Return what to answer to a whole message; None for nothing. Raises UnexpectedMessage."""
+        """Return the reply to a whole message; None for nothing. Raises UnexpectedMessage."""
         for rule in self._rules:
             if rule.is_for(connection) and patterns.match_message(rule.pattern, message, self._framing):
                 turn = rule.take()
@@ -123,10 +123,10 @@ class Responder:
         return self._otherwise(message, connection)
 
     def answer_start(self, arrived: bytes, connection: int, *, is_all: bool = False) -> tuple[int, Answer | None]:
-        """Return the size of the first message in what has arrived, 0 if more has to come; and what to answer.
+        """Return the size of the first message in the received data, or 0 if more must come; and the reply.
 
-        The first rule whose bytes they begin with answers, once it is certain which rule that is: a rule waits while
-        one before it may still match. `is_all`: nothing more will come.
+        The first rule whose bytes the data starts with answers, once that is certain: a rule waits while one before
+        it may still match. `is_all`: nothing more will come.
         """
         sizes = ((rule, self._size(rule, arrived, connection)) for rule in self._rules)
         seen = []
@@ -145,7 +145,7 @@ class Responder:
                 turn = rule.take()
                 if turn is not None:
                     return size, self._answer_of(rule, turn, arrived[:size], connection)
-                if not (self._echoes and rule.is_used_up()):  # an echo does not wait for the rest of such bytes either
+                if not (self._echoes and rule.is_used_up()):  # nor does an echo wait for the rest of such bytes
                     known = known or size
         size = known or self._unanswered(arrived)
         return size, self._otherwise(arrived[:size], connection)
@@ -157,9 +157,9 @@ class Responder:
         return rule.is_for(connection) and not rule.is_used_up()
 
     def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, connection: int) -> bool:
-        """Return whether to wait for more though no rule answers bytes that begin like this, as nothing else does.
+        """Return whether to wait for more data if no rule matches its start, and nothing else answers it.
 
-        For the rest of a rule's bytes, so that an error shows all of them; for what else than bytes may still match.
+        For the rest of a rule's bytes, so that an error shows all of them; for other patterns that may still match.
         """
         if not self._has_only_rules():
             return False
@@ -169,9 +169,9 @@ class Responder:
         return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
 
     def _unanswered(self, arrived: bytes) -> int:
-        """Return how many bytes no rule answers, the same however they were cut.
+        """Return how many bytes no rule answers, however they were cut.
 
-        An echo ends where the bytes of a rule may begin. Unexpected are those up to the first one that fits no rule.
+        An echo ends where the bytes of a rule may start. Unexpected data ends with the first byte that fits no rule.
         """
         if self._framing is not None or not self._rules:
             return len(arrived)
@@ -180,19 +180,19 @@ class Responder:
         return min(len(arrived), max(patterns.decisive(each.pattern, arrived) for each in self._rules))
 
     def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
-        """Return what a rule answers. Raises UnexpectedMessage where it was given nothing to answer."""
+        """Return a rule's reply. Raises UnexpectedMessage if the rule has none."""
         answer = rule.answer(turn)
         if answer is None:
             self.unexpected(message, connection)
         return answer
 
     def unexpected(self, message: bytes, connection: int) -> NoReturn:
-        """Raise UnexpectedMessage, with what came closest."""
+        """Raise UnexpectedMessage, with the closest rules."""
         misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
         raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
 
     def _otherwise(self, message: bytes, connection: int) -> Answer | None:
-        """Return what to answer where no rule does."""
+        """Return the reply if no rule has one."""
         queued = self._queue.take() if self._queue is not None else None
         if queued is not None:
             return queued

@@ -16,14 +16,14 @@ from windsock.scripts.repr import code_of
 __all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
 
 Connections: TypeAlias = int | slice | range | Callable[[int], object]
-"""Which connections, by their index from 0: one, a slice, or those that please a function."""
+"""Connections by index from 0: one, a slice, or those that a function accepts."""
 
 
 class Rule:
-    """Messages that match a pattern, and the replies to them: the first one's, the second one's, and so on.
+    """Messages that match a pattern, and the replies to them: to the first one, the second one, and so on.
 
-    `after` matches are skipped first: they are left to the rules behind it. `connections` says in
-    which connections it counts.
+    The first `after` matches are skipped and left to later rules. `connections` are the connections that the rule is
+    for.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Rule:
         self.pattern = patterns.checked(pattern)
         self.after = after
         self.is_first = is_first
-        """Whether it was put before the rules that were there."""
+        """Whether it was added before the existing rules."""
         self.connections = connections
         self._answers = Answers()
         self._is_optional = False
         self._stays = False
-        """Whether its last reply was said to be for all that follows."""
+        """Whether its last reply is for all later messages."""
         self._counters = counters
         self._counter = counters.add()
         self._is_datagram = is_datagram
@@ -52,7 +52,7 @@ class Rule:
     def __repr__(self) -> str:
         return self.code
 
-    # --- telling it what to answer
+    # --- replies
 
     def reply(
         self,
@@ -67,8 +67,8 @@ class Rule:
     ) -> Self:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
-        After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset".
         """
         self._check_is_first("reply")
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
@@ -85,7 +85,7 @@ class Rule:
         truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
-        """Answer with what a function makes of the message; with nothing if that is None."""
+        """Answer with the result of a function of the message; with nothing if that is None."""
         self._check_is_first("reply_with")
         answer = made_answer(
             "reply_with", function, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end
@@ -93,7 +93,7 @@ class Rule:
         return self._add("reply_with", answer, times)
 
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
-        """Answer with a script, which has the connection to itself as long as it is played."""
+        """Answer with a script, which controls the connection while it is played."""
         self._check_is_first("play")
         answer = made_answer("play", script)
         return self._add("play", answer, times)
@@ -109,22 +109,22 @@ class Rule:
         truncate: int | None = None,
         end: HowToEnd | None = None,
     ) -> Self:
-        """Answer the next such message with this: bytes, what a function makes of the message, or a script.
+        """Answer the next such message with bytes, the result of a function of the message, or a script.
 
-        The reply before it is given once, or its `times`. The last one stays, unless it has `times`.
+        The previous reply is sent once, or its `times`. The last one stays, unless it has `times`.
         """
         if not self._answers:
-            raise UsageError(f"{self.code}.then(...): there is nothing before it; say reply(...) first")
+            raise UsageError(f"{self.code}.then(...): there is nothing before it; call reply(...) first")
         if self._stays:
             raise UsageError(
-                f"{self.code}.then(...): times=None has the reply before it answer all that follows; "
-                "leave times= out, or say how many"
+                f"{self.code}.then(...): with times=None, the reply before it answers all later messages; "
+                "leave times= out, or pass a number"
             )
         answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         return self._add("then", answer, times)
 
     def optional(self) -> Self:
-        """Let it be no error if messages that match never come, or fewer than there are replies for."""
+        """Do not fail if messages that match never come, or fewer than there are replies."""
         self._is_optional = True
         return self
 
@@ -139,16 +139,14 @@ class Rule:
         return self
 
     def _check_is_first(self, method: str) -> None:
-        """Raise UsageError if there is a reply already, which another one would not be added to."""
+        """Raise UsageError if there is a reply already, which another one would replace."""
         if self._answers:
-            raise UsageError(
-                f"{self.code}.{method}(...): it has a reply already; say .then(...) for the one after that"
-            )
+            raise UsageError(f"{self.code}.{method}(...): it has a reply already; use .then(...) for the next one")
 
     # --- for the fake
 
     def is_for(self, connection: int) -> bool:
-        """Return whether it counts in this connection."""
+        """Return whether the rule is for this connection."""
         which = self.connections
         if which is None:
             return True
@@ -159,31 +157,31 @@ class Rule:
         return connection in which if isinstance(which, range) else bool(which(connection))
 
     def is_used_up(self) -> bool:
-        """Return whether all that it can answer has been answered."""
+        """Return whether the rule has sent all its replies."""
         return not self.counts(self._counters.taken(self._counter))
 
     @property
     def most(self) -> int | None:
-        """How many messages it counts; None: any number."""
+        """The most messages that it counts; None: no limit."""
         limit = self._answers.limit
         return None if limit is None else self.after + limit
 
     def counts(self, turn: int) -> bool:
-        """Return whether it counts a message that matches, which is the one at that turn, from 0."""
+        """Return whether it counts the match at that turn, from 0."""
         most = self.most
         return most is None or turn < most
 
     def is_due(self) -> bool:
-        """Return whether the next message that matches is one that it answers."""
+        """Return whether it answers the next match."""
         return self._counters.taken(self._counter) >= self.after and not self.is_used_up()
 
     def take(self) -> int | None:
-        """Count a message that matches; return which of those to answer it is, from 0, or None if it is none."""
+        """Count a match; return its number among those to answer, from 0, or None if it is not answered."""
         turn = self._counters.take(self._counter, self.most)
         return None if turn is None or turn < self.after else turn - self.after
 
     def answer(self, turn: int) -> Answer | None:
-        """Return what to answer then; None for nothing."""
+        """Return the reply at that turn; None for nothing."""
         return self._answers.number(turn)
 
     def why_not(self, connection: int) -> str:
@@ -191,15 +189,15 @@ class Rule:
         if not self.is_for(connection):
             return f"matches, but not in connection #{connection}"
         if not self._answers:
-            return "matches, but was given no reply; say .reply(...), or .reply_with(lambda message: None) for none"
+            return "matches, but has no reply; use .reply(...), or .reply_with(lambda message: None) for none"
         if self.is_used_up():
             count = self._answers.limit or 0
             return f"matches, but is used up after {count} time{'' if count == 1 else 's'}"
-        return f"matches, but after={self.after} such message{'' if self.after == 1 else 's'} go by first"
+        return f"matches, but is skipped (after={self.after})"
 
     @property
     def start(self) -> str:
-        """Its beginning, as a test would write it."""
+        """The start of the rule, as a test would write it."""
         words = [patterns.describe(self.pattern)]
         if isinstance(self.pattern, bytes):
             words = [preview(self.pattern)]
@@ -213,11 +211,11 @@ class Rule:
 
     @property
     def code(self) -> str:
-        """All of it, as a test would write it."""
+        """The whole rule, as a test would write it."""
         return ".".join([self.start, *self._answers.code(), *(["optional()"] if self._is_optional else [])])
 
     def unmet(self) -> str | None:
-        """Return in words what has not happened of it; None if all has."""
+        """Return a description of the unused part of the rule, or None if there is none."""
         seen = self._counters.taken(self._counter)
         needed = self.after + self._answers.needed
         if seen >= needed or self._is_optional:
@@ -226,7 +224,7 @@ class Rule:
 
 
 class Queue:
-    """Replies for whatever comes, one after the other."""
+    """Replies to the next messages, in order."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -235,12 +233,12 @@ class Queue:
         self._total = 0
 
     def add(self, answer: Answer, times: int) -> None:
-        """Put one behind the others."""
+        """Append a reply."""
         self._all = [*self._all, (answer, times)]
         self._total += times
 
     def take(self) -> Answer | None:
-        """Return the next one; None if there is none."""
+        """Return the next reply, or None if there is none."""
         number = self._counters.take(self._counter, self._total)
         if number is None:
             return None
@@ -251,11 +249,11 @@ class Queue:
         return None
 
     def is_empty(self) -> bool:
-        """Return whether none is left."""
+        """Return whether no reply is left."""
         return self._counters.taken(self._counter) >= self._total
 
     def unmet(self) -> list[str]:
-        """Return in words which have not been sent."""
+        """Return descriptions of the replies that were not sent."""
         left, found = self._counters.taken(self._counter), []
         for answer, times in self._all:
             sent = min(left, times)
@@ -267,21 +265,21 @@ class Queue:
 
 
 def checked_after(after: Any) -> None:
-    """Raise UsageError for what is no number of messages."""
+    """Raise UsageError if `after` is not a whole number from 0 up."""
     if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-        raise UsageError(f"on(after={after!r}): expected how many messages that match go by first, 0 or more")
+        raise UsageError(f"on(after={after!r}): expected the number of matches to skip, 0 or more")
 
 
 def checked_connections(which: Any) -> Connections | None:
-    """Return which connections. Raises UsageError for what says nothing about them."""
+    """Return the checked `connections=`. Raises UsageError for invalid values."""
     is_number = isinstance(which, int) and not isinstance(which, bool) and which >= 0
     if which is None or is_number or isinstance(which, range) or callable(which):
-        return which  # type: ignore[no-any-return]  # it is what was asked for
+        return which  # type: ignore[no-any-return]  # checked above
     if isinstance(which, slice):
         if all(each is None or (isinstance(each, int) and each >= 0) for each in (which.start, which.stop, which.step)):
             return which
         raise UsageError(
-            f"on(connections={which!r}): how many there will be is not known; expected no negative numbers"
+            f"on(connections={which!r}): the number of connections is unknown; expected no negative numbers"
         )
     raise UsageError(
         f"on(connections={which!r}): expected an index from 0, a slice of them, or a function of the index"

@@ -1,4 +1,4 @@
-"""Which connection of a fake plays which script, and what has become of each."""
+"""The scripts of a fake: which connection plays which, and how far each has come."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["QueuedScript", "ScriptQueue"]
 
 @dataclass(slots=True)
 class QueuedScript:
-    """One script that a fake was told to play; `number` counts those of the queue from 1, 0 is `play_all()`.
+    """One script that a fake should play; `number` counts the queued ones from 1, 0 is `play_all()`.
 
-    `connection` is the index of the one connection that plays it, or, for `play_all()`, of the first that does.
+    `connection` is the index of the connection that plays it, or, for `play_all()`, of the first that does.
     """
 
     script: Script
@@ -31,14 +31,14 @@ class QueuedScript:
 
     @property
     def label(self) -> str:
-        """Its name in messages."""
+        """The name of the script in messages."""
         return f"script {self.number}" if self.number else "the script for all"
 
 
 class ScriptQueue:
-    """The scripts of one fake. On streams a queued script is for a certain connection from the moment it is queued.
+    """The scripts of one fake. On streams, a queued script belongs to a certain connection from the start.
 
-    So it makes no difference which thread or process comes first, and a forked child knows its own.
+    So it does not matter which thread or process comes first, and a forked child knows its own script.
     """
 
     def __init__(self, recorder: Recorder, *, is_datagram: bool) -> None:
@@ -53,17 +53,17 @@ class ScriptQueue:
 
     @property
     def count(self) -> int:
-        """How many have been queued."""
+        """The number of queued scripts."""
         return len(self._queued)
 
     def are_over(self, connection: int) -> bool:
-        """Return whether a connection comes behind those that scripts were queued for."""
+        """Return whether a connection comes after those with queued scripts."""
         return bool(self._queued) and (self._queued[0].connection or 0) < connection
 
-    # --- telling
+    # --- adding
 
     def queue(self, scripts: Sequence[Script]) -> None:
-        """Have the next connections play these, one each."""
+        """Let the next connections play these scripts, one each."""
         with self._recorder:  # no connection is accepted meanwhile
             following = len(self._recorder.connections)
             for script in scripts:
@@ -73,21 +73,21 @@ class ScriptQueue:
                 self._queued = [*self._queued, QueuedScript(script, len(self._queued) + 1, connection)]
 
     def for_all(self, script: Script) -> None:
-        """Have each connection from here on play this that has no script of its own."""
+        """Let each later connection without a script of its own play this one."""
         with self._recorder:
             self._for_all = [*self._for_all, QueuedScript(script, 0, len(self._recorder.connections))]
 
-    # --- asking
+    # --- queries
 
     def of(self, connection: int) -> QueuedScript | None:
-        """Return what a connection of a stream server is to play."""
+        """Return the script for a connection of a stream server."""
         for play in self._queued:
             if play.connection == connection:
                 return play
         return self._all_of(connection)
 
     def next(self, connection: int) -> QueuedScript | None:
-        """Return what the conversation that a datagram begins is to play, and take it off the queue."""
+        """Return the script for the conversation that a datagram starts, and remove it from the queue."""
         with self._recorder:
             if self._begun < len(self._queued):
                 play = self._queued[self._begun]
@@ -100,14 +100,14 @@ class ScriptQueue:
         found = [play for play in self._for_all if play.connection is not None and play.connection <= connection]
         return found[-1] if found else None
 
-    # --- what has become of them
+    # --- results
 
     def excuse(self) -> None:
-        """Let scripts that have begun be over: an outage has ended them."""
+        """Accept that scripts in progress are over: an outage has ended them."""
         self._excused = len(self._recorder.connections)
 
     def unmet(self, *, is_final: bool) -> Iterator[str]:
-        """Give in words what has not been played to its end and has not failed, which would have been said."""
+        """Yield descriptions of scripts that were not played to the end, except failed ones, which were reported."""
         self._recorder.catch_up()
         connections = list(self._recorder.connections)
         of_queue = {play.connection for play in self._queued if play.connection is not None}
@@ -146,7 +146,7 @@ class ScriptQueue:
         elif run is not None:
             where = f"is {run.place()}"
         else:
-            where = "ended without a word of how far it was"
+            where = "ended without reporting its progress"
         return f"not played to its end, {_name(connection)} {where}"
 
     def is_waiting(self) -> bool:

@@ -1,4 +1,4 @@
-"""One script being played by a fake, and what is said of it in the recording."""
+"""One script being played by a fake, and its progress in the recording."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from windsock.security.handshake_info import HandshakeFailed
 __all__ = ["ScriptRun", "perform"]
 
 BY_STOPPING = ("received the end", "was reset")
-"""What the server's own stop looks like from here."""
+"""The events that the server's own stop causes at this end."""
 
 
 def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, whose: str = "") -> Progress:
-    """Play a script to its end; return its progress. Raises ScriptMismatch, ScriptTimeout, Halted, HandshakeFailed."""
+    """Play a script and return its progress. Raises ScriptMismatch, ScriptTimeout, ServerStopped, HandshakeFailed."""
     progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=whose)
     _play(progress, end)
     return progress
@@ -30,17 +30,17 @@ def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, 
 
 def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
     try:
-        runner.play(progress, end)  # type: ignore[arg-type]  # it has the methods of either
+        runner.play(progress, end)  # type: ignore[arg-type]  # it has the methods of both
     except ScriptMismatch as error:
         if isinstance(error.__cause__, HandshakeFailed):
-            raise error.__cause__ from None  # which ends a request, and is no error: the client did not like us
+            raise error.__cause__ from None  # ends the request, and is no error: the client refused the handshake
         raise
 
 
 class ScriptRun:
-    """The one script that a connection is there for: what comes of it is noted in the recording.
+    """The script of a whole connection, whose progress is recorded.
 
-    What `played` says of a connection begins with a word: "begun", "resting", "done", "failed", "stopped".
+    A connection's `played` starts with a word: "begun", "resting", "done", "failed", "stopped".
     """
 
     def __init__(
@@ -61,12 +61,12 @@ class ScriptRun:
         self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
 
     def run(self) -> None:
-        """Play it. Raises ScriptMismatch or ScriptTimeout, unless it is the server's stop that ends it."""
+        """Play the script. Raises ScriptMismatch or ScriptTimeout, unless the server's stop ends it."""
         with self._noting():
             _play(self.progress, self._end)
 
     def _look(self) -> None:
-        """Before a wait, note whether all is well if the other end says no more: a loop waits for its next round."""
+        """Before a wait, record whether the other end may end the conversation now: a loop waits for its next round."""
         rests = self.progress.is_between_rounds
         if rests is not self._rests:
             self._rests = rests
@@ -98,10 +98,10 @@ class ScriptRun:
             self._end.before_wait = nothing
 
     def check_rest(self) -> None:
-        """Look whether more has come than the script expects, unless it has closed the connection itself."""
+        """Check that no more has come than the script expects, unless the script has closed the connection."""
         end = self._end
         if end.inbox.is_datagram:
-            return  # they may begin another script
+            return  # they may start another script
         if not (end.is_closed or end.is_stalled or end.inbox.has_ended or end.inbox):
             end.wait(monotonic())
         if end.inbox and not (end.is_closed or end.is_stalled):

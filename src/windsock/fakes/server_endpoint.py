@@ -1,4 +1,4 @@
-"""A server's end of a conversation, as a script plays it: waits as the server's other requests do, until the stop."""
+"""A fake server's endpoint, for scripts: waits like the server's other requests, and ends when the server stops."""
 
 from __future__ import annotations
 
@@ -36,53 +36,52 @@ __all__ = [
 
 
 class ServerStopped(Exception):
-    """The server is being stopped: whatever waits ends here."""
+    """Ends all waits: the server is stopping."""
 
 
 class StopEvent:
-    """An event that is set when the server stops, with a descriptor that threads, greenlets and children can wait
-    for."""
+    """An event that is set when the server stops, with a descriptor for threads, greenlets and children to wait on."""
 
     def __init__(self) -> None:
         self._wakeup: Wakeup | None = Wakeup()
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable."""
+        """Return a descriptor that becomes readable when the event is set."""
         return -1 if self._wakeup is None else self._wakeup.fileno()
 
     def is_set(self) -> bool:
-        """Return whether it is so."""
+        """Return whether the event is set."""
         return self._wakeup is None or bool(ready_among([self._wakeup.fileno()], 0.0))
 
     def set(self) -> None:
-        """Say so."""
+        """Set the event."""
         if self._wakeup is not None:
             self._wakeup.call()
 
     def clear(self) -> None:
-        """Take it back: the server is up again."""
+        """Clear the event: the server is up again."""
         if self._wakeup is not None:
             self._wakeup.clear()
 
     def close(self) -> None:
-        """Give the descriptors back; from here on it is set."""
+        """Close the descriptors; from here on the event is set."""
         wakeup, self._wakeup = self._wakeup, None
         if wakeup is not None:
             wakeup.close()
 
     def check(self) -> None:
-        """Raise Halted if the server is being stopped."""
+        """Raise ServerStopped if the server is stopping."""
         if self.is_set():
             raise ServerStopped
 
     def sleep(self, seconds: float, hub: Any) -> None:
-        """Let time pass; in a selecting server's greenlet by letting others run. Raises Halted."""
+        """Wait; in a selecting server's greenlet, let others run. Raises ServerStopped."""
         deadline = monotonic() + max(0.0, seconds)
         turn = _turn(hub)
         while True:
             self.check()
             if turn is not None:
-                turn.hub.wait_for(turn, self.fileno(), select.POLLIN, deadline)  # which may come back for no reason
+                turn.hub.wait_for(turn, self.fileno(), select.POLLIN, deadline)  # may return early
             else:
                 ready_among([self.fileno()], deadline - monotonic())
             self.check()
@@ -92,7 +91,7 @@ class StopEvent:
     def wait_for(self, sock: Any, seconds: float) -> bool:
         """Return whether a socket becomes readable within `seconds`. Raises ServerStopped."""
         turn = _turn(getattr(sock, "selecting_hub", None))
-        if turn is not None:  # a stop ends the connection, which wakes it
+        if turn is not None:  # a stop ends the connection, which wakes the greenlet
             self.check()
             is_ready = bool(
                 turn.hub.wait_for(turn, sock.fileno(), select.POLLIN, monotonic() + max(0.0, seconds), sock)
@@ -106,7 +105,7 @@ class StopEvent:
 
 
 def _turn(hub: Any) -> Any:
-    """Return the greenlet that runs now, if it is one of a selecting server's."""
+    """Return the current greenlet if it belongs to a selecting server."""
     if hub is None:
         return None
     from windsock.servers.selecting.hub import my_turn
@@ -115,7 +114,7 @@ def _turn(hub: Any) -> Any:
 
 
 def ready_among(descriptors: list[int], seconds: float) -> list[int]:
-    """Return those that become readable within `seconds`, as soon as one has."""
+    """Return the descriptors that become readable within `seconds`, as soon as one does."""
     poll = select.poll()
     for each in descriptors:
         if each >= 0:
@@ -124,7 +123,7 @@ def ready_among(descriptors: list[int], seconds: float) -> list[int]:
 
 
 class ServerStream(StreamEndpoint):
-    """Over the request of a stream server, recorded, green or encrypted as it may be.
+    """An endpoint over the request of a stream server, which may be recorded, green or encrypted.
 
     `before_wait` is called before each wait for the client.
     """
@@ -138,18 +137,18 @@ class ServerStream(StreamEndpoint):
         self._connection = connection_of(request)
 
     def is_readable(self, seconds: float) -> bool:
-        """Wait until there is something to read, or the server is stopped. Raises Halted."""
+        """Wait until there is something to read. Raises ServerStopped."""
         if self.may_have_more:
             return True
         self.before_wait()
         return self._stop_event.wait_for(kernel_socket(self.sock), seconds)
 
     def receive(self, size: int) -> bytes:
-        """See StreamEnd. Descriptors that come with the bytes are recorded, and closed."""
+        """See StreamEndpoint. Descriptors that come with the bytes are recorded and closed."""
         return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass. Raises Halted."""
+        """Wait for `seconds`. Raises ServerStopped."""
         self._stop_event.sleep(seconds, getattr(kernel_socket(self.sock), "selecting_hub", None))
 
     def _let_pass(self, seconds: float) -> None:
@@ -159,7 +158,7 @@ class ServerStream(StreamEndpoint):
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
         unread = bytes(self.inbox.unread)
         if not is_tls_handshake(unread):
-            raise PeerError("more has come in the clear, where TLS was to begin")  # RFC 3207, section 6
+            raise PeerError("unencrypted data came after the request for TLS")  # RFC 3207, section 6
         if unread:
             give_back(self.sock, self.inbox.take(len(unread)))
         self.sock.settimeout(None)
@@ -168,8 +167,8 @@ class ServerStream(StreamEndpoint):
         self.inbox.note("speaks TLS from here", self.clock())
 
     def act(self, step: Step, deadline: float) -> None:
-        """Do what a step says."""
-        if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded as its handshakes are
+        """Carry out a step."""
+        if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded
             self._start_tls(step, deadline)
             return
         if isinstance(step, kinds.Reset):
@@ -177,16 +176,16 @@ class ServerStream(StreamEndpoint):
         super().act(step, deadline)
 
     def _note_reset(self) -> None:
-        """Note it before the client can have noticed; on a Unix socket it need not be one."""
+        """Record a reset before the client can notice it; on a Unix socket it may not be one."""
         is_unix = kernel_socket(self.sock).family == getattr(socket, "AF_UNIX", None)
         if self._connection is not None and not is_unix:
             self._connection.note(Kind.SERVER_RESET)
 
 
 class ServerDatagram(Endpoint):
-    """Over the socket of a datagram server, to one client; each datagram that comes is put in by `receive()`.
+    """An endpoint over the socket of a datagram server, to one client; `receive()` adds each datagram.
 
-    `request` is the latest one that has been looked at, `(data, socket)`: what is sent is a reply to it.
+    `request` is the latest one examined, `(data, socket)`: what is sent is a reply to it.
     """
 
     def __init__(self, request: tuple[bytes, Any], client_address: Any, stop_event: StopEvent) -> None:
@@ -197,7 +196,7 @@ class ServerDatagram(Endpoint):
         self._stop_event = stop_event
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """Send one. A client that has no name, or is gone, is no error. Raises TimeoutError at the deadline."""
+        """Send a datagram, unless the client has no address or is gone. Raises TimeoutError at the deadline."""
         self.check_open("send(...)")
         if self.client_address is None:
             self.inbox.note("could not answer: the client has no name", self.clock())
@@ -216,8 +215,8 @@ class ServerDatagram(Endpoint):
                 self.inbox.note_sent(data, self.clock())
                 return
 
-    def act(self, step: Step, deadline: float) -> None:  # noqa: ARG002  # as every act
-        """Do what a step says: to this client's conversation, not to the socket, which is everybody's."""
+    def act(self, step: Step, deadline: float) -> None:  # noqa: ARG002  # one signature for all
+        """Carry out a step on this client's conversation; the socket belongs to all clients."""
         self.check_open(step.text)
         if isinstance(step, kinds.Close):
             self.is_closed = True
@@ -226,19 +225,19 @@ class ServerDatagram(Endpoint):
         self.inbox.note(step.method, self.clock())
 
     def is_readable(self, seconds: float) -> bool:
-        """Let time pass: nothing comes but by `receive()`. Raises Halted."""
+        """Wait: nothing comes except by `receive()`. Raises ServerStopped."""
         self.sleep(seconds)
         return False
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass. Raises Halted."""
+        """Wait for `seconds`. Raises ServerStopped."""
         with resting([connection_of(self.request)], self.clock() + seconds):
             self._stop_event.sleep(seconds, getattr(self.sock, "selecting_hub", None))
 
 
 @contextlib.contextmanager
 def resting(connections: Iterable[Connection | None], until: float) -> Iterator[None]:
-    """Note that the script does nothing on these connections until then: their ends need not be waited for."""
+    """Record that the script does nothing on these connections until then, so that nothing waits for their ends."""
     known = [each for each in connections if each is not None]
     for each in known:
         each.rest(until)
@@ -250,7 +249,7 @@ def resting(connections: Iterable[Connection | None], until: float) -> Iterator[
 
 
 def is_unix_stream(request: Any) -> bool:
-    """Return whether it is a plain Unix socket, on which descriptors can come."""
+    """Return whether a request is a plain Unix socket, on which descriptors can come."""
     return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
 
 

@@ -1,4 +1,4 @@
-"""Which rules took the messages that rules behind them match. Looked at only where a rule was never used. No I/O."""
+"""The rules that took messages which later rules also match. Only for rules that were never used. No I/O."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def shadowed(
     is_datagram: bool,
     echoes: bool,
 ) -> dict[Rule, str]:
-    """Return, for each rule whose messages went to rules before it, a sentence that says so.
+    """Return, for each rule whose messages went to earlier rules, a sentence about them.
 
     `streams` are the bytes of connections (or datagrams), each with the connection's index. The messages are matched
-    once more, connection by connection, which is not always the order in which they came.
+    again, connection by connection, which is not always the order in which they came.
     """
     taken: Counter[Rule] = Counter()
     lost: dict[Rule, Counter[Rule]] = {}
     for index, data in streams:
         here = [rule for rule in rules if rule.is_for(index)]
-        with contextlib.suppress(Exception):  # what raises here has raised in the handler, and is reported from there
+        with contextlib.suppress(Exception):  # the handler has raised and reported the same
             for message in _messages(data, framing):
                 _replay(here, message, framing, taken, lost, is_whole=framing is not None or is_datagram, echoes=echoes)
     return {rule: _sentence(takers) for rule, takers in lost.items()}
@@ -56,14 +56,14 @@ def _replay(
     is_whole: bool,
     echoes: bool,
 ) -> None:
-    """Count which rules take a message (or what a stream without framing begins with), and which do not get it."""
+    """Count which rules take a message (or the start of a stream without framing), and which miss it."""
     while data:
         sizes = {rule: size for rule in rules if (size := _size(rule, data, framing, is_whole=is_whole))}
         taker = _taker(sizes, taken)
         if taker is None:
             if is_whole or not echoes or not rules:
                 return
-            known = next(iter(sizes.values()), 0)  # an echo ends where the bytes of a rule may begin
+            known = next(iter(sizes.values()), 0)  # an echo ends where the bytes of a rule may start
             data = data[known or min(patterns.first_start(each.pattern, data, 1) for each in rules) :]
             continue
         behind = list(sizes)
@@ -73,14 +73,14 @@ def _replay(
 
 
 def _size(rule: Rule, data: bytes, framing: Framing | None, *, is_whole: bool) -> int:
-    """Return how many bytes the rule matches: a whole message or none of it, or the beginning of a stream."""
+    """Return how many bytes the rule matches: a whole message or none, or the start of a stream."""
     if is_whole:
         return len(data) if patterns.match_message(rule.pattern, data, framing) else 0
     return patterns.match_start(rule.pattern, data)
 
 
 def _taker(rules: Iterable[Rule], taken: Counter[Rule]) -> Rule | None:
-    """Return the first rule that answers, and count the message for the rules that let it pass, too."""
+    """Return the first rule that answers; count the message for the rules that skip it, too."""
     for rule in rules:
         if rule.counts(taken[rule]):
             taken[rule] += 1

@@ -1,4 +1,4 @@
-"""One connection of a fake without a script of its own: cuts messages out of what comes, and gives the answers."""
+"""One connection of a fake without a script of its own: cuts messages out of the data, and answers them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StreamSession:
         """Whether nothing can be sent any more."""
 
     def run(self, greeting: Answer | None) -> None:
-        """Greet, and go on until the client's end, or until an answer ends it."""
+        """Send the greeting, then answer until the client's end, or until a reply ends the connection."""
         try:
             arrived = b"" if greeting is None else self._greet(greeting)
             if self._framing is None or isinstance(self._framing, AsItArrives):
@@ -55,10 +55,10 @@ class StreamSession:
             else:
                 self._handle_messages(self._framing, arrived)
         except ServerStopped:
-            pass  # the server is being stopped in the middle of an answer
+            pass  # the server stops in the middle of a reply
 
     def _greet(self, greeting: Answer) -> bytes:
-        """Speak first; return what has come meanwhile."""
+        """Send the greeting; return the data that came meanwhile."""
         plan = self._plan(greeting, b"")
         if isinstance(plan, Script):
             return self._perform(plan, b"")
@@ -84,7 +84,7 @@ class StreamSession:
             self._send(plan)
 
     def _handle_bytes(self, arrived: bytes) -> None:
-        """Without framing: the bytes of rules are found wherever they are cut; else what has arrived is a message."""
+        """Answer without framing: rules match bytes, however they were cut; other data is a message as it arrives."""
         arrived = self._answer_start(arrived)
         while data := self._receive():
             arrived = self._answer_start(arrived + data)
@@ -93,7 +93,7 @@ class StreamSession:
         self._answer_start(arrived, is_all=True)
 
     def _answer_start(self, arrived: bytes, *, is_all: bool = False) -> bytes:
-        """Answer what makes whole messages; return the rest."""
+        """Answer the complete messages; return the rest."""
         while arrived and not self._is_over:
             size, answer = self._responder.answer_start(arrived, self._connection, is_all=is_all)
             if not size:
@@ -107,7 +107,7 @@ class StreamSession:
                 self._send(plan)
         return arrived
 
-    # --- its two ends
+    # --- receiving and sending
 
     def _receive(self) -> bytes:
         if self._is_over or (self._end is not None and self._end.inbox.has_ended):
@@ -125,7 +125,7 @@ class StreamSession:
             self._request.sendall(data)
 
     def _perform(self, script: Script, rest: bytes) -> bytes:
-        """Play a script in answer to a message; return what has come meanwhile and was not taken by it."""
+        """Play a script in reply to a message; return the data that came meanwhile and that it did not take."""
         if self._is_mute:
             return rest
         if self._end is None:
@@ -144,6 +144,6 @@ class StreamSession:
 
 
 def mark_exchange(request: Any) -> None:
-    """Tell the recording that the next message's turn has come."""
+    """Record that the next message is being processed."""
     if hasattr(request, "mark_exchange"):
         request.mark_exchange()

@@ -1,4 +1,4 @@
-"""Messages that clients began to send and did not finish: a possible cause of expectations that were never met."""
+"""Messages that clients started and did not finish: a possible cause of unmet expectations."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from windsock.recording import Connection, Framing, Recorder, Requests, preview,
 __all__ = ["unfinished"]
 
 MOST = 3
-"""Connections that are named."""
+"""The most connections that a message names."""
 LOOKED_AT = 64 * 1024
-"""Bytes of a message that are compared with the rules."""
+"""The most bytes of a message that are compared with the rules."""
 
 
 def unfinished(recorder: Recorder, framing: Framing | None, responder: Responder) -> list[str]:
-    """Return in words, for a few connections, the message that is not complete, and which rule it may match."""
+    """Return descriptions of incomplete messages on a few connections, and of the rules that they may match."""
     found = _bytes(recorder, responder) if framing is None else _messages(recorder, framing, responder)
     return list(islice(found, MOST))
 
@@ -37,5 +37,5 @@ def _bytes(recorder: Recorder, responder: Responder) -> Iterator[str]:
 
 
 def _is_for_rules(connection: Connection) -> bool:
-    """Return whether no script of its own is played on a connection."""
+    """Return whether a connection plays no script of its own."""
     return connection.played is None

@@ -1,4 +1,4 @@
-"""Faults: values that look at traffic and decide what becomes of it. No I/O, no clock, no threads."""
+"""Faults: values that decide what happens to traffic. No I/O, no clock, no threads."""
 
 from windsock.faults import items, profiles
 from windsock.faults.chain import Chain

@@ -1,4 +1,4 @@
-"""The faults on one direction of one connection, in order: timed items in, timed items out."""
+"""The faults on one direction of one connection, in order: timed items go in, timed items come out."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ __all__ = ["Chain"]
 
 
 class Chain:
-    """The faults on one direction of one connection, as `FaultSet.chain` returns them. Not thread-safe; the fault set
-    is.
+    """The faults on one direction of one connection, as returned by `FaultSet.chain`. Not thread-safe.
 
-    Items are fed when they arrive, and come out of `due` when their time has come, the same whenever that is asked for.
-    At the output of each fault items wait for their time, so that a fault looks at an item when it gets there.
+    Items are fed when they arrive, and `due` returns them when their time has come; when it is called does not matter.
+    Items wait at the output of each fault, so the next fault sees an item at that item's time.
     """
 
     __slots__ = (
@@ -50,13 +49,13 @@ class Chain:
     def __init__(self, fault_set: FaultSet, connection: int, direction: str, now: float, peer: Any = None) -> None:
         self._fault_set = fault_set
         self.acting = fault_set.acting
-        """To be held from feeding or asking the chain until what comes out of it has been done."""
+        """The lock to hold while feeding or asking the chain, until its output has been carried out."""
         self.connection = connection
         self.direction = direction
         self.is_stream = fault_set.traffic == "stream"
         self.seed = fault_set.seed
         self.waiting = 0
-        """Items that wait anywhere in the chain."""
+        """The number of items that wait anywhere in the chain."""
         self._info = ConnectionInfo(connection, peer)
         self._concerned: dict[int, bool] = {}
         self._contexts: list[FaultContext] = []
@@ -72,7 +71,7 @@ class Chain:
         return f"<Chain of connection #{self.connection} {self.direction}: {[each.fault for each in self._contexts]}>"
 
     def feed(self, item: Item) -> None:
-        """Take what arrived at `item.at`."""
+        """Process an item that arrived at `item.at`."""
         if self._version != self._fault_set.version:
             self.refresh(item.at)
         if self._next <= item.at:
@@ -83,7 +82,7 @@ class Chain:
         self._plan()
 
     def due(self, now: float) -> list[Item]:
-        """Return all items whose time has come, in order; their times are `now` or before."""
+        """Return all items whose time has come, in order; their times are `now` or earlier."""
         if self._version != self._fault_set.version:
             self.refresh(now)
         if self._next <= now:
@@ -100,40 +99,40 @@ class Chain:
         return None if self._next == NEVER else self._next
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something that waits here comes out by then; what is held without a time does not."""
+        """Return whether a waiting item comes out by `time`; items held without a time do not count."""
         return bool(self._ready) or (self.waiting > 0 and self._next <= time)
 
     def is_idle(self) -> bool:
-        """Return whether no active fault concerns this link and nothing waits, so that bytes may take a short cut.
+        """Return whether the chain may be bypassed: no active fault concerns it, and nothing waits in it.
 
-        Bytes that did are told by `carried`, for the offsets in logs.
+        Bypassing bytes must be reported to `carried`, for the offsets in logs.
         """
         return self._is_idle and self._version == self._fault_set.version
 
     def reads(self) -> bool:
-        """Return whether the source may be read now: not stalled, and no slow line is full."""
+        """Return whether the source may be read now: it is not stalled, and no buffer of a rate limit is full."""
         return not self._is_stalled and self._pending <= self._room
 
     @property
     def pending_bytes(self) -> int:
-        """Bytes that are held back."""
+        """The number of bytes that are held back."""
         return self._pending + sum(map(size_of, self._ready))
 
     def carried(self, size: int) -> None:
-        """Note bytes that took the short cut while the chain was idle."""
+        """Count bytes that bypassed the chain while it was idle."""
         self._emitted += size
         for context in self._contexts:
             context.offset += size
 
     def refresh(self, now: float) -> None:
-        """Look at what is installed: what a healed or paused fault held goes on, new faults take their places."""
+        """Apply changes of the fault set: items of healed or paused faults continue, and new faults join the chain."""
         if self._next <= now:
             self._advance(now)
         self._version = self._fault_set.version
         handle = self._fault_set.handles
         for position in reversed(range(len(self._contexts))):
             self._turn(position, now)
-        # Only those that have let go: another thread may heal one right now, which the next refresh will see.
+        # Only those that have released their items: another thread may heal one now, which the next refresh will see.
         self._contexts = [context for context in self._contexts if context.is_active or not context.handle.is_healed]
         present = {id(context.handle) for context in self._contexts}
         for each in handle:
@@ -144,8 +143,8 @@ class Chain:
             self._advance(now)
         self._survey()
 
-    def close(self, now: float) -> None:  # noqa: ARG002  # the contract of the wire
-        """Forget everything: the connection is over."""
+    def close(self, now: float) -> None:  # noqa: ARG002  # the interface of relays
+        """Discard everything: the connection is over."""
         if not self._is_over:
             self._end()
         self._ready = []
@@ -160,7 +159,7 @@ class Chain:
         return known
 
     def _turn(self, position: int, now: float) -> None:
-        """Switch a link off, on, or tell it that something was changed."""
+        """Switch a context off or on, or report a change to it."""
         context = self._contexts[position]
         is_active, is_same = context.handle.is_active, context.epoch == context.handle.epoch
         if context.is_active and not (is_active and is_same):
@@ -212,7 +211,7 @@ class Chain:
         self._next = NEVER
 
     def _advance(self, now: float) -> None:
-        """Move on all that waits until now, in order of time; of two at the same time the one that is further on."""
+        """Move on all items that wait until now, by time; of two with the same time, the one further on first."""
         while self._next <= now:
             soonest, when = 0, NEVER
             for position, context in enumerate(self._contexts):
@@ -226,7 +225,7 @@ class Chain:
         self._next = min([context.next_time() for context in self._contexts], default=NEVER)
 
     def _survey(self) -> None:
-        """Look at what is active, after a change."""
+        """Recompute what depends on the active faults, after a change."""
         active = [context for context in self._contexts if context.is_active]
         delay = sum(context.fault.latency for context in active)
         rooms = [room for context in active if (room := context.fault.room(delay)) is not None]
@@ -238,6 +237,6 @@ class Chain:
         return self._is_calm and not (self._is_over or self._is_stalled or self.waiting or self._ready)
 
     def waits(self, items: int, size: int) -> None:
-        """Count what begins or ceases to wait; for links."""
+        """Count items that start or stop waiting (negative numbers); for contexts."""
         self.waiting += items
         self._pending += size

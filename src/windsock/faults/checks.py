@@ -15,7 +15,7 @@ LARGEST = sys.float_info.max
 
 
 def wrong(where: object, name: str, value: object, expected: str) -> UsageError:
-    """Return the error for a value that cannot work."""
+    """Return the error for an invalid value."""
     return UsageError(f"{_named(where)}: {name}={value!r}: expected {expected}")
 
 
@@ -24,7 +24,7 @@ def _named(where: object) -> str:
 
 
 def is_number(value: object) -> bool:
-    """Return whether it is a finite number (True and False are none)."""
+    """Return whether a value is a finite number; True and False are not."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
@@ -56,7 +56,7 @@ def optional_count(where: object, least: int = 0, unit: str = "", **values: Any)
 
 
 def one_of(where: object, known: Iterable[str], **values: Any) -> None:
-    """Check words."""
+    """Check that values are known words."""
     known = tuple(known)
     for name, value in values.items():
         if value not in known:
@@ -71,7 +71,7 @@ def bytes_of(where: object, least: int = 1, **values: Any) -> None:
 
 
 def code_of(where: object, name: str) -> int:
-    """Return the number of an errno name; raise UsageError if this system has none of that name."""
+    """Return the number of an errno name; raise UsageError if this system does not define it."""
     value = getattr(errno, str(name), None) if str(name).isupper() else None
     if not isinstance(value, int):
         raise wrong(where, "errno", name, "a name of errno(3), such as 'EMFILE', 'ENOBUFS' or 'ECONNABORTED'")

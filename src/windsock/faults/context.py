@@ -1,4 +1,4 @@
-"""One fault on one direction of one connection: whether it is meant, its state, and what waits behind it."""
+"""One fault on one direction of one connection: its state, its items that wait, and whether it applies."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["NEVER", "FaultContext"]
 
 NEVER = float("inf")
 LONGEST_TAIL = 1024
-"""Bytes of what has passed in which an expression's match may begin."""
+"""The number of latest bytes in which a match of a regular expression may start."""
 
 
 class FaultContext:
-    """The argument of a fault's methods: its state on this link, its random numbers, and the position in the stream.
+    """The argument of a fault's methods: its state on one direction, its random numbers, and the stream position.
 
-    For faults: `state` (what `begin` made), `random`, `connection`, `direction`, `is_stream`, `now` (seconds, the time
-    of the item), `begun` (when the fault met the link), `offset` (bytes of this direction before the item), `seen`
-    (bytes since the fault met the link), `held`, `wake_at`, `waiting` (items that wait in the whole chain).
+    For faults: `state` (what `begin` returned), `random`, `connection`, `direction`, `is_stream`, `now` (seconds, the
+    time of the item), `begun` (when the fault started here), `offset` (bytes of this direction before the item), `seen`
+    (bytes since the fault started here), `held`, `wake_at`, `waiting` (items that wait in the whole chain).
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class FaultContext:
         self.start(now)
 
     def start(self, now: float) -> None:
-        """Begin, or begin anew."""
+        """Start, or start again."""
         self.now = self.begun = now
         self.met_at = self.offset
         self.epoch = self.handle.epoch
@@ -93,32 +93,32 @@ class FaultContext:
             self._is_opening = True
 
     def _starts_here(self) -> bool:
-        """Of the two directions, one is enough for what happens to the whole connection."""
+        """Return whether this direction acts: a fault of the whole connection needs only one of the two."""
         return not (self.fault.is_for_connection and self.selector.direction == "both" and self.direction != "upstream")
 
     # For faults
 
     @property
     def random(self) -> random.Random:
-        """Its own random numbers: of the seed, the connection, the direction and the fault's name."""
+        """Random numbers of its own, derived from the seed, the connection, the direction and the fault's name."""
         if self._random is None:
             self._random = random.Random(derive(self.chain.seed, self.connection, self.direction, self.handle.name))
         return self._random
 
     @property
     def seen(self) -> int:
-        """Bytes that have passed since the fault met the link."""
+        """The number of bytes that have passed since the fault started here."""
         return self.offset - self.met_at
 
     @property
     def waiting(self) -> int:
-        """Items that wait anywhere in the chain."""
+        """The number of items that wait anywhere in the chain."""
         return self.chain.waiting
 
     def fire(self, what: str, *values: object, ahead: int = 0) -> None:
-        """Log a firing: `what` it did to what, a format that is filled with `values` when it is read.
+        """Log a firing. `what` is a format that is filled with `values` when it is read.
 
-        It was done `ahead` bytes into the item.
+        The fault acted `ahead` bytes into the item.
         """
         self.handle.note(self.now, (self.connection, self.direction), self.offset + ahead, what, values)
 
@@ -127,12 +127,12 @@ class FaultContext:
         return self.handle.claim(self.connection)
 
     def hold(self, item: Item) -> None:
-        """Keep an item back until `take_held()`."""
+        """Hold an item until `take_held()`."""
         self.held.append(item)
         self.chain.waits(1, size_of(item))
 
     def take_held(self, n: int | None = None) -> list[Item]:
-        """Return what was kept back, all or the first `n`, with `now` for its time if that has passed."""
+        """Return the held items, all or the first `n`; a time that has passed becomes `now`."""
         taken: list[Item] = []
         while self.held and (n is None or len(taken) < n):
             item = self.held.popleft()
@@ -143,7 +143,7 @@ class FaultContext:
     # For chains
 
     def take(self, item: Item) -> list[Item]:
-        """Return what goes on at once; the rest waits here."""
+        """Return the items that continue at once; the others wait here."""
         self.now = item.at
         outcome = self._outcome(item)
         if type(item) is Data or type(item) is Datagram:
@@ -153,7 +153,7 @@ class FaultContext:
         return self._ready(outcome)
 
     def _attached_in(self, outcome: list[Item], attached: Attachment) -> list[Item]:
-        """Close what has come with an item, and say so, if the fault has taken that away."""
+        """If the fault has dropped an item's descriptors, close them and add that to the log."""
         if not any(attached_to(each) is attached for each in (*outcome, *self.held)):
             self.handle.add_words(f", and closed {attached} that came with it")
             attached.close()
@@ -253,17 +253,17 @@ class FaultContext:
         self.chain.waits(1, size_of(item))
 
     def next_time(self) -> float:
-        """Return when something is to be done here."""
+        """Return when to call `take_due`."""
         if not self._queue:
             return self.wake_at
         return min(self._head(), self.wake_at)
 
     def queued(self) -> bool:
-        """Return whether something waits here."""
+        """Return whether anything waits here."""
         return bool(self._queue or self.held)
 
     def take_due(self, now: float) -> list[Item]:
-        """Return what has waited for this time: one item, or what a tick brings."""
+        """Return the items that are due: one that waited, or the result of a tick."""
         self.now = now
         if self.wake_at <= now and not (self._queue and self._head() < self.wake_at):
             self.wake_at = NEVER
@@ -278,7 +278,7 @@ class FaultContext:
         return head
 
     def let_go(self, now: float) -> list[Item]:
-        """Return all that waits and is held, as of now; the fault acts no more."""
+        """Return all waiting and held items with the time `now`; the fault no longer acts."""
         self.now = now
         queued = list(self._queue) if self.is_stream else [heappop(self._queue)[2] for _ in range(len(self._queue))]
         self._queue.clear()
@@ -290,7 +290,7 @@ class FaultContext:
         return gone
 
     def drop(self) -> None:
-        """Forget all that waits here: the connection is over."""
+        """Discard all waiting items: the connection is over."""
         for item in (*self.held, *(each if self.is_stream else each[2] for each in self._queue)):
             if (attached := attached_to(item)) is not None:
                 attached.close()

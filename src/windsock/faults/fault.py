@@ -1,4 +1,4 @@
-"""The base of all faults: a value with a place in the chain and one method, `apply`."""
+"""The base of all faults: a value with a stage in the chain and one method, `apply`."""
 
 from __future__ import annotations
 
@@ -23,74 +23,74 @@ PROCESS = frozenset({"process"})
 
 
 class Fault:
-    """One impairment. Subclasses are frozen dataclasses whose values were checked; they are compared by value.
+    """One impairment. Subclasses are frozen dataclasses with checked values, compared by value.
 
-    Hooks, in the order in which a link meets them: `begin`, then for each item `is_occasion` and `apply` or `passes`,
-    at last `release`.
+    Hooks, in the order in which a connection meets them: `begin`, then for each item `is_occasion` and `apply` or
+    `passes`, at last `release`.
     """
 
     __slots__ = ()
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
-    """Where it stands in the chain."""
+    """The stage in the chain."""
     chain_order: ClassVar[int] = 50
-    """Where it stands within its stage; a lower one comes first."""
+    """The position within the stage; a lower one comes first."""
     applies_to: ClassVar[frozenset[str]] = BOTH
-    """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process": it is no part of a
-    chain."""
+    """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process", which are outside of
+    chains."""
 
-    def begin(self, context: FaultContext) -> Any:  # noqa: ARG002  # what an override may need
-        """Return fresh state for one link, kept as `link.state`. May be overridden."""
+    def begin(self, context: FaultContext) -> Any:  # noqa: ARG002  # an override may need it
+        """Return the initial state for one direction, kept as `context.state`. May be overridden."""
         return None
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return what becomes of an item, in order. Must be overridden by faults of a chain.
+        """Return the items that replace an item, in order. Must be overridden by faults of a chain.
 
-        It is called for each selected piece of data or datagram, and for what ends a stream if the selector is not
-        about items. A time may be moved to later, never to before `item.at`. Each firing is told by `link.fire(...)`.
+        It is called for each selected piece of data or datagram, and also for the end of a stream if the selector is
+        not about items. An item may get a later time, not one before `item.at`. Log each firing by `context.fire(...)`.
         """
-        raise NotImplementedError(f"{self!r}.apply: {type(self).__name__} does not act on what passes a link")
+        raise NotImplementedError(f"{self!r}.apply: {type(self).__name__} does not act on traffic")
 
-    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
-        """Return what becomes of an item that was not selected. May be overridden by faults that hold things back."""
+    def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # an override may need it
+        """Return the items that replace an item that was not selected. Faults that hold items may override it."""
         return (item,)
 
-    def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # what an override may need
+    def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # an override may need it
         """Return whether a selector counts this item. May be overridden."""
         return type(item) is Data or type(item) is Datagram
 
     def release(self, context: FaultContext) -> Iterable[Item]:
-        """Return what is still held back, when the fault is paused, healed or removed. May be extended."""
+        """Return all held items, when the fault is paused, healed or removed. May be extended."""
         return context.take_held()
 
-    def room(self, delay: float) -> float | None:  # noqa: ARG002  # what an override may need
-        """Return the bytes that may wait in a chain with this fault and `delay` seconds of delay; None: any number.
+    def room(self, delay: float) -> float | None:  # noqa: ARG002  # an override may need it
+        """Return how many bytes may wait in a chain with this fault and `delay` seconds of delay; None: no limit.
 
-        Above it the source is not read. May be overridden.
+        Above the limit, the source is not read. May be overridden.
         """
         return None
 
     @property
     def starts_at_once(self) -> bool:
-        """Return whether it happens without waiting for an item, unless its selector is about items."""
+        """Return whether it acts without waiting for an item, unless its selector is about items."""
         return False
 
     @property
     def is_for_connection(self) -> bool:
-        """Return whether what it does is done to both directions at once, so that one of them is enough."""
+        """Return whether it acts on both directions at once, so that one of them is enough."""
         return False
 
     @property
     def latency(self) -> float:
-        """Return the seconds that it adds to what passes, about."""
+        """Return the approximate seconds of delay that it adds."""
         return 0.0
 
-    def happens(self, active: int) -> bool:  # noqa: ARG002  # what an override may need
-        """Return whether it happens to one more connection beside `active` open ones; for faults at accept."""
+    def happens(self, active: int) -> bool:  # noqa: ARG002  # an override may need it
+        """Return whether it applies to a new connection besides `active` open ones; for faults at accept."""
         return True
 
     def __repr__(self) -> str:
-        """Return the code that makes it."""
+        """Return the code that creates the fault."""
         return f"{type(self).__name__}({', '.join(_arguments(self))})"
 
 

@@ -1,4 +1,4 @@
-"""All the faults of one server or proxy; they can be changed at any time, by any thread."""
+"""All the faults of one server or proxy. Any thread can change them at any time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FaultSet"]
 
 Point = Literal["accept", "handshake", "process"]
 LIVE_ONLY = ("direction", "match", "after_bytes", "after")
-"""What a selector cannot say of faults outside of the chains."""
+"""Selector keywords that do not apply to faults outside of chains."""
 EVERYTHING = Selector()
 
 
@@ -32,9 +32,9 @@ class FaultSet:
         self.seed = seed
         self.traffic = traffic
         self.version = 0
-        """Grows with each change; chains compare it."""
+        """Increases with each change; chains compare it."""
         self.acting = threading.RLock()
-        """Held by a wire from asking its faults until it has done what they say, so that a look waits for that."""
+        """Held by relays while they ask their faults and carry out the answers, so that readers can wait for that."""
         self._handles: tuple[FaultHandle, ...] = ()
         self._past: list[FaultHandle] = []
         self._callbacks: list[Callable[[], object]] = []
@@ -46,7 +46,7 @@ class FaultSet:
     def __repr__(self) -> str:
         return f"<FaultSet seed={self.seed}: {list(self._handles)}>"
 
-    # What is installed
+    # Installing and healing
 
     def install(
         self,
@@ -56,12 +56,11 @@ class FaultSet:
         allow_unfired: bool = False,
         **selector: Any,
     ) -> FaultHandle:
-        """Let a fault act from now on, where the selector says (see `Selector`).
+        """Install a fault that acts from now on, where the selector says (see `Selector`).
 
-        `fault` may be a function of an item and a link, called for data and datagrams: it returns items, or bytes in
-        the place of the item's, or None for nothing. `name` is what its random streams are named by, in the place of
-        its repr; `allow_unfired` says that it is no defect if it never does. Raises UsageError for what cannot work
-        here.
+        `fault` may be a function of an item and a context, called for data and datagrams: it returns items, or bytes
+        to replace the item's, or None for nothing. `name` replaces its repr as the name of its random streams.
+        `allow_unfired` means that it need not fire. Raises UsageError for a fault or selector that cannot work here.
         """
         value = fault_from(fault)
         where = selector_from(selector)
@@ -85,7 +84,7 @@ class FaultSet:
     def install_all(
         self, faults: Iterable[tuple[Fault, Selector] | Fault], *, allow_unfired: bool = False
     ) -> tuple[FaultHandle, ...]:
-        """Install a profile: faults, or pairs of a fault and a selector. All of them are checked first."""
+        """Install a profile: faults, or pairs of a fault and a selector. All are checked before any is installed."""
         if self.traffic == "datagram":
             faults = getattr(faults, "datagrams", faults)
         pairs = [each if isinstance(each, tuple) else (each, Selector()) for each in faults]
@@ -94,7 +93,7 @@ class FaultSet:
         return tuple(self.install(fault, selector=where, allow_unfired=allow_unfired) for fault, where in pairs)
 
     def remove(self, handle: FaultHandle) -> None:
-        """Heal a fault, for good."""
+        """Heal a fault permanently."""
         handle.heal()
 
     def heal(self) -> None:
@@ -104,7 +103,7 @@ class FaultSet:
 
     @property
     def handles(self) -> tuple[FaultHandle, ...]:
-        """The handles of all faults that are installed and not healed, in the order of installation."""
+        """The handles of all installed faults that are not healed, in the order of installation."""
         return self._handles
 
     @property
@@ -114,11 +113,11 @@ class FaultSet:
 
     @property
     def unfired(self) -> list[FaultHandle]:
-        """Faults that were installed, never fired, and should have."""
+        """Return the installed faults that should have fired and did not."""
         return [each for each in self._past if not each.fired and not each.allow_unfired]
 
     def settle(self) -> None:
-        """Wait, for a moment, until a wire that is doing what its faults say has done it."""
+        """Wait a moment for relays to finish what their faults are doing."""
         settle(self.acting)
 
     def subscribe(self, callback: Callable[[], object]) -> None:
@@ -127,11 +126,11 @@ class FaultSet:
             self._callbacks.append(callback)
 
     def unsubscribe(self, callback: Callable[[], object]) -> None:
-        """Undo `subscribe`; a function that is not subscribed is no error."""
+        """Undo `subscribe`. Does nothing for a function that is not subscribed."""
         with self._lock:
             self._callbacks = [each for each in self._callbacks if each != callback]
 
-    # What it is asked by the wire
+    # Queries of relays
 
     def chain(self, *, connection: int, direction: str, now: float, peer: Any = None) -> Chain:
         """Return the chain for one direction ("upstream" or "downstream") of a connection (an index from 0)."""
@@ -142,7 +141,7 @@ class FaultSet:
             self._next_connection = max(self._next_connection, connection + 1)
         try:
             return Chain(self, connection, direction, now, peer)
-        except BaseException:  # of a function of a test
+        except BaseException:  # raised by a function of a test
             self._forget(connection)
             raise
 
@@ -156,7 +155,7 @@ class FaultSet:
             raise
 
     def unlink(self, chain: Chain) -> None:
-        """Forget a chain; for `Chain.close`."""
+        """Remove a chain; for `Chain.close`."""
         self._forget(chain.connection)
 
     def _forget(self, connection: int) -> None:
@@ -166,20 +165,20 @@ class FaultSet:
                 self._live[connection] = left
 
     def at_accept(self, *, connection: int, now: float, peer: Any = None, active: int | None = None) -> list[Fault]:
-        """Return the faults that happen to a connection when it is accepted; they are logged as fired.
+        """Return the faults that apply to a connection when it is accepted; they are logged as fired.
 
-        `active`: connections that are open beside it; without it, those that have chains.
+        `active`: the number of other open connections; by default, of those that have chains.
         """
         if active is None:
             active = sum(index != connection for index in tuple(self._live))
         return self._at("accept", connection, now, peer, active)
 
     def at_handshake(self, *, connection: int, now: float, peer: Any = None) -> list[Fault]:
-        """Return the faults that happen to the TLS handshake of a connection; they are logged as fired."""
+        """Return the faults that apply to the TLS handshake of a connection; they are logged as fired."""
         return self._at("handshake", connection, now, peer, 0)
 
     def at_process(self, *, connection: int, now: float, peer: Any = None) -> list[Fault]:
-        """Return the faults that happen to the process that handles a connection; they are logged as fired."""
+        """Return the faults that apply to the process that handles a connection; they are logged as fired."""
         return self._at("process", connection, now, peer, 0)
 
     def _at(self, point: Point, connection: int, now: float, peer: Any, active: int) -> list[Fault]:
@@ -193,7 +192,7 @@ class FaultSet:
         ]
 
     def fires(self, handle: FaultHandle, point: Point, info: ConnectionInfo, now: float, active: int) -> bool:
-        """Count one fault's point for a connection; return whether the fault happens there."""
+        """Count a connection at one point of a fault; return whether the fault acts there."""
         where = handle.selector
         if not handle.concerns(info) or not handle.fault.happens(active):
             return False
@@ -212,7 +211,7 @@ class FaultSet:
             handle.fire(now, "happens at {}", point, connection=info.index)
             return True
 
-    # Within
+    # Helpers
 
     def _check(self, fault: Fault, where: Selector) -> None:
         on = fault.applies_to
@@ -232,7 +231,7 @@ class FaultSet:
                         f"expected connections=, nth=, every=, times= or probability="
                     )
         if where.after_bytes is not None and getattr(fault, "after_bytes", None) is not None:
-            raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: said twice; leave one of them out")
+            raise UsageError(f"{fault!r} with after_bytes={where.after_bytes}: given twice; leave one of them out")
 
     def _name(self, name: str) -> str:
         ordinal = self._names.get(name, 0)
@@ -249,7 +248,7 @@ class FaultSet:
 
 
 def selector_from(options: dict[str, Any]) -> Selector:
-    """Return the selector for keywords, or the one given as `selector=`; raise UsageError for unknown ones."""
+    """Return the selector for keywords, or the one passed as `selector=`. Raises UsageError for unknown keywords."""
     given = options.pop("selector", None)
     if given is not None:
         if options or not isinstance(given, Selector):

@@ -16,10 +16,10 @@ __all__ = ["Function", "fault_from"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Function(Fault):
-    """A function of an item (Data or Datagram) and a link; it returns items, bytes in the place of the item's, or None.
+    """A fault that is a function of an item (Data or Datagram) and a context; it returns items, bytes or None.
 
-    What ends a stream passes by. A firing is logged when something else came out than went in. An error that it raises
-    is raised by `Chain.feed` or `Chain.due`.
+    Bytes replace the item's. The end of a stream passes unchanged. A firing is logged when the function has changed
+    something. An error that it raises is raised by `Chain.feed` or `Chain.due`.
     """
 
     chain_order: ClassVar[int] = 90
@@ -27,7 +27,7 @@ class Function(Fault):
     function: Callable[..., Any]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return what the function made of it."""
+        """Return the items that the function makes of an item."""
         if not isinstance(item, Data | Datagram):
             return (item,)
         outcome = self.function(item, context)
@@ -42,17 +42,17 @@ class Function(Fault):
         return items
 
     def __repr__(self) -> str:
-        """Return the function's name, without its address: random streams are named by it."""
+        """Return the function's name without its address, since random streams are named after it."""
         name = getattr(self.function, "__qualname__", type(self.function).__qualname__)
         return f"Function({getattr(self.function, '__module__', '?')}.{name})"
 
 
 def fault_from(value: object) -> Fault:
-    """Return a fault for a fault or a function; raise UsageError for anything else."""
+    """Return a fault for a fault or a function. Raises UsageError for anything else."""
     if isinstance(value, Fault):
         return value
     if isinstance(value, type) and issubclass(value, Fault):
         raise UsageError(f"{value.__name__}: that is the class; expected a fault, such as {value.__name__}(...)")
     if callable(value):
         return Function(value)
-    raise UsageError(f"{value!r}: expected a fault, such as Delay(0.2), or a function of an item and a link")
+    raise UsageError(f"{value!r}: expected a fault, such as Delay(0.2), or a function of an item and a context")

@@ -1,4 +1,4 @@
-"""A fault that was installed: where it applies, its switch, and what it did."""
+"""An installed fault: where it applies, its controls, and its log."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from windsock.net.system import threading
 __all__ = ["LONGEST_LOG", "FaultHandle", "Firing", "settle"]
 
 LONGEST_LOG = 10_000
-"""Firings that a log keeps, the latest ones; `FaultHandle.fired` counts them all."""
+"""The number of latest firings that a log keeps; `FaultHandle.fired` counts them all."""
 A_MOMENT = 1.0
-"""Seconds for which a look at what a fault did waits for what it is just doing."""
+"""The most seconds for which reading a log waits for actions in progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """One thing that a fault did.
+    """One action of a fault.
 
-    `number` counts a fault's firings from 1, `at` is in seconds of the wire's clock (monotonic), `offset` in bytes of
-    that direction before it.
+    `number` counts the fault's firings from 1, `at` is in seconds of the relay's clock (monotonic), `offset` is in
+    bytes of that direction before it.
     """
 
     number: int
@@ -44,7 +44,7 @@ class Firing:
 
 
 def settle(acting: threading.RLock) -> None:
-    """Wait, for a moment, until a wire that is doing what its faults say has done it: a client may have seen it."""
+    """Wait a moment for faults to finish an action in progress, since a client may have seen its effect already."""
     if acting.acquire(timeout=A_MOMENT):
         acting.release()
 
@@ -66,21 +66,21 @@ class FaultHandle:
         self.fault = fault
         self.selector = selector
         self.name = name
-        """What its random streams are named by."""
+        """The name of its random streams."""
         self.allow_unfired = allow_unfired
         self.turn = threading.RLock()
-        """Held by a link while it asks and fires, so that `times` is exact."""
+        """Held by a context while it selects and fires, so that `times` is exact."""
         self.is_active = True
-        """Whether it can act now: not paused, not healed."""
+        """Whether it can act now: neither paused nor healed."""
         self.is_healed = False
         self.is_released = False
-        """For Hold: whether everything may go on."""
+        """For Hold: whether all items may continue."""
         self.credit = 0
-        """For Hold: how many items may have gone on, on each link."""
+        """For Hold: how many items may have continued in each direction of each connection."""
         self.epoch = 0
-        """Counts resumes: a link begins the fault anew for each."""
+        """Counts resumes; after each, the fault starts again on every connection."""
         self.firings = 0
-        """How often it has fired, with what it is just doing."""
+        """The number of firings, including one in progress."""
         self.order = 0
         self.occasions = 0
         self._changed = changed
@@ -102,7 +102,7 @@ class FaultHandle:
 
     @property
     def fired(self) -> int:
-        """How often it has done something. What it is just doing counts once it is done."""
+        """The number of firings. One in progress counts once it is done."""
         settle(self._acting)
         return self.firings
 
@@ -114,7 +114,7 @@ class FaultHandle:
             return [self._shown(*entry) for entry in self._log]
 
     def since(self, number: int) -> list[Firing]:
-        """Return the firings after that one, of those that the log keeps."""
+        """Return the logged firings after that number."""
         with self._lock:
             count = min(self.firings - number, len(self._log))
             return [self._shown(*self._log[place]) for place in range(-count, 0)]
@@ -124,14 +124,14 @@ class FaultHandle:
         return Firing(number, at, repr(self.fault), connection, direction, offset, what.format(*values))
 
     def pause(self) -> None:
-        """Let everything pass until `resume()`. What it held back goes on at once, in order."""
+        """Let everything pass until `resume()`. Held items continue at once, in order."""
         with self._lock:
             self._may_still("pause")
             self.is_active = False
         self._changed()
 
     def resume(self) -> None:
-        """Act again, on each connection as if just met; random draws and counts go on from where they were."""
+        """Act again, on each connection from the start; random draws and counts continue."""
         with self._lock:
             self._may_still("resume")
             self.epoch += 1
@@ -141,20 +141,20 @@ class FaultHandle:
         self._changed()
 
     def heal(self) -> None:
-        """End it for good. What it held back goes on at once, in order; what it has lost stays lost."""
+        """End the fault permanently. Held items continue at once, in order; lost ones stay lost."""
         with self._lock:
             self.is_active = False
             self.is_healed = True
         self._changed()
 
     def release(self) -> None:
-        """Let go on what a Hold holds, and all that comes after it. `resume()` makes it hold again."""
+        """Let everything that a Hold holds continue, and everything later. `resume()` makes it hold again."""
         self._is_hold("release")
         self.is_released = True
         self._changed()
 
     def deliver(self, n: int = 1) -> None:
-        """Let the next `n` pieces of data or datagrams go on, on each link: held ones first, then such as will come."""
+        """Let the next `n` pieces of data or datagrams continue in each direction: held ones first, then new ones."""
         self._is_hold("deliver")
         count("deliver", 1, n=n)
         with self._lock:
@@ -173,17 +173,17 @@ class FaultHandle:
             raise UsageError(f"{what}(): expected a Hold(), this is {self.fault!r}; use pause() or heal()")
 
     def concerns(self, info: ConnectionInfo, direction: str = "") -> bool:
-        """Return whether it applies to that direction of that connection."""
+        """Return whether the fault applies to that direction of that connection."""
         if direction and self.selector.direction not in ("both", direction):
             return False
         return self.selector.has_connection(info, self._base)
 
     def is_used_up(self) -> bool:
-        """Return whether it has fired as often as it may."""
+        """Return whether it has fired as often as `times` allows."""
         return self.selector.times is not None and self.firings >= self.selector.times
 
     def claim(self, connection: int) -> bool:
-        """Return True the first time for each connection, for what can happen to one only once."""
+        """Return True the first time for each connection, for faults that can act on one only once."""
         with self._lock:
             if connection in self._claimed:
                 return False
@@ -193,11 +193,11 @@ class FaultHandle:
     def fire(
         self, at: float, what: str, *values: object, connection: int | None = None, direction: str = "", offset: int = 0
     ) -> None:
-        """Note that it did something: `what` is a format of `values` (str.format), filled in when the log is read."""
+        """Log a firing: `what` is a format of `values` (str.format), filled in when the log is read."""
         self.note(at, (connection, direction), offset, what, values)
 
     def add_words(self, words: str) -> None:
-        """Say more about the latest firing."""
+        """Append words to the latest firing."""
         with self._lock:
             if self._log:
                 number, at, context, offset, what, values = self._log.pop()
@@ -206,7 +206,7 @@ class FaultHandle:
     def note(
         self, at: float, context: tuple[int | None, str], offset: int, what: str, values: tuple[object, ...]
     ) -> None:
-        """Note a firing on the fast path of a link."""
+        """Log a firing; the fast path of contexts."""
         with self._lock:
             self.firings += 1
             self._log.append((self.firings, at, context, offset, what, values))

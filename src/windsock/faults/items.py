@@ -1,6 +1,6 @@
-"""Items of a link, one direction of one connection: data and the ways in which it ends, each with its time.
+"""Items of one direction of one connection: data and the ways in which it ends, each with its time.
 
-Times are seconds of the caller's clock (`time.monotonic()` on a real wire, anything that grows in a test).
+Times are seconds of the caller's clock (`time.monotonic()` in production, any increasing number in a test).
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ __all__ = [
 
 
 class Attachment(Protocol):
-    """Descriptors that arrived with a byte or a datagram. `str()` says how many."""
+    """Descriptors that arrived with a byte or a datagram. `str()` tells their number."""
 
     def copy(self) -> Self:
-        """Return another one that is closed by itself."""
+        """Return a copy that must be closed separately."""
         ...
 
     def close(self) -> None:
-        """Close them instead of passing them on. Idempotent."""
+        """Close the descriptors instead of passing them on. Idempotent."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A run of a stream's bytes, to be written at that time, with a call of its own.
+    """A run of a stream's bytes, to be written at its time, with a call of its own.
 
     `attached` belongs to the first of the bytes.
     """
@@ -50,22 +50,22 @@ class Data:
     attached: Attachment | None = None
 
     def piece(self, start: int, end: int | None = None, at: float | None = None) -> Data:
-        """Return a part of it, at another time if one is given."""
+        """Return a part of the data, optionally with another time."""
         return Data(self.at if at is None else at, self.data[start:end], None if start else self.attached)
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The direction's orderly end (FIN); the other direction goes on."""
+    """The normal end of a direction (FIN); the other direction continues."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionReset:
-    """A hard reset of the connection, seen by both ends (RST).
+    """An abrupt reset of the connection (RST), seen by both ends.
 
-    `flush`: only when the other end's kernel has taken what was written.
+    `flush`: wait until the other end's kernel has taken all data written.
     """
 
     at: float
@@ -74,21 +74,21 @@ class ConnectionReset:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClose:
-    """Both directions end, orderly."""
+    """The normal end of both directions."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class StopReading:
-    """From now on nothing is read from the source, so that the kernel's buffers fill and the sender has to wait."""
+    """Stop reading from the source, so that the kernel's buffers fill and the sender has to wait."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class ResumeReading:
-    """The source is read again."""
+    """Read from the source again."""
 
     at: float
 
@@ -97,8 +97,7 @@ class ResumeReading:
 class Datagram:
     """One datagram.
 
-    `refuse`: it does not go out, and its sender gets that error (an errno name such as "EMSGSIZE") where that can be
-    done.
+    `refuse`: it is not sent, and where possible its sender gets this error (an errno name such as "EMSGSIZE").
     """
 
     at: float
@@ -109,15 +108,14 @@ class Datagram:
 
 @dataclass(frozen=True, slots=True)
 class NewSource:
-    """Datagrams that follow go out from another socket: the other end sees a new address of the client."""
+    """Send the following datagrams from another socket: the server sees a new address of the client."""
 
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A fault's first moment on a link, or the time that it asked for (`FaultContext.wake_at`). It never leaves a
-    chain."""
+    """A fault's first moment on a connection, or the time it asked for (`FaultContext.wake_at`); stays in its chain."""
 
     at: float
     is_first: bool = False
@@ -129,17 +127,17 @@ Item: TypeAlias = (
 
 
 def at_time(item: Item, at: float) -> Item:
-    """Return the same item at another time."""
+    """Return the same item with another time."""
     if type(item) is Data:
         return Data(at, item.data, item.attached)
     return item if item.at == at else replace(item, at=at)
 
 
 def attached_to(item: Item) -> Attachment | None:
-    """Return what has come with an item."""
+    """Return the descriptors that came with an item, or None."""
     return item.attached if isinstance(item, Data | Datagram) else None
 
 
 def size_of(item: Item) -> int:
-    """Return the bytes of payload."""
+    """Return the number of bytes of payload."""
     return len(item.data) if isinstance(item, Data | Datagram) else 0

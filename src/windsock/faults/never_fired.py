@@ -14,9 +14,9 @@ __all__ = ["FaultNeverFired", "said"]
 
 
 class FaultNeverFired(WindsockError):
-    """A fault was installed and did nothing, so the test has not tested what it seems to.
+    """An installed fault never fired, so the test has not tested what it seems to test.
 
-    `fault` is its code, `selector` where it applied, `traffic` what there was.
+    `fault` is its code, `selector` where it applied, `traffic` a description of the traffic.
     """
 
     def __init__(self, fault: str, selector: str, traffic: str) -> None:
@@ -25,15 +25,15 @@ class FaultNeverFired(WindsockError):
         self.traffic = traffic
         where = f", {selector}," if selector else ""
         self.what = f"{fault}{where} never fired; {traffic}"
-        super().__init__(f"{self.what}; expected something it applies to, or allow_unfired=True if that is all right")
+        super().__init__(f"{self.what}; expected traffic it applies to, or allow_unfired=True if it need not fire")
 
     @classmethod
     def of(cls, handle: FaultHandle, traffic: str) -> FaultNeverFired:
-        """Return the error for a fault."""
+        """Return the error for a fault that never fired."""
         return cls(repr(handle.fault), said(handle.selector), traffic)
 
 
 def said(selector: Selector) -> str:
-    """Return the keywords of a selector, as they were said."""
+    """Return a selector's keywords as code."""
     given = ((each.name, getattr(selector, each.name), each.default) for each in fields(selector))
     return ", ".join(f"{name}={value!r}" for name, value, default in given if value != default)

@@ -22,14 +22,14 @@ EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class FaultOptions:
-    """One fault or profile with what is said about where it applies."""
+    """One fault or profile, with the selector keywords that it was given."""
 
     fault: Any
     keywords: tuple[tuple[str, Any], ...] = ()
 
 
 def plans_from(faults: Any) -> tuple[FaultOptions, ...]:
-    """Return the faults of `faults=`, in their order. Raises UsageError for what is none."""
+    """Return the faults of `faults=`, in order. Raises UsageError for anything else."""
     if not faults and (faults is None or isinstance(faults, list | tuple)):
         return ()
     from windsock.faults import Fault, profiles
@@ -59,13 +59,13 @@ def _plan(each: Any) -> FaultOptions:
 
 
 def install_all(fault_set: FaultSet, plans: Iterable[FaultOptions], check: Any) -> None:
-    """Install what was planned; `check` may refuse a fault."""
+    """Install the faults in order; `check` may refuse a fault."""
     for each in plans:
         install(fault_set, each.fault, check, dict(each.keywords))
 
 
 def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any]) -> FaultHandle | FaultGroup:
-    """Install a fault, or all faults of a profile. Raises UsageError for what cannot work here."""
+    """Install a fault, or all faults of a profile. Raises UsageError if one cannot work here."""
     from windsock.faults import profiles
     from windsock.faults.function import fault_from
 
@@ -77,8 +77,8 @@ def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any
     if keywords:
         name = next(iter(keywords))
         raise UsageError(
-            f"{name}={keywords[name]!r}: a profile says itself where its faults apply; install them one by one "
-            "for something else"
+            f"{name}={keywords[name]!r}: a profile defines where its faults apply; install them one by one "
+            "to apply them elsewhere"
         )
     for each, _ in fault:
         check(each)
@@ -86,7 +86,7 @@ def install(fault_set: FaultSet, fault: Any, check: Any, keywords: dict[str, Any
 
 
 class FaultGroup:
-    """The handle of a profile: what is said to it is said to all of its faults. A context manager that heals them."""
+    """The handle of a profile: each method acts on all of its faults. As a context manager, it heals them."""
 
     def __init__(self, handle: tuple[FaultHandle, ...]) -> None:
         self.handles = handle
@@ -102,12 +102,12 @@ class FaultGroup:
 
     @property
     def fired(self) -> int:
-        """How often any of them has fired."""
+        """The number of firings of all its faults."""
         return sum(each.fired for each in self.handles)
 
     @property
     def log(self) -> list[Any]:
-        """The firings of all of them, in order of time."""
+        """The firings of all its faults, in order of time."""
         return sorted((firing for each in self.handles for firing in each.log), key=lambda firing: firing.at)
 
     def pause(self) -> None:
@@ -116,18 +116,18 @@ class FaultGroup:
             each.pause()
 
     def resume(self) -> None:
-        """Act again."""
+        """Act again after `pause()`."""
         for each in self.handles:
             each.resume()
 
     def heal(self) -> None:
-        """End it for good."""
+        """End the faults permanently."""
         for each in self.handles:
             each.heal()
 
 
 def seed_from(seed: Any) -> int | None:
-    """Return the seed, checked; None: the caller chooses one."""
+    """Return the checked seed, or None if the caller is to choose one."""
     if seed is None or (type(seed) is int and 0 <= seed <= LARGEST_SEED):
         return seed
     raise UsageError(f"seed={seed!r}: expected a whole number from 0 to 2**64 - 1")

@@ -1,4 +1,4 @@
-"""Faults that happen at a point of a stream: at once, at a byte, or at an item that a selector chooses."""
+"""Faults that act at a point of a stream: at once, after some bytes, or at an item that a selector chooses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PointFault", "PointProgress"]
 
 
 class PointProgress:
-    """The state of a point fault on one link: whether the point was reached."""
+    """The state of a point fault on one direction: whether the point was reached."""
 
     __slots__ = ("is_done",)
 
@@ -22,13 +22,13 @@ class PointProgress:
 
 
 class PointFault(Fault):
-    """A fault that has a field `after_bytes`: it happens as soon as they have passed, not with the next byte.
+    """A fault with a field `after_bytes`: it acts as soon as they have passed, not with the next byte.
 
-    With a selector's `probability` it has one chance there; with others that do not hold at that byte (`after`), it
-    happens as soon as they do.
+    With a selector's `probability`, it has one chance there. If other conditions do not hold at that byte (`after`), it
+    acts as soon as they do.
 
-    Without it, or with 0, it happens when the fault meets the link (plus the selector's `after`); with a selector that
-    is about items (`nth`, `every`, `match`, `after_bytes`), in the place of, or before, the item that is chosen.
+    Without `after_bytes`, or with 0, it acts when the fault meets the connection (plus the selector's `after`); with a
+    selector about items (`nth`, `every`, `match`, `after_bytes`), in place of the selected item or before it.
     """
 
     __slots__ = ()
@@ -37,19 +37,19 @@ class PointFault(Fault):
 
         @property
         def after_bytes(self) -> int | None:
-            """Return the bytes that pass first; a field of each subclass."""
+            """The number of bytes that pass first; a field of each subclass."""
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
-        """Return what comes at the point; `rest` has arrived beyond it, none or one item. Must be overridden."""
+        """Return the items at the point; `rest` has arrived beyond it: none or one item. Must be overridden."""
         raise NotImplementedError
 
-    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # what an override may need
-        """Return what becomes of an item after the point. May be overridden."""
+    def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # an override may need it
+        """Return the items that replace an item after the point. May be overridden."""
         return (item,)
 
     @property
     def ends_connection(self) -> bool:
-        """Return whether it ends the connection, so that it can happen only once. May be overridden."""
+        """Return whether it ends the connection, and so can act only once. May be overridden."""
         return False
 
     @property
@@ -59,11 +59,11 @@ class PointFault(Fault):
 
     @property
     def starts_at_once(self) -> bool:
-        """Return whether no byte has to pass first."""
+        """Return whether it acts without waiting for a byte."""
         return not self.after_bytes
 
     def begin(self, context: FaultContext) -> PointProgress:  # noqa: ARG002  # the contract of faults
-        """Return that the point has not been reached."""
+        """Return the initial progress."""
         return PointProgress()
 
     def is_occasion(self, item: Item, context: FaultContext) -> bool:
@@ -74,14 +74,14 @@ class PointFault(Fault):
             return context.selector.is_about_items
         if context.state.is_done or context.seen + len(item.data) < self.after_bytes:
             return False
-        return context.selector.probability is None or context.seen < self.after_bytes  # one chance, where the point is
+        return context.selector.probability is None or context.seen < self.after_bytes  # one chance, at the point
 
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return the item, or what becomes of it after the point."""
+        """Return the item, or its replacement after the point."""
         return self.beyond(item, context) if context.state.is_done else (item,)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return the item, or what comes at the point if it is in there."""
+        """Return the item; if the point is in it, return what happens there."""
         if context.state.is_done:
             return self.beyond(item, context)
         if isinstance(item, Tick):
@@ -103,5 +103,5 @@ class PointFault(Fault):
 
 
 def size_of_all(items: Iterable[Item]) -> int:
-    """Return the bytes of payload in those."""
+    """Return the number of bytes of payload in all items."""
     return sum(len(item.data) for item in items if isinstance(item, Data | Datagram))

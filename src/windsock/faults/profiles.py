@@ -1,10 +1,9 @@
-"""Named profiles of faults: documented compositions of faults and where they apply.
+"""Named profiles of faults: documented combinations of faults and selectors.
 
 A profile is a tuple of pairs, each a fault and its selector, for streams; `datagrams` is the same for datagrams.
-Install one by `FaultSet.install_all`. Delays are one way and in both directions, so a round trip takes twice as long.
-Streams do not lose packets: a lost segment shows as the wait for its retransmission, taken as RETRANSMISSION seconds
-for as large a share of the pieces of data as there is loss (our choice; the least that Linux waits is 0.2 s,
-TCP_RTO_MIN).
+Install one by `FaultSet.install_all`. Delays are one-way and in both directions, so a round trip takes twice as long.
+Streams do not lose packets. A lost segment appears as a wait of RETRANSMISSION seconds for its retransmission, for a
+share of the pieces of data that equals the loss (our choice; the least that Linux waits is 0.2 s, TCP_RTO_MIN).
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Profile(tuple[Pair, ...]):
     datagrams: tuple[Pair, ...]
 
     def __new__(cls, pairs: Iterable[Pair], datagrams: Iterable[Pair] | None = None) -> Profile:
-        """Make one; without `datagrams` it is the same for those."""
+        """Create a profile; `datagrams` defaults to `pairs`."""
         made = super().__new__(cls, pairs)
         made.datagrams = tuple(made if datagrams is None else datagrams)
         return made
@@ -103,7 +102,7 @@ flaky = Profile(
     ],
     [(Delay(0.02, jitter=0.02), ALWAYS), (Loss(0.05), ALWAYS)],
 )
-"""A bad day: up to 40 ms each way, every twentieth piece 0.5 s more, one connection in ten reset after 1 KiB of reply.
+"""A bad network: up to 40 ms each way, each 20th piece 0.5 s more, 1 connection in 10 reset after 1 KiB of reply.
 
 For datagrams 5 % loss. All figures are our choice.
 """
@@ -111,14 +110,14 @@ For datagrams 5 % loss. All figures are our choice.
 slow_client = Profile(
     [(Rate(1024), Selector(direction="downstream")), (Dribble(8, over=0.5), Selector(direction="upstream"))]
 )
-"""A client that sends what it says in 8 drops over 0.5 s, and reads 1 KiB/s. Our choice. Not for datagrams."""
+"""A client that sends its data in 8 pieces over 0.5 s, and reads 1 KiB/s. Our choice. Not for datagrams."""
 
 cable_pull = Profile([(Blackhole(on=5.0), Selector(after=1.0))])
-"""The cable is pulled 1 s after a connection was made, and put in again 5 s later. Neither end gets an error. Our
+"""The cable is unplugged 1 s after a connection was made, and plugged in 5 s later. Neither end gets an error. Our
 choice."""
 
 
 def fail_first(n: int) -> Profile:
-    """Return: the first n connections are reset at once, the next ones are well. For streams."""
+    """Return a profile that resets the first `n` connections at once and leaves the next ones alone. For streams."""
     count("fail_first", 1, "connections", n=n)
     return Profile([(Reset(), Selector(connections=first(n)))])

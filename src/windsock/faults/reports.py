@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 __all__ = ["report_of", "with_firings"]
 
 FIRST, LAST = 20, 30
-"""Lines of a report that are kept when there are more."""
+"""The number of lines kept at each end of a long report."""
 
 
 def report_of(fault_set: FaultSet) -> list[str]:
-    """Return the seed and the log of all faults, a line a firing, the middle left out if it is long."""
+    """Return the seed and the log of all faults, one firing a line; the middle of a long log is left out."""
     log, unfired = fault_set.log, fault_set.unfired
     if not log and not unfired:
         return []
@@ -27,7 +27,7 @@ def report_of(fault_set: FaultSet) -> list[str]:
 
 
 def with_firings(lines: list[str], fault_set: FaultSet, start: float) -> list[str]:
-    """Return a transcript with the firings of faults on datagrams in it, whose connections are clients."""
+    """Return a transcript of datagrams with the firings of faults inserted; their connections are clients."""
     log = fault_set.log
     shown = log if len(log) <= FIRST + LAST else [*log[:FIRST], *log[-LAST:]]
     firings = [f"{firing.at - start:+.4f} client #{firing.connection} ~ fault: {_words(firing)}" for firing in shown]
@@ -42,5 +42,5 @@ def _time_of(line: str) -> float:
     word = line.partition(" ")[0]
     try:
         return float(word)
-    except ValueError:  # a line that says how many are left out
+    except ValueError:  # the line with the number of firings left out
         return math.inf

@@ -1,4 +1,4 @@
-"""Seeds for independent random streams, derived by name so that one more stream changes no other."""
+"""Seeds of independent random streams, derived by name, so that a new stream changes no other."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ __all__ = ["derive"]
 
 
 def derive(seed: int, *names: object) -> int:
-    """Return the seed of the stream that is called so under another seed: 64 bits, the same everywhere.
+    """Return the seed of the stream with these names under another seed: 64 bits, the same on every platform.
 
-    `names` are told apart by their text and its length: `derive(1, "ab")` and `derive(1, "a", "b")` differ.
+    Names are distinguished by text and length: `derive(1, "ab")` and `derive(1, "a", "b")` differ.
     """
     digest = hashlib.blake2b(digest_size=8)
     for name in (seed, *names):

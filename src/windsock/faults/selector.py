@@ -1,4 +1,4 @@
-"""Selectors: a selector says where a fault applies, the fault says what it does there."""
+"""Selectors: where a fault applies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DIRECTIONS = ("upstream", "downstream", "both")
 
 @dataclass(frozen=True, slots=True)
 class First:
-    """The first `n` connections that the fault meets; those that were over when it was installed do not count."""
+    """The first `n` connections that the fault meets; those that ended before it was installed do not count."""
 
     n: int
 
@@ -26,13 +26,13 @@ class First:
 
 
 def first(n: int) -> First:
-    """Return what selects the first `n` connections that a fault meets, for `connections=`."""
+    """Return a selection of the first `n` connections that a fault meets, for `connections=`."""
     return First(n)
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionInfo:
-    """A connection, as a predicate of `connections=` gets it: its index from 0, and the client's address if known."""
+    """A connection as a predicate of `connections=` gets it: its index from 0, and the client's address if known."""
 
     index: int
     peer: Any = None
@@ -45,15 +45,15 @@ Match: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selector:
-    """Which of the traffic a fault applies to. Everything that is given must hold.
+    """The traffic that a fault applies to. All given conditions must hold.
 
     `direction`: "upstream" (client to server), "downstream" or "both". `connections`: an index from 0, a slice, range
     or collection of them, `first(n)`, or a predicate of `ConnectionInfo`. `after`: seconds since the fault met the
     connection. `after_bytes`: bytes of that direction since then; a piece of data is split there. `match`: bytes, a
     regular expression of bytes, or a predicate of the piece; on a stream, bytes and expressions are also found across
-    two pieces, and the one in which the match ends is taken. `nth` (a number from 1, a slice, range or collection of
-    them) and `every` count what has passed those: pieces of data or datagrams, in each direction of each connection.
-    `probability` is drawn for what is left then, and last `times` is the most often that the fault fires, over all
+    two pieces, and the piece in which the match ends is selected. `nth` (a number from 1, a slice, range or collection
+    of them) and `every` count what meets those conditions: pieces of data or datagrams, in each direction of each
+    connection. `probability` is drawn for what is left then. `times` is the most often that the fault fires, over all
     connections.
     """
 
@@ -86,21 +86,21 @@ class Selector:
         if self.nth is not None and self.every is not None:
             raise UsageError(
                 f"Selector: nth={self.nth!r} with every={self.every!r}: expected one of them; "
-                f"both can be said as nth=slice(first, None, step)"
+                f"write both as nth=slice(first, None, step)"
             )
 
     @property
     def is_about_items(self) -> bool:
-        """True if something has to pass before the fault can apply."""
+        """True if an item has to pass before the fault can apply."""
         return not (self.nth is None and self.every is None and self.match is None and self.after_bytes is None)
 
     @property
     def is_open(self) -> bool:
-        """True if everything on a chosen connection is selected, at all times."""
+        """True if the selector selects everything on a chosen connection, at all times."""
         return not self.is_about_items and self.after is None and self.times is None and self.probability is None
 
     def has_connection(self, info: ConnectionInfo, base: int) -> bool:
-        """Return whether it selects that connection; `base` is the first index that counts for `first(n)`."""
+        """Return whether it selects the connection; `base` is the first index that counts for `first(n)`."""
         chosen = self.connections
         if chosen is None:
             return True
@@ -116,7 +116,7 @@ def _is_pattern(value: object) -> bool:
 
 
 def holds(numbers: Numbers, number: int) -> bool:
-    """Return whether a number is one of those."""
+    """Return whether a number is among the numbers."""
     if isinstance(numbers, int):
         return number == numbers
     if isinstance(numbers, slice):
@@ -126,7 +126,7 @@ def holds(numbers: Numbers, number: int) -> bool:
 
 
 def check_numbers(where: object, least: int, **values: Any) -> None:
-    """Check indices: a whole number, a slice or a collection of them, none below `least`."""
+    """Check indices: a whole number, or a slice or collection of them, none below `least`."""
     for name, value in values.items():
         if value is None or isinstance(value, First) or (least == 0 and callable(value)):
             continue

@@ -1,4 +1,4 @@
-"""Ends of sockets, for scripts: close and reset them in any layer, and find out how they ended."""
+"""Closing and resetting sockets, wrapped or not, and finding out how they ended."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["close", "has_hung_up", "kernel_socket", "reset", "unacknowledged", "
 
 
 def kernel_socket(sock: Any) -> Any:
-    """Return the socket below all layers, such as TLS."""
+    """Return the socket below all wrappers, such as TLS."""
     while (raw := getattr(sock, "raw", None)) is not None:
         sock = raw
     return sock
 
 
 def close(sock: Any) -> None:
-    """Close a socket, of whatever layers; the other end sees it whatever process holds a copy of the socket below."""
+    """Close a socket, wrapped or not; the other end sees it even if other processes hold copies of the socket."""
     bare = kernel_socket(sock)
     if bare is sock:
         sockets.end(bare)
@@ -29,7 +29,7 @@ def close(sock: Any) -> None:
     with contextlib.suppress(OSError):
         twin = socket.socket(fileno=os.dup(bare.fileno()))
     try:
-        sock.close()  # which says the last word of TLS
+        sock.close()  # sends close_notify
     finally:
         if twin is not None:
             sockets.end(twin)
@@ -37,7 +37,7 @@ def close(sock: Any) -> None:
 
 
 def reset(sock: Any) -> None:
-    """Reset a stream connection at once, and close this end of it; see `windsock.net.sockets.reset`."""
+    """Reset a stream connection at once, and close its socket; see `windsock.net.sockets.reset`."""
     bare = kernel_socket(sock)
     if bare.fileno() < 0:
         return
@@ -48,12 +48,12 @@ def reset(sock: Any) -> None:
 
 
 def unacknowledged(sock: Any) -> int:
-    """Return how many sent bytes the other end's system does not have yet."""
+    """Return how many sent bytes the other end's kernel has not received yet."""
     return sockets.unacknowledged(kernel_socket(sock))
 
 
 def was_reset(sock: Any) -> bool:
-    """Return whether a reset has come behind the end of the stream (SO_ERROR, which is told once)."""
+    """Return whether a reset has come after the end of the stream (SO_ERROR, which reports it once)."""
     try:
         return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
     except OSError:
@@ -63,7 +63,7 @@ def was_reset(sock: Any) -> bool:
 def has_hung_up(sock: Any) -> bool:
     """Return whether a Unix stream socket's other end has closed, or shut down both ways (POLLHUP, poll(2)).
 
-    Also if each end has shut down what it sends. False for any other socket: a reset may come from beyond TCP's end.
+    True also if each end has shut down writing. False for other sockets: a TCP reset may come after the end.
     """
     bare = kernel_socket(sock)
     if bare.fileno() < 0 or bare.family != getattr(socket, "AF_UNIX", None):

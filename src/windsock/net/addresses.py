@@ -1,4 +1,4 @@
-"""One spelling of addresses, and short private paths for Unix sockets."""
+"""The spelling of addresses, and short private paths for Unix sockets."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ Address: TypeAlias = Any
 """`(host, port)` or `(host, port, flow, scope)`, a path, an abstract name `"\\0name"`, or None (no name)."""
 
 LONGEST_UNIX_PATH = 107 if sys.platform == "linux" else 103
-"""Bytes that fit into sockaddr_un.sun_path beside the final NUL (unix(7))."""
+"""The most bytes in sockaddr_un.sun_path besides the final NUL (unix(7))."""
 
 
 def plain(address: Address) -> Address:
-    """Return the address as clients write it: abstract names as str, no name at all as None."""
+    """Return the address in the form that clients use: abstract names as str, a missing name as None."""
     if isinstance(address, bytes):
         address = os.fsdecode(address)
     return None if address == "" else address
 
 
 def show(address: Address) -> str:
-    """Return the address as people write it: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
+    """Return the address for people to read: `127.0.0.1:80`, `[::1]:80`, `/run/x.sock`, `@name`."""
     if isinstance(address, tuple) and len(address) >= 2:
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
@@ -74,7 +74,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check_loopback(named: str, host: str) -> None:
-    """Raise UsageError for a host to listen on that other machines can reach; `named` is what the user wrote."""
+    """Raise UsageError if other machines can reach a host to listen on; `named` is what the user wrote."""
     if not is_loopback(host):
         raise UsageError(
             f"{named} can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True"
@@ -82,7 +82,7 @@ def check_loopback(named: str, host: str) -> None:
 
 
 def check_unix_path(path: str) -> None:
-    """Raise UsageError for a name that no Unix socket can have (unix(7))."""
+    """Raise UsageError for a path that no Unix socket can have (unix(7))."""
     size = len(os.fsencode(path))
     if not size:
         raise UsageError("path='': a Unix socket needs a path, or an abstract name that starts with '\\0'")
@@ -114,7 +114,7 @@ def is_stale_socket(path: Address, kind: int) -> bool:
 
 
 def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
-    """Remove a socket's file if it still is the one with that (device, inode)."""
+    """Remove a socket's file if it is still the one with that (device, inode)."""
     try:
         found = os.lstat(path)
         if (found.st_dev, found.st_ino) == identity:
@@ -126,8 +126,8 @@ def unlink_socket(path: Address, identity: tuple[int, int] | None) -> None:
 class PrivateSocketPath:
     """A short path for one Unix socket, in a directory of its own with mode 0700 until `remove()`.
 
-    The directory goes with the last reference, too. One that a killed process has left is removed by the next process
-    that makes one beside it.
+    The directory is removed with the last reference, too. If a process was killed, the next process that creates one
+    in the same place removes it.
     """
 
     @uninterrupted
@@ -147,7 +147,7 @@ class PrivateSocketPath:
 
     @uninterrupted
     def remove(self) -> None:
-        """Remove the directory and whatever sockets are left in it; in a forked child, which has none, do nothing.
+        """Remove the directory and the sockets in it. In a forked child, do nothing: it is the parent's.
 
         Idempotent.
         """
@@ -167,7 +167,7 @@ def _remove_directory(directory: str) -> None:
 
 
 _cleaned: set[str] = set()
-"""Directories in which this process has looked for what others have left."""
+"""Directories that this process has searched for leftovers of others."""
 
 
 def _remove_leftovers(parent: str) -> None:
@@ -188,7 +188,7 @@ PRIVATE = re.compile(r"ws-(\d+)-[0-9a-f]{12}")
 def _is_abandoned(directory: os.DirEntry[str], owner: int) -> bool:
     """Return whether a private directory is this user's, its process is gone, and no server answers in it.
 
-    The second is not enough: a process of another container, which shares the directory, has its own numbers.
+    The last check is needed: a process in another container that shares the directory has its own numbering.
     """
     try:
         if not directory.is_dir(follow_symlinks=False) or directory.stat(follow_symlinks=False).st_uid != os.getuid():

@@ -32,7 +32,7 @@ __all__ = [
 
 LOST = "descriptors were lost: this process has no room for them (EMFILE)"
 MOST_DESCRIPTORS = 253
-"""SCM_MAX_FD of Linux: one message has no more."""
+"""SCM_MAX_FD of Linux: the most descriptors in one message."""
 UCRED = struct.Struct("iII")
 """struct ucred (unix(7)): pid, uid, gid."""
 CREDENTIALS = getattr(socket, "SCM_CREDENTIALS", None)
@@ -47,14 +47,14 @@ CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 
 
 class Credentials(NamedTuple):
-    """A process, as the kernel knows it."""
+    """A process as the kernel reports it."""
 
     pid: int
     uid: int
     gid: int
 
     def as_bytes(self) -> bytes:
-        """Return them as struct ucred."""
+        """Return the credentials as struct ucred."""
         return UCRED.pack(*self)
 
     def __str__(self) -> str:
@@ -62,12 +62,12 @@ class Credentials(NamedTuple):
 
 
 def own_credentials() -> Credentials:
-    """Return those that the kernel gives to what this process sends."""
+    """Return the credentials that the kernel attaches to data of this process."""
     return Credentials(os.getpid(), os.getuid(), os.getgid())
 
 
 def peer_credentials(sock: socket.socket) -> Credentials | None:
-    """Return the process at the other end of a Unix stream socket, as it was when it connected; None elsewhere."""
+    """Return the process at the other end of a Unix stream socket when it connected; None for other sockets."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None or sock.family != socket.AF_UNIX:
         return None
@@ -78,7 +78,7 @@ def peer_credentials(sock: socket.socket) -> Credentials | None:
 
 
 class Descriptors:
-    """Open descriptors that have come with a byte or a datagram: ours, until they are closed."""
+    """Open descriptors that came with a byte or a datagram; owned until they are closed."""
 
     __slots__ = ("numbers",)
 
@@ -92,7 +92,7 @@ class Descriptors:
         return len(self.numbers)
 
     def copy(self) -> Descriptors:
-        """Return the same files under other numbers; without those for which there is no room."""
+        """Return duplicates of the descriptors; without those for which there is no room."""
         made = Descriptors(())
         with contextlib.suppress(OSError):
             for each in self.numbers:
@@ -100,12 +100,12 @@ class Descriptors:
         return made
 
     def release(self) -> list[int]:
-        """Return them, as the caller's own."""
+        """Return the descriptors, which the caller then owns."""
         numbers, self.numbers = self.numbers, []
         return numbers
 
     def close(self) -> None:
-        """Close them. Idempotent."""
+        """Close the descriptors. Idempotent."""
         for each in self.release():
             with contextlib.suppress(OSError):
                 os.close(each)
@@ -115,7 +115,7 @@ class Descriptors:
 
 
 def count_of(ancillary: Iterable[tuple[int, int, Any]]) -> int:
-    """Return how many descriptors sendmsg(2) is given, or recvmsg(2) has given."""
+    """Return the number of descriptors in ancillary data of sendmsg(2) or recvmsg(2)."""
     rights = (memoryview(data).nbytes for level, kind, data in ancillary if (level, kind) == (SOL_SOCKET, RIGHTS))
     return sum(rights) // array.array("i").itemsize
 
@@ -126,7 +126,7 @@ def in_words(count: int) -> str:
 
 
 def receive_without(sock: Any, size: int) -> bytes:
-    """Return what comes next on a Unix stream; descriptors that come with it are closed. Raises OSError."""
+    """Return the next data of a Unix stream; close descriptors that come with it. Raises OSError."""
     data, ancillary, _, _ = sock.recvmsg(size, ROOM, CLOEXEC)
     descriptors = sorted_out(ancillary)[0] if ancillary else None
     if descriptors is not None:
@@ -135,7 +135,7 @@ def receive_without(sock: Any, size: int) -> bytes:
 
 
 def sorted_out(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[Descriptors | None, Credentials | None]:
-    """Return the descriptors and the credentials in what recvmsg(2) has given."""
+    """Return the descriptors and the credentials in ancillary data of recvmsg(2)."""
     descriptors = array.array("i")
     credentials = None
     for level, kind, data in ancillary:
@@ -147,7 +147,7 @@ def sorted_out(ancillary: Iterable[tuple[int, int, bytes]]) -> tuple[Descriptors
 
 
 def control(descriptors: Descriptors | None, credentials: Credentials | None = None) -> list[tuple[int, int, Any]]:
-    """Return what sendmsg(2) takes."""
+    """Return ancillary data for sendmsg(2)."""
     found: list[tuple[int, int, Any]] = []
     if descriptors is not None and descriptors.numbers:
         found.append((SOL_SOCKET, RIGHTS, array.array("i", descriptors.numbers)))
@@ -161,12 +161,12 @@ class CameWith(NamedTuple):
 
     descriptors: Descriptors | None
     credentials: Credentials | None
-    """Of its sender, if that is another process."""
+    """The credentials of its sender, if that is another process."""
     is_cut: bool
-    """Whether there was no room for descriptors (EMFILE)."""
+    """Whether descriptors were lost for lack of room (EMFILE)."""
 
     def words(self, whose: str) -> Iterable[str]:
-        """Return what a record says of it."""
+        """Return a description for the recording."""
         if self.descriptors is not None:
             yield f"{self.descriptors} with the datagram from the {whose}"
         if self.is_cut:
@@ -174,7 +174,7 @@ class CameWith(NamedTuple):
 
 
 def ask_for_credentials(sock: socket.socket) -> bool:
-    """Have the kernel tell who has sent what (SO_PASSCRED); return whether it does."""
+    """Ask the kernel for the senders' credentials (SO_PASSCRED); return whether it will report them."""
     if hasattr(socket, "SO_PASSCRED"):
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -183,7 +183,7 @@ def ask_for_credentials(sock: socket.socket) -> bool:
 
 
 def receive_with(sock: socket.socket, size: int) -> tuple[bytes, CameWith | None, Any]:
-    """Return one datagram, what came beside it, and its sender's address. Raises OSError as recvmsg(2)."""
+    """Return one datagram, its ancillary data, and its sender's address. Raises OSError like recvmsg(2)."""
     data, ancillary, flags, peer = sock.recvmsg(size, ROOM, CLOEXEC)
     if not ancillary:
         return data, None, peer
@@ -192,7 +192,7 @@ def receive_with(sock: socket.socket, size: int) -> tuple[bytes, CameWith | None
 
 
 def of_another(credentials: Credentials | None) -> Credentials | None:
-    """Return those of another process than this one; None where the kernel has not told."""
+    """Return credentials of another process; None for this process, or if the kernel has not reported any."""
     return credentials if credentials is not None and credentials.pid and credentials != own_credentials() else None
 
 
@@ -204,10 +204,10 @@ def send_with(
     cannot: Callable[[str], object],
     *address: Any,
 ) -> int:
-    """Send data with what is attached to it, Descriptors or None; return how much went.
+    """Send data with the Descriptors `attached` to it, or None; return the number of bytes sent.
 
-    `sender`, if it is another process, is shown as who has sent it. The kernel lets a process without privileges show
-    no credentials but its own (unix(7)): `cannot` is told then, and its own are shown. Raises OSError.
+    `sender`, if it is another process, is shown as the sender. The kernel lets an unprivileged process show only its
+    own credentials (unix(7)): then `cannot` is called, and its own are shown. Raises OSError.
     """
     descriptors = attached if isinstance(attached, Descriptors) else None
     if descriptors is None and sender is None:
@@ -224,10 +224,10 @@ def send_with(
 
 
 class UnixReader:
-    """Reads a Unix stream: what one call gives begins with the byte that descriptors came with, or has none.
+    """Reads a Unix stream so that the data of one call has descriptors with its first byte or not at all.
 
-    A plain recvmsg(2) may give bytes before that one as well. So each call looks first (MSG_PEEK, with no room for
-    descriptors): MSG_CTRUNC says that there are some, and the size is where the message ends that they came with.
+    A plain recvmsg(2) may also return bytes before that one. So each call looks first (MSG_PEEK, with no room for
+    descriptors): MSG_CTRUNC means that there are some, and the data ends with the message that they came with.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -235,12 +235,12 @@ class UnixReader:
         self._room = ROOM_FOR_CREDENTIALS if ask_for_credentials(sock) else 0
         self._next: tuple[bytes, Descriptors | None] | None = None
         self.descriptors: Descriptors | None = None
-        """What came with the bytes of the latest call, for its caller to take."""
+        """The descriptors that came with the bytes of the latest call, for its caller to take."""
         self.credentials: Credentials | None = None
-        """Who has sent them, if that is another process."""
+        """The sender of the bytes, if it is another process."""
         self._told: list[Any] = []
         self.lost = False
-        """Whether there was no room for descriptors (EMFILE)."""
+        """Whether descriptors were lost for lack of room (EMFILE)."""
 
     def recv_into(self, memory: memoryview) -> int:
         """See socket.socket."""
@@ -263,7 +263,7 @@ class UnixReader:
         first = start - 1
         end = start
         if descriptors is not None and start < len(memory):
-            end += self._socket.recv_into(memory[start:])  # it is there: the rest of the same message
+            end += self._socket.recv_into(memory[start:])  # already received: the rest of the same message
         if descriptors is None or not first:
             self.descriptors = descriptors
             return end
@@ -285,7 +285,7 @@ class UnixReader:
         return len(piece)
 
     def has_more(self) -> bool:
-        """Return whether the next call gives something that the kernel does not know of any more."""
+        """Return whether the next call returns data that the kernel no longer holds."""
         return self._next is not None
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Waits beside gevent: while the test's own thread waits for windsock, its other greenlets go on.
+"""Waits with gevent: while the test's own thread waits for windsock, its other greenlets run.
 
-windsock's threads are real ones, in which no greenlet of the test runs: they wait as ever. What the main thread waits
-for, a thread of gevent's pool waits for in its place.
+windsock's threads are real ones without greenlets of the test, and wait as usual. For the main thread, a thread of
+gevent's pool waits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 __all__ = ["Lock", "Poll", "sleep"]
 
-gevent: Any = import_module("gevent")  # whose types mypy knows only where it is installed
+gevent: Any = import_module("gevent")  # untyped, as it may not be installed
 monkey: Any = import_module("gevent.monkey")
 allocate_lock, get_ident = monkey.get_original("_thread", ["allocate_lock", "get_ident"])
 original_poll = monkey.get_original("select", "poll")
@@ -22,7 +22,7 @@ MAIN = get_ident()
 
 
 def _wait(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function that waits, in this thread, or for the main thread in another one."""
+    """Call a function that waits: in this thread, or in another one if this is the main thread."""
     if get_ident() != MAIN:
         return function(*arguments)
     return gevent.get_hub().threadpool.apply(function, arguments)
@@ -42,7 +42,7 @@ class Lock:
         self._lock = allocate_lock()
         self.release: Callable[[], None] = self._lock.release
         self.locked: Callable[[], bool] = self._lock.locked
-        self._at_fork_reinit: Callable[[], None] = self._lock._at_fork_reinit  # which `threading` asks of its locks
+        self._at_fork_reinit: Callable[[], None] = self._lock._at_fork_reinit  # which `threading` requires of its locks
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """See threading.Lock."""

@@ -1,4 +1,4 @@
-"""How long a wait may take: no longer than what is left of the test, and than the call that waits can be told."""
+"""Limits on waits: the time that the test has left, and the longest wait that one call accepts."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from windsock.net.system import monotonic
 __all__ = ["LONGEST", "capped", "is_seconds", "latest", "limit_to", "milliseconds", "no_limit"]
 
 LONGEST = 7 * 24 * 3600.0
-"""Seconds that one call is told to wait at most: poll(2), socket timeouts and locks each have a limit of their own."""
+"""The longest wait of one call, in seconds: poll(2), socket timeouts and locks each have a limit of their own."""
 
 _latest: list[float] = [math.inf]
 
 
 def latest() -> float:
-    """Return the monotonic time at which every wait has to be over; infinity without a limit."""
+    """Return the monotonic time at which every wait must be over; infinity if there is no limit."""
     return _latest[0]
 
 
 def limit_to(seconds: float) -> None:
-    """Let every wait be over `seconds` from now."""
+    """Limit every wait to `seconds` from now."""
     _latest[0] = monotonic() + seconds
 
 
 def no_limit() -> None:
-    """Take `limit_to()` back."""
+    """Undo `limit_to()`."""
     _latest[0] = math.inf
 
 
 def is_seconds(value: Any) -> bool:
-    """Return whether a value can be a duration: a finite number from 0 up. True and False are no numbers."""
+    """Return whether a value is a valid duration: a finite number from 0 up, and not True or False."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= sys.float_info.max
 
 
 def capped(seconds: float) -> float:
-    """Return the seconds to pass to a call that waits: from 0 to `LONGEST`. Infinity is `LONGEST`, too."""
+    """Return the seconds to pass to a call that waits: from 0 to `LONGEST`, also for infinity."""
     return min(max(0.0, seconds), LONGEST)
 
 

@@ -1,4 +1,4 @@
-"""One thread that waits for descriptors, for moments, and for calls from other threads, and does what is due."""
+"""One thread that waits for descriptors, timers, and calls from other threads, and runs the actions that are due."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ URGENT = int(select.POLLPRI)
 ERROR, HUNG_UP = int(select.POLLERR), int(select.POLLHUP)
 
 SPIN = 0.0002
-"""Seconds before a moment from which on the thread stays awake: a sleep ends about 0.1 ms late."""
+"""Seconds before a timer during which the thread stays awake: a sleep ends about 0.1 ms late."""
 MOST_DESCRIPTORS_OF_SELECT = 1024
 
 Action = Callable[[], object]
 OnError: TypeAlias = Callable[[Any], object]
-"""Who is told of an exception; of any kind, as pytest's own outcomes are no Exceptions."""
+"""A function that is called with exceptions of any kind, as pytest's own outcomes are no Exceptions."""
 
 
 class Timer:
-    """Something to do at a moment, in monotonic seconds, unless it is cancelled. `is_exact`: as exactly as can be."""
+    """An action at a time in monotonic seconds, unless it is cancelled. `is_exact`: as precisely as possible."""
 
     __slots__ = ("action", "is_exact", "time")
 
@@ -42,15 +42,15 @@ class Timer:
         return self.time < other.time
 
     def cancel(self) -> None:
-        """Do nothing then."""
+        """Cancel the action."""
         self.action = None
 
 
 class EventLoop:
-    """Calls back when a descriptor is ready or a moment has come, all in one thread, which `start()` starts.
+    """Calls back when a descriptor is ready or a timer is due, all in one thread, which `start()` starts.
 
-    `call()` and `stop()` may be called from any thread, all else only in the clockwork's own. Moments are kept to
-    about 0.1 ms, also where epoll(7) counts in whole milliseconds. What an action raises goes to `on_error`.
+    `call()` and `stop()` may be called from any thread, everything else only in the loop's own. Timers are exact to
+    about 0.1 ms, even where epoll(7) counts in whole milliseconds. Exceptions of actions go to `on_error`.
     """
 
     def __init__(self, name: str, on_error: OnError, at_end: Action) -> None:
@@ -65,7 +65,7 @@ class EventLoop:
         self._is_stopping = False
         self._is_closed = False
         self._gate = threading.Lock()
-        """Held by callers, so that none writes to a descriptor that was closed, or is in use for something else."""
+        """Held by callers, so that none writes to a descriptor that was closed and may have been reused."""
         self._wakeup = Wakeup()
         try:
             self._poller = _Poller()
@@ -76,7 +76,7 @@ class EventLoop:
         self.watch(self._wakeup.fileno(), READABLE, self._clear)
 
     def start(self) -> None:
-        """Begin. Raises RuntimeError where no thread can be started; nothing is left behind then."""
+        """Start the thread. Raises RuntimeError, and releases everything, if that is not possible."""
         try:
             self._thread.start()
         except BaseException:
@@ -84,7 +84,7 @@ class EventLoop:
             raise
 
     def stop(self, seconds: float) -> bool:
-        """Have it end, which it does after the present action; return False if it has not within `seconds`."""
+        """End the loop after the current action; return False if it has not ended within `seconds`."""
         self._is_stopping = True
         if self._process_id != os.getpid():
             return True
@@ -94,7 +94,7 @@ class EventLoop:
         return not self._thread.is_alive()
 
     def is_here(self) -> bool:
-        """Return whether this is the clockwork's own thread."""
+        """Return whether this is the loop's own thread."""
         return threading.current_thread() is self._thread
 
     def is_running(self) -> bool:
@@ -102,7 +102,7 @@ class EventLoop:
         return self._thread.is_alive() and not self._is_stopping and self._process_id == os.getpid()
 
     def call(self, action: Action) -> None:
-        """Have something done soon, before anything that arrives from now on. From any thread."""
+        """Run an action soon, before any event that arrives from now on. From any thread."""
         self._calls.append(action)
         self._wake()
 
@@ -112,7 +112,7 @@ class EventLoop:
                 self._wakeup.call()
 
     def ask(self, action: Action, seconds: float) -> bool:
-        """Have something done, and wait for that; return False if it was not in time, or will never be.
+        """Run an action and wait for it; return False if it did not run in time, or never will.
 
         From any thread.
         """
@@ -133,10 +133,10 @@ class EventLoop:
         return done.wait(capped(seconds))
 
     def wait_until_quiet(self, is_done: Callable[[], bool], seconds: float) -> bool:
-        """Wait until no descriptor is ready, no call is left, and `is_done()`, for at most `seconds`.
+        """Wait until no descriptor is ready, no call is left, and `is_done()` returns true, for at most `seconds`.
 
-        `is_done` is asked in the clockwork's thread, after each of its turns. Return False if it was not in time. From
-        any other thread.
+        `is_done` is called in the loop's thread, after each of its turns. Returns False if that took too long. From any
+        other thread.
         """
         if self.is_here() or not self.is_running():
             return False
@@ -148,7 +148,7 @@ class EventLoop:
         return is_quiet
 
     def watch(self, descriptor: int, events: int, action: Callable[[int], object]) -> None:
-        """Call back with the events, as poll(2) has them, whenever there are any."""
+        """Call back with the events, those of poll(2), whenever there are any."""
         self._actions[descriptor] = action
         try:
             self._poller.register(descriptor, events)
@@ -157,21 +157,21 @@ class EventLoop:
             raise
 
     def change(self, descriptor: int, events: int) -> None:
-        """Wait for other events. Errors and hanging up are always told."""
+        """Watch for other events. Errors and hang-ups are always reported."""
         self._poller.modify(descriptor, events)
 
     def forget(self, descriptor: int) -> None:
-        """Wait for it no more. To be called before the descriptor is closed."""
+        """Stop watching a descriptor. Must be called before it is closed."""
         if self._actions.pop(descriptor, None) is not None:
             with contextlib.suppress(OSError):
                 self._poller.unregister(descriptor)
 
     def at(self, time: float, action: Action) -> Timer:
-        """Do something at a moment, in monotonic seconds."""
+        """Run an action at a time in monotonic seconds."""
         return self._plan(Timer(time, action))
 
     def later(self, seconds: float, action: Action) -> Timer:
-        """Do something in `seconds` or a little later, without a busy wait."""
+        """Run an action in `seconds` or a little later, without a busy wait."""
         return self._plan(Timer(monotonic() + seconds, action, is_exact=False))
 
     def _plan(self, timer: Timer) -> Timer:
@@ -179,7 +179,7 @@ class EventLoop:
         return timer
 
     def abandon(self) -> None:
-        """Give the descriptors back in a forked child, which has no such thread."""
+        """Close the descriptors in a forked child, which does not have the thread."""
         self._gate = threading.Lock()
         self._is_stopping = True
         if not self._is_closed:
@@ -204,7 +204,7 @@ class EventLoop:
             self._poller.wait(None) if soonest is None else self._poller.wait(soonest.time, is_exact=soonest.is_exact)
         )
         if self._calls:
-            self._wakeup.clear()  # in this order: somebody may call at any moment
+            self._wakeup.clear()  # in this order: a call may come at any moment
             self._answer()
         actions = self._actions
         for descriptor, events in ready:
@@ -220,7 +220,7 @@ class EventLoop:
             self._look_for_quiet()
 
     def _look_for_quiet(self) -> None:
-        """Let those go on who wait until there is nothing to do."""
+        """Wake the threads that wait for quiet, if there is nothing left to do."""
         if self._calls or self._poller.is_ready():
             return
         waiting, self._quiet = self._quiet, []
@@ -231,7 +231,7 @@ class EventLoop:
                 self._quiet.append((is_done, event))
 
     def _answer(self) -> None:
-        for _ in range(len(self._calls)):  # who calls again meanwhile has to wait until others had their turn
+        for _ in range(len(self._calls)):  # calls added meanwhile wait for the next turn
             self._do(self._calls.popleft())
 
     def _ring(self) -> None:
@@ -247,12 +247,12 @@ class EventLoop:
         except BaseException as error:
             self._on_error(error)
 
-    def _clear(self, events: int) -> None:  # noqa: ARG002  # what every action of a descriptor is called with
+    def _clear(self, events: int) -> None:  # noqa: ARG002  # every action of a descriptor gets it
         self._wakeup.clear()
         self._answer()
 
     def _close(self) -> None:
-        """Give the descriptors back, and let go of all that is called: a cycle would wait for the collector."""
+        """Close the descriptors, and drop all callbacks: a cycle would wait for the collector."""
         with self._gate:
             self._is_closed = True
             self._wakeup.close()
@@ -271,7 +271,7 @@ def _nothing(*_: object) -> None:
 
 
 class _Poller:
-    """Waits as epoll(7) where there is one, else as poll(2); and until a moment, exactly."""
+    """Waits with epoll(7) if available, else with poll(2); precisely until a given time."""
 
     def __init__(self) -> None:
         make: Callable[[], Any] = select.epoll if hasattr(select, "epoll") else select.poll
@@ -281,7 +281,7 @@ class _Poller:
         self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
 
     def wait(self, until: float | None, *, is_exact: bool = True) -> list[tuple[int, int]]:
-        """Return what is ready; nothing if nothing was before that moment, or shortly before or (inexact) after."""
+        """Return what is ready, or an empty list shortly before `until`; if not exact, shortly after."""
         if until is None:
             return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
         left = min(until - monotonic(), LONGEST)

@@ -1,4 +1,4 @@
-"""Temporary files on the real file system, whatever a test has put in its place."""
+"""Temporary files on the real file system, even if a test has replaced it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["directory", "nameless_file", "temporary_directory", "temporary_file"
 
 
 def temporary_directory() -> str:
-    """Return the directory that `tempfile` uses, as its documentation has it, on the real file system."""
+    """Return the directory that `tempfile` uses, by its documented rules, on the real file system."""
     import tempfile
 
     if tempfile.tempdir is not None:
@@ -23,11 +23,11 @@ def temporary_directory() -> str:
 
 
 def nameless_file(purpose: str, *, is_large: bool) -> int:
-    """Return the descriptor of a new file without a name; each write goes to its end.
+    """Return the descriptor of a new file without a name; each write appends to it.
 
-    A large one is in the temporary directory, so that it takes no memory for good, any other one in memory
-    (memfd_create(2)); where that can't be, it is the other way round. Raises RecordingFailed, which says what it was
-    for, if neither can be.
+    A large file is in the temporary directory, so that it does not occupy memory, a small one in memory
+    (memfd_create(2)); if that is impossible, the other way round. Raises RecordingFailed, which names the purpose, if
+    neither is possible.
     """
     try:
         return _on_disk() if is_large else _in_memory()
@@ -36,18 +36,18 @@ def nameless_file(purpose: str, *, is_large: bool) -> int:
             return _in_memory() if is_large else _on_disk()
         except OSError as second:
             cause = error if is_large else second
-            raise RecordingFailed(f"no file can be made for {purpose}", directory(), cause) from cause
+            raise RecordingFailed(f"no file can be created for {purpose}", directory(), cause) from cause
 
 
 def directory() -> str:
-    """Return the temporary directory, also if it is of no use."""
+    """Return the temporary directory, even if it is unusable."""
     import tempfile
 
-    return str(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # to be named, not used
+    return str(tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")  # for messages only
 
 
 def write_file(path: str, content: bytes) -> None:
-    """Make a new file that only its owner can read."""
+    """Create a file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         while content:
@@ -58,7 +58,7 @@ def write_file(path: str, content: bytes) -> None:
 
 @contextlib.contextmanager
 def temporary_file(content: bytes) -> Iterator[str]:
-    """Have a file with this content for the length of a `with`, for those who take nothing but a path; return it."""
+    """Create a file with this content for the duration of a `with` block, and yield its path."""
     path = _unused_path()
     try:
         write_file(path, content)
@@ -70,7 +70,7 @@ def temporary_file(content: bytes) -> Iterator[str]:
 
 def _on_disk() -> int:
     flags = os.O_RDWR | os.O_CLOEXEC | os.O_APPEND
-    with contextlib.suppress(AttributeError, OSError):  # not on this system, or file system
+    with contextlib.suppress(AttributeError, OSError):  # not on this system or file system
         return os.open(temporary_directory(), flags | os.O_TMPFILE, 0o600)
     path = _unused_path()
     descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,8 +1,8 @@
-"""Hold back what signal handlers raise while something must not stop halfway."""
+"""Delay signal handlers while their exceptions must not interrupt something halfway."""
 
 from __future__ import annotations
 
-import _signal as signal  # type: ignore[import-not-found]  # the wrappers in `signal` take ten times as long
+import _signal as signal  # type: ignore[import-not-found]  # the wrappers in `signal` are ten times slower
 import contextlib
 import warnings
 from collections.abc import Callable
@@ -20,10 +20,10 @@ R = TypeVar("R")
 
 
 class Stoppable(Protocol):
-    """Something that runs from its constructor on."""
+    """An object that runs from its constructor on."""
 
     def stop(self) -> None:
-        """End it."""
+        """Stop the object."""
         ...
 
 
@@ -34,15 +34,15 @@ HELD = tuple(
     for name in ("SIGINT", "SIGALRM", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
     if hasattr(signal, name)
 )
-"""The signals whose handlers commonly raise: Ctrl-C, a timeout, the request to end."""
+"""The signals whose handlers commonly raise: Ctrl-C, a timeout, a request to exit."""
 
 
 class _Uninterrupted:
     """A reentrant context manager: signal handlers written in Python run at its end.
 
-    Python runs signal handlers in the main thread, between any two of its instructions; an exception raised there
-    ends a constructor between a thread's start and the line that remembers the thread. In other threads, to which no
-    handler comes, the context manager does nothing. The second signal of a kind is not held back: somebody insists.
+    Python runs signal handlers in the main thread, between any two bytecodes. An exception raised there may end a
+    constructor after it has started a thread and before it has stored it. In other threads, which run no handlers,
+    the context manager does nothing. A second signal of a kind is not delayed: the user insists.
     """
 
     def __init__(self) -> None:
@@ -55,10 +55,10 @@ class _Uninterrupted:
             return
         depth = self._depth
         try:
-            self._depth = depth + 1  # first: the garbage collector may come by here at any moment, in what follows too
+            self._depth = depth + 1  # first: a garbage collection may run this again at any moment, also below
             if depth == 0:
                 self._hold_all()
-        except BaseException:  # from a handler that is not held back yet
+        except BaseException:  # from a handler that is not delayed yet
             self._depth = depth
             if depth == 0:
                 self._put_back()
@@ -75,7 +75,7 @@ class _Uninterrupted:
             self._put_back()
         finally:
             self._depth = 0
-            self._put_back()  # again, if a handler that was back already has raised
+            self._put_back()  # again, if a restored handler has raised
             waiting, self._waiting = self._waiting, {}
             for number, frame in waiting.items():
                 handlers[number](number, frame)
@@ -88,7 +88,7 @@ class _Uninterrupted:
                 signal.signal(number, self._hold)
 
     def after_fork_in_child(self) -> None:
-        """Put the handlers back: the child has only the thread that forked, which need not be the one in here."""
+        """Restore the handlers: the child has only the thread that forked, which need not be the one in here."""
         self._depth = 0
         self._waiting = {}
         self._put_back()
@@ -113,7 +113,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def uninterrupted(function: Callable[P, R]) -> Callable[P, R]:
-    """Have the function run to its end before a signal handler, such as that of Ctrl-C, can raise an exception."""
+    """Make a function run to its end before a signal handler, such as that of Ctrl-C, can raise an exception."""
 
     @wraps(function)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -125,7 +125,7 @@ def uninterrupted(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def uninterrupted_start(constructor: Callable[..., None]) -> Callable[..., None]:
-    """Do the same for a constructor that starts something; if a handler raises behind it, stop what was started."""
+    """Do the same for a constructor that starts something; if a handler raises after it, stop the object."""
 
     @wraps(constructor)
     def guarded(started: Stoppable, *args: Any, **kwargs: Any) -> None:
@@ -144,7 +144,7 @@ def uninterrupted_start(constructor: Callable[..., None]) -> Callable[..., None]
 
 
 def stop_forgotten(running: Stoppable) -> None:
-    """Stop something whose last reference has gone while it ran, with a ResourceWarning, as for an open file."""
+    """Stop an object whose last reference has gone while it ran, with a ResourceWarning, as for an open file."""
     try:
         message = f"{running!r} was never stopped: use it in a `with` statement, or call stop()"
         warnings.warn(message, ResourceWarning, stacklevel=3, source=running)

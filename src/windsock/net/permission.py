@@ -1,8 +1,8 @@
-"""A check whether a tool forbids sockets at the moment (pytest-socket), before one is made for a test."""
+"""A check whether a tool (pytest-socket) forbids sockets at the moment."""
 
 from __future__ import annotations
 
-import socket as standard  # the standard library's own, which such tools replace
+import socket as standard  # the standard library's own, which such tools patch
 import warnings
 
 from windsock.errors import UsageError
@@ -12,7 +12,7 @@ __all__ = ["SocketsForbidden", "check_allowed"]
 
 
 class SocketsForbidden(UsageError):
-    """A tool forbids the sockets that a server, a proxy or a client needs. Says which tool, and how to allow them."""
+    """A tool forbids the sockets that a server, a proxy or a client needs. Names the tool and how to allow them."""
 
     def __init__(self, what: str, family: str, tool: str) -> None:
         self.what = what
@@ -29,7 +29,7 @@ class SocketsForbidden(UsageError):
 
 
 def check_allowed(what: str, family: int) -> None:
-    """Raise SocketsForbidden if `socket.socket` has been replaced by a class that makes no sockets of this family."""
+    """Raise SocketsForbidden if `socket.socket` was replaced by a class that does not create sockets of this family."""
     replaced = standard.socket
     if replaced is socket.socket:
         return
@@ -37,7 +37,7 @@ def check_allowed(what: str, family: int) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             replaced(family, socket.SOCK_STREAM).close()
-    except OSError:  # the system's answer, which is not about permission
+    except OSError:  # an error of the system, not a ban
         return
     except Exception as error:
         raise SocketsForbidden(what, socket.AddressFamily(family).name, type(error).__module__) from None

@@ -1,4 +1,4 @@
-"""Bytes that were read too early: given back to their socket or stream, which returns them before anything else."""
+"""Bytes that were read too early: pushed back to a socket or stream, which returns them first."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _held: WeakKeyDictionary[Any, bytes] = WeakKeyDictionary()
 
 if TYPE_CHECKING:
     _AnySocket = socket.socket
-else:  # a mix-in over any class of sockets
+else:  # a mix-in for any class of sockets
     _AnySocket = object
 
 
 def is_tls_handshake(data: bytes) -> bool:
-    """Return whether the data can be the start of a TLS handshake: a record of type 22, version 3.x (RFC 8446, 5.1)."""
+    """Return whether data may be the start of a TLS handshake: a record of type 22, version 3.x (RFC 8446, 5.1)."""
     return data[:2] == b"\x16\x03"[: len(data)]
 
 
 def shown(data: bytes) -> str:
-    """Return data for a message: at most 64 bytes of it, and how many there are."""
+    """Return data for a message: at most 64 bytes of it, and the number of all."""
     return repr(data) if len(data) <= SHOWN else f"{data[:SHOWN]!r}... ({len(data)} B in all)"
 
 
 def give_back(sock: Any, data: bytes) -> None:
-    """Have `recv()` and `recv_into()` of a socket return these bytes first.
+    """Make `recv()` and `recv_into()` of a socket return these bytes first.
 
-    Only these calls know of them: select(2) and the like wait for what comes behind them. The object stays the same;
-    its class is one derived from its own until they are read.
+    Only these calls return them: select(2) and the like wait for later data. The object stays the same; until the bytes
+    are read, its class is a subclass of its own.
     """
     if data:
         if not isinstance(sock, _Holding):
@@ -45,12 +45,12 @@ def give_back(sock: Any, data: bytes) -> None:
 
 
 def held_by(sock: Any) -> bytes:
-    """Return what was given back to a socket and has not been read again."""
+    """Return the bytes that were pushed back to a socket and have not been read again."""
     return _held.get(sock, b"") if isinstance(sock, _Holding) else b""
 
 
 class _Holding(_AnySocket):
-    """Comes first among the bases of a socket that holds bytes."""
+    """The first base of a socket that holds bytes."""
 
     __slots__ = ()
 
@@ -83,19 +83,19 @@ def _holding_class(kind: type[Any]) -> type[Any]:
 
 
 def give_back_to_stream(stream: Any, data: bytes) -> None:
-    """Have `receive_some()` of a trio stream return these bytes first."""
+    """Make `receive_some()` of a trio stream return these bytes first."""
     if data:
         stream.receive_some = _HoldingStream(stream, data + held_by_stream(stream))
 
 
 def held_by_stream(stream: Any) -> bytes:
-    """Return what was given back to a trio stream and has not been read again."""
+    """Return the bytes that were pushed back to a trio stream and have not been read again."""
     found = vars(stream).get("receive_some")
     return found.held if isinstance(found, _HoldingStream) else b""
 
 
 class _HoldingStream:
-    """The `receive_some` of a stream that holds bytes, in the place of the one of its class."""
+    """The `receive_some` of a stream that holds bytes, in place of its own."""
 
     def __init__(self, stream: Any, held: bytes) -> None:
         self._stream = stream

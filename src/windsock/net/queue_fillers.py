@@ -13,7 +13,7 @@ __all__ = ["ListenerState", "QueueFillers"]
 
 MOST = 4
 SETTLED = 0.05
-"""Seconds in which a connection over loopback is made, unless the queue is full."""
+"""Seconds that a connect over loopback may take if the queue is not full."""
 
 
 class ListenerState(enum.StrEnum):
@@ -34,22 +34,22 @@ class QueueFillers:
         self._names: set[Any] = set()
 
     def fill(self, family: int, address: Any) -> None:
-        """Connect until there is no more room, after listen(0). Waits for the first connection alone.
+        """Connect until the queue is full, after listen(0). Waits only for the first connection.
 
-        Raises OSError for a lack of descriptors.
+        Raises OSError if descriptors run out.
         """
         for _ in range(MOST):
             filler = socket.socket(family, socket.SOCK_STREAM)
             self.sockets.append(filler)
             filler.setblocking(False)
             if family == getattr(socket, "AF_UNIX", None):
-                filler.bind("")  # a name by which it is known
+                filler.bind("")  # a name to recognize it by
             failure = filler.connect_ex(address)
             if failure == errno.EINPROGRESS and len(self.sockets) == 1:
                 poll = select.poll()
                 poll.register(filler, select.POLLOUT)
                 poll.poll(SETTLED * 1000)
-            elif failure == errno.EAGAIN:  # on a Unix socket: there is no more room
+            elif failure == errno.EAGAIN:  # a Unix socket's queue is full
                 return
             self._names.add(addresses.plain(filler.getsockname()))
 
@@ -61,7 +61,7 @@ class QueueFillers:
         return True
 
     def leave(self) -> None:
-        """Reset them all. Idempotent."""
+        """Reset all of them. Idempotent."""
         fillers, self.sockets = self.sockets, []
         for each in fillers:
             sockets.reset(each)

@@ -1,4 +1,4 @@
-"""A file sent through a socket-like object whose bytes pass through Python: read, and sent, block by block."""
+"""sendfile() for socket-like objects whose bytes pass through Python: read and sent block by block."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["send_file"]
 def send_file(send_all: Callable[[Any], object], file: Any, offset: int, count: int | None, block: int) -> int:
     """Do what socket.socket.sendfile() does, with blocks of at most `block` bytes; return the number of bytes sent.
 
-    The file's position is behind the last block that was sent, also if `send_all` fails. Raises ValueError for a
-    file in text mode and for a count below 1, TypeError for a count that is no int.
+    The file's position is after the last block that was sent, even if `send_all` fails. Raises ValueError for a file
+    in text mode and for a count below 1, TypeError for a count that is not an int.
     """
     _check(file, count)
     if offset:

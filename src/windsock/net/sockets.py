@@ -1,4 +1,4 @@
-"""Ends of sockets that the other side sees, whatever process holds a copy; and what is still on its way."""
+"""Closing and resetting sockets so that the other end sees it, even if other processes hold copies; socket queues."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ __all__ = [
 ]
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
-"""Bytes in the system's buffers of a TCP connection: more than fits into a core's cache makes bulk slower."""
+"""The kernel's buffer for a TCP connection, in bytes: more than fits into a core's cache makes bulk slower."""
 MOST_READS = 64
-"""Blocks of 64 KiB that are read and thrown away before a close."""
+"""The number of 64-KiB blocks that are read and discarded before a close."""
 NO_LINGER = struct.pack("ii", 1, 0)
 NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 
 
 def is_ip(each: socket.socket) -> bool:
-    """Return whether it speaks TCP or UDP, and not to a Unix socket."""
+    """Return whether a socket is a TCP or UDP socket, not a Unix one."""
     return each.family in (socket.AF_INET, socket.AF_INET6)
 
 
 def prepare(each: socket.socket) -> None:
-    """Make a stream socket fit for a relay: it never blocks, and never waits with a small rest."""
+    """Prepare a stream socket for a relay: non-blocking, and without delay for small writes."""
     each.setblocking(False)
     if is_ip(each):
         with contextlib.suppress(OSError):  # the client may have reset it by now (macOS)
@@ -51,14 +51,14 @@ def prepare(each: socket.socket) -> None:
 
 
 def reset(each: socket.socket) -> None:
-    """Close so that the other end is reset, at once, whatever process holds a copy of the socket.
+    """Reset a connection at once, and close its socket, even if other processes hold copies of it.
 
     TCP on Linux: connect(2) to AF_UNSPEC dissolves the connection and sends RST, even while another thread waits for
-    it; what the kernel has not sent yet is lost. Elsewhere: SO_LINGER with 0 seconds (socket(7)), which takes effect
-    when the last copy is closed.
+    it; data that the kernel has not sent yet is lost. Elsewhere: SO_LINGER with 0 seconds (socket(7)), which takes
+    effect when the last copy is closed.
 
-    A Unix socket's other end sees a reset if something that it has sent is unread, once the last copy is closed
-    (unix(7)). Otherwise it sees the end of the stream, at once.
+    A Unix socket's other end sees a reset if data that it sent is unread, once the last copy is closed (unix(7)).
+    Otherwise it sees the end of the stream, at once.
     """
     with contextlib.suppress(OSError):
         if not is_ip(each):
@@ -70,10 +70,10 @@ def reset(each: socket.socket) -> None:
 
 
 def end(each: socket.socket) -> None:
-    """Have the other end of a stream see what it will see of a close(2), whatever process holds a copy of the socket.
+    """Make the other end of a stream see what close(2) causes, even if other processes hold copies of the socket.
 
-    That is a reset if something that it has sent is unread (RFC 2525, section 2.17), else the end of the stream. A Unix
-    socket with unread bytes is left as it is: its other end is reset when the last copy is closed.
+    That is a reset if data that it sent is unread (RFC 2525, section 2.17), else the end of the stream. A Unix socket
+    with unread bytes is left as it is: its other end is reset when the last copy is closed.
     """
     with contextlib.suppress(OSError):
         if not unread(each):
@@ -83,14 +83,14 @@ def end(each: socket.socket) -> None:
 
 
 def _shut_down(each: socket.socket) -> None:
-    socket.socket.shutdown(each, socket.SHUT_RDWR)  # not a tap's: its owner has noted the end
+    socket.socket.shutdown(each, socket.SHUT_RDWR)  # not a tap's: its owner has recorded the end
 
 
 def close(each: socket.socket) -> None:
-    """Close so that the other end sees the end of the stream, whatever other process holds the socket, and no reset."""
+    """Close with an end of the stream and not a reset, even if other processes hold copies of the socket."""
     with contextlib.suppress(OSError):
         each.shutdown(socket.SHUT_WR)
-        for _ in range(MOST_READS):  # who sends on and on has to be reset
+        for _ in range(MOST_READS):  # a client that keeps sending must be reset
             if not each.recv(65536):
                 break
     with contextlib.suppress(OSError):
@@ -99,12 +99,12 @@ def close(each: socket.socket) -> None:
 
 
 def refuse(server_socket: socket.socket, *, for_good: bool = False) -> None:
-    """Have a server's socket refuse its clients, whatever process holds a copy; its address stays taken. Idempotent.
+    """Make a server's socket refuse its clients, even if other processes hold copies. Keeps the address. Idempotent.
 
     Linux: a TCP listener is shut down, which releases a port that the kernel has chosen, and bound again. A UDP socket
     is connected to itself, so that the kernel answers others with "port unreachable". A Unix socket is shut down for
-    good; who waits in its queue sees the end of the stream. Datagrams can still be sent. Elsewhere a socket with copies
-    goes on. With `for_good` the address of a TCP listener need not stay taken.
+    good; clients in its queue see the end of the stream. Datagrams can still be sent. Elsewhere a socket with copies
+    still accepts. With `for_good`, the address of a TCP listener need not be kept.
     """
     with contextlib.suppress(OSError):
         if server_socket.type == socket.SOCK_STREAM:
@@ -120,7 +120,7 @@ def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
         _shut_down(listener)
         return
     if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        return  # to shut it down once more would be for good
+        return  # a second shutdown would be permanent
     name = listener.getsockname()
     _shut_down(listener)
     if is_ip(listener):
@@ -132,7 +132,7 @@ def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
 
 
 def serve_again(server_socket: socket.socket, backlog: int) -> None:
-    """Undo `refuse()` of a TCP or UDP socket on Linux; what came before is lost.
+    """Undo `refuse()` of a TCP or UDP socket on Linux; what came in the meantime is lost.
 
     Raises OSError (EADDRINUSE) if another socket has taken the port, which was free for a moment.
     """
@@ -152,20 +152,20 @@ def serve_again(server_socket: socket.socket, backlog: int) -> None:
 
 
 def dissolve(descriptor: int) -> bool:
-    """Dissolve a TCP connection with connect(2) to AF_UNSPEC, which sends RST; return whether that went well.
+    """Dissolve a TCP connection with connect(2) to AF_UNSPEC, which sends RST; return whether that succeeded.
 
     A UDP socket has no peer afterwards.
     """
     try:
         connect = _connect()
-    except (ImportError, OSError):  # there is no descriptor left to load it with
+    except (ImportError, OSError):  # no descriptor left to load it with
         return False
     return connect is not None and bool(connect(descriptor, NOWHERE, len(NOWHERE)) == 0)
 
 
 @functools.cache
 def _connect() -> Any:
-    """Return the C library's function, where it dissolves connections."""
+    """Return the C library's connect(), on systems where it dissolves connections."""
     if sys.platform != "linux":
         return None
     import ctypes
@@ -182,9 +182,9 @@ def has_unread(descriptor: int) -> bool:
 
 
 def unacknowledged(each: socket.socket) -> int:
-    """Return how many sent bytes the other end's system does not have yet (SIOCOUTQ, tcp(7)).
+    """Return how many sent bytes the other end's kernel has not received yet (SIOCOUTQ, tcp(7)).
 
-    For a Unix socket, what the other end has not read. 0 where the system does not tell.
+    For a Unix socket, the bytes that the other end has not read. 0 if the system does not report it.
     """
     import termios
 
@@ -192,14 +192,14 @@ def unacknowledged(each: socket.socket) -> int:
 
 
 def unread(each: socket.socket) -> int:
-    """Return the number of unread bytes (FIONREAD, unix(7)). 0 where the system does not tell."""
+    """Return the number of unread bytes (FIONREAD, unix(7)). 0 if the system does not report it."""
     import termios
 
     return _ask(each, termios.FIONREAD)
 
 
 def _ask(each: socket.socket, question: int) -> int:
-    """Return a number that ioctl(2) tells of a socket."""
+    """Return a number that ioctl(2) reports for a socket."""
     from windsock.net.system import fcntl
 
     try:
@@ -210,6 +210,6 @@ def _ask(each: socket.socket, question: int) -> int:
 
 
 def error_of(each: socket.socket) -> OSError:
-    """Return what went wrong with a connection, as SO_ERROR has it (once)."""
+    """Return the pending error of a connection, which SO_ERROR reports once."""
     number = each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.ECONNRESET
     return OSError(number, os.strerror(number))

@@ -1,16 +1,16 @@
-"""The parts of the standard library that windsock's own machinery needs, as they came with the interpreter.
+"""The parts of the standard library that windsock itself uses, unaffected by tools that patch it.
 
 Testing tools replace parts of the standard library: freezegun the clock, pytest-socket, mocket and PySocks
 `socket.socket`, pyfakefs `os` and `fcntl`, gevent nearly everything that waits. They write into the standard library's
-modules, or look through all modules for the objects that they replace. Neither reaches what is here: the modules `os`,
-`socket`, `select`, `selectors`, `threading`, `fcntl` and `ssl` of this file are copies that are not in `sys.modules`,
-and hold only the names that are listed below. All rooms above import from here what does I/O, waits or starts threads:
+modules, or search all modules for the objects that they replace. Neither affects this file: its modules `os`,
+`socket`, `select`, `selectors`, `threading`, `fcntl` and `ssl` are copies that are not in `sys.modules` and hold only
+the names listed below. All rooms above import from here whatever does I/O, waits or starts threads:
 
     from windsock.net.system import monotonic, os, select, socket
 
-Names are bound once, at the import of this file, so that a call costs what it costs in the standard library. If a tool
-is active by then, the original objects are found behind it. gevent has to patch before that; other tools may come and
-go. Another implementation of sockets, clock and threads, such as a simulation, is to be plugged in here and nowhere
+Names are bound once, when this file is imported, so a call costs what it costs in the standard library. If a tool is
+active by then, the original objects are found behind it. gevent must patch before that; other tools may come and go.
+Another implementation of sockets, clock and threads, such as a simulation, would be plugged in here and nowhere
 else.
 """
 
@@ -69,7 +69,7 @@ SELECT = "epoll poll select"
 SELECTORS = "BaseSelector DefaultSelector PollSelector SelectSelector"
 THREADING = "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace main_thread"
 FCNTL = "fcntl ioctl lockf"
-"""The functions and classes that windsock uses of each module, beside its constants."""
+"""The functions and classes of each module that windsock uses, besides its constants."""
 
 
 def patched_by_gevent() -> bool:
@@ -79,7 +79,7 @@ def patched_by_gevent() -> bool:
 
 
 def _original(module: ModuleType, name: str) -> Any:
-    """Return what the module came with under that name; None if this platform does not have it."""
+    """Return a module's original object of that name; None if this platform does not have it."""
     if patched_by_gevent():
         with contextlib.suppress(AttributeError):
             return sys.modules["gevent.monkey"].get_original(module.__name__, name)
@@ -87,9 +87,9 @@ def _original(module: ModuleType, name: str) -> Any:
 
 
 def _copy(module: ModuleType, names: Iterable[str], **others: Any) -> Any:
-    """Return a module with the constants of another one, the names that are listed, and others.
+    """Return a new module with the constants of another one, the listed names, and others.
 
-    What this platform does not have is left out, as it is from the standard library.
+    Names that this platform does not have are left out, as in the standard library.
     """
     found = {name: value for name, value in vars(module).items() if name.isupper()}
     found |= {name: _original(module, name) for name in names}
@@ -99,7 +99,7 @@ def _copy(module: ModuleType, names: Iterable[str], **others: Any) -> Any:
 
 
 def _load(name: str, **imports: ModuleType) -> Any:
-    """Load a module of the standard library once more, apart from `sys.modules`; `imports` stand in for its imports."""
+    """Load a module of the standard library again, outside of `sys.modules`; `imports` replace its imports."""
     spec = BuiltinImporter.find_spec(name) or PathFinder.find_spec(name)
     if spec is None or spec.loader is None:
         raise ImportError(f"the standard library's module {name} was not found", name=name)
@@ -115,7 +115,7 @@ def _load(name: str, **imports: ModuleType) -> Any:
 
 
 def _subclass(base: type, module: str) -> Any:
-    """Return the class that the standard library's module derives from one that is written in C."""
+    """Return the class that a standard library module derives from a class written in C."""
     subclasses: list[Any] = type.__subclasses__(base)
     return next(each for each in subclasses if each.__module__ == module)
 
@@ -129,7 +129,7 @@ def _sockets() -> Any:
     genuine = _subclass(_socket.socket, "socket")
 
     def socketpair(family: int = 0, kind: int = socket.SOCK_STREAM, proto: int = 0) -> tuple[Any, Any]:
-        """Return what socket.socketpair() returns."""
+        """Return two connected sockets, like socket.socketpair()."""
         family = family or socket.AF_UNIX
         first, second = _socket.socketpair(family, kind, proto)
         return genuine(family, kind, proto, first.detach()), genuine(family, kind, proto, second.detach())
@@ -138,11 +138,11 @@ def _sockets() -> Any:
 
 
 connect: Callable[[Any, Any], None] = _socket.socket.connect
-"""Connect a socket, also where the method of its class has been replaced (pytest-socket's --allow-hosts)."""
+"""Connect a socket, even if the method of its class was replaced (pytest-socket's --allow-hosts)."""
 
 
 def accept(listener: Any) -> tuple[Any, Any]:
-    """Return what the listener's `accept()` does, which makes an object of whatever `socket.socket` is by now."""
+    """Accept a connection like the listener's `accept()`, which uses the current, possibly replaced `socket.socket`."""
     descriptor, address = listener._accept()
     accepted = socket.socket(listener.family, listener.type, listener.proto, fileno=descriptor)
     if listener.gettimeout():
@@ -155,7 +155,7 @@ def _tls() -> Any:
     import ssl
 
     genuine = _subclass(_ssl._SSLContext, "ssl")
-    is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, which clients in greenlets can use
+    is_kept = issubclass(ssl.SSLContext, genuine)  # gevent's, for clients in greenlets
     return _copy(ssl, dir(ssl), SSLContext=ssl.SSLContext if is_kept else genuine)
 
 
@@ -163,7 +163,7 @@ def _tls() -> Any:
 
 
 def _operating_system() -> Any:
-    module: Any = genericpath  # whose `os` pyfakefs leaves alone
+    module: Any = genericpath  # pyfakefs does not replace its `os`
     return _copy(module.os, OS.split())
 
 
@@ -177,7 +177,7 @@ def _files() -> Any:
 
 
 def _clock() -> Callable[[], float]:
-    """Return the real clock, as an object that freezegun does not look for."""
+    """Return the real clock, as an object that freezegun does not replace."""
     if isinstance(_time.monotonic, BuiltinFunctionType):
         return partial(_time.monotonic)
     return partial(_time.clock_gettime, _time.CLOCK_MONOTONIC)
@@ -187,7 +187,7 @@ def _threads() -> Any:
     import threading
 
     def excepthook(arguments: Any) -> None:
-        """Call threading.excepthook() as it is set now."""
+        """Call threading.excepthook() with its current value."""
         threading.excepthook(arguments)
 
     module: Any = threading
@@ -219,7 +219,7 @@ def _sleep() -> Callable[[float], None]:
     return sleep
 
 
-# --- what is bound now
+# --- what is bound at import
 
 
 monotonic: Callable[[], float] = _clock()
@@ -233,7 +233,7 @@ if not TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Make the copy of `ssl` when it is used: it takes as long to import as the rest."""
+    """Create the copy of `ssl` on first use: its import takes as long as all others."""
     if name != "ssl":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()["ssl"] = made = _tls()

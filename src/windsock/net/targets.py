@@ -1,4 +1,4 @@
-"""Targets: the address to connect to, with its family and the types of socket that may be there."""
+"""Targets: the address to connect to, with its family and the types of socket that it may have."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STREAM, DATAGRAM = (socket.SOCK_STREAM,), (socket.SOCK_DGRAM,)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that can be connected to; `kinds` are the socket types to try, in order."""
+    """An address to connect to; `kinds` are the socket types to try, in order."""
 
     address: Any
     family: int
@@ -31,7 +31,7 @@ class Target:
 
     @property
     def is_datagram(self) -> bool:
-        """True if only datagram sockets are to be tried."""
+        """True if only datagram sockets should be tried."""
         return self.kinds == DATAGRAM
 
     @property
@@ -40,9 +40,9 @@ class Target:
         return self.kinds[0]
 
     def resolved(self) -> Target:
-        """Return the same with the address of a host's name, and the type of the Unix socket that is bound there now.
+        """Return the target with the address of its host name, or the type of the Unix socket that exists there now.
 
-        Raises UsageError for a host that can't be found.
+        Raises UsageError for an unknown host.
         """
         if self.is_unix:
             if len(self.kinds) == 1:
@@ -58,10 +58,10 @@ class Target:
 
 
 def target_of(address: Any, transport: str | None = None) -> Target:
-    """Return the target that an address stands for. Raises UsageError for what is no address.
+    """Return the target for an address. Raises UsageError for any other value.
 
-    `(host, port)` is TCP unless `transport` says "udp". A path or an abstract name is a stream or, if such a socket is
-    bound there, a datagram socket, unless `transport` says "unix_stream" or "unix_datagram".
+    `(host, port)` is TCP unless `transport` is "udp". A path or an abstract name is a stream or, if such a socket
+    exists there, a datagram socket, unless `transport` is "unix_stream" or "unix_datagram".
     """
     if transport is not None and transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
@@ -71,7 +71,7 @@ def target_of(address: Any, transport: str | None = None) -> Target:
         raise _no_address(address)
     host = address[0]
     if transport in ("unix_stream", "unix_datagram"):
-        raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} is not for it")
+        raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} does not fit")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return Target(tuple(address), family, DATAGRAM if transport == "udp" else STREAM)
 
@@ -80,7 +80,7 @@ def _unix_target(path: Any, transport: str | None) -> Target:
     if not path:
         raise _no_address("")
     if transport in ("tcp", "udp"):
-        raise UsageError(f"address {path!r} is the path of a Unix socket; transport={transport!r} is not for it")
+        raise UsageError(f"address {path!r} is the path of a Unix socket; transport={transport!r} does not fit")
     if not addresses.is_abstract(path):
         addresses.check_unix_path(path)
     kinds = {"unix_stream": STREAM, "unix_datagram": DATAGRAM}
@@ -105,7 +105,7 @@ def _no_address(address: Any) -> UsageError:
 
 
 def _takes_datagrams(path: Any) -> bool:
-    """Ask the socket that is bound there: connect(2) of the other type fails with EPROTOTYPE."""
+    """Return whether a datagram socket is bound there: connect(2) of the other type fails with EPROTOTYPE."""
     with socket.socket(AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             connect(probe, path)

@@ -1,4 +1,4 @@
-"""A descriptor that becomes readable when somebody calls: the alternative to polling."""
+"""A descriptor that becomes readable on a call: the alternative to polling."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["Wakeup"]
 
 
 class Wakeup:
-    """An eventfd(2), or a pipe where there is none. Works across threads and from forked children.
+    """An eventfd(2), or a pipe if there is none. Works across threads and from forked children.
 
-    The descriptors are given back with the last reference, too.
+    The descriptors are closed with the last reference, too.
     """
 
     __slots__ = ("_reader", "_writer")
@@ -46,7 +46,7 @@ class Wakeup:
             os.read(self._reader, 4096)
 
     def close(self) -> None:
-        """Give the descriptors back; idempotent."""
+        """Close the descriptors. Idempotent."""
         reader, writer = self._reader, self._writer
         self._reader = self._writer = -1
         if reader >= 0:

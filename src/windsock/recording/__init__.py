@@ -1,4 +1,4 @@
-"""Recordings: connections, requests and errors, noted as they happen, from threads and processes alike."""
+"""Recordings: connections, requests and errors, recorded as they happen, from threads and processes."""
 
 from windsock.recording.connection import Connection
 from windsock.recording.connections import Connections

@@ -15,9 +15,9 @@ __all__ = ["Channel"]
 
 
 class Channel:
-    """Made by the parent before it forks. `problem` says why, where `spool` or `wakeup` can't be made and is None.
+    """The parent creates it before it forks. `problem` says why `spool` or `wakeup` could not be created and is None.
 
-    Whether something was lost is noted in memory that all processes share: that needs no descriptor, and no room.
+    Lost events are flagged in shared memory, which needs neither a descriptor nor disk space.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Channel:
             self.problem = _failed(error)
 
     def tell(self, index: int, event: Event) -> None:
-        """Write an event of a connection where the parent will find it. From a child."""
+        """Write an event of a connection to the file that the parent reads. From a child."""
         try:
             if self.spill_file is None or self.wakeup is None:
                 self._lost[0] = errno.EBADF
@@ -46,7 +46,7 @@ class Channel:
             self._lost[0] = error.errno or errno.EIO
 
     def loss(self) -> RecordingFailed | None:
-        """Return why something of the children's was not recorded; None if all was."""
+        """Return why events of children were not recorded; None if all were."""
         number = self._lost[0]
         if not number:
             return None
@@ -54,4 +54,4 @@ class Channel:
 
 
 def _failed(error: OSError) -> RecordingFailed:
-    return RecordingFailed("what forked children do cannot be recorded", directory(), error)
+    return RecordingFailed("events of forked children cannot be recorded", directory(), error)

@@ -1,4 +1,4 @@
-"""One connection as it was: who, when, what came, what was answered, how it ended."""
+"""One recorded connection: its peer, times, traffic, and ending."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["Connection"]
 
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
-"""The events of which a call is the proof: see `Connection.noted_after`."""
+"""Events that become true with a call: see `Connection.noted_after`."""
 BY_STOPPING = ("EOF", "reset")
-"""Failures of a handshake that a server causes itself when it stops; all others are the client's doing."""
+"""Handshake failures that a stopping server causes itself; all others are caused by the client."""
 FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
-"""Endings that what is seen later does not change."""
+"""Endings that later events do not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
     Kind.CLIENT_RESET: Ending.CLIENT_RESET,
@@ -39,28 +39,28 @@ ENDINGS = {
 
 
 class Connection(Log):
-    """One recorded connection, or one datagram with the replies to it. Safe to read while it goes on.
+    """One recorded connection, or one datagram with its replies. Can be read while it goes on.
 
     `index` counts from 0, `peer` is the client's address, `opened` and `closed` are monotonic seconds
     (`closed` is None while it is open), `error` is the exception that ended its handler.
     """
 
     truncated_from: int | None = None
-    """Size in bytes that a datagram had before the server cut it to its `max_packet_size`."""
+    """The size in bytes of a datagram before the server truncated it to its `max_packet_size`."""
     is_datagram = False
-    """Whether it is one datagram with the replies to it."""
+    """Whether it is one datagram with its replies."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None
     """The address from which a proxy went on to the server behind it; None where no proxy did."""
     descriptor = -1
-    """The server's descriptor of it; of no use once it is closed, and where a forked child handles it."""
+    """The server's descriptor; invalid once it is closed, and if a forked child handles the connection."""
     is_handled = False
-    """Whether its handler has returned, in this process; a file made of its socket may keep that open."""
+    """Whether its handler has returned, in this process; a file made from its socket may keep the socket open."""
     rests_until = 0.0
-    """Until when a fake lets time pass on it, in monotonic seconds."""
+    """The monotonic time until which a fake pauses on it."""
 
-    # What most connections never set is here, so that none has to when it is made.
+    # Class attributes for what most connections never set, which makes creating one cheaper.
     _is_tls_truncated = False
     _tls: TLSHandshake | None = None
     _refused: str | None = None
@@ -72,7 +72,7 @@ class Connection(Log):
     _has_half_closed = False
     _has_seen_stop = False
     _is_relayed = False
-    """Whether a relay still has to pass the server's end on to the client."""
+    """Whether a relay has yet to pass the server's end on to the client."""
 
     def __init__(self, recorder: NullRecorder, index: int, peer: Address) -> None:
         super().__init__(recorder)
@@ -88,7 +88,7 @@ class Connection(Log):
 
     @property
     def closed(self) -> float | None:
-        """When it was closed, in monotonic seconds; None as long as its client can't see that."""
+        """When it was closed, in monotonic seconds; None while its client cannot see that."""
         self._recorder.settle()
         return self.closed_at
 
@@ -106,7 +106,7 @@ class Connection(Log):
 
     @property
     def is_tls_truncated(self) -> bool:
-        """True if the client's end of the stream came without its end of TLS (close_notify)."""
+        """True if the client's stream ended without close_notify."""
         self._recorder.catch_up()
         return self._is_tls_truncated
 
@@ -133,43 +133,43 @@ class Connection(Log):
 
     @property
     def ending(self) -> Ending | None:
-        """How it ended and by whom; None as long as its client can't see the server's end of the stream."""
+        """How it ended and by whom; None while its client cannot see the server's end of the stream."""
         self._recorder.settle()
         return self.ending_so_far()
 
     @property
     def chunks(self) -> Iterator[Chunk]:
-        """The bytes in the order in which the server took and gave them, read back piece by piece."""
+        """The bytes in the order in which the server received and sent them, read back piece by piece."""
         for event in self.settled():
             if event.kind <= Kind.DOWN and event.data:
                 yield Chunk(event.time, DIRECTIONS[event.kind], event.data)
 
     @property
     def upstream(self) -> bytes:
-        """All that came from the client."""
+        """All bytes from the client."""
         return self.read(Kind.UP)
 
     @property
     def downstream(self) -> bytes:
-        """All that was answered."""
+        """All bytes from the server."""
         return self.read(Kind.DOWN)
 
     def as_script(self, side: str = "client", *, timing: bool = False) -> Script:
-        """Return what one side did as a script: play it again, or `print()` it and paste it into a test.
+        """Return what one end did as a script, to play it again, or to `print()` it and paste it into a test.
 
-        `side` is "client" or "server" (for a fake). With `timing` there are pauses as they were, rounded; without, all
-        that was sent in a row is sent at once. Of TLS it has what was said in it. What the server's stop has ended is
-        left open. Raises UsageError if more was carried than a script should hold (16 MiB).
+        `side` is "client" or "server" (for a fake). `timing` adds the original pauses, rounded; without it, data
+        sent in a row is sent at once. For TLS it has the plaintext. A connection that the server's stop ended is left
+        open. Raises UsageError for more data than a script should hold (16 MiB).
         """
         from windsock.recording.to_script import ScriptWriter
 
         writer = ScriptWriter(side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened)
         return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 
-    # --- for those who record
+    # --- for recorders
 
     def apply(self, event: Event) -> None:
-        """Draw the conclusions from an event that says more than that bytes passed."""
+        """Update the state from an event other than passing bytes."""
         time, kind, data = event
         if kind in ENDINGS:
             self._is_tls_truncated |= kind == Kind.CLIENT_EOF and bool(data)
@@ -194,7 +194,7 @@ class Connection(Log):
             self._apply_rest(kind, data)
 
     def rest(self, until: float) -> None:
-        """Note that a fake does nothing on it until then, in monotonic seconds; 0 when it goes on."""
+        """Record that a fake does nothing on it until then, in monotonic seconds; 0 when it continues."""
         if self._recorder.is_child:
             self.note(Kind.REST, repr(until).encode())
             return
@@ -214,13 +214,13 @@ class Connection(Log):
         self._recorder.pending.end((self.index, kind))
 
     def _blame_server(self, time: float, kind: int) -> None:
-        """It is the server that ends the stream, unless the client has done so before."""
+        """Record that the server ended the stream, unless the client did so before."""
         self._has_half_closed |= kind == Kind.HALF_CLOSE and not self._recorder.was_stopped_at(time)
         self._forget_timeout()
         self._ending = self._ending or self._server_ending(time)
 
     def _apply_admission(self, time: float, kind: int, data: bytes) -> None:
-        """Keep what the server made of the client before it listened to it."""
+        """Store the result of the handshake, or why the client was refused."""
         is_stopped = self._recorder.was_stopped_at(time)
         ending = None
         if kind == Kind.REFUSED:
@@ -234,7 +234,7 @@ class Connection(Log):
             self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
 
     def _apply_rest(self, kind: int, data: bytes) -> None:
-        """Keep how far a script has come, and how TLS ended after its handshake."""
+        """Store the progress of a script, and ends of TLS after the handshake."""
         if kind == Kind.SCRIPT:
             state, space, where = data.decode().partition(" ")
             self._script = ScriptState(state), space + where
@@ -242,7 +242,7 @@ class Connection(Log):
             self.rests_until = float(data)
         elif kind == Kind.TLS_END:
             if self._ending is Ending.CLIENT_EOF and not self._is_tls_truncated:
-                self._ending = None  # it was the end of TLS alone
+                self._ending = None  # that was only the end of TLS
         elif kind == Kind.TLS_ALERT:
             self._tls = None if self._tls is None else replace(self._tls, alert=Alert(data.decode()))
             if self._ending in (None, Ending.TIMEOUT):
@@ -256,7 +256,7 @@ class Connection(Log):
             self._ending = None
 
     def _has_heard_since(self) -> bool:
-        """Return whether the client has sent something since the handler last waited for it in vain."""
+        """Return whether the client has sent data since the handler last timed out waiting for it."""
         for each in reversed(self._events):
             for kind in reversed(each.kinds()) if isinstance(each, SpilledEvents) else (each.kind,):
                 if kind in (Kind.UP, Kind.TIMEOUT):
@@ -264,34 +264,33 @@ class Connection(Log):
         return False
 
     def noted_after(self, kind: int, data: bytes = b"") -> NotedAfterwards:
-        """Return a context manager whose block makes the event true; it is noted at the end of the block.
+        """Return a context manager whose block makes the event true; it is recorded at the end of the block.
 
-        A look at the record from elsewhere waits for the block, for a moment: a client may have seen the end before
-        it is noted.
+        Other readers wait a moment for the block, since a client may see the end before it is recorded.
         """
         return NotedAfterwards(self, kind, data)
 
     def begin(self, kind: int) -> None:
-        """Be told that the call that makes the event true is about to be made."""
+        """Announce the call that makes the event true."""
         if self._recorder.is_child:
             self.note(Kind.BEGINS, bytes([kind]))
         else:
             self._begin(monotonic(), kind, threading.get_ident())
 
     def _begin(self, time: float, kind: int, thread: int = OTHER_PROCESS) -> None:
-        """Keep who has ended it: what the client does from here on may be its answer to that."""
+        """Record who ends the stream: what the client does from here on may be a reaction to that."""
         if kind != Kind.DELIVERED:
             self._blame_server(time, kind)
         self._recorder.pending.begin((self.index, kind), thread)
 
     def set_relayed(self, is_relayed: bool) -> None:
-        """Have the server's end count once a relay has passed it on (`Kind.DELIVERED`), or at once again."""
+        """Count the server's end only when a relay has passed it on (`Kind.DELIVERED`), or again at once."""
         self._is_relayed = is_relayed
 
     def close(self, time: float, ending: Ending | None = None) -> bool:
-        """Note the end; without an ending it is the server's doing unless the client's was seen.
+        """Record the end; without an ending, the server's, unless the client's end was seen.
 
-        Return whether it was open until now.
+        Returns whether it was open until now.
         """
         if self._closed is not None:
             return False
@@ -303,48 +302,48 @@ class Connection(Log):
 
     @property
     def closed_at(self) -> float | None:
-        """When it was closed, as far as that has been noted by now."""
+        """When it was closed, as far as recorded by now."""
         return None if self._is_relayed else self._closed
 
     @property
     def is_released(self) -> bool:
-        """Return whether the server has closed it; a relay may still have to pass that on."""
+        """Return whether the server has closed it; a relay may have yet to pass that on."""
         return self._closed is not None
 
     @property
     def is_closed(self) -> bool:
-        """Return whether the end has been noted."""
+        """Return whether the end was recorded."""
         return self.closed_at is not None
 
     def ending_so_far(self) -> Ending | None:
-        """Return how it ended, as far as that has been noted by now."""
+        """Return how it ended, as far as recorded by now."""
         if self._is_relayed or (self._closed is None and not self._is_half_closed):
             return None
         return self._ending or Ending.SERVER_CLOSE
 
     @property
     def is_in_child(self) -> bool:
-        """Return whether this process is one that was forked to handle it."""
+        """Return whether this process was forked to handle it."""
         return self._recorder.is_child
 
     @property
     def was_stopped(self) -> bool:
-        """Return whether it is the server's stop that has ended it."""
+        """Return whether the server's stop ended it."""
         return self._ending is Ending.STOPPED
 
     @property
     def has_failed(self) -> bool:
-        """Return whether an error of the handler has been noted."""
+        """Return whether an error of the handler was recorded."""
         return bool(self._errors)
 
     def fail(self, error: BaseException) -> None:
-        """Keep an error of the handler, or of the server around it; the first one has ended the handler."""
+        """Record an error of the handler, or of the server around it; the first one ended the handler."""
         self._errors = (*self._errors, error)
 
     def has_noted(self, error: BaseException) -> bool:
-        """Return whether this very error has been noted."""
+        """Return whether this error object was recorded."""
         return any(each is error for each in self._errors)
 
     def ended_by_stop(self) -> bool:
-        """Return whether the handler was made to see that the server stops."""
+        """Return whether the handler was ended by the server's stop."""
         return self._has_seen_stop

@@ -19,7 +19,7 @@ __all__ = ["Connections", "check_count", "seconds_of"]
 
 
 class Connections(list[Connection]):
-    """The connections that there were when it was asked for: a list, oldest first."""
+    """The connections at the moment of the call: a list, oldest first."""
 
     __slots__ = ("_recorder", "_timeout")
 
@@ -30,9 +30,9 @@ class Connections(list[Connection]):
         self._timeout = timeout
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[Connection]:
-        """Wait until at least `count` connections have ended, for `timeout` seconds; return all that have ended.
+        """Wait up to `timeout` seconds until at least `count` connections have ended; return all that have ended.
 
-        Raises RequestTimeout, which says what was recorded instead.
+        Raises RequestTimeout, which shows what was recorded instead.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         check_count(count, "connections")
@@ -51,13 +51,13 @@ class Connections(list[Connection]):
 
 
 def check_count(count: Any, of_what: str) -> None:
-    """Raise UsageError for what is no number of things to wait for."""
+    """Raise UsageError if a count is not a whole number from 0 up."""
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise UsageError(f"wait(count={count!r}): expected a number of {of_what}, 0 or more")
 
 
 def seconds_of(value: Any, default: Callable[[], float], name: str = "timeout") -> float:
-    """Return how long to wait, never longer than the test has. Raises UsageError for what is no such time."""
+    """Return how long to wait, at most as long as the test has left. Raises UsageError for an invalid time."""
     if value is None:
         value = default()
     if not deadlines.is_seconds(value):

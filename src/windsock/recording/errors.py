@@ -1,4 +1,4 @@
-"""Errors of handlers, kept until they are taken."""
+"""Errors of handlers, kept until the test takes them."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ __all__ = [
 
 
 class HandlerFailed(WindsockError):
-    """Stands for an exception of a handler that can't go on as it is, which is the cause.
+    """Replaces an exception of a handler that cannot be raised as it is; its cause is that exception.
 
-    One from another process that does not unpickle in this one, with its text; one that would end the server besides
+    Either one from another process that cannot be unpickled here, replaced by its text, or one that would end more than
     the request (SystemExit, pytest.fail()).
     """
 
 
 class HandlerDied(WindsockError):
-    """A handler's process was killed, or left without a word. `exit_code` is negative for a signal."""
+    """A handler's process was killed, or exited without an error report. `exit_code` is negative for a signal."""
 
     def __init__(self, pid: int, exit_code: int) -> None:
         self.pid = pid
         self.exit_code = exit_code
-        how = f"left with exit status {exit_code}"
+        how = f"exited with status {exit_code}"
         if exit_code < 0:
             how = f"was killed by {signal.Signals(-exit_code).name}"
         super().__init__(f"handler process {pid} {how}")
@@ -52,7 +52,7 @@ class RemoteTraceback(WindsockError):
 
 
 class TruncatedDatagram(WindsockError):
-    """A datagram was longer than the server takes (`max_packet_size`), and was cut by the kernel."""
+    """A datagram was longer than the server's `max_packet_size`, and the kernel truncated it."""
 
     def __init__(self, size: int, limit: int) -> None:
         self.size = size
@@ -61,10 +61,10 @@ class TruncatedDatagram(WindsockError):
 
 
 class FramingError(PeerError):
-    """The bytes of a client are no message by the framing: an impossible length, or rejected by a framing function.
+    """A client's bytes are no message of the framing: an impossible length, or rejected by a framing function.
 
-    `data` is how it begins, `value` the length that it says (None if that is not known), `why` what is wrong with it.
-    `connection` is its index, `offset` the bytes that the client had sent before; None where no connection is known.
+    `data` is their beginning, `value` the length given there (None if unknown), `why` the reason. `connection` is its
+    index, and `offset` the number of bytes that the client had sent before; both are None if the connection is unknown.
     """
 
     def __init__(
@@ -86,10 +86,10 @@ class FramingError(PeerError):
         super().__init__(f"{_place(connection, offset)}{self._words()}")
 
     def _words(self) -> str:
-        return f"{self.data!r} begins no message of framing {self.framing!r}: {self.why}"
+        return f"{self.data!r} does not start a message of framing {self.framing!r}: {self.why}"
 
     def at(self, connection: int | None, offset: int) -> FramingError:
-        """Return the same error with the place of the message."""
+        """Return the same error with the position of the message."""
         return FramingError(self.framing, self.data, self.why, value=self.value, connection=connection, offset=offset)
 
 
@@ -100,9 +100,9 @@ def _place(connection: int | None, offset: int | None) -> str:
 
 
 class MessageTooLong(FramingError):
-    """A message has more bytes than `limit`, by what its `framing` says or because its end has not come by then.
+    """A message is longer than `limit` bytes, by the length that it gives or because its end has not come by then.
 
-    `size` is the size in bytes that the framing says, None if it does not know.
+    `size` is the size in bytes according to the framing, None if unknown.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class MessageTooLong(FramingError):
 
 
 class RequestMismatch(PeerError):
-    """Other requests were recorded than the test said. `expected` says what, `recorded` what came instead."""
+    """The recorded requests are not those that were expected. `expected` and `recorded` describe both."""
 
     def __init__(self, expected: str, recorded: str) -> None:
         self.expected = expected
@@ -140,7 +140,7 @@ class RequestMismatch(PeerError):
 
 
 class RequestTimeout(WaitTimeout):
-    """Too few requests came before the deadline, in `seconds`. `recorded` says what came instead."""
+    """Too few requests came within `seconds`. `recorded` describes what came instead."""
 
     def __init__(self, expected: str, seconds: float, recorded: str, hint: str = "") -> None:
         self.expected = expected
@@ -154,7 +154,7 @@ WHERE = "windsock: while handling"
 
 
 class HandlerErrors(Sequence[BaseException]):
-    """The exceptions that handlers ended with, oldest first. Safe to read while the server runs.
+    """The exceptions of handlers, oldest first. Can be read while the server runs.
 
     Errors that are not taken with `take()` fail a strict test at its end.
     """
@@ -185,7 +185,7 @@ class HandlerErrors(Sequence[BaseException]):
         return f"<errors: {list(self)!r}>"
 
     def take(self) -> list[BaseException]:
-        """Return all errors, and forget them: the test has dealt with them."""
+        """Return all errors and remove them: the test has dealt with them."""
         self._catch_up()
         with self._lock:
             taken, self._errors = self._errors, []
@@ -193,29 +193,29 @@ class HandlerErrors(Sequence[BaseException]):
         return taken
 
     def failures(self) -> list[BaseException]:
-        """Return those that a strict test fails with: all but what the server's own stopping has caused."""
+        """Return the errors that fail a strict test: all but those that the server's own stop caused."""
         return [error for error in self if id(error) not in self._blameless]
 
     def excuse(self, errors: Iterable[BaseException]) -> None:
-        """Have these, and all of the same kind so far, fail the test no more: they have been raised already."""
+        """Do not fail the test for these errors, and all of the same kind so far, since they were raised already."""
         kinds = set(map(_kind, errors))
         with self._lock:
             self._blameless.update(id(each) for each in self._errors if _kind(each) in kinds)
 
     def part(self) -> None:
-        """Let go of the recorder, which has nothing more to tell."""
+        """Drop the reference to the recorder, which has nothing more to report."""
         self._catch_up = _nothing
 
     def add(self, error: BaseException, connection: str, *, is_blameless: bool) -> None:
-        """Keep one more, of a connection ("#0 from 127.0.0.1:1234") or of none (empty).
+        """Add an error of a connection ("#0 from 127.0.0.1:1234") or of none (empty).
 
-        What a hook has raised comes by again, without a connection, if it ends the loop.
+        If an error of a hook ends the loop, it is added again, without a connection.
         """
         if not connection and any(each is error for each in self._errors):
             return
         if connection:
             notes = getattr(error, "__notes__", ())
-            if not any(each.startswith(WHERE) for each in notes):  # the same object may be raised again and again
+            if not any(each.startswith(WHERE) for each in notes):  # the same object may be raised repeatedly
                 error.add_note(f"{WHERE} {connection}")
         with self._lock:
             self._errors.append(error)
@@ -224,9 +224,9 @@ class HandlerErrors(Sequence[BaseException]):
 
 
 def counted(errors: Iterable[BaseException]) -> list[tuple[BaseException, int]]:
-    """Return the first error of each kind, and how many there were of it.
+    """Return the first error of each kind, with the number of errors of that kind.
 
-    Errors are of one kind if they have the same type and text, and come from the same line.
+    Errors are of one kind if they have the same type and text, and were raised at the same line.
     """
     kinds: dict[object, list[BaseException]] = {}
     for each in errors:
@@ -235,7 +235,7 @@ def counted(errors: Iterable[BaseException]) -> list[tuple[BaseException, int]]:
 
 
 def first_of_each(errors: Iterable[BaseException]) -> list[BaseException]:
-    """Return the first error of each kind, with a note of how many there were if there were more."""
+    """Return the first error of each kind, with a note of their number if there are several."""
     found = []
     for error, count in counted(errors):
         note = f"windsock: {count} times, this is the first"
@@ -255,4 +255,4 @@ def _kind(error: BaseException) -> object:
 
 
 def _nothing() -> None:
-    """Nothing more will come."""
+    """Do nothing: nothing more will come."""

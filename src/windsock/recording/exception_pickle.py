@@ -1,7 +1,7 @@
-"""Exceptions on their way from a forked child to its parent.
+"""Pickled exceptions, from a forked child to its parent.
 
-What a child can unpickle, its parent need not be able to: a class may be from a module that only the child has. So
-what is to be said in words goes along as text, and a parent that cannot have the exception has the words.
+A parent may be unable to unpickle what a child can: a class may be from a module that only the child has. So each
+pickle includes text, for a parent that cannot have the exception.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["from_handler_on", "pack", "unpack"]
 
 
 def pack(error: BaseException) -> bytes:
-    """Return the exception as bytes, with its words and the text of its traceback."""
+    """Return the exception as bytes, with its text and the text of its traceback."""
     words = _words(error)
     text = "".join(traceback.format_exception(type(error), error, from_handler_on(error.__traceback__)))
     for make in (_whole, _in_parts, _in_words):
@@ -55,12 +55,12 @@ def _whole(error: BaseException) -> object:
 
 
 def _in_parts(error: BaseException) -> object:
-    """For a class whose constructor takes something else than `args`, as pickle would have it."""
+    """Reduce an exception whose constructor does not take its `args`, in pickle's format."""
     return (type(error), error.args), vars(error)
 
 
 def _in_words(error: BaseException) -> object:
-    """For one of ours whose facts can't be pickled (a script's lambda): its class, and what it says."""
+    """Reduce one of our exceptions with unpicklable fields (a script's lambda) to its class and text."""
     if not isinstance(error, WindsockError):
         raise TypeError(type(error))
     return (type(error), (str(error),)), {}
@@ -74,7 +74,7 @@ def _open(parcel: bytes) -> BaseException:
     if not isinstance(error, BaseException):
         raise TypeError(type(error))
     with contextlib.suppress(BytesWarning):  # python -bb: see text_of
-        str(error)  # one that can't even say what it is would end whatever reports it
+        str(error)  # an exception without a working str() would end the code that reports it
     return error
 
 

@@ -17,12 +17,12 @@ __all__ = ["Exchanges", "RecordedRequest"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecordedRequest:
-    """One message with its reply; without framing, all that one connection sent; or a datagram.
+    """One message with its reply; without framing, everything that one connection sent; or a datagram.
 
-    `connection` and `exchange` are indices from 0. `started`, `completed` and `replied` are monotonic
-    seconds of its first byte, its last byte, and the last byte of its reply (None: no reply). `is_complete`
-    says whether all of it has come: without framing that is when the connection ends. `waits_for` says in words what
-    a message that is not complete waits for: "a line end".
+    `connection` and `exchange` are indices from 0. `started`, `completed` and `replied` are the monotonic times of its
+    first byte, its last byte, and the last byte of its reply (None: no reply). `is_complete`: whether all of it has
+    come; without framing, whether the connection has ended. `waits_for` describes what an incomplete message waits
+    for: "a line end".
     """
 
     connection: int
@@ -57,7 +57,7 @@ class RecordedRequest:
         return self._data[1] - self._data[0]
 
     def beginning(self, size: int) -> bytes:
-        """Return at most `size` bytes of what came; of a long message the rest is not read."""
+        """Return at most the first `size` bytes, without reading the rest of a long message."""
         start, end = self._data
         return self._source.read(Kind.UP, start, min(end, start + size))
 
@@ -82,10 +82,10 @@ class _Exchange:
 
 
 class Exchanges:
-    """The exchanges of one connection, worked out from where the last look left off.
+    """The exchanges of one connection; each look continues where the previous one stopped.
 
-    A reply belongs to the latest message that was complete before it; if the server marks which message it
-    turns to, to that one.
+    A reply belongs to the latest message that was complete before it, or, if the server marks the message that it is
+    processing, to that one.
     """
 
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
@@ -101,7 +101,7 @@ class Exchanges:
         if framing is not None and not isinstance(framing, UntilEof):
             self._cutter = Cutter(framing, self.connection.index)
         self.error: Exception | None = None
-        """What the framing could make no message of; what comes from there on is not cut."""
+        """The framing's error; the bytes from there on are not cut into messages."""
         self._all: list[_Exchange] = []
         self._open: _Exchange | None = None
         self._up = 0
@@ -109,7 +109,7 @@ class Exchanges:
         self._marked = 0
 
     def requests(self) -> list[RecordedRequest]:
-        """Return what there is by now, in order."""
+        """Return the requests so far, in order."""
         for event in self.connection.events(self._seen):
             self._seen += 1
             if event.kind == Kind.RETRACT_UP:
@@ -122,14 +122,14 @@ class Exchanges:
         return found
 
     def unfinished(self) -> RecordedRequest | None:
-        """Return the message that has begun and is not complete, after a look at `requests()`; None without framing."""
+        """Return the incomplete message as of the latest `requests()`, or None; always None without framing."""
         is_no_message = self.error is not None and not isinstance(self.error, MessageTooLong)
         if self._open is None or self._framing is None or is_no_message:
             return None
         return self._request(len(self._all), self._open)
 
     def _begin_again(self) -> None:
-        """Work it out anew up to here: what was taken for messages was none. It happens once in a connection, if so."""
+        """Start again from the first event: what looked like messages was not. At most once for each connection."""
         self._begin()
         cuts = cuts_in(islice(self.connection.events(), self._seen))
         for event in without(islice(self.connection.events(), self._seen), cuts):

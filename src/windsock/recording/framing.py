@@ -1,8 +1,8 @@
-"""Framings: values that look at bytes and say where a message ends. No I/O.
+"""Framings: values that look at bytes and find the end of a message. No I/O.
 
-A framing is called with bytes that have arrived and not yet been cut, and returns the size of the first
-message in bytes, or None if that is not known yet. A size may be more than what has arrived: the rest is waited
-for. Any function of that kind will do as well.
+A framing is called with bytes that have arrived and not yet been cut, and returns the size of the first message in
+bytes, or None if that is not known yet. A size may be more than has arrived: the rest will be waited for. Any
+function of this kind is a framing.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ __all__ = [
 Framing: TypeAlias = Callable[[bytes], int | None]
 
 LIMIT = 16 * 1024 * 1024
-"""Bytes that a message may have, unless its framing has a `limit` of its own."""
+"""The most bytes of a message, unless its framing has a `limit` of its own."""
 WINDOW = 4096
-"""Bytes that a framing is shown at first."""
+"""The bytes that a framing is shown at first."""
 SHOWN = 32
-"""Bytes of a message that an error shows."""
+"""The bytes of a message that an error shows."""
 COMPACT = 64 * 1024
 """The most bytes that were cut off and are still kept, unless they are half of all."""
 
@@ -88,7 +88,7 @@ class FixedSize(MessageFraming):
 
     @property
     def limit(self) -> int:
-        """Bytes that a message may have."""
+        """The most bytes of a message."""
         return self.size
 
     def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data
@@ -127,7 +127,7 @@ class LengthPrefix(MessageFraming):
 
 @dataclass(frozen=True, slots=True)
 class UntilEof(MessageFraming):
-    """All that a connection sends is one message."""
+    """Everything that a connection sends is one message."""
 
     limit: int = _limit()
 
@@ -141,9 +141,9 @@ class UntilEof(MessageFraming):
 
 @dataclass(frozen=True, slots=True)
 class AsItArrives(MessageFraming):
-    """For a fake each piece that arrives is a message: what it answers depends on timing.
+    """Each piece that arrives is a message for a fake, so its replies depend on timing.
 
-    For `requests` it is no framing: all that a connection sends is one request.
+    For `requests` it means no framing: everything that a connection sends is one request.
     """
 
     limit: int = _limit()
@@ -163,14 +163,14 @@ EXPECTED = (
 
 
 def is_framed(framing: Framing | None) -> bool:
-    """Return whether a framing tells where messages end."""
+    """Return whether a framing finds the ends of messages."""
     return framing is not None and not isinstance(framing, AsItArrives)
 
 
 def framing_from(value: object) -> Framing | None:
-    """Return the framing that a short spelling stands for; None stands for none.
+    """Return the framing for a value such as "lines"; None for None.
 
-    Raises UsageError for what is no framing.
+    Raises UsageError for any other value.
     """
     if value is None or callable(value):
         return value
@@ -188,11 +188,11 @@ def framing_from(value: object) -> Framing | None:
 
 
 class Cutter:
-    """Cuts messages out of bytes as they arrive, the same however those were cut on their way.
+    """Cuts messages out of bytes as they arrive; how the bytes were split on the way does not matter.
 
-    `connection` is the index of the connection that they come from, for errors. Looks at each byte a bounded number of
-    times, whether messages are short and many or long and few. A message that has, or is going to have, more bytes than
-    its framing's `limit` is a MessageTooLong, raised by `cut` and `skip`.
+    `connection` is the index of their connection, for errors. Looks at each byte a bounded number of times, whether
+    messages are short and many or long and few. For a message longer than its framing's `limit`, `cut` and `skip` raise
+    MessageTooLong.
     """
 
     def __init__(self, framing: Framing, connection: int | None = None) -> None:
@@ -204,22 +204,22 @@ class Cutter:
         self._is_delimited = isinstance(framing, Lines | Delimiter)
         self._bytes = bytearray()
         self._start = 0
-        self._wanted = 1  # bytes that must be there before it is worth another look
+        self._wanted = 1  # the bytes needed before the next look
         self._searched = 0
 
     def __len__(self) -> int:
-        """Return how many bytes are left that make no whole message."""
+        """Return the number of bytes left, which make no complete message."""
         return len(self._bytes) - self._start
 
     def feed(self, data: bytes) -> None:
-        """Take bytes that have arrived."""
+        """Add bytes that have arrived."""
         self._bytes += data
 
     def cut(self) -> bytes | None:
-        """Cut the first message off and return it; None if it is not complete.
+        """Cut off the first message and return it; None if it is not complete.
 
-        Raises FramingError, at each call, for what is no message, and UsageError if the framing says anything but None
-        or a size of 1 or more.
+        Raises FramingError, at each call, for bytes that are no message, and UsageError if the framing returns
+        anything but None or a size of 1 or more.
         """
         size = self._size()
         if size is None:
@@ -229,14 +229,14 @@ class Cutter:
         return message
 
     def skip(self) -> int | None:
-        """The same, and return only its size."""
+        """Cut off the first message and return only its size; None if it is not complete. Raises as `cut()`."""
         size = self._size()
         if size is not None:
             self._drop(size)
         return size
 
     def rest(self) -> bytes:
-        """Return and drop what is left."""
+        """Return and remove the remaining bytes."""
         left = bytes(self._bytes[self._start :])
         self._offset += len(left)
         self._bytes.clear()
@@ -273,7 +273,7 @@ class Cutter:
         return None if found < 0 else found - self._start + len(self._delimiter)
 
     def _ask(self, there: int) -> int | None:
-        """Show the framing a little first: most messages are short, and copies cost time."""
+        """Call the framing with a few bytes first: most messages are short, and copies cost time."""
         window = WINDOW
         while True:
             data = bytes(self._bytes[self._start : self._start + window])
@@ -305,11 +305,11 @@ class Cutter:
 
 def _check_limit(limit: Any) -> None:
     if type(limit) is not int or limit < 1:
-        raise UsageError(f"limit={limit!r}: expected how many bytes a message may have, 1 or more")
+        raise UsageError(f"limit={limit!r}: expected the most bytes of a message, 1 or more")
 
 
 def checked_size(framing: Framing, data: bytes) -> int | None:
-    """Return what the framing says; raise UsageError if it is anything but None or a size of 1 or more."""
+    """Return the framing's result. Raises UsageError if it is anything but None or a size of 1 or more."""
     size = framing(data)
     if size is None or (type(size) is int and size >= 1):
         return size

@@ -1,4 +1,4 @@
-"""What connections ask their recorder; the recorder of a connection whose server is gone."""
+"""The recorder of connections whose server is gone, and the interface that connections use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["NO_RECORDER", "NullRecorder"]
 
 
 class NullRecorder:
-    """The base of Recorder, which overrides all of it: nothing is recorded any more."""
+    """The base of Recorder, which overrides all of it: records nothing."""
 
     is_child = False
     waiters = 0
@@ -19,26 +19,26 @@ class NullRecorder:
         self.pending = Pending()
 
     def catch_up(self) -> None:
-        """Nothing more will come."""
+        """Do nothing: nothing more will come."""
 
     def settle(self) -> None:
-        """Nothing more will come."""
+        """Do nothing: nothing more will come."""
 
     def wake(self) -> None:
         """Do nothing: there are no waiters."""
 
     def was_stopped_at(self, time: float) -> bool:  # noqa: ARG002  # as Recorder's
-        """Whatever still happens, it is because the server was stopped."""
+        """Return True: whatever still happens, the server's stop caused it."""
         return True
 
     def hold(self, connection: Any, size: int) -> None:
-        """Do nothing: nothing is counted any more."""
+        """Do nothing: nothing is counted."""
 
     def tell_parent(self, index: int, event: Any) -> None:
-        """Do nothing: there are no listeners."""
+        """Do nothing: there is no parent."""
 
     def error_from_child(self, connection: Any, parcel: bytes) -> None:
-        """Do nothing: there are no listeners."""
+        """Do nothing: errors are no longer recorded."""
 
 
 NO_RECORDER = NullRecorder()

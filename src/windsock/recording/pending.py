@@ -1,4 +1,4 @@
-"""Calls that end a stream, while they are being made: an end is noted once its call has returned."""
+"""Calls in progress that end a stream: the end is recorded once the call has returned."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Pending:
             self.end(call)
 
     def of_others(self) -> set[Call]:
-        """Return the calls that the current thread does not make itself, and so can wait for."""
+        """Return the calls that other threads make, and so can be waited for."""
         if not self._threads:
             return set()
         me = threading.get_ident()
@@ -44,19 +44,19 @@ class Pending:
 
 
 class EndingCalls(Protocol):
-    """A connection to note the events of."""
+    """A connection that records events."""
 
     def begin(self, kind: int) -> None:
-        """Take note that a call that makes the event true is about to be made."""
+        """Announce a call that makes the event true."""
         ...
 
     def note(self, kind: int, data: bytes = b"") -> None:
-        """Take note of the event."""
+        """Record the event."""
         ...
 
 
 class NotedAfterwards:
-    """A context manager: its block makes an event true, which is noted at the end of the block."""
+    """A context manager whose block makes an event true, which is recorded at the end of the block."""
 
     __slots__ = ("_connection", "_data", "_kind")
 

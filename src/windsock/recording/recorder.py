@@ -1,4 +1,4 @@
-"""All that one server has seen: its connections, its errors, and waiting for more of them."""
+"""The recording of one server: its connections, its errors, and waiting for more of them."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ __all__ = ["Recorder"]
 MEMORY = 32 * 1024 * 1024
 """Bytes of traffic that one server's recording keeps in memory; more goes to a file..."""
 MEMORY_AFTERWARDS = MEMORY // 2
-"""...until at most this many are left: a few large writes are quicker than many small ones."""
+"""...until at most this many are left: a few large writes are faster than many small ones."""
 
 RUN = 64 * 1024
-"""Bytes of one child's events in a row, in memory, from which on they stay on disk."""
+"""The size in bytes from which on a run of one child's events stays on disk."""
 LONGEST_RUN = 1024 * 1024
-"""The most that is taken over at once, so that a long recording needs little memory."""
+"""The most bytes that are read at once, so that a long recording needs little memory."""
 A_MOMENT = 1.0
-"""Seconds for which a look at the record waits for a call that ends a stream: such calls do not block as a rule."""
+"""Seconds for which reading the record waits for a call that ends a stream. Such calls do not usually block."""
 
 
 class Recorder(NullRecorder):
-    """Records for one server, from all of its threads and forked children.
+    """Records the connections and errors of one server, from all of its threads and forked children.
 
-    Children append to a file that the parent reads when it is asked, so nothing of theirs is lost when they
-    are killed; a descriptor wakes the threads that wait for them.
+    Children append to a file that the parent reads on demand, so nothing is lost when they are killed. A descriptor
+    wakes the threads that wait for their events.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Recorder(NullRecorder):
         self.stopped_at: float | None = None
         self.pending = Pending()
         self.expected: list[object] = []
-        """What is made to fail on purpose: the errors, or the indices of the connections whose handler it is."""
+        """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
         self._changed = threading.Condition()
         self._has_leader = False
         self._in_memory = 0
@@ -65,7 +65,7 @@ class Recorder(NullRecorder):
         self._is_closed = False
         _recorders.add(self)
 
-    # --- taking note
+    # --- recording
 
     def open(self, peer: Address) -> Connection:
         """Begin a new connection."""
@@ -77,7 +77,7 @@ class Recorder(NullRecorder):
         return connection
 
     def failed(self, connection: Connection | None, error: BaseException) -> None:
-        """Note that a handler (or, without a connection, the server around it) has raised."""
+        """Record an exception of a handler or, without a connection, of the server around it."""
         if self.is_child:
             if connection is not None:
                 connection.fail(error)
@@ -88,7 +88,7 @@ class Recorder(NullRecorder):
             connection.note(Kind.ERROR)
 
     def teller(self) -> Callable[[Connection | None, BaseException], None]:
-        """Return `failed` without a reference to the recording: a cycle would keep it, and its memory, for a while."""
+        """Return `failed` with a weak reference to the recording: a cycle would keep its memory for a while."""
         who = weakref.ref(self)
 
         def failed(connection: Connection | None, error: BaseException) -> None:
@@ -99,11 +99,11 @@ class Recorder(NullRecorder):
         return failed
 
     def error_from_child(self, connection: Connection, parcel: bytes) -> None:
-        """Take over an error from another process."""
+        """Record an error from another process."""
         self._add_error(connection, exception_pickle.unpack(parcel))
 
     def child_exited(self, pid: int, exit_code: int) -> None:
-        """Close what a child has left open; a child that was killed, or left in silence, is an error."""
+        """Close what a child has left open. If it was killed, or exited without an error report, add an error."""
         self.catch_up()
         for connection in self.connections:
             if connection.pid == pid:
@@ -114,7 +114,7 @@ class Recorder(NullRecorder):
         self.wake()
 
     def stop(self) -> None:
-        """Note that from now on it is the server's stopping that ends connections."""
+        """Record that from now on the server's stop ends connections."""
         if self.stopped_at is None:
             self.stopped_at = monotonic()
 
@@ -124,7 +124,7 @@ class Recorder(NullRecorder):
         self.stopped_at = None
 
     def was_stopped_at(self, time: float) -> bool:
-        """Return whether the server was being stopped at that time."""
+        """Return whether the server was stopping at that time."""
         return self.stopped_at is not None and time >= self.stopped_at
 
     def close_all(self) -> None:
@@ -137,11 +137,11 @@ class Recorder(NullRecorder):
             self.wake()
 
     def close(self) -> None:
-        """Give descriptors back that are of no use any more; what was recorded can still be read."""
+        """Close descriptors that are no longer needed; the recording can still be read."""
         self._is_closed = True
         self.catch_up()
         with self._changed:
-            channel, self._channel = self._channel, None  # its file is closed, unless blocks of it are still to be read
+            channel, self._channel = self._channel, None  # closes its file, unless blocks of it are still needed
             call = None if channel is None else channel.wakeup
             if call is not None:
                 call.call()
@@ -156,14 +156,14 @@ class Recorder(NullRecorder):
     # --- waiting
 
     def __enter__(self) -> None:
-        """Keep other readers, and what is new from children, out for a while."""
+        """Keep other readers and new events of children out for a while."""
         self._changed.acquire()
 
     def __exit__(self, *exc_info: object) -> None:
         self._changed.release()
 
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
-        """Wait for something to be recorded; return False if that was not enough within `seconds`."""
+        """Wait until `is_enough()` returns true, for at most `seconds`; return False if it did not."""
         deadline = monotonic() + seconds
         with self._changed:
             self.waiters += 1
@@ -179,7 +179,7 @@ class Recorder(NullRecorder):
                 self._changed.notify_all()
 
     def wake(self) -> None:
-        """Have those who wait look again."""
+        """Make waiting threads check again."""
         with self._changed:
             self._changed.notify_all()
             call = self._wakeup
@@ -211,7 +211,7 @@ class Recorder(NullRecorder):
     # --- memory
 
     def hold(self, connection: Log, size: int) -> None:
-        """Add to what a connection holds in memory; if all is too much, move the oldest to a file."""
+        """Add to the memory that a connection uses; if the total is too much, move the oldest events to a file."""
         with self._changed:
             connection.held_in_memory += size
             self._in_memory += size
@@ -219,7 +219,7 @@ class Recorder(NullRecorder):
                 self._spill()
 
     def _spill(self) -> None:
-        """Move the oldest events to a file; if there is none or it is full, they stay where they are."""
+        """Move the oldest events to a file; without a file, or if it is full, they stay in memory."""
         try:
             if self._spill_file is None:
                 self._spill_file = SpillFile()
@@ -236,7 +236,7 @@ class Recorder(NullRecorder):
     # --- forked children
 
     def prepare_for_fork(self) -> None:
-        """Make the file that children will write to."""
+        """Create the file that children will write to."""
         if not (self.is_child or self._is_closed) and self._channel is None:
             with self._changed:
                 if self._channel is None:  # two threads may fork at the same time
@@ -244,29 +244,29 @@ class Recorder(NullRecorder):
                     self._changed.notify_all()
 
     def prepare_for_children(self) -> None:
-        """Do so for a server that forks. Raises RecordingFailed if nothing of its children could be recorded."""
+        """Create the file for a server that forks. Raises RecordingFailed if its children cannot be recorded."""
         self.prepare_for_fork()
         if self._channel is not None and self._channel.problem is not None:
             raise self._channel.problem
 
     def after_fork_in_child(self) -> None:
-        """From now on tell the parent."""
+        """From now on report events to the parent."""
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
         self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:
-        """Write an event where the parent will find it."""
+        """Write an event to the file that the parent reads."""
         if self._channel is not None:
             self._channel.tell(index, event)
 
     def taken_by_child(self, connection: Connection) -> None:
-        """Note, in a child, that it handles the connection."""
+        """Record, in a child, that it handles the connection."""
         connection.note(Kind.TAKEN, b"%d" % os.getpid())
 
     def catch_up(self) -> None:
-        """Read what children have written since. Another thread that is at it already is waited for."""
+        """Read what children have written since. If another thread is doing that, wait for it."""
         channel = self._channel
         if channel is None or self.is_child:
             return
@@ -284,14 +284,14 @@ class Recorder(NullRecorder):
             runs.end()
 
     def check_whole(self) -> None:
-        """Raise RecordingFailed if something that happened is not in the recording."""
+        """Raise RecordingFailed if the recording is incomplete."""
         if self._loss is not None:
             raise self._loss
 
     def settle(self) -> None:
-        """Catch up, and wait for the calls of others that end a stream: their events are noted when they return.
+        """Catch up, and wait for other threads' calls that end a stream: their events are recorded at their return.
 
-        So a look never misses an end that a client has seen already. A call that blocks is waited for once.
+        So a reader never misses an end that a client has already seen. A call that blocks is waited for only once.
         """
         self.catch_up()
         calls = self.pending.of_others()
@@ -317,7 +317,7 @@ class Recorder(NullRecorder):
 
 
 class _Runs:
-    """Events of children on their way into the recording: runs of one connection that are long stay on disk."""
+    """Collects children's events into runs of one connection; long runs stay on disk."""
 
     def __init__(self, spill_file: SpillFile) -> None:
         self._spill_file = spill_file

@@ -15,7 +15,7 @@ from windsock.recording.transcript import preview, summary
 __all__ = ["Requests", "unfinished_words"]
 
 MOST = 3
-"""Connections whose unfinished messages an error names."""
+"""The most connections whose unfinished messages an error lists."""
 UNFRAMED = (
     "without framing= a request is all that one connection sends, and is complete when the connection ends; "
     "close the client first, or say where a message ends (framing='lines', ...)"
@@ -23,12 +23,12 @@ UNFRAMED = (
 
 
 class Requests(Sequence[RecordedRequest]):
-    """The requests that a server has recorded. Safe to read while it runs; each look is a look at that moment.
+    """The requests that a server has recorded. Can be read while it runs; each access sees the current state.
 
-    With framing they are in the order in which they were complete, without in the order of connections.
+    With framing they are in the order of completion, without in the order of connections.
 
-    Where a client sent what is no message by the framing, each look that goes as far as that, and each wait, raises the
-    FramingError; the requests before it can be read by their index.
+    If a client sent bytes that are no message of the framing, each access that reaches them, and each wait, raises the
+    FramingError; earlier requests can be read by index.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Requests(Sequence[RecordedRequest]):
         return f"<requests: {found!r}{'' if error is None else f', then {error!r}'}>"
 
     def only(self, timeout: float | None = None) -> RecordedRequest:
-        """Return the one request that there is.
+        """Return the only request.
 
-        Waits (`timeout` in seconds) for a first one, and until it is complete or has been answered. Raises
-        RequestMismatch if there are more, or if its connection has ended before it was complete; RequestTimeout if
-        there is none.
+        Waits up to `timeout` seconds for a first one, and until it is complete or has a reply. Raises
+        RequestMismatch if there are more, or if its connection ended before it was complete; RequestTimeout if there
+        is none.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(timeout)
@@ -83,7 +83,7 @@ class Requests(Sequence[RecordedRequest]):
                 return True
             if self._framing is None or not found or _is_settled(found[0]):
                 return len(found) > 1 or any(map(_is_settled, found))
-            found[:], error = self._now()  # the rest of a message is shown once its connection has ended: all has come
+            found[:], error = self._now()  # when its connection has ended, all of a message has come
             return True
 
         in_time = self._recorder.wait_until(is_settled, seconds)
@@ -98,9 +98,9 @@ class Requests(Sequence[RecordedRequest]):
         return found[0]
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
-        """Wait until at least `count` requests are complete, for `timeout` seconds; return all complete ones.
+        """Wait up to `timeout` seconds until at least `count` requests are complete; return all complete ones.
 
-        Raises RequestTimeout, which says what was recorded instead.
+        Raises RequestTimeout, which shows what was recorded instead.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         check_count(count, "requests")
@@ -124,9 +124,9 @@ class Requests(Sequence[RecordedRequest]):
         return found
 
     def none(self, settle: float = 0.0) -> None:
-        """Make sure that there is no request, and that none comes within `settle` seconds.
+        """Check that there is no request, and that none comes within `settle` seconds.
 
-        Raises RequestMismatch, which says what was recorded.
+        Raises RequestMismatch, which shows what was recorded.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(settle, "settle")
@@ -135,9 +135,9 @@ class Requests(Sequence[RecordedRequest]):
             raise RequestMismatch("no request", self._recorded())
 
     def unfinished(self) -> list[RecordedRequest]:
-        """Return the messages that have begun and are not complete, at most one for each connection.
+        """Return the messages that are incomplete, at most one for each connection.
 
-        Without framing there are none: what a connection sends is one request, whatever comes.
+        Without framing there are none: everything that a connection sends is one request.
         """
         with self._recorder:
             self._now()
@@ -148,12 +148,12 @@ class Requests(Sequence[RecordedRequest]):
         return bool(found) or error is not None
 
     def _look(self) -> tuple[list[RecordedRequest], Exception | None]:
-        """Return what there is, with the ends that clients have seen."""
+        """Return the requests, including ends that clients have seen, and the first framing error."""
         self._recorder.settle()
         return self._now()
 
     def _now(self) -> tuple[list[RecordedRequest], Exception | None]:
-        """Return what there is, and the first thing that the framing could make no message of."""
+        """Return the requests that are recorded by now, and the first framing error."""
         with self._recorder:
             self._recorder.catch_up()
             self._recorder.check_whole()
@@ -180,12 +180,12 @@ class Requests(Sequence[RecordedRequest]):
 
 
 def unfinished_words(request: RecordedRequest) -> str:
-    """Return in words what there is of a message, and what it waits for."""
+    """Return the size and start of an incomplete message, and what it waits for."""
     return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.beginning(64))}"
 
 
 def _check(error: Exception | None) -> None:
-    """Raise the error of a framing, the same at each look."""
+    """Raise the error of a framing, the same at each access."""
     __tracebackhide__ = True
     if error is not None:
         raise error.with_traceback(None)

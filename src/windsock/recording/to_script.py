@@ -1,4 +1,4 @@
-"""From life to script: a recorded connection as what one of its ends did, to be played again."""
+"""A recorded connection as a script of what one of its ends did."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from windsock.scripts import steps as kinds
 __all__ = ["ScriptWriter"]
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes that a script of a recorded connection may hold."""
+"""The most bytes of a recorded connection that become a script."""
 SHORTEST = 0.001
-"""Seconds of a pause that is worth one: what is sent sooner after what was sent before is one piece with it."""
+"""The shortest pause, in seconds; data sent sooner after other data joins it in one piece."""
 PATIENCE = 2.0
-"""Seconds that the other end may have taken before the expectation of it gets a time of its own: twice as long."""
+"""Seconds after which an expectation gets a timeout of its own: twice as long as the other end took."""
 
 
 class ScriptWriter:
-    """Writes down the steps of one side, "client" or "server", of a connection.
+    """Creates the steps of one end, "client" or "server", of a connection.
 
-    All is in the order in which the server took and gave it. In that order neither end waits for what comes later:
-    whatever the server gave, it had by then taken all that is before it, and so that is sent before it is expected.
+    The steps are in the order in which the server received and sent the data. In that order neither end waits for
+    something later: whatever the server sent, it had received everything before that.
     """
 
     def __init__(self, side: str, *, has_timing: bool, is_datagram: bool, began: float) -> None:
@@ -39,12 +39,12 @@ class ScriptWriter:
         self._gap = 0.0
         self._latest = began
         self._ended: set[bool] = set()
-        """Whose stream has ended: mine (True), the other's."""
+        """The ends whose stream has ended: True for this one, False for the other."""
 
     def written(self, events: Iterable[Event], *, is_stopped: bool, name: str) -> Script:
-        """Return the steps for these events of a connection; `is_stopped`: its end was the server's stop, and is none.
+        """Return the steps for the events of a connection; `is_stopped`: the server's stop ended it, so leave that out.
 
-        Raises UsageError for more than fits into a script.
+        Raises UsageError for more data than fits into a script.
         """
         size = 0
         for event in events:
@@ -66,7 +66,7 @@ class ScriptWriter:
         return Script(*self._steps)
 
     def _bytes_passed(self, event: Event) -> None:
-        """Add to what is being sent or expected; begin anew if it is the other's turn."""
+        """Add to the data being sent or expected, or start a new run."""
         is_mine = (event.kind == Kind.UP) == self._is_client
         gap = self._since_latest(event)
         is_late = self._has_timing and is_mine and gap >= SHORTEST
@@ -78,7 +78,7 @@ class ScriptWriter:
         self._run, self._is_mine, self._gap = [event.data], is_mine, gap
 
     def _something_ended(self, event: Event) -> None:
-        """Add what became of the connection."""
+        """Add an end of the connection."""
         if event.kind == Kind.CLIENT_EOF:
             self._stream_ended(event, is_mine=self._is_client)
         elif event.kind == Kind.HALF_CLOSE:
@@ -89,13 +89,13 @@ class ScriptWriter:
             self._closed(event)
 
     def _tls_began(self, event: Event) -> None:
-        """Add that, if there was plaintext before; else TLS is how one connects."""
+        """Add StartTLS if there was plaintext before; otherwise the connection starts with TLS."""
         self._end_run()
         if any(isinstance(each, kinds.Send | kinds.Expect) for each in self._steps):
             self._add(kinds.StartTLS(), self._since_latest(event))
 
     def _tls_ended(self, event: Event) -> None:
-        """Add that; the end of the stream that was seen just before it was that of TLS."""
+        """Add StopTLS; an end of the stream just before it was that of TLS."""
         self._end_run()
         if self._steps and isinstance(self._steps[-1], kinds.HalfClose | kinds.ExpectEof):
             self._steps.pop()
@@ -123,14 +123,14 @@ class ScriptWriter:
             self._steps.append(kinds.ExpectReset(timeout=patience(gap)))
 
     def _closed(self, event: Event) -> None:
-        """The server has closed, and with that its stream has ended too."""
+        """Add the server's close, which ends its stream too."""
         self._end_run()
         if self._is_client:
             self._stream_ended(event, is_mine=False)
         if kinds.Reset() in self._steps[-1:]:
             return
         if self._steps and isinstance(self._steps[-1], kinds.HalfClose):
-            self._steps.pop()  # at once: the one close does both
+            self._steps.pop()  # the close ends the stream too
         self._add(kinds.Close(), 0.0 if self._is_client else self._since_latest(event))
 
     def _end_run(self) -> None:
@@ -144,7 +144,7 @@ class ScriptWriter:
             self._steps.append(kinds.Expect(data, timeout=patience(self._gap)))
 
     def _add(self, step: Step, gap: float) -> None:
-        """Add something that this side did, `gap` seconds after what happened before it."""
+        """Add a step of this end, `gap` seconds after the previous event."""
         if self._has_timing and gap >= SHORTEST:
             self._steps.append(kinds.Pause(rounded(gap)))
         self._steps.append(step)
@@ -155,10 +155,10 @@ class ScriptWriter:
 
 
 def patience(gap: float) -> float | None:
-    """Return the timeout for what took `gap` seconds; None: the default is long enough."""
+    """Return the timeout for something that took `gap` seconds; None: the default is long enough."""
     return rounded(2 * gap) if gap > PATIENCE else None
 
 
 def rounded(seconds: float) -> float:
-    """Return two digits of it: in no two runs are they more alike."""
+    """Return a time with two digits: more would differ from run to run."""
     return float(f"{seconds:.2g}")

@@ -1,4 +1,4 @@
-"""Transcripts: the recording in words, one line an event, bounded in length."""
+"""Transcripts: the recording in words, one line for each event, limited in length."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from windsock.recording.recorder import Recorder
 __all__ = ["preview", "summary", "transcript"]
 
 PREVIEW = 48
-"""Bytes of data that a line shows."""
+"""The bytes of data that a line shows."""
 FIRST, LAST = 20, 30
-"""Lines of a transcript that are kept when there are more."""
+"""The lines kept at each end of a long transcript."""
 
 FACTS = {
     Kind.CLIENT_EOF: "client EOF",
     Kind.CLIENT_RESET: "client reset",
     Kind.TIMEOUT: "timed out waiting for the client",
     Kind.HALF_CLOSE: "server half-close",
-    Kind.TLS_END: "TLS ended, in the clear from here",
+    Kind.TLS_END: "TLS ended, unencrypted from here",
 }
 
 
 def preview(data: bytes, limit: int = PREVIEW) -> str:
-    """Return the data as a bytes literal, cut to a number of bytes."""
+    """Return the data as a bytes literal, cut after `limit` bytes."""
     return f"{data[:limit]!r}..." if len(data) > limit else repr(data)
 
 
 def transcript(recorder: Recorder) -> list[str]:
-    """Return what was recorded, in the order in which it happened; the middle is left out if it is long.
+    """Return the recording in the order of time; the middle is left out if it is long.
 
     Times are in seconds since the first connection; `>` is upstream, `<` downstream.
     """
@@ -66,7 +66,7 @@ def _merged(connections: list[Connection]) -> Iterator[tuple[float, str]]:
 
 
 def summary(recorder: Recorder, limit: int = 12) -> str:
-    """Return a few lines about what was recorded, for the message of an error."""
+    """Return a few lines about the recording, for error messages."""
     lines = transcript(recorder)
     if len(lines) > limit:
         lines = [*lines[: limit // 2], f"... {len(lines) - limit} more lines ...", *lines[-(limit // 2) :]]
@@ -111,7 +111,7 @@ def _text(kind: int, data: bytes, connection: Connection) -> str:
 
 
 def _on_purpose(kind: int, text: str) -> str:
-    """Say what was done to a connection because a test wanted it so."""
+    """Describe an event that the test caused on purpose."""
     if kind == Kind.FAULT:
         return f"~ fault: {text}"
     if kind == Kind.SERVER_RESET:

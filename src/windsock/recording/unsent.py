@@ -1,7 +1,7 @@
-"""Data that was noted and then taken back, from the latest on.
+"""Data that was recorded and then retracted, from the latest on.
 
-Data for the client is noted before it is sent, and may not go out. Data from the client may turn out to be the start of
-a TLS handshake, which is not recorded.
+Data for the client is recorded before it is sent, and may not be sent. Data from the client may turn out to be the
+start of a TLS handshake, which is not recorded.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from windsock.recording.store.spill_file import Event
 __all__ = ["OF", "Cuts", "cuts_in", "without"]
 
 OF = {Kind.RETRACT: Kind.DOWN, Kind.RETRACT_UP: Kind.UP}
-"""The data that each kind of retraction takes back."""
+"""The kind of data that each kind of retraction refers to."""
 FAR_BACK = 4096
-"""Events with data that a retraction may reach back over: one call's pieces."""
+"""The most events with data that a retraction may affect: the pieces of one call."""
 Cuts: TypeAlias = dict[tuple[int, int], int]
 """How many bytes were retracted from the n-th event of a kind with data."""
 
 
 def cuts_in(events: Iterable[Event]) -> Cuts:
-    """Return what was retracted: from the latest data, and backwards."""
+    """Return what was retracted, starting from the latest data."""
     cuts: Cuts = {}
     latest: dict[int, deque[tuple[int, int]]] = {kind: deque(maxlen=FAR_BACK) for kind in OF.values()}
     counts = dict.fromkeys(OF.values(), 0)
@@ -48,7 +48,7 @@ def _cut(kind: int, rest: int, latest: deque[tuple[int, int]], cuts: Cuts) -> No
 
 
 def without(events: Iterable[Event], cuts: Cuts) -> Iterator[Event]:
-    """Give the events but for what was retracted."""
+    """Yield the events without retracted data."""
     counts = dict.fromkeys(OF.values(), 0)
     for event in events:
         if event.kind in counts:

@@ -1,4 +1,4 @@
-"""An end of a relayed stream of which more may have been received than was read."""
+"""An endpoint of a relayed stream that may have received more data than was read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from windsock.relay.endpoint import RelayEndpoint
 __all__ = ["BufferedEndpoint"]
 
 MOST_IN_A_ROW = 64
-"""Reads of what has been received, before others have their turn."""
+"""The number of reads of received data before other connections have their turn."""
 
 
 class BufferedEndpoint(RelayEndpoint):
-    """A side whose data is not all where the system could tell of it: more may have been received than was read."""
+    """An endpoint with received data that the kernel does not report as readable."""
 
     _is_coming_back = False
 
@@ -21,12 +21,12 @@ class BufferedEndpoint(RelayEndpoint):
         return True
 
     def ready(self, events: int) -> None:
-        """Something can be read, or written, or has happened."""
+        """Handle events: readable, writable, or an error."""
         super().ready(events)
         self._come_back()
 
     def update(self) -> None:
-        """Wait for what matters now; read what is here already."""
+        """Watch for the events that matter now, and read data that is here already."""
         was_open = self._is_reading()
         super().update()
         if not was_open and self._is_reading():

@@ -1,4 +1,4 @@
-"""Carries a stream between two connected sockets, both ways, under faults: half-close as half-close, reset as reset."""
+"""Relays a stream between two connected sockets, both ways, under faults; preserves half-closes and resets."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK", "Scratch", "StreamRelay"]
 
 BLOCK = SEGMENT
-"""Bytes read at a time; one buffer serves all connections of a clockwork."""
+"""The number of bytes read at a time; one buffer serves all connections of an event loop."""
 
 LITTLE = 4096
-"""Bytes read at a time by those who come when all is over."""
+"""The number of bytes read at a time once everything is over."""
 MOST_SPARE = 2
-"""Blocks of memory that are kept for the next time that one is."""
+"""The number of memory blocks that are kept for reuse."""
 
 
 def _nothing() -> None:
@@ -35,10 +35,10 @@ def _nothing() -> None:
 
 
 class Scratch:
-    """The memory that all relays of a clockwork receive into, one after the other.
+    """The memory that all relays of an event loop receive into, one after the other.
 
-    Who cannot pass on what is in it may `keep` it until that can be done; the others have another one meanwhile.
-    The first one was somebody else's before: fresh memory costs as much as to carry what goes into it.
+    A relay that cannot pass on its data can `keep` the memory until it can; the others use another block meanwhile.
+    The first block is a reused one: fresh memory costs as much as relaying its content.
     """
 
     __slots__ = ("_segment", "_spare", "memory")
@@ -49,26 +49,26 @@ class Scratch:
         self._spare: list[memoryview] = []
 
     def keep(self) -> memoryview:
-        """Return the memory in use, which is the caller's from now on."""
+        """Return the memory in use, which the caller owns from now on."""
         kept = self.memory
         self.memory = self._spare.pop() if self._spare else memoryview(bytearray(BLOCK))
         return kept
 
     def give_back(self, kept: memoryview) -> None:
-        """Take it back, and use it next: it is in the core's cache."""
+        """Take kept memory back and use it next, since it is in the core's cache."""
         if len(self._spare) < MOST_SPARE:
             self._spare.append(self.memory)
         self.memory = kept
 
     def close(self) -> None:
-        """Give all memory back for others to use: no relay carries or discards anything any more."""
+        """Release all memory for others to use: no relay uses it any more."""
         self._spare.clear()
         self.memory = memoryview(bytearray(LITTLE))
         self._segment = None
 
 
 def _side_class(end: Any) -> type[RelayEndpoint]:
-    """Return what an end of that kind is in a relay: a socket, or one that speaks TLS."""
+    """Return the endpoint class for a kind of socket."""
     if isinstance(end, socket.socket):
         return RelayEndpoint if sockets.is_ip(end) else UnixEndpoint
     from windsock.relay.tls import TLSEndpoint
@@ -77,13 +77,13 @@ def _side_class(end: Any) -> type[RelayEndpoint]:
 
 
 class StreamRelay:
-    """One connection: two sockets that it owns from here on, and a flow each way. Lives in its clockwork's thread.
+    """One connection: two sockets, which it owns, and a direction each way. Lives in its event loop's thread.
 
-    `upward` and `downward` are chains of faults, or None; `client_notes` and `upstream_notes` are told what each end
-    sends. The client is sent the end of its stream inside of a `delivering()`. `on_closing` is called just before both
-    sockets are closed, `on_end` when they have been; `on_error` with what should not have happened, such as an error
-    in a fault, which resets the connection; `on_look` each time that faults have acted; `on_note` in words with what
-    came beside the bytes, and what cannot be passed on.
+    `upward` and `downward` are chains of faults, or None. `client_notes` and `upstream_notes` observe what each end
+    sends. The end of the client's stream is sent inside of a `delivering()`. `on_closing` is called just before both
+    sockets are closed, and `on_end` after that; `on_error` with an unexpected error, such as one in a fault, which
+    resets the connection; `on_look` each time that faults have acted; `on_note` with a description of what came
+    besides the bytes, and of what cannot be passed on.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class StreamRelay:
         self.scratch = scratch
         self.is_over = False
         self.handshake_faults: HandshakeFaults | None = None
-        """Who acts on a TLS handshake that passes."""
+        """The faults on a TLS handshake that passes."""
         self.on_look = on_look
         self._on_closing = on_closing
         self._on_end = on_end
@@ -122,17 +122,17 @@ class StreamRelay:
         self.client.inflow = self.upstream.flow = self.down
 
     def start(self) -> None:
-        """Begin; in the clockwork's thread."""
+        """Start relaying; in the event loop's thread."""
         try:
             for flow in (self.up, self.down):
-                flow.pump()  # there may be a fault that waits for nothing
+                flow.pump()  # a fault may act without waiting for data
             self.client.update()
             self.upstream.update()
         except BaseException as error:
             self.broke(error)
 
     def refresh(self, now: float) -> None:
-        """Faults have come, gone or changed."""
+        """Apply changes of the fault set."""
         try:
             self.up.refresh(now)
             self.down.refresh(now)
@@ -140,31 +140,31 @@ class StreamRelay:
             self.broke(error)
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something that the client has sent gets to the server by then."""
+        """Return whether data of the client reaches the server by `time`."""
         return not self.is_over and self.up.delivers_by(time)
 
     def sockets(self) -> tuple[Any, Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return self.client.socket, self.upstream.socket
 
     def note(self, words: str) -> None:
-        """Have it written down that something came beside the bytes, or could not be passed on."""
+        """Report what came besides the bytes, or could not be passed on."""
         if self._on_note is not None:
             self._on_note(words)
 
     def lose(self, attached: Attachment | None) -> None:
-        """Close what has come with bytes that do not go on, and say so."""
+        """Close descriptors that came with bytes that are not passed on, and report that."""
         if attached is not None:
-            self.note(f"{attached} closed: the bytes that came with it did not go on")
+            self.note(f"{attached} closed: the bytes that came with it were not passed on")
             attached.close()
 
     def finish_if_done(self) -> None:
-        """Close if nothing more will be written either way."""
+        """Close both ends if nothing more will be written either way."""
         if self.up.has_ended and self.down.has_ended and not self.up.out and not self.down.out:
             self.finish()
 
     def finish(self) -> None:
-        """Close both ends, orderly."""
+        """Close both ends normally."""
         self._close(orderly=True)
 
     def reset(self) -> None:
@@ -172,7 +172,7 @@ class StreamRelay:
         self._close(orderly=False)
 
     def broke(self, error: BaseException) -> None:
-        """Something is wrong with a fault, or with us: say so, and reset the connection."""
+        """Report an error in a fault or in the relay, and reset the connection."""
         try:
             if self._on_error is not None:
                 self._on_error(error)
@@ -185,7 +185,7 @@ class StreamRelay:
         self.is_over = True
         for flow in (self.up, self.down):
             flow.close()
-        on_end, self._on_end, self._on_error, self._on_note = self._on_end, None, None, None  # or there would be cycles
+        on_end, self._on_end, self._on_error, self._on_note = self._on_end, None, None, None  # avoids reference cycles
         self._on_closing()
         try:
             for side in (self.client, self.upstream):

@@ -1,4 +1,4 @@
-"""Carries one client's datagrams to an address and the replies back, under faults."""
+"""Relays one client's datagrams to an address and the replies back, under faults."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ if TYPE_CHECKING:
 __all__ = ["LARGEST", "DatagramDirection", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
 
 LARGEST = 1024 * 1024
-"""Bytes: no UDP datagram is larger; one of a Unix socket is as large as its sender's buffer, mostly up to 416 KiB."""
+"""A size in bytes. No UDP datagram is larger; the limit of a Unix one is its sender's buffer, mostly up to 416 KiB."""
 BATCH = 64
-"""Datagrams read in a row before others have their turn."""
+"""The number of datagrams read in a row before other connections have their turn."""
 MOST_WAITING = 256
-"""Datagrams that may wait for an end that takes none, before no more are read."""
+"""The number of datagrams that may wait for an end that accepts none before reading stops."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.02
-"""Seconds until another attempt where the system does not tell when there is room: more each time, up to a limit."""
+"""Seconds until another attempt where the system does not report room: more each time, up to a limit."""
 GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
 
 
 class DatagramNotes(Protocol):
-    """An observer of datagrams, before faults touch them."""
+    """An observer of datagrams before faults act on them."""
 
     def sent(self, data: bytes) -> None:
-        """The client has sent that."""
+        """Note a datagram of the client."""
         ...
 
     def answered(self, data: bytes) -> None:
-        """The server has sent that."""
+        """Note a datagram of the server."""
         ...
 
     def beside(self, words: str) -> None:
-        """Something came beside the latest datagram, or could not be passed on."""
+        """Note what came with the latest datagram, or could not be passed on."""
         ...
 
     def refused(self, error: OSError) -> None:
-        """No datagrams are taken there."""
+        """Note that the server's address accepts no datagrams."""
         ...
 
 
 def upstream_socket(family: int, address: Address) -> socket.socket:
-    """Return a new socket that sends to the address, with a name that replies can reach."""
+    """Return a new socket that sends to the address and has an address for replies."""
     made = socket.socket(family, socket.SOCK_DGRAM)
     try:
         made.setblocking(False)
         if family == AF_UNIX:
             make_room(made)
             ask_for_credentials(made)
-            made.bind("")  # Linux finds an abstract name (unix(7))
+            made.bind("")  # Linux chooses an abstract name (unix(7))
         connect(made, address)
     except BaseException:
         made.close()
@@ -71,13 +71,13 @@ def upstream_socket(family: int, address: Address) -> socket.socket:
 
 
 def make_room(sender: socket.socket) -> None:
-    """Have a Unix socket send datagrams as large as any other can: its buffer is the limit (EMSGSIZE, unix(7))."""
+    """Let a Unix socket send datagrams of any size: its buffer is the limit (EMSGSIZE, unix(7))."""
     with contextlib.suppress(OSError):
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
 
 
 class DatagramDirection:
-    """One direction: datagrams that are due and not sent yet, and how to send one."""
+    """One direction: the datagrams that are due and not sent yet, and the function that sends one."""
 
     def __init__(self, relay: DatagramRelay, chain: Chain | None, send: Send, on_look: Callable[[], None]) -> None:
         self._relay = relay
@@ -91,15 +91,15 @@ class DatagramDirection:
         self._rest = ONCE_MORE
 
     def is_open(self) -> bool:
-        """Return whether more is to be read."""
+        """Return whether more should be read."""
         return len(self.out) < MOST_WAITING and not self.is_stalled and (self.chain is None or self.chain.reads())
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something is on its way that is sent by then."""
+        """Return whether a datagram that waits here is sent by `time`."""
         return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
 
     def take(self, data: bytes, attached: Attachment | None = None) -> None:
-        """Carry a datagram that has arrived."""
+        """Relay a datagram that has arrived."""
         chain = self.chain
         if chain is None or chain.is_idle():
             if chain is not None:
@@ -112,7 +112,7 @@ class DatagramDirection:
                 self.pump()
 
     def pump(self) -> None:
-        """Send what is due, and come back when more is."""
+        """Send what is due, and set a timer for the rest."""
         chain = self.chain
         if chain is None or self._relay.is_over:
             return
@@ -128,7 +128,7 @@ class DatagramDirection:
         if isinstance(item, Datagram):
             if not item.refuse:
                 self.out.append((item.data, item.attached))
-            elif item.attached is not None:  # its sender cannot be told any more: it has been told that it went out
+            elif item.attached is not None:  # too late for an error: its sender was told that it was sent
                 item.attached.close()
         elif isinstance(item, NewSource):
             self.drain()
@@ -153,7 +153,7 @@ class DatagramDirection:
             self._rest = ONCE_MORE
 
     def _try_again(self) -> None:
-        """Come back soon; a socket that sends to many cannot be waited for."""
+        """Try again soon: a socket with many receivers cannot be waited for."""
         if self._again is None:
             self._again = self._relay.event_loop.later(self._rest, self._drain_again)
             self._rest = min(LONGEST_REST, self._rest * 1.5)
@@ -177,12 +177,12 @@ class DatagramDirection:
         self._relay.guarded(self.pump)
 
     def close(self) -> None:
-        """Nothing more is sent."""
+        """Stop sending."""
         for _, attached in self.out:
             if attached is not None:
                 attached.close()
         self.out.clear()
-        self._send = self._look = _nothing  # or there would be cycles
+        self._send = self._look = _nothing  # avoids reference cycles
         for timer in (self._timer, self._again):
             if timer is not None:
                 timer.cancel()
@@ -191,7 +191,7 @@ class DatagramDirection:
 
 
 def _nothing(*_: object) -> None:
-    """Stands in for an observer."""
+    """Do nothing; replaces an observer."""
 
 
 class DatagramRelay:
@@ -221,18 +221,18 @@ class DatagramRelay:
         self.up = DatagramDirection(self, upward, self._send, on_look)
         self.down = DatagramDirection(self, downward, answer, on_look)
         self.senders: dict[str, Credentials | None] = {}
-        """The processes that the client and the server are, if they are others than this one."""
+        """The processes of the client and of the server, if they are not this one."""
         self.names: list[Any] = [self.socket.getsockname()]
-        """The names that the server has known it by, the latest one last."""
+        """The addresses under which the server has seen it, the latest one last."""
 
     def start(self) -> None:
-        """Begin."""
+        """Start relaying."""
         self.up.pump()
         self.down.pump()
         self.update()
 
     def take(self, data: bytes, came: CameWith | None = None) -> None:
-        """The client has sent that."""
+        """Relay a datagram of the client."""
         if self._notes is not None:
             self._notes.sent(data)
         self._learn_of(came, "client")
@@ -250,12 +250,12 @@ class DatagramRelay:
         send_with(self.socket, data, attached, self.senders.get("client"), self.cannot)
 
     def cannot(self, words: str) -> None:
-        """Note, once for each sender, that something could not be passed on."""
+        """Report something that could not be passed on, once for each sender."""
         self.senders.clear()
         if self._notes is not None:
             self._notes.beside(words)
 
-    def _ready(self, events: int) -> None:  # noqa: ARG002  # it is readable, or there is an error to read
+    def _ready(self, events: int) -> None:  # noqa: ARG002  # readable, or an error to read
         self.guarded(self._read)
 
     def _read(self) -> None:
@@ -282,7 +282,7 @@ class DatagramRelay:
         return data, came
 
     def failed(self, error: OSError) -> None:
-        """Handle a datagram that could not be sent, or that found no listener."""
+        """Handle a datagram that could not be sent, or whose receiver does not exist."""
         if error.errno in GONE:
             if self._notes is not None:
                 self._notes.refused(error)
@@ -290,10 +290,10 @@ class DatagramRelay:
             self._on_error(error)
 
     def rebind(self) -> None:
-        """Use another socket from now on: the server sees a new client."""
+        """Switch to another socket: the server sees a new client address."""
         try:
             made = self._make_socket()
-        except OSError as error:  # no listener, or no descriptor left: the address stays as it was
+        except OSError as error:  # no listener, or no descriptor left: keep the address
             self.failed(error)
             return
         self._unwatch()
@@ -304,7 +304,7 @@ class DatagramRelay:
         self.update()
 
     def update(self) -> None:
-        """Wait for what matters now."""
+        """Watch for the events that matter now."""
         events = READABLE if self.down.is_open() else 0
         if self.is_over or events == self._events:
             return
@@ -320,7 +320,7 @@ class DatagramRelay:
             self._events = None
 
     def refresh(self, now: float) -> None:
-        """Faults have come, gone or changed."""
+        """Apply changes of the fault set."""
         for flow in (self.up, self.down):
             if flow.chain is not None:
                 with flow.chain.acting:
@@ -328,22 +328,22 @@ class DatagramRelay:
                     self.guarded(flow.pump)
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something that the client has sent gets to the server by then."""
+        """Return whether data of the client reaches the server by `time`."""
         return not self.is_over and self.up.delivers_by(time)
 
     def guarded(self, action: Callable[[], object]) -> None:
-        """Do something; an error of a fault is told, and costs what it was about."""
+        """Call an action; report an error of a fault, which affects only this datagram."""
         try:
             action()
         except BaseException as error:
             self._on_error(error)
 
     def sockets(self) -> Iterable[Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return [self.socket]
 
     def finish(self) -> None:
-        """Close."""
+        """Close the relay."""
         if not self.is_over:
             self._unwatch()
             self.is_over = True

@@ -1,4 +1,4 @@
-"""One direction of a relayed stream: what is on its way, what faults make of it, and what the target takes."""
+"""One direction of a relayed stream: data in transit, its faults, and writing to the target."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ Delivering: TypeAlias = "Callable[[], contextlib.AbstractContextManager[None]]"
 """Returns a context manager whose block sends the target the end of the stream."""
 
 MOST_PENDING = 64 * 1024 * 1024
-"""Bytes that may wait in one direction because of faults; then the sender has to wait as well."""
+"""The most bytes that wait in one direction because of faults; then the source is no longer read."""
 WORTH_KEEPING = 16 * 1024
-"""Bytes from which on it costs more to copy them than to receive into other memory."""
+"""The size in bytes from which on copying costs more than receiving into other memory."""
 LEAD = 0.0002
-"""Seconds before a moment at which it is found out what is due then: after a pause that takes its time."""
+"""Seconds before an item is due when the faults are asked for it, since waking up takes time."""
 ONCE_MORE, LONGEST_REST = 0.001, 0.05
-"""Seconds between two looks at whether what was written has been taken: more each time, up to a limit."""
+"""Seconds between two checks whether written data was taken: more each time, up to a limit."""
 
 
 class RelayDirection:
-    """One direction: what is on its way from its source to its target."""
+    """One direction: data in transit from its source to its target."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class RelayDirection:
         self.chain = chain
         self._delivering = delivering
         self.out: deque[memoryview | Item] = deque()
-        """What is due and not written yet: data, and ends that wait for it."""
+        """Items that are due and not written yet: data, and ends that wait for it."""
         self.is_blocked = False
-        """Whether the target takes nothing just now."""
+        """Whether the target currently accepts no data."""
         self.is_stalled = False
         self.has_ended = False
         """True if nothing more will be written: the end was sent, or the target is gone."""
@@ -71,20 +71,20 @@ class RelayDirection:
         self._rest = ONCE_MORE
 
     def is_open(self) -> bool:
-        """Return whether the source is to be read now."""
+        """Return whether the source should be read now."""
         if self.out or self.is_stalled or self.source.has_ended or self.source.is_gone:
             return False
         chain = self.chain
         return chain is None or (chain.reads() and chain.pending_bytes < MOST_PENDING)
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something is on its way that the target gets by then, if it takes it."""
+        """Return whether data in transit reaches the target by `time`, if the target accepts it."""
         return bool(self.out) or (self.chain is not None and self.chain.delivers_by(time))
 
     # --- from the source
 
     def write(self, data: memoryview, *, is_scratch: bool = False, attached: Attachment | None = None) -> None:
-        """Write data that no fault concerns; what is not taken now has to wait, in a copy or in the scratch itself."""
+        """Write data that no fault concerns; keep the rest for later, in a copy or in the scratch memory itself."""
         if self.has_ended:
             self.relay.lose(attached)
             return
@@ -109,11 +109,11 @@ class RelayDirection:
             self._block()
 
     def feed(self, data: bytes, attached: Attachment | None = None) -> None:
-        """Have the faults decide on data."""
+        """Pass data to the faults."""
         self._feed(Data(monotonic(), data, attached))
 
     def end(self) -> None:
-        """The source has sent the end of its stream."""
+        """Handle the end of the source's stream."""
         if self.chain is None or self.chain.is_idle():
             self.out.append(End(0.0))
             self.drain()
@@ -121,7 +121,7 @@ class RelayDirection:
             self._feed(End(monotonic()))
 
     def reset(self) -> None:
-        """The source has reset the connection."""
+        """Handle a reset by the source."""
         if self.chain is None or self.chain.is_idle():
             self.drain()
             self.relay.reset()
@@ -137,14 +137,14 @@ class RelayDirection:
     # --- to the target
 
     def refresh(self, now: float) -> None:
-        """Faults have come, gone or changed."""
+        """Apply changes of the fault set."""
         if self.chain is not None and not self.relay.is_over:
             with self.chain.acting:
                 self.chain.refresh(now)
                 self.pump()
 
     def pump(self) -> None:
-        """Do what is due, and come back when more is."""
+        """Carry out what is due, and set a timer for the rest."""
         chain = self.chain
         if chain is None or self.relay.is_over:
             return
@@ -159,7 +159,7 @@ class RelayDirection:
     def _do_what_is_due(self, chain: Chain) -> None:
         due = chain.due(self._moment(monotonic()))
         while due and monotonic() < due[-1].at:
-            pass  # at most LEAD
+            pass  # busy-wait for at most LEAD
         for item in due:
             self._perform(item)
             if self.relay.is_over:
@@ -167,9 +167,9 @@ class RelayDirection:
         self.drain()
 
     def _moment(self, now: float) -> float:
-        """Return the time to look at: now, or the planned one, if it is so near that it is waited for here.
+        """Return the time to ask the faults for: now, or the next planned time if it is less than LEAD away.
 
-        What is due then is found out before, so that nothing is left to do at the moment itself but to write it.
+        Asking early leaves only the writing for the planned time itself.
         """
         timer_at = self._timer_at
         return timer_at if timer_at is not None and now < timer_at <= now + LEAD else now
@@ -211,7 +211,7 @@ class RelayDirection:
             self.out.append(data)
 
     def drain(self) -> None:
-        """Write what is due, as far as the target takes it."""
+        """Write what is due, as far as the target accepts it."""
         out, target = self.out, self.target
         self.is_blocked = False
         try:
@@ -234,7 +234,7 @@ class RelayDirection:
             target.update()
 
     def _write_first(self, head: memoryview | Data) -> bool:
-        """Write what waits first, if it can still be written; return whether all of it is done with."""
+        """Write the first waiting data, if it can still be written; return whether it is finished."""
         attached = head.attached if isinstance(head, Data) else None
         data = memoryview(head.data) if isinstance(head, Data) else head
         if self.has_ended:
@@ -250,7 +250,7 @@ class RelayDirection:
         return False
 
     def _finish(self, item: Item) -> bool:
-        """Do what comes after the data before it; return whether it is done."""
+        """Carry out an end whose preceding data was written; return whether it is finished."""
         is_flushing = isinstance(item, ConnectionReset) and not self.target.is_gone
         if is_flushing and sockets.unacknowledged(self.target.socket):
             self._look_again()
@@ -294,7 +294,7 @@ class RelayDirection:
             self.has_ended = True
 
     def close(self) -> None:
-        """The connection is over."""
+        """Stop: the connection is over."""
         self._forget()
         for timer in (self._timer, self._look):
             if timer is not None:

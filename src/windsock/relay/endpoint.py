@@ -1,4 +1,4 @@
-"""One of the two sockets of a relayed stream: what comes from it, what goes to it, and how it ends."""
+"""One of the two sockets of a relayed stream: reading, writing, and ends."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 __all__ = ["RelayEndpoint", "TrafficObserver"]
 
 PIECE = 128 * 1024
-"""Bytes read at a time where faults look at them and may keep them."""
+"""The number of bytes read at a time if faults examine them and may keep them."""
 BULK = 32 * 1024
-"""Bytes that came at once, after which more of that kind is expected."""
+"""The size in bytes of a read after which more of that size is expected."""
 MOST_READS = 16
-"""Blocks that are read and thrown away before a close."""
+"""The number of blocks that are read and discarded before a close."""
 
 
 class TrafficObserver(Protocol):
-    """An observer of what passes, before faults touch it."""
+    """An observer of traffic before faults act on it."""
 
     def passed(self, data: memoryview) -> None:
-        """This end has sent that. The memory is used again afterwards."""
+        """Note data that this end has sent. The memory is reused afterwards."""
         ...
 
     def lend(self) -> memoryview:
-        """Return memory to receive much into, which `kept` is told of."""
+        """Return memory to receive much data into; `kept` reports its use."""
         ...
 
     def kept(self, size: int) -> None:
-        """This end has sent `size` bytes, which are in the memory that was lent."""
+        """Note `size` bytes that this end has sent, which are in the lent memory."""
         ...
 
     def ended(self, *, is_truncated: bool) -> None:
-        """This end has sent the end of its stream; truncated: in TLS that the relay ends, without close_notify."""
+        """Note the end of this end's stream; truncated: without close_notify, in TLS that the relay ends."""
         ...
 
     def vanished(self, error: OSError) -> None:
-        """This end has reset the connection, or is gone otherwise."""
+        """Note that this end has reset the connection or is gone for another reason."""
         ...
 
 
 class RelayEndpoint:
-    """One of the two sockets: what comes from it goes into its `flow`, what goes to it comes out of `inflow`."""
+    """One of the two sockets: its data goes into its `flow`, and data for it comes from `inflow`."""
 
     flow: RelayDirection
     inflow: RelayDirection
@@ -63,13 +63,13 @@ class RelayEndpoint:
         self.has_ended = False
         """Whether the end of its stream has been read."""
         self.is_gone = False
-        """Whether nothing can be read from it nor written to it any more."""
+        """Whether it can neither be read nor written any more."""
         self.error: OSError | None = None
-        """What has happened to it already and cannot be read any more; it comes after what can be."""
+        """An error that has been consumed already; it applies after the data that can still be read."""
         self.carried = 0
-        """Bytes that have come from it."""
+        """The number of bytes received from it."""
         self.attached: Attachment | None = None
-        """What has come with the first of the bytes that were read last."""
+        """The descriptors that came with the first of the latest bytes."""
         self._urgent = URGENT
         self._is_bulk = False
         self._watched: int | None = None
@@ -77,7 +77,7 @@ class RelayEndpoint:
         self._receive = sock.recv_into
 
     def ready(self, events: int) -> None:
-        """Something can be read, or written, or has happened."""
+        """Handle events: readable, writable, or an error."""
         try:
             if events == READABLE and self.flow.is_open():
                 self._carry()
@@ -87,7 +87,7 @@ class RelayEndpoint:
             self.relay.broke(error)
 
     def _carry(self) -> None:
-        """Read, and write at once what was read: the common case."""
+        """Read, and write the data at once: the common case."""
         flow, notes = self.flow, self.notes
         chain = flow.chain
         is_idle = chain is None or chain.is_idle()
@@ -124,7 +124,7 @@ class RelayEndpoint:
             flow.feed(bytes(data))
 
     def _carry_attached(self, data: memoryview) -> None:
-        """Pass on data with what has come with its first byte, which a handshake has no use for."""
+        """Pass on data whose first byte came with descriptors, which no handshake uses."""
         attached, self.attached = self.attached, None
         if self.relay.handshake_faults is not None:
             self.relay.lose(attached)
@@ -139,7 +139,7 @@ class RelayEndpoint:
             chain.carried(len(data))
 
     def _apply_handshake_faults(self, data: bytes) -> None:
-        """Pass on what is left of it when it was looked at for the sake of a handshake."""
+        """Pass on what is left of data after the handshake faults have examined it."""
         handshake_faults = self.relay.handshake_faults
         if handshake_faults is None:
             return
@@ -170,7 +170,7 @@ class RelayEndpoint:
         self.update()
 
     def _lose_urgent_data(self) -> None:
-        """Say that urgent data is not passed on; do not wait for it where it comes in line (SO_OOBINLINE)."""
+        """Report that urgent data is not passed on; do not wait for it where it comes in line (SO_OOBINLINE)."""
         try:
             data = self.socket.recv(1, socket.MSG_OOB)
         except OSError:
@@ -182,7 +182,7 @@ class RelayEndpoint:
         return self.is_gone or self.relay.is_over
 
     def _hang_up(self, events: int) -> None:
-        """The other end is gone, at least for reading; told again and again, so it is not waited for any more."""
+        """Handle an end that is gone, at least for reading. The kernel repeats this event, so stop watching for it."""
         if self.has_ended:
             if events & ERROR:
                 self.vanish(sockets.error_of(self.socket))
@@ -192,9 +192,9 @@ class RelayEndpoint:
             else:
                 self._park()
         elif self.flow.is_open():
-            self._carry()  # which fails, and says how
+            self._carry()  # fails with the cause
         elif self.flow.out and events & ERROR:
-            self.vanish(sockets.error_of(self.socket))  # the rest of what it has sent will never be read
+            self.vanish(sockets.error_of(self.socket))  # the rest of its data will never be read
         else:
             self._park()
 
@@ -210,7 +210,7 @@ class RelayEndpoint:
         self.update()
 
     def vanish(self, error: OSError) -> None:
-        """The other end has reset the connection: so will we, towards the one beyond."""
+        """Handle a reset by this end: reset the other one too."""
         if self.is_gone or self.relay.is_over:
             return
         if self.notes is not None:
@@ -219,7 +219,7 @@ class RelayEndpoint:
         self.flow.reset()
 
     def _leave(self) -> None:
-        """Nothing can reach it any more."""
+        """Note that nothing can reach it any more."""
         self.is_gone = True
         self._park()
         self.inflow.give_up()
@@ -230,7 +230,7 @@ class RelayEndpoint:
             self.relay.event_loop.forget(self.descriptor)
 
     def update(self) -> None:
-        """Wait for what matters now."""
+        """Watch for the events that matter now."""
         if self.is_gone or self.relay.is_over:
             return
         events = (READABLE | self._urgent if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
@@ -245,17 +245,17 @@ class RelayEndpoint:
         self._watched = events
 
     def write(self, data: memoryview) -> int:
-        """Write what can be written now; return how much that was."""
+        """Write what can be written now; return the number of bytes."""
         try:
-            return self.socket.send(data)  # type: ignore[no-any-return]  # a socket, or what is like one
+            return self.socket.send(data)  # type: ignore[no-any-return]  # a socket, or a socket-like object
         except (BlockingIOError, InterruptedError):
             return 0
 
     def write_with(self, data: memoryview, attached: Attachment) -> int:
-        """The same with what is attached to the first byte, which is closed once that has gone: none can take it."""
+        """Write data, and close its descriptors with the first byte: only Unix sockets can pass them on."""
         size = self.write(data)
         if size:
-            self.relay.note(f"{attached} could not be passed on: the other end is no plain Unix socket")
+            self.relay.note(f"{attached} could not be passed on: the other end is not a plain Unix socket")
             attached.close()
         return size
 
@@ -264,7 +264,7 @@ class RelayEndpoint:
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self, *, orderly: bool) -> None:
-        """Close: with the end of the stream after all that was written, or with a reset."""
+        """Close: with the end of the stream after all data written, or with a reset."""
         self._park()
         self.is_gone, was_gone = True, self.is_gone
         if not orderly and not was_gone:
@@ -275,7 +275,7 @@ class RelayEndpoint:
         self.socket.close()
 
     def _close_in_order(self) -> None:
-        """Read what is there first, as the unread would make it a reset; then end it, whatever other process has it."""
+        """Read first, since unread data would cause a reset; then shut down, even if other processes have it open."""
         with contextlib.suppress(OSError):
             if not self.inflow.has_ended:
                 self.half_close()

@@ -1,4 +1,4 @@
-"""The recording of firings, as they happen."""
+"""Adds firings to the recording as they happen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ __all__ = ["Firings"]
 
 
 class Firings:
-    """Notes the firings of one weather's faults on the recorded connections that they happened to.
+    """Adds the firings of one fault set to the recorded connections that they happened on.
 
-    For one thread: the one that asks the faults, right after it has done what they say.
+    For one thread: the one that asks the faults, right after it has carried out their answers.
     """
 
     def __init__(self, fault_set: FaultSet) -> None:
@@ -22,21 +22,21 @@ class Firings:
         self._connections: dict[int, Connection] = {}
 
     def follow(self, index: int, connection: Connection) -> None:
-        """Note what happens to the connection that faults know by this index (from 0) there."""
+        """Record the firings for the faults' connection `index` (from 0) on a recorded connection."""
         self._connections[index] = connection
 
     def note(self, index: int, words: str) -> None:
-        """Note something else on the connection."""
+        """Record something else on the connection."""
         connection = self._connections.get(index)
         if connection is not None:
             connection.note(Kind.NOTE, words.encode())
 
     def leave(self, index: int) -> None:
-        """The connection is over."""
+        """Forget a connection that is over."""
         self._connections.pop(index, None)
 
     def look(self) -> None:
-        """Note what has happened since."""
+        """Record the firings since the previous call."""
         if not self._connections:
             return
         if self._version != self._fault_set.version:
@@ -63,6 +63,6 @@ class Firings:
 
 
 def words(firing: Firing) -> str:
-    """Return what a transcript says of a firing."""
+    """Return a firing as text for transcripts."""
     where = f" {firing.direction} at byte {firing.offset}" if firing.direction else ""
     return f"{firing.fault}{where}: {firing.what}"

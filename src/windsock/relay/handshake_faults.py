@@ -24,20 +24,20 @@ HEADER = 5
 CLIENT_HELLO = 1
 FATAL = 2
 OVERHEAD = 17
-"""Bytes that a record of TLS 1.3 has beside its plaintext, with the usual ciphers: one of type, 16 of tag."""
+"""The bytes of a TLS 1.3 record besides its plaintext, with the usual ciphers: one of type, 16 of tag."""
 GOODBYE = 0.05
-"""Seconds after which a record that may be the server's last one (close_notify) is taken for it."""
+"""Seconds after which a record that may be the server's last one (close_notify) is taken as such."""
 ENCRYPTED_ALERT = HEADER + 2 + OVERHEAD
 
 
 class Records:
-    """Cuts whole TLS records out of a stream."""
+    """Cuts complete TLS records out of a stream."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take what has arrived; return the records that are complete."""
+        """Add received data; return the records that are complete."""
         self._bytes += data
         found = []
         while len(self._bytes) >= HEADER:
@@ -49,17 +49,17 @@ class Records:
         return found
 
     def rest(self) -> bytes:
-        """Return and forget what is no whole record."""
+        """Return and remove the bytes of an incomplete record."""
         rest = bytes(self._bytes)
         self._bytes.clear()
         return rest
 
 
 class HandshakeFaults:
-    """Looks at the records of one relayed connection, and acts once the stage of a fault has passed.
+    """Watches the records of one relayed connection, and acts once the stage of a fault has passed.
 
-    The faults are asked for with the client's first bytes, if those are TLS. Behind "client_hello" an alert is in the
-    clear, where TLS 1.3 expects an encrypted one: a client may call that a broken record.
+    The faults are requested with the client's first bytes, if those are TLS. After "client_hello" an alert is
+    unencrypted, where TLS 1.3 expects an encrypted one: a client may report a broken record.
     """
 
     def __init__(self, relay: StreamRelay, ask: Callable[[], list[Fault]]) -> None:
@@ -69,7 +69,7 @@ class HandshakeFaults:
         self._up, self._down = Records(), Records()
         self._has_server_spoken = False
         self._is_new_tls = False
-        """Whether it is TLS 1.3, in which the client has the last word of a handshake."""
+        """Whether it is TLS 1.3, in which the client sends the last message of a handshake."""
         self._has_server_changed_cipher = False
         self._is_over = False
         """Whether nothing passes any more."""
@@ -77,7 +77,7 @@ class HandshakeFaults:
         self._sent = 0
 
     def upward(self, data: bytes) -> bytes:
-        """Return what goes on of what the client has sent."""
+        """Return the part of the client's data to pass on."""
         if self._faults is None:
             self._faults = self._ask() if data[:1] == bytes([HANDSHAKE]) else []
         if not self._faults:
@@ -85,13 +85,13 @@ class HandshakeFaults:
         return b"".join(map(self._client_record, self._up.feed(data)))
 
     def downward(self, data: bytes) -> bytes:
-        """Return what goes on of what the server has sent."""
+        """Return the part of the server's data to pass on."""
         if not self._faults:
             return data
         return b"".join(map(self._server_record, self._down.feed(data)))
 
     def ended(self, *, is_client: bool) -> bytes:
-        """Return what still goes on when an end has said all."""
+        """Return the data that is still passed on when an end's stream has ended."""
         if is_client:
             return b"" if self._is_over else self._up.rest()
         held, self._held = self._held, b""
@@ -120,7 +120,7 @@ class HandshakeFaults:
         self._has_server_spoken = True
         if record[0] == CHANGE_CIPHER:
             self._has_server_changed_cipher = True
-        elif record[0] == HANDSHAKE and self._has_server_changed_cipher:  # TLS 1.2: the last word is the server's
+        elif record[0] == HANDSHAKE and self._has_server_changed_cipher:  # TLS 1.2: the server sends the last message
             self._is_over = self._stalls_when_finished()
             return record
         return self._truncated(record)
@@ -149,7 +149,7 @@ class HandshakeFaults:
             flow.drain()
 
     def _truncated(self, record: bytes) -> bytes:
-        """Return what goes on of the server's data, so that the end of TLS never arrives."""
+        """Return the part of the server's data to pass on, so that close_notify never arrives."""
         faults = [fault for fault in self._faults or () if isinstance(fault, TLSTruncate)]
         if not faults:
             return record
@@ -169,7 +169,7 @@ class HandshakeFaults:
         return record
 
     def _take_for_goodbye(self, record: bytes) -> None:
-        """Nothing has followed: it was the last."""
+        """Treat the record as close_notify: nothing has followed it."""
         if self._held is record:
             self._held = b""
             self._is_over = True
@@ -188,7 +188,7 @@ def _alert(fault: TLSAlert) -> bytes:
 def handshake_faults_for(
     relay: StreamRelay, fault_set: FaultSet, *, connection: int, peer: object, clock: Callable[[], float]
 ) -> HandshakeFaults | None:
-    """Return who acts on the handshake of a connection, if any fault wants that."""
+    """Return the object that acts on the handshake of a connection, or None if no fault does."""
     if not any("handshake" in each.fault.applies_to and each.is_active for each in fault_set.handles):
         return None
     return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer))

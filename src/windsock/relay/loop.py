@@ -1,4 +1,4 @@
-"""A house of relays: one thread for all connections of a server or a proxy, and their end."""
+"""A relay loop: one thread for all connections of a server or a proxy, and their end."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ class Handle(Protocol):
     """A relay, a listener or a connection attempt that a relay loop runs."""
 
     def refresh(self, now: float) -> None:
-        """Faults have come, gone or changed."""
+        """Apply changes of the fault set."""
         ...
 
     def delivers_by(self, time: float) -> bool:
-        """Return whether something that a client has sent goes on from here by then."""
+        """Return whether data that a client has sent leaves here by `time`."""
         ...
 
     def finish(self) -> None:
-        """End, at once: the house is closed."""
+        """End at once: the relay loop is closing."""
         ...
 
     def sockets(self) -> Iterable[Any]:
-        """Return the sockets it owns, which a forked child has no business with."""
+        """Return the sockets it owns, which a forked child must close."""
         ...
 
 
 class RelayLoop:
-    """One thread, the memory that all its relays share, and who lives there.
+    """One thread, the memory that all its relays share, and the handles that it runs.
 
-    `on_error` is told what should not have happened. A forked child gives its copies of all sockets back, so that
-    the ends of streams and resets are seen by the other ends whatever children there are.
+    `on_error` is called with unexpected errors. A forked child closes its copies of all sockets, so that the other ends
+    see resets and ends of streams whatever children there are.
     """
 
     def __init__(self, name: str, on_error: OnError) -> None:
@@ -49,34 +49,34 @@ class RelayLoop:
         self._members: dict[Handle, None] = {}
         self._process_id = os.getpid()
         self._is_slow = False
-        """Whether a drain has run out of time."""
+        """Whether a drain has timed out."""
         self.event_loop = EventLoop(name, on_error, self._end)
         fork_hooks.renew_in_children(self)
 
     def start(self) -> None:
-        """Begin. Raises RuntimeError where no thread can be started."""
+        """Start the thread. Raises RuntimeError if that is not possible."""
         self.event_loop.start()
 
     def add(self, member: Handle) -> None:
-        """Take somebody in; in the clockwork's thread, or before it has started."""
+        """Add a handle; in the event loop's thread, or before it has started."""
         self._members[member] = None
 
     def remove(self, member: Handle) -> None:
-        """Somebody has ended."""
+        """Remove a handle that has ended."""
         self._members.pop(member, None)
 
     def __len__(self) -> int:
         return len(self._members)
 
     def refresh(self, *_: object) -> None:
-        """Have everybody look at the faults again. From any thread."""
+        """Make all handles apply changes of the fault set. From any thread."""
         if self.event_loop.is_running():
             self.event_loop.call(self._refresh)
 
     def drain(self, seconds: float) -> None:
-        """Wait until all that clients have sent has gone on from here, as far as it does within `seconds`.
+        """Wait until everything that clients have sent has left here, for at most `seconds`.
 
-        What a fault keeps for longer, or without a time, is not waited for; nothing is after a wait that was in vain.
+        Does not wait for what faults keep for longer or without a time, and not at all after a drain that timed out.
         """
         if self._is_slow or not self.event_loop.is_running():
             return
@@ -84,20 +84,20 @@ class RelayLoop:
         self._is_slow = not self.event_loop.wait_until_quiet(lambda: not self._delivers_by(deadline), seconds)
 
     def catch_up(self, seconds: float) -> None:
-        """Wait until what has arrived here by now is taken up, for at most `seconds`."""
-        if self.event_loop.ask(_nothing, seconds):  # which may be answered in the middle of a turn
+        """Wait until everything that has arrived here by now is processed, for at most `seconds`."""
+        if self.event_loop.ask(_nothing, seconds):  # the answer may come in the middle of a turn
             self.event_loop.ask(_nothing, seconds)
 
     def _delivers_by(self, time: float) -> bool:
         return any(member.delivers_by(time) for member in self._members)
 
     def stop(self, seconds: float) -> None:
-        """End everybody, and the thread. Idempotent. Raises StillRunning after `seconds`."""
+        """End all handles and the thread. Idempotent. Raises StillRunning after `seconds`."""
         if not self.event_loop.stop(seconds):
             raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"])
 
     def after_fork_in_child(self) -> None:
-        """Give back what a child has inherited: it is the parent's."""
+        """Close the sockets that a child has inherited: they are the parent's."""
         members, self._members = self._members, {}
         for member in members:
             for each in member.sockets():
@@ -119,7 +119,7 @@ class RelayLoop:
         self.scratch.close()
 
     def _guard(self, action: Callable[[], object]) -> None:
-        """Do something for one member, of which no other is to suffer."""
+        """Call an action for one handle; report its errors, so that the others go on."""
         try:
             action()
         except BaseException as error:
@@ -127,4 +127,4 @@ class RelayLoop:
 
 
 def _nothing() -> None:
-    """Come by."""
+    """Do nothing but take a turn of the loop."""

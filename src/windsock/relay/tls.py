@@ -1,4 +1,4 @@
-"""An end of a relayed stream that speaks TLS: what passes the relay is the plaintext."""
+"""An endpoint of a relayed stream that speaks TLS: the relay carries the plaintext."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TLSEnd", "TLSEndpoint"]
 
 
 class TLSEnd(TLSSocket):
-    """A TLS socket for a relay: it never blocks, and says so as plain sockets do."""
+    """A TLS socket for a relay: it never blocks, and raises BlockingIOError as plain sockets do."""
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """See socket.socket."""
@@ -24,19 +24,19 @@ class TLSEnd(TLSSocket):
             raise BlockingIOError(str(error)) from None
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        """See socket.socket. What could not be sent must be tried again."""
+        """See socket.socket. Data that could not be sent must be passed again."""
         try:
             return super().send(data, flags)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
             raise BlockingIOError(str(error)) from None
 
     def shutdown(self, how: int, /) -> None:
-        """See socket.socket. The end of TLS is said first, as far as there is room for it."""
+        """See socket.socket. Sends close_notify first, if there is room for it."""
         with contextlib.suppress(ssl.SSLWantWriteError):
             super().shutdown(how)
 
     def close_without_notify(self) -> None:
-        """Send the end of the stream without the end of TLS."""
+        """Send the end of the stream without close_notify."""
         self.raw.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -49,10 +49,10 @@ class TLSEnd(TLSSocket):
 
 
 class TLSEndpoint(BufferedEndpoint):
-    """A side that speaks TLS, of which more than one record may have been received at once."""
+    """An endpoint that speaks TLS, which may receive several records at once."""
 
     def half_close(self) -> None:
-        """Send the end of the stream: of TLS, too, unless the other end has left that out."""
+        """Send the end of the stream; with close_notify, unless the other end has omitted it."""
         if getattr(self.inflow.source.socket, "was_truncated", False):
             self.socket.close_without_notify()
         else:

@@ -1,4 +1,4 @@
-"""An end of a relayed stream that is a Unix socket: descriptors and credentials pass with the bytes."""
+"""An endpoint of a relayed stream that is a Unix socket: descriptors and credentials pass with the bytes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["UnixEndpoint"]
 
 
 class UnixEndpoint(BufferedEndpoint):
-    """A side that is a Unix socket.
+    """An endpoint that is a Unix socket.
 
-    The kernel lets a process without privileges send no credentials but its own (unix(7)); those of another process
-    that cannot be passed on are a line in the record.
+    The kernel lets an unprivileged process send only its own credentials (unix(7)). Credentials of other processes that
+    cannot be passed on are noted in the recording.
     """
 
     def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
@@ -43,19 +43,19 @@ class UnixEndpoint(BufferedEndpoint):
         return "client" if self is self.relay.client else "server"
 
     def may_have_more(self) -> bool:
-        """See BufferedSide."""
+        """See BufferedEndpoint."""
         return self._reader.has_more()
 
     def sender(self) -> Credentials | None:
-        """Return who has sent what was read last, if that is another process."""
+        """Return the credentials of the process that sent the latest data, or None for this process."""
         return self._reader.credentials
 
     def write(self, data: memoryview) -> int:
-        """See Side."""
+        """See RelayEndpoint."""
         return self._write(data, None)
 
     def write_with(self, data: memoryview, attached: Attachment) -> int:
-        """See Side."""
+        """See RelayEndpoint."""
         size = self._write(data, attached)
         if size:
             attached.close()
@@ -74,7 +74,7 @@ class UnixEndpoint(BufferedEndpoint):
         self.relay.note(words)
 
     def close(self, *, orderly: bool) -> None:
-        """See Side."""
+        """See RelayEndpoint."""
         super().close(orderly=orderly)
         self._reader.close()
         if self.attached is not None:

@@ -1,4 +1,4 @@
-"""Steps that do something or let time pass: what this end sends, how it reads, when it goes."""
+"""Steps that act or let time pass: sending, reading, TLS, ends."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ __all__ = [
 ]
 
 READ_BUFFER = 2048
-"""Bytes of kernel buffer that a stalled reader keeps, unless the step says more: the least that Linux takes is 2304."""
+"""The default kernel buffer of a stalled reader, in bytes: the least that Linux accepts is 2304."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Send(Step):
-    """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds from one to the next."""
+    """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds."""
 
     method = "send"
     takes_timeout = True
@@ -60,13 +60,13 @@ class Send(Step):
             object.__setattr__(self, "pieces", max(1, len(self.data)))
 
     def misfit(self, kind: str) -> str:
-        """An empty one is something on its own only as a datagram."""
+        """Return why it cannot be sent: an empty message can be sent only as a datagram."""
         if self.data or kind == "datagram":
             return ""
-        return "an empty message can be sent as a datagram only; on a stream it is nothing"
+        return "an empty message can be sent only as a datagram; on a stream it sends nothing"
 
     def cut(self) -> list[bytes]:
-        """Return the pieces."""
+        """Return the pieces to send."""
         if self.pieces is None:
             return [self.data]
         if isinstance(self.pieces, int):
@@ -83,14 +83,14 @@ def _check_pieces(pieces: object, size: int) -> None:
     sizes = pieces if isinstance(pieces, tuple) else (pieces,)
     for each in sizes or (0,):
         if not isinstance(each, int) or isinstance(each, bool) or each < 1:
-            raise UsageError(f"send(pieces={pieces!r}): expected how many, 1 or more, or a list of sizes")
+            raise UsageError(f"send(pieces={pieces!r}): expected a number of pieces, 1 or more, or a list of sizes")
     if isinstance(pieces, tuple) and sum(pieces) > size:
         raise UsageError(f"send(pieces={pieces!r}): {sum(pieces)} bytes in all, but there are {size} to send")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Urgent(Step):
-    """Send bytes of which the last is out-of-band (MSG_OOB, RFC 6093)."""
+    """Send bytes, the last of which is out-of-band (MSG_OOB, RFC 6093)."""
 
     method = "urgent"
     is_for = "stream"
@@ -99,12 +99,12 @@ class Urgent(Step):
     def _check(self) -> None:
         object.__setattr__(self, "data", checked_bytes("urgent", self.data))
         if not self.data:
-            raise UsageError("urgent(b''): there is no urgent data without a byte")
+            raise UsageError("urgent(b''): urgent data needs at least one byte")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Pause(Step):
-    """Do nothing for `seconds`. Bytes that arrive meanwhile are read, but not looked at."""
+    """Do nothing for `seconds`. Bytes that arrive meanwhile are read, but not examined."""
 
     method = "pause"
     seconds: float
@@ -115,11 +115,11 @@ class Pause(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WaitFor(Step):
-    """Wait until something has happened elsewhere: an event with `is_set()` and `wait()`."""
+    """Wait until an event is set: an object with `is_set()` and `wait()`."""
 
     method = "wait_for"
     takes_timeout = True
-    is_restful = False  # once it is set
+    is_restful = False  # waiting takes no time once the event is set
     event: Waitable
 
     def _check(self) -> None:
@@ -129,7 +129,7 @@ class WaitFor(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HalfClose(Step):
-    """End what this end sends (FIN, shutdown(2) with SHUT_WR); go on reading."""
+    """End sending (FIN, shutdown(2) with SHUT_WR); continue to read."""
 
     method = "half_close"
     is_for = "stream"
@@ -137,14 +137,14 @@ class HalfClose(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Close(Step):
-    """Close the connection; with bytes unread in the kernel that is a reset for the other end."""
+    """Close the connection. If the kernel holds unread bytes, the other end sees a reset."""
 
     method = "close"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reset(Step):
-    """Reset the connection at once, whatever other process has it open. `flush`: first see what was sent taken."""
+    """Reset the connection at once, even if others have it open. `flush`: first wait until sent data is taken."""
 
     method = "reset"
     is_for = "stream"
@@ -155,7 +155,7 @@ class Reset(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stall(Step):
-    """Stop reading. `buffer`: bytes that the kernel may take in meanwhile, few, so that the other end notices."""
+    """Stop reading. `buffer`: bytes that the kernel may receive meanwhile; a small number, so the other end notices."""
 
     method = "stall"
     _: KW_ONLY
@@ -174,7 +174,7 @@ class Resume(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ReadRate(Step):
-    """Read at most `bytes_per_second` from now on; None: without a limit."""
+    """Read at most `bytes_per_second` from now on; None: no limit."""
 
     method = "read_rate"
     is_for = "stream"
@@ -187,7 +187,7 @@ class ReadRate(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StartTLS(Step):
-    """Go on in TLS from here: as the client or as the server that this end is."""
+    """Start TLS, as the client or the server."""
 
     method = "start_tls"
     is_for = "stream"
@@ -199,7 +199,7 @@ class StartTLS(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class StopTLS(Step):
-    """End TLS both ways, and go on in the clear: send close_notify, and wait for the other end's."""
+    """End TLS both ways, and continue unencrypted: send close_notify, and wait for the other end's."""
 
     method = "stop_tls"
     is_for = "stream"

@@ -16,20 +16,20 @@ Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 
 
 class MessageFraming:
-    """Base of framings: called with bytes, they return the size of the first message, or None while it is unknown."""
+    """Base of framings: called with bytes, they return the size of the first message, or None if it is unknown yet."""
 
     __slots__ = ()
 
 
 def checked_bytes(method: str, data: object) -> bytes:
-    """Return bytes. Raises UsageError for what has none."""
+    """Return a value as bytes. Raises UsageError if it is not bytes-like."""
     if isinstance(data, bytes | bytearray | memoryview):
         return bytes(data)
     raise UsageError(f"{method}({data!r}): expected bytes; encode text first")
 
 
 def checked_pattern(what: object) -> Expected:
-    """Return what can be expected. Raises UsageError for what can not."""
+    """Return a value that can be expected. Raises UsageError for any other."""
     if isinstance(what, bytes | bytearray | memoryview):
         return bytes(what)
     if isinstance(what, re.Pattern):
@@ -40,18 +40,18 @@ def checked_pattern(what: object) -> Expected:
         return what
     raise UsageError(
         f"expect({what!r}): expected bytes, a compiled regular expression over bytes, a predicate, "
-        "a framing, or how many bytes"
+        "a framing, or a number of bytes"
     )
 
 
 def check_count(where: str, value: Any) -> None:
-    """Raise UsageError for what is no number of things."""
+    """Raise UsageError if a value is not a whole number from 1 up."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"{where}: expected a whole number, 1 or more")
 
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:
-    """Raise UsageError for what is no finite, positive number."""
+    """Raise UsageError if a value is not a finite, positive number; `or_none` allows 0."""
     if not is_seconds(value) or (value == 0 and not or_none):
         least = "0 or more" if or_none else "more than 0"
         raise UsageError(f"{where}: expected {unit}, {least}")

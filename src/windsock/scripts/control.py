@@ -1,4 +1,4 @@
-"""Steps that hold scripts: again and again, or whichever fits."""
+"""Steps that contain scripts: loops and alternatives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Loop", "OneOf"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Loop(Step):
-    """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
+    """Play a script `times` times; None: until a round finds that the other end has ended and sent nothing more."""
 
     method = "loop"
     script: StepSequence
@@ -26,7 +26,7 @@ class Loop(Step):
     def _check(self) -> None:
         steps = steps_of("loop", self.script)
         if not steps:
-            raise UsageError("loop(Script()): there is no step in it, so that it would never end")
+            raise UsageError("loop(Script()): it has no steps, so it would never end")
         if self.times is not None:
             check_count(f"loop(times={self.times!r})", self.times)
         elif not any(map(_can_rest, steps)):
@@ -34,7 +34,7 @@ class Loop(Step):
 
     @property
     def has_no_end(self) -> bool:
-        """True if nothing that the other end does can end it."""
+        """True if nothing that the other end does can end the loop."""
         first = self.script.steps[0]
         while isinstance(first, Loop):
             first = first.script.steps[0]
@@ -45,10 +45,10 @@ class Loop(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class OneOf(Step):
-    """Go on with whichever script's first step, an expectation, is met with the fewest bytes.
+    """Play the script whose first step, an expectation, is met with the fewest bytes.
 
-    Of two that are met with as many it is the one that was named first; an end comes after all bytes. The time
-    for all of them is that of this step.
+    If two need the same number, the first one is chosen; an end comes after all bytes. This step's timeout applies to
+    all of the expectations.
     """
 
     method = "one_of"
@@ -61,12 +61,12 @@ class OneOf(Step):
 
     @property
     def text(self) -> str:
-        """Without the scripts if they are long."""
+        """The step as a method call; without the scripts if they are long."""
         text = super(OneOf, self).text
         return text if len(text) <= BRIEF else f"one_of({len(self.scripts)} scripts)"
 
     def arguments(self) -> list[Argument]:
-        """The method takes them one by one."""
+        """Return the scripts as positional arguments, and the timeout."""
         return [*(("", each) for each in self.scripts), *super(OneOf, self).arguments()[1:]]
 
     def _check(self) -> None:
@@ -80,13 +80,13 @@ class OneOf(Step):
             if not steps or not isinstance(steps[0], Expect | ExpectEof | ExpectReset):
                 first = steps[0].text if steps else "nothing"
                 raise UsageError(
-                    f"one_of(): each script begins with expect(), expect_eof() or expect_reset(), to choose by; "
-                    f"this one with {first}"
+                    f"one_of(): each script must begin with expect(), expect_eof() or expect_reset(); "
+                    f"this one begins with {first}"
                 )
 
 
 def _can_rest(step: Step) -> bool:
-    """Return whether something happens, or time passes, before the step is over."""
+    """Return whether something must happen, or time pass, before the step is over."""
     if isinstance(step, Loop):
         return any(map(_can_rest, step.script.steps))
     return step.is_restful and not (isinstance(step, Pause) and not step.seconds)

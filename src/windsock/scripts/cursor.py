@@ -16,7 +16,7 @@ EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
 
 @dataclass(slots=True)
 class Frame:
-    """A script within a script: where to go on after it, and which round or branch of it this is."""
+    """A script within a script: where to continue after it, and its round or branch."""
 
     steps: tuple[Step, ...]
     index: int
@@ -24,7 +24,7 @@ class Frame:
     branch: int = 0
     round: int = 1
     takes: int = 0
-    """How often the inbox had been taken from when the round began."""
+    """The count of takes from the inbox when the round began."""
 
 
 class Cursor:
@@ -42,12 +42,12 @@ class Cursor:
 
     @property
     def step(self) -> Step | None:
-        """The step that is being taken; None when all have been."""
+        """The current step; None when all steps are done."""
         return self._steps[self._index] if self._index < len(self._steps) else None
 
     @property
     def is_done(self) -> bool:
-        """True once all steps have been taken."""
+        """True once all steps are done."""
         return self.step is None
 
     @property
@@ -67,7 +67,7 @@ class Cursor:
 
     @property
     def where(self) -> str:
-        """In words, where it is: "step 2 of 3, expect(b'OK')"."""
+        """The position in words: "step 2 of 3, expect(b'OK')"."""
         if self.step is None:
             return f"the end of its {len(self.script.steps)} step{'' if len(self.script.steps) == 1 else 's'}"
         return f"step {self.number} of {len(self.script.steps) + self._first - 1}, {self.step.text}"
@@ -78,7 +78,7 @@ class Cursor:
         self._steps, self._index = script.steps, 0
 
     def _go_on(self) -> bool:
-        """At the end of a script, go to where it goes on: its next round or what is behind it. False if nowhere."""
+        """At the end of a script, move to its next round or to what follows it; return False at the end of all."""
         if not self._frames:
             return False
         frame = self._frames[-1]
@@ -91,7 +91,7 @@ class Cursor:
         return True
 
     def _has_another_round(self, loop: Loop, frame: Frame) -> bool:
-        """An endless loop ends after a round for which the other end had nothing but its end."""
+        """Return whether a loop continues; an endless one ends after a round in which the other end only ended."""
         if loop.times is None:
             return not self.inbox.has_ended or self.inbox.takes != frame.takes
         return frame.round < loop.times
@@ -107,7 +107,7 @@ class Cursor:
         return is_waiting and self._idle_loop() is not None
 
     def _ends_loop(self) -> bool:
-        """End an endless loop whose round finds at its first step that the other end has ended. Return whether."""
+        """End an endless loop if the other end has ended at the first step of a round; return whether it did."""
         depth = self._idle_loop() if self.inbox.has_ended and not self.inbox else None
         if depth is None:
             return False
@@ -116,7 +116,7 @@ class Cursor:
         return True
 
     def _idle_loop(self) -> int | None:
-        """Return the depth of the endless loop of which a round has begun without anything taken; None if none has."""
+        """Return the depth of the endless loop whose round has begun with nothing taken yet; None if there is none."""
         if self._index:
             return None
         for depth, frame in reversed(list(enumerate(self._frames))):

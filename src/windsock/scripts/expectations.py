@@ -1,4 +1,4 @@
-"""Steps that say what is to come from the other end."""
+"""Steps that expect something from the other end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Expect(Step):
-    """Take what comes, which has to be this.
+    """Take what comes, and check that it is what was expected.
 
-    Of a stream: bytes have to be the next ones; a regular expression or a predicate takes the shortest run that
-    it matches in full; a number takes that many bytes; a framing takes one whole message. `until` takes all up to and
-    with a delimiter, and `length` that many bytes, in which a regular expression has to be found, or which has to
-    please a predicate. Of datagrams: the whole next one.
+    On a stream: bytes must be the next ones; a regular expression or a predicate takes the shortest run that it matches
+    in full; a number takes that many bytes; a framing takes one whole message. `until` takes everything up to and
+    including a delimiter, `length` takes that many bytes; a regular expression must be found in them, or a predicate
+    must accept them. With datagrams: the whole next one.
     """
 
     method = "expect"
@@ -40,7 +40,7 @@ class Expect(Step):
         what = self.what
         if isinstance(what, int) and not isinstance(what, bool):
             if self.length is not None:
-                raise UsageError(f"expect({what}, length={self.length!r}): two lengths; say one")
+                raise UsageError(f"expect({what}, length={self.length!r}): two lengths; use one of them")
             object.__setattr__(self, "length", what)
             object.__setattr__(self, "what", None)
         elif what is not None:
@@ -48,15 +48,15 @@ class Expect(Step):
         _check_unit(self)
 
     def misfit(self, kind: str) -> str:
-        """Datagrams have their ends, and may be empty."""
+        """Return why it cannot be expected: a datagram needs no delimiter; on a stream, nothing is always there."""
         if kind == "datagram":
             return "a datagram ends by itself; leave until= out" if self.until is not None else ""
         if self.what == b"":
-            return "an empty pattern would match without anything coming; say what is to come"
+            return "an empty pattern would match before anything comes; say what to expect"
         return ""
 
     def arguments(self) -> list[Argument]:
-        """A length alone is written without its name."""
+        """Return the arguments; a length alone is positional."""
         given: list[Argument] = [] if self.what is None else [("", self.what)]
         if self.until is not None:
             given.append(("until", self.until))
@@ -69,7 +69,7 @@ class Expect(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectEof(Step):
-    """Expect the orderly end of what the other end sends. `discard`: bytes that come before it are taken."""
+    """Expect the normal end of the other end's stream. `discard`: bytes that come before it are taken."""
 
     method = "expect_eof"
     is_for = "stream"
@@ -91,7 +91,7 @@ class ExpectReset(Step):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ExpectEnd(Step):
-    """Expect an end of what the other end sends, orderly or by a reset. `discard`: bytes before it are taken."""
+    """Expect the end of the other end's stream, normal or by a reset. `discard`: bytes before it are taken."""
 
     method = "expect_end"
     is_for = "stream"
@@ -112,27 +112,25 @@ class ExpectSilence(Step):
 
 
 def _check_unit(step: Expect) -> None:
-    """Check how the bytes to look at are told from those behind them."""
+    """Check the combination of values that determine which bytes to look at."""
     if step.until is not None:
         object.__setattr__(step, "until", checked_bytes("expect", step.until))
         if not step.until:
-            raise UsageError("expect(until=b''): an empty delimiter ends nothing; say which bytes end it")
+            raise UsageError("expect(until=b''): an empty delimiter ends nothing; pass the bytes that end the message")
     if step.length is not None:
         check_count(f"expect({step.length!r})", step.length)
     if step.until is not None and step.length is not None:
-        raise UsageError("expect(until=..., length=...): two ways to tell where it ends; say one")
+        raise UsageError("expect(until=..., length=...): two ways to find the end; use one of them")
     if step.until is None and step.length is None:
         if step.what is None:
-            raise UsageError("expect(): say what is to come: bytes, a pattern, a predicate, a length, or until=")
+            raise UsageError("expect(): say what to expect: bytes, a pattern, a predicate, a length, or until=")
         if isinstance(step.what, re.Pattern) and step.what.fullmatch(b""):
             raise UsageError(
-                f"expect({code_of(step.what)}): it would match without anything coming; say what is to come, or until="
+                f"expect({code_of(step.what)}): it would match before anything comes; say what to expect, or until="
             )
     elif isinstance(step.what, bytes):
-        raise UsageError(
-            f"expect({step.what!r}, ...): bytes say themselves where they end; leave until= and length= out"
-        )
+        raise UsageError(f"expect({step.what!r}, ...): bytes have a length of their own; leave until= and length= out")
     elif isinstance(step.what, MessageFraming):
         raise UsageError(
-            f"expect({step.what!r}, ...): a framing says itself where a message ends; leave until= and length= out"
+            f"expect({step.what!r}, ...): a framing finds the end of a message itself; leave until= and length= out"
         )

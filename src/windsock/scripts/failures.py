@@ -1,4 +1,4 @@
-"""Errors for another end that did something else than the script said."""
+"""Errors of a script: the other end did something unexpected, or was too slow."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["Failure", "ScriptMismatch", "ScriptTimeout"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The facts of a step that was not met.
+    """The facts about a step that failed.
 
-    `number` is its place in the script, from 1, such as "3" or "2.1" within a loop; `offset` counts from the first
-    byte that the step looked at; `unread` is all that has come and was not expected before (of `datagrams` the first);
-    `taken` bytes had been read by then. Times are in monotonic seconds.
+    `number` is its position in the script, from 1, such as "3", or "2.1" within a loop; `offset` counts from the first
+    byte that the step examined; `unread` is everything received and not expected before (of `datagrams`, the first);
+    `taken` is the number of bytes taken by then. Times are in monotonic seconds.
     """
 
     number: str
@@ -53,7 +53,7 @@ class Failure:
 
 
 class ScriptMismatch(PeerError):
-    """The other end did something else than the script said. `failure` has the facts."""
+    """The other end did something else than the script expected. `failure` has the facts."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
@@ -64,7 +64,7 @@ class ScriptMismatch(PeerError):
 
 
 class ScriptTimeout(WaitTimeout):
-    """The other end did not do in time what the script said. `failure` has the facts."""
+    """The other end did not do in time what the script expected. `failure` has the facts."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 __all__ = ["HistoryEntry", "Inbox"]
 
 REMEMBERED = 8
-"""How many of the last things are kept for error messages."""
+"""The number of latest actions that are kept for error messages."""
 EXCERPT = 24
-"""Bytes of each that are kept."""
+"""The number of bytes of each that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """Something that one end did: `at` in monotonic seconds, `size` and the first bytes of `data`, if any."""
+    """An action of one end: `at` in monotonic seconds, `size` and the first bytes of `data`, if any."""
 
     at: float
     what: str
@@ -25,11 +25,11 @@ class HistoryEntry:
 
 
 class Inbox:
-    """The bytes received through one socket, in order, until they are expected.
+    """The bytes received through one socket, in order, until they are taken.
 
-    Of a stream `unread` is a run of bytes; of datagrams it is the first one, and `datagrams` holds all.
-    `taken` counts the bytes that have been expected before, `takes` how often something was. `came_at` is when the
-    first of what there is came, if there is anything, in monotonic seconds.
+    On a stream, `unread` is a run of bytes; with datagrams it is the first one, and `datagrams` holds all. `taken`
+    counts the bytes taken, and `takes` the calls that took some. `came_at` is when the first unread item came, in
+    monotonic seconds.
     """
 
     __slots__ = (
@@ -57,14 +57,14 @@ class Inbox:
         self.has_eof = False
         self.was_reset = False
         self.how = ""
-        """What is said of a reset."""
+        """The description of a reset."""
         self.is_sealed = False
-        """Whether not even a reset can come after the end: a Unix socket's other end is gone."""
+        """Whether not even a reset can come after the end, as with a Unix socket whose other end is gone."""
         self.came_at = -math.inf
         self._deeds: deque[tuple[float, str, int, bytes]] = deque(maxlen=REMEMBERED)
 
     def __bool__(self) -> bool:
-        """Return whether there is something to look at; an empty datagram is something."""
+        """Return whether anything is unread; an empty datagram counts."""
         return bool(self.datagrams) if self.is_datagram else bool(self.unread)
 
     @property
@@ -72,10 +72,10 @@ class Inbox:
         """True if nothing more can arrive."""
         return self.has_eof or self.was_reset
 
-    # --- what happens
+    # --- events
 
     def receive(self, data: bytes, now: float) -> None:
-        """Take in what has come: some bytes of a stream, or one datagram."""
+        """Add received data: some bytes of a stream, or one datagram."""
         if not self:
             self.came_at = now
             self.unread += data
@@ -86,32 +86,32 @@ class Inbox:
         self._deeds.append((now, "received", len(data), data[:EXCERPT]))
 
     def receive_eof(self, now: float) -> None:
-        """The other end will send no more."""
+        """Note that the other end will send no more."""
         if not self.has_ended:
             self.has_eof = True
             self._ended("received the end (EOF)", now)
 
     def receive_reset(self, now: float, how: str = "was reset") -> None:
-        """The connection is gone."""
+        """Note that the connection was reset."""
         if not self.was_reset:
             self.was_reset = True
             self.how = how
             self._ended(how, now)
 
     def end_tls(self, unread: bytes, now: float) -> None:
-        """TLS has ended: an end that has come is that of TLS alone. `unread` has come with it."""
+        """Note that TLS has ended: an end received before was only that of TLS. `unread` came with it."""
         self.has_eof = False
-        self.note("speaks in the clear from here", now)
+        self.note("continues unencrypted from here", now)
         if unread:
             self.receive(unread, now)
 
     def note_sent(self, data: bytes, now: float) -> None:
-        """This end has sent bytes."""
+        """Note bytes that this end has sent."""
         self.sent += len(data)
         self._deeds.append((now, "sent", len(data), data[:EXCERPT]))
 
     def note(self, what: str, now: float) -> None:
-        """This end did something else."""
+        """Note another action of this end."""
         self._deeds.append((now, what, 0, b""))
 
     def _ended(self, how: str, now: float) -> None:
@@ -119,7 +119,7 @@ class Inbox:
             self.came_at = now
         self._deeds.append((now, how, 0, b""))
 
-    # --- what is expected
+    # --- taking
 
     def take(self, size: int) -> bytes:
         """Take `size` bytes of the stream, or the first datagram."""
@@ -139,11 +139,11 @@ class Inbox:
         return data
 
     def discard(self) -> None:
-        """Take all there is."""
+        """Take everything that is unread."""
         while self:
             self.take(len(self.unread))
 
     @property
     def deeds(self) -> list[HistoryEntry]:
-        """The last things that both ends did, oldest first."""
+        """The latest actions of both ends, oldest first."""
         return [HistoryEntry(at, what, size, bytes(data)) for at, what, size, data in self._deeds]

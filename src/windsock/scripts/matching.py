@@ -1,4 +1,4 @@
-"""Matching of received bytes with what a step expects. The result does not depend on how they are cut. No I/O."""
+"""Matching of received bytes with a step's expectation. The result does not depend on how they are cut. No I/O."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Matched:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The step can't be met any more: why, and the offset of the byte that shows it."""
+    """The step cannot be met any more: why, and the offset of the byte that shows it."""
 
     why: str
     offset: int = 0
@@ -32,7 +32,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class NeedMore:
-    """More has to come. `tried`: the length of the longest run that has been looked at."""
+    """The step needs more data. `tried`: the length of the longest run that has been examined."""
 
     tried: int = 0
 
@@ -41,21 +41,21 @@ Verdict: TypeAlias = Matched | Failed | NeedMore
 
 OPEN = NeedMore()
 MOST_UNTIL = 16 * 1024 * 1024
-"""Bytes in which the delimiter of `expect(until=...)` is looked for."""
+"""The number of bytes in which `expect(until=...)` searches for the delimiter."""
 
 
 def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
-    """Return whether the inbox meets an expectation. `tried` is what the last verdict on it said."""
+    """Return whether the inbox meets an expectation. `tried` is that of the previous verdict on it."""
     if isinstance(step, Expect):
         return _datagram(step, inbox) if inbox.is_datagram else _stream(step, inbox, tried)
     if isinstance(step, ExpectEof | ExpectReset | ExpectEnd):
         return _ending(step, inbox)
     if isinstance(step, ExpectSilence):
         return _silence(inbox)
-    raise TypeError(f"{step!r} expects nothing")  # no test's doing: a driver asks for expectations only
+    raise TypeError(f"{step!r} expects nothing")  # not a test's fault: drivers ask for expectations only
 
 
-# --- of a stream
+# --- streams
 
 
 def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
@@ -75,7 +75,7 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
 
 
 def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
-    """Compare bytes. What was found equal is not compared again: there may be megabytes of it."""
+    """Compare bytes. Bytes found equal are not compared again, as there may be megabytes."""
     size = len(unread)
     if not unread.startswith(what[tried:size], tried):
         offset = tried + first_difference(what[tried:size], unread[tried : len(what)])
@@ -84,7 +84,7 @@ def _exact(what: bytes, unread: bytearray, tried: int) -> Verdict:
 
 
 def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
-    """A run that ends by itself: with a delimiter, or after a number of bytes."""
+    """Match a run with an end of its own: a delimiter, or a number of bytes."""
     if step.until is not None:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0
@@ -100,7 +100,7 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
 
 
 def _size_of_message(framing: Any, data: bytes | bytearray) -> int:
-    """Return the size of the first message, which need not have come whole; 0 if it is not known yet."""
+    """Return the size of the first message, even if it is incomplete; 0 if the size is not known yet."""
     return framing(bytes(data)) or 0
 
 
@@ -123,7 +123,7 @@ def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
 
 
 def _how_far(step: Expect, unread: bytearray) -> str:
-    """Say how far it had come at the end."""
+    """Return how much had come when the stream ended, in words."""
     size = len(unread)
     if not size:
         return "before it"
@@ -138,7 +138,7 @@ def _how_far(step: Expect, unread: bytearray) -> str:
     return f"after {count_of(size)}, of which no run matches"
 
 
-# --- of datagrams
+# --- datagrams
 
 
 def _datagram(step: Expect, inbox: Inbox) -> Verdict:
@@ -156,7 +156,7 @@ def _datagram(step: Expect, inbox: Inbox) -> Verdict:
 
 
 def _fits(step: Expect, data: bytes) -> bool:
-    """A pattern without a length says all of the datagram; with one, it has to be found in it."""
+    """Return whether a datagram matches: a pattern must match all of it; with a length, any part."""
     if isinstance(step.what, re.Pattern) and step.length is None:
         return step.what.fullmatch(data) is not None
     if isinstance(step.what, MessageFraming):
@@ -164,7 +164,7 @@ def _fits(step: Expect, data: bytes) -> bool:
     return _is_in(step, data)
 
 
-# --- of ends, and of nothing
+# --- ends and silence
 
 
 def _ending(step: ExpectEof | ExpectReset | ExpectEnd, inbox: Inbox) -> Verdict:
@@ -177,9 +177,7 @@ def _ending(step: ExpectEof | ExpectReset | ExpectEnd, inbox: Inbox) -> Verdict:
     if isinstance(step, ExpectEof) and inbox.was_reset:
         return Failed(ended(inbox))
     if isinstance(step, ExpectReset) and inbox.is_sealed:
-        return Failed(
-            f"{ended(inbox)}; on a Unix socket that is a reset only if it has left something unread (unix(7))"
-        )
+        return Failed(f"{ended(inbox)}; on a Unix socket that is a reset only if it left data unread (unix(7))")
     return OPEN  # after an EOF a reset may still come
 
 
@@ -190,7 +188,7 @@ def _silence(inbox: Inbox) -> Verdict:
 
 
 def first_difference(one: bytes | bytearray, other: bytes | bytearray) -> int:
-    """Return the first offset at which two runs of bytes differ; the length of the shorter if one begins the other."""
+    """Return the first offset at which two runs of bytes differ; the shorter length if one starts with the other."""
     size = min(len(one), len(other))
     if one[:size] == other[:size]:
         return size

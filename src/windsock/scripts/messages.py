@@ -1,4 +1,4 @@
-"""Messages of failed steps: the place, what was expected, what was received, what went before."""
+"""Messages of failed steps: the position, the expectation, what was received, and what happened before."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, On
 __all__ = ["count_of", "difference", "ended", "hexdump", "history", "lack_of", "none_of", "side_by_side", "sketch"]
 
 ROW = 8
-"""Bytes in a row of a dump of two sides."""
+"""Bytes in each row of a side-by-side dump."""
 AROUND = 2
-"""Rows before and after the one with the offset."""
+"""Rows before and after the row with the offset."""
 
 
-# --- reasons, as they stand behind a step
+# --- reasons, which follow the step
 
 
 def count_of(number: int, what: str = "byte") -> str:
@@ -26,7 +26,7 @@ def count_of(number: int, what: str = "byte") -> str:
 
 
 def difference(expected: bytes | bytearray, received: bytes | bytearray, offset: int) -> str:
-    """Say where two runs of bytes part, and what is there."""
+    """Return where two runs of bytes differ, and the bytes there, in words."""
     there, wanted = received[offset : offset + 1], expected[offset : offset + 1]
     if not there or not wanted:
         return f"differ at offset {offset}, where the {'expected' if there else 'received'} one ends"
@@ -34,19 +34,19 @@ def difference(expected: bytes | bytearray, received: bytes | bytearray, offset:
 
 
 def ended(inbox: Inbox) -> str:
-    """Say how the other end ended: what came first."""
+    """Return how the other end ended, in words: whatever came first."""
     if inbox.has_eof:
         return "the other end closed (EOF)"
     return f"the connection {inbox.how}" if inbox.how == "was reset" else f"the connection ended ({inbox.how})"
 
 
 def none_of(reasons: Sequence[tuple[str, str]]) -> str:
-    """Say why each of several expectations was not met."""
-    return "none of these was met" + "".join(f"\n    {text}: {why}" for text, why in reasons)
+    """Return why each of several expectations was not met, in words."""
+    return "none of these matched" + "".join(f"\n    {text}: {why}" for text, why in reasons)
 
 
 def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
-    """Say what has not happened within `seconds`; `is_over`: the test's time is over."""
+    """Return what did not happen within `seconds`, in words; `is_over`: the test's time is over."""
     but = ""
     if isinstance(step, WaitFor):
         what = "the event was not set"
@@ -59,12 +59,12 @@ def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
     elif isinstance(step, Expect | OneOf):
         what, but = _what_came(step, len(inbox.unread)) if inbox else ("nothing came", "")
     else:
-        what = "it was not done"
+        what = "it was not finished"
     return f"{what} within {seconds:.3g} s{but}{', when the time of the test was over' if is_over else ''}"
 
 
 def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:
-    """Say how much came, and why it is not enough."""
+    """Return how much came, and why it is not enough, in words."""
     if isinstance(step, OneOf):
         return f"{size} B came", ", which meet none of the branches"
     if isinstance(step.what, bytes):
@@ -94,7 +94,7 @@ def side_by_side(
     titles: tuple[str, str] = ("expected", "received"),
     around: int = AROUND,
 ) -> list[str]:
-    """Return a short dump of two sides around an offset, whose row is marked."""
+    """Return a short dump of both sides around an offset, whose row is marked."""
     middle = offset // ROW
     last = (max(len(left), len(right), 1) - 1) // ROW
     lines = [f"{'':11}{titles[0]:<{ROW * 4 + 3}}{titles[1]}"]
@@ -105,11 +105,11 @@ def side_by_side(
     return lines
 
 
-# --- what went before
+# --- history
 
 
 def history(deeds: Sequence[HistoryEntry], now: float) -> list[str]:
-    """Return what both ends did last, a line each, with how long before it was."""
+    """Return the latest actions of both ends, one a line, each with the time since."""
     lines = []
     for each in deeds:
         line = f"    -{max(0.0, now - each.at):.4f} s {each.what}"

@@ -1,4 +1,4 @@
-"""The requests of a script's progress to its runner."""
+"""Requests from a script's progress to its runner."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from windsock.scripts.step import Step, Waitable
 
 __all__ = ["Act", "Action", "Transmit", "Wait"]
 
-# Named tuples: one is made for each thing that a client does, and frozen dataclasses take three times as long to make.
+# Named tuples: there is one for each action of a client, and frozen dataclasses take three times as long to create.
 
 
 class Transmit(NamedTuple):
-    """Send these bytes, all of them, until the monotonic time `deadline`."""
+    """Send all of these bytes before the monotonic time `deadline`."""
 
     data: bytes
     deadline: float
@@ -20,14 +20,14 @@ class Transmit(NamedTuple):
 
 
 class Act(NamedTuple):
-    """Do what a step says: HalfClose, Close, Reset, Stall, Resume, ReadRate, StartTLS."""
+    """Carry out a step: HalfClose, Close, Reset, Stall, Resume, ReadRate, StartTLS."""
 
     step: Step
     deadline: float
 
 
 class Wait(NamedTuple):
-    """Wait for bytes (unless reading is stalled) or for the event, until the monotonic time `until` at the latest."""
+    """Wait for bytes (unless reading is stalled) or for the event, at the latest until the monotonic time `until`."""
 
     until: float
     event: Waitable | None = None

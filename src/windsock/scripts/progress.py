@@ -1,7 +1,7 @@
-"""How far a script has come: a value fed with bytes, ends and time, which says what to do next. No I/O.
+"""The progress of a script: a value that is fed with bytes, ends and time, and returns the next action. No I/O.
 
-A driver asks `next(now)` in a loop: it does what an action says, or waits as a `Wait` says and feeds the inbox,
-until there is nothing left to do. (`__tracebackhide__`: pytest shows the line of the test, and not who found it unmet.)
+A driver calls `next(now)` in a loop: it carries out the action, or waits as a `Wait` says and feeds the inbox, until
+no action is left. (`__tracebackhide__`: pytest shows the test's line, not the code that found the failure.)
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
 
 
 class Progress(Cursor):
-    """One script being played over one inbox.
+    """One script being played with one inbox.
 
-    `timeout` is how long a step may take that does not say so itself, `limit` the monotonic time at which all has to
-    be over; `first` the number of the first step, and `whose` a word for error messages.
+    `timeout` is for steps that have none of their own; `limit` is the monotonic time at which everything must be over;
+    `first` is the number of the first step, and `whose` a prefix of error messages.
     """
 
     __slots__ = ("_begun", "_is_acting", "_limit", "_piece_at", "_pieces", "_timeout", "_tried", "_whose")
@@ -58,20 +58,20 @@ class Progress(Cursor):
 
     @property
     def deadline(self) -> float:
-        """The monotonic time until which the current step may take."""
+        """The monotonic time at which the current step times out."""
         step = self.step
         if step is None or self._begun is None:
             return self._limit
         end = self._begun + (self._timeout if step.timeout is None else step.timeout)
         return end if end < self._limit else self._limit
 
-    # --- going on
+    # --- progress
 
     def next(self, now: float) -> Action | None:
-        """Return what to do or to wait for at this time; None when all steps have been taken.
+        """Return the next action or wait at this time; None when all steps are done.
 
-        An action is taken to be done when this is called again. Raises ScriptMismatch when the other end did
-        something else, ScriptTimeout when it did not do it in time.
+        An action counts as done when `next` is called again. Raises ScriptMismatch if the other end did something
+        unexpected, ScriptTimeout if it was too slow.
         """
         __tracebackhide__ = True
         while True:
@@ -87,11 +87,11 @@ class Progress(Cursor):
                 return action
 
     def stopped(self, why: str, now: float) -> ScriptMismatch:
-        """Return the error that says that it ends here, before its last step."""
+        """Return the error for a script that ends before its last step."""
         return ScriptMismatch(self._failure(why, 0, now))
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
-        """Return the error that says that the current step has taken too long."""
+        """Return the error for a current step that has taken too long."""
         if isinstance(self.step, kinds.StartTLS | kinds.StopTLS) and why:
             why += f" ({now - self._since(now):.3g} s)"
         return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
@@ -101,7 +101,7 @@ class Progress(Cursor):
         self._begun = None
         self._tried = None
 
-    # --- one method a kind of step; None: taken, go on with the next one
+    # --- one method for each kind of step; None: done, continue with the next step
 
     def _send(self, step: kinds.Send, now: float) -> Action | None:
         __tracebackhide__ = True
@@ -120,17 +120,17 @@ class Progress(Cursor):
         if now < self._piece_at:
             return Wait(min(self._piece_at, self._limit))
         self._piece_at = max(self._piece_at + step.every, now)
-        self._begun = now  # each piece has the whole time
+        self._begun = now  # each piece has the whole timeout
         return Transmit(self._pieces.pop(), self.deadline)
 
-    def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+    def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # one signature for all
         return None if self._has_been_done() else Transmit(step.data, self.deadline, True)
 
-    def _act(self, step: Step, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+    def _act(self, step: Step, now: float) -> Action | None:  # noqa: ARG002  # one signature for all
         return None if self._has_been_done() else Act(step, self.deadline)
 
     def _has_been_done(self) -> bool:
-        """Go on when asked for the second time: until then `timed_out()` and `stopped()` name this step."""
+        """Return True from the second call on: until then, `timed_out()` and `stopped()` name this step."""
         self._is_acting = not self._is_acting
         if self._is_acting:
             return False
@@ -162,7 +162,7 @@ class Progress(Cursor):
     def _expect(self, step: kinds.Expect, now: float) -> Action | None:
         __tracebackhide__ = True
         inbox = self.inbox
-        if not inbox.is_datagram and type(step.what) is bytes:  # what most clients expect, without a verdict
+        if not inbox.is_datagram and type(step.what) is bytes:  # the usual case, without a verdict
             if not inbox.unread and not inbox.has_eof and not inbox.was_reset:
                 return self._patience(now)
             if inbox.unread.startswith(step.what):
@@ -174,7 +174,7 @@ class Progress(Cursor):
     def _look(self, step: Step, now: float) -> Action | None:
         __tracebackhide__ = True
         if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
-            self.inbox.discard()  # as it comes, or an endless stream would fill the memory
+            self.inbox.discard()  # at once, since an endless stream would fill the memory
         verdict = self._judge(step)
         if isinstance(verdict, Matched):
             if verdict.size or self.inbox.is_datagram:
@@ -186,7 +186,7 @@ class Progress(Cursor):
         self._unmet(verdict, now)
         return None
 
-    def _loop(self, step: kinds.Loop, now: float) -> Action | None:  # noqa: ARG002  # as every kind is asked
+    def _loop(self, step: kinds.Loop, now: float) -> Action | None:  # noqa: ARG002  # one signature for all
         self._enter(step.script, loop=step)
         self._begun = None
         return None
@@ -233,7 +233,7 @@ class Progress(Cursor):
         kinds.StopTLS: _act,
     }
 
-    # --- what they share
+    # --- helpers
 
     def _judge(self, step: Step) -> Verdict:
         verdict = judge(step, self.inbox, self._tried.get(id(step), 0) if self._tried else 0)
@@ -244,7 +244,7 @@ class Progress(Cursor):
         return verdict
 
     def _unmet(self, verdict: Failed, now: float) -> None:
-        """Raise the mismatch, unless it is the way in which an endless loop ends."""
+        """Raise the mismatch, unless it ends an endless loop."""
         __tracebackhide__ = True
         if not self._ends_loop():
             raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
@@ -272,12 +272,12 @@ class Progress(Cursor):
         return now if self._begun is None else self._begun
 
     def _lack(self, now: float) -> str:
-        """Say what has not happened in time."""
+        """Return what did not happen in time, in words."""
         assert self.step is not None
         return lack_of(self.step, self.inbox, now - self._since(now), is_over=now >= self._limit)
 
     def _failure(self, why: str, offset: int, now: float) -> Failure:
-        step = self.step or self.script.steps[-1]  # after the last one: more came than was expected
+        step = self.step or self.script.steps[-1]  # after the last one: more came than expected
         return Failure(
             number=self.number if self.step else str(len(self.script.steps) + self._first - 1),
             step=step,
@@ -293,4 +293,4 @@ class Progress(Cursor):
 
 
 RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
-"""Of expectations that are met with as many bytes: an end comes after all bytes, and a reset after an orderly end."""
+"""The order of expectations met with the same number of bytes: bytes, then a normal end, then a reset."""

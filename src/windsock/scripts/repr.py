@@ -1,4 +1,4 @@
-"""Values as the code that makes them."""
+"""Values as the code that creates them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BRIEF = 64
 
 
 def code_of(value: Any) -> str:
-    """Return Python code that makes the value; for what has none (events, lambdas) something that names it."""
+    """Return Python code that creates the value; for events, lambdas and the like, a name."""
     if isinstance(value, re.Pattern):
         flags = " | ".join(name for flag, name in FLAGS if value.flags & flag)
         return f"re.compile({value.pattern!r}{', ' + flags if flags else ''})"
@@ -32,7 +32,7 @@ def code_of(value: Any) -> str:
 
 
 def brief_of(value: Any) -> str:
-    """Return the same in one line of bounded length."""
+    """Return the code of a value on one line of limited length."""
     if isinstance(value, bytes):
         return sketch(value)
     steps = getattr(value, "steps", None)
@@ -43,14 +43,14 @@ def brief_of(value: Any) -> str:
 
 
 def sketch(data: bytes | bytearray, most: int = BRIEF) -> str:
-    """Return bytes in one line, bounded in length, with the number of those that are left out."""
+    """Return bytes on one line of limited length, with the number of those left out."""
     if len(data) <= most:
         return repr(bytes(data))
     return f"{bytes(data[:most])!r}... ({len(data) - most} more)"
 
 
 def wrapped(data: bytes, columns: int) -> Iterator[str]:
-    """Give literals that make the bytes when they stand one below the other: a line each, or less if that is long."""
+    """Yield literals that together make the bytes, one for each line, of at most `columns` columns."""
     for line in LINE.findall(data):
         at = 0
         while at < len(line):

@@ -1,4 +1,4 @@
-"""Scripts: what one end of a conversation does, step by step. Values, reusable and comparable."""
+"""Scripts: the steps of one end of a conversation. Values, reusable and comparable."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ __all__ = ["Script", "Steps"]
 
 R = TypeVar("R")
 WIDTH = 100
-"""Columns that a script's code may have on one line."""
+"""The most columns of a script's code on one line."""
 ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
 
 
 class Steps(Generic[R]):
     """The steps as methods: a script adds them, a client takes them at once.
 
-    A method raises UsageError at once for values that can't work. A step that is taken raises ScriptMismatch if the
-    other end does something else, and ScriptTimeout if it has not done it within `timeout` seconds, which are the
-    client's or the server's `timeout` unless the step says so. pytest leaves these methods' frames out of
-    tracebacks (`__tracebackhide__`): what failed is the step, in the test's own line.
+    A method raises UsageError at once for invalid values. Taking a step raises ScriptMismatch if the other end does
+    something unexpected, and ScriptTimeout if it does not act within `timeout` seconds; the default is the client's or
+    the server's `timeout`. pytest leaves these methods' frames out of tracebacks (`__tracebackhide__`), so a traceback
+    ends in the test's own line.
     """
 
     __slots__ = ()
 
     def _take(self, step: Step) -> R:
-        """Do what a step's method does here. Must be overridden."""
+        """Add or take a step. Must be overridden."""
         raise NotImplementedError
 
     def send(
@@ -46,10 +46,10 @@ class Steps(Generic[R]):
         every: float = 0.0,
         timeout: float | None = None,
     ) -> R:
-        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+        """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
 
-        With `every` alone each byte is a piece, and each piece has the whole `timeout`. A peer that is gone is no
-        error here: what is expected next tells.
+        With `every` alone, each byte is a piece. Each piece has the whole `timeout`. A peer that is gone is not an
+        error here; the next expectation fails.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
@@ -63,18 +63,18 @@ class Steps(Generic[R]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
+        """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing.
 
-        Of a stream bytes have to be the next ones, an expression or a predicate (a function of the bytes) takes the
+        On a stream, bytes must be the next ones; an expression or a predicate (a function of the bytes) takes the
         shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
-        one whole message. `until` takes all up to and with a delimiter, `length` that many bytes; then an expression
-        has to be found in them, or a predicate has to like them. Of datagrams it is the whole next one.
+        one whole message. `until` takes everything up to and including a delimiter, `length` takes that many bytes; an
+        expression must be found in them, or a predicate must accept them. With datagrams, it is the whole next one.
         """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
 
     def expect_eof(self, *, discard: bool = False, timeout: float | None = None) -> R:
-        """Expect the orderly end of what the other end sends; `discard`: bytes that come before it are taken."""
+        """Expect the normal end of the other end's stream; `discard`: bytes that come before it are taken."""
         __tracebackhide__ = True
         return self._take(kinds.ExpectEof(discard=discard, timeout=timeout))
 
@@ -84,7 +84,7 @@ class Steps(Generic[R]):
         return self._take(kinds.ExpectReset(discard=discard, timeout=timeout))
 
     def expect_end(self, *, discard: bool = False, timeout: float | None = None) -> R:
-        """Expect that the other end is gone, by an orderly end or a reset; `discard`: bytes before that are taken."""
+        """Expect the end of the other end's stream, normal or by a reset; `discard`: bytes before it are taken."""
         __tracebackhide__ = True
         return self._take(kinds.ExpectEnd(discard=discard, timeout=timeout))
 
@@ -94,7 +94,7 @@ class Steps(Generic[R]):
         return self._take(kinds.ExpectSilence(for_))
 
     def pause(self, seconds: float) -> R:
-        """Do nothing for `seconds`; bytes that arrive meanwhile are read, but not looked at."""
+        """Do nothing for `seconds`; bytes that arrive meanwhile are read, but not examined."""
         __tracebackhide__ = True
         return self._take(kinds.Pause(seconds))
 
@@ -104,17 +104,17 @@ class Steps(Generic[R]):
         return self._take(kinds.WaitFor(event, timeout=timeout))
 
     def half_close(self) -> R:
-        """End what this end sends (FIN; shutdown(2) with SHUT_WR), and go on reading."""
+        """End sending (FIN; shutdown(2) with SHUT_WR); continue to read."""
         __tracebackhide__ = True
         return self._take(kinds.HalfClose())
 
     def close(self) -> R:
-        """Close the connection; with bytes unread in the kernel that is a reset for the other end."""
+        """Close the connection; if the kernel holds unread bytes, the other end sees a reset."""
         __tracebackhide__ = True
         return self._take(kinds.Close())
 
     def reset(self, *, flush: bool = False, timeout: float | None = None) -> R:
-        """Reset the connection at once, whoever else has it open; with `flush` once what was sent has been taken."""
+        """Reset the connection at once, even if others have it open; `flush`: once sent data has been taken."""
         __tracebackhide__ = True
         return self._take(kinds.Reset(flush=flush, timeout=timeout))
 
@@ -129,12 +129,12 @@ class Steps(Generic[R]):
         return self._take(kinds.Resume())
 
     def read_rate(self, bytes_per_second: float | None) -> R:
-        """Read at most `bytes_per_second` from now on; None: without a limit."""
+        """Read at most `bytes_per_second` from now on; None: no limit."""
         __tracebackhide__ = True
         return self._take(kinds.ReadRate(bytes_per_second))
 
     def urgent(self, data: bytes) -> R:
-        """Send bytes of which the last is out-of-band (MSG_OOB, RFC 6093)."""
+        """Send bytes, the last of which is out-of-band (MSG_OOB, RFC 6093)."""
         __tracebackhide__ = True
         return self._take(kinds.Urgent(data))
 
@@ -145,25 +145,25 @@ class Steps(Generic[R]):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Go on in TLS, as the client or the server that this end is.
+        """Start TLS, as the client or the server.
 
-        Without a `context` a client trusts the certificate authority of this run, and a fake server has its own.
+        Without a `context`, a client trusts the certificate authority of this run, and a fake server has its own.
         """
         __tracebackhide__ = True
         return self._take(kinds.StartTLS(context=context, server_hostname=server_hostname, timeout=timeout))
 
     def stop_tls(self, *, timeout: float | None = None) -> R:
-        """End TLS both ways, and go on in the clear: send close_notify, and wait for the other end's."""
+        """End TLS both ways, and continue unencrypted: send close_notify, and wait for the other end's."""
         __tracebackhide__ = True
         return self._take(kinds.StopTLS(timeout=timeout))
 
     def loop(self, script: Script, *, times: int | None = None) -> R:
-        """Play a script `times` times; with None until the other end has nothing more to say when a round begins."""
+        """Play a script `times` times; None: until a round finds that the other end has ended and sent nothing more."""
         __tracebackhide__ = True
         return self._take(kinds.Loop(script, times=times))
 
     def one_of(self, *scripts: Script, timeout: float | None = None) -> R:
-        """Go on with whichever script's first step, an expectation, is met with the fewest bytes."""
+        """Play the script whose first step, an expectation, is met with the fewest bytes."""
         __tracebackhide__ = True
         return self._take(kinds.OneOf(scripts, timeout=timeout))
 
@@ -172,8 +172,8 @@ class Steps(Generic[R]):
 class Script(Steps["Script"]):
     """The steps of one end, in order: `Script().send(b"PING\r\n").expect(b"PONG\r\n")`.
 
-    Each method returns a new script. Printed, it is the code that makes it. Scripts can be added up, compared,
-    and played as often as you like, by clients (`client.play(script)`) and by fake servers (`server.play(script)`).
+    Each method returns a new script. Its repr is the code that creates it. Scripts can be concatenated, compared,
+    and played any number of times, by clients (`client.play(script)`) and by fake servers (`server.play(script)`).
     """
 
     steps: tuple[Step, ...]
@@ -201,7 +201,7 @@ class Script(Steps["Script"]):
         return "(\n    Script()\n" + "".join(f"    {_indented(each)}\n" for each in calls) + ")"
 
     def check(self, *, is_datagram: bool, has_to_end: bool = False) -> None:
-        """Raise UsageError for a step that such sockets can't take, or a loop without an end where one is needed."""
+        """Raise UsageError for a step that such sockets do not support, or an endless loop if `has_to_end`."""
         _check(self.steps, "", "datagram" if is_datagram else "stream", has_to_end)
 
     def _take(self, step: Step) -> Script:
@@ -234,7 +234,7 @@ def _check_within(step: kinds.Loop | kinds.OneOf, number: str, kind: str, has_to
 
 
 def _after(gone: Step, step: Step) -> str:
-    """Return why a step can't follow the one with which this end, or what it sends, has ended; empty if it can."""
+    """Return why a step cannot follow one that ended sending or the connection, or "" if it can."""
     if isinstance(gone, kinds.HalfClose):
         is_misfit = isinstance(step, kinds.Send | kinds.Urgent | kinds.HalfClose | kinds.StartTLS | kinds.StopTLS)
         return "nothing can be sent after half_close(); send it before" if is_misfit else ""

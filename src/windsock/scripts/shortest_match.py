@@ -1,4 +1,4 @@
-"""The shortest run of bytes, from the first on, that a pattern or a predicate accepts. No I/O."""
+"""The shortest run of bytes, from the first one, that a pattern or a predicate accepts. No I/O."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable
 __all__ = ["most_of", "shortest"]
 
 MOST = 16 * 1024
-"""Bytes in which a run is looked for..."""
+"""The number of bytes that are searched for a run..."""
 MOST_ONE_BY_ONE = 4 * 1024
 """...and if each length has to be tried."""
 
 LOOKS_AHEAD = re.compile(rb"\$|\\[bBZ]|\(\?[=!>]|[*+?}]\+")
-"""What makes it matter whether anything comes behind a run, or makes a longer one fail where a shorter one fits: ends,
-borders of words, lookaheads, atomic groups, possessive repetitions. It may be found where it means something else."""
+"""Syntax that depends on what follows a run, or that can reject a longer run where a shorter one matches: ends, word
+boundaries, lookaheads, atomic groups, possessive repetitions. It may also match where it has another meaning."""
 
 
 def most_of(what: re.Pattern[bytes] | Callable[[bytes], object]) -> int:
-    """Return the most bytes in which a run is looked for."""
+    """Return the number of bytes that are searched for a run."""
     looks_ahead = isinstance(what, re.Pattern) and LOOKS_AHEAD.search(what.pattern)
     return MOST_ONE_BY_ONE if looks_ahead else MOST
 
 
 def shortest(what: re.Pattern[bytes] | Callable[[bytes], object], data: bytes, tried: int) -> int | None:
-    """Return the least size, more than `tried`, of a run that is accepted in full; None if there is none."""
+    """Return the least size, more than `tried`, of a run that is accepted in full, or None."""
     if not isinstance(what, re.Pattern):
         return next((size for size in range(tried + 1, len(data) + 1) if what(data[:size])), None)
     if LOOKS_AHEAD.search(what.pattern):
@@ -33,7 +33,7 @@ def shortest(what: re.Pattern[bytes] | Callable[[bytes], object], data: bytes, t
 
 
 def _first_end(pattern: re.Pattern[bytes], data: bytes, tried: int) -> int | None:
-    """Find it by halves: what fits into a run fits into each longer one, as the pattern sees nothing behind it."""
+    """Find the size by bisection: a match within a run is also within each longer one, as nothing after it matters."""
     found = pattern.match(data)
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""The base of all steps: a frozen value, checked when it is made, that prints as the code that makes it."""
+"""The base of all steps: a frozen value with checked arguments, whose repr is the code that creates it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Argument: TypeAlias = tuple[str, Any]
 
 
 class StepSequence(Protocol):
-    """A script, as steps see it that hold one."""
+    """A script, as seen by the steps that contain it."""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -25,33 +25,33 @@ class StepSequence(Protocol):
         ...
 
     def check(self, *, is_datagram: bool) -> None:
-        """Raise UsageError for a step that such sockets can't take."""
+        """Raise UsageError for a step that such sockets do not support."""
         ...
 
 
 class Waitable(Protocol):
     """An object that `wait_for()` can wait for: a threading.Event, a multiprocessing.Event, a trio.Event.
 
-    It has to have a `wait()` too.
+    It must also have a `wait()` method.
     """
 
     def is_set(self) -> bool:
-        """Return whether it has happened."""
+        """Return whether the event is set."""
         ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Step:
-    """One step. `timeout` (seconds) is how long it may take; None: as long as the peer's default."""
+    """One step. `timeout` (seconds) limits it; None: the peer's default."""
 
     method: ClassVar[str] = ""
-    """What the step is called as a method of scripts and clients."""
+    """The name of the step as a method of scripts and clients."""
     is_for: ClassVar[str] = ""
-    """The kind of sockets, "stream" or "datagram", that alone can take it; empty: either."""
+    """The only kind of sockets that supports it, "stream" or "datagram"; empty: both."""
     takes_timeout: ClassVar[bool] = False
-    """Whether the step waits for somebody else, so that a time for it has a meaning."""
+    """Whether the step waits for the other end or an event, so that a timeout makes sense."""
     is_restful: ClassVar[bool] = True
-    """Whether it sends, takes or waits for something: a loop without any such step could spin."""
+    """Whether it sends, takes or waits for something: a loop without such a step could spin."""
 
     _: KW_ONLY
     timeout: float | None = None
@@ -65,17 +65,17 @@ class Step:
 
     @property
     def text(self) -> str:
-        """The step as the method call that makes it, in one line and cut short: for messages."""
+        """The step as a method call on one line, shortened for messages."""
         return f"{self.method}({written(self.arguments(), brief_of)})"
 
     def misfit(self, kind: str) -> str:
-        """Return why sockets of that kind can't take it; empty if they can. May be extended (call super)."""
+        """Return why sockets of that kind do not support it, or "" if they do. May be extended (call super)."""
         if not self.is_for or self.is_for == kind:
             return ""
         return f"that is for {self.is_for}s, and this peer's socket carries {kind}s; leave it out"
 
     def arguments(self) -> list[Argument]:
-        """Return the arguments that make it, those left out that have their default. May be overridden."""
+        """Return the arguments that create it, without those equal to their default. May be overridden."""
         given = []
         for each in sorted(fields(self), key=lambda each: each.name == "timeout"):
             value = getattr(self, each.name)
@@ -86,7 +86,7 @@ class Step:
         return given
 
     def _check(self) -> None:
-        """Raise UsageError for values that can't work. May be overridden."""
+        """Raise UsageError for invalid values. May be overridden."""
 
     def _check_timeout(self) -> None:
         if self.timeout is None:
@@ -98,12 +98,12 @@ class Step:
 
 
 def written(arguments: list[Argument], write: Any = code_of) -> str:
-    """Return arguments as they stand between the brackets of a call."""
+    """Return arguments as the text between the parentheses of a call."""
     return ", ".join(f"{name}={write(value)}" if name else write(value) for name, value in arguments)
 
 
 def steps_of(method: str, script: Any) -> Sequence[Step]:
-    """Return the steps of a script. Raises UsageError for what is none."""
+    """Return the steps of a script. Raises UsageError if it is not a script."""
     steps = getattr(script, "steps", None)
     if not isinstance(steps, tuple):
         raise UsageError(f"{method}({script!r}): expected a Script")

@@ -1,4 +1,4 @@
-"""The steps a peer can take, all from one place."""
+"""All the steps that a peer can take."""
 
 from windsock.scripts.actions import (
     READ_BUFFER,

@@ -1,4 +1,4 @@
-"""Encryption, and who may talk: mix-ins for any server class, first among its bases."""
+"""TLS and access control: mix-ins for any server class, first among its bases."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import ssl no earlier than somebody asks for it."""
+    """Import ssl only when one of these names is used."""
     if name == "TLSSocket":
         from windsock.security.tls_socket import TLSSocket
 

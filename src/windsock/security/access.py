@@ -1,4 +1,4 @@
-"""AccessMixIn: who may talk, by network."""
+"""AccessMixIn: access control by the client's network."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ IPAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class AccessMixIn:
-    """Takes requests from some networks only. Comes before the mix-in for concurrency.
+    """Accepts requests from some networks only. Comes before the mix-in for concurrency.
 
     `allowed_networks` (None: all) and `denied_networks` are networks or addresses as text, such as
-    "10.0.0.0/8" and "::1", or objects of the ipaddress module. Being denied counts more than being allowed.
+    "10.0.0.0/8" and "::1", or objects of the ipaddress module. Denial takes precedence.
     A client without an IP address, on a Unix socket, is in no network.
 
-    Hooks, in the order in which a request meets them: `verify_request`, and, where that says no, `handle_refused`.
+    Hooks, in the order in which a request meets them: `verify_request`, then `handle_refused` if that returns False.
     """
 
     allowed_networks: Iterable[Any] | None = None
     denied_networks: Iterable[Any] = ()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Return whether the client's address is one to talk to. May be extended (call super)."""
+        """Return whether the client's address is allowed. May be extended (call super)."""
         reason = self._why_not(client_address)
         if reason:
             self.handle_refused(request, client_address, reason)
@@ -41,7 +41,7 @@ class AccessMixIn:
         """Called for a request that is turned away. May be overridden. The default does nothing."""
 
     def _why_not(self, client_address: Any) -> str:
-        """Return why the client may not talk; nothing if it may."""
+        """Return why the client is refused, or "" if it is allowed."""
         who = addresses.show(client_address)
         client = _ip_address(client_address)
         if any(client in each for each in _networks("denied_networks", self.denied_networks) if client is not None):
@@ -54,7 +54,7 @@ class AccessMixIn:
 
 
 def _ip_address(client_address: Any) -> IPAddress | None:
-    """Return the address; an IPv4 one that came in through an IPv6 socket as what it is."""
+    """Return the client's address; an IPv4-mapped IPv6 address as IPv4."""
     if not isinstance(client_address, tuple):
         return None
     found = ipaddress.ip_address(client_address[0].partition("%")[0])
@@ -63,7 +63,7 @@ def _ip_address(client_address: Any) -> IPAddress | None:
 
 def _networks(name: str, values: Iterable[Any]) -> list[Network]:
     if isinstance(values, str | bytes):
-        raise UsageError(f"{name} = {values!r}: expected several, such as [{values!r}]")
+        raise UsageError(f"{name} = {values!r}: expected a list, such as [{values!r}]")
     return [_network(name, each) for each in values]
 
 
@@ -72,4 +72,4 @@ def _network(name: str, value: Any) -> Network:
     try:
         return ipaddress.ip_network(value)
     except ValueError as error:
-        raise UsageError(f"{name}: {value!r} is no network: {error}") from None
+        raise UsageError(f"{name}: {value!r} is not a network: {error}") from None

@@ -1,4 +1,4 @@
-"""The alerts of TLS: their names and numbers, and which one an error of the ssl module tells of."""
+"""TLS alerts: their names and numbers, and the alert behind an error of the ssl module."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RESERVED = {
     "certificate_unobtainable": 111,
     "bad_certificate_hash_value": 114,
 }
-"""Those of earlier versions of TLS (RFC 8446, appendix B.2)."""
+"""Alerts of earlier versions of TLS (RFC 8446, appendix B.2)."""
 OPENSSL = re.compile(r"(?:\[ssl\] )?(?:sslv3|tlsv1|tlsv13) (?:alert )?([a-z ]+)")
 SPELLED = {"user_cancelled": "user_canceled"}
 
@@ -58,15 +58,15 @@ class Alert(str):
 
     @property
     def number(self) -> int:
-        """Return its number."""
+        """Return the number of the alert."""
         return (ALERTS | RESERVED)[self]
 
 
 def alert_of(error: BaseException) -> Alert | None:
-    """Return the alert of the other end that an error tells of, if it does.
+    """Return the other end's alert that caused an error, or None.
 
-    The ssl module calls them "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME"; in
-    versions that do not know one, only the text has its name: "[SSL] tlsv1 alert unknown psk identity (...)".
+    The ssl module calls alerts "TLSV1_ALERT_UNKNOWN_CA", "SSLV3_ALERT_BAD_CERTIFICATE", "TLSV1_UNRECOGNIZED_NAME". For
+    alerts that a version does not know, only the text has the name: "[SSL] tlsv1 alert unknown psk identity (...)".
     """
     if getattr(error, "library", None) != "SSL":
         return None
@@ -80,9 +80,9 @@ def alert_of(error: BaseException) -> Alert | None:
 
 
 def mark_alert(error: BaseException | None, sock: Any) -> None:
-    """Have an error that tells of an alert say, by its attribute `ended_by_alert`, which connection that has ended.
+    """Set the attribute `ended_by_alert` of an error caused by an alert to the connection that the alert ended.
 
-    So a server knows what its client has done from what a handler's other connections have come to.
+    It lets a server tell its own client's alert from an alert on another connection of the handler.
     """
     if error is not None and alert_of(error) is not None:
         error.ended_by_alert = sock  # type: ignore[attr-defined]  # an attribute of ours

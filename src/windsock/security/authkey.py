@@ -1,4 +1,4 @@
-"""The challenge and response of multiprocessing.connection, from Python 3.11's on, as a server does it."""
+"""The server's part of multiprocessing.connection's challenge and response, as of Python 3.11."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ __all__ = ["answer", "authenticate", "conversation", "is_right", "saying_why"]
 
 CHALLENGE, WELCOME, FAILURE = b"#CHALLENGE#", b"#WELCOME#", b"#FAILURE#"
 LONGEST = 256
-"""Bytes that a message of this protocol may have."""
+"""The most bytes that a message of this protocol may have."""
 NONCE = 40
 OLD_NONCE = 20
-"""Bytes of a challenge as it was before Python 3.12: without the name of a digest, to be answered with MD5."""
+"""The size of a challenge before Python 3.12, which has no name of a digest and is answered with MD5."""
 OLD_DIGEST = 16
 DIGESTS = ("md5", "sha256", "sha384", "sha3_256", "sha3_384")
 NAMED = re.compile(rb"\{([a-z0-9_]+)\}", re.ASCII)
 
 
 class Refused(Exception):
-    """Says why."""
+    """Raised when the client has not shown that it knows the secret; the text says why."""
 
 
 def answer(authkey: bytes, challenge: bytes) -> bytes:
-    """Return what shows that we know the key.
+    """Return the response that shows that we know the key.
 
-    Raises ValueError for a challenge that names a digest there is not, or is too short to be safe.
+    Raises ValueError for a challenge that names an unknown digest or is too short to be safe.
     """
     if len(challenge) == OLD_NONCE:
         return _digest(authkey, challenge, "md5")
@@ -44,7 +44,7 @@ def answer(authkey: bytes, challenge: bytes) -> bytes:
 
 
 def is_right(authkey: bytes, challenge: bytes, response: bytes) -> bool:
-    """Return whether the response shows that the other end knows the key; takes as long for a wrong one."""
+    """Return whether the response shows that the other end knows the key. Compares in constant time."""
     import hmac
 
     found = NAMED.match(response) if len(response) != OLD_DIGEST else None
@@ -56,7 +56,7 @@ def is_right(authkey: bytes, challenge: bytes, response: bytes) -> bool:
 
 
 def authenticate(request: Any, authkey: bytes, seconds: float) -> str:
-    """Challenge the client, and answer its challenge; return why it may not talk, or nothing."""
+    """Challenge the client and answer its challenge; return why it is refused, or "" if it is accepted."""
     before = request.gettimeout()
     deadline = monotonic() + seconds
     talk = conversation(authkey)
@@ -78,7 +78,7 @@ def authenticate(request: Any, authkey: bytes, seconds: float) -> str:
 
 
 def _take(request: Any, step: bytes | int) -> bytes:
-    """Do what a conversation asks for."""
+    """Carry out one step of a conversation: receive or send."""
     if isinstance(step, int):
         data: bytes = request.recv(step)
         return data
@@ -88,7 +88,7 @@ def _take(request: Any, step: bytes | int) -> bytes:
 
 @contextlib.contextmanager
 def saying_why(seconds: float) -> Iterator[list[str]]:
-    """Give a list, and put into it why the client may not talk; `seconds` are what it had in all."""
+    """Yield a list, and add to it why the client is refused; `seconds` is the time limit, for the text."""
     reasons: list[str] = []
     try:
         yield reasons
@@ -104,7 +104,7 @@ Conversation: TypeAlias = Generator[bytes | int, bytes, Any]
 
 
 def conversation(authkey: bytes) -> Conversation:
-    """Yield what to do: bytes to send, or the most bytes to receive, which are then sent in (none: the end).
+    """Yield the steps: bytes to send, or the most bytes to receive, which are then sent in (none: the end).
 
     Raises Refused. Does no I/O of its own.
     """
@@ -118,7 +118,7 @@ def _check(authkey: bytes) -> Conversation:
     response = yield from _message()
     if not is_right(authkey, challenge, response):
         yield _framed(FAILURE)
-        raise Refused("the client's response does not fit the secret")
+        raise Refused("the client's response does not match the secret")
     yield _framed(WELCOME)
 
 
@@ -133,7 +133,7 @@ def _be_checked(authkey: bytes) -> Conversation:
     yield _framed(response)
     verdict = yield from _message()
     if verdict != WELCOME:
-        raise Refused("the client did not take our response for right")
+        raise Refused("the client did not accept the server's response")
 
 
 def _framed(message: bytes) -> bytes:
@@ -144,7 +144,7 @@ def _message() -> Conversation:
     head = yield from _exactly(4)
     size = int.from_bytes(head, "big", signed=True)
     if not 0 <= size <= LONGEST:
-        raise Refused(f"the client sent something else than a response: a message of {size} bytes")
+        raise Refused(f"the client sent something other than a response: a message of {size} bytes")
     return (yield from _exactly(size))
 
 

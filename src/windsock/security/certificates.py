@@ -1,4 +1,4 @@
-"""A certificate authority for this run, and certificates: good ones, and such that a client must refuse."""
+"""A certificate authority for this run, and certificates: valid ones, and ones that a client must refuse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _making = threading.RLock()
 
 @contextmanager
 def _real_dates() -> Iterator[None]:
-    """Have `datetime.datetime` be the real class: cryptography keeps the one of its first use for good (freezegun)."""
+    """Make `datetime.datetime` the real class: cryptography keeps the class of its first use, even freezegun's."""
     names = vars(datetime)
     replaced = names["datetime"]
     real = next(each for each in replaced.__mro__ if each.__module__ == "datetime")
@@ -44,18 +44,18 @@ def _real_dates() -> Iterator[None]:
 
 
 def once(function: Callable[P, R]) -> Callable[P, R]:
-    """Have the same question answered once, also when two threads ask it for the first time at the same moment."""
+    """Cache a function's results, computing each only once even if two threads ask at the same time."""
     known = cache(function)
 
     def answer(*args: P.args, **keywords: P.kwargs) -> R:
         with _making, _real_dates():
-            return known(*args, **keywords)  # type: ignore[arg-type]  # what is asked here is hashable
+            return known(*args, **keywords)  # type: ignore[arg-type]  # the arguments here are hashable
 
     return wraps(function)(answer)
 
 
 def authority() -> trustme.CA:
-    """Return the certificate authority of this process: made on first use, with keys on elliptic curves.
+    """Return the certificate authority of this process, created on first use, with elliptic-curve keys.
 
     Raises NotInstalled if trustme is not installed.
     """
@@ -75,11 +75,11 @@ def _authority(name: str) -> trustme.CA:
 
 
 def server_context(*, is_mutual: bool) -> ssl.SSLContext:
-    """Return a new context for a server, without a certificate yet; a mutual one asks for a client's."""
+    """Return a new context for a server, without a certificate; if `is_mutual`, it asks for a client certificate."""
     from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.num_tickets = 0  # one that a client leaves unread would turn the end of its stream into a reset
+    context.num_tickets = 0  # an unread ticket would turn the end of the client's stream into a reset
     _honour_keylog(context)
     if is_mutual:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -88,7 +88,7 @@ def server_context(*, is_mutual: bool) -> ssl.SSLContext:
 
 
 def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext:
-    """Return a new context for a client that trusts our authority; with a certificate of its own if asked for."""
+    """Return a new context for a client that trusts our authority, optionally with a client certificate."""
     from windsock.net.system import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -100,7 +100,7 @@ def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext
 
 
 def _honour_keylog(context: ssl.SSLContext) -> None:
-    """Write the keys of sessions where SSLKEYLOGFILE says, for those who look at packets."""
+    """Write the session keys to the file named by SSLKEYLOGFILE, for packet analysers."""
     path = os.environ.get("SSLKEYLOGFILE")
     if path and not sys.flags.ignore_environment:
         context.keylog_filename = path
@@ -108,7 +108,7 @@ def _honour_keylog(context: ssl.SSLContext) -> None:
 
 @once
 def client_certificate(key_type: str) -> Any:
-    """Return the certificate of a client, with its key."""
+    """Return a client certificate with its key."""
     return authority().issue_cert(CLIENT, common_name=CLIENT, key_type=_trustme_key_type(key_type))
 
 
@@ -120,9 +120,9 @@ def _trustme_key_type(key_type: str) -> Any:
 
 @once
 def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> Any:
-    """Return a certificate, with its key, for `configure()`.
+    """Return a certificate with its key, for `configure()`.
 
-    `profile` is "valid", or what is wrong with it; `key_type` is "ec" or "rsa". The same question gets the same
+    `profile` is "valid" or names the defect; `key_type` is "ec" or "rsa". The same arguments return the same
     certificate.
     """
     if profile == "self_signed":
@@ -141,23 +141,23 @@ def _validity(profile: str) -> dict[str, Any]:
 
 
 def _new_year(year: int) -> datetime.datetime:
-    """Return a date for a certificate. OpenSSL compares it with the real clock, which `datetime` may not."""
+    """Return a date for a certificate, as the real class: OpenSSL compares it with the real clock."""
     return datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
 
 
 def _trust(context: ssl.SSLContext) -> None:
-    """Have a context trust our authority. trustme knows a context by its class, which gevent replaces."""
+    """Make a context trust our authority. trustme checks a context's class, which gevent replaces."""
     context.load_verify_locations(cadata=authority().cert_pem.bytes().decode())
 
 
 def configure(context: ssl.SSLContext, leaf: trustme.LeafCert) -> None:
-    """Have a context use a certificate. OpenSSL reads it from the real file system, whatever `open` is (pyfakefs)."""
+    """Make a context use a certificate. OpenSSL reads it from the real file system, even under pyfakefs."""
     with temporary_file(leaf.private_key_and_cert_chain_pem.bytes()) as path:
         context.load_cert_chain(path)
 
 
 def _self_signed(hosts: tuple[str, ...], key_type: str) -> Any:
-    """Make a certificate that its own key has signed."""
+    """Create a self-signed certificate."""
     import ipaddress
 
     import trustme

@@ -1,4 +1,4 @@
-"""ChallengeMixIn: who may talk, by a secret that both ends share and neither says."""
+"""ChallengeMixIn: access control by a shared secret, which is never sent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ __all__ = ["ChallengeMixIn"]
 
 
 class ChallengeMixIn:
-    """Lets a client talk once it has shown that it knows `authkey`, and shows it the same. Streams only.
+    """Accepts a client once it has shown that it knows `authkey`, and shows it the same. Streams only.
 
-    The way of multiprocessing.connection, whose `Client(address, authkey=...)` can connect: each end sends random
-    bytes, and the other one their HMAC with the key. It is done where the request is handled, within
-    `challenge_timeout` seconds. Comes before the mix-in for concurrency, and after TLSMixIn.
+    The protocol is that of multiprocessing.connection, whose `Client(address, authkey=...)` can connect: each end
+    sends random bytes, and the other end replies with their HMAC under the key. It is done where the request is
+    handled, within `challenge_timeout` seconds. Comes before the mix-in for concurrency, and after TLSMixIn.
 
     Hooks, in the order in which a request meets them: `authenticate` (for an async handler `authenticate_stream`),
-    and, where that says no, `handle_refused`.
+    then `handle_refused` if that returns a reason.
     """
 
     authkey: bytes | None = None
@@ -33,10 +33,10 @@ class ChallengeMixIn:
             super().finish_request(request, client_address)  # type: ignore[misc]  # the server class has it
 
     def authenticate(self, request: Any) -> str:
-        """Return why the client may not talk; nothing if it has shown that it may. May be overridden."""
+        """Return why the client is refused, or "" if it has shown that it knows the key. May be overridden."""
         return protocol.authenticate(request, self._secret(), self.challenge_timeout)
 
-    # --- async handlers of a trio server: these are called in the place of finish_request() and authenticate()
+    # --- async handlers of a trio server: called instead of finish_request() and authenticate()
 
     async def serve_request(self, request: Any, client_address: Any) -> None:
         """Refuse datagrams. May be extended (await super's)."""
@@ -45,7 +45,7 @@ class ChallengeMixIn:
         await super().serve_request(request, client_address)  # type: ignore[misc]  # TrioMixIn has it
 
     async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
-        """Challenge the client, over TLS if there is any, then handle the request. May be extended (await super's)."""
+        """Challenge the client, over TLS if enabled, then handle the request. May be extended (await super's)."""
         reason = await self.authenticate_stream(stream)
         if reason:
             self.handle_refused(request, client_address, reason)
@@ -53,15 +53,15 @@ class ChallengeMixIn:
             await super().serve_stream(stream, request, client_address)  # type: ignore[misc]  # TrioMixIn has it
 
     async def authenticate_stream(self, stream: Any) -> str:
-        """Return why the client may not talk; nothing if it has shown that it may. May be overridden.
+        """Return why the client is refused, or "" if it has shown that it knows the key. May be overridden.
 
-        Raises UsageError if only `authenticate()` is overridden, which is for blocking handlers.
+        Raises UsageError if only `authenticate()`, the method for blocking handlers, is overridden.
         """
         from windsock.security.trio.authkey import authenticate
 
         if type(self).authenticate is not ChallengeMixIn.authenticate:
             raise UsageError(
-                f"{type(self).__name__} overrides authenticate(), which async handlers do not ask; "
+                f"{type(self).__name__} overrides authenticate(), which is not called for async handlers; "
                 "override `async authenticate_stream(stream)` as well"
             )
         return await authenticate(stream, self._secret(), self.challenge_timeout)

@@ -1,4 +1,4 @@
-"""Reads what a client asks for from the first bytes of its TLS handshake, which the ssl module does not tell."""
+"""Reads from a client's first TLS bytes what it asks for, which the ssl module does not report."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import NamedTuple
 __all__ = ["HANDSHAKE", "ClientHello", "is_whole_record", "read_client_hello"]
 
 HEADER = 5
-"""Bytes of a record's header: its type, the version, the size of what follows (RFC 8446, section 5.1)."""
+"""The size of a record's header: its type, the version, the length (RFC 8446, section 5.1)."""
 
 HANDSHAKE = 0x16
-"""The type of a TLS record that starts a conversation (RFC 8446, section 5.1)."""
+"""The type of a handshake record (RFC 8446, section 5.1)."""
 CLIENT_HELLO = 1
 SERVER_NAME, ALPN = 0, 16
 """Types of extensions (RFC 6066, RFC 7301)."""
 
 
 class ClientHello(NamedTuple):
-    """The name and the protocols that a client asked for."""
+    """The server name and the protocols that a client asked for."""
 
     server_name: str | None = None
     alpn: tuple[str, ...] = ()
 
 
 def is_whole_record(data: bytes) -> bool:
-    """Return whether data has the first record in full."""
+    """Return whether the data contains the complete first record."""
     return len(data) >= HEADER and len(data) >= HEADER + int.from_bytes(data[3:HEADER], "big")
 
 
 class _Reader:
-    """Takes fields off a piece of a message; raises IndexError where it is too short."""
+    """Takes fields from the start of a message; raises IndexError if it is too short."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -46,7 +46,7 @@ class _Reader:
         return int.from_bytes(self.take(size), "big")
 
     def field(self, size: int) -> _Reader:
-        """Take a field whose length stands before it, in `size` bytes."""
+        """Take a field that is preceded by its length, in `size` bytes."""
         return _Reader(self.take(self.number(size)))
 
     def rest(self) -> bytes:
@@ -57,7 +57,7 @@ class _Reader:
 
 
 def read_client_hello(stream: bytes) -> ClientHello:
-    """Return what the ClientHello at the start of a stream asks for; nothing if there is none, or half of one."""
+    """Return what the ClientHello at the start of a stream asks for; an empty one if it is missing or incomplete."""
     try:
         message = _Reader(_first_message(_Reader(stream)))
         if message.number(1) != CLIENT_HELLO:
@@ -72,7 +72,7 @@ def read_client_hello(stream: bytes) -> ClientHello:
 
 
 def _first_message(records: _Reader) -> bytes:
-    """Join the records that a first message may be spread over."""
+    """Join the records that the first message may be split into."""
     message = b""
     while records:
         if records.number(1) != HANDSHAKE:
@@ -91,7 +91,7 @@ def _asked_for(extensions: _Reader) -> ClientHello:
         kind, body = extensions.number(2), extensions.field(2)
         if kind == SERVER_NAME:
             names = body.field(2)
-            names.take(1)  # a host name: no other kind of name was ever defined
+            names.take(1)  # a host name, the only type of name that is defined
             server_name = names.field(2).rest().decode("ascii", "backslashreplace")
         elif kind == ALPN:
             names = body.field(2)

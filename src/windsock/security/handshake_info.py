@@ -12,46 +12,46 @@ __all__ = ["HandshakeFailed", "HandshakeFailure", "TLSHandshake"]
 
 
 class HandshakeFailure(enum.StrEnum):
-    """Why there was no TLS with a client."""
+    """Why a TLS handshake with a client failed."""
 
     ALERT = "alert"
-    """The client refused what it saw, and said so (RFC 8446, section 6)."""
+    """The client refused the handshake and sent an alert (RFC 8446, section 6)."""
     EOF = "EOF"
-    """The client left without a word."""
+    """The client closed the connection without an alert."""
     RESET = "reset"
     """The client reset the connection."""
     TIMEOUT = "timeout"
     """The client took longer than the server's `handshake_timeout`."""
     PLAINTEXT = "plaintext"
-    """The client spoke, but not TLS."""
+    """The client sent data that is not TLS."""
     CERTIFICATE = "certificate"
-    """The client's certificate was missing, or not one to trust."""
+    """The client's certificate was missing or not trusted."""
     PROTOCOL = "protocol"
     """Client and server could not agree on a version or a cipher, or the client broke the protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSHandshake:
-    """One handshake as the server saw it. What was not said, or not agreed on, is None or empty."""
+    """One handshake as the server saw it. Values that were not sent or not agreed on are None or empty."""
 
     version: str | None = None
-    """Such as "TLSv1.3"."""
+    """The version, such as "TLSv1.3"."""
     cipher: str | None = None
-    """Such as "TLS_AES_256_GCM_SHA384"."""
+    """The cipher, such as "TLS_AES_256_GCM_SHA384"."""
     server_name: str | None = None
     """The name that the client asked for (SNI)."""
     alpn_offered: tuple[str, ...] = ()
-    """The protocols that the client offered, its favourite first (ALPN, RFC 7301)."""
+    """The protocols that the client offered, the preferred one first (ALPN, RFC 7301)."""
     alpn: str | None = None
     """The protocol that was chosen."""
     peer_subject: str | None = None
-    """Whom the client's certificate names, such as "O=Example, CN=alice"."""
+    """The subject of the client's certificate, such as "O=Example, CN=alice"."""
     failure: HandshakeFailure | None = None
-    """None: it succeeded."""
+    """Why the handshake failed; None if it succeeded."""
     reason: str = ""
-    """What went wrong, in OpenSSL's or the kernel's words."""
+    """The error, in OpenSSL's or the kernel's words."""
     alert: Alert | None = None
-    """The alert with which the client has ended it, in the handshake or later, such as "bad_certificate"."""
+    """The alert with which the client ended the connection, then or later, such as "bad_certificate"."""
 
     def __str__(self) -> str:
         if self.failure is not None:
@@ -65,7 +65,7 @@ class TLSHandshake:
 
 
 class HandshakeFailed(PeerError):
-    """There is no TLS with this client. `handshake` says why; the cause is the error itself."""
+    """A TLS handshake with a client failed. `handshake` has the details; the cause is the original error."""
 
     def __init__(self, handshake: TLSHandshake) -> None:
         self.handshake = handshake

@@ -1,4 +1,4 @@
-"""Says what a TLS handshake came to: from OpenSSL's objects and errors to plain values."""
+"""The result of a TLS handshake as plain values, from OpenSSL's objects and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHORT = {
 
 
 def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
-    """Return what was agreed on."""
+    """Return the result of a successful handshake."""
     cipher = tls.cipher()
     return TLSHandshake(
         version=tls.version(),
@@ -32,7 +32,7 @@ def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
 
 
 def failed(error: OSError, first: bytes) -> HandshakeFailed:
-    """Return the error to raise; `first` is what the client has sent."""
+    """Return the error to raise; `first` is the first data that the client sent."""
     hello = read_client_hello(first)
     failure = _failure(error, first)
     return HandshakeFailed(
@@ -65,7 +65,7 @@ def _failure(error: OSError, first: bytes) -> HandshakeFailure:
 
 
 def _reason(error: OSError, failure: HandshakeFailure) -> str:
-    """Return what is worth saying beside the kind of failure, without file names and line numbers of OpenSSL."""
+    """Return the details of a failure, without file names and line numbers of OpenSSL."""
     if failure in (HandshakeFailure.EOF, HandshakeFailure.TIMEOUT):
         return ""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -77,7 +77,7 @@ def _reason(error: OSError, failure: HandshakeFailure) -> str:
 
 
 def _subject(certificate: object) -> str | None:
-    """Return a certificate's subject in one line."""
+    """Return a certificate's subject on one line."""
     if not isinstance(certificate, dict) or not certificate.get("subject"):
         return None
     names = [pair for part in certificate["subject"] for pair in part]

@@ -1,4 +1,4 @@
-"""PeerCredentialsMixIn: who may talk, by user and group, as the kernel knows them."""
+"""PeerCredentialsMixIn: access control by the user and group that the kernel reports."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class PeerCredentials(NamedTuple):
 
 
 class PeerCredentialsMixIn:
-    """Takes requests from some users' processes only. Comes before the mix-in for concurrency.
+    """Accepts requests from some users' processes only. Comes before the mix-in for concurrency.
 
-    For Unix stream sockets on Linux (SO_PEERCRED, unix(7)): what the kernel says can't be forged. On macOS it asks
-    LOCAL_PEERCRED and LOCAL_PEERPID (sys/un.h), which was tried against a stand-in only.
-    `allowed_uids` and `allowed_gids` are numbers (None: all); where both are set, both must fit.
+    For Unix stream sockets on Linux (SO_PEERCRED, unix(7)): the kernel's answer cannot be forged. On macOS it uses
+    LOCAL_PEERCRED and LOCAL_PEERPID (sys/un.h), which was tested with a stand-in only.
+    `allowed_uids` and `allowed_gids` are numbers (None: all); if both are set, both must match.
 
-    Hooks, in the order in which a request meets them: `verify_request`, and, where that says no, `handle_refused`.
+    Hooks, in the order in which a request meets them: `verify_request`, then `handle_refused` if that returns False.
     """
 
     allowed_uids: Collection[int] | None = None
     allowed_gids: Collection[int] | None = None
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Return whether the client is one to talk to. May be extended (call super)."""
+        """Return whether the client's user and group are allowed. May be extended (call super)."""
         who = self.peer_credentials(request)
         for word, number, allowed in (("uid", who.uid, self.allowed_uids), ("gid", who.gid, self.allowed_gids)):
             if allowed is not None and number not in allowed:
@@ -55,15 +55,17 @@ class PeerCredentialsMixIn:
         """Called for a request that is turned away. May be overridden. The default does nothing."""
 
     def peer_credentials(self, request: Any) -> PeerCredentials:
-        """Return who is at the other end of a request.
+        """Return the process, user and group at the other end of a request.
 
-        Raises UsageError where the kernel does not tell.
+        Raises UsageError if the kernel does not report them.
         """
         option = getattr(socket, "SO_PEERCRED", None)
         if option is None and sys.platform != "darwin":
             raise UsageError("peer_credentials(): this platform has no SO_PEERCRED")
         if getattr(request, "family", None) != socket.AF_UNIX:
-            raise UsageError(f"peer_credentials(): {request!r} is no Unix stream socket, whose client the kernel knows")
+            raise UsageError(
+                f"peer_credentials(): {request!r} is not a Unix stream socket, the only kind with credentials"
+            )
         if option is None:
             return _of_macos(request)
         return PeerCredentials(*UCRED.unpack(request.getsockopt(socket.SOL_SOCKET, option, UCRED.size)))

@@ -29,7 +29,7 @@ def ca_file() -> str:
 
 
 def client_files(key_type: str) -> ClientFiles:
-    """Return the paths of a client's certificate, which this run's authority has signed, and of its key."""
+    """Return the paths of a client certificate, signed by this run's authority, and of its key."""
     made = certificates.client_certificate(key_type)
     chain = b"".join(each.bytes() for each in made.cert_chain_pems)
     return ClientFiles(
@@ -39,7 +39,7 @@ def client_files(key_type: str) -> ClientFiles:
 
 
 def remove() -> None:
-    """Remove the files. In a forked child, whose they are not, do nothing."""
+    """Remove the files. In a forked child, do nothing: the files are the parent's."""
     global _private
     with _lock:
         private, _private = _private, None
@@ -51,7 +51,7 @@ atexit.register(remove)
 
 
 def _written(name: str, data: bytes) -> str:
-    """Return the path of a file in the private directory of this run."""
+    """Write a file in the private directory of this run, if it is not there yet; return its path."""
     global _private
     with _lock:
         if _private is None or not os.path.isdir(_private.directory):

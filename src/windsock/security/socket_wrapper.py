@@ -1,4 +1,4 @@
-"""A layer over a connected socket: it looks like a socket itself, with the addresses and options of the one below."""
+"""A wrapper of a connected socket that has the interface, addresses and options of the socket."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SocketWrapper"]
 
 
 class SocketWrapper:
-    """The base of layers over `raw`, a socket-like object. A subclass sends and receives."""
+    """The base of wrappers of `raw`, a socket-like object. A subclass sends and receives."""
 
     def __init__(self, raw: Any) -> None:
         self.raw = raw
@@ -46,31 +46,31 @@ class SocketWrapper:
         return buffered if "b" in mode else io.TextIOWrapper(buffered, **options)
 
     def close(self) -> None:
-        """Close what is below, once all files are closed."""
+        """Close the socket below, once all files are closed."""
         self._closed = True
         if self._io_refs <= 0 and self.fileno() >= 0:
             self._say_goodbye_soon()
             self._real_close()
 
     def abandon(self) -> None:
-        """Close what is below, without a word to the other end, files or not."""
+        """Close the socket below at once: without notifying the other end, even if files are open."""
         self._closed = True
         self._real_close()
 
     def _say_goodbye_soon(self) -> None:
-        """Tell the other end. Overridden by a subclass that has something to say."""
+        """Notify the other end before closing. A subclass with something to send overrides it."""
 
     def _real_close(self) -> None:
         self.raw.close()
 
     def _decref_socketios(self) -> None:
-        """Be told by a file that it is closed (socket.SocketIO)."""
+        """Count a file that was closed; socket.SocketIO calls this."""
         if self._io_refs > 0:
             self._io_refs -= 1
         if self._closed:
             self.close()
 
-    # --- as the socket below
+    # --- forwarded to the socket below
 
     @property
     def family(self) -> Any:

@@ -1,4 +1,4 @@
-"""TLSMixIn: requests that are encrypted, from their first byte or from when a handler says so."""
+"""TLSMixIn: encrypted requests, from the first byte or from when the handler calls `start_tls()`."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ __all__ = ["TLSMixIn"]
 class TLSMixIn:
     """Encrypts each request. Comes first among the bases, before the mix-in for concurrency.
 
-    The handshake is part of handling the request: it happens in the request's own thread, process or turn, so
-    that a client that says nothing keeps no other one waiting. Handlers get a TLSSocket.
+    The handshake is part of handling the request: it runs in the request's own thread, process or greenlet, so a
+    silent client keeps no other one waiting. Handlers get a TLSSocket.
 
-    `ssl_context` must be set. `handshake_timeout` (seconds) bounds the whole handshake, `goodbye_timeout`
-    (seconds) the end of the TLS stream (close_notify), which is sent when a request is shut down. With
-    `begins_with_tls = False` requests begin in the clear, until a handler says `self.start_tls()` (STARTTLS).
+    `ssl_context` must be set. `handshake_timeout` (seconds) bounds the whole handshake; `goodbye_timeout` (seconds)
+    bounds sending close_notify, the end of the TLS stream, when a request is shut down. With
+    `begins_with_tls = False`, requests start unencrypted until a handler calls `self.start_tls()` (STARTTLS).
 
-    Hooks, in the order in which a request meets them: `start_tls`, and, where that fails,
-    `handle_handshake_error`; of async handlers, `make_stream`, or `start_tls_stream` where one asks for TLS, and
-    `stop_tls_stream` where one asks for its end.
+    Hooks, in the order in which a request meets them: `start_tls`, and `handle_handshake_error` if that fails. For
+    async handlers: `make_stream`; `start_tls_stream` when the handler starts TLS, and `stop_tls_stream` when it
+    ends TLS.
     """
 
     ssl_context: ssl.SSLContext | None = None
@@ -52,13 +52,13 @@ class TLSMixIn:
         return found
 
     def rehearse_in_child(self) -> None:
-        """Do a handshake in memory. Called first in each forked child, which is replaced if it gets stuck.
+        """Do a handshake in memory. Called first in each forked child, which is replaced if it hangs.
 
-        OpenSSL has locks of its own for the whole process, and Python one for each module that is being imported.
-        One that another thread holds at the moment of the fork, such as a client's in the same process, would stay
-        locked in the child for ever.
+        OpenSSL has process-wide locks, and Python has one for each module that is being imported. If another thread
+        holds one at the moment of the fork, such as a client's in the same process, it stays locked in the child for
+        ever.
         """
-        import windsock.security.tls_socket  # noqa: F401  # which a client may be importing for the first time
+        import windsock.security.tls_socket  # noqa: F401  # a client may be importing it for the first time
         from windsock.net.system import ssl
 
         client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -70,7 +70,7 @@ class TLSMixIn:
         if context is not None and context.sni_callback is None:  # the callback is the user's code
             both.append(context.wrap_bio(to_server, to_client, server_side=True))
         for each in both * 2:
-            with contextlib.suppress(ssl.SSLError):  # which includes that it has to wait for the other one
+            with contextlib.suppress(ssl.SSLError):  # includes SSLWantReadError
                 each.do_handshake()
 
     def finish_request(self, request: Any, client_address: Any) -> None:
@@ -83,7 +83,7 @@ class TLSMixIn:
             self.handle_handshake_error(request, client_address, error)
 
     def start_tls(self, request: Any) -> TLSSocket:
-        """Do the handshake on a request; return the socket to go on with.
+        """Do the handshake on a request; return the encrypted socket.
 
         May be extended (call super). Raises HandshakeFailed, which a handler may let pass: it ends the request.
         """
@@ -97,10 +97,10 @@ class TLSMixIn:
         self._tls_requests[request] = secured
         return secured
 
-    # --- async handlers of a trio server: these are called in the place of finish_request() and start_tls()
+    # --- async handlers of a trio server: called instead of finish_request() and start_tls()
 
     async def serve_request(self, request: Any, client_address: Any) -> None:
-        """Handle the request, and say the end of its TLS stream. May be extended (await super's)."""
+        """Handle the request, then end its TLS stream with close_notify. May be extended (await super's)."""
         import trio
 
         try:
@@ -114,7 +114,7 @@ class TLSMixIn:
                     await stream.aclose()
 
     async def make_stream(self, request: Any) -> Any:
-        """Do the handshake; return a trio.SSLStream, or one in the clear as `begins_with_tls` says.
+        """Do the handshake; return a trio.SSLStream, or an unencrypted stream if not `begins_with_tls`.
 
         May be extended (await super's).
         """
@@ -123,7 +123,7 @@ class TLSMixIn:
         return await self.secure_stream(stream, request) if self.begins_with_tls else stream
 
     async def start_tls_stream(self, stream: Any) -> Any:
-        """Do the handshake on a request's stream in the clear; return the trio.SSLStream to go on with.
+        """Do the handshake on a request's unencrypted stream; return the trio.SSLStream.
 
         May be extended (await super's). Raises HandshakeFailed, which a handler may let pass: it ends the request.
         """
@@ -134,14 +134,14 @@ class TLSMixIn:
         if isinstance(stream, trio.SSLStream) or (secured is not None and secured.transport_stream is stream):
             raise UsageError("start_tls(): this request is encrypted already")
         if request is None:
-            raise UsageError(f"start_tls(): {stream!r} is no stream that make_stream() of this server has returned")
+            raise UsageError(f"start_tls(): {stream!r} was not returned by make_stream() of this server")
         return await self.secure_stream(stream, request)
 
     async def stop_tls_stream(self, stream: Any) -> Any:
-        """End TLS on a request's stream both ways; return the stream to go on with, in the clear.
+        """End TLS on a request's stream both ways; return the unencrypted stream.
 
-        May be extended (await super's). Waits for the client's close_notify. What has come in the clear behind that
-        is what the stream returns first.
+        May be extended (await super's). Waits for the client's close_notify. Unencrypted data that came after it is
+        what the stream returns first.
         """
         import trio
 
@@ -160,7 +160,7 @@ class TLSMixIn:
 
     @property
     def _clear_streams(self) -> weakref.WeakKeyDictionary[Any, Any]:
-        """The request of each stream in the clear, whose handler may ask for TLS."""
+        """The request of each unencrypted stream, for handlers that start TLS."""
         found: weakref.WeakKeyDictionary[Any, Any] | None = vars(self).get("_clear_streams_of_mine")
         if found is None:
             found = vars(self)["_clear_streams_of_mine"] = weakref.WeakKeyDictionary()
@@ -169,16 +169,16 @@ class TLSMixIn:
     # ---
 
     def handle_handshake_error(self, request: Any, client_address: Any, error: HandshakeFailed) -> None:
-        """Called in place of the handler where there is no TLS with a client; the request is then shut down.
+        """Called instead of the handler when the TLS handshake failed; the request is then shut down.
 
-        May be overridden. The default does nothing: what a client does is an outcome, not an error of ours.
+        May be overridden. The default does nothing: what a client does is an outcome, not an error of the server.
         """
 
     def shutdown_request(self, request: Any) -> None:
-        """Send the end of the TLS stream, then that of the connection. May be extended (call super)."""
+        """End the TLS stream, then the connection. May be extended (call super)."""
         secured = self._tls_requests.get(request)
         if secured is not None:
-            with contextlib.suppress(OSError):  # the client is gone, or does not take it
+            with contextlib.suppress(OSError):  # the client is gone, or does not read
                 secured.settimeout(capped(self.goodbye_timeout))
                 secured.shutdown(socket.SHUT_WR)
         super().shutdown_request(request)  # type: ignore[misc]  # the server class has it

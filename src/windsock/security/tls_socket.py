@@ -1,4 +1,4 @@
-"""TLS over any connected socket: an object that looks like a socket, and whose bytes are encrypted on their way."""
+"""TLS over any connected socket-like object: a socket that encrypts what passes through it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from windsock.security.socket_wrapper import SocketWrapper
 __all__ = ["TLSSocket"]
 
 BLOCK = 64 * 1024
-"""Bytes that are encrypted or taken from the kernel in one go."""
+"""The most bytes that are encrypted or received at a time."""
 GOODBYE = 1.0
-"""Seconds for which `close()` tries to send the end of the TLS stream."""
+"""Seconds for which `close()` tries to send close_notify."""
 
 
 class TLSSocket(SocketWrapper):
-    """The plaintext side of a connection that is encrypted below, over `raw`: any socket-like object.
+    """The plaintext end of an encrypted connection over `raw`, any socket-like object.
 
-    One thread may read while another one writes. Reading the end of the stream without the client's
-    close_notify gives b"" and sets `was_truncated`, unless `suppress_ragged_eofs=False` (then: SSLEOFError).
-    Options and addresses are those of `raw`, timeouts too. Like ssl.SSLSocket it takes no flags.
+    One thread may read while another one writes. If the stream ends without the client's close_notify, reading
+    returns b"" and sets `was_truncated`; with `suppress_ragged_eofs=False` it raises SSLEOFError.
+    Options, addresses and timeouts are those of `raw`. Like ssl.SSLSocket, it accepts no flags.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TLSSocket(SocketWrapper):
         self.suppress_ragged_eofs = suppress_ragged_eofs
         self.was_truncated = False
         self.handshake: TLSHandshake | None = None
-        """What the handshake came to, once it is over."""
+        """The result of the handshake, once it is over."""
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
         self._state = threading.Lock()
@@ -54,15 +54,15 @@ class TLSSocket(SocketWrapper):
         self._unsent = memoryview(b"")
         self._taken = 0
         self._plain = bytearray()
-        """What was decrypted and not read yet..."""
+        """Decrypted data that was not read yet..."""
         self._late: ssl.SSLError | None = None
-        """...and what went wrong behind it."""
+        """...and the error that comes after it."""
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
         self._left: int | None = None
-        """The bytes of plaintext that are sent before the stream is truncated; None: it is not."""
+        """The bytes of plaintext that are sent before the stream is truncated; None: not truncated."""
         self._has_ended = False
-        """Whether the socket below goes on in the clear."""
+        """Whether the socket below continues unencrypted."""
 
     def __repr__(self) -> str:
         return f"<TLSSocket {self.version() or 'before its handshake'}, over {self.raw!r}>"
@@ -70,7 +70,7 @@ class TLSSocket(SocketWrapper):
     # --- the handshake
 
     def do_handshake(self, timeout: float | None = None) -> TLSHandshake:
-        """Do all of it, in `timeout` seconds; return what it came to.
+        """Do the whole handshake within `timeout` seconds; return its result.
 
         Raises HandshakeFailed.
         """
@@ -108,7 +108,7 @@ class TLSSocket(SocketWrapper):
         return is_done
 
     def _acknowledge(self) -> None:
-        """Acknowledge the client's last word now: it says nothing new before (Nagle), and we have nothing to say."""
+        """Acknowledge the client's latest message now: it sends no more before (Nagle), and we have no data to send."""
         if hasattr(socket, "TCP_QUICKACK"):
             with contextlib.suppress(OSError):  # not TCP
                 self.raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
@@ -136,7 +136,7 @@ class TLSSocket(SocketWrapper):
         return size
 
     def _read(self, size: int, into: memoryview | None) -> Any:
-        """Return decrypted bytes; or, with a buffer, how many have been put into it."""
+        """Return decrypted bytes; with a buffer, fill it and return the number of bytes."""
         nothing: Any = b"" if into is None else 0
         if not size:
             return nothing
@@ -150,7 +150,7 @@ class TLSSocket(SocketWrapper):
                 self._fill()
 
     def _decrypt(self, size: int, into: memoryview | None) -> Any:
-        """Return what is there, or None if more has to come."""
+        """Return decrypted data, or None if more has to be received first."""
         nothing: Any = b"" if into is None else 0
         with self._state:
             if self._plain:
@@ -169,7 +169,7 @@ class TLSSocket(SocketWrapper):
                 return nothing
 
     def _counts_as_end(self, error: ssl.SSLError) -> bool:
-        """Return whether an error is an end of the stream without close_notify, and one that is no error here."""
+        """Return whether an error is an end of the stream without close_notify that counts as a normal end."""
         mark_alert(error, self.raw)
         is_end = self.suppress_ragged_eofs and isinstance(error, ssl.SSLEOFError)
         self.was_truncated |= is_end
@@ -184,7 +184,7 @@ class TLSSocket(SocketWrapper):
         return len(piece)
 
     def _fill(self) -> None:
-        """Wait for more from the client."""
+        """Receive more from the client."""
         try:
             data = self.raw.recv(BLOCK)
         except BlockingIOError:
@@ -200,7 +200,7 @@ class TLSSocket(SocketWrapper):
     # --- sending
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        """See socket.socket. After a timeout or SSLWantWriteError the same data must be tried again."""
+        """See socket.socket. After a timeout or SSLWantWriteError, call again with the same data."""
         _check_flags("send", flags)
         with memoryview(data) as view, view.cast("B") as whole:
             return self._write(whole)
@@ -214,11 +214,11 @@ class TLSSocket(SocketWrapper):
                 done += self._write(whole[done:])
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """See socket.socket. The bytes are read, since they are encrypted."""
+        """See socket.socket. Reads the file, encrypts and sends it."""
         return send_file(self.sendall, file, offset, count, BLOCK)
 
     def _write(self, whole: memoryview) -> int:
-        """Encrypt a block and give it to the kernel."""
+        """Encrypt a block and send it."""
         if self._left is None:
             return self._write_block(whole)
         size = self._write_block(whole[: self._left]) if self._left else 0
@@ -231,7 +231,7 @@ class TLSSocket(SocketWrapper):
     def _write_block(self, whole: memoryview) -> int:
         with self._sending:
             self._push()
-            if self._taken:  # by an earlier call that could not get rid of it
+            if self._taken:  # by an earlier call that could not send it
                 size, self._taken = min(self._taken, len(whole)), 0
                 return size
             if not len(whole):
@@ -246,7 +246,7 @@ class TLSSocket(SocketWrapper):
             return size
 
     def _push(self) -> None:
-        """Give the kernel all that is encrypted. The caller holds `_sending`."""
+        """Send all encrypted data. The caller holds `_sending`."""
         with self._state:
             more = self._outgoing.read() if self._outgoing.pending else b""
         if more:
@@ -262,21 +262,20 @@ class TLSSocket(SocketWrapper):
             self._push()
 
     def _release_after_push(self) -> None:
-        """Send what reading makes TLS say. A thread that is just sending does it, so that a reader never waits for a
-        writer."""
+        """Send records that reading has produced, and release `_sending`. After a timeout, the next call continues."""
         try:
             self._push()
         except (TimeoutError, ssl.SSLWantWriteError):
-            pass  # the next one to send goes on
+            pass  # the next call that sends continues
         except ConnectionError:
-            pass  # what has been read counts: a Unix socket takes no alert in answer to its end (EPIPE)
+            pass  # a read must not fail: a closed Unix socket accepts no alert (EPIPE)
         finally:
             self._sending.release()
 
     # --- ending
 
     def shutdown(self, how: int, /) -> None:
-        """See socket.socket. The end of what is sent is said in TLS first (close_notify)."""
+        """See socket.socket. Sends close_notify before it ends sending."""
         if self._has_ended:
             return
         try:
@@ -286,19 +285,19 @@ class TLSSocket(SocketWrapper):
             self.raw.shutdown(how)
 
     def unwrap(self) -> Any:
-        """End TLS both ways, and return the socket below, in the clear. Waits for the other end's close_notify.
+        """End TLS both ways and return the unencrypted socket below. Waits for the other end's close_notify.
 
-        What has come and was not read yet, in TLS or behind it, is what the socket returns first.
+        Data that was received but not read, in TLS or after it, is what the socket returns first.
         """
         within, behind = self.end_tls()
         give_back(self.raw, within + behind)
         return self.raw
 
     def end_tls(self, timeout: float | None = None) -> tuple[bytes, bytes]:
-        """End TLS both ways, in `timeout` seconds; return what came in it and was not read, and what came behind it.
+        """End TLS both ways within `timeout` seconds; return the unread data, from within TLS and from after it.
 
-        The socket below goes on in the clear. Raises TimeoutError, or SSLWantReadError and SSLWantWriteError
-        over a socket that does not block: the next call goes on.
+        The socket below continues unencrypted. Raises TimeoutError, or SSLWantReadError and SSLWantWriteError for a
+        non-blocking socket; call it again to continue.
         """
         before = self.raw.gettimeout()
         deadline = None if timeout is None else monotonic() + timeout
@@ -318,7 +317,7 @@ class TLSSocket(SocketWrapper):
         return within, self._incoming.read()
 
     def _has_received_all(self) -> bool:
-        """Return whether the other end has ended TLS; a client that just leaves has, too."""
+        """Return whether the other end has ended TLS, which closing the connection does too."""
         with self._state:
             if self._set_aside():
                 return True
@@ -329,9 +328,9 @@ class TLSSocket(SocketWrapper):
             return True
 
     def say_goodbye(self) -> None:
-        """Send close_notify, once. Data that has come by then can still be read.
+        """Send close_notify, once. Data received before can still be read.
 
-        Raises TimeoutError, or SSLWantWriteError, if the kernel does not take it: the next call goes on.
+        Raises TimeoutError or SSLWantWriteError if it cannot be sent yet; call it again to continue.
         """
         timeout = self.raw.gettimeout()
         if not self._sending.acquire(timeout=-1 if timeout is None else timeout):
@@ -340,19 +339,19 @@ class TLSSocket(SocketWrapper):
             with self._state:
                 if not self._has_said_goodbye:
                     self._has_said_goodbye = True
-                    self._set_aside()  # OpenSSL takes it for an error behind a close_notify of its own
-                    with contextlib.suppress(ssl.SSLError):  # it wants to wait for the answer
+                    self._set_aside()  # after its own close_notify, OpenSSL takes data for an error
+                    with contextlib.suppress(ssl.SSLError):  # it waits for the answer
                         self._tls.unwrap()
             self._push()
         finally:
             self._sending.release()
 
     def _set_aside(self) -> bool:
-        """Decrypt what has come, and return whether TLS ends there; an error is kept for those who read that far."""
+        """Decrypt and keep what was received; return whether TLS ends there. Reading raises an error only after it."""
         try:
             while data := self._tls.read(BLOCK):
                 self._plain += data
-        except ssl.SSLZeroReturnError:  # which OpenSSL says again
+        except ssl.SSLZeroReturnError:  # OpenSSL raises it again
             return True
         except ssl.SSLWantReadError:
             return False
@@ -364,7 +363,7 @@ class TLSSocket(SocketWrapper):
     def truncate(self, after_bytes: int | None = None) -> None:
         """End the stream without close_notify: where the application ends it, or after `after_bytes` of plaintext.
 
-        What is sent behind those is lost, without an error.
+        Data sent after that is discarded, without an error.
         """
         self._has_said_goodbye = True
         self._left = after_bytes
@@ -380,7 +379,7 @@ class TLSSocket(SocketWrapper):
             self.raw.settimeout(GOODBYE)
             self.say_goodbye()
 
-    # --- what is known of it
+    # --- information
 
     def version(self) -> str | None:
         """See ssl.SSLSocket."""
@@ -400,13 +399,13 @@ class TLSSocket(SocketWrapper):
 
     @property
     def server_hostname(self) -> str | None:
-        """The name that a client asked for (SNI); on a client's side, the name it asks for."""
+        """The name that the client asks for (SNI)."""
         return self.handshake.server_name if self.handshake is not None else self._tls.server_hostname
 
     def pending(self) -> int:
-        """Return how many bytes can be read without asking the kernel: all that has come in whole records.
+        """Return how many bytes can be read without receiving: everything in complete records.
 
-        An end of the stream is none of them: only reading tells.
+        The end of the stream does not count; only reading finds it.
         """
         with self._state:
             if self._incoming.pending and self.handshake is not None:

@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 __version__ = "0.4"
-"""The version of `socketserver` that these classes have the interface of, as its own `__version__`."""
+"""The version of `socketserver` whose interface these classes have, as its own `__version__` gives it."""
 
 if hasattr(os, "fork"):
     from windsock.servers.combinations import ForkingTCPServer, ForkingUDPServer

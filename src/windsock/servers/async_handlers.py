@@ -1,4 +1,4 @@
-"""Async handlers: how they are told from blocking ones, and in what order their methods run."""
+"""Async handlers: recognize them, and run their methods in order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REMEDY = "only a trio server runs async handlers: TrioTCPServer, or concurrency=
 
 
 def is_async(handler: Any) -> bool:
-    """Return whether a handler needs an event loop: a class with an async method, or an async function."""
+    """Return whether a handler is async: a class with an async method, or an async function."""
     if isinstance(handler, type):
         return _has_async_step(handler)
     if isinstance(handler, functools.partial):
@@ -37,25 +37,25 @@ def _has_async_call(kind: Any) -> bool:
 
 
 def name_of(handler: Any) -> str:
-    """Return what to call a handler in a message."""
+    """Return the name of a handler, for messages."""
     return str(getattr(handler, "__name__", None) or repr(handler))
 
 
 def refuse_async(server: Any, handler: Any) -> None:
-    """Raise UsageError if this server is to have an async handler and cannot run one."""
+    """Raise UsageError if the handler is async and this server cannot run async handlers."""
     if not getattr(server, "takes_async_handlers", False) and is_async(handler):
         raise UsageError(f"handler {name_of(handler)} is async, and {type(server).__name__} is not: {REMEDY}")
 
 
 def refuse_coroutine(method: Any, result: Any) -> None:
-    """Raise UsageError if what a handler's method has returned is a coroutine, which cannot be run here."""
+    """Raise UsageError if a handler's method returned a coroutine, which a blocking server cannot run."""
     if inspect.iscoroutine(result):
-        result.close()  # it would complain that it was never awaited
+        result.close()  # prevents the warning "never awaited"
         raise UsageError(f"{method.__qualname__}() is async, and its server is not: {REMEDY}")
 
 
 async def run_class(handler_class: Any, request: Any, client_address: Any, server: Any, given: dict[str, Any]) -> None:
-    """Do what the constructor of a handler class does, where any of its methods may be async.
+    """Create a handler and run its methods, any of which may be async.
 
     The instance has the attributes `given` besides the usual three.
     """
@@ -71,14 +71,14 @@ async def run_class(handler_class: Any, request: Any, client_address: Any, serve
         raise
     try:
         if getattr(handler, "timeout", None) is not None and hasattr(request, "setblocking"):
-            request.setblocking(False)  # a blocking setup() has given it a timeout
+            request.setblocking(False)  # a blocking setup() may have set a timeout
         await _step(handler.handle)
     finally:
         await _step(handler.finish)
 
 
 def _nothing() -> None:
-    """Do nothing: a handler class of another family has nothing to close."""
+    """Do nothing: a handler class of another family need not have `_close_files()`."""
 
 
 async def _step(method: Any) -> None:

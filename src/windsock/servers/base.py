@@ -1,4 +1,4 @@
-"""BaseServer: takes requests one by one, and stops when told."""
+"""BaseServer: handles requests one by one until it is stopped."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from windsock.servers.requests import (
 
 __all__ = ["BaseServer"]
 
-# accept(2) fails like this for lack of resources: the request stays in the queue, so trying again at once spins.
+# Errors of accept(2) for lack of resources. The request stays in the queue, so an immediate retry would spin.
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-# ... and like this when the listener itself is of no use (any more).
+# Errors of accept(2) that mean that the listener itself is unusable.
 UNUSABLE = {errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP}
 
 
 class BaseServer:
-    """Base class of all servers: a loop that gets requests and has them handled.
+    """Base class of all servers: a loop that gets requests and handles them.
 
     Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`,
-    `finish_request`, `shutdown_request`, `close_request`. Where something fails: `handle_error`,
-    `handle_disconnect`, `handle_accept_error`. Between requests: `service_actions`, `handle_timeout`.
+    `finish_request`, `shutdown_request`, `close_request`. Errors: `handle_error`, `handle_disconnect`,
+    `handle_accept_error`. Between requests: `service_actions`, `handle_timeout`.
 
-    A subclass must override `get_request`. One without `fileno()` has its `get_request` called without a
-    wait before it, which may then block.
+    A subclass must override `get_request`. If it has no `fileno()`, the loop calls `get_request` without waiting
+    first, and `get_request` may block.
 
     `timeout` (seconds or None) bounds `handle_request()`. `stop_timeout` (seconds) bounds `shutdown()` and
     `server_close()`.
@@ -50,7 +50,7 @@ class BaseServer:
     stop_timeout: float = 5.0
     block_on_close = True
     _shares_socket = False
-    """Whether handlers reply through the server's own socket, which must not be closed before they have ended."""
+    """Whether handlers reply through the server's own socket, which must stay open until they have ended."""
 
     def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
         """May be extended (call super). Do not override."""
@@ -66,15 +66,15 @@ class BaseServer:
         self.server_close()
 
     def server_activate(self) -> None:
-        """Get ready for requests. May be overridden."""
+        """Prepare for requests. May be overridden."""
 
     # --- serving
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
         """Handle requests until `shutdown()`. Ignores `timeout`.
 
-        Waits for events and does not poll: `poll_interval` (seconds) only says how often `service_actions()`
-        is called while nothing happens, if a subclass overrides it.
+        Waits for events and does not poll. `poll_interval` (seconds) is only the interval between calls of
+        `service_actions()` while nothing happens, if a subclass overrides it.
         """
         has_fileno = hasattr(self, "fileno")
         quiet = self._is_quiet()
@@ -93,23 +93,23 @@ class BaseServer:
             self._control.end(loop)
 
     def prepare_to_serve(self) -> None:
-        """Make now what the next `serve_forever()` needs, so that its thread starts to wait at once. Optional."""
+        """Create what the next `serve_forever()` needs, so that its thread can wait at once. Optional."""
         listener: Any = self if hasattr(self, "fileno") else None
         self._control.prepare(listener)
 
     def _is_quiet(self) -> bool:
-        """Return whether nothing has to be done at intervals. Extended by mix-ins."""
+        """Return whether nothing has to be done at intervals. Mix-ins extend it."""
         return getattr(self.service_actions, "__func__", None) in QUIET_SERVICE_ACTIONS
 
     def _loop_class(self) -> type[ServeLoop]:
-        """Return what kind of loop serves. Overridden by mix-ins."""
+        """Return the class of the serve loop. Mix-ins override it."""
         return ServeLoop
 
     def _loop_started(self, loop: ServeLoop) -> None:
-        """Have a new loop watch what it is to watch. Overridden by mix-ins."""
+        """Called with each new loop, to add descriptors to watch. Mix-ins override it."""
 
     def handle_request(self) -> None:
-        """Handle one request. Waits for it no longer than `timeout`, then calls `handle_timeout()`."""
+        """Handle one request. If none comes within `timeout`, call `handle_timeout()`."""
         if not hasattr(self, "fileno"):
             self._handle_request_noblock()
             return
@@ -132,7 +132,7 @@ class BaseServer:
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _handle_request_noblock(self) -> None:
-        """Get the request that is known to be there, and have it handled."""
+        """Get the request that is ready, and process it."""
         try:
             request, client_address = self._next_request()
         except OSError as error:
@@ -145,7 +145,7 @@ class BaseServer:
             self._take(request, client_address)
 
     def _next_request(self) -> tuple[Any, Any]:
-        """Get a request; where several threads serve, by turns, as all of them have seen the same one come."""
+        """Get a request. Threads that serve the same listener take turns, as all of them see the same request."""
         if not self._control.is_shared():
             return self.get_request()
         with self._control.turn:
@@ -155,7 +155,7 @@ class BaseServer:
             return self.get_request()
 
     def _take(self, request: Any, client_address: Any) -> None:
-        """See one request through its hooks; whatever happens to it, the server goes on."""
+        """Pass one request through its hooks. No failure of a request ends the server."""
         mark = fork_hooks.now()
         process_id = os.getpid()
         status = 0
@@ -186,31 +186,31 @@ class BaseServer:
             self._rest()
 
     def _rest(self) -> None:
-        """Leave the listener alone for a while, longer after each failure in a row."""
+        """Pause accepting, for longer after each failure in a row."""
         self.pause_accepting(self._control.next_rest())
 
     def pause_accepting(self, seconds: float) -> None:
-        """Leave the listener alone for `seconds`, and what waits there in its queue. From the serving thread only."""
+        """Accept no requests for `seconds`; they wait in the listener's queue. From the serving thread only."""
         loop = self._control.here()
         if loop is None:
             sleep(seconds)
         elif getattr(self, "fileno", int)() < 0:
-            loop.stop()  # somebody closed the listener
+            loop.stop()  # the listener was closed
         else:
             loop.rest(seconds)
 
     # --- stopping
 
     def request_stop(self) -> None:
-        """Tell `serve_forever()` to end, and do not wait for it. Otherwise as `shutdown()`."""
+        """Tell `serve_forever()` to end, without waiting for it. Otherwise like `shutdown()`."""
         self._control.stop()
 
     def shutdown(self) -> None:
-        """Stop `serve_forever()`, and wait until it has ended; not for requests in threads or processes.
+        """Stop `serve_forever()` and wait until it has ended. Requests in threads or processes are not waited for.
 
-        Works at any time, from any thread, from a handler and a signal handler, and twice. Before the first
-        `serve_forever()` it is remembered: that one returns at once. In the loop's own thread, and in a
-        forked child, it does not wait.
+        May be called at any time, more than once, and from any thread, handler or signal handler. A call before the
+        first `serve_forever()` makes that one return at once. In the loop's own thread, and in a forked child, it
+        does not wait.
 
         Raises StillRunning if the loop has not ended after `stop_timeout` seconds.
         """
@@ -219,14 +219,14 @@ class BaseServer:
             raise StillRunning("serve_forever()", self.stop_timeout, open_requests(self).clients())
 
     def server_close(self) -> None:
-        """Stop, end the accepted connections, wait for their handlers, and give everything back.
+        """Stop, end the accepted connections, wait for their handlers, and release all resources.
 
-        The connections are first shut down for reading, so that a handler that waits for its client sees the
-        end of the stream while one that answers can do so; after half of `stop_timeout` they are shut down
-        altogether. With `block_on_close = False` they are left alone, and nothing is waited for. The socket of a
-        datagram server, through which handlers reply, stays open until they have ended, daemon threads too.
+        The connections are first shut down for reading: a handler that waits for its client sees the end of the
+        stream, and a handler that is replying can finish. After half of `stop_timeout` they are shut down both ways.
+        With `block_on_close = False` the connections stay open and handlers are not waited for. The socket of a
+        datagram server, through which handlers reply, stays open until all of them have ended, daemon threads too.
 
-        In a forked child it only closes what the child has: the parent's requests and loops go on.
+        In a forked child it only closes the child's descriptors; the parent's requests and loops continue.
 
         May be extended (call super). Raises StillRunning, which names what has not ended.
         """
@@ -240,18 +240,18 @@ class BaseServer:
             self._close_listener()
 
     def end_requests(self, *, how: int = BOTH) -> None:
-        """Shut down the accepted connections (`how` as in shutdown(2)); their handlers see it and end."""
+        """Shut down the accepted connections (`how` as in shutdown(2)), so that their handlers end."""
         open_requests(self).end(how)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
-        """Wait for requests in threads or processes; return what is still running after `timeout` seconds.
+        """Wait for requests in threads or processes; return the names of those still running after `timeout` seconds.
 
-        `daemons=False` leaves out daemon threads. Overridden by the mix-ins.
+        `daemons=False` leaves out daemon threads. The mix-ins override it.
         """
         return []
 
     def _end_requests(self) -> None:
-        """End connections and wait for loops and handlers, gently for half of the time."""
+        """End connections, and wait for loops and handlers. In the first half of the time, end reading only."""
         half = self.stop_timeout / 2
         loops_ended = False
         for how in (READING, BOTH):
@@ -270,7 +270,7 @@ class BaseServer:
         raise StillRunning("server_close(): requests in progress", self.stop_timeout, left)
 
     def _close_listener(self) -> None:
-        """Close what new requests come from. Overridden by servers with a socket."""
+        """Close the source of new requests. Servers with a socket override it."""
 
     # --- hooks
 
@@ -281,18 +281,18 @@ class BaseServer:
     def verify_request(self, request: Any, client_address: Any) -> bool:
         """Return whether to go on with this request.
 
-        May be overridden. A request turned away is shut down, not handled.
+        May be overridden. A request that is turned away is shut down, not handled.
         """
         return True
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Have the request handled: here and now. Overridden by the mix-ins."""
+        """Handle the request in the calling thread. The mix-ins override it."""
         mark = fork_hooks.now()
         self.finish_request(request, client_address)
         release(self, request, mark)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Handle the request: make an instance of the handler class. May be overridden."""
+        """Handle the request: create an instance of the handler class. May be overridden."""
         self.RequestHandlerClass(request, client_address, self)
 
     def shutdown_request(self, request: Any) -> None:
@@ -300,10 +300,10 @@ class BaseServer:
         self.close_request(request)
 
     def close_request(self, request: Any) -> None:
-        """Give one request back. May be overridden."""
+        """Release the resources of one request. May be overridden."""
 
     def service_actions(self) -> None:
-        """Do what is due between requests. May be extended (call super). See `serve_forever`."""
+        """Do work that is due between requests. May be extended (call super). See `serve_forever`."""
 
     def handle_timeout(self) -> None:
         """Called when `handle_request()` has waited for `timeout` seconds. May be overridden."""
@@ -311,25 +311,25 @@ class BaseServer:
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Report the exception being handled. May be overridden.
 
-        The default writes it to stderr in one piece. An exception raised here is reported as well, and ends
-        nothing but this request. `request` is None if `get_request()` failed.
+        The default writes it to stderr in one piece. An exception raised here is reported as well, and ends only
+        this request. `request` is None if `get_request()` failed.
         """
         write_report("Exception occurred during processing of request from", client_address)
 
     def handle_disconnect(self, request: Any, client_address: Any) -> None:
-        """Called in place of `handle_error()` when a handler ended because its client had reset or left.
+        """Called instead of `handle_error()` when a handler failed because its client reset or closed the connection.
 
-        May be overridden. The default does nothing: what a client does is an outcome, not an error of ours.
+        May be overridden. The default does nothing: what a client does is an outcome, not an error of the server.
         """
 
     def handle_accept_error(self, error: OSError) -> None:
-        """Called when a request could not be got, for lack of descriptors or memory (accept(2)).
+        """Called when a request could not be accepted, for lack of descriptors or memory (accept(2)).
 
-        May be overridden. Called once for each run of such failures; the server then tries again after
-        0.05 s, doubling up to 1 s. The default writes the error to stderr.
+        May be overridden. Called once for each series of failures. The server tries again after 0.05 s; the pause
+        doubles up to 1 s. The default writes the error to stderr.
         """
         write_report("Exception occurred while accepting on", self.server_address)
 
 
 QUIET_SERVICE_ACTIONS: set[Callable[[Any], None]] = {BaseServer.service_actions}
-"""Those that do nothing between requests, and so need no waking up."""
+"""Implementations that do nothing between requests, so the loop need not call them at intervals."""

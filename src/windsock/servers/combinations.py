@@ -27,11 +27,11 @@ class ThreadingUDPServer(ThreadingMixIn, UDPServer):
 
 
 class SelectingTCPServer(SelectingMixIn, TCPServer):
-    """TCP streams, a turn in one loop for each connection whose socket is ready."""
+    """TCP streams in one loop, a greenlet for each connection."""
 
 
 class SelectingUDPServer(SelectingMixIn, UDPServer):
-    """UDP datagrams, a turn in one loop for each."""
+    """UDP datagrams in one loop, a greenlet for each."""
 
 
 class TrioTCPServer(TrioMixIn, TCPServer):
@@ -54,10 +54,10 @@ if hasattr(socket, "AF_UNIX"):
         """Unix datagrams, a thread for each."""
 
     class SelectingUnixStreamServer(SelectingMixIn, UnixStreamServer):
-        """Unix streams, a turn in one loop for each connection whose socket is ready."""
+        """Unix streams in one loop, a greenlet for each connection."""
 
     class SelectingUnixDatagramServer(SelectingMixIn, UnixDatagramServer):
-        """Unix datagrams, a turn in one loop for each."""
+        """Unix datagrams in one loop, a greenlet for each."""
 
     class TrioUnixStreamServer(TrioMixIn, UnixStreamServer):
         """Unix streams, a trio task for each connection."""

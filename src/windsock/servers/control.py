@@ -1,4 +1,4 @@
-"""When a server serves and when it stops: loops in progress, and the word to end them."""
+"""Starts and stops the serve loops of one server."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ LONGEST_REST = 1.0
 
 
 class Control:
-    """Starts and stops the serve loops of one server.
+    """The serve loops of one server, and requests to stop them.
 
-    A stop before the first loop is remembered for it. A stop after the last loop has ended means nothing,
-    so that a server can serve again. Reentrant, so that a signal handler may stop the loop it interrupts.
+    A stop before the first loop is remembered for it. A stop after the last loop has ended has no effect, so
+    the server can serve again. Reentrant, so that a signal handler may stop the loop it interrupts.
     """
 
     def __init__(self, loop_class: type[ServeLoop] = ServeLoop) -> None:
@@ -34,7 +34,7 @@ class Control:
         self._rest = 0.0
 
     def after_fork_in_child(self) -> None:
-        """Make the locks anew, and leave to the parent what it has prepared."""
+        """Replace the locks, and drop the prepared loop, which is the parent's."""
         if self._prepared is not None:
             self._drop(self._prepared)
         self._lock = threading.RLock()
@@ -42,7 +42,7 @@ class Control:
         self.turn = threading.Lock()
 
     def prepare(self, listener: HasFileno | None) -> None:
-        """Make the next loop now, so that its thread has nothing left to do but wait."""
+        """Create the next loop in advance, so that its thread can wait at once."""
         with self._lock:
             if self._prepared is not None:
                 self._drop(self._prepared)
@@ -50,7 +50,7 @@ class Control:
 
     @contextmanager
     def serving(self, listener: HasFileno | None) -> Iterator[ServeLoop | None]:
-        """Do `begin()` and `end()` around a `with`."""
+        """Call `begin()` and `end()` around a `with` block."""
         loop = self.begin(listener)
         try:
             yield loop
@@ -59,7 +59,7 @@ class Control:
                 self.end(loop)
 
     def begin(self, listener: HasFileno | None) -> ServeLoop | None:
-        """Return this thread's loop, or None if the server was told to stop before it ever served."""
+        """Return this thread's loop, or None if the server was stopped before it ever served."""
         with self._lock:
             self._has_served = True
             is_stopped, self._stop_before_start = self._stop_before_start, False
@@ -71,7 +71,7 @@ class Control:
         return loop
 
     def end(self, loop: ServeLoop) -> None:
-        """End what runs in the loop, and forget it."""
+        """Finish a loop and forget it."""
         loop.finish()
         with self._lock:
             self._loops.remove(loop)
@@ -79,7 +79,7 @@ class Control:
             self._idle.notify_all()
 
     def here(self) -> ServeLoop | None:
-        """Return the loop that runs in this thread of this process; the innermost, if a handler serves too."""
+        """Return the loop that runs in this thread of this process; the innermost one, if a handler serves too."""
         return next((loop for loop in reversed(self._loops) if loop.is_here()), None)
 
     def is_shared(self) -> bool:
@@ -92,7 +92,7 @@ class Control:
         return loop is not None and loop.stopping
 
     def stop(self, *, parents_too: bool = True) -> None:
-        """Tell every loop to end, in a forked child also its parent's if wanted; do not wait."""
+        """Tell every loop to end, without waiting; in a forked child, the parent's loops too if `parents_too`."""
         with self._lock:
             if self._prepared is not None or not self._has_served:
                 self._stop_before_start = True
@@ -107,7 +107,7 @@ class Control:
         prepared.close()
 
     def wait(self, seconds: float | None) -> bool:
-        """Wait until no loop is left but the caller's own; return False if the time was not enough."""
+        """Wait until only the caller's own loop is left; return False if that takes longer than `seconds`."""
         deadline = None if seconds is None else monotonic() + seconds
         with self._idle:
             while any(not loop.is_mine() for loop in self._loops):
@@ -118,14 +118,14 @@ class Control:
         return True
 
     def next_rest(self) -> float:
-        """Return how long to leave the listener alone after one more failure in a row, in seconds."""
+        """Return how long to pause accepting after one more failure in a row, in seconds."""
         self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
         return self._rest
 
     def is_resting(self) -> bool:
-        """Return whether the latest attempt to get a request had failed."""
+        """Return whether the latest attempt to accept a request failed."""
         return self._rest > 0
 
     def recovered(self) -> None:
-        """Note that the listener works (again)."""
+        """Note that the listener works, so that the next pause is a short one."""
         self._rest = 0.0

@@ -1,4 +1,4 @@
-"""Hooks for forks: a handler that forks gives its connection to the child, and its server has to know."""
+"""Hooks for forks: notes which thread forked, and renews locks in forked children."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _who: Callable[[], int] = threading.get_ident
 
 
 def tell_apart(who: Callable[[], int]) -> None:
-    """From now on, ask this function who it is that forks: there is more than threads."""
+    """Identify the thread or greenlet that forks by calling `who`, from now on."""
     global _who
     _who = who
 
@@ -35,16 +35,16 @@ def now() -> int:
 def forked_since(mark: int) -> bool:
     """Return whether this thread (or greenlet) has forked since the mark (os.fork, not subprocess).
 
-    Idents are used again, but only ever with a newer mark.
+    A thread's identifier may be reused, but then its forks have later marks.
     """
     return _total != mark and _latest.get(_who(), 0) > mark
 
 
 class HasLocks(Protocol):
-    """An object with locks that a forked child must renew: threads that are gone may hold them."""
+    """An object with locks that a forked child must replace: threads that held them do not exist in the child."""
 
     def after_fork_in_child(self) -> None:
-        """Make the locks anew."""
+        """Replace the locks."""
         ...
 
 

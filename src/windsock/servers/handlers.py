@@ -1,4 +1,4 @@
-"""The request handlers: what is done with one request."""
+"""The request handlers: each instance handles one request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["BaseRequestHandler", "DatagramRequestHandler", "StreamRequestHandler
 class BaseRequestHandler:
     """Handles one request: the constructor calls `setup()`, `handle()` and, whatever happened, `finish()`.
 
-    `request` is the accepted socket, or `(data, socket)` for datagrams; `client_address` and `server` are
-    there as well. Every request has an instance of its own.
+    Attributes: `request` is the accepted socket, or `(data, socket)` for datagrams; `client_address`; `server`.
+    Every request has an instance of its own.
 
     On a trio server any of the three methods may be async; the handler then has `stream`, or for datagrams
     `packet` and `await reply(data)`.
@@ -47,22 +47,22 @@ class BaseRequestHandler:
                 refuse_coroutine(self.finish, result)
 
     def setup(self) -> Awaitable[None] | None:
-        """Prepare. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""
+        """Prepare for `handle`. May be extended (call super). If it raises, neither `handle` nor `finish` is called."""
 
     def handle(self) -> Awaitable[None] | None:
-        """Do all the work of one request. Must be overridden."""
+        """Handle the request. Must be overridden."""
 
     def finish(self) -> Awaitable[None] | None:
         """Clean up. May be extended (call super)."""
 
     def start_tls(self, *, unread: bytes = b"") -> Any:
-        """Go on encrypted (STARTTLS): do the handshake, and make `request` anew.
+        """Start TLS on this connection (STARTTLS): do the handshake and replace `request`.
 
-        To be awaited in an async handler, whose `stream` it makes anew.
+        In an async handler it must be awaited, and replaces `stream`.
 
-        `unread` is what was read of the client behind its request for TLS: the start of its handshake. If it is
-        anything else, PeerError is raised, since somebody in between could have put it there (RFC 3207, section 6).
-        For servers with windsock.security.TLSMixIn. HandshakeFailed, which `handle()` may let pass, ends the request.
+        `unread` is the data received after the client's request for TLS: the start of its handshake. Other data raises
+        PeerError, since an attacker in between could have injected it (RFC 3207, section 6). Requires
+        windsock.security.TLSMixIn. HandshakeFailed, which `handle()` may let pass, ends the request.
         """
         if "stream" in vars(self):
             return self._start_tls_in_task(unread)
@@ -77,9 +77,9 @@ class BaseRequestHandler:
         self.stream = await begin(self.stream)
 
     def stop_tls(self) -> Any:
-        """Go on in the clear: end TLS both ways, and make `request` anew.
+        """Continue without encryption: end TLS both ways and replace `request`.
 
-        To be awaited in an async handler, whose `stream` it makes anew. Waits for the client's close_notify. What
+        In an async handler it must be awaited, and replaces `stream`. Waits for the client's close_notify. Data that
         the client has sent and that is unread can still be read.
         """
         if "stream" in vars(self):
@@ -91,14 +91,14 @@ class BaseRequestHandler:
         self.stream = await _hook(self.server, "stop_tls_stream", "stop_tls()")(self.stream)
 
     def _close_files(self) -> None:
-        """Give back what a `setup()` that failed half-way has opened."""
+        """Close the files that a failed `setup()` has opened."""
 
 
 class StreamRequestHandler(BaseRequestHandler):
     """A handler with files: reads from `self.rfile`, writes to `self.wfile`; the socket is `self.connection`.
 
-    `rbufsize` and `wbufsize` are sizes in bytes as for `open()`: by default reading is buffered, and what is
-    written goes out at once and as a whole. `timeout` (seconds or None) bounds each wait for the client.
+    `rbufsize` and `wbufsize` are sizes in bytes as for `open()`: by default, reads are buffered and each write is
+    sent at once, in full. `timeout` (seconds or None) bounds each wait for the client.
     `disable_nagle_algorithm` sets TCP_NODELAY (tcp(7)); wise only with `wbufsize` other than 0.
     """
 
@@ -111,7 +111,7 @@ class StreamRequestHandler(BaseRequestHandler):
     wfile: Any
 
     def setup(self) -> None:
-        """Make the files. May be extended (call super)."""
+        """Create the files. May be extended (call super)."""
         self.connection = self.request
         if self.timeout is not None:
             self.connection.settimeout(self.timeout)
@@ -127,9 +127,9 @@ class StreamRequestHandler(BaseRequestHandler):
             self.wfile = self.connection.makefile("wb", self.wbufsize)
 
     def start_tls(self, *, unread: bytes = b"") -> Any:
-        """Go on encrypted, as any handler does, and read and write through new files.
+        """Start TLS on this connection, and create new files over it.
 
-        What has been read ahead into `rfile` counts as unread.
+        Data that has been read ahead into `rfile` counts as unread.
         """
         if "stream" in vars(self):
             return super().start_tls(unread=unread)
@@ -142,9 +142,9 @@ class StreamRequestHandler(BaseRequestHandler):
         return None
 
     def stop_tls(self) -> Any:
-        """Go on in the clear, as any handler does, and read and write through new files.
+        """Continue without encryption, and create new files over the connection.
 
-        What has been read ahead into `rfile` comes first in the new one.
+        Data that has been read ahead into `rfile` comes first in the new file.
         """
         if "stream" in vars(self):
             return super().stop_tls()
@@ -162,9 +162,9 @@ class StreamRequestHandler(BaseRequestHandler):
         self.rfile.close()
 
     def finish(self) -> None:
-        """Flush what is left and close the files. May be extended (call super).
+        """Flush and close the files. May be extended (call super).
 
-        A client that does not take the rest any more is no reason to fail.
+        It does not fail if the client no longer accepts data.
         """
         try:
             if not self.wfile.closed:
@@ -183,10 +183,10 @@ class StreamRequestHandler(BaseRequestHandler):
 
 
 def _starter(server: Any, name: str, unread: bytes) -> Any:
-    """Return the server's hook that begins TLS. Raises PeerError for unread bytes that are no part of a handshake."""
+    """Return the server's hook that starts TLS. Raises PeerError for unread bytes that no handshake starts with."""
     begin = _hook(server, name, "start_tls()")
     if not is_tls_handshake(unread):
-        raise PeerError(f"start_tls(): the client sent {shown(unread)} in the clear, behind its request for TLS")
+        raise PeerError(f"start_tls(): the client sent {shown(unread)} unencrypted, after its request for TLS")
     return begin
 
 
@@ -198,18 +198,18 @@ def _hook(server: Any, name: str, method: str) -> Any:
 
 
 def _encrypted(request: Any) -> Any:
-    """Return the request. Raises UsageError if there is no TLS that could end."""
+    """Return the request. Raises UsageError if it is not encrypted."""
     if not hasattr(request, "unwrap"):
         raise UsageError("stop_tls(): this request is not encrypted; start_tls() comes first")
     return request
 
 
 def _buffered(file: Any) -> bytes:
-    """Return what has been read ahead into a file's buffer, without reading any more."""
+    """Return the data that was read ahead into a file's buffer, without reading more from the socket."""
     raw = getattr(file, "raw", None)
     if not isinstance(raw, socket.SocketIO):
         return b""
-    raw._timeout_occurred = True  # type: ignore[attr-defined]  # as after a timeout, it refuses to ask the socket
+    raw._timeout_occurred = True  # type: ignore[attr-defined]  # after a timeout, it refuses to read from the socket
     try:
         found: bytes = file.peek()
     except OSError:
@@ -218,7 +218,7 @@ def _buffered(file: Any) -> bytes:
 
 
 class _Writer(io.BufferedIOBase):
-    """An unbuffered file over a socket whose `write` never writes only a part."""
+    """An unbuffered file over a socket; `write` always writes everything."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -241,12 +241,12 @@ class _Writer(io.BufferedIOBase):
 class DatagramRequestHandler(BaseRequestHandler):
     """A handler with files for datagrams: `self.rfile` holds the packet, `self.wfile` starts empty.
 
-    What was written is sent as one datagram at the end. Nothing written, nothing sent; `write(b"")` asks
-    for an empty datagram. `self.packet` and `self.socket` are there as well.
+    At the end, the data written is sent as one datagram. If nothing was written, nothing is sent; `write(b"")`
+    asks for an empty datagram. The other attributes are `self.packet` and `self.socket`.
     """
 
     def setup(self) -> None:
-        """Make the files. May be extended (call super)."""
+        """Create the files. May be extended (call super)."""
         self.packet, self.socket = self.request
         self.rfile = io.BytesIO(self.packet)
         self.wfile = _Reply()
@@ -254,7 +254,7 @@ class DatagramRequestHandler(BaseRequestHandler):
     def finish(self) -> None:
         """Send the reply. May be extended (call super).
 
-        A client without a name, or one that is gone, cannot get one; that is no error of the server.
+        It does not fail if the client has no address or is gone.
         """
         reply = self.wfile.getvalue()
         if not (reply or getattr(self.wfile, "is_wanted", False)) or self.client_address is None:
@@ -264,7 +264,7 @@ class DatagramRequestHandler(BaseRequestHandler):
 
 
 class _Reply(io.BytesIO):
-    """A buffer that knows whether anybody wrote to it, be it nothing."""
+    """A buffer that records whether `write` was called, even with no data."""
 
     is_wanted = False
 

@@ -1,4 +1,4 @@
-"""The serve loop's wait: for a request, or for the word to stop. Never polls."""
+"""The serve loop: waits for a request or for a stop. Never polls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from windsock.net.wakeup import Wakeup
 
 __all__ = ["LoopSelector", "ServeLoop", "Watch"]
 
-# poll() needs no descriptor of its own, unlike epoll and kqueue, and knows no limit of 1024, unlike select().
+# Unlike epoll and kqueue, poll() needs no descriptor of its own; unlike select(), it has no limit of 1024.
 LoopSelector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
 
 
@@ -25,14 +25,14 @@ class HasFileno(Protocol):
 
 
 class Watch:
-    """poll(2), and whom to call when something is ready; without the objects that `selectors` makes on the way."""
+    """poll(2) with a callback for each descriptor, without the objects that `selectors` creates for each event."""
 
     def __init__(self) -> None:
         self._kernel = select.poll()
         self._callbacks: dict[int, Callable[[], None] | None] = {}
 
     def register(self, what: HasFileno | int, callback: Callable[[], None] | None = None) -> None:
-        """Watch for reading; without a callback it is the listener. Raises ValueError for what is closed."""
+        """Watch for reading; without a callback it is the listener. Raises ValueError if `what` is closed."""
         descriptor = what if isinstance(what, int) else what.fileno()
         if descriptor < 0:
             raise ValueError(f"Invalid file descriptor: {descriptor}")
@@ -40,7 +40,7 @@ class Watch:
         self._callbacks[descriptor] = callback
 
     def unregister(self, what: HasFileno | int) -> None:
-        """Undo `register()`. Raises KeyError for what is not registered; of a closed one the number is gone."""
+        """Undo `register()`. Raises KeyError for a descriptor that is not registered or is closed."""
         descriptor = what if isinstance(what, int) else what.fileno()
         del self._callbacks[descriptor]
         self._kernel.unregister(descriptor)
@@ -51,14 +51,14 @@ class Watch:
         return [self._callbacks[descriptor] for descriptor, _ in self._kernel.poll(left)]
 
     def close(self) -> None:
-        """Watch nothing any more. There is no descriptor to give back."""
+        """Stop watching. There is no descriptor to close."""
         self._callbacks.clear()
 
 
 class ServeLoop:
-    """One thread's wait on a listener, a wake-up descriptor, and whatever else is watched.
+    """One thread's wait for a listener, a wake-up descriptor, and any other descriptors watched.
 
-    A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop as well.
+    A call on the wake-up descriptor means stop, so a forked child can stop its parent's loop too.
     """
 
     watch_class: Any = Watch
@@ -81,7 +81,7 @@ class ServeLoop:
             raise
 
     def begin(self) -> None:
-        """Make the loop this thread's, which another one has prepared."""
+        """Take over a loop that another thread may have prepared: from now on it is this thread's."""
         self.thread_id = threading.get_ident()
 
     def fileno(self) -> int:
@@ -89,42 +89,42 @@ class ServeLoop:
         return self._wakeup.fileno()
 
     def stop(self) -> None:
-        """Make the loop end; from any thread, process or signal handler."""
+        """Tell the loop to end; from any thread, process or signal handler."""
         if self.process_id == os.getpid():
             self.stopping = True
         self._wakeup.call()
 
     def is_here(self) -> bool:
-        """Return whether it runs in this very thread of this process."""
+        """Return whether the loop runs in this thread of this process."""
         return self.thread_id == threading.get_ident() and self.process_id == os.getpid()
 
     def is_mine(self) -> bool:
-        """Return whether waiting for this loop's end would be waiting for oneself (or for another process)."""
+        """Return whether the caller runs in this loop's thread or in another process, and so must not wait for it."""
         return self.thread_id == threading.get_ident() or self.process_id != os.getpid()
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back, in the loop's own thread, whenever the descriptor is readable. Only from that thread."""
+        """Call back in the loop's thread whenever the descriptor is readable. From that thread only."""
         self._watched.register(descriptor, callback)
 
     def unwatch(self, descriptor: int) -> bool:
-        """Undo `watch`; return False if the loop still waits on it, which only its own thread can end."""
+        """Undo `watch`; return False if the loop waits on the descriptor, which only its own thread can end."""
         if self.is_closed:
             return True
         if self.is_mine():
-            with contextlib.suppress(KeyError):  # in a child forked just after the same
+            with contextlib.suppress(KeyError):  # in a child forked just after the parent did it
                 self._watched.unregister(descriptor)
             return True
         return False
 
     def rest(self, seconds: float) -> None:
-        """Do not look at the listener for so long."""
+        """Ignore the listener for `seconds`."""
         if self._listener is not None and self._resumes_at is None:
-            with contextlib.suppress(KeyError):  # closed this very moment, which the next round will find
+            with contextlib.suppress(KeyError):  # closed just now; the next round notices that
                 self._watched.unregister(self._listener)
             self._resumes_at = monotonic() + seconds
 
     def is_ready(self) -> bool:
-        """Return whether a request is there at this very moment."""
+        """Return whether a request is ready now."""
         return self._listener is None or None in self._watched.ready(0)
 
     def wait(self, interval: float | None) -> bool:
@@ -145,10 +145,10 @@ class ServeLoop:
         return listener_is_ready and not self.stopping
 
     def finish(self) -> None:
-        """End what runs in this loop, in its own thread. Overridden by loops that run requests."""
+        """End the requests that run in this loop, in its own thread. Loops that run requests override it."""
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         self.is_closed = True
         self._watched.close()
         self._wakeup.close()

@@ -1,6 +1,6 @@
-"""Requests in progress: who they are, how they are released, and what a failure of one is called.
+"""Requests in progress: a table of them, their release, and reports of their failures.
 
-Functions rather than methods, so that the mix-ins also work over classes that are not of this family.
+Functions rather than methods, so that the mix-ins also work with server classes that are not of this family.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class OpenRequests:
-    """The stream requests that one server has accepted and not yet released."""
+    """The stream requests that one server has accepted and not yet released. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -39,13 +39,13 @@ class OpenRequests:
         fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
-        """Make the lock anew. The requests in progress are the parent's: not for the child to end."""
+        """Replace the lock, and forget the requests in progress: they are the parent's, not the child's to end."""
         self._lock = threading.Lock()
         self._inherited += [request for request, _ in self._requests.values()]
         self._requests = {}
 
     def add(self, request: Any, client_address: Any) -> None:
-        """Note a request that can be ended, that is, one with a `shutdown` method."""
+        """Add a request if it can be ended, that is, if it has a `shutdown` method."""
         if id(request) not in self._requests and hasattr(request, "shutdown"):
             with self._lock:
                 self._requests[id(request)] = (request, client_address)
@@ -55,32 +55,32 @@ class OpenRequests:
                     self._forget_closed()
 
     def discard(self, request: Any) -> None:
-        """Forget a request, before it is closed."""
+        """Remove a request, before it is closed."""
         with self._lock:
             self._requests.pop(id(request), None)
 
     def end(self, how: int) -> None:
-        """Shut all of them down in the given direction, as shutdown(2) does."""
+        """Shut down all requests in the given direction, as shutdown(2) does."""
         with self._lock:
             for request, _ in self._requests.values():
                 _shut_down(request, how)
 
     def end_one(self, request: Any, how: int) -> None:
-        """The same for one of them, unless it has been released already."""
+        """Shut down one request in the given direction, unless it has been released already."""
         with self._lock:
             if id(request) in self._requests:
                 _shut_down(request, how)
 
     def end_new(self, how: int | None) -> None:
-        """From here on, shut down each request as it comes: one may be on its way while the server closes.
+        """From now on, shut down each request that is added: one may be accepted while the server closes.
 
-        With None, no more: the server is to serve again.
+        None ends that: the server is about to serve again.
         """
         with self._lock:
             self._end_of_new = how
 
     def clients(self) -> list[str]:
-        """Return whose requests are in progress."""
+        """Return a description of each request in progress, with its client's address."""
         with self._lock:
             return [f"request from {addresses.show(client)}" for _, client in self._requests.values()]
 
@@ -90,7 +90,7 @@ class OpenRequests:
         return inherited
 
     def _forget_closed(self) -> None:
-        """Forget what was closed unseen: a `process_request` may have put another object in a request's place."""
+        """Remove closed requests: a `process_request` may have replaced a request with another object."""
         self._requests = {key: (each, client) for key, (each, client) in self._requests.items() if not _is_closed(each)}
         self._most = max(64, 2 * len(self._requests))
 
@@ -110,7 +110,7 @@ def _is_closed(request: Any) -> bool:
 def open_requests(server: Any) -> OpenRequests:
     """Return the server's table of requests in progress."""
     table: OpenRequests | None = vars(server).get("_open_requests")
-    if table is None:  # setdefault: two threads may meet here
+    if table is None:  # setdefault: two threads may get here at once
         table = vars(server).setdefault("_open_requests", OpenRequests())
     return table
 
@@ -118,7 +118,7 @@ def open_requests(server: Any) -> OpenRequests:
 def release(server: Any, request: Any, mark: int) -> None:
     """Shut the request down and close it; if its handler forked since the mark, only close it.
 
-    The child goes on with the connection then, and it is the child's to shut down.
+    In that case the child uses the connection and will shut it down.
     """
     open_requests(server).discard(request)
     if fork_hooks.forked_since(mark):
@@ -147,7 +147,7 @@ def give_up(server: Any, request: Any, client_address: Any, mark: int) -> None:
 
 
 def report_failure(server: Any, request: Any, client_address: Any) -> None:
-    """Tell the server's hooks of the exception that is being handled; never raises an Exception itself."""
+    """Report the exception being handled to the server's hooks. Never raises an Exception itself."""
     error = sys.exception()
     on_disconnect = getattr(server, "handle_disconnect", None)
     try:
@@ -160,10 +160,10 @@ def report_failure(server: Any, request: Any, client_address: Any) -> None:
 
 
 def client_is_gone(request: Any, error: OSError) -> bool:
-    """Return whether the error says that this very client has reset or left its connection, or has ended its TLS.
+    """Return whether an error means that this client reset or closed its connection, or ended its TLS.
 
-    The connection itself is asked (poll(2): POLLHUP, POLLERR), because a handler has other sockets too. One
-    that the handler has closed on its way out cannot be asked, and is believed. A datagram has no connection.
+    The connection itself is asked (poll(2): POLLHUP, POLLERR), because a handler may have other sockets. If the
+    handler has closed the connection, the error is taken as the client's. A datagram has no connection.
     """
     ended = getattr(error, "ended_by_alert", None)  # see windsock.security.alerts
     if ended is not None and hasattr(request, "fileno"):
@@ -180,7 +180,7 @@ def client_is_gone(request: Any, error: OSError) -> bool:
 
 
 def write_report(headline: str, client_address: Any) -> None:
-    """Write the exception being handled to stderr, in one piece, so that threads do not interleave."""
+    """Write the exception being handled to stderr, in one piece so that threads do not interleave."""
     import traceback
 
     rule = "-" * 40
@@ -188,7 +188,7 @@ def write_report(headline: str, client_address: Any) -> None:
 
 
 def write_line(text: str) -> None:
-    """Write to stderr, in one piece, if there is one that can be written to."""
+    """Write a line to stderr in one piece, if stderr can be written to."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(text + "\n")
@@ -196,7 +196,7 @@ def write_line(text: str) -> None:
 
 
 def end_of_forked_handler(status: int) -> None:
-    """Leave a child that a handler forked and that came back from it: it has no business in the loop."""
+    """Exit from a child that a handler forked and that returned from the handler: it must not enter the loop."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -204,7 +204,7 @@ def end_of_forked_handler(status: int) -> None:
 
 
 def exit_status(error: SystemExit) -> int:
-    """Return the exit status that an interpreter would end with."""
+    """Return the exit status that the interpreter would use for this SystemExit."""
     if error.code is None or isinstance(error.code, int):
         return (error.code or 0) & 0xFF
     return 1

@@ -16,7 +16,7 @@ __all__ = ["ThreadingMixIn", "Threads"]
 
 
 MANY = 16
-"""Threads that may have ended before somebody joins them."""
+"""The number of finished threads that are kept before they are joined."""
 
 
 class Startable(Protocol):
@@ -29,29 +29,29 @@ class Startable(Protocol):
 
     @property
     def daemon(self) -> bool:
-        """True if the interpreter may exit while it runs."""
+        """True if the interpreter may exit while the thread runs."""
         ...
 
     def start(self) -> None:
-        """Start it."""
+        """Start the thread."""
         ...
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end."""
+        """Wait until the thread has ended."""
         ...
 
 
 class Threads:
-    """The threads of one server: known from start to end, also the daemons, and forgotten when they end."""
+    """The threads of one server, daemons included, each known from its start to its end."""
 
     def __init__(self) -> None:
         self.before_start: Callable[[], object] | None = None
-        """Called before each start; a RuntimeError from it is one of a thread that could not be started."""
+        """Called before each start. A RuntimeError from it is handled like a thread that cannot be started."""
         self.after_fork_in_child()
         fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
-        """Make the lock anew, and know of no threads: a child has none of its parent's."""
+        """Replace the lock, and forget the threads: a child has none of its parent's."""
         self._changed = threading.Condition()
         self._running: set[Startable] = set()
         self._ending: list[Startable] = []
@@ -61,7 +61,7 @@ class Threads:
         return len(self._running)
 
     def start(self, thread: Startable) -> None:
-        """Start a thread and keep it. If it can't be started it is not kept, and RuntimeError goes up."""
+        """Start a thread and keep it. If it cannot be started, it is not kept and RuntimeError is raised."""
         if len(self._ending) > MANY:
             self._bury()
         with self._changed:
@@ -101,7 +101,7 @@ class Threads:
         return left
 
     def _join(self, deadline: float | None, daemons: bool) -> list[Startable]:
-        """Wait for the threads themselves: one switch to each, without a notification of its end."""
+        """Join the threads themselves: one switch to each, without a notification of its end."""
         if not self._running and not self._ending:
             return []
         with self._changed:
@@ -114,18 +114,18 @@ class Threads:
             return self._others(daemons)
 
     def wait_for_room(self, most: int, *, seconds: float) -> bool:
-        """Wait until fewer than `most` are running; return False if the time was not enough."""
+        """Wait until fewer than `most` threads are running; return False if that takes longer than `seconds`."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._running) < most, seconds)
 
     def _others(self, daemons: bool) -> list[Startable]:
-        """Return whom to wait for. Requests that wait for the others do not wait for each other."""
+        """Return the threads to wait for. Requests that wait for the others do not wait for each other."""
         me = threading.current_thread()
         mine = self._waiting if me in self._running else {me}
         return [each for each in self._running if each not in mine and (daemons or not each.daemon)]
 
     def _bury(self) -> None:
-        """Join those that have said their last word: a moment each."""
+        """Join the threads that have finished, which takes a moment each."""
         if not self._ending:
             return
         with self._changed:
@@ -138,30 +138,30 @@ class Threads:
 class ThreadingMixIn:
     """Handles each request in a thread of its own. Comes first among the bases.
 
-    `daemon_threads`: whether the interpreter may exit while requests are in progress. `block_on_close`:
-    whether `server_close()` ends the connections and waits for the threads that are no daemons (over datagrams also
-    for daemons, which reply through the server's socket); `wait_for_requests()` waits for daemons too. `max_threads`
-    (None: no limit): no more requests are taken while that many are in progress.
+    `daemon_threads`: whether the interpreter may exit while requests are in progress. `block_on_close`: whether
+    `server_close()` ends the connections and waits for non-daemon threads (for datagrams also for daemons, which
+    reply through the server's socket); `wait_for_requests()` waits for daemons too. `max_threads` (None: no
+    limit): the server accepts no more requests while that many are in progress.
     """
 
     daemon_threads = False
     block_on_close = True
     max_threads: int | None = None
     thread_class: Any = threading.Thread
-    """What a request runs in: called, started and joined as threading.Thread is."""
+    """The class of the threads: called, started and joined like threading.Thread."""
 
     @property
     def request_threads(self) -> Threads:
         """The threads of requests in progress."""
         threads: Threads | None = vars(self).get("_threads")
-        if threads is None:  # setdefault: two serving threads may meet here
+        if threads is None:  # setdefault: two serving threads may get here at once
             threads = vars(self).setdefault("_threads", Threads())
         return threads
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for the request."""
         self._wait_for_room()
-        open_requests(self).add(request, client_address)  # it need not be the object that was accepted
+        open_requests(self).add(request, client_address)  # a subclass may have replaced the accepted object
         thread = self.thread_class(
             target=self._run_request,
             args=(request, client_address),
@@ -189,9 +189,9 @@ class ThreadingMixIn:
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
-        waits_itself = self.block_on_close and not hasattr(self, "stop_timeout")  # over a stranger's class
+        waits_itself = self.block_on_close and not hasattr(self, "stop_timeout")  # over a class of another family
         if waits_itself and getattr(self, "socket_type", None) == socket.SOCK_DGRAM:
-            self.wait_for_requests(5.0)  # before the socket is closed through which they reply
+            self.wait_for_requests(5.0)  # before the socket that they reply through is closed
         super().server_close()  # type: ignore[misc]  # the server class has it
         if waits_itself:
             self.wait_for_requests(5.0, daemons=False)

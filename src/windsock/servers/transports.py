@@ -23,7 +23,7 @@ class TCPServer(BaseServer):
     `request_queue_size` (the backlog of listen(2)), `allow_reuse_address` and `allow_reuse_port` (SO_REUSEADDR
     and SO_REUSEPORT of socket(7)).
 
-    `server_address` is what the server got: the port is the real one, an abstract Unix name is a str.
+    `server_address` is the address that was bound: it has the real port; an abstract Unix name is a str.
     """
 
     address_family: int = socket.AF_INET
@@ -32,7 +32,7 @@ class TCPServer(BaseServer):
     allow_reuse_address = False
     allow_reuse_port = False
     request_class: type[socket.socket] = socket.socket
-    """What an accepted connection becomes; the constructor's arguments are those of socket.socket."""
+    """The class of accepted connections; its constructor takes the arguments of socket.socket."""
 
     def __init__(self, server_address: Any, RequestHandlerClass: Any, bind_and_activate: bool = True) -> None:
         """May be extended (call super). Do not override.
@@ -52,7 +52,7 @@ class TCPServer(BaseServer):
                 raise
 
     def server_bind(self) -> None:
-        """Bind the socket, and read back the address it got. May be overridden."""
+        """Bind the socket, and store the bound address. May be overridden."""
         if self.allow_reuse_address:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         has_ports = self.address_family in (socket.AF_INET, socket.AF_INET6)
@@ -80,7 +80,7 @@ class TCPServer(BaseServer):
         listener: Any = self.socket
         if type(listener) is not socket.socket:
             request, client_address = listener.accept()
-        else:  # the same, without making an object that is replaced, nor enums of plain numbers
+        else:  # as accept(), but without a second object and without enums
             plain: Any = super(socket.socket, listener)
             descriptor, client_address = plain._accept()
             request = self.request_class(plain.family, plain.type, plain.proto, descriptor)
@@ -89,7 +89,7 @@ class TCPServer(BaseServer):
         return request, addresses.plain(client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Send the end of the stream, even if a child still holds the connection; then close it."""
+        """Shut down for writing, even if a child still holds the connection; then close. May be overridden."""
         try:
             request.shutdown(socket.SHUT_WR)
         except OSError:  # ENOTCONN: the client is gone
@@ -104,17 +104,17 @@ class TCPServer(BaseServer):
 class UDPServer(TCPServer):
     """Datagrams over UDP. A request is `(data, socket)`; replies go out through the server's own socket.
 
-    A datagram of more than `max_packet_size` bytes is cut by the kernel; `handle_truncated()` is told.
+    The kernel truncates a datagram of more than `max_packet_size` bytes; then `handle_truncated()` is called.
     """
 
     socket_type: int = socket.SOCK_DGRAM
     _shares_socket = True
     max_packet_size = 8192
     _room = 0
-    """Bytes for what comes beside a datagram."""
+    """The size in bytes of the buffer for a datagram's ancillary data."""
 
     def server_activate(self) -> None:
-        """Nothing: a datagram socket does not listen."""
+        """Do nothing: a datagram socket does not listen."""
 
     def get_request(self) -> tuple[Any, Any]:
         """Receive one datagram. May be overridden."""
@@ -130,10 +130,10 @@ class UDPServer(TCPServer):
         return (data, self.socket), client_address
 
     def handle_truncated(self, data: bytes, size: int, client_address: Any) -> None:
-        """Called when a datagram was longer than `max_packet_size`; it is handled as cut, as ever.
+        """Called when a datagram was longer than `max_packet_size`, before the truncated data is handled.
 
-        May be overridden. `size` is its real size in bytes where the kernel tells (Linux), else that of
-        `data`. The default writes a line to stderr.
+        May be overridden. `size` is the real size in bytes where the kernel reports it (Linux), else that of `data`.
+        The default writes a line to stderr.
         """
         write_line(
             f"{type(self).__name__}: a datagram of {size} bytes from {addresses.show(client_address)} "
@@ -141,36 +141,36 @@ class UDPServer(TCPServer):
         )
 
     def handle_descriptors(self, descriptors: list[int], data: bytes, client_address: Any) -> None:
-        """Called with the open descriptors that came with a datagram (SCM_RIGHTS, unix(7)), before that is handled.
+        """Called with the open descriptors that came with a datagram (SCM_RIGHTS, unix(7)), before it is handled.
 
-        May be overridden: what is not closed here belongs to the override. The default closes all of them.
+        May be overridden; the override must close descriptors it does not keep. The default closes all of them.
         """
         for each in descriptors:
             os.close(each)
 
     def shutdown_request(self, request: Any) -> None:
-        """Nothing to tell the client; close the request."""
+        """Close the request: a datagram has no connection to shut down. May be overridden."""
         self.close_request(request)
 
     def close_request(self, request: Any) -> None:
-        """Nothing: the socket is the server's own."""
+        """Do nothing: the socket is the server's own. May be overridden."""
 
 
 CLOEXEC = int(getattr(socket, "MSG_CMSG_CLOEXEC", 0))
 TRUNCATED = int(socket.MSG_TRUNC)
 RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
-"""MSG_TRUNC as a flag of recvmsg(2) asks Linux for the real size of a datagram that was cut."""
+"""The flag of recvmsg(2) with which Linux returns the real size of a truncated datagram."""
 
 
 class _UnixSocketFile(TCPServer):
-    """The base of both Unix transports: a name that may be a file, which a process may have left behind."""
+    """The base of both Unix transports: manages the socket file, if the address is a path."""
 
     address_family: int = getattr(socket, "AF_UNIX", -1)
     _identity: tuple[int, int] | None = None
     _owner = 0
 
     def _bind(self) -> None:
-        """Bind; a socket file without a listener is replaced.
+        """Bind; replace a socket file that no listener uses.
 
         Not `server_bind`: in `class Mine(UnixStreamServer, HTTPServer)` that is HTTPServer's.
         """
@@ -184,13 +184,13 @@ class _UnixSocketFile(TCPServer):
             found = _identity(path)
             if error.errno != errno.EADDRINUSE or not addresses.is_stale_socket(path, self.socket_type):
                 raise
-            addresses.unlink_socket(path, found)  # unless somebody else has just replaced it
+            addresses.unlink_socket(path, found)  # unless another process has just replaced it
             self.socket.bind(path)
         if is_file:
             self.own_socket_file()
 
     def own_socket_file(self) -> None:
-        """Take the file at `server_address` for ours, which is removed in the end."""
+        """Record that the file at `server_address` is this server's, so that closing removes it."""
         self._identity = _identity(self.server_address)
         self._owner = os.getpid()
 
@@ -198,14 +198,14 @@ class _UnixSocketFile(TCPServer):
         was_open = self.fileno() >= 0
         super()._close_listener()
         if self._identity is not None and self._owner == os.getpid():
-            # Closed by somebody else, our file may have been replaced by one with the same inode.
+            # If the socket was closed from outside, the file may have been replaced by one with the same inode.
             if was_open or addresses.is_stale_socket(self.server_address, self.socket_type):
                 addresses.unlink_socket(self.server_address, self._identity)
             self._identity = None
 
 
 def _identity(path: Any) -> tuple[int, int] | None:
-    """Return what tells a file from another one at the same path."""
+    """Return a value that identifies the file at a path, or None for an abstract name or a missing file."""
     try:
         found = os.lstat(path)
     except (OSError, TypeError, ValueError):  # gone, or an abstract name
@@ -218,7 +218,7 @@ class UnixStreamServer(_UnixSocketFile, TCPServer):
 
 
 class UnixDatagramServer(_UnixSocketFile, UDPServer):
-    """Datagrams over Unix sockets. A client that has bound no name has the address None: no reply can reach it.
+    """Datagrams over Unix sockets. A client that has bound no name has the address None and can get no reply.
 
     Descriptors that come with a datagram go to `handle_descriptors()`.
     """

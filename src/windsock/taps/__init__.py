@@ -1,4 +1,4 @@
-"""Carries bytes between two ends, recorded."""
+"""Taps: record the traffic of sockets and streams."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["Seam", "seam_for"]
 
 
 def seam_for(server: Any, recorder: Recorder) -> Seam:
-    """Return the seam that fits a server: one whose handlers may be async has another."""
+    """Return the seam for a server: a TrioSeam if its handlers may be async, else a Seam."""
     if not getattr(server, "takes_async_handlers", False):
         return Seam(server, recorder)
     from windsock.taps.trio_seam import TrioSeam

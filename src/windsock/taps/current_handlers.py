@@ -1,4 +1,4 @@
-"""Which servers' handlers run here: what waits for a server must not be called by one of its handlers."""
+"""The servers whose handlers run here: a handler must not call what waits for its own server."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ def end(token: Token[tuple[int, ...]]) -> None:
 
 
 def is_handled_here(server: Any) -> bool:
-    """Return whether one of its handlers, or its loop, runs here."""
+    """Return whether one of the server's handlers, or its loop, runs here."""
     return id(server) in _servers.get()

@@ -1,4 +1,4 @@
-"""A recording tap for one datagram: the server's socket as its handler sees it, noting the replies."""
+"""A recording tap for one datagram: the server's socket as its handler sees it, recording the replies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class DatagramTap:
-    """The server's own socket; what is sent through it is noted as a reply to one datagram."""
+    """The server's own socket; what is sent through it is recorded as a reply to one datagram."""
 
     __slots__ = ("_socket", "recorded_as")
 
@@ -47,10 +47,10 @@ class DatagramTap:
         return self._noting(data, lambda: self._socket.sendmsg(buffers, ancdata, *rest))
 
     def mark_exchange(self) -> None:
-        """Nothing: a datagram is one exchange."""
+        """Do nothing: a datagram is one exchange."""
 
     def _noting(self, data: Any, send: Callable[[], Result]) -> Result:
-        """Note a reply before it is sent, so that it is there when the client has it."""
+        """Record a reply before it is sent, so that it is recorded when the client has it."""
         whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
         self.recorded_as.note(Kind.DOWN, whole)
         try:

@@ -29,7 +29,7 @@ __all__ = ["Seam"]
 
 
 def stand_ins(*hooks: str) -> dict[str, str]:
-    """Return the name of the method that stands in for each hook: to make it for each server anew takes time."""
+    """Return the name of the replacement method for each hook; computed once, to save time for each server."""
     return {hook: sys.intern(f"_{hook}") for hook in hooks}
 
 
@@ -55,16 +55,16 @@ GUARDED = (
     "shutdown_request",
     "close_request",
 )
-"""Hooks that a class may have of its own, whose errors are not those of its handler."""
+"""Hooks that a class may define itself, whose errors are not those of its handler."""
 
 OWN_HOOKS: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
 
 UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
-"""Requests whose traffic is noted elsewhere than on the socket itself."""
+"""Classes of requests whose traffic is recorded elsewhere than on the socket itself."""
 
 
 class Seam:
-    """Records one server instance. Its class stays as it is: hooks are wrapped on the instance."""
+    """Records one server instance. Its class stays unchanged: hooks are wrapped on the instance."""
 
     hooks: dict[str, str] = HOOKS
 
@@ -79,7 +79,7 @@ class Seam:
         self._accepted: Callable[[Any, Connection], Any] | None = None
         self._unread = Unread(server)
         self.is_taking = False
-        """Whether a request is being taken out of the queue this very moment."""
+        """Whether a request is being taken out of the queue now."""
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -92,36 +92,36 @@ class Seam:
                 self._originals[name] = original
                 setattr(self._server, name, getattr(self, stand_in))
         if getattr(type(self._server), "get_request", None) is TCPServer.get_request:
-            self._server.request_class = TappedSocket  # made with a tap, rather than made again
+            self._server.request_class = TappedSocket  # created with a tap, rather than replaced later
 
     def uninstall(self) -> None:
-        """Give the server its own hooks back."""
+        """Restore the server's own hooks."""
         vars(self._server).pop("request_class", None)
         for name, original in (self._originals | self._guards).items():
             put_back(self._server, name, original)
         self._unread.close()
 
     def intercept(self, hook: str, stand_in: Callable[..., Any]) -> Callable[..., Any]:
-        """Call the stand-in where the server's own hook would be called, so that what it does is recorded.
+        """Call the stand-in instead of the server's own hook, so that what it does is recorded.
 
-        `hook`: "get_request", "start_tls", and on trio servers "serve_stream" and "serve_request". Return what was
-        called so far, for the stand-in to call, and to be given back by another `intercept()`.
+        `hook`: "get_request", "start_tls", and on trio servers "serve_stream" and "serve_request". Returns the previous
+        hook, for the stand-in to call, and to restore by another `intercept()`.
         """
         before = self._originals[hook]
         self._originals[hook] = stand_in
         return before
 
     def intercept_accepted(self, stand_in: Callable[[Any, Connection], Any] | None) -> None:
-        """Call the stand-in with each accepted stream request and its connection; it returns what to handle.
+        """Call the stand-in with each accepted stream request and its connection; it returns the request to handle.
 
-        `tapped()` puts the tap on it. None: the seam does that by itself again.
+        The stand-in calls `tapped()` to add the tap. None: the seam does that itself again.
         """
         self._accepted = stand_in
 
     def is_pending(self, connection: Connection, time: float) -> bool:
-        """Return whether the handler of a connection has something to read, or its client's end to see, by then.
+        """Return whether, by `time`, the handler of a connection has data to read or its client's end to see.
 
-        A datagram's handler has until it has ended.
+        For a datagram, return whether its handler has not ended.
         """
         if connection.is_released or connection.is_handled or connection.rests_until > time:
             return False
@@ -132,7 +132,7 @@ class Seam:
         try:
             return self._next_request()
         except BaseException as error:
-            self._stand_in_for(error)  # for `handle_error`, which is where it is recorded
+            self._stand_in_for(error)  # for `handle_error`, which records it
             raise
         finally:
             self.is_taking = False
@@ -153,7 +153,7 @@ class Seam:
         return request, client_address
 
     def tapped(self, request: Any, connection: Connection) -> Any:
-        """Return an accepted stream request with a tap on it."""
+        """Return an accepted stream request with a tap."""
         return tap(request, connection)
 
     def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:
@@ -176,7 +176,7 @@ class Seam:
         return is_welcome
 
     def _note_end_of_datagram(self, request: Any) -> None:
-        """Note that a datagram was handled. Streams are closed, which is noted then."""
+        """Record that a datagram was handled. For streams, the close is recorded."""
         connection = connection_of(request)
         if connection is not None and isinstance(request, tuple) and not connection.is_closed:
             connection.note(Kind.CLOSE)
@@ -199,7 +199,7 @@ class Seam:
             self._note_end_of_datagram(request)
 
     def _guarded(self, hook: Callable[..., Any], request: Any, *args: Any) -> Any:
-        """Call a hook of the server's class; record what it raises."""
+        """Call a hook of the server's class, and record its exceptions."""
         try:
             return hook(request, *args)
         except BaseException as error:
@@ -207,10 +207,10 @@ class Seam:
             raise
 
     def _record(self, request: Any, error: BaseException) -> None:
-        """Record what was raised for a request.
+        """Record an exception of a request.
 
-        Raises HandlerFailed in the place of what would end the server: it is to end this request alone. A child is
-        ended by SystemExit, with its status.
+        An exception that would end the server is replaced by HandlerFailed, which ends only this request. SystemExit
+        ends a child, with its status.
         """
         if self._is_of_machinery(error):
             return
@@ -221,12 +221,12 @@ class Seam:
             self._stand_in_for(error)
 
     def _stand_in_for(self, error: BaseException) -> None:
-        """Raise HandlerFailed in the place of an exception that a serve loop does not survive."""
+        """Raise HandlerFailed in place of an exception that would end a serve loop."""
         if not isinstance(error, Exception) and not self._is_of_machinery(error):
             raise HandlerFailed(repr(error)) from error
 
     def _is_of_machinery(self, error: BaseException) -> bool:
-        """Return whether this is how the server itself ends a request."""
+        """Return whether the exception is the server's own way of ending a request."""
         greenlet = sys.modules.get("greenlet")
         return (
             greenlet is not None
@@ -235,7 +235,7 @@ class Seam:
         )
 
     def _start_tls(self, request: Any) -> Any:
-        """Have the plaintext recorded from here on; of the handshake, what it came to."""
+        """Record the plaintext from here on, and the result of the handshake."""
         connection = connection_of(request)
         if connection is None:
             return self._originals["start_tls"](request)
@@ -244,11 +244,11 @@ class Seam:
             secured = self._originals["start_tls"](request)
             note(secured.handshake)
         if isinstance(request, Tap):
-            request.mute()  # the tap on the plaintext takes over
+            request.mute()  # the plaintext has a tap of its own
         return tap(secured, connection)
 
     def _authenticate(self, request: Any) -> str:
-        """Leave what both ends say to each other about their secret out of the recording."""
+        """Keep the messages about the secret out of the recording."""
         with muted(request):
             reason: str = self._originals["authenticate"](request)
         return reason
@@ -261,12 +261,12 @@ class Seam:
         self._originals["handle_refused"](request, client_address, reason)
 
     def _handle_error(self, request: Any, client_address: Any) -> None:
-        """Note errors from around the handler; those of the handler have been noted. Ask the user's own hook."""
+        """Record errors from around the handler, whose own were recorded before; then call the user's own hook."""
         raised = sys.exception()
         error = None if raised is None else meant(raised)
         connection = connection_of(request)
         if error is not None and says_client_is_gone(request, error):
-            return  # a class that does not tell this from an error
+            return  # a class without a hook of its own for this
         if error is not None and not self._is_noted(connection, error):
             self._recorder.failed(connection, error)
             self._note_end_of_datagram(request)
@@ -303,7 +303,7 @@ class Seam:
 
 @contextlib.contextmanager
 def muted(request: Any) -> Iterator[None]:
-    """Note nothing of what passes through the request's tap, if it has one, in this block."""
+    """Record nothing that passes through the request's tap, if it has one, in this block."""
     if isinstance(request, Tap):
         request.mute()
     try:
@@ -315,7 +315,7 @@ def muted(request: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
-    """Note what a handshake comes to: what the block says, or the HandshakeFailed that it raises."""
+    """Record the result of a handshake: what the block reports, or the HandshakeFailed that it raises."""
 
     def note(handshake: Any) -> None:
         if connection is not None and handshake is not None:
@@ -329,7 +329,7 @@ def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], 
 
 
 def connection_of(request: Any) -> Connection | None:
-    """Return the recorded connection behind a request that has passed the seam."""
+    """Return the recorded connection of a request that has passed the seam."""
     if isinstance(request, tuple) and len(request) == 2:
         request = request[1]
     if isinstance(request, Tap):
@@ -340,10 +340,10 @@ def connection_of(request: Any) -> Connection | None:
 
 
 def says_client_is_gone(request: Any, error: BaseException) -> bool:
-    """Return whether an exception is due to this very client having reset, left or ended its connection with an alert.
+    """Return whether an exception means that this client reset, left or ended its connection with an alert.
 
-    A handler's other connections (to a database, say) fail with the same errors: only what this connection's tap has
-    seen fail counts, where there is one. An alert says by itself whose it is (`windsock.security.alerts`).
+    A handler's other connections (to a database, say) fail with the same errors. So where this connection has a tap,
+    only errors that the tap has seen count. An alert has its connection (`windsock.security.alerts`).
     """
     if not isinstance(error, OSError) or not client_is_gone(request, error):
         return False
@@ -352,7 +352,7 @@ def says_client_is_gone(request: Any, error: BaseException) -> bool:
 
 
 def meant(error: BaseException) -> BaseException:
-    """Return what a handler has raised, if this is what was raised in its place; trio puts that into groups."""
+    """Return the handler's exception behind a stand-in, which trio may have put into groups."""
     leaf = error
     while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
         leaf = leaf.exceptions[0]
@@ -360,7 +360,7 @@ def meant(error: BaseException) -> BaseException:
 
 
 def hooks_of_its_own(server_class: type) -> tuple[str, ...]:
-    """Return which of GUARDED are the user's in a class of servers; looked up once, since each test makes a server."""
+    """Return the hooks of GUARDED that a class of servers defines itself; cached, since each test creates a server."""
     found = OWN_HOOKS.get(server_class)
     if found is None:
         found = tuple(name for name in GUARDED if not is_default(getattr(server_class, name, None)))
@@ -369,7 +369,7 @@ def hooks_of_its_own(server_class: type) -> tuple[str, ...]:
 
 
 def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
-    """Undo `setattr(server, name, ...)`; a method of its own stays where it is, in the class."""
+    """Undo `setattr(server, name, ...)`; for a method of the class, delete the attribute."""
     if getattr(original, "__self__", None) is server:
         vars(server).pop(name, None)
     else:
@@ -377,7 +377,7 @@ def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
 
 
 def is_default(hook: Callable[..., Any] | None) -> bool:
-    """Return whether a hook is not the user's: those for errors only write to stderr what is recorded already."""
+    """Return whether a hook is a default; those for errors only write to stderr what is recorded already."""
     if hook is None:
         return True
     function = getattr(hook, "__func__", hook)

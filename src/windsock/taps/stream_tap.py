@@ -1,4 +1,4 @@
-"""A recording tap: the accepted socket itself, which notes what passes."""
+"""A recording tap: the accepted socket itself, which records its traffic."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ __all__ = [
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
-PEEK = int(socket.MSG_PEEK)  # a plain number: a flag of an enum costs more than the rest of a look at it
+PEEK = int(socket.MSG_PEEK)  # a plain number: enum flags are slow
 
 
 def note_failure(connection: Connection, error: OSError, whose: Connection | None = None) -> None:
-    """Note what a failed call says about the client.
+    """Record what a failed call means for the client.
 
-    The error itself tells from then on whose connection it has ended: `whose`, where it is not noted there (`mute()`).
+    The error is marked with the connection that it ended: `whose`, if nothing is recorded there (`mute()`).
     """
     if isinstance(error, GONE):
         mark_lost(error, whose or connection)
@@ -47,25 +47,25 @@ def note_failure(connection: Connection, error: OSError, whose: Connection | Non
 
 
 def mark_lost(error: OSError, connection: Connection) -> None:
-    """Have an error say which connection it has ended; a handler has other connections, which fail alike."""
+    """Mark an error with the connection that it ended; a handler's other connections fail with similar errors."""
     error.lost_connection = weakref.ref(connection)  # type: ignore[attr-defined]  # an attribute of ours
 
 
 def is_lost(error: OSError, connection: Connection) -> bool:
-    """Return whether it is the end of this very connection that the error tells of."""
+    """Return whether the error means the end of this connection."""
     lost = getattr(error, "lost_connection", None)
     return lost is not None and lost() is connection
 
 
 def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]) -> None:
-    """Note the descriptors that came, or go, beside the bytes that are noted next."""
+    """Record the descriptors that came, or go, with the bytes that are recorded next."""
     count = ancillary_data.count_of(ancillary)
     if count:
         connection.note(Kind.NOTE, f"{what} {ancillary_data.in_words(count)}".encode())
 
 
 def scatter(data: bytes, views: Iterable[memoryview]) -> None:
-    """Put data into several buffers, one after the other."""
+    """Copy data into several buffers, one after the other."""
     position = 0
     for view in views:
         piece = data[position : position + len(view)]
@@ -75,39 +75,39 @@ def scatter(data: bytes, views: Iterable[memoryview]) -> None:
 
 if TYPE_CHECKING:
     _AnySocket = socket.socket
-else:  # a mix-in over any class of sockets
+else:  # a mix-in for any class of sockets
     _AnySocket = object
 
 
 class Tap(_AnySocket):
-    """Notes what is received and sent through a connected stream socket. Comes first among the bases.
+    """Records what is received and sent through a connected stream socket. Comes first among the bases.
 
-    What goes past the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not noted.
+    What bypasses the socket object (`os.read` on its descriptor, a duplicate from `dup()`) is not recorded.
     """
 
     recorded_as: Connection
-    """The connection that this request is recorded as."""
+    """The recorded connection of this request."""
     _connection: Connection
-    """The same, or one that notes nothing while the tap is muted."""
+    """The same, or one that records nothing while the tap is muted."""
     _forks_before: int
     _was_shut_down: bool
 
     def begin_recording(self, connection: Connection) -> None:
-        """Note what passes from here on."""
+        """Record all traffic from here on."""
         self._connection = self.recorded_as = connection
         self._forks_before = fork_hooks.now()
         self._was_shut_down = False
 
     def mute(self) -> None:
-        """Note nothing more: what matters passes through another layer."""
+        """Stop recording: the traffic that matters passes through another tap."""
         self._connection = _NOWHERE
 
     def unmute(self) -> None:
-        """Take `mute()` back."""
+        """Undo `mute()`."""
         self._connection = self.recorded_as
 
     def mark_exchange(self) -> None:
-        """Note that the server turns to the next message."""
+        """Record that the server starts with the next message."""
         self._connection.note(Kind.MARK)
 
     def _note_failure(self, error: OSError) -> None:
@@ -145,7 +145,7 @@ class Tap(_AnySocket):
         return size
 
     def _note_end(self) -> None:
-        """Note that there is no more to come; in TLS, where the client did not say so, that as well."""
+        """Record the end of the client's stream; in TLS, also a missing close_notify."""
         self._connection.note(Kind.CLIENT_EOF, b"truncated" if getattr(self, "was_truncated", False) else b"")
 
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
@@ -199,7 +199,7 @@ class Tap(_AnySocket):
         return size
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """See socket.socket. Goes out piece by piece, so that what went before a failure is known."""
+        """See socket.socket. Sends in pieces, so that after a failure it is known what was sent."""
         if type(data) is not bytes or len(data) > BLOCK:
             data = memoryview(data).cast("B")
             if len(data) > BLOCK:
@@ -252,11 +252,11 @@ class Tap(_AnySocket):
         return size
 
     def sendto(self, data: Any, *rest: Any) -> int:
-        """See socket.socket. On a stream the address is of no consequence."""
+        """See socket.socket. On a stream the address has no effect."""
         return self.send(data, rest[0] if len(rest) > 1 else 0)
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """See socket.socket. The bytes are read, since they are recorded."""
+        """See socket.socket. Reads the file, since its bytes are recorded."""
         return send_file(self.sendall, file, offset, count, BLOCK)
 
     # --- ending
@@ -271,7 +271,7 @@ class Tap(_AnySocket):
             super().shutdown(how)
 
     def _real_close(self, *args: Any) -> None:
-        """Note the end, unless a forked child goes on with the connection."""
+        """Record the end, unless a forked child continues with the connection."""
         close = super()._real_close  # type: ignore[misc]  # socket.socket's own hook for the last close
         if self.fileno() < 0 or (fork_hooks.forked_since(self._forks_before) and not self._was_shut_down):
             close(*args)
@@ -282,11 +282,11 @@ class Tap(_AnySocket):
             close(*args)
 
     def _end_stream(self) -> None:
-        """Send the end of the stream in a forked child: its parent's copy may be open still, and hold it back.
+        """End the stream in a forked child, since the parent's copy of the socket may still be open.
 
-        With SO_LINGER of 0 seconds that is a reset.
+        With SO_LINGER of 0 seconds, reset the connection.
         """
-        if not isinstance(self, socket.socket):  # a layer such as TLS, which closes the one below it
+        if not isinstance(self, socket.socket):  # a wrapper such as TLS, which closes the socket below
             return
         with contextlib.suppress(OSError):
             linger = self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(sockets.NO_LINGER))
@@ -299,7 +299,7 @@ class TappedSocket(Tap, socket.socket):
 
 
 class TLSTap(Tap):
-    """A tap on TLS over a socket that has a tap of its own, which takes over when TLS ends."""
+    """A tap on TLS over a socket with a tap of its own, which takes over when TLS ends."""
 
     raw: Any
 
@@ -328,7 +328,7 @@ _tapped_classes: dict[type[Any], type[Any]] = {}
 
 
 def tapped_class(kind: type[Any]) -> type[Any]:
-    """Return a class of the same kind of sockets, with a tap."""
+    """Return a subclass of this class of sockets, with a tap."""
     found = _tapped_classes.get(kind)
     if found is None:
         bases = (TLSTap if hasattr(kind, "end_tls") else Tap, kind)
@@ -337,14 +337,14 @@ def tapped_class(kind: type[Any]) -> type[Any]:
 
 
 def tap(request: Any, connection: Connection) -> Any:
-    """Return the request with a tap on it.
+    """Return the request with a tap.
 
-    A plain socket is taken over by a new object, and the one that is passed in has lost it. A socket of any
-    other class stays the same object, of a class with a tap over its own.
+    A plain socket is replaced by a new object, which takes over its descriptor. A socket of any other class stays the
+    same object, and its class becomes a subclass with a tap.
     """
     if type(request) is socket.socket:
         timeout = request.gettimeout()
-        plain: Any = super(socket.socket, request)  # whose family and type are plain numbers, not made into enums
+        plain: Any = super(socket.socket, request)  # its family and type are plain numbers, not enums
         request = TappedSocket(plain.family, plain.type, plain.proto, fileno=request.detach())
         if timeout is not None:
             request.settimeout(timeout)
@@ -355,7 +355,7 @@ def tap(request: Any, connection: Connection) -> Any:
 
 
 class _Nowhere:
-    """A connection of which nothing is noted; also what it returns in the place of a context manager."""
+    """A connection and context manager that record nothing."""
 
     def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
         """Do nothing."""

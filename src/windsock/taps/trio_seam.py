@@ -1,4 +1,4 @@
-"""The seam of a trio server: async handlers have streams, which are tapped instead of their sockets."""
+"""The seam of a trio server: async handlers have streams, which get the taps instead of their sockets."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["TrioSeam"]
 class TrioSeam(Seam):
     """Records one instance of a trio server.
 
-    trio takes plain sockets only, so the request of an async handler stays as it was accepted.
+    trio accepts only plain sockets, so the request of an async handler stays as it was accepted.
     """
 
     hooks = HOOKS | stand_ins(
@@ -39,7 +39,7 @@ class TrioSeam(Seam):
         super().__init__(server, recorder)
         self._taps: dict[Any, SocketTap | StreamTap] = {}
         self._ending: set[Connection] = set()
-        """Those whose end of the stream is being sent."""
+        """The requests whose end of the stream is being sent."""
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -48,7 +48,7 @@ class TrioSeam(Seam):
             vars(self._server).pop("request_class", None)
 
     def tapped(self, request: Any, connection: Connection) -> Any:
-        """Return a request with a tap on it, or, for an async handler, as it was: its stream gets the tap."""
+        """Return a request with a tap; unchanged for an async handler, as its stream gets the tap."""
         if type(request) is socket.socket and self._server.handles_async:
             UNTAPPED[request] = connection
             return request
@@ -68,7 +68,7 @@ class TrioSeam(Seam):
                 stream_tap.uninstall()
 
     async def _serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
-        """Note what the handler raises before anybody closes the stream on account of it."""
+        """Record the handler's exception before the stream is closed because of it."""
         try:
             await self._originals["serve_stream"](stream, request, client_address)
         except HandshakeFailed:
@@ -79,7 +79,7 @@ class TrioSeam(Seam):
             raise
 
     def _record_of_task(self, request: Any, error: BaseException) -> None:
-        """Record what a task was ended by, apart from its own cancellation; see `_record`."""
+        """Record the exception that ended a task, except its own cancellation; see `_record`."""
         cancelled, own = _split(error)
         if cancelled is None:
             self._record(request, meant(error))
@@ -100,7 +100,7 @@ class TrioSeam(Seam):
         return stream
 
     async def _start_tls_stream(self, stream: Any) -> Any:
-        """Have the plaintext recorded from here on; of the handshake, what it came to."""
+        """Record the plaintext from here on, and the result of the handshake."""
         found = self._tap_of(stream)
         if found is None:
             return await self._originals["start_tls_stream"](stream)
@@ -112,7 +112,7 @@ class TrioSeam(Seam):
         return secured
 
     async def _authenticate_stream(self, stream: Any) -> str:
-        """Leave what both ends say to each other about their secret out of the recording."""
+        """Keep the messages about the secret out of the recording."""
         with self._silence(self._tap_of(stream)):
             reason: str = await self._originals["authenticate_stream"](stream)
         return reason
@@ -122,7 +122,7 @@ class TrioSeam(Seam):
 
     @contextlib.contextmanager
     def _silence(self, tap: SocketTap | StreamTap | None) -> Iterator[None]:
-        """Take a tap off, and put it, or the one that has taken its place, on at the end."""
+        """Remove a tap during the block; afterwards, restore it or the one that has replaced it."""
         if tap is None:
             yield
             return
@@ -138,14 +138,14 @@ class TrioSeam(Seam):
             self._taps[tap.request].install()
 
     def _tap(self, stream: Any, connection: Connection, request: Any) -> SocketTap | StreamTap:
-        """Return a tap for a stream: on its socket, if it is a stream of that very socket."""
+        """Return a tap for a stream: on its socket, if the stream uses that socket directly."""
         is_plain = type(request) is socket.socket and getattr(stream, "socket", None) is not None
         if is_plain:
             return SocketTap(stream, connection, request)
         return StreamTap(stream, connection, request, self._on_clear)
 
     def _on_clear(self, secured: StreamTap, stream: Any) -> None:
-        """Record what is below a stream whose TLS has ended."""
+        """Record the stream below one whose TLS has ended."""
         secured.uninstall()
         self._taps[secured.request] = below = self._tap(stream, secured.connection, secured.request)
         below.install()
@@ -165,7 +165,7 @@ class TrioSeam(Seam):
         if connection is None:
             self._originals["close_request"](request)
             return
-        self._note_half_close(connection)  # `shutdown_request()` has sent it, and closes now
+        self._note_half_close(connection)  # `shutdown_request()` has sent it
         with connection.noted_after(Kind.CLOSE):
             self._originals["close_request"](request)
 
@@ -176,7 +176,7 @@ class TrioSeam(Seam):
 
 
 def _split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """Return what trio cancels a task with, and what the task has raised of its own."""
+    """Split an exception into trio's cancellation and the task's own exceptions."""
     import trio
 
     if isinstance(error, BaseExceptionGroup):
@@ -185,6 +185,6 @@ def _split(error: BaseException) -> tuple[BaseException | None, BaseException | 
 
 
 def _open_connection(request: Any) -> Connection | None:
-    """Return the connection of a request that has no tap of its own, unless its handler has closed it."""
+    """Return the connection of a request without a tap of its own, unless its handler has closed it."""
     is_untapped = type(request) is socket.socket and request in UNTAPPED and request.fileno() >= 0
     return UNTAPPED[request] if is_untapped else None

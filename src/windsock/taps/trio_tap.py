@@ -1,4 +1,4 @@
-"""Recording taps on trio streams: the stream itself, which notes what passes."""
+"""Recording taps on trio streams: the stream itself, which records its traffic."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["SocketTap", "StreamTap"]
 
 BLOCK = 256 * 1024
-"""The most bytes that one call sends, so that little is noted that does not go out."""
+"""The most bytes that one call sends, so that little is recorded that is not sent."""
 PEEK = int(socket.MSG_PEEK)
 
 
 class _TrioTap:
-    """Methods of ours in the place of an object's own; the classes of trio's streams are final."""
+    """Replaces methods of an object by its own, since the classes of trio's streams are final."""
 
     names: tuple[str, ...]
 
@@ -32,21 +32,21 @@ class _TrioTap:
         self._tapped = tapped
 
     def install(self) -> None:
-        """Put these methods in the place of the object's own."""
+        """Replace the object's methods."""
         for name in self.names:
             setattr(self._tapped, name, getattr(self, name))
 
     def uninstall(self) -> None:
-        """Give the object its own methods back; without the cycle nothing waits for the collector."""
+        """Restore the object's methods, which also ends a reference cycle."""
         for name in self.names:
             delattr(self._tapped, name)
 
 
 class SocketTap(_TrioTap):
-    """Notes what one SocketStream receives and sends, and how it ends.
+    """Records what one SocketStream receives and sends, and how it ends.
 
-    The methods replaced are those of its trio socket, through which all of the stream's own go; `plain` is the
-    socket below. What goes past them (`os.read` on the descriptor, a duplicate) is not noted.
+    It replaces methods of the stream's trio socket, which all of the stream's own methods use; `plain` is the socket
+    below. What bypasses them (`os.read` on the descriptor, a duplicate) is not recorded.
     """
 
     names = ("recv", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
@@ -58,19 +58,19 @@ class SocketTap(_TrioTap):
         self._send_all = stream.send_all
         self._plain = plain
         self._left = 0
-        """The bytes of a block that `send_all()` has noted and that have not gone out yet."""
+        """The bytes of a block that `send_all()` has recorded and that were not sent yet."""
         self._lowlevel = trio.lowlevel
         self._recvmsg, self._sendmsg = stream.socket.recvmsg, stream.socket.sendmsg
         self._shutdown = stream.socket.shutdown
         self._close = stream.socket.close
 
     def install(self) -> None:
-        """Put these methods in the place of the object's own."""
+        """Replace the object's methods."""
         super().install()
         self.stream.send_all = self.send_all
 
     def uninstall(self) -> None:
-        """Give the stream its own methods back."""
+        """Restore the stream's methods."""
         super().uninstall()
         del self.stream.send_all
 
@@ -151,9 +151,9 @@ class SocketTap(_TrioTap):
         return size
 
     async def send_all(self, data: Any) -> None:
-        """See trio.abc.SendStream. Goes out block by block, so that what went before a failure is known."""
+        """See trio.abc.SendStream. Sends in blocks, so that after a failure it is known what was sent."""
         if self._left or not data:
-            await self._send_all(data)  # which says that another task is sending
+            await self._send_all(data)  # raises BusyResourceError
         elif type(data) is bytes and len(data) <= BLOCK:
             await self._send_block(data)
         else:
@@ -171,7 +171,7 @@ class SocketTap(_TrioTap):
             self._connection.retract(left)
 
     async def _send_noted(self, data: Any, flags: int) -> int:
-        """Send some of what `send_all()` has noted."""
+        """Send some of the data that `send_all()` has recorded."""
         lowlevel, plain = self._lowlevel, self._plain
         try:
             try:
@@ -195,7 +195,7 @@ class SocketTap(_TrioTap):
                 pass
 
     async def send(self, data: Any, flags: int = 0, /) -> int:
-        """See socket.socket. Noted just before the kernel gets it, so that it is there when the client has it."""
+        """See socket.socket. Recorded before the kernel gets the data, so that it is there when the client has it."""
         lowlevel = self._lowlevel
         await lowlevel.checkpoint_if_cancelled()
         if self._left:
@@ -211,7 +211,7 @@ class SocketTap(_TrioTap):
         return size
 
     def _send_now(self, whole: bytes, flags: int) -> int | None:
-        """Return how much the kernel has taken; None if it has no room."""
+        """Return how many bytes the kernel has taken; None if it has no room."""
         connection = self._connection
         connection.note(Kind.DOWN, whole)
         size = None
@@ -245,10 +245,10 @@ class SocketTap(_TrioTap):
 
 
 class StreamTap(_TrioTap):
-    """Notes what any other stream receives and sends, and how it ends.
+    """Records what any other stream receives and sends, and how it ends.
 
-    How much of a `send_all()` that failed went out is not known; none of it is recorded then. `on_clear` is called
-    when TLS has ended, with this tap and the stream below.
+    It is unknown how much of a failed `send_all()` was sent, so none of it is recorded. `on_clear` is called when TLS
+    has ended, with this tap and the stream below.
     """
 
     names: tuple[str, ...] = ("receive_some", "send_all", "send_eof", "aclose", "unwrap")
@@ -307,7 +307,7 @@ class StreamTap(_TrioTap):
             self._note_failure(error)
             raise
         is_broken = getattr(self.stream, "transport_stream", None) is not None
-        if is_broken:  # the client has left without close_notify
+        if is_broken:  # the client has closed without close_notify
             self._connection.note(Kind.CLIENT_EOF, b"truncated")
         self._connection.note(Kind.TLS_END)
         if behind:
@@ -325,7 +325,7 @@ class StreamTap(_TrioTap):
             await self._originals["aclose"]()
 
     def _note_failure(self, error: Exception) -> None:
-        """Note what a broken stream says about the client."""
+        """Record what a broken stream means for the client."""
         while error.__cause__ is not None and not isinstance(error, OSError):
             error = error.__cause__  # type: ignore[assignment]
         if isinstance(error, OSError):

@@ -1,4 +1,4 @@
-"""Checks that any server of the family passes, to be run over a class of yours; and clients for all of them."""
+"""Checks that any server of the family passes, to run on your own class; and clients for all of them."""
 
 from windsock.testing.checks import Check, CheckFailed, check_server, checks_for
 from windsock.testing.peers import client_of

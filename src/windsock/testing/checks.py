@@ -1,4 +1,4 @@
-"""The checks as a list, and running them over a class."""
+"""The list of checks, and running them on a class."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Check", "CheckFailed", "check_server", "checks_for"]
 
 
 class CheckFailed(WindsockError):
-    """A server did something else than a server of this family must. `check` names what."""
+    """A server did not do what a server of this family must. `check` is the name of the check."""
 
     def __init__(self, check: str, found: str) -> None:
         self.check = check
@@ -24,13 +24,13 @@ class CheckFailed(WindsockError):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that a server must do; `name` says it in words."""
+    """One requirement of a server; `name` describes it."""
 
     name: str
     run: Callable[[Setting], None]
 
     def __call__(self, server_class: type[Any], **options: Any) -> None:
-        """Run it over a class. Raises CheckFailed."""
+        """Run the check on a class. Raises CheckFailed."""
         try:
             self.run(Setting(server_class, {"strict": False} | options))
         except AssertionError as error:
@@ -40,7 +40,7 @@ class Check:
 
 
 def checks_for(server_class: type[Any]) -> list[Check]:
-    """Return the checks that apply to a class: those for streams or those for datagrams."""
+    """Return the checks for a class: those for streams or those for datagrams."""
     room: Any = datagrams if transport_of(server_class) in ("udp", "unix_datagram") else streams
     functions = [each for name, each in vars(room).items() if name.startswith(("a_", "an_", "the_"))]
     return [Check(each.__name__.replace("_", " "), each) for each in functions]
@@ -49,7 +49,7 @@ def checks_for(server_class: type[Any]) -> list[Check]:
 def check_server(server_class: type[Any], **options: Any) -> None:
     """Check a server class: order of hooks, half-close both ways, big transfers, resets, errors, bursts, stopping.
 
-    `options` are keywords of `serving()`. Raises an ExceptionGroup of CheckFailed: everything at once.
+    `options` are keywords of `serving()`. Raises an ExceptionGroup of all CheckFailed errors.
     """
     failures: list[Exception] = []
     for check in checks_for(server_class):

@@ -13,7 +13,7 @@ HOOKS = ["get_request", "verify_request", "process_request", "finish_request", "
 
 
 class Echo(DatagramRequestHandler):
-    """Sends each packet back."""
+    """Send each packet back."""
 
     def handle(self) -> None:
         """See BaseRequestHandler."""
@@ -24,7 +24,7 @@ class Echo(DatagramRequestHandler):
 
 
 def the_hooks_are_called_in_their_order(setting: Setting) -> None:
-    """A datagram meets each hook once."""
+    """Check that a datagram meets each hook once."""
     log = HookLog()
     try:
         with served(setting, log.handler(), **log.hooks(setting.server_class, HOOKS)) as server:
@@ -40,7 +40,7 @@ def the_hooks_are_called_in_their_order(setting: Setting) -> None:
 
 
 def a_reply_goes_to_the_client_that_asked(setting: Setting) -> None:
-    """However many ask at once."""
+    """Check that each client gets its own reply, even if many ask at once."""
     with served(setting, Echo) as server, ExitStack() as stack:
         clients = [stack.enter_context(client_of(server)) for _ in range(8)]
         for number, client in enumerate(clients):
@@ -50,14 +50,14 @@ def a_reply_goes_to_the_client_that_asked(setting: Setting) -> None:
 
 
 def an_empty_datagram_is_a_request(setting: Setting) -> None:
-    """And can be answered by one."""
+    """Check that an empty datagram is handled, and can be answered by another one."""
     with served(setting, Echo) as server, client_of(server) as client:
         client.send(b"")
         expect(client.recv(100), b"", "an empty answer")
 
 
 def a_handler_that_writes_nothing_sends_nothing(setting: Setting) -> None:
-    """The next answer is the first one that comes."""
+    """Check that the next reply is the first one that comes."""
     with served(setting, Echo) as server, client_of(server) as client:
         client.send(b"silence")
         server.requests.wait(1)
@@ -66,7 +66,7 @@ def a_handler_that_writes_nothing_sends_nothing(setting: Setting) -> None:
 
 
 def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
-    """The next datagram is answered."""
+    """Check that the next datagram is answered."""
     with served(setting, Echo) as server:
         with client_of(server) as client:
             client.send(b"bad")
@@ -76,7 +76,7 @@ def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
 
 
 def a_client_that_is_gone_does_not_stop_the_next_one(setting: Setting) -> None:
-    """The answer to it goes nowhere."""
+    """Check that the next client gets its reply, while the reply to the closed one is lost."""
     with served(setting, Echo) as server:
         with client_of(server) as client:
             client.send(b"x")
@@ -84,7 +84,7 @@ def a_client_that_is_gone_does_not_stop_the_next_one(setting: Setting) -> None:
 
 
 def a_stop_is_quick(setting: Setting) -> None:
-    """Nothing is waited for."""
+    """Check that a stop waits for nothing."""
     with served(setting, Echo) as server:
         still_serves(server, b"x")
         started = monotonic()

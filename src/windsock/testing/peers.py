@@ -1,4 +1,4 @@
-"""Parts that the checks share: clients, handlers, and a log that forked children can write to."""
+"""Helpers of the checks: clients, handlers, and a log that forked children can write to."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEADLINE = 5.0
 
 
 class EchoLines(StreamRequestHandler):
-    """Sends each line back."""
+    """Send each line back."""
 
     def handle(self) -> None:
         """See BaseRequestHandler."""
@@ -28,7 +28,7 @@ class EchoLines(StreamRequestHandler):
 
 
 def expect(actual: object, expected: object, what: str) -> None:
-    """Raise AssertionError, which a check turns into its own error, unless the two are equal."""
+    """Raise AssertionError unless the two are equal; a check turns it into CheckFailed."""
     if actual != expected:
         raise AssertionError(f"{what}: expected {_short(expected)}, got {_short(actual)}")
 
@@ -40,7 +40,7 @@ def _short(value: object) -> str:
 
 @contextmanager
 def served(setting: Setting, handler: Any, **changes: Any) -> Iterator[RunningServer]:
-    """Serve a subclass of the checked class, with some attributes of its own."""
+    """Serve a subclass of the checked class, with some changed attributes."""
     made = setting.server_class
     if changes:
         made = type(made.__name__, (made,), changes)
@@ -49,7 +49,7 @@ def served(setting: Setting, handler: Any, **changes: Any) -> Iterator[RunningSe
 
 
 def client_of(server: RunningServer) -> socket.socket:
-    """Return a connected client, speaking TLS if the server does; a datagram client has a name of its own."""
+    """Return a connected client, with TLS if the server uses it; a datagram client has an address of its own."""
     kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
     client = socket.socket(server.server.address_family, kind)
     client.settimeout(DEADLINE)
@@ -66,25 +66,25 @@ def client_of(server: RunningServer) -> socket.socket:
 
 
 def speaks_tls(server: RunningServer) -> bool:
-    """Return whether connections begin with a TLS handshake."""
+    """Return whether connections start with a TLS handshake."""
     encryption = server.options.encryption
     return encryption is not None and encryption.begins_with_tls
 
 
 def receive_all(client: socket.socket) -> bytes:
-    """Return all until the server's end of the stream."""
+    """Return all data up to the server's end of the stream."""
     return b"".join(iter(lambda: client.recv(1 << 20), b""))
 
 
 def still_serves(server: RunningServer, message: bytes = b"next\n") -> None:
-    """Make sure that a new client is served."""
+    """Check that a new client is served."""
     with client_of(server) as client:
         client.sendall(message)
         expect(client.recv(len(message)), message, "the next client is served")
 
 
 class HookLog:
-    """Names of hooks in the order in which they were called, in whatever process."""
+    """The names of hooks in the order in which they were called, in all processes."""
 
     def __init__(self) -> None:
         self._file = nameless_file("the names of hooks", is_large=False)
@@ -99,11 +99,11 @@ class HookLog:
         return os.pread(self._file, size, 0).decode().split()
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         os.close(self._file)
 
     def hooks(self, server_class: type[Any], names: list[str]) -> dict[str, Any]:
-        """Return attributes for a subclass whose hooks are noted."""
+        """Return attributes for a subclass whose hooks are logged."""
         return {name: self._noting(server_class, name) for name in names}
 
     def _noting(self, server_class: type[Any], name: str) -> Any:
@@ -116,7 +116,7 @@ class HookLog:
         return hook
 
     def handler(self) -> type[BaseRequestHandler]:
-        """Return a handler class whose steps are noted."""
+        """Return a handler class whose methods are logged."""
         log = self
 
         class Noting(BaseRequestHandler):

@@ -27,7 +27,7 @@ BIG = 4 * 1024 * 1024
 
 
 def the_hooks_are_called_in_their_order(setting: Setting) -> None:
-    """A request meets each hook once; where two processes have the request, each closes it."""
+    """Check that a request meets each hook once; if two processes have the request, each closes it."""
     log = HookLog()
     try:
         with (
@@ -46,7 +46,7 @@ def the_hooks_are_called_in_their_order(setting: Setting) -> None:
 
 
 def a_client_may_half_close_and_still_get_its_answer(setting: Setting) -> None:
-    """The server reads to the end of the stream, then answers."""
+    """Check that the server can read to the end of the stream, and then answer."""
 
     class Last(StreamRequestHandler):
         def handle(self) -> None:
@@ -55,13 +55,13 @@ def a_client_may_half_close_and_still_get_its_answer(setting: Setting) -> None:
     with served(setting, Last) as server, client_of(server) as client:
         client.sendall(b"abc")
         if speaks_tls(server):
-            return  # ssl.SSLSocket can't send its own close_notify and go on reading (its unwrap() waits)
+            return  # ssl.SSLSocket can't send close_notify and still read (its unwrap() waits)
         client.shutdown(socket.SHUT_WR)
         expect(receive_all(client), b"cba", "the answer after a half-close")
 
 
 def a_server_may_half_close_and_still_read(setting: Setting) -> None:
-    """The client sees the end of the stream, and can go on sending."""
+    """Check that the client sees the end of the stream, and can still send."""
 
     class EndsFirst(BaseRequestHandler):
         def handle(self) -> None:
@@ -76,7 +76,7 @@ def a_server_may_half_close_and_still_read(setting: Setting) -> None:
 
 
 def a_big_transfer_goes_both_ways_at_once(setting: Setting) -> None:
-    """Neither direction waits for the other, and nothing is lost."""
+    """Check that neither direction waits for the other, and that nothing is lost."""
 
     class Both(BaseRequestHandler):
         def handle(self) -> None:
@@ -114,7 +114,7 @@ def _exchange(client: socket.socket, payload: bytes) -> bytes:
 
 
 def _not_ready() -> tuple[type[OSError], ...]:
-    """Return what says "not now": of ssl only if somebody uses it."""
+    """Return the exceptions that mean "not now"; those of ssl only if it is in use."""
     if "ssl" not in sys.modules:
         return (BlockingIOError,)
     from windsock.net.system import ssl
@@ -123,7 +123,7 @@ def _not_ready() -> tuple[type[OSError], ...]:
 
 
 def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
-    """A reset is the client's own affair."""
+    """Check that a reset affects only its own connection."""
     with served(setting, EchoLines) as server:
         with client_of(server) as client:
             client.sendall(b"one\n")
@@ -133,7 +133,7 @@ def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
 
 
 def a_client_that_vanishes_does_not_stop_the_next_one(setting: Setting) -> None:
-    """Neither before it has said a word, nor in the middle of one."""
+    """Check clients that close before they send anything, and in the middle of a line."""
     with served(setting, EchoLines) as server:
         for word in (b"", b"half a li"):
             with client_of(server) as client:
@@ -142,20 +142,20 @@ def a_client_that_vanishes_does_not_stop_the_next_one(setting: Setting) -> None:
 
 
 def a_client_that_is_turned_away_sees_the_end(setting: Setting) -> None:
-    """`verify_request` says no: the connection is shut down, and no handler is called."""
+    """Check that `verify_request` returning False shuts the connection down, without calling a handler."""
 
     def verify_request(*_: object) -> bool:
         return False
 
     with served(setting, EchoLines, verify_request=verify_request) as server:
         if speaks_tls(server):
-            return  # it is turned away before the handshake, which the client calls a failure
+            return  # turned away before the handshake, which fails in the client
         with client_of(server) as client:
             expect(receive_all(client), b"", "the end of the stream")
 
 
 def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
-    """Whichever of its steps fails."""
+    """Check failures in each method of a handler."""
 
     class Failing(StreamRequestHandler):
         def setup(self) -> None:
@@ -187,7 +187,7 @@ def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
 
 
 def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
-    """`verify_request` fails, and `handle_error`, which is told of it, fails as well."""
+    """Check failures of `verify_request`, and of `handle_error`, which reports the first one."""
 
     def verify_request(server: Any, *_: object) -> bool:
         if server.failures:
@@ -200,7 +200,7 @@ def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
 
     with served(setting, EchoLines, failures=1, verify_request=verify_request, handle_error=handle_error) as server:
         if speaks_tls(server):
-            return  # the client would call it a failed handshake
+            return  # the handshake would fail in the client
         with client_of(server) as client:
             expect(receive_all(client), b"", "the end of the stream")
         still_serves(server)
@@ -208,12 +208,12 @@ def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
 
 
 def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
-    """64 connections that come together are all accepted, and answered one after the other."""
+    """Check that 64 simultaneous connections are all accepted and answered."""
     with served(setting, EchoLines) as server, ExitStack() as stack:
         if speaks_tls(server) and server.options.concurrency == "sync":
             return  # a handshake waits for the connection before it to end
         count = 64
-        if speaks_tls(server):  # each handshake needs a place of its own
+        if speaks_tls(server):  # each handshake needs room in the queue
             count = min(count, getattr(server.server, "max_children", count))
         clients = [stack.enter_context(client_of(server)) for _ in range(count)]
         for number, client in enumerate(clients):
@@ -224,7 +224,7 @@ def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
 
 
 def a_stop_while_busy_is_quick_and_leaves_nothing(setting: Setting) -> None:
-    """Clients that stay, silent or in the middle of a line, do not keep a server from stopping."""
+    """Check that idle clients, silent or in the middle of a line, do not keep a server from stopping."""
     with served(setting, EchoLines) as server, ExitStack() as stack:
         busy = stack.enter_context(client_of(server))
         busy.sendall(b"one\nhalf a li")
@@ -236,7 +236,7 @@ def a_stop_while_busy_is_quick_and_leaves_nothing(setting: Setting) -> None:
 
 
 def _see_the_end(client: socket.socket) -> None:
-    """Wait for the end of the connection, be it a reset or a cut through TLS, and whatever comes before it."""
+    """Wait for the end of the connection, even a reset or a truncated TLS stream, whatever comes before it."""
     try:
         receive_all(client)
     except TimeoutError:

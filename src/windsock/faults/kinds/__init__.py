@@ -1,4 +1,4 @@
-"""The faults themselves, one in a file."""
+"""The faults, one in each file."""
 
 from windsock.faults.kinds.accept_delay import AcceptDelay
 from windsock.faults.kinds.accept_error import AcceptError

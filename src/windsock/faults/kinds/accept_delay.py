@@ -1,4 +1,4 @@
-"""AcceptDelay: a connection is taken late."""
+"""AcceptDelay: a connection is accepted late."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["AcceptDelay"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AcceptDelay(Fault):
-    """A connection is served only `time` seconds after the client's connect: that succeeds at once, the rest waits."""
+    """Serve a connection only `time` seconds after the client's connect, which succeeds at once."""
 
     chain_stage: ClassVar[Stage] = Stage.ACCEPT
     chain_order: ClassVar[int] = 40

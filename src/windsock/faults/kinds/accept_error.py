@@ -16,8 +16,8 @@ __all__ = ["AcceptError"]
 class AcceptError(Fault):
     """The server's accept fails with an error, by its errno name: "EMFILE", "ENFILE", "ENOBUFS", "ECONNABORTED", ...
 
-    The connection stays in the queue, as it does on Linux with all of these but ECONNABORTED (accept(2)); say how often
-    it fails by `times=`.
+    The connection stays in the queue, as on Linux with all of these except ECONNABORTED (accept(2)); use `times=` for
+    the number of failures.
     """
 
     chain_stage: ClassVar[Stage] = Stage.ACCEPT
@@ -31,5 +31,5 @@ class AcceptError(Fault):
 
     @property
     def code(self) -> int:
-        """Return the error's number on this system."""
+        """The error's number on this system."""
         return code_of(self, self.errno)

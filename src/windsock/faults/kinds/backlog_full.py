@@ -1,4 +1,4 @@
-"""BacklogFull: connections are not even refused."""
+"""BacklogFull: connections are neither accepted nor refused."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["BacklogFull"]
 class BacklogFull(Fault):
     """The listener's queue is full: a client's connect waits, as its SYN is dropped (listen(2), tcp_abort_on_overflow).
 
-    Healed, Linux's clients come through at their next retransmission: 1 s after the first SYN, then 3, 7, ... On Unix
-    stream sockets a connect that must not block gets EAGAIN at once (unix(7)).
+    After healing, Linux clients get through with their next retransmission: 1 s after the first SYN, then 3, 7, ...
+    On Unix stream sockets, a non-blocking connect gets EAGAIN at once (unix(7)).
     """
 
     chain_stage: ClassVar[Stage] = Stage.ACCEPT

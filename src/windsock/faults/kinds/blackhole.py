@@ -18,12 +18,12 @@ __all__ = ["Blackhole"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Blackhole(Fault):
-    """Nothing arrives, and neither end gets an error, until the fault is healed or its schedule lets go.
+    """Nothing arrives, and neither end gets an error, until the fault is healed or its schedule ends the outage.
 
-    A schedule: dark for `on` seconds, light for `off`, and so on, `repeat` times dark (None: for ever, if there is an
-    `off`; else once). It begins when the fault meets the link, plus the selector's `after`. What a stream sends in the
-    dark is held and arrives when it is over, in order, as TCP's retransmissions would bring it; with `discard=True` its
-    bytes are lost (the ends are not). Datagrams are lost. A selector about items says which item brings the dark down.
+    The schedule: `on` seconds of outage, `off` seconds without, and so on, for `repeat` outages (None: no limit if
+    `off` is set, else one). It starts when the fault meets the connection, plus the selector's `after`. Stream data
+    sent during an outage is held and arrives afterwards, in order, as with TCP's retransmissions; with `discard=True`
+    the bytes are lost (ends are not). Datagrams are lost. A selector about items chooses the item that starts it.
     """
 
     chain_stage: ClassVar[Stage] = Stage.DELAY
@@ -42,23 +42,23 @@ class Blackhole(Fault):
         if self.repeat is not None:
             count(self, 1, repeat=self.repeat)
         if self.on is None and (self.off is not None or self.repeat is not None):
-            raise UsageError(f"{self!r}: on=None: expected seconds of dark with off= and repeat=")
+            raise UsageError(f"{self!r}: on=None: expected seconds of outage with off= and repeat=")
         if self.off is None and (self.repeat or 1) > 1:
-            raise UsageError(f"{self!r}: off=None: expected seconds of light between {self.repeat} times of dark")
+            raise UsageError(f"{self!r}: off=None: expected seconds between {self.repeat} outages")
 
     def begin(self, context: FaultContext) -> list[float]:
-        """Return when the schedule begins: when a chosen item comes, if the selector is about items."""
+        """Return when the schedule starts; with a selector about items, when a chosen item comes."""
         waits = context.selector.is_about_items or context.selector.probability is not None
         return [NEVER if waits else context.now + (context.selector.after or 0.0)]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it when the dark is over, or nothing."""
+        """Return the item with the time when the outage ends, or nothing."""
         if context.state[0] == NEVER:
             context.state[0] = item.at
         return self.passes(item, context)
 
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return an item that comes once the schedule has begun as one that was chosen: it is as dark for both."""
+        """Return an item, treated like a chosen one once the schedule has started: an outage affects both."""
         until = self.dark_until(item.at - context.state[0])
         if until == 0 or (context.handle.is_used_up() and not context.held):
             return (item,)
@@ -73,7 +73,7 @@ class Blackhole(Fault):
         return (at_time(item, max(item.at, context.state[0] + until)),)
 
     def dark_until(self, passed: float) -> float:
-        """Return when the dark phase at this offset into the schedule, in seconds, ends; 0 in a light phase."""
+        """Return when the outage at this offset into the schedule ends, in seconds; 0 if there is none."""
         if passed < 0:
             return 0.0
         if self.on is None:

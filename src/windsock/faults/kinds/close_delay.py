@@ -1,4 +1,4 @@
-"""CloseDelay: the end is late."""
+"""CloseDelay: the end of a direction comes late."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["CloseDelay"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CloseDelay(Fault):
-    """The end of a direction, a close and a reset arrive `time` seconds later; data is not delayed.
+    """The end of a direction, a close or a reset arrives `time` seconds later; data is not delayed.
 
-    Ends that other faults make are late too.
+    This includes ends caused by other faults.
     """
 
     chain_stage: ClassVar[Stage] = Stage.CLOSE
@@ -32,11 +32,11 @@ class CloseDelay(Fault):
         seconds(self, time=self.time)
 
     def is_occasion(self, item: Item, context: FaultContext) -> bool:  # noqa: ARG002  # the contract of faults
-        """Return whether it is an end."""
+        """Return whether the item is an end."""
         return isinstance(item, End | ConnectionClose | ConnectionReset)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return ends at a later time."""
+        """Return the end with a later time."""
         if not self.is_occasion(item, context):
             return (item,)
         context.fire("{} is {:g} s late", type(item).__name__, self.time)

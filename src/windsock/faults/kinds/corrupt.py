@@ -1,4 +1,4 @@
-"""Corrupt: bytes arrive as others than they were."""
+"""Corrupt: bytes arrive changed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,11 @@ __all__ = ["Corrupt"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Corrupt(Fault):
-    """Each chosen piece of data or datagram is damaged; it keeps its size.
+    """Each selected piece of data or datagram is damaged; its size stays the same.
 
-    "bitflip" turns `bits` bits over, at different places; "zero" makes all bytes 0; "replace" puts `data` in their
-    place, repeated or cut to the size; "shuffle" changes their order. Which pieces: a selector (`probability=0.01`). A
-    checksum would have stopped most of this on a real line (RFC 1071), so that it stands for broken middleboxes and
-    senders.
+    "bitflip" inverts `bits` bits at different positions; "zero" makes all bytes 0; "replace" replaces them with `data`,
+    repeated or cut to the size; "shuffle" changes their order. Select pieces by, say, `probability=0.01`. On a real
+    line, checksums would stop most damage (RFC 1071), so this fault models broken middleboxes and senders.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -45,7 +44,7 @@ class Corrupt(Fault):
             raise UsageError(f"{self!r}: data={self.data!r}: expected {expected}")
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it damaged."""
+        """Return the item with its data damaged."""
         if not isinstance(item, Data | Datagram) or not item.data:
             return (item,)
         damaged = DAMAGES[self.mode](self, item.data, context.random)
@@ -62,12 +61,12 @@ def flipped(fault: Corrupt, data: bytes, random: Random) -> bytes:
 
 
 def zeroed(fault: Corrupt, data: bytes, random: Random) -> bytes:  # noqa: ARG001  # the contract of damages
-    """Return as many zeros."""
+    """Return zeros of the same size."""
     return bytes(len(data))
 
 
 def replaced(fault: Corrupt, data: bytes, random: Random) -> bytes:  # noqa: ARG001  # the contract of damages
-    """Return as many bytes of the other data."""
+    """Return the other data, repeated or cut to the same size."""
     return (fault.data * (len(data) // len(fault.data) + 1))[: len(data)]
 
 

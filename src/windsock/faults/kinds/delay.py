@@ -1,4 +1,4 @@
-"""Delay: what passes arrives later."""
+"""Delay: data arrives later."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from windsock.faults.stages import Stage
 __all__ = ["Delay"]
 
 SHAPE = 3.0
-"""Of the Pareto law: the smallest whole number for which it has a variance."""
+"""The shape of the Pareto distribution: the smallest whole number for which it has a variance."""
 
 
 def _rest(normal: float) -> float:
-    """Return the share of a normal law that lies above; never 0."""
+    """Return the probability that a normal number is greater; never 0."""
     return max(0.5 * math.erfc(normal / math.sqrt(2)), 1e-300)
 
 
@@ -32,19 +32,19 @@ LAWS: dict[str, Callable[[float], float]] = {
     "pareto": lambda normal: (SHAPE - 1) * (_rest(normal) ** (-1 / SHAPE) - 1),
     "exponential": lambda normal: -math.log(_rest(normal)),
 }
-"""From a standard normal number to one of the law, so that correlation is the same for all of them."""
+"""Maps from a standard normal number to each distribution, so that correlation works the same for all."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Delay(Fault):
-    """Each piece of data, or datagram, and each end arrives `time` seconds later; the sender is not held back.
+    """Each piece of data, datagram or end arrives `time` seconds later; the sender is not slowed down.
 
-    With `jitter` seconds the delay varies: "uniform" is time - jitter to time + jitter, "normal" has jitter for its
+    With `jitter` seconds the delay varies: "uniform" is time - jitter to time + jitter, "normal" has jitter as its
     standard deviation (both as in tc-netem(8)); with "exponential", "lognormal" (sigma 1) and "pareto" (shape 3) `time`
-    is the least delay and jitter the mean of what is added (our choice). It is never below 0. `correlation` (0 to 1) is
-    that of each delay with the one before: an autoregressive normal process mapped to the law, so that the law stays
-    what it is. Bytes of a stream keep their order: one that would overtake waits. Datagrams are delayed each on its
-    own, and do overtake, as in netem.
+    is the least delay, and jitter is the mean of what is added (our choice). The delay is never below 0. `correlation`
+    (0 to 1) is that of each delay with the one before: an autoregressive normal process mapped to the distribution,
+    which stays the same. Bytes of a stream keep their order: one that would overtake waits. Each datagram is delayed
+    on its own, and may overtake others, as in netem.
     """
 
     chain_stage: ClassVar[Stage] = Stage.DELAY
@@ -60,19 +60,19 @@ class Delay(Fault):
         one_of(self, LAWS, distribution=self.distribution)
         probability(self, correlation=self.correlation)
         if not self.jitter and (self.correlation or self.distribution != "uniform"):
-            raise UsageError(f"{self!r}: jitter=0: expected seconds above 0; nothing varies without")
+            raise UsageError(f"{self!r}: jitter=0: expected seconds above 0 with a distribution or correlation")
 
     @property
     def latency(self) -> float:
-        """Return the time."""
+        """The seconds of delay."""
         return self.time
 
     def begin(self, context: FaultContext) -> list[float]:
-        """Return the latest normal number; the first one is of the law as well."""
+        """Return the latest normal number; the first one is drawn here."""
         return [context.random.gauss(0.0, 1.0)] if self.correlation else []
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it at its later time."""
+        """Return the item with its later time."""
         delay = self.time if not self.jitter else self._drawn(context)
         if type(item) is Data:
             context.fire("delayed {} B by {:.6f} s", len(item.data), delay)

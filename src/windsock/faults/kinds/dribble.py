@@ -1,4 +1,4 @@
-"""Dribble: data comes drop by drop."""
+"""Dribble: data comes in a few bytes at a time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Dribble"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Dribble(Fault):
-    """Each run of data arrives in `chunks` equal pieces (fewer if it has not as many bytes), spread `over` seconds.
+    """Each run of data arrives in `chunks` equal pieces (fewer if it has fewer bytes), spread `over` seconds.
 
-    They come at even distances, the last one `over` seconds after the data; the next run waits for that.
+    They come at equal intervals, the last one `over` seconds after the data; the next run waits for that.
     """
 
     chain_stage: ClassVar[Stage] = Stage.SEGMENT
@@ -34,11 +34,11 @@ class Dribble(Fault):
         seconds(self, over=self.over)
 
     def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
-        """Return when the run before has arrived."""
+        """Return when the previous run has arrived."""
         return [-NEVER]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return the drops."""
+        """Return the pieces."""
         if not isinstance(item, Data):
             return (item,)
         start, size = max(item.at, context.state[0]), len(item.data)

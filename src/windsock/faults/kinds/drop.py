@@ -1,4 +1,4 @@
-"""Drop: exactly these datagrams get lost."""
+"""Drop: the datagrams with given numbers are lost."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Drop"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Drop(Fault):
-    """The datagrams with these numbers are lost: a number from 1, a list of them, or a slice as in `slice(3, None, 2)`.
+    """Lose the datagrams with these numbers: a number from 1, a list of them, or a slice such as `slice(3, None, 2)`.
 
-    They are counted in each direction of each client, from when the fault meets it.
+    They are counted in each direction of each client, from when the fault meets the client.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -31,15 +31,15 @@ class Drop(Fault):
 
     def __post_init__(self) -> None:
         if self.indices is None:
-            raise wrong(self, "indices", None, "numbers from 1 of the datagrams that are lost")
+            raise wrong(self, "indices", None, "the numbers, from 1, of the datagrams to lose")
         check_numbers(self, 1, indices=self.indices)
 
     def begin(self, context: FaultContext) -> list[int]:  # noqa: ARG002  # the contract of faults
-        """Return how many have come."""
+        """Return the number of datagrams so far."""
         return [0]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it, or nothing."""
+        """Return the datagram, or nothing."""
         if not isinstance(item, Datagram):
             return (item,)
         context.state[0] += 1

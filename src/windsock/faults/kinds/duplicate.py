@@ -17,9 +17,9 @@ __all__ = ["Duplicate"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Duplicate(Fault):
-    """Each chosen datagram arrives `copies` times more, one every `after` seconds (0: at once).
+    """Each selected datagram arrives `copies` more times, one every `after` seconds (0: at once).
 
-    With a long `after` it is a replay.
+    With a long `after` this is a replay.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -34,7 +34,7 @@ class Duplicate(Fault):
         seconds(self, after=self.after)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it and its copies."""
+        """Return the datagram and its copies."""
         if not isinstance(item, Datagram):
             return (item,)
         context.fire("{} more of {} B", self.copies, len(item.data))

@@ -14,7 +14,7 @@ __all__ = ["ForkError"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ForkError(Fault):
-    """The server gets no process for a request: "EAGAIN" (too many of them) or "ENOMEM" (fork(2))."""
+    """The server cannot fork for a request: "EAGAIN" (too many processes) or "ENOMEM" (fork(2))."""
 
     chain_stage: ClassVar[Stage] = Stage.PROCESS
     chain_order: ClassVar[int] = 10
@@ -27,5 +27,5 @@ class ForkError(Fault):
 
     @property
     def code(self) -> int:
-        """Return the error's number on this system."""
+        """The error's number on this system."""
         return code_of(self, self.errno)

@@ -1,4 +1,4 @@
-"""HalfClose: one direction ends, the other goes on."""
+"""HalfClose: one direction ends, the other continues."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ __all__ = ["HalfClose"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HalfClose(PointFault):
-    """The receiver sees an end of the stream (FIN), at once or as soon as `after_bytes` have passed.
+    """The receiver sees the end of the stream (FIN), at once or as soon as `after_bytes` have passed.
 
-    What the sender writes after that is lost, its own end too; the other direction goes on. Say which: `direction=`.
+    What the sender writes after that, and its end, are lost; the other direction continues. Choose the direction by
+    `direction=`.
     """
 
     chain_stage: ClassVar[Stage] = Stage.CLOSE
@@ -39,5 +40,5 @@ class HalfClose(PointFault):
         return (items.End(at),)
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
-        """Return nothing of what the sender still sends."""
+        """Return nothing: what the sender still sends is lost."""
         return () if isinstance(item, items.Data | items.End) else (item,)

@@ -14,7 +14,7 @@ __all__ = ["HandlerError"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HandlerError(Fault):
-    """The handler raises this exception (a class or an instance) in the place of handling its request."""
+    """The handler raises this exception (a class or an instance) instead of handling its request."""
 
     chain_stage: ClassVar[Stage] = Stage.PROCESS
     chain_order: ClassVar[int] = 30
@@ -28,6 +28,6 @@ class HandlerError(Fault):
             raise wrong(self, "exception", error, "an Exception, such as ValueError('no'), or a class of them")
 
     def __repr__(self) -> str:
-        """Return the code that makes it."""
+        """Return the code that creates the fault."""
         error = self.exception
         return f"HandlerError({error.__name__ if isinstance(error, type) else repr(error)})"

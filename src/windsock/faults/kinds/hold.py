@@ -1,4 +1,4 @@
-"""Hold: everything waits for a word from the test."""
+"""Hold: everything waits until the test releases it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["Hold"]
 class Hold(Fault):
     """Hold data, datagrams and ends until the test releases them.
 
-    `installed.deliver(n)` lets the next n of them go on each link, such as are held and then such as will come, in
-    order; `installed.release()` all, also what comes later. With a selector, a stream's first chosen item stops all
-    that follows.
+    `handle.deliver(n)` lets the next `n` items continue in each direction, held ones first, then new ones, in order;
+    `handle.release()` lets all continue, later ones too. With a selector, a stream's first selected item also stops
+    everything after it.
     """
 
     chain_stage: ClassVar[Stage] = Stage.DELAY
@@ -28,18 +28,18 @@ class Hold(Fault):
     holds: ClassVar[bool] = True
 
     def begin(self, context: FaultContext) -> list[int]:
-        """Return how many have been let go."""
+        """Return the number of items that have continued."""
         return [context.handle.credit]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return what may go on."""
+        """Return the items that may continue."""
         if not isinstance(item, Tick):
             context.fire("held {}", type(item).__name__)
             context.hold(item)
         return self._free(context)
 
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return an item that was not selected, but behind what is held of a stream."""
+        """Return an item that was not selected; on a stream, behind the held items."""
         if not (context.held and context.is_stream):
             return (item,)
         context.hold(item)

@@ -1,4 +1,4 @@
-"""Inject: data that neither end sent."""
+"""Inject: the receiver gets data that the sender did not send."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Inject"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Inject(PointFault):
-    """Bytes, or a datagram, that the sender has not sent: at once, or as soon as `after_bytes` have passed.
+    """Insert bytes or a datagram that the sender did not send: at once, or as soon as `after_bytes` have passed.
 
-    With a selector about items it comes before each chosen one. Say which direction: `direction=`.
+    With a selector about items, insert it before each selected one. Choose the direction by `direction=`.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -33,7 +33,7 @@ class Inject(PointFault):
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
-        """Return the bytes, and what follows them."""
+        """Return the inserted bytes and the items that follow."""
         context.state.is_done = not context.selector.is_about_items
         context.fire("injected {} B", len(self.data), ahead=ahead)
         made = Data(at, self.data) if context.is_stream else Datagram(at, self.data)

@@ -1,4 +1,4 @@
-"""Kill: the process that handles a connection dies."""
+"""Kill: the process that handles a connection gets a signal."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class Kill(Fault):
 
     @property
     def number(self) -> int:
-        """Return the signal's number on this system."""
+        """The signal's number on this system."""
         return signal.Signals[self.signal].value

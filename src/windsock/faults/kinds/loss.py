@@ -1,4 +1,4 @@
-"""Loss: datagrams get lost, by chance."""
+"""Loss: datagrams are lost at random."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ NAMES = ("p", "r", "h", "k", "p13", "p31", "p32", "p23", "p14")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Loss(Fault):
-    """Datagrams are lost with probabilities from 0 to 1, in one of three models, named and meant as in tc-netem(8).
+    """Lose datagrams with probabilities from 0 to 1, in one of three models with the names and meanings of tc-netem(8).
 
-    - "random": each one with `p`, on its own.
+    - "random": each one with `p`, independently.
     - "gemodel" (Gilbert-Elliott): the line is good at first; after each datagram it turns bad with `p`, and good again
       with `r` (default 1 - p). `k` is the chance to arrive on a good line (default 1), `h` on a bad one (default 0);
-      netem asks for 1-h and 1-k instead. In the long run a share p / (p + r) of the time is bad; bad times last 1 / r
-      datagrams.
+      netem takes 1-h and 1-k instead. In the long run the line is bad for a share p / (p + r) of the time; a bad
+      period lasts 1 / r datagrams on average.
     - "state": four states: 1 good, 2 good within a burst, 3 lost within a burst, 4 lost alone. From 1 to 3 with `p13`,
       to 4 with `p14` (default 0, and back at once); from 3 to 1 with `p31` (default 1 - p13), to 2 with `p32` (default
-      0); from 2 to 3 with `p23` (default 1). A datagram meets the state after the step.
+      0); from 2 to 3 with `p23` (default 1). A datagram is subject to the state after the step.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -69,11 +69,11 @@ class Loss(Fault):
                 raise UsageError(f"{self!r}: {name} + {other} is above 1: expected {expected}")
 
     def begin(self, context: FaultContext) -> list[int]:  # noqa: ARG002  # the contract of faults
-        """Return the state of the line: 1, good."""
+        """Return the initial state of the line: 1, good."""
         return [1]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it, or nothing."""
+        """Return the datagram, or nothing."""
         if not isinstance(item, Datagram) or not self._is_lost(context):
             return (item,)
         context.fire("lost {} B", len(item.data))
@@ -89,7 +89,7 @@ class Loss(Fault):
         return self._is_lost_by_two(context, draw(), draw())
 
     def _is_lost_by_two(self, context: FaultContext, turn: float, draw: float) -> bool:
-        """Two draws a datagram, whatever comes of them."""
+        """Return whether a datagram is lost; always uses two draws for each datagram."""
         p = self.p or 0.0
         is_good = context.state[0] == 1
         if turn < (p if is_good else _or(self.r, 1 - p)):

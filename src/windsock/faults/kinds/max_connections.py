@@ -18,8 +18,8 @@ FATES = ("refuse", "stall", "reset")
 class MaxConnections(Fault):
     """While `n` connections are open, one more is turned away.
 
-    "refuse": it is closed in good order before anything is served; "reset": it is reset; "stall": it stays open,
-    unserved, until there is room.
+    "refuse": it is closed normally before anything is served; "reset": it is reset; "stall": it stays open, unserved,
+    until another connection ends.
     """
 
     chain_stage: ClassVar[Stage] = Stage.ACCEPT
@@ -34,5 +34,5 @@ class MaxConnections(Fault):
         one_of(self, FATES, then=self.then)
 
     def happens(self, active: int) -> bool:
-        """Return whether there is no room beside `active` connections."""
+        """Return whether the limit is reached with `active` open connections."""
         return active >= self.n

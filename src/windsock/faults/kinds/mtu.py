@@ -1,4 +1,4 @@
-"""Mtu: datagrams can be too large."""
+"""Mtu: a limit on the size of datagrams."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Mtu(Fault):
         one_of(self, EXCESSES, on_excess=self.on_excess)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it if it is not too large, or what is left of it."""
+        """Return the datagram if it is small enough, or what is left of it."""
         if not isinstance(item, Datagram) or len(item.data) <= self.size:
             return (item,)
         context.fire("{} B is above {} B: {}", len(item.data), self.size, self.on_excess)

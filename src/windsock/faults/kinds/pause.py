@@ -1,4 +1,4 @@
-"""Pause: the process that handles a connection stands still."""
+"""Pause: the process that handles a connection is stopped."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Pause"]
 class Pause(Fault):
     """A forked child, or a server in a process of its own, is stopped (SIGSTOP, signal(7)).
 
-    It keeps its connections, and the kernel goes on to take bytes for it until its buffers are full.
+    It keeps its connections, and the kernel accepts data for it until its buffers are full.
     """
 
     chain_stage: ClassVar[Stage] = Stage.PROCESS

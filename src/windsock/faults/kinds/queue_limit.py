@@ -19,7 +19,7 @@ __all__ = ["QueueLimit"]
 class QueueLimit(Fault):
     """While `n` datagrams wait behind other faults (Delay, Rate, Hold) in a direction, the next one is lost.
 
-    A drop-tail queue, as netem's `limit` (tc-netem(8)); it does nothing where nothing waits.
+    A drop-tail queue, like netem's `limit` (tc-netem(8)); it has no effect if no other fault makes datagrams wait.
     """
 
     chain_stage: ClassVar[Stage] = Stage.QUEUE
@@ -32,7 +32,7 @@ class QueueLimit(Fault):
         count(self, 0, "datagrams", n=self.n)
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it if there is room."""
+        """Return the datagram if there is room, or nothing."""
         if not isinstance(item, Datagram) or context.waiting < self.n:
             return (item,)
         context.fire("dropped {} B, {} wait", len(item.data), context.waiting)

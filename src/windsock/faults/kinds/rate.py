@@ -15,22 +15,22 @@ from windsock.faults.stages import Stage
 __all__ = ["Rate"]
 
 PIECE = 0.002
-"""Seconds of the line's time that a piece takes: nothing is early or late by more."""
+"""The transmission time of one piece, in seconds: nothing is early or late by more."""
 PIECES = 1024
 """The most pieces that one run of data is cut into, for very slow lines."""
 SMALLEST_BUFFER = 64 * 1024
 BUFFERED = 0.1
-"""Seconds of the line's time that are buffered if nothing else is said, so that the line does not run dry."""
+"""The default size of the buffer in seconds of transmission, so that the line never idles."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rate(Fault):
-    """A line that carries `bytes_per_second`, exact on average: a token bucket of `burst` bytes, full at the start.
+    """Limit the line to `bytes_per_second`, exact on average: a token bucket of `burst` bytes, full at the start.
 
-    A stream's data is cut into pieces of 2 ms each (at most 1,024 of them); a piece arrives when its last byte has gone
-    over the line. A datagram stays whole. The state is the time at which the line is free, so there is no drift. Above
-    `buffer` bytes that wait (64 KiB or 0.1 s of the rate, whichever is more, and what a Delay has on the way), a
-    stream's sender is held back; datagrams are never: use QueueLimit.
+    A stream's data is cut into pieces of 2 ms each (at most 1,024); a piece arrives when its last byte has been
+    transmitted. A datagram stays whole. The state is the time at which the line is free, so there is no drift. While
+    more than `buffer` bytes wait (default: 64 KiB or 0.1 s of the rate, whichever is more, plus what a Delay has on
+    the way), a stream's sender is held back; senders of datagrams never are: use QueueLimit.
     """
 
     chain_stage: ClassVar[Stage] = Stage.RATE
@@ -48,16 +48,16 @@ class Rate(Fault):
             count(self, 1, "bytes", buffer=self.buffer)
 
     def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
-        """Return when the line is free: it has been for ever."""
+        """Return when the line is free: it always was."""
         return [-NEVER]
 
     def room(self, delay: float) -> float:
-        """Return what may wait."""
+        """Return how many bytes may wait."""
         buffer = self.buffer or max(SMALLEST_BUFFER, int(self.bytes_per_second * BUFFERED))
         return buffer + self.bytes_per_second * delay
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it in pieces, each when it has gone over the line."""
+        """Return the item in pieces, each with the time when it has been transmitted."""
         if not isinstance(item, Data | Datagram):
             return (item,)
         at, data = item.at, item.data
@@ -75,7 +75,7 @@ class Rate(Fault):
         return max(1, int(self.bytes_per_second * PIECE), -(-size // PIECES))
 
     def _over(self, at: float, size: int, context: FaultContext) -> float:
-        """Return when `size` bytes that arrived at a time have gone over the line."""
+        """Return when `size` bytes that arrived at a time have been transmitted."""
         free: float = max(context.state[0], at - self.burst / self.bytes_per_second) + size / self.bytes_per_second
         context.state[0] = free
         return max(at, free)

@@ -18,7 +18,7 @@ __all__ = ["Rebind"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Rebind(PointFault):
-    """From now on the server sees another address of the client, as when a NAT forgets a mapping (RFC 4787, 4.3).
+    """From now on the server sees another client address, as when a NAT forgets a mapping (RFC 4787, 4.3).
 
     At once, or before each datagram that a selector chooses (`nth=3`).
     """
@@ -28,16 +28,16 @@ class Rebind(PointFault):
     applies_to: ClassVar[frozenset[str]] = DATAGRAM
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
-        """Return the change, and what follows it."""
+        """Return the change and the items that follow."""
         context.state.is_done = not context.selector.is_about_items
         context.fire("the client has another address", ahead=ahead)
         return (items.NewSource(at), *rest)
 
     @property
     def after_bytes(self) -> None:
-        """Return that no bytes have to pass."""
+        """None: no bytes have to pass first."""
 
     @property
     def is_for_connection(self) -> bool:
-        """Return that one direction is enough."""
+        """Return True: one direction is enough."""
         return True

@@ -13,10 +13,9 @@ __all__ = ["Refuse"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Refuse(Fault):
-    """Connections are refused (ECONNREFUSED): the server's address stays taken, but nothing listens there.
+    """Connections are refused (ECONNREFUSED): the server keeps its address, but does not listen there.
 
-    With a selector, a connection that it chooses can only be reset once it has been accepted, as it is not known
-    earlier.
+    With a selector, a chosen connection can only be reset after it has been accepted, as it is unknown before.
     """
 
     chain_stage: ClassVar[Stage] = Stage.ACCEPT

@@ -1,4 +1,4 @@
-"""Reorder: a datagram is overtaken."""
+"""Reorder: later datagrams overtake a datagram."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Reorder"]
 
 
 class Overtaking:
-    """Counters of a link: datagrams so far, and those that have yet to overtake the held one."""
+    """Counters of one direction: datagrams so far, and those that have yet to overtake the held one."""
 
     __slots__ = ("come", "to_pass")
 
@@ -29,8 +29,8 @@ class Overtaking:
 class Reorder(Fault):
     """Every `gap`-th datagram, or each with `probability`, arrives after the `by` datagrams that follow it.
 
-    If they do not come it waits `patience` seconds. One is held at a time. (tc-netem(8) lets the chosen ones overtake
-    all that are being delayed; here no Delay is needed.)
+    If they do not come, it waits for at most `patience` seconds. Only one is held at a time. (In tc-netem(8), chosen
+    datagrams overtake all delayed ones; this fault needs no Delay.)
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -55,11 +55,11 @@ class Reorder(Fault):
         seconds(self, patience=self.patience)
 
     def begin(self, context: FaultContext) -> Overtaking:  # noqa: ARG002  # the contract of faults
-        """Return that none has come."""
+        """Return fresh counters."""
         return Overtaking()
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return it, and one that it overtook, or hold it."""
+        """Return the datagram, and one that it overtook, or hold it."""
         if isinstance(item, Tick):
             return context.take_held()
         if not isinstance(item, Datagram):
@@ -76,7 +76,7 @@ class Reorder(Fault):
         return ()
 
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return an item that overtakes what is held, and that if it was the last to do so."""
+        """Return an item that overtakes the held one, and the held one too if this was the last to overtake it."""
         if not (context.held and isinstance(item, Datagram)):
             return (item,)
         context.state.to_pass -= 1

@@ -1,4 +1,4 @@
-"""Replace: one thing is said, another is heard."""
+"""Replace: occurrences of a pattern arrive as other bytes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ __all__ = ["Replace"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Replace(Fault):
-    """Each occurrence of `pattern` arrives as `with_`, however a stream's bytes were cut on their way.
+    """Each occurrence of `pattern` arrives as `with_`, however a stream's bytes were split on the way.
 
-    Bytes that could be the beginning of an occurrence are held until more is known, for at most `patience` seconds, as
-    a peer may wait for them; None holds them until the direction ends. `pattern` is bytes; datagrams are searched one
-    by one. Bytes that were put in are not searched again.
+    Bytes that may be the start of an occurrence are held for at most `patience` seconds, as a peer may be waiting for
+    them; None holds them until the direction ends. `pattern` is bytes; datagrams are searched one by one. Replacement
+    bytes are not searched again.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -38,17 +38,17 @@ class Replace(Fault):
             seconds(self, patience=self.patience)
 
     def begin(self, context: FaultContext) -> None:
-        """Begin with nothing."""
+        """Return None: no state."""
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return what is known."""
+        """Return the item with replacements, without an end that may start an occurrence."""
         if isinstance(item, Datagram):
             return (replace(item, data=self._replaced(item.data, context)),)
         if isinstance(item, Tick):
             return context.take_held()
         if not isinstance(item, Data):
             return self.passes(item, context)
-        if item.attached is not None:  # an occurrence does not go across the byte with which something has come
+        if item.attached is not None:  # an occurrence never spans a byte with descriptors
             return [*context.take_held(), *self._apply(item, context)]
         held = context.take_held()
         before = b"".join(each.data for each in held if isinstance(each, Data))
@@ -64,11 +64,11 @@ class Replace(Fault):
         return (Data(item.at, done, item.attached),) if done else ()
 
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Return an item that was not selected, or is no data, behind what was held."""
+        """Return an item that was not selected, or that is not data, behind the held bytes."""
         return () if isinstance(item, Tick) else (*context.take_held(), item)
 
     def _searched(self, data: bytes, context: FaultContext) -> tuple[bytes, bytes]:
-        """Return the data with the pattern replaced, and the end of it that may be the beginning of one."""
+        """Return the data with the pattern replaced, and its end if that may start an occurrence."""
         parts = data.split(self.pattern)
         self._tell(len(parts) - 1, context)
         last = parts[-1]

@@ -1,4 +1,4 @@
-"""Reset: the connection is torn down."""
+"""Reset: the connection is reset."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["Reset"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Reset(PointFault):
-    """A hard reset of the connection (RST), at once or as soon as `after_bytes` of a direction have passed.
+    """Reset the connection (RST), at once or as soon as `after_bytes` of a direction have passed.
 
-    It fires once for a connection. A kernel throws away what it has not sent yet when a connection is reset;
-    `flush=True` waits until the other end's has taken what was written.
+    It fires once for each connection. A reset makes a kernel discard unsent data; `flush=True` first waits until the
+    other end's kernel has taken all data written.
     """
 
     chain_stage: ClassVar[Stage] = Stage.CLOSE
@@ -37,7 +37,7 @@ class Reset(PointFault):
 
     @property
     def ends_connection(self) -> bool:
-        """Return that it does."""
+        """Return True."""
         return True
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:

@@ -1,4 +1,4 @@
-"""Resume: the process that handles a connection wakes up."""
+"""Resume: the process that handles a connection continues."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["Resume"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Resume(Fault):
-    """A forked child, or a server in a process of its own, goes on (SIGCONT, signal(7)).
+    """A forked child, or a server in a process of its own, continues (SIGCONT, signal(7)).
 
-    It takes up what came in while Pause() had stopped it.
+    It then processes what came in while it was stopped by Pause().
     """
 
     chain_stage: ClassVar[Stage] = Stage.PROCESS

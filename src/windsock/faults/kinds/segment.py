@@ -17,10 +17,10 @@ __all__ = ["Segment"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Segment(Fault):
-    """Each run of data is cut into pieces of `size` bytes, one every `interval` seconds; each is written by itself.
+    """Each run of data is cut into pieces of `size` bytes, one every `interval` seconds, each written by itself.
 
-    What the reader gets from one call is up to its kernel: pieces that come before it reads are joined again, so that
-    exact cuts need an interval in which it can read.
+    The reader's kernel joins pieces that arrive before they are read. For exact pieces, choose an interval that leaves
+    the reader time to read.
     """
 
     chain_stage: ClassVar[Stage] = Stage.SEGMENT
@@ -35,7 +35,7 @@ class Segment(Fault):
         seconds(self, interval=self.interval)
 
     def begin(self, context: FaultContext) -> list[float]:  # noqa: ARG002  # the contract of faults
-        """Return when the next piece may go."""
+        """Return when the next piece may be written."""
         return [-NEVER]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:

@@ -1,4 +1,4 @@
-"""Stall: nothing is read any more."""
+"""Stall: the sender's data is no longer read."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["Stall"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stall(PointFault):
-    """The sender is not read any more, at once or as soon as `after_bytes` have passed: its kernel's buffer fills.
+    """Stop reading from the sender, at once or as soon as `after_bytes` have passed: its kernel's buffer fills.
 
-    Then its writes block. Nothing is lost: when the fault is healed or paused, everything goes on.
+    Then its writes block. Nothing is lost: when the fault is healed or paused, everything continues.
     """
 
     chain_stage: ClassVar[Stage] = Stage.CLOSE
@@ -34,14 +34,14 @@ class Stall(PointFault):
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
-        """Return that nothing is read from now on."""
+        """Return an item that stops reading."""
         context.fire("reads no more", ahead=ahead)
         for item in rest:
             context.hold(item)
         return (items.StopReading(at),)
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:
-        """Keep what had been read already; a reset is not to be kept."""
+        """Hold what has been read already, except a reset."""
         if isinstance(item, Tick):
             return ()
         if isinstance(item, items.ConnectionReset):
@@ -50,6 +50,6 @@ class Stall(PointFault):
         return ()
 
     def release(self, context: FaultContext) -> Iterable[Item]:
-        """Return what was kept, and read on."""
+        """Return the held items, and resume reading."""
         held = context.take_held()
         return (*held, items.ResumeReading(context.now)) if context.state.is_done else held

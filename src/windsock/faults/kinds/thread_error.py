@@ -13,7 +13,7 @@ __all__ = ["ThreadError"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ThreadError(Fault):
-    """The server gets no thread for a request: Thread.start raises RuntimeError, as at a limit of threads."""
+    """The server cannot start a thread for a request: Thread.start raises RuntimeError, as at a limit on threads."""
 
     chain_stage: ClassVar[Stage] = Stage.PROCESS
     chain_order: ClassVar[int] = 20

@@ -1,4 +1,4 @@
-"""TLSAlert: the handshake is called off, by the book."""
+"""TLSAlert: the server ends the handshake with an alert."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["TLSAlert"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TLSAlert(Fault):
-    """The server sends a fatal alert once a stage of the handshake has passed, and closes.
+    """The server sends a fatal alert after a stage of the handshake, and closes.
 
     `code`: a name of RFC 8446, section 6 ("handshake_failure"), or a number from 0 to 255.
     """
@@ -36,5 +36,5 @@ class TLSAlert(Fault):
 
     @property
     def number(self) -> int:
-        """Return the alert's number."""
+        """The alert's number."""
         return self.code if isinstance(self.code, int) else ALERTS[self.code]

@@ -1,4 +1,4 @@
-"""TLSPlaintext: where TLS was to begin, there is something else."""
+"""TLSPlaintext: the server answers the TLS handshake with other data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["TLSPlaintext"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TLSPlaintext(Fault):
-    """The server answers the client's first message with these bytes, which are no TLS, and closes.
+    """The server answers the client's first message with these bytes, which are not TLS, and closes.
 
-    As when a client speaks TLS to a port of plain HTTP.
+    As when a client speaks TLS to a plain HTTP port.
     """
 
     chain_stage: ClassVar[Stage] = Stage.HANDSHAKE

@@ -1,4 +1,4 @@
-"""TLSStall: the handshake gets stuck."""
+"""TLSStall: the server hangs during the handshake."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["TLSStall"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TLSStall(Fault):
-    """The server says nothing more once a stage of the handshake has passed, and stays connected.
+    """The server stays silent after a stage of the handshake, and stays connected.
 
-    "client_hello": the client's first message was read, and is not answered. "server_hello": the server's first
-    messages were sent, the client's answer is not read. "finished": the handshake is over, nothing follows.
+    "client_hello": the client's first message was read and is not answered. "server_hello": the server's first messages
+    were sent, and the client's answer is not read. "finished": the handshake is over, and nothing follows.
     """
 
     chain_stage: ClassVar[Stage] = Stage.HANDSHAKE

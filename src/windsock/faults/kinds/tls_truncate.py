@@ -1,4 +1,4 @@
-"""TLSTruncate: TLS ends without a word."""
+"""TLSTruncate: the stream ends without close_notify."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["TLSTruncate"]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TLSTruncate(Fault):
-    """The server's end of the stream comes without its end of TLS (close_notify, RFC 8446, section 6.1).
+    """The server ends the stream without ending TLS (close_notify, RFC 8446, section 6.1).
 
-    In the place of the server's own orderly end, or once it has sent `after_bytes` of plaintext.
+    In place of the server's own normal end, or once it has sent `after_bytes` of plaintext.
     """
 
     chain_stage: ClassVar[Stage] = Stage.HANDSHAKE

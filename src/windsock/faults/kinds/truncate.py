@@ -21,10 +21,10 @@ CUTS = ("close", "reset", "stall", "discard")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Truncate(PointFault):
-    """After `after_bytes` bytes of the direction the rest is lost.
+    """Lose all data of the direction after `after_bytes` bytes.
 
-    Then, at once: "close" ends the connection in good order, "reset" hard, "stall" reads no more from the sender and
-    leaves the connection open, "discard" reads on and throws away what it reads; the sender's end passes then.
+    Then, at once: "close" ends the connection normally, "reset" abruptly; "stall" stops reading from the sender and
+    leaves the connection open; "discard" reads and discards, and then passes the sender's end.
     """
 
     chain_stage: ClassVar[Stage] = Stage.CLOSE
@@ -40,11 +40,11 @@ class Truncate(PointFault):
 
     @property
     def ends_connection(self) -> bool:
-        """Return whether it does."""
+        """Return whether `then` ends the connection."""
         return self.then in ("close", "reset")
 
     def happen(self, at: float, rest: tuple[Item, ...], context: FaultContext, ahead: int) -> Iterable[Item]:
-        """Return the cut."""
+        """Return the effect of `then`."""
         context.fire("cut the stream, {} B that had come are lost, then " + self.then, size_of_all(rest), ahead=ahead)
         if self.then == "close":
             return (items.ConnectionClose(at),)
@@ -53,9 +53,9 @@ class Truncate(PointFault):
         return (items.StopReading(at),) if self.then == "stall" else ()
 
     def beyond(self, item: Item, context: FaultContext) -> Iterable[Item]:  # noqa: ARG002  # the contract of PointFault
-        """Return nothing, but the end of a stream that is read on."""
+        """Return nothing, except the end of a discarded stream."""
         return () if self.then != "discard" or isinstance(item, items.Data) else (item,)
 
     def release(self, context: FaultContext) -> Iterable[Item]:
-        """Read on, if reading was stalled."""
+        """Resume reading, if it was stalled."""
         return (items.ResumeReading(context.now),) if self.then == "stall" and context.state.is_done else ()

@@ -1,7 +1,7 @@
-"""Memory for large chunks that is used again and again: to have it fresh from the system costs more than the traffic.
+"""Memory for large chunks that is reused: fresh memory from the system costs more than the traffic.
 
-A fresh page has to be found and cleared first, which takes about as long as it takes to echo what goes into it.
-Huge pages (madvise(2), MADV_HUGEPAGE) make the first time cheaper, too, where the system has them.
+A fresh page must be found and cleared, which takes about as long as echoing its content.
+Huge pages (madvise(2), MADV_HUGEPAGE), where available, make the first use cheaper too.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from windsock.servers.fork_hooks import renew_in_children
 __all__ = ["POOLED", "SEGMENT", "Buffer", "BufferPool", "BufferedEvent", "ConnectionBuffers"]
 
 SEGMENT = 512 * 1024
-"""Bytes of memory that are handed out at a time."""
+"""The size of a buffer in bytes."""
 MAPPING = 4 * 1024 * 1024
-"""Bytes that are asked of the system at a time: a huge page or two."""
+"""The size of a mapping in bytes: a huge page or two."""
 LEAST_LENT = 64 * 1024
-"""Bytes that are lent at the least."""
+"""The least bytes that are lent."""
 POOLED = 64
-"""Segments out of use that are kept for the next one; more go back to the system, mapping by mapping."""
+"""The unused segments that are kept; more go back to the system, mapping by mapping."""
 
 
 class Buffer:
-    """A stretch of memory that returns to its pool by itself, with the last reference to it."""
+    """A piece of memory that returns to its pool with the last reference to it."""
 
     __slots__ = ("_free", "memory")
 
@@ -40,7 +40,7 @@ class Buffer:
 
 
 class BufferPool:
-    """Segments out of use. Without a lock, since a segment may return at any time, in any thread."""
+    """Unused segments. Without a lock, since a segment may return at any time, in any thread."""
 
     def __init__(self) -> None:
         self._free: deque[memoryview] = deque(maxlen=POOLED)
@@ -60,12 +60,12 @@ class BufferPool:
         return Buffer(free, memory)
 
     def after_fork_in_child(self) -> None:
-        """Begin anew: to write to a page that the parent has as well, costs a copy of it."""
+        """Start empty: writing to a page shared with the parent costs a copy of it."""
         self._free = deque(maxlen=POOLED)
 
 
 def fresh() -> list[memoryview]:
-    """Return the segments of a new mapping, which lives as long as one of them."""
+    """Return the segments of a new mapping, which lives until the last of them is gone."""
     mapping = mmap.mmap(-1, MAPPING, flags=mmap.MAP_PRIVATE)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without them
@@ -75,11 +75,11 @@ def fresh() -> list[memoryview]:
 
 
 POOL = BufferPool()
-"""The process's own."""
+"""The pool of this process."""
 
 
 class BufferedEvent(NamedTuple):
-    """An event whose data lies in a segment."""
+    """An event whose data is in a segment."""
 
     time: float
     kind: int
@@ -89,7 +89,7 @@ class BufferedEvent(NamedTuple):
 
     @property
     def view(self) -> memoryview:
-        """The data where it lies: for as long as the segment is held."""
+        """A view of the data, valid while the segment is referenced."""
         return self.segment.memory[self.at : self.at + self.size]
 
     @property
@@ -103,10 +103,10 @@ class BufferedEvent(NamedTuple):
 
 
 class ConnectionBuffers:
-    """The large chunks of one connection, one behind the other, buffer by buffer. From any thread.
+    """The large chunks of one connection, one after the other, buffer by buffer. From any thread.
 
-    A writer takes its buffer out of the list meanwhile, so that no lock is needed: a second
-    thread that comes at the same time begins a segment of its own.
+    A writer takes its buffer out of the list meanwhile, so no lock is needed: a second thread at the same time
+    starts a segment of its own.
     """
 
     __slots__ = ("_open", "_pool")
@@ -116,7 +116,7 @@ class ConnectionBuffers:
         self._open: list[tuple[Buffer, int]] = []
 
     def keep(self, time: float, kind: int, data: bytes | memoryview) -> BufferedEvent:
-        """Copy the data, at most as large as a buffer; return the event."""
+        """Copy the data, which must fit into one buffer; return the event."""
         size = len(data)
         try:
             segment, at = self._open.pop()
@@ -130,7 +130,7 @@ class ConnectionBuffers:
         return BufferedEvent(time, kind, segment, at, size)
 
     def lend(self) -> tuple[Buffer, int]:
-        """Return a segment and where its free part starts, for somebody to read into; see `take_back`."""
+        """Return a segment and the offset of its free part, to be filled; see `take_back`."""
         try:
             segment, at = self._open.pop()
         except IndexError:
@@ -138,9 +138,9 @@ class ConnectionBuffers:
         return (segment, at) if at <= SEGMENT - LEAST_LENT else (self._pool.take(), 0)
 
     def take_back(self, segment: Buffer, end: int) -> None:
-        """Take a lent segment back, which is full up to there now. One that is not returned is not used again."""
+        """Return a lent segment that is now filled up to `end`. One that is not returned is not used again."""
         self._open.append((segment, end))
 
     def leave(self) -> None:
-        """Begin the next chunk in another segment, so that the present one can return to the pool."""
+        """Start the next chunk in another segment, so that the present one can return to the pool."""
         self._open.clear()

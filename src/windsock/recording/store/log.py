@@ -1,4 +1,4 @@
-"""The events of one connection: noted at once, in memory or on disk, and read back piece by piece."""
+"""The events of one connection: stored at once, in memory or on disk, and read back piece by piece."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from windsock.recording.unsent import cuts_in, without
 __all__ = ["FIRST_LARGE", "LARGE", "OVERHEAD", "Log"]
 
 STEP = 64 * 1024
-"""Bytes that a connection may hold before the recorder hears of it."""
+"""Bytes that a connection may hold before it reports to the recorder."""
 LARGE = 4096
-"""Bytes from which on a chunk goes to memory that is used again..."""
+"""The size in bytes from which on a chunk goes to reused memory..."""
 FIRST_LARGE = 64 * 1024
-"""...but for this many bytes of a connection's first large ones, so that not each connection needs a buffer."""
+"""...except for this many bytes of a connection's first large ones, so that not every connection needs a buffer."""
 OVERHEAD = 192
-"""Bytes of memory that an event takes beside its data."""
+"""Bytes of memory that an event takes besides its data."""
 
 
 class Log:
-    """The events of one connection, in their order. A subclass knows what they mean: `apply`."""
+    """The events of one connection, in order. A subclass interprets them: `apply`."""
 
     index: int
     held_in_memory = 0
-    """Bytes in memory that the recorder has heard of; only for the recorder."""
+    """Bytes in memory that were reported to the recorder; only for the recorder."""
 
-    # What most connections never set is here, so that none has to when it is made.
+    # Class attributes for what most connections never set, which makes creating one cheaper.
     _latest: tuple[bytes, BufferedEvent] | None = None
     _first_large = 0
     _held = 0
     _retracted: frozenset[int] = frozenset()
-    """The kinds of data of which some was taken back."""
+    """The kinds of data of which some was retracted."""
 
     def __init__(self, recorder: NullRecorder) -> None:
         self._recorder = recorder
@@ -45,11 +45,11 @@ class Log:
         self._buffers = ConnectionBuffers()
         self._joined: dict[int, tuple[int, bytes]] = {}
 
-    # --- reading it
+    # --- reading
 
     @property
     def _events(self) -> list[Event | BufferedEvent | SpilledEvents]:
-        """The events at this moment."""
+        """The current events."""
         log: list[Any] = list(self._log)
         return [Event._make(each) if type(each) is tuple else each for each in log]
 
@@ -68,9 +68,9 @@ class Log:
         return joined[start:end]
 
     def settled(self) -> Iterator[Event]:
-        """Give the events without what was retracted.
+        """Yield the events without retracted data.
 
-        Data for the client is noted before it is sent, so that it is there when the client has it.
+        Data for the client is recorded before it is sent, so that it is recorded when the client has it.
         """
         return without(self.events(), cuts_in(self.events()) if self._retracted else {})
 
@@ -89,7 +89,7 @@ class Log:
                     return
 
     def _events_from(self, kind: int, start: int) -> tuple[int, Iterator[Event | BufferedEvent]]:
-        """Return where the block with the start-th byte of that kind starts, and the events from there on."""
+        """Return the offset of the block with the start-th byte of that kind, and the events from there on."""
         position = passed = 0
         for each in self._events:
             size = (each.up if kind == Kind.UP else each.down) if isinstance(each, SpilledEvents) else start + 1
@@ -100,7 +100,7 @@ class Log:
         return position, self._entries(passed)
 
     def events(self, start: int = 0) -> Iterator[Event]:
-        """Give the events from the start-th on, whether in memory or on disk."""
+        """Yield the events from the start-th on, whether in memory or on disk."""
         return (each if isinstance(each, Event) else each.event() for each in self._entries(start))
 
     def _entries(self, start: int) -> Iterator[Event | BufferedEvent]:
@@ -119,20 +119,20 @@ class Log:
                         yield event
                     seen += 1
 
-    # --- for those who record
+    # --- for recorders
 
     def part(self) -> None:
-        """Let go of the recorder, which has nothing more to tell: without cycles nothing waits for the collector."""
+        """Drop the reference to the recorder, which has nothing more to report: no cycle waits for the collector."""
         self._recorder = NO_RECORDER
 
     def note(self, kind: int, data: bytes = b"") -> None:
-        """Note that something happened just now. From any thread, and from a forked child."""
+        """Record an event that happened now. From any thread, and from a forked child."""
         recorder = self._recorder
         size = len(data)
         if size >= LARGE and kind <= Kind.DOWN and not recorder.is_child:
             size = self._keep(monotonic(), kind, data, size)
         else:
-            event: Any = (monotonic(), kind, data)  # a plain tuple: made quickly, and of no interest to the collector
+            event: Any = (monotonic(), kind, data)  # a plain tuple: cheap, and not tracked by the collector
             if recorder.is_child:
                 recorder.tell_parent(self.index, Event._make(event))
                 return
@@ -147,7 +147,7 @@ class Log:
             recorder.wake()
 
     def _keep(self, time: float, kind: int, data: bytes, size: int) -> int:
-        """Put large data where that is cheap; return how many bytes are held for it."""
+        """Store large data where that is cheap; return how many bytes are held for it."""
         latest, self._latest = self._latest, None
         if latest is not None and latest[0] is data and kind == Kind.DOWN:  # an echo
             _, (_, _, segment, at, _) = latest
@@ -166,15 +166,15 @@ class Log:
         return size
 
     def lend(self) -> tuple[Buffer, int, memoryview]:
-        """Return memory of the recording, to receive much into it at once: the arguments of `note_lent`, and a view.
+        """Return memory of the recording to receive much data into: the arguments of `note_lent`, and a view.
 
-        Not in forked children, and not from two threads at a time.
+        Not in forked children, and not from two threads at the same time.
         """
         segment, at = self._buffers.lend()
         return segment, at, segment.memory[at : at + PIECE]
 
     def note_lent(self, kind: int, segment: Buffer, at: int, size: int) -> None:
-        """Note that `size` bytes of what was lent have just passed."""
+        """Record that the first `size` bytes of lent memory have just passed."""
         self._log.append(BufferedEvent(monotonic(), kind, segment, at, size))
         self._buffers.take_back(segment, at + size)
         self._latest = None
@@ -185,21 +185,21 @@ class Log:
             self._recorder.wake()
 
     def retract(self, size: int) -> None:
-        """Note that the last `size` bytes given to the client did not go out after all."""
+        """Record that the last `size` bytes for the client were not sent after all."""
         if size:
             self.note(Kind.RETRACT, b"%d" % size)
 
     def retract_up(self, size: int) -> None:
-        """Note that the last `size` bytes from the client are the start of a TLS handshake."""
+        """Record that the last `size` bytes from the client are the start of a TLS handshake."""
         if size:
             self.note(Kind.RETRACT_UP, b"%d" % size)
 
     def apply(self, event: Event) -> None:
-        """Draw the conclusions from an event that says more than that bytes passed. Must be overridden."""
+        """Update the state from an event other than passing bytes. Must be overridden."""
         raise NotImplementedError
 
     def append(self, entry: Event | SpilledEvents) -> None:
-        """Take over what a forked child has told."""
+        """Add an event that a forked child has reported."""
         self._log.append(entry)
         if isinstance(entry, Event):
             self._held += len(entry.data) + OVERHEAD
@@ -207,12 +207,12 @@ class Log:
                 self._account()
 
     def _account(self) -> None:
-        """Tell the recorder what is held in memory."""
+        """Report the memory in use to the recorder."""
         size, self._held = self._held, 0
         self._recorder.hold(self, size)
 
     def spill(self, spill_file: SpillFile) -> None:
-        """Move the events from memory to a file. Not from two threads at a time."""
+        """Move the events from memory to a file. Not from two threads at the same time."""
         while True:
             entries = self._events
             start = next((n for n, each in enumerate(entries) if not isinstance(each, SpilledEvents)), len(entries))

@@ -1,4 +1,4 @@
-"""Events on disk: what is too large for memory, and what forked children have to tell."""
+"""Events on disk: too large for memory, or reported by forked children."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_PARTS = 768
 
 
 class Event(NamedTuple):
-    """One thing that happened: monotonic seconds, a `Kind`, and data."""
+    """One event: monotonic seconds, a `Kind`, and data."""
 
     time: float
     kind: int
@@ -38,7 +38,7 @@ class Event(NamedTuple):
 
 
 def pieces(event: Event) -> list[Event]:
-    """Return the event as several if its data is large; they share its time."""
+    """Split an event with much data into several with the same time."""
     data = event.data
     if len(data) <= PIECE or event.kind > Kind.DOWN:
         return [event]
@@ -47,7 +47,7 @@ def pieces(event: Event) -> list[Event]:
 
 @dataclass(frozen=True, slots=True)
 class SpilledEvents:
-    """A run of events of one connection in a spool, from one offset to another."""
+    """A run of events of one connection in a spill file, from one offset to another."""
 
     spill_file: SpillFile
     start: int
@@ -56,7 +56,7 @@ class SpilledEvents:
     up: int
     """Bytes of data from the client."""
     down: int
-    """Bytes of data to the client, with what was retracted later."""
+    """Bytes of data to the client, including what was retracted later."""
 
     def kinds(self) -> list[int]:
         """Return the kinds of the events, in order."""
@@ -70,15 +70,15 @@ class SpilledEvents:
 class SpillFile:
     """A nameless file of records that several processes append to, each record in one write(2).
 
-    A process that is killed in the middle of a write leaves a torn record behind. Each record starts and ends
-    with words that are random for this spool, so that a reader knows a whole one, and finds the next one.
+    A process that is killed in the middle of a write leaves a torn record. Each record starts and ends with words that
+    are random for this file, so that a reader recognizes a complete one and finds the next one.
     """
 
     def __init__(self) -> None:
         self._file = -1
         self._magic = os.urandom(MAGIC_SIZE)
         self._footer = os.urandom(FOOTER_SIZE)
-        self._file = nameless_file("what is recorded", is_large=True)
+        self._file = nameless_file("the recording", is_large=True)
 
     def __del__(self) -> None:
         self.close()
@@ -88,13 +88,13 @@ class SpillFile:
         return os.fstat(self._file).st_size
 
     def append(self, connection: int, event: Event) -> None:
-        """Write an event as one record. Raises OSError if there is no room for all of it."""
+        """Write an event as one record. Raises OSError if there is not enough room."""
         record = self._record(connection, *event)
         if os.writev(self._file, record) < sum(map(len, record)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def extend(self, connection: int, events: Iterable[tuple[float, int, bytes | memoryview]]) -> SpilledEvents:
-        """Write many events of one connection, with few calls. For the only process that writes to this file."""
+        """Write many events of one connection in a few calls. Only for files that one process writes to."""
         start, count, totals = self.size(), 0, [0, 0]
         parts: list[Buffer] = []
         waiting = 0
@@ -115,7 +115,7 @@ class SpillFile:
         return self._magic + BODY.pack(connection, kind, time, len(data)), data, self._footer
 
     def _write(self, parts: list[Buffer]) -> None:
-        """Write all of it, or raise: a file that has no more room may take a part."""
+        """Write everything, or raise: a full file may take a part."""
         written = os.writev(self._file, parts)
         if written < sum(map(len, parts)):
             rest = b"".join(parts)[written:]
@@ -123,13 +123,13 @@ class SpillFile:
                 rest = rest[os.write(self._file, rest) :]
 
     def read(self, start: int, end: int) -> Iterator[tuple[int, Event, int]]:
-        """Give (connection, event, offset behind it) for each whole record in a stretch of the file."""
+        """Yield (connection, event, offset after it) for each complete record in a range of the file."""
         for connection, time, kind, at, size in self.scan(start, end):
             data = os.pread(self._file, size, at)
             yield connection, Event(time, kind, data), at + size + FOOTER_SIZE
 
     def scan(self, start: int, end: int) -> Iterator[tuple[int, float, int, int, int]]:
-        """Give (connection, time, kind, offset of the data, its size) for each whole record; read no data."""
+        """Yield (connection, time, kind, offset of the data, its size) for each complete record; read no data."""
         position = start
         header = self._header(position, end)
         while len(header) == HEADER_SIZE:
@@ -143,7 +143,7 @@ class SpillFile:
                 yield connection, time, kind, at, size
                 position, header = behind, found[FOOTER_SIZE:]
             else:
-                position = self._next_record(position + 1, end)  # none: somebody may still be writing this one
+                position = self._next_record(position + 1, end)  # none: a process may still be writing this one
                 header = self._header(position, end)
 
     def _header(self, position: int, end: int) -> bytes:
@@ -154,13 +154,13 @@ class SpillFile:
         return os.pread(self._file, size, at)
 
     def close(self) -> None:
-        """Give the file back; its contents are gone. Idempotent, and done by itself with the last reference."""
+        """Close the file, which deletes its contents. Idempotent; happens with the last reference too."""
         descriptor, self._file = self._file, -1
         if descriptor >= 0:
             os.close(descriptor)
 
     def _next_record(self, position: int, end: int) -> int:
-        """Return where the next record starts behind a torn one, or `end`."""
+        """Return where the next record after a torn one starts, or `end`."""
         while position < end:
             piece = os.pread(self._file, min(PIECE, end - position), position)
             found = piece.find(self._magic)

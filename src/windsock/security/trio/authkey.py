@@ -1,4 +1,4 @@
-"""The challenge and response over the streams of async handlers."""
+"""The challenge and response over trio streams, for async handlers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["authenticate"]
 
 
 async def authenticate(stream: Any, authkey: bytes, seconds: float) -> str:
-    """Challenge the client, and answer its challenge; return why it may not talk, or nothing."""
+    """Challenge the client and answer its challenge; return why it is refused, or "" if it is accepted."""
     talk = conversation(authkey)
     with saying_why(seconds) as reasons:
         try:
@@ -30,7 +30,7 @@ async def authenticate(stream: Any, authkey: bytes, seconds: float) -> str:
 
 
 async def _take(stream: Any, step: bytes | int) -> bytes:
-    """Do what a conversation asks for."""
+    """Carry out one step of a conversation: receive or send."""
     if isinstance(step, int):
         return bytes(await stream.receive_some(step))
     await stream.send_all(step)

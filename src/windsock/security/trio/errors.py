@@ -6,7 +6,7 @@ __all__ = ["cause_of"]
 
 
 def cause_of(error: BaseException) -> OSError | None:
-    """Return what the kernel or OpenSSL has said."""
+    """Return the OSError of the kernel or OpenSSL that caused an exception, or None."""
     found: BaseException | None = error
     while found is not None and not isinstance(found, OSError):
         found = found.__cause__

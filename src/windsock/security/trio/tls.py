@@ -1,4 +1,4 @@
-"""TLS for the streams of async handlers."""
+"""TLS over trio streams, for async handlers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ LONGEST_HELLO = 16 * 1024
 
 
 async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) -> Any:
-    """Do the handshake over a SocketStream; return an SSLStream whose attribute `handshake` says what it came to.
+    """Do the handshake over a SocketStream; return an SSLStream whose attribute `handshake` has the result.
 
-    The end of the stream without the client's close_notify reads as any other end. Raises HandshakeFailed.
+    A stream that ends without the client's close_notify reads as a normal end. Raises HandshakeFailed.
     """
     first = b""
     secured = trio.SSLStream(stream, context, server_side=True)
@@ -54,7 +54,7 @@ def truncate(stream: Any, after_bytes: int | None = None) -> None:
 
 
 class _Truncated:
-    """An SSLStream's `send_all`, which ends the stream below after some bytes; SSLStream is a final class."""
+    """Replaces `send_all` of an SSLStream, a final class: ends the stream below after some bytes."""
 
     def __init__(self, stream: trio.SSLStream[Any], after_bytes: int) -> None:
         self._send_all = stream.send_all
@@ -78,7 +78,7 @@ class _Truncated:
 
 
 class _Leniently:
-    """An SSLStream's `receive_some`, for which an end without close_notify is an end."""
+    """Replaces `receive_some` of an SSLStream: an end without close_notify is a normal end."""
 
     def __init__(self, stream: trio.SSLStream[Any], below: Any) -> None:
         self._receive_some = stream.receive_some
@@ -95,7 +95,7 @@ class _Leniently:
 
 
 async def _unwrap_leniently(unwrap: Any, below: Any) -> tuple[Any, bytes]:
-    """Do what an SSLStream's `unwrap` does; a client that just leaves has ended TLS, too."""
+    """Do what an SSLStream's `unwrap` does; a client that closes the connection has ended TLS too."""
     try:
         stream, behind = await unwrap()
     except trio.BrokenResourceError as error:

@@ -1,4 +1,4 @@
-"""The children of one forking server: who runs, who has ended and how; never anybody else's."""
+"""The child processes of one forking server: which run, which have ended, and with what exit code."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from windsock.servers.loop import ServeLoop
 __all__ = ["Children"]
 
 FALLBACK_INTERVAL = 0.02
-"""Seconds between two looks at a child where the kernel has no pidfd_open(2)."""
+"""Seconds between two checks of a child, where the kernel has no pidfd_open(2)."""
 FIRST_REMINDER, LAST_REMINDER = 0.01, 0.5
-"""Seconds after which a child that was told to end, and is waited for, is told again: twice as many each time."""
+"""Seconds until a child that was signalled, and is waited for, is signalled again; doubles each time."""
 
 
 class Children:
-    """Each child by its pid, with a pidfd that becomes readable when it ends, so that no zombie waits.
+    """The children of one server by pid, each with a pidfd that becomes readable when it ends: no zombie waits.
 
-    A pidfd also keeps a pid from being taken for another process that got the same number later.
+    A pidfd also prevents a signal to another process that got the same pid later.
 
-    A signal may come in vain: Python runs its handlers between two steps of the program, and one that comes when
-    it is about to block in a system call is noticed after the call. (In 3.13, where the child of a thread other
-    than the main one notices signals in system calls only, it is about to block most of the time.) So a child
-    that is waited for is told again.
+    A signal may go unnoticed for a while: Python runs its handlers between two bytecodes, so a signal that comes
+    just before a blocking system call is handled after the call. (In 3.13, the child of a thread other than the
+    main one notices signals in system calls only, so this is the usual case.) So a child that is waited for is
+    signalled again.
 
-    With a `collector`, only what it calls takes the exit status of a child.
+    With a `collector`, only the function it calls takes the exit status of a child.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Children:
         fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
-        """Know of no children: those of the parent are siblings."""
+        """Forget all children: those of the parent are siblings."""
         self._lock = threading.Lock()
         self.pids.clear()
         self._clients.clear()
@@ -55,7 +55,7 @@ class Children:
         self.stop_watching()
 
     def add(self, pid: int, client_address: Any, loop: ServeLoop | None) -> None:
-        """Take a child over; a loop that is given collects it the moment it ends."""
+        """Add a child. If a loop is given, the loop collects the child as soon as it ends."""
         self._clients[pid] = client_address
         self.pids.add(pid)
         with contextlib.suppress(AttributeError, OSError):
@@ -64,13 +64,13 @@ class Children:
             self._watch(pid, loop)
 
     def adopt(self, loop: ServeLoop) -> None:
-        """Have a new loop collect those that no other loop does."""
+        """Have a new loop collect the children that no other loop collects."""
         for pid, (_, watcher) in list(self._watched.items()):
             if watcher is None or watcher.is_closed:
                 self._watch(pid, loop)
 
     def collect(self, pid: int) -> None:
-        """Take the exit status of this child, and of it only, if it has ended."""
+        """Take the exit status of this child if it has ended."""
         with self._lock:
             exit_code = self._exit_code(pid) if pid in self.pids else None
             if exit_code is not None:
@@ -88,7 +88,7 @@ class Children:
             self.collect(pid)
 
     def wait(self, enough: Callable[[], bool], seconds: float | None, wakeup: int | None = None) -> bool:
-        """Wait until `enough()`, and collect children meanwhile, unless there is a collector.
+        """Wait until `enough()` returns true, and collect children meanwhile, unless there is a collector.
 
         Returns False at the deadline, or when `wakeup` is readable.
         """
@@ -111,11 +111,11 @@ class Children:
             self.collect_all()
 
     def running(self) -> set[int]:
-        """Return those that have not ended; without a collector, those that have not been collected."""
+        """Return the pids of children that have not ended; without a collector, of those not yet collected."""
         return self.pids if self._collector is None else {pid for pid in list(self.pids) if not _has_ended(pid)}
 
     def signal_all(self, number: signal.Signals) -> None:
-        """Send a signal to each of them, and to no process that may have got the pid of one that is gone."""
+        """Send a signal to each child. Never signals another process that got the pid of a child that has ended."""
         with self._lock:
             for pid in list(self.pids):
                 self._told[pid] = number
@@ -134,25 +134,25 @@ class Children:
                 os.kill(pid, number)
 
     def describe(self) -> list[str]:
-        """Return who is still running, and for whom."""
+        """Return a description of each running child, with its client's address."""
         return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.running())]
 
     def stop_watching(self) -> None:
-        """Close the pidfds, also of children that still run; from here on a wait looks at each child now and then."""
+        """Close the pidfds, also of running children; from then on, waiting checks each child at intervals."""
         for pid, (descriptor, loop) in list(self._watched.items()):
             if loop is None or loop.unwatch(descriptor):
                 del self._watched[pid]
                 os.close(descriptor)
 
     def _watch(self, pid: int, loop: ServeLoop) -> None:
-        """Have the loop collect the child; without a pidfd it is collected at the next occasion."""
+        """Have the loop collect the child; without a pidfd, it is collected at the next opportunity."""
         if pid in self._watched:
             descriptor, _ = self._watched[pid]
             loop.watch(descriptor, lambda: self._has_ended(pid))
             self._watched[pid] = (descriptor, loop)
 
     def _has_ended(self, pid: int) -> None:
-        """Collect a child, in its loop's thread; one that the collector has left alone is watched no more."""
+        """Collect a child in its loop's thread. If the collector leaves it alone, stop watching it."""
         if self._collector is None:
             self.collect(pid)
             return
@@ -165,7 +165,7 @@ class Children:
                 self._watched[pid] = (descriptor, None)
 
     def _wait_for_one(self, seconds: float | None, wakeup: int | None) -> bool:
-        """Wait until some child ends, or return True because `wakeup` is readable."""
+        """Wait until a child ends; return True if `wakeup` became readable."""
         running = self.running()
         unwatched = running - self._watched.keys()
         if unwatched:
@@ -180,7 +180,7 @@ class Children:
         return any(descriptor == wakeup for descriptor, _ in ready)
 
     def _exit_code(self, pid: int) -> int | None:
-        """Return how this child ended, None if it runs, 0 if somebody else has asked before."""
+        """Return the child's exit code, None if it runs, or 0 if other code has taken its exit status."""
         try:
             if pid in self._watched:
                 ended = os.waitid(os.P_PIDFD, self._watched[pid][0], os.WEXITED | os.WNOHANG)
@@ -193,7 +193,7 @@ class Children:
         return os.waitstatus_to_exitcode(status) if found == pid else None
 
     def _unwatch(self, pid: int) -> None:
-        """Close the pidfd of a child that has ended; a loop that still waits on it will come and do it."""
+        """Close the pidfd of a child that has ended, unless a loop still waits on it: the loop will close it."""
         descriptor, loop = self._watched.get(pid, (-1, None))
         if descriptor >= 0 and (loop is None or loop.unwatch(descriptor)):
             del self._watched[pid]
@@ -201,7 +201,7 @@ class Children:
 
 
 def _has_ended(pid: int) -> bool:
-    """Return whether a child has ended, and leave its exit status where it is."""
+    """Return whether a child has ended, without taking its exit status."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
@@ -209,14 +209,14 @@ def _has_ended(pid: int) -> bool:
 
 
 class _Reminders:
-    """When to tell children again."""
+    """The times at which to signal children again."""
 
     def __init__(self) -> None:
         self._interval = FIRST_REMINDER
         self._next = monotonic() + self._interval
 
     def are_due(self) -> bool:
-        """Return whether it is time, and set the time after it."""
+        """Return whether a reminder is due; if so, set the time of the next one."""
         if monotonic() < self._next:
             return False
         self._interval = min(2 * self._interval, LAST_REMINDER)
@@ -224,6 +224,6 @@ class _Reminders:
         return True
 
     def no_longer_than(self, seconds: float | None) -> float:
-        """Return how long to wait: until the next time, or less if less is left."""
+        """Return how long to wait: until the next reminder, at most `seconds`."""
         left = max(0.0, self._next - monotonic())
         return left if seconds is None else min(seconds, left)

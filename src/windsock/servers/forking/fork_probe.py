@@ -1,4 +1,4 @@
-"""Forks that are known to have gone well: a child that gets stuck in its rehearsal is replaced."""
+"""Forks with a check: a child that hangs right after the fork is replaced."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ATTEMPTS = 5
 
 
 def fork(plain_fork: Callable[[], int], rehearse: Callable[[], None]) -> int:
-    """Fork, and have the child rehearse; return as os.fork() does once a child has come through.
+    """Fork, have the child call `rehearse()`, and return as os.fork() does once a child has completed it.
 
-    Raises RuntimeError if none does. What the child is going to need may be locked by a thread that it has not
-    got; it is better to find out before it has taken a request that no other child can take any more.
+    Raises RuntimeError if none does. A thread that does not exist in the child may hold locks that the child
+    needs; the rehearsal finds that out before the child has taken a request, which no other child could take.
     """
     for _ in range(ATTEMPTS):
         reader, writer = os.pipe()
@@ -40,7 +40,7 @@ def fork(plain_fork: Callable[[], int], rehearse: Callable[[], None]) -> int:
 
 
 def _has_come_through(reader: int) -> bool:
-    """Wait for the child's word; the end of the pipe says that it has died."""
+    """Wait for the child's byte; return False if it hangs or dies (the end of the pipe)."""
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     try:

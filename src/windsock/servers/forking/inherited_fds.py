@@ -1,4 +1,4 @@
-"""Descriptors that a forked child has inherited and drops, so that its peers see the end of streams."""
+"""Inherited descriptors that a forked child closes, so that its peers see the end of their streams."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ _addresses: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 def note_server(server: Any) -> None:
-    """Have later children drop what this server has, as long as it lives, unless they serve it."""
+    """Have later children close this server's sockets, as long as it lives, unless they serve it."""
     _servers[id(server)] = server
 
 
 def note_address(owner: Any, address: Any) -> None:
-    """Have later children drop the clients' ends of connections to this address, as long as its owner lives."""
+    """Have later children close clients' ends of connections to this address, as long as its owner lives."""
     _addresses[owner] = address
 
 
 def drop_all_but(request: Any, server: Any) -> None:
-    """Let go of the listeners and requests of all servers of this process, and of clients' ends.
+    """Close the listeners and requests of all servers of this process, and the clients' ends of connections.
 
-    Kept are the one request, and the server's own socket where that is the request's. The clients' ends, of
-    connections to these servers and to proxies: a client in the same process as its server (tests!) would
-    otherwise keep its own connection open in a child, and no child would ever see the end of its stream. Drops
-    what it can: a lack of descriptors is no reason to fail here.
+    Kept are `request`, and the server's own socket if the request uses it. Clients' ends are those of connections
+    to these servers and to proxies: if client and server are in the same process (as in tests), the child would
+    keep the client's connection open and never see the end of its own stream. Closes what it can, and ignores a
+    lack of descriptors.
     """
     servers = [*(each for each in _servers.values() if each is not server), server]
     for each in servers:
@@ -45,7 +45,7 @@ def drop_all_but(request: Any, server: Any) -> None:
 
 
 def drop_copies_of(server: Any) -> None:
-    """Let go of this process's copies of a server's listener and requests: they are its parent's."""
+    """Close this process's copies of a server's listener and requests, which are the parent's."""
     _drop(open_requests(server).take_inherited())
     _drop([server.socket])
 
@@ -57,7 +57,7 @@ def _is_stream(server: Any) -> bool:
 
 
 def _drop(sockets: Iterable[Any]) -> None:
-    """Close sockets in this process only, whatever other process holds them; no hook of theirs is called."""
+    """Close sockets in this process only, without calling their methods; other processes keep theirs."""
     for each in sockets:
         with contextlib.suppress(AttributeError, OSError, ValueError):
             _blank(each.fileno())
@@ -81,7 +81,7 @@ def _names(descriptor: int) -> tuple[Any, Any]:
 
 
 def _leads_to(server_address: Any, mine: Any, peer: Any) -> bool:
-    """Return whether a connection from `mine` to `peer` ends at a server of this machine with that address."""
+    """Return whether a connection from `mine` to `peer` ends at a server on this machine with that address."""
     if not (isinstance(peer, tuple) and isinstance(server_address, tuple)):
         return peer is not None and peer == server_address
     if peer[:2] == server_address[:2]:
@@ -93,7 +93,7 @@ def _leads_to(server_address: Any, mine: Any, peer: Any) -> bool:
 
 
 def _blank(descriptor: int) -> None:
-    """Put /dev/null in a descriptor's place: closed, but its number is not given to anything else."""
+    """Replace a descriptor with /dev/null: closed, but its number is not reused."""
     if descriptor >= 0:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:

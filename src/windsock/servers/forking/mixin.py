@@ -27,9 +27,9 @@ class ForkingMixIn:
     """Handles each request in a process of its own. Comes first among the bases.
 
     `active_children` (a set of pids; None before the first) never holds more than `max_children`: the server
-    waits before it forks. Children are collected the moment they end, one by one by their pids. In the child
-    of a stream, SIGTERM ends the stream from its client and SIGHUP hangs up altogether; neither ends the
-    process, so that the handler can finish.
+    waits before it forks. Each child is collected by its pid as soon as it ends. In the child of a stream,
+    SIGTERM ends reading from the client and SIGHUP shuts the connection down both ways; neither ends the
+    process, so the handler can finish.
 
     `block_on_close`: whether `server_close()` ends the connections and waits for the children.
     """
@@ -54,27 +54,27 @@ class ForkingMixIn:
         control = getattr(self, "_control", None)
         loop = control.here() if control is not None else None
         if self._has_its_own_collector():
-            self.collect_children()  # which has the say on how many there may be
+            self.collect_children()  # the override decides how many there may be
         elif not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
         pid = fork_probe.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
         if pid == 0:
             self._run_child(request, client_address)
         children.add(pid, client_address, loop)
-        open_requests(self).discard(request)  # in this order, as somebody may be ending all requests right now
+        open_requests(self).discard(request)  # in this order: another thread may be ending all requests now
         self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
 
     def child_exited(self, pid: int, exit_code: int) -> None:
         """Called with the exit code of each child; negative: the signal that ended it.
 
-        May be extended. An exception raised here is written to stderr, and ends nothing.
+        May be extended. An exception raised here is written to stderr and has no other effect.
         """
 
     def collect_children(self, *, blocking: bool = False) -> None:
         """Take the exit status of the children that have ended; with `blocking`, wait for all of them.
 
-        May be overridden: then nothing else takes the exit status of a child, and `max_children` is not enforced. It
-        is called when a child ends, before each fork, from `service_actions()`, and by `server_close()`.
+        May be overridden: then nothing else takes the exit status of a child, and `max_children` is not enforced.
+        It is called when a child ends, before each fork, from `service_actions()`, and by `server_close()`.
         """
         if self.active_children is not None:
             self._children.collect_all()
@@ -91,7 +91,7 @@ class ForkingMixIn:
         self.collect_children()
 
     def end_requests(self, *, how: int = socket.SHUT_RDWR) -> None:
-        """End the connections, those in the children by SIGTERM (reading) or SIGHUP (both ways).
+        """End the connections; those in the children by SIGTERM (reading) or SIGHUP (both ways).
 
         Children of datagrams have no connection, and are left to finish.
         """
@@ -100,7 +100,7 @@ class ForkingMixIn:
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
-        """Wait for the children; return those still running after `timeout` seconds."""
+        """Wait for the children; return descriptions of those still running after `timeout` seconds."""
         if not self.active_children:
             return []
         children = self._children
@@ -125,7 +125,7 @@ class ForkingMixIn:
                 self._children.stop_watching()
 
     def _loop_started(self, loop: ServeLoop) -> None:
-        """Have children of an earlier loop, or of `handle_request()`, collected by this one."""
+        """Have this loop collect the children of an earlier loop and of `handle_request()`."""
         super()._loop_started(loop)  # type: ignore[misc]  # the server class has it
         if self.active_children is not None:
             self.collect_children()
@@ -141,7 +141,7 @@ class ForkingMixIn:
         return len(self.active_children or ()) < self.max_children
 
     def _run_child(self, request: Any, client_address: Any) -> None:
-        """Handle the request in the child, and leave: never returns."""
+        """Handle the request in the child, and exit. Never returns."""
         status = 1
         mark = fork_hooks.now()
         try:
@@ -162,7 +162,7 @@ class ForkingMixIn:
         except BaseException:
             write_report("Exception occurred in the child for a request from", client_address)
         finally:
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # it ends; what ends with it may hold locks
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)  # cleanup at its end may hold locks
             _flush_output()
             os._exit(status)
 
@@ -170,14 +170,14 @@ class ForkingMixIn:
         return getattr(self, "socket_type", None) == socket.SOCK_DGRAM
 
     def _hang_up_on_signals(self, request: Any) -> None:
-        signal.set_wakeup_fd(-1)  # the child's signals are not news for an event loop of the parent
+        signal.set_wakeup_fd(-1)  # an event loop of the parent must not get the child's signals
         for number, how in ENDING_SIGNALS.items():
             signal.signal(number, signal.SIG_DFL if self._serves_datagrams() else _ending(request, how))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
 
 def _teller(server: ForkingMixIn) -> Callable[[int, int], None]:
-    """Return what tells the server how a child ended; without a cycle, so that a server is gone with its last user."""
+    """Return a function that reports a child's end to the server, without a reference cycle."""
     who = weakref.ref(server)
 
     def tell(pid: int, exit_code: int) -> None:
@@ -192,7 +192,7 @@ def _teller(server: ForkingMixIn) -> Callable[[int, int], None]:
 
 
 def _collector(server: ForkingMixIn) -> Callable[[], None]:
-    """Return what calls the server's own `collect_children()`; without a cycle, as above."""
+    """Return a function that calls the server's own `collect_children()`, without a reference cycle."""
     who = weakref.ref(server)
 
     def collect() -> None:
@@ -222,7 +222,7 @@ USE_OF_FORK = re.compile(".*use of fork", re.IGNORECASE)
 THIS_MODULE = re.compile(re.escape(__name__))
 
 _forking = threading.Lock()
-"""One fork at a time: the filters that keep two of them quiet are equal, and either would remove the other's."""
+"""Serializes forks: two of them would add equal warning filters, and each would remove the other's."""
 
 
 def _renew_lock() -> None:
@@ -250,11 +250,11 @@ def _fork() -> int:
 
 @contextlib.contextmanager
 def _quiet_about_threads() -> Iterator[None]:
-    """Keep Python 3.12 and later from warning that a process with threads forks.
+    """Suppress the warning of Python 3.12 and later about a fork in a process with threads.
 
-    It is true, and the risk is part of what "forking" means: the child may find locks held by threads that
-    it has not got. But each request of each test would say so again. `warnings.catch_warnings` would put a
-    whole list of filters back that another thread may have replaced meanwhile; so one is added and removed.
+    The warning is right, and the risk is part of forking: the child may find locks held by threads that it does
+    not have. But every request would repeat it. `warnings.catch_warnings` would restore a whole list of filters,
+    which another thread may have replaced meanwhile; so one filter is added and removed.
     """
     filters: Any = warnings.filters
     quiet = ("ignore", USE_OF_FORK, DeprecationWarning, THIS_MODULE, 0)
@@ -267,7 +267,7 @@ def _quiet_about_threads() -> Iterator[None]:
 
 
 def _flush_output() -> None:
-    """Write out what is buffered: before a fork so that it is not written twice, before an exit at all."""
+    """Flush stdout and stderr: before a fork, so that nothing is written twice, and before an exit."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError, ValueError):
             stream.flush()

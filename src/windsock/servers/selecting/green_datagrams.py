@@ -1,4 +1,4 @@
-"""A datagram server's socket as its handlers see it: what would block lets others run."""
+"""A datagram server's socket for greenlets: while a call would block, other requests run."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ AF_UNIX = getattr(socket, "AF_UNIX", None)
 
 
 class GreenDatagrams:
-    """The server's datagram socket as a handler sees it: what would block lets others run.
+    """The server's datagram socket as a handler sees it: while a call would block, other requests run.
 
-    The socket itself is the listener, and stays as it is: a wait is for a duplicate.
+    The socket itself is the listener and stays unchanged; waits use a duplicate of it.
     """
 
     __slots__ = ("_socket", "received", "selecting_hub", "sent")
@@ -65,14 +65,14 @@ class GreenDatagrams:
                 return size
 
     def _wait_for_room(self, address: Any, deadline: float | None) -> None:
-        """Wait until there may be room: in our buffer, or among Unix sockets in the receiver's queue (unix(7))."""
+        """Wait until there may be room: in our buffer or, for Unix sockets, in the receiver's queue (unix(7))."""
         own = self._socket.fileno()
         if address is not None and self._socket.family == AF_UNIX and wait_alone(own, OUT, 0.0):
             with socket.socket(self._socket.family, self._socket.type) as other:
                 try:
-                    connect(other, address)  # makes the kernel tell whether there is room over there
+                    connect(other, address)  # then the kernel reports room in the receiver's queue
                 except PermissionError:
-                    return  # it is connected to us, and only our own room counts, of which there is some by now
+                    return  # it is connected to us: only our buffer counts, and has room by now
                 self._wait_for(other.fileno(), deadline)
             return
         descriptor = os.dup(own)
@@ -90,9 +90,9 @@ class GreenDatagrams:
 
 
 def wait_for(hub: Hub | None, descriptor: int, what: int, deadline: float | None) -> None:
-    """Wait until a descriptor is ready; in a greenlet of the hub by letting others run.
+    """Wait until a descriptor is ready; in a greenlet of the hub, other requests run meanwhile.
 
-    Raises TimeoutError if the deadline (monotonic seconds) passes before.
+    Raises TimeoutError after the deadline (monotonic seconds).
     """
     turn = my_turn(hub)
     if turn is None:

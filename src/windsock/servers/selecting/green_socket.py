@@ -1,4 +1,4 @@
-"""A socket that looks as if it blocked, while other requests have their turn."""
+"""A socket that blocks only its own greenlet: while it waits, other requests run."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ __all__ = ["GreenSocket", "green"]
 
 Plain = socket.socket
 BUDGET = 512 * 1024
-"""How much a request may do before others have a turn, though its socket is always ready: bytes, and ..."""
+"""The number of bytes after which a request yields to others, though its socket is always ready."""
 PER_CALL = 4096
-"""... as much again for each call."""
+"""The number of bytes that each call counts for in addition."""
 LARGEST_PIECE = 1024 * 1024
 
 
 class GreenSocket(socket.socket):
     """A socket of a server with greenlets: blocking, with timeouts, to its handler; non-blocking to the kernel.
 
-    Where a call would block, the other requests of the server run. In a thread of the handler's own, and in
-    a forked child, it blocks like any other socket. `dup()` gives a socket of the same kind.
+    While a call would block, the other requests of the server run. In a handler's own thread, and in a forked
+    child, it blocks like any other socket. `dup()` returns a socket of the same kind.
     """
 
     selecting_hub: Hub | None = None
@@ -36,12 +36,12 @@ class GreenSocket(socket.socket):
     _budget = BUDGET
     _is_drained = False
     is_parting = False
-    """Whether its descriptor is no longer to be waited for, as it is closed this very moment, or has been."""
+    """True once its descriptor must not be waited for, as it is being closed or is closed."""
     received = 0
-    """Bytes so far."""
+    """The number of bytes received and sent."""
     sent = 0
 
-    # --- as blocking sockets are
+    # --- behaving like a blocking socket
 
     def gettimeout(self) -> float | None:
         """See socket.socket."""
@@ -49,7 +49,7 @@ class GreenSocket(socket.socket):
 
     def settimeout(self, value: float | None, /) -> None:
         """See socket.socket."""
-        super().settimeout(value)  # which knows what is allowed
+        super().settimeout(value)  # checks the value
         self._timeout = super().gettimeout()
         super().settimeout(0.0)
 
@@ -72,7 +72,7 @@ class GreenSocket(socket.socket):
         return twin.belong_to(self.selecting_hub, self._timeout)
 
     def belong_to(self, hub: Hub | None, timeout: float | None = None) -> GreenSocket:
-        """Make the kernel's socket non-blocking, and the hub the one that is switched to."""
+        """Make the kernel's socket non-blocking, and set the hub that runs while it waits."""
         Plain.setblocking(self, False)
         self.selecting_hub = hub
         if hub is not None:
@@ -82,7 +82,7 @@ class GreenSocket(socket.socket):
         return self
 
     def detach(self) -> int:
-        """See socket.socket. The descriptor is a blocking one again."""
+        """See socket.socket. Makes the descriptor blocking again."""
         descriptor = self.fileno()
         if descriptor >= 0:
             self._part_with(descriptor)
@@ -103,7 +103,7 @@ class GreenSocket(socket.socket):
                 size = len(data)
                 self.received += size
                 self._is_drained = 0 < size < bufsize
-                if not self._is_drained:  # otherwise the next call waits anyway
+                if not self._is_drained:  # otherwise the next call waits first
                     self._budget -= PER_CALL + size
                 return data
 
@@ -179,7 +179,7 @@ class GreenSocket(socket.socket):
                 return size
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """See socket.socket. The timeout is for all of it."""
+        """See socket.socket. The timeout applies to the whole call."""
         deadline = None if self._timeout is None else monotonic() + self._timeout
         with memoryview(data) as view, view.cast("B") as rest:
             position = 0
@@ -223,7 +223,7 @@ class GreenSocket(socket.socket):
                 return size
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """See socket.socket. The bytes are read and sent."""
+        """See socket.socket. Reads the file and sends it."""
         return send_file(self.sendall, file, offset, count, LARGEST_PIECE)
 
     # --- connecting and accepting
@@ -252,7 +252,7 @@ class GreenSocket(socket.socket):
     # --- waiting
 
     def _begin(self, flags: int) -> float | None:
-        """Before a call that would fail, wait at once; before one too many, let others run; return the deadline."""
+        """Before a call: wait if it would fail, or let others run if the budget is used up; return the deadline."""
         if self._budget < 0:
             self._let_others(flags)
         elif self._is_drained and not flags & DONTWAIT and self._timeout != 0.0:
@@ -260,9 +260,9 @@ class GreenSocket(socket.socket):
         return None
 
     def _wait(self, what: int, flags: int, deadline: float | None) -> float | None:
-        """Wait until the socket is ready; return the deadline, which is set at the first wait of a call.
+        """Wait until the socket is ready; return the deadline, which the first wait of a call sets.
 
-        Raises BlockingIOError (again) if the call was not to wait.
+        Raises BlockingIOError (again) for a non-blocking call.
         """
         if self._timeout is not None or flags & DONTWAIT:
             if self._timeout == 0.0 or flags & DONTWAIT:
@@ -281,7 +281,7 @@ class GreenSocket(socket.socket):
         return deadline
 
     def _let_others(self, flags: int) -> None:
-        """Let others have a turn, though this socket may be ready."""
+        """Let other requests run, though this socket may be ready."""
         self._budget = BUDGET
         turn = my_turn(self.selecting_hub)
         if turn is not None and not flags & DONTWAIT and self._timeout != 0.0:
@@ -297,8 +297,8 @@ class GreenSocket(socket.socket):
 
 
 def green(plain: socket.socket, hub: Hub | None) -> GreenSocket:
-    """Return a green socket in the place of a plain one, which loses its descriptor."""
+    """Return a green socket that takes over the descriptor of a plain one."""
     timeout = plain.gettimeout()
-    numbers: Any = super(socket.socket, plain)  # whose family and type are plain numbers, not made into enums
+    numbers: Any = super(socket.socket, plain)  # its family and type are plain numbers, not enums
     twin = GreenSocket(numbers.family, numbers.type, numbers.proto, fileno=plain.detach())
     return twin.belong_to(hub, timeout)

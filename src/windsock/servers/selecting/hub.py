@@ -1,4 +1,4 @@
-"""One thread's loop for many requests: each is a greenlet, from its start to its end, be it the loop's."""
+"""The serve loop of one thread for many requests, each in a greenlet."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from windsock.servers.selecting.scheduler import Scheduler
 __all__ = ["Hub", "my_turn"]
 
 FAREWELL = 0.1
-"""Seconds that requests have to end of their own accord, without waiting for anybody, once their loop stops."""
+"""Seconds that requests have to end by themselves, without waiting, once their loop stops."""
 LAST_WAIT = 1.0
-"""Seconds that the interpreter's end may be held up."""
+"""Seconds by which the exit of the interpreter may be delayed."""
 
 
 class Hub(Scheduler):
-    """A serve loop with requests in progress: begins a greenlet for each, and ends them when it stops."""
+    """A serve loop with requests in progress: starts a greenlet for each, and ends them when it stops."""
 
     def __init__(self, listener: HasFileno | None) -> None:
         super().__init__(listener)
         self.turns: dict[RequestGreenlet, None] = {}
         self.stubborn: list[RequestGreenlet] = []
-        """Those that did not end when the loop did."""
+        """Requests that did not end when the loop did."""
         self.handle: Callable[[Any, Any], None] = _nobody
         self.finished: Callable[[Hub], None] = _nothing
         self.seconds_to_end: Callable[[], float] = float
         self.is_elsewhere = False
-        """Whether this is a forked child, to which the loop does not belong."""
+        """True in a forked child, to which the loop does not belong."""
         fork_hooks.renew_in_children(self)
         self.has_ended_one = threading.Condition()
         self._watchers = 0
         self.accepted: Any = None
-        """Who knows the traffic of the request that was got last."""
+        """The object that counts the traffic of the latest accepted request."""
         self.started = 0
-        """Requests so far."""
+        """The number of requests so far."""
 
     def begin(self) -> None:
-        """Make the loop this thread's, and this greenlet the one that all others come back to."""
+        """Make the loop this thread's, and this greenlet the one that all others switch back to."""
         super().begin()
         self.home = getcurrent()
         _live.add(self)
@@ -55,7 +55,7 @@ class Hub(Scheduler):
     # --- requests
 
     def start(self, request: Any, client_address: Any) -> None:
-        """Run a request up to the first time that it waits."""
+        """Run a request until it first waits."""
         turn = RequestGreenlet(self, request, client_address, self.accepted)
         self.accepted = None
         self.started += 1
@@ -63,11 +63,11 @@ class Hub(Scheduler):
         turn.switch(request, client_address)
 
     def run(self, request: Any, client_address: Any) -> None:
-        """Be one request's greenlet."""
+        """Handle one request; the body of its greenlet."""
         try:
             self.handle(request, client_address)
         finally:
-            self.turns.pop(getcurrent(), None)  # type: ignore[call-overload]  # it is a Turn
+            self.turns.pop(getcurrent(), None)  # type: ignore[call-overload]  # it is a RequestGreenlet
             self._ready.extend(self._watching)
             self._watching = []
             if self._watchers:
@@ -75,7 +75,7 @@ class Hub(Scheduler):
                     self.has_ended_one.notify_all()
 
     def after_fork_in_child(self) -> None:
-        """Leave the loop to the parent: in the child, sockets wait as they would anywhere else."""
+        """Leave the loop to the parent: in the child, sockets block as usual."""
         self.is_elsewhere = True
 
     # --- ending
@@ -83,9 +83,9 @@ class Hub(Scheduler):
     def finish(self) -> None:
         """End all requests, in this thread.
 
-        They see the end of their streams, then find themselves hung up on, and each time may do what needs no waiting.
-        Who then still waits is ended by GreenletExit. Who goes on in spite of it has until the deadline, and
-        stays behind in `stubborn`.
+        Their connections are shut down for reading, then both ways; each time, requests may do what needs no waiting.
+        GreenletExit then ends those that still wait. Those that ignore it run until the deadline, and are kept in
+        `stubborn`.
         """
         try:
             if self.turns and self.is_here():
@@ -114,7 +114,7 @@ class Hub(Scheduler):
         _abandoned.extend(self.stubborn)
 
     def _run_until(self, deadline: float, *, is_patient: bool) -> None:
-        """Run greenlets until all have ended, or until none can go on without waiting."""
+        """Run greenlets until all have ended, or until none can continue without waiting."""
         while self.turns and monotonic() < deadline:
             self.ran = 0
             self.round(deadline if is_patient else 0.0)
@@ -132,11 +132,11 @@ class Hub(Scheduler):
                     turn.request.shutdown(how)
 
     def has_ended(self) -> bool:
-        """Return whether no greenlet of it will ever run again."""
+        """Return whether none of the loop's greenlets will run again."""
         return self.is_over
 
     def wait_for_end(self, timeout: float | None) -> None:
-        """Wait until every request but one's own has ended; in the loop's own thread, run them meanwhile."""
+        """Wait until every request but the caller's has ended; in the loop's own thread, run them meanwhile."""
         deadline = None if timeout is None else monotonic() + timeout
         if not self.is_here():
             with self.has_ended_one:
@@ -156,13 +156,13 @@ class Hub(Scheduler):
                 self.round(deadline)
 
     def others(self) -> list[RequestGreenlet]:
-        """Return the requests in progress but the one that asks."""
+        """Return the requests in progress except the caller's."""
         me = getcurrent()
         return [turn for turn in list(self.turns) if turn is not me and not turn.dead]
 
 
 _abandoned: list[RequestGreenlet] = []
-"""Greenlets that would not end: kept, since to drop one is to throw GreenletExit into it again."""
+"""Greenlets that did not end. They are kept, since dropping one throws GreenletExit into it again."""
 
 
 def _nothing(hub: Hub) -> None:
@@ -177,7 +177,7 @@ _live: weakref.WeakSet[Hub] = weakref.WeakSet()
 
 
 def _end_all() -> None:
-    """End the hubs of daemon threads before the interpreter does: it can't end a thread amid a greenlet."""
+    """End the hubs of daemon threads before the interpreter exits: it cannot end a thread inside a greenlet."""
     hubs = [hub for hub in _live if not (hub.is_elsewhere or hub.is_mine())]
     for hub in hubs:
         hub.stop()

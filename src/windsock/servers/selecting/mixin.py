@@ -1,4 +1,4 @@
-"""A turn in one select loop for each request, whenever its socket is ready."""
+"""SelectingMixIn: all requests in one loop, a greenlet for each."""
 
 from __future__ import annotations
 
@@ -20,16 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["PartialRequest", "SelectingMixIn"]
 
 MOST_AT_ONCE = 64
-"""Requests that are taken in one round, so that neither new nor old ones keep the others waiting."""
+"""The most requests accepted in one round, so that neither new nor old ones keep the others waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartialRequest:
-    """A row of a selecting server's table: a request that is not finished.
+    """A row of a selecting server's table: a request in progress.
 
-    `doing` is "reading" or "writing" while its handler waits for the client, "running" while it runs (only one
-    does), "waiting" while others have their turn. `since` is in monotonic seconds, `received` and `sent` are bytes
-    so far.
+    `doing` is "reading" or "writing" while its handler waits for the client, "running" while it runs (at most one
+    does), "waiting" while others run. `since` is in monotonic seconds; `received` and `sent` are the bytes so far.
     """
 
     client_address: Any
@@ -42,16 +41,16 @@ class PartialRequest:
 class SelectingMixIn:
     """Handles all requests in the serve loop's own thread, by turns. Comes first among the bases.
 
-    A handler runs in a greenlet; its socket looks like a blocking one, and whenever it would block, another
-    request whose socket is ready goes on. A handler that blocks on anything else (`time.sleep`, a socket
-    of its own, a long calculation) keeps all others waiting.
+    A handler runs in a greenlet. Its socket looks like a blocking one; while it would block, another request whose
+    socket is ready runs. A handler that blocks on anything else (`time.sleep`, a socket of its own, a long
+    calculation) keeps all others waiting.
 
-    When the loop stops, each request sees the end of its stream, then finds itself hung up on, and may each time do
-    what needs no waiting. If it still waits for something then, GreenletExit is raised in its handler.
+    When the loop stops, each connection is shut down for reading, then both ways; each time, its handler may do
+    what needs no waiting. If it still waits then, GreenletExit is raised in it.
     """
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Refuse classes whose loop is not of this family: they would handle one request after the other."""
+        """Refuse classes with a loop of another family, which would handle one request after the other."""
         super().__init_subclass__(**keywords)
         if hasattr(cls, "serve_forever") and not issubclass(cls, BaseServer):
             raise UsageError(
@@ -67,7 +66,7 @@ class SelectingMixIn:
     # --- serving
 
     def handle_request(self) -> None:
-        """Handle one request to its end. Waits for it no longer than `timeout`, then calls `handle_timeout()`."""
+        """Handle one request to its end. If none comes within `timeout`, call `handle_timeout()`."""
         if self._hub_here() is not None:
             super().handle_request()  # type: ignore[misc]  # the server class has it
             return
@@ -82,7 +81,7 @@ class SelectingMixIn:
             hub.close()
 
     def get_request(self) -> tuple[Any, Any]:
-        """Get a request with a socket that lets others run where it would block. May be extended (call super)."""
+        """Get a request whose socket lets others run while it would block. May be extended (call super)."""
         request, client_address = super().get_request()  # type: ignore[misc]  # the server class has it
         hub = self._hub_here()
         if hub is not None:
@@ -90,7 +89,7 @@ class SelectingMixIn:
         return request, client_address
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Run the request in a greenlet, up to the first time that it waits."""
+        """Run the request in a greenlet, until it first waits."""
         hub = self._hub_here()
         if hub is None:
             self._run_request(request, client_address)
@@ -112,7 +111,7 @@ class SelectingMixIn:
             release_or_report(self, request, client_address, mark)
 
     def _run_request(self, request: Any, client_address: Any) -> None:
-        """Handle the request; what ends a thread ends it, and nothing else."""
+        """Handle the request. Exceptions that end a thread end only the request."""
         from greenlet import GreenletExit
 
         process_id = os.getpid()
@@ -121,7 +120,7 @@ class SelectingMixIn:
         except (GreenletExit, SystemExit):
             pass
         except KeyboardInterrupt:
-            raise  # it is the loop that was interrupted
+            raise  # the loop itself was interrupted
         except BaseException as error:
             threading.excepthook(
                 threading.ExceptHookArgs((type(error), error, error.__traceback__, threading.current_thread()))
@@ -131,7 +130,7 @@ class SelectingMixIn:
                 end_of_forked_handler(0)
 
     def _handle_request_noblock(self) -> None:
-        """Get requests and start them: as many as there were turns for old ones, so that none waits for long."""
+        """Get and start requests: as many as old ones ran in the latest round, so that none waits for long."""
         hub = self._hub_here()
         for _ in range(1 if hub is None else min(MOST_AT_ONCE, 1 + hub.ran)):
             before = None if hub is None else hub.started
@@ -158,19 +157,19 @@ class SelectingMixIn:
         self._hubs.append(hub)
 
     def _seconds_to_end(self) -> float:
-        """Return how long requests that will not end may hold up the end of their loop."""
+        """Return how many seconds requests that do not end may delay the end of their loop."""
         seconds: float = getattr(self, "stop_timeout", 5.0)
         return seconds / 2
 
     def _hub_finished(self, hub: Hub) -> None:
-        """Forget a loop, but not the requests that would not end with it: they lose their connections."""
+        """Forget a loop, but keep the requests that did not end with it: their connections are closed."""
         self._hubs.remove(hub)
         for turn in hub.stubborn:
             self._stubborn.append(turn)
             release_or_report(self, turn.request, turn.client_address, fork_hooks.now())
 
     def _hubs_of_this_process(self) -> list[Hub]:
-        """Return the loops that are not a parent's."""
+        """Return the loops that do not belong to a parent process."""
         return [hub for hub in list(self._hubs) if not hub.is_elsewhere]
 
     def _hub_here(self) -> Hub | None:
@@ -180,7 +179,7 @@ class SelectingMixIn:
     @property
     def _hubs(self) -> list[Hub]:
         hubs: list[Hub] | None = vars(self).get("_hubs_of_mine")
-        if hubs is None:  # setdefault: two serving threads may meet here
+        if hubs is None:  # setdefault: two serving threads may get here at once
             hubs = vars(self).setdefault("_hubs_of_mine", [])
         return hubs
 
@@ -192,7 +191,7 @@ class SelectingMixIn:
     # --- stopping
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
-        """Wait for the greenlets; return those that are still running after `timeout` seconds."""
+        """Wait for the greenlets; return descriptions of those still running after `timeout` seconds."""
         deadline = None if timeout is None else monotonic() + timeout
         left: list[RequestGreenlet] = []
         for hub in self._hubs_of_this_process():
@@ -203,12 +202,12 @@ class SelectingMixIn:
 
 
 def _hub_module() -> Any:
-    """Return the module with the loop, once all that the loop's thread needs is imported.
+    """Return the hub module, after importing everything that the loop's thread needs.
 
-    Raises NotInstalled if there is no greenlet.
+    Raises NotInstalled if greenlet is missing.
     """
     try:
-        import greenlet  # noqa: F401  # only to see whether it is there
+        import greenlet  # noqa: F401  # a check whether it is installed
     except ImportError as error:
         raise NotInstalled("a selecting server needs greenlet, which is not installed: pip install greenlet") from error
     from windsock.servers.selecting import green_datagrams, green_socket, hub  # noqa: F401  # for the loop's thread
@@ -217,7 +216,7 @@ def _hub_module() -> Any:
 
 
 def _over(request: Any, hub: Hub) -> Any:
-    """Return a request with a green socket in it, if its socket is a plain one."""
+    """Return a request with its plain socket replaced by a green one."""
     from windsock.servers.selecting.green_datagrams import GreenDatagrams
     from windsock.servers.selecting.green_socket import green
 
@@ -230,7 +229,7 @@ def _over(request: Any, hub: Hub) -> Any:
 
 
 def _row(turn: RequestGreenlet) -> PartialRequest:
-    """Return what is known of a request at this moment."""
+    """Return a request's current row of the table."""
     traffic = turn.traffic
     received, sent = (0, 0) if traffic is None else (traffic.received, traffic.sent)
     return PartialRequest(turn.client_address, DOING[turn.doing], turn.since, received, sent)

@@ -1,4 +1,4 @@
-"""A cache of what the kernel watches, so that it is asked only for changes."""
+"""A cache of the descriptors that the kernel watches, so that only changes cost a call."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ __all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]
 
 IN = select.POLLIN
 OUT = select.POLLOUT
-DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: operators of enums are slow
+DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: enum operators are slow
 
 
 class Readiness:
     """epoll(7), or poll(2) where there is none, level-triggered.
 
-    Looks to a `Loop` like its own `Watch`. A descriptor stays watched after its greenlet was woken: the next
-    wait for the same costs no call. One that is ready while no request waits for it is dropped when that is noticed.
+    Offers a loop the methods of `Watch`. A descriptor stays watched after its greenlet was woken, so the next wait
+    for the same event costs no call. One that is ready while no request waits for it is dropped at that moment.
     """
 
     def __init__(self) -> None:
         self._is_epoll = hasattr(select, "epoll")
         self._kernel: Any = select.epoll() if self._is_epoll else select.poll()
         self.watched: dict[int, int] = {}
-        """For what each descriptor is watched."""
+        """The events that each descriptor is watched for."""
         self._callbacks: dict[int, Callable[[], None] | None] = {}
         self._nudges: Wakeup | None = None
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        """Wait for at most `timeout` seconds; return descriptors with what they are ready for.
+        """Wait for at most `timeout` seconds; return ready descriptors with their events.
 
-        epoll_wait(2) counts in milliseconds, and Python rounds up: never too early.
+        epoll_wait(2) counts in milliseconds, and Python rounds up, so it never returns too early.
         """
         if timeout is None:
             return self._kernel.poll()  # type: ignore[no-any-return]
@@ -44,7 +44,7 @@ class Readiness:
         return self._kernel.poll(left)  # type: ignore[no-any-return]
 
     def watch(self, descriptor: int, what: int) -> None:
-        """Watch for `what` (IN, OUT, both, or 0 for nothing)."""
+        """Watch a descriptor for `what` (IN, OUT, both, or 0 for nothing)."""
         if not what:
             self.forget(descriptor)
         elif descriptor in self.watched:
@@ -55,22 +55,22 @@ class Readiness:
             self.watched[descriptor] = what
 
     def forget(self, descriptor: int) -> None:
-        """Watch a descriptor no more."""
+        """Stop watching a descriptor."""
         if self.watched.pop(descriptor, None) is not None:
             with contextlib.suppress(OSError, KeyError):
                 self._kernel.unregister(descriptor)
 
     def nudge(self) -> None:
-        """Make `poll()` return, from another thread."""
+        """Make `poll()` return; from another thread."""
         if self._nudges is None:
             self._nudges = Wakeup()
             self.register(self._nudges, self._nudges.clear)
         self._nudges.call()
 
-    # --- what a Loop asks of what it watches with
+    # --- the methods of Watch
 
     def register(self, what: Any, callback: Callable[[], None] | None = None) -> None:
-        """Watch what has a `fileno()` for reading; without a callback it is the listener."""
+        """Watch an object with a `fileno()` for reading; without a callback it is the listener."""
         descriptor = what if isinstance(what, int) else what.fileno()
         if descriptor < 0:
             raise ValueError(f"Invalid file descriptor: {descriptor}")
@@ -78,23 +78,23 @@ class Readiness:
         self._callbacks[descriptor] = callback
 
     def unregister(self, what: Any) -> None:
-        """Undo `register()`. Raises KeyError for what is not registered."""
+        """Undo `register()`. Raises KeyError for a descriptor that is not registered."""
         descriptor = what if isinstance(what, int) else what.fileno()
-        if descriptor < 0:  # closed already: it is the one whose number is gone
+        if descriptor < 0:  # closed already, so its number is unknown
             raise KeyError(f"{what!r} is closed")
         del self._callbacks[descriptor]
         self.forget(descriptor)
 
     def callback(self, descriptor: int) -> Callable[[], None] | None:
-        """Return whom to call when a descriptor is ready."""
+        """Return the callback of a descriptor."""
         return self._callbacks.get(descriptor)
 
     def is_listener(self, descriptor: int) -> bool:
-        """Return whether it is registered without a callback."""
+        """Return whether the descriptor is registered without a callback."""
         return descriptor in self._callbacks
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         self.watched.clear()
         self._callbacks.clear()
         if self._is_epoll:
@@ -104,9 +104,9 @@ class Readiness:
 
 
 def wait_alone(descriptor: int, what: int, deadline: float | None) -> bool:
-    """Wait in a thread (or process) in which no hub runs: there is no other request to switch to.
+    """Wait for a descriptor in a thread or process without a hub; return False if the deadline came first.
 
-    Raises OSError (EBADF) for the descriptor of what is closed.
+    Raises OSError (EBADF) if the descriptor is closed.
     """
     if descriptor < 0:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))

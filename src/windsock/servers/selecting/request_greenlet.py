@@ -1,4 +1,4 @@
-"""One request in progress as a greenlet, and when it has waited for too long."""
+"""One request in progress as a greenlet, and the deadlines of greenlets that wait."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ READING, WRITING, RUNNING, WAITING = IN, OUT, 0, -1
 
 
 class RequestGreenlet(greenlet):
-    """One request in progress: a greenlet, and what it is doing since when."""
+    """One request in progress: a greenlet, its current activity, and since when."""
 
     __slots__ = ("client_address", "deadline", "descriptor", "doing", "hub", "request", "since", "timer", "traffic")
 
@@ -34,19 +34,19 @@ class RequestGreenlet(greenlet):
         self.descriptor = -1
         self.deadline: float | None = None
         self.timer: float | None = None
-        """When the hub looks next whether its deadline has passed."""
+        """The time at which `Alarms` next checks its deadline."""
 
 
 class Alarms:
     """The deadlines of greenlets that wait.
 
-    A heap in which each greenlet has, as a rule, one entry: when that comes up and the greenlet's real deadline is
-    later, it goes back, so that a handler with a timeout leaves no trail of timers.
+    A heap with usually one entry for each greenlet. When an entry is due and the greenlet's real deadline is later,
+    the entry is pushed again, so a handler with a timeout does not fill the heap with old entries.
     """
 
     def __init__(self) -> None:
         self.next = math.inf
-        """When to look again at the latest, in monotonic seconds."""
+        """The time of the next check at the latest, in monotonic seconds."""
         self._heap: list[tuple[float, int, RequestGreenlet]] = []
         self._serial = count()
 
@@ -54,18 +54,18 @@ class Alarms:
         return len(self._heap)
 
     def set(self, turn: RequestGreenlet, deadline: float | None) -> None:
-        """Give a greenlet a deadline for its next wait."""
+        """Set a greenlet's deadline for its next wait."""
         turn.deadline = deadline
         if deadline is not None and (turn.timer is None or deadline < turn.timer):
             self._push(turn, deadline)
 
     def due(self, now: float) -> list[RequestGreenlet]:
-        """Return those whose deadline has passed."""
+        """Return the greenlets whose deadline has passed."""
         found = []
         while self._heap and self._heap[0][0] <= now:
             when, _, turn = heapq.heappop(self._heap)
             if turn.timer != when:
-                continue  # it had an earlier one, too
+                continue  # an entry replaced by an earlier one
             turn.timer = None
             if turn.dead or turn.deadline is None:
                 continue

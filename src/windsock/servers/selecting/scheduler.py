@@ -1,4 +1,4 @@
-"""Whose turn it is: greenlets that wait for descriptors, and the rounds in which those that are ready run."""
+"""A loop that runs greenlets: those that wait for descriptors, and those that are ready, round by round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Scheduler"]
 
 
 class _Alone:
-    """An owner that closes its descriptors in the loop's own thread only."""
+    """An owner whose descriptors are closed in the loop's own thread only."""
 
     is_parting = False
 
@@ -29,28 +29,28 @@ ALONE = _Alone()
 class Scheduler(ServeLoop):
     """A serve loop that runs greenlets while it waits.
 
-    Who waits for a descriptor is kept here, what the kernel was asked to watch in `Readiness`, when it is too late
-    in `Alarms`.
+    It knows which greenlet waits for which descriptor; `Readiness` knows what the kernel watches, and `Alarms` the
+    deadlines.
     """
 
     watch_class = Readiness
     _watched: Readiness
 
     def __init__(self, listener: HasFileno | None) -> None:
-        self._books = threading.RLock()  # again: a garbage collection may close sockets while it is held
+        self._books = threading.RLock()  # reentrant: a garbage collection may close sockets while it is held
         self._ready: deque[RequestGreenlet] = deque()  # others than the loop's thread append
         super().__init__(listener)
         self.home: greenlet = getcurrent()
         self.is_over = False
-        """True if there are no requests any more."""
+        """True once there are no more requests."""
         self._watching: list[RequestGreenlet] = []
-        """Those that wait for the end of others."""
+        """Greenlets that wait for the end of others."""
         self._readers: dict[int, RequestGreenlet] = {}
         self._writers: dict[int, RequestGreenlet] = {}
         self._queues: dict[tuple[int, int], list[RequestGreenlet]] = {}
         self._alarms = Alarms()
         self.ran = 0
-        """Greenlets that had a turn in the latest round."""
+        """The number of greenlets that ran in the latest round."""
 
     # --- for the greenlets
 
@@ -59,12 +59,11 @@ class Scheduler(ServeLoop):
     ) -> bool:
         """Let others run until a descriptor is ready; return False if the deadline came first.
 
-        `what` is IN or OUT; `owner` has `is_parting`, which is set before another thread closes the descriptor.
-        Raises OSError (EBADF) if it is. To be called in the turn's own greenlet. Not split up: every round trip
-        comes by.
+        `what` is IN or OUT. `owner.is_parting` is set before another thread closes the descriptor; then OSError (EBADF)
+        is raised. Must be called in the turn's own greenlet. Not split up, as every wait of every request runs it.
 
-        Who closes sets `is_parting`, then looks who waits; who waits says so, then looks at `is_parting`: one of the
-        two sees the other.
+        The closing thread sets `is_parting`, then looks for waiting greenlets; a waiting greenlet registers itself,
+        then looks at `is_parting`. So one of the two sees the other.
         """
         if self.is_over:
             raise GreenletExit
@@ -94,12 +93,12 @@ class Scheduler(ServeLoop):
         return is_ready
 
     def let_others(self, turn: RequestGreenlet) -> None:
-        """Let everybody else who is ready have a turn."""
+        """Let all other greenlets that are ready run."""
         self._ready.append(turn)
         self._leave(turn, WAITING)
 
     def _leave(self, turn: RequestGreenlet, doing: int) -> None:
-        """Let others run, until somebody switches back."""
+        """Let others run, until the hub switches back."""
         turn.doing = doing
         turn.since = monotonic()
         try:
@@ -108,14 +107,14 @@ class Scheduler(ServeLoop):
             self._taken_back(turn)
 
     def _taken_back(self, turn: RequestGreenlet) -> None:
-        """Note that a greenlet runs again: it was woken, or something was thrown into it to end it."""
+        """Note that a greenlet runs again, whether it was woken or an exception was thrown into it."""
         self._forget(turn)
         turn.deadline = None
         turn.doing = RUNNING
         turn.since = monotonic()
 
     def closing(self, descriptor: int) -> None:
-        """End all waits for a descriptor that is about to be closed: they fail."""
+        """End all waits for a descriptor that is about to be closed; they raise an error."""
         with self._books:
             self._watched.forget(descriptor)
             waiting = []
@@ -128,30 +127,30 @@ class Scheduler(ServeLoop):
                 self._watched.nudge()
 
     def part_with(self, descriptor: int, owner: Any) -> None:
-        """End all waits for an owner's descriptor. From any thread, before it is closed."""
+        """Mark an owner as closing, and end all waits for its descriptor. From any thread, before it is closed."""
         with self._books:
             owner.is_parting = True
             self.closing(descriptor)
 
     def has_new(self, descriptor: int) -> None:
-        """Be told of a new descriptor: one of the same number that is still known was closed behind our back."""
+        """Note a new descriptor. If its number is still known, the old one was closed unseen, and its waits end."""
         if descriptor in self._watched.watched:
             self.closing(descriptor)
 
     # --- for the loop
 
     def is_ready(self) -> bool:
-        """Return whether a request is there at this very moment."""
+        """Return whether a request is ready now."""
         return self._listener is None or wait_alone(self._listener.fileno(), IN, 0.0)
 
     def _stop(self) -> None:
-        """Note the word to stop, which stays to be heard: by others, but no more by this loop."""
+        """Note the stop. The wake-up descriptor stays readable for other threads; this loop stops watching it."""
         super()._stop()
         self._watched.forget(self._wakeup.fileno())
 
     def wait(self, interval: float | None) -> bool:
         """Run greenlets for at most `interval` seconds; return as soon as the listener is ready."""
-        if self._listener is None:  # the server's get_request() waits, and blocks all
+        if self._listener is None:  # the server's get_request() waits, and blocks all requests
             self.round(0.0)
             return not self.stopping
         end = None if interval is None else monotonic() + interval
@@ -164,15 +163,15 @@ class Scheduler(ServeLoop):
                 return (is_listener_ready or self._has_lost_its_listener()) and not self.stopping
 
     def _has_lost_its_listener(self) -> bool:
-        """Return whether somebody has closed the listener: epoll(7) says nothing of it."""
+        """Return whether the listener was closed: epoll(7) does not report it."""
         return self._listener is not None and self._listener.fileno() < 0
 
     def round(self, end: float | None) -> bool:
-        """Wait until something is ready, give all that are ready a turn; return whether the listener is."""
+        """Wait until something is ready, run every greenlet that is; return whether the listener is ready."""
         readers = self._readers
         is_listener_ready = False
         ran = 0
-        ready = len(self._ready)  # who comes in meanwhile has a turn in the next round
+        ready = len(self._ready)  # greenlets added meanwhile run in the next round
         for descriptor, events in self._watched.poll(0.0 if ready else self._patience(end)):
             if events == IN and not self._queues and (turn := readers.pop(descriptor, None)) is not None:
                 ran += 1
@@ -190,7 +189,7 @@ class Scheduler(ServeLoop):
         return is_listener_ready
 
     def _dispatch(self, descriptor: int, events: int) -> bool:
-        """See to all but the usual case; return whether it was the listener."""
+        """Handle all but the usual event; return whether it was the listener's."""
         woken = []
         for what, book in ((IN, self._readers), (OUT, self._writers)):
             if events & ~(IN + OUT - what) and (turn := book.pop(descriptor, None)):  # also a hang-up, or an error
@@ -210,20 +209,20 @@ class Scheduler(ServeLoop):
         return False
 
     def _watch_for(self, descriptor: int, owner: Any) -> None:
-        """Have the kernel watch for what there are greenlets for, unless the number may be somebody else's by now."""
+        """Have the kernel watch for what greenlets wait for, unless the descriptor is being closed."""
         with self._books:
             if not owner.is_parting:
                 what = (IN if descriptor in self._readers else 0) | (OUT if descriptor in self._writers else 0)
                 self._watched.watch(descriptor, what)
 
     def _patience(self, end: float | None) -> float | None:
-        """Return the longest wait, in seconds; None for ever."""
+        """Return the longest wait, in seconds, or None for no limit."""
         if end is None or self._alarms.next < end:
             end = self._alarms.next
         return None if end == math.inf else max(0.0, end - monotonic())
 
     def _ring(self) -> None:
-        """Wake those whose deadline has passed."""
+        """Wake the greenlets whose deadline has passed."""
         now = monotonic()
         for turn in self._alarms.due(now):
             if turn.deadline is not None and turn.deadline <= now:  # it was not woken meanwhile
@@ -231,7 +230,7 @@ class Scheduler(ServeLoop):
                 turn.switch(False)
 
     def _forget(self, turn: RequestGreenlet) -> None:
-        """Take a greenlet off those that wait for something."""
+        """Remove a greenlet from everything that it waits for."""
         with self._books:
             for book in (self._readers, self._writers):
                 if book.get(turn.descriptor) is turn:
@@ -247,12 +246,12 @@ class Scheduler(ServeLoop):
                     waiting.remove(turn)
 
     def _pass_on(self, descriptor: int, what: int) -> None:
-        """Have the next one in the queue look for itself."""
+        """Wake the greenlets in the queue, which check the descriptor themselves."""
         self._ready.extend(self._queues.pop((descriptor, what), ()))
 
     def close(self) -> None:
-        """Give the descriptors back."""
+        """Close the descriptors."""
         with self._books:
             super().close()
-            self._ready.clear()  # what is left of requests refers to this loop, and would keep the server
+            self._ready.clear()  # the remaining greenlets refer to this loop, and would keep the server alive
             self._listener = None

@@ -1,4 +1,4 @@
-"""Answering a datagram from a task: through the server's own socket, without ever blocking."""
+"""Replies to a datagram from a task: through the server's own socket, without blocking."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DatagramRequest:
     async def reply(self, data: bytes) -> None:
         """Send a datagram back; waits while the client has no room for it.
 
-        A client without a name, or one that is gone, cannot get one; that is no error of the server.
+        It does not fail if the client has no address or is gone.
         """
         import trio
 
@@ -37,7 +37,7 @@ class DatagramRequest:
                     await trio.lowlevel.wait_writable(probe)
 
     def _send_now(self, data: bytes) -> bool:
-        """Return whether it could be sent without a wait. The socket blocks, for the sake of threads that use it."""
+        """Try to send without waiting, on a blocking socket that threads also use; return whether it was sent."""
         try:
             self._socket.sendto(data, socket.MSG_DONTWAIT, self.client_address)
         except BlockingIOError:
@@ -50,10 +50,10 @@ class DatagramRequest:
         return bool(poll.poll(0))
 
     def _what_becomes_writable(self) -> socket.socket:
-        """Return a socket of our own that is writable when there is room again.
+        """Return a socket of our own that becomes writable when there is room again.
 
-        One task at a time may wait on a descriptor. A Unix socket that has room itself is short of it at its
-        receiver, of which only a connected one is told (unix(7), EAGAIN).
+        Only one task may wait on a descriptor. For a Unix socket the room may be lacking at the receiver, and the
+        kernel reports that only to a connected socket (unix(7), EAGAIN).
         """
         family: int = self._socket.family
         duplicate: socket.socket
@@ -64,7 +64,7 @@ class DatagramRequest:
         try:
             probe.setblocking(False)
             connect(probe, self.client_address)
-        except PermissionError:  # it is connected to us, and only our own room counts, of which there is some by now
+        except PermissionError:  # it is connected to us: only our buffer counts, and has room by now
             probe.close()
             duplicate = self._socket.dup()
             return duplicate

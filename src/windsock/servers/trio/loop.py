@@ -1,4 +1,4 @@
-"""The waits of a trio server's loop, and the exceptions that leave its nursery."""
+"""Tasks of a trio server's loop, and the exceptions that leave its nursery."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Run", "call_every", "cancel_when_stopped", "lost_connection", "only_
 
 
 class Run:
-    """One `serve()` in progress: its thread, and the nursery of its requests."""
+    """One `serve()` in progress: its thread and the nursery of its requests."""
 
     __slots__ = ("nursery", "rest", "thread_id")
 
@@ -27,7 +27,7 @@ class Run:
 
 
 async def cancel_when_stopped(loop: ServeLoop, scope: trio.CancelScope) -> None:
-    """Wait for the word to stop, which may come from any thread, signal handler or forked child."""
+    """Cancel the scope when the loop is stopped, by any thread, signal handler or forked child."""
     import trio
 
     await trio.lowlevel.wait_readable(loop.fileno())
@@ -35,7 +35,7 @@ async def cancel_when_stopped(loop: ServeLoop, scope: trio.CancelScope) -> None:
 
 
 async def call_every(seconds: float, function: Callable[..., object], *args: Any) -> None:
-    """Call again and again, by trio's clock, until cancelled."""
+    """Call a function at intervals of trio's clock, until cancelled."""
     import trio
 
     while True:
@@ -44,7 +44,7 @@ async def call_every(seconds: float, function: Callable[..., object], *args: Any
 
 
 def only_one(group: BaseExceptionGroup[Any]) -> BaseException:
-    """Return the exception that nurseries have put into groups, if there is just one; else the group."""
+    """Return the only exception in nested groups; if there are several, return the group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
@@ -52,13 +52,13 @@ def only_one(group: BaseExceptionGroup[Any]) -> BaseException:
 
 
 def lost_connection(error: BaseException) -> OSError | None:
-    """Return what the kernel said of a connection, if that is all that an exception of trio's streams tells."""
+    """Return the OSError about the connection that caused an exception of trio's streams; None for other causes."""
     import trio
 
     if isinstance(error, BaseExceptionGroup):
         causes = [lost_connection(each) for each in error.exceptions]
         return causes[0] if all(causes) else None
     cause: BaseException | None = error
-    while isinstance(cause, trio.BrokenResourceError):  # an SSLStream's is due to that of the stream below
+    while isinstance(cause, trio.BrokenResourceError):  # an SSLStream's error is caused by that of the stream below
         cause = cause.__cause__
     return cause if isinstance(cause, OSError) else None

@@ -1,4 +1,4 @@
-"""A trio task for each request; a blocking handler gets a thread, whose end its task waits for."""
+"""TrioMixIn: a trio task for each request; a blocking handler gets a thread, and its task waits for it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TrioMixIn"]
 
 COUNTING = threading.Lock()
-"""Held for the moment in which a thread begins or ends to accept, as several may for one server."""
+"""Guards the count of accepting threads, as several may serve one server."""
 
 
 class TrioMixIn(TrioRequests):
@@ -33,15 +33,15 @@ class TrioMixIn(TrioRequests):
 
     A handler class with an async `setup`, `handle` or `finish` runs as a task. Its instances have `stream`
     (a `trio.SocketStream`), or for datagrams `packet` and `await reply(data)`. An async function is called with
-    that stream (for datagrams: an object with `packet` and `reply`), the client's address and the server. Any
+    the stream (for datagrams: an object with `packet` and `reply`), the client's address and the server. Any
     other handler runs unmodified in a thread, with a blocking socket.
 
     Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`, then
-    for an async handler `serve_request`, `make_stream` and `serve_stream`, for a blocking one `finish_request`, and
-    in the end `shutdown_request` and `close_request`. All are called in trio's thread and must not block, except
-    from `finish_request` on for a blocking handler: those are called in its thread.
+    `serve_request`, `make_stream` and `serve_stream` for an async handler or `finish_request` for a blocking one,
+    and at the end `shutdown_request` and `close_request`. They run in trio's thread and must not block, except
+    from `finish_request` on for a blocking handler: those run in its thread.
 
-    `raise_errors`: whether a handler's exception, once reported, goes on to the caller of `serve()`.
+    `raise_errors`: whether a handler's exception, once reported, is raised again from `serve()`.
     `daemon_threads`: whether the interpreter may exit while blocking handlers run.
     """
 
@@ -52,7 +52,7 @@ class TrioMixIn(TrioRequests):
     # --- serving
 
     def serve_forever(self, poll_interval: float = 0.5) -> None:
-        """Run trio in this thread, and handle requests until `shutdown()` and until those in progress have ended."""
+        """Run trio in this thread; handle requests until `shutdown()`, and wait for those in progress."""
         import trio
 
         from windsock.servers.trio.system import RealClock
@@ -65,13 +65,13 @@ class TrioMixIn(TrioRequests):
     async def serve(self, *, poll_interval: float = 0.5, task_status: Any = None) -> None:
         """Handle requests until `shutdown()` or until cancelled; reports `server_address` when it has started.
 
-        After `shutdown()` it waits for the requests in progress; cancelled, it cancels them too. Either way all
-        accepted connections are closed when it returns; the listener is closed by `server_close()`.
+        After `shutdown()` it waits for the requests in progress; cancellation cancels them too. Either way all
+        accepted connections are closed when it returns. The listener is closed by `server_close()`.
         """
         import trio
 
         if not hasattr(self, "_control"):
-            raise UsageError(f"{type(self).__name__}: TrioMixIn needs a server class of windsock.servers behind it")
+            raise UsageError(f"{type(self).__name__}: TrioMixIn needs a server class of windsock.servers after it")
         async with trio.open_nursery() as nursery:
             run = Run(nursery)
             self._runs.append(run)
@@ -86,7 +86,7 @@ class TrioMixIn(TrioRequests):
                 self._runs.remove(run)
 
     def prepare_to_serve(self) -> None:
-        """Import trio now, and make what the next `serve_forever()` needs. Optional."""
+        """Import trio, and create what the next `serve_forever()` needs. Optional."""
         from windsock.servers.trio.system import check_usable
 
         check_usable()
@@ -105,7 +105,7 @@ class TrioMixIn(TrioRequests):
                 except (trio.ClosedResourceError, OSError, ValueError):
                     if self.fileno() >= 0:
                         raise
-                    break  # somebody has closed the listener, just now or a moment ago
+                    break  # the listener was closed
                 self._handle_request_noblock()
                 self.service_actions()
                 rest, run.rest = run.rest, 0.0
@@ -114,16 +114,16 @@ class TrioMixIn(TrioRequests):
             waiting.cancel_scope.cancel()
 
     def _look_after(self, scope: trio.CancelScope) -> None:
-        """Do what is due while nothing happens; end if somebody has closed the listener."""
+        """Call `service_actions()` at intervals; cancel the scope if the listener was closed."""
         if self.fileno() < 0:
             scope.cancel()
         self.service_actions()
 
     @contextlib.contextmanager
     def _quick_to_accept(self) -> Iterator[None]:
-        """Have a listener for streams not block, for the time being: its client may be gone before it is accepted.
+        """Make a stream listener non-blocking meanwhile: a client may be gone before it is accepted.
 
-        A datagram socket stays as it is: blocking handlers reply through it, and poll(2) is right about one.
+        A datagram socket stays unchanged: blocking handlers reply through it, and its readiness can be relied on.
         """
         if self.socket_type != socket.SOCK_STREAM or self.fileno() < 0:
             yield
@@ -143,7 +143,7 @@ class TrioMixIn(TrioRequests):
                     listener.settimeout(self._timeout_before)
 
     def pause_accepting(self, seconds: float) -> None:
-        """Leave the listener alone for `seconds`, and what waits there in its queue. From the serving thread only."""
+        """Accept no requests for `seconds`; they wait in the listener's queue. From the serving thread only."""
         run = self._run_here()
         if run is None:
             super().pause_accepting(seconds)
@@ -158,7 +158,7 @@ class TrioMixIn(TrioRequests):
     # --- one request
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Start a task for the request; outside of `serve()`, handle it here and now."""
+        """Start a task for the request; outside of `serve()`, handle it in the calling thread."""
         import trio
 
         from windsock.servers.trio.system import RealClock
@@ -173,7 +173,7 @@ class TrioMixIn(TrioRequests):
     # --- stopping
 
     def end_requests(self, *, how: int = BOTH) -> None:
-        """Shut down the accepted connections; those of async handlers are cancelled too, unless only reading ends."""
+        """Shut down the accepted connections; cancel async handlers too, unless only reading is shut down."""
         super().end_requests(how=how)
         if how == BOTH:
             self._tasks.cancel()
@@ -181,7 +181,7 @@ class TrioMixIn(TrioRequests):
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for tasks and threads; return the names of those still running after `timeout` seconds.
 
-        In trio's own thread, whose tasks cannot go on meanwhile, it waits for none of them.
+        In trio's own thread it does not wait, as tasks could not run meanwhile.
         """
         left = self._tasks.wait(timeout)
         if not left and not self._tasks.are_here():
@@ -193,7 +193,7 @@ class TrioMixIn(TrioRequests):
             nobody_waits_for(self)
         super()._close_listener()
 
-    # --- what belongs to one server
+    # --- state of one server
 
     @property
     def _runs(self) -> list[Run]:

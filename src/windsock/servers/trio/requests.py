@@ -1,4 +1,4 @@
-"""One request of a trio server: its task, its stream or its thread, and its end."""
+"""One request of a trio server: its task, its stream or thread, and its end."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from windsock.servers.trio.threads import run_in_thread
 
 if TYPE_CHECKING:
     from windsock.servers.transports import TCPServer as _AnyServer
-else:  # a mix-in over any of the servers
+else:  # a mix-in for any of the servers
     _AnyServer = object
 
 __all__ = ["TrioRequests", "nobody_waits_for"]
 
 
 class TrioRequests(_AnyServer):
-    """The part of TrioMixIn that sees one request through."""
+    """The part of TrioMixIn that handles one request."""
 
     raise_errors = False
     daemon_threads = False
@@ -64,13 +64,13 @@ class TrioRequests(_AnyServer):
             lost = lost_connection(error)
             if lost is None or lost is error or not client_is_gone(request, lost):
                 raise
-            raise lost from error  # as a blocking handler would have seen it
+            raise lost from error  # the error that a blocking handler would have got
         finally:
             if request.fileno() < 0:  # closed by the handler, or not a plain socket: nothing else would close it
                 await trio.aclose_forcefully(stream)
 
     async def serve_stream(self, stream: Any, request: Any, client_address: Any) -> None:
-        """Handle a request of which there is a stream. May be extended (await super's)."""
+        """Handle a request that has a stream. May be extended (await super's)."""
         handler = self.RequestHandlerClass
         if isinstance(handler, type):
             await run_class(handler, request, client_address, self, {"stream": stream})
@@ -78,13 +78,13 @@ class TrioRequests(_AnyServer):
             await handler(stream, client_address, self)
 
     async def make_stream(self, request: Any) -> Any:
-        """Return the stream that an async handler gets for a socket. May be extended (await super's)."""
+        """Return the stream over a socket that an async handler gets. May be extended (await super's)."""
         from windsock.servers.trio.system import stream_over
 
         return stream_over(request)
 
     def _begin(self, request: Any, client_address: Any) -> RequestTask:
-        open_requests(self).add(request, client_address)  # it need not be the object that was accepted
+        open_requests(self).add(request, client_address)  # a subclass may have replaced the accepted object
         task = RequestTask(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}")
         self._tasks.add(task)
         return task
@@ -93,7 +93,7 @@ class TrioRequests(_AnyServer):
         await self._handle(self._begin(request, client_address), request, client_address)
 
     async def _handle(self, task: RequestTask, request: Any, client_address: Any) -> None:
-        """Be the task of one request."""
+        """Handle one request; the body of its task."""
         try:
             with task.scope:
                 if self.handles_async:
@@ -121,12 +121,12 @@ class TrioRequests(_AnyServer):
             release_or_report(self, request, client_address, fork_hooks.now())
 
     def _report_errors_among(self, error: BaseException, request: Any, client_address: Any) -> BaseException:
-        """Report what a cancelled handler has raised besides; return what is to go on."""
+        """Report errors that a cancelled handler raised besides; return the exception to raise."""
         errors, rest = error.split(Exception) if isinstance(error, BaseExceptionGroup) else (None, error)
         if errors is None or rest is None:
             return error
         try:
-            raise errors  # noqa: TRY301  # a hook asks for the exception being handled
+            raise errors  # noqa: TRY301  # the hooks use sys.exception()
         except Exception:
             report_failure(self, request, client_address)
         return rest
@@ -163,12 +163,12 @@ class TrioRequests(_AnyServer):
             if os.getpid() != process_id:
                 end_of_forked_handler(0)
 
-    # --- what belongs to one server
+    # --- state of one server
 
     @property
     def _tasks(self) -> RequestTasks:
         tasks: RequestTasks | None = vars(self).get("_trio_tasks")
-        if tasks is None:  # setdefault: two serving threads may meet here
+        if tasks is None:  # setdefault: two serving threads may get here at once
             tasks = vars(self).setdefault("_trio_tasks", RequestTasks())
         return tasks
 

@@ -1,9 +1,9 @@
-"""A clock and sockets for trio, as they came with the interpreter."""
+"""The real clock and sockets for trio, whatever a tool has replaced."""
 
 from __future__ import annotations
 
 import contextlib
-import socket as standard  # the standard library's own, which trio asks
+import socket as standard  # the standard library's own, which trio uses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,16 +12,16 @@ from windsock.net.system import monotonic, patched_by_gevent, socket
 
 
 class _StandIn(socket.socket):
-    """A plain socket's class while trio looks for `socket.socket`, where a tool has put another class there."""
+    """A plain socket class, in place of `socket.socket` while trio is imported if a tool has replaced that."""
 
     __slots__ = ()
 
 
 @contextlib.contextmanager
 def _stand_in() -> Iterator[None]:
-    """Have a class of our own in the place of a tool's.
+    """Put a class of our own in place of a tool's.
 
-    No other code puts it there, so it shows whether another thread has changed that meanwhile, at the end of a patch.
+    No other code sets this class. If it is not there at the end, another thread has changed `socket.socket`.
     """
     names: dict[str, Any] = vars(standard)
     replaced, names["socket"] = names["socket"], _StandIn
@@ -33,23 +33,23 @@ def _stand_in() -> Iterator[None]:
 
 
 with contextlib.nullcontext() if standard.socket is socket.socket else _stand_in():
-    import trio  # which keeps the methods of the class that it finds
+    import trio  # trio keeps the methods of the class that it finds
 
 __all__ = ["RealClock", "check_usable", "stream_over"]
 
 
 class RealClock(trio.abc.Clock):
-    """The real clock, for where a server runs trio; freezegun stops the one that trio has by itself."""
+    """The real clock, for servers that run trio: freezegun stops the default clock of trio."""
 
     def start_clock(self) -> None:
-        """Nothing: it always runs."""
+        """Do nothing: the clock always runs."""
 
     def current_time(self) -> float:
         """Return monotonic seconds."""
         return monotonic()
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Return how many seconds are left."""
+        """Return how many seconds are left until the deadline."""
         return deadline - monotonic()
 
 
@@ -63,7 +63,7 @@ def check_usable() -> None:
 
 
 def stream_over(sock: socket.socket) -> trio.SocketStream:
-    """Return a stream over a socket. One that is not a plain `socket.socket` is detached, as trio takes no other."""
+    """Return a stream over a socket. An object of another class than `socket.socket` is detached first."""
     if type(sock) is not socket.socket:
         sock = socket.socket(fileno=sock.detach())
     if standard.socket is socket.socket:

@@ -1,4 +1,4 @@
-"""The tasks of one server: known from start to end, ended from any thread, waited for from any other."""
+"""The tasks of one server, each known from its start to its end; ended and waited for from any thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["RequestTask", "RequestTasks"]
 
 
 class RequestTask:
-    """One request's task, from before it starts. What cancels `scope` ends it."""
+    """One request's task, known before it starts. Cancelling `scope` ends it."""
 
     __slots__ = ("_token", "name", "scope", "thread_id", "worker_id")
 
@@ -27,11 +27,11 @@ class RequestTask:
         self.scope: trio.CancelScope = trio.CancelScope()
         self.thread_id = threading.get_ident()
         self.worker_id: int | None = None
-        """The thread that its blocking handler runs in."""
+        """The identifier of the thread that its blocking handler runs in."""
         self._token = trio.lowlevel.current_trio_token()
 
     def cancel(self) -> None:
-        """End it, soon; from any thread."""
+        """Cancel the task soon; from any thread."""
         import trio
 
         with contextlib.suppress(trio.RunFinishedError):
@@ -39,14 +39,14 @@ class RequestTask:
 
 
 class RequestTasks:
-    """The tasks of one server, in however many threads it serves."""
+    """The tasks of one server, in all threads that serve it."""
 
     def __init__(self) -> None:
         self.after_fork_in_child()
         fork_hooks.renew_in_children(self)
 
     def after_fork_in_child(self) -> None:
-        """Make the lock anew, and know of no tasks: a child has none of its parent's."""
+        """Replace the lock, and forget the tasks: a child has none of its parent's."""
         self._changed = threading.Condition()
         self._running: set[RequestTask] = set()
         self._waiting: set[RequestTask] = set()
@@ -55,25 +55,25 @@ class RequestTasks:
         return len(self._running)
 
     def add(self, task: RequestTask) -> None:
-        """Keep one more."""
+        """Add a task."""
         with self._changed:
             self._running.add(task)
 
     def end(self, task: RequestTask) -> None:
-        """Note that it is over."""
+        """Remove a task that has ended."""
         with self._changed:
             self._running.discard(task)
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """End all of them, soon; from any thread."""
+        """Cancel all tasks soon; from any thread."""
         with self._changed:
             running = list(self._running)
         for task in running:
             task.cancel()
 
     def wait(self, seconds: float | None) -> list[str]:
-        """Wait for all but those that cannot end while the current thread waits; return the names of who is left."""
+        """Wait for the tasks that can end meanwhile; return descriptions of those still running after `seconds`."""
         deadline = None if seconds is None else monotonic() + seconds
         me = threading.get_ident()
         with self._changed:
@@ -89,13 +89,13 @@ class RequestTasks:
             return [f"task {task.name!r}" for task in left]
 
     def are_here(self) -> bool:
-        """Return whether some of them run in the current thread."""
+        """Return whether a task runs in the current thread."""
         me = threading.get_ident()
         with self._changed:
             return any(task.thread_id == me for task in self._running)
 
     def _others(self, *, is_handler: bool) -> list[RequestTask]:
-        """Return whom to wait for. Handlers that wait for the others do not wait for each other."""
+        """Return the tasks to wait for. Handlers that wait for the others do not wait for each other."""
         me = threading.get_ident()
         excused = self._waiting if is_handler else ()
         return [task for task in self._running if task.thread_id != me and task not in excused]

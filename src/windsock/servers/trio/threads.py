@@ -1,4 +1,4 @@
-"""A blocking call from a task, in a thread of the server's: it has a name, and goes when the call is over."""
+"""Blocking calls from a task, each in a named thread of its own that ends with the call."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["run_in_thread"]
 async def run_in_thread(
     threads: Threads, work: Callable[[], None], end: Callable[[], None], *, name: str, daemon: bool
 ) -> None:
-    """Wait for `work()`, in a thread of its own; if cancelled, call `end()` for it to end, and wait all the same.
+    """Run `work()` in a thread of its own and wait for it; if cancelled, call `end()` to end it, and still wait.
 
-    trio's own worker threads would stay for ten seconds, and there are at most forty of them.
+    trio's own worker threads would stay alive for ten seconds, and there are at most forty.
 
     Raises RuntimeError if no thread can be started.
     """
