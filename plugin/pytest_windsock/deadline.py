@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
-__all__ = ["begin", "end", "end_all", "hand_over"]
+__all__ = ["begin", "end", "end_all", "hand_over", "is_debugging", "last_resort", "of"]
 
 MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
@@ -23,15 +25,43 @@ monotonic = partial(time.monotonic)
 
 _running: list[tuple[Any, float]] = []
 """Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""
+_settings: tuple[Any, Any] = (None, None)
+"""The latest test whose time was limited, and what pytest-timeout was told for it."""
 
 
 def begin(item: pytest.Item, settings: Any) -> None:
     """Note when the test has to be over, by what pytest-timeout was told."""
-    if not settings.disable_debugger_detection and _is_debugging():
+    global _settings
+    if not settings.disable_debugger_detection and is_debugging():
         return
-    seconds = settings.timeout - min(MARGIN, settings.timeout * SHARE)
-    _running.append((item, monotonic() + seconds))
+    _settings = item, settings
+    _running.append((item, monotonic() + settings.timeout - _margin(settings)))
     hand_over()
+
+
+def _margin(settings: Any) -> float:
+    return float(min(MARGIN, settings.timeout * SHARE))
+
+
+def of(item: pytest.Item) -> tuple[float, float, float]:
+    """Return when the test's waits have to be over, the margin behind that, and the seconds of its timeout.
+
+    The time is infinite once the timer has been cancelled, as pytest-timeout does after a failure; without a timeout
+    the seconds are 0.
+    """
+    settings = _settings[1] if _settings[0] is item else None
+    if settings is None:
+        return math.inf, 0.0, 0.0
+    until = min((each[1] for each in _running if each[0] is item), default=math.inf)
+    return until, _margin(settings), settings.timeout
+
+
+def last_resort(item: pytest.Item) -> Callable[[], object] | None:
+    """Return what ends a run whose test cannot be ended, if pytest-timeout was told to use a thread for that."""
+    settings = _settings[1] if _settings[0] is item else None
+    if settings is None or settings.method != "thread":
+        return None
+    return partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)
 
 
 def end(item: pytest.Item) -> None:
@@ -58,7 +88,7 @@ def hand_over() -> None:
         deadlines.limit_to(until - monotonic())
 
 
-def _is_debugging() -> bool:
+def is_debugging() -> bool:
     """Return whether a debugger is at work, which pytest-timeout leaves alone."""
     timeout = sys.modules.get("pytest_timeout")
     return timeout is not None and bool(timeout.is_debugging())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["ALL", "State", "add_ini_values", "close", "idle_threads_of", "timeout_of"]
+__all__ = ["ALL", "State", "add_ini_values", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
 
 Number = TypeVar("Number", int, float)
 
@@ -65,6 +65,13 @@ def add_ini_values(parser: pytest.Parser) -> None:
         default=5.0,
     )
     parser.addini(
+        "windsock_hang_timeout",
+        "windsock: seconds after which a setup, test or teardown that uses servers counts as a hang, and is ended, if "
+        "pytest-timeout sets no timeout; 0: never (default: 60)",
+        type=seconds,
+        default=60.0,
+    )
+    parser.addini(
         "windsock_idle_threads",
         "windsock: threads that may stay idle between tests, for a second each, ready for the next server (default: 2)",
         type=count,
@@ -77,6 +84,14 @@ def timeout_of(config: pytest.Config) -> float:
     seconds = _ini_number(config, "windsock_timeout", float, "seconds, more than 0")
     if not 0 < seconds < math.inf:
         raise pytest.UsageError(f"windsock_timeout: expected seconds, more than 0; got {seconds:g}")
+    return seconds
+
+
+def hang_timeout_of(config: pytest.Config) -> float:
+    """Return the ini value in seconds; 0: no limit. Raises pytest.UsageError if it is no such thing."""
+    seconds = _ini_number(config, "windsock_hang_timeout", float, "seconds, or 0 for no limit")
+    if not 0 <= seconds < math.inf:
+        raise pytest.UsageError(f"windsock_hang_timeout: expected seconds, or 0 for no limit; got {seconds:g}")
     return seconds
 
 

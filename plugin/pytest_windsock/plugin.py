@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
+    "pytest_runtest_teardown",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
     "pytest_unconfigure",
@@ -47,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and check the option and the ini values."""
     config.addinivalue_line("markers", MARKER)
     fixtures.timeout_of(config)
+    fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
 
@@ -89,11 +92,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
-def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
-    """Note when the test has to be over; pytest-timeout sets its own timer all the same."""
+def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
+    """Note when the test has to be over; pytest-timeout sets its own timer all the same.
+
+    But for its method "thread", which would end the whole run, where the test uses fixtures of ours: the watch over
+    hangs does without that as long as it can.
+    """
     from pytest_windsock import deadline
 
     deadline.begin(item, settings)
+    is_ours = not fixtures.ALL.keys().isdisjoint(getattr(item, "fixturenames", ()))
+    return True if is_ours and settings.method == "thread" else None
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -109,6 +118,8 @@ def pytest_enter_pdb() -> None:
     from pytest_windsock import deadline
 
     deadline.end_all()
+    if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
+        hangs.suspend()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -144,23 +155,69 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     return result
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Watch over the teardown."""
+    __tracebackhide__ = True
+    with _watched(item):
+        return (yield)
+
+
 @contextlib.contextmanager
 def _explaining(item: pytest.Item) -> Generator[None]:
     """Add notes to an exception that is raised, or that pytest keeps for a unittest.TestCase."""
     __tracebackhide__ = True
-    error: BaseException | None = None
     try:
-        yield
-        kept = getattr(item, "_excinfo", None)
-        error = kept[-1].value if kept else None
+        with _watched(item):
+            yield
     except BaseException as raised:
-        error = raised
-        raise
-    finally:
-        if error is not None and fixtures.State.servers:
+        if fixtures.State.servers:
             from pytest_windsock import verdict
 
-            verdict.explain(error, fixtures.State.servers)
+            verdict.explain(raised, fixtures.State.servers)
+        raise
+    kept = getattr(item, "_excinfo", None)
+    if kept and fixtures.State.servers:
+        from pytest_windsock import verdict
+
+        verdict.explain(kept[-1].value, fixtures.State.servers)
+
+
+@contextlib.contextmanager
+def _watched(item: pytest.Item) -> Generator[None]:
+    """Watch over a phase, from its start if the test has servers or a timeout that is ours to keep.
+
+    Otherwise the watch begins with the first server. A phase that hung has failed, whatever it does in the end.
+    """
+    __tracebackhide__ = True
+    deadline = sys.modules.get("pytest_windsock.deadline")
+    if fixtures.State.servers or (deadline is not None and deadline.last_resort(item) is not None):
+        from pytest_windsock import hangs
+
+        hangs.begin(item)
+    try:
+        yield
+    except BaseException as error:
+        report = _end_of_watch()
+        if report and _is_interrupt(error):
+            pytest.fail(report)
+        if report and report not in str(error):
+            error.add_note(report)
+        raise
+    if report := _end_of_watch():
+        pytest.fail(report, pytrace=False)
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Return whether that is how an event loop was interrupted."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(KeyboardInterrupt) is not None
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _end_of_watch() -> str:
+    hangs = sys.modules.get("pytest_windsock.hangs")
+    return "" if hangs is None else hangs.end()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -213,5 +270,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_unconfigure() -> None:
-    """End the threads that were kept for the next server."""
+    """End the watch over hangs, and the threads that were kept for the next server."""
+    if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
+        hangs.close()
     fixtures.close()

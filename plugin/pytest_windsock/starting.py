@@ -11,6 +11,7 @@ import pytest
 import windsock
 from pytest_windsock import (
     deadline,
+    hangs,
     sections,  # noqa: F401  # for the report, which is no place to import anything
     seeds,
     verdict,
@@ -34,6 +35,7 @@ def one(name: str, fixed: dict[str, str]) -> RunningServer:
     """Start the server of a fixture; what has been started before needs no second look at its options."""
     __tracebackhide__ = True
     item = State.item
+    hangs.begin(item)
     marks = list(item.iter_markers("windsock"))
     key = (name, id(item.config), *fixed.items(), *map(id, marks))
     known = State.known.get(key)
@@ -58,6 +60,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     __tracebackhide__ = True
     deadline.hand_over()
     item = State.item
+    hangs.begin(item)
     options: dict[str, Any] = {"timeout": timeout_of(item.config)}
     marked = _marked(item)
     if marked:
@@ -135,6 +138,7 @@ def clients() -> Iterator[Connect]:
     from windsock.clients.client_group import ClientGroup
 
     deadline.hand_over()
+    hangs.begin(State.item)
     client_group = ClientGroup()
     seconds = timeout_of(State.item.config)
 
@@ -161,6 +165,7 @@ def proxies() -> Iterator[Proxies]:
     """Give the factory of proxies, and finish them."""
     __tracebackhide__ = True
     deadline.hand_over()
+    hangs.begin(State.item)
     started: list[FaultProxy] = []
     seconds = timeout_of(State.item.config)
 

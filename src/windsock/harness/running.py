@@ -338,6 +338,11 @@ class RunningServer(FakeAPI, Subject):
             self._client_group.drain()
         self._drain.run(self._faults, deadline)
 
+    def end_connections(self) -> None:
+        """See Subject."""
+        if not self._is_stopped:
+            self._lifecycle.end_requests()
+
     def _deadline(self) -> float:
         return min(monotonic() + self.options.timeout, latest())
 

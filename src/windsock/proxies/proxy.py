@@ -232,6 +232,11 @@ class FaultProxy(Subject):
         if not self._is_stopped:
             self._relay_loop.drain(min(self.timeout, latest() - monotonic()))
 
+    def end_connections(self) -> None:
+        """See Subject."""
+        if not self._is_stopped:
+            self._relay_loop.event_loop.call(self._relay_loop.end_streams)
+
     @uninterrupted
     def stop(self) -> None:
         """Stop: end all connections, and give everything back. Idempotent; in a forked child it does nothing.

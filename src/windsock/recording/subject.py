@@ -73,6 +73,13 @@ class Subject:
         """Stop. Must be overridden."""
         raise NotImplementedError
 
+    def end_connections(self) -> None:
+        """End all connections that are open now, and go on: whoever waits on one sees its end. From any thread.
+
+        Must be overridden.
+        """
+        raise NotImplementedError
+
     def finish(self) -> None:
         """Stop, and raise what fails the test. Must be overridden."""
         raise NotImplementedError

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from windsock.errors import StillRunning
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
-from windsock.relay.connection import Scratch
+from windsock.relay.connection import Scratch, StreamRelay
 from windsock.servers import fork_hooks
 
 __all__ = ["Handle", "RelayLoop"]
@@ -90,6 +90,11 @@ class RelayLoop:
 
     def _delivers_by(self, time: float) -> bool:
         return any(member.delivers_by(time) for member in self._members)
+
+    def end_streams(self) -> None:
+        """Close both ends of each relayed stream. In the event loop's thread."""
+        for member in [each for each in self._members if isinstance(each, StreamRelay)]:
+            member.finish()
 
     def stop(self, seconds: float) -> None:
         """End all handles and the thread. Idempotent. Raises StillRunning after `seconds`."""
