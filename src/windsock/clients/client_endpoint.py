@@ -200,7 +200,7 @@ class ClientDatagramEndpoint(ClientEndpoint, DatagramEndpoint):
         if not self.is_gone:
             self.inbox.note_sent(data, self.clock())
 
-    def try_to_send(self, data: bytes | memoryview) -> int | None:
+    def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # as above
         """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now."""
         self.is_gone = False
         self.inbox.was_reset = False  # each one tries anew
