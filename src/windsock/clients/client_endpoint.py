@@ -14,7 +14,7 @@ from windsock.endpoints.stream import StreamEndpoint
 from windsock.errors import WindsockError
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
-from windsock.net.system import monotonic, patched_by_gevent, select, sleep, socket
+from windsock.net.system import monotonic, os, patched_by_gevent, select, sleep, socket
 from windsock.net.wakeup import Wakeup
 from windsock.scripts import Inbox
 
@@ -78,10 +78,6 @@ class ClientEndpoint(Endpoint):
         if self.is_called_off:
             raise CalledOff
 
-    def is_readable(self, seconds: float) -> bool:
-        """See End."""
-        return self.may_have_more or self.ready(select.POLLIN, seconds)
-
     def sleep(self, seconds: float) -> None:
         """See End."""
         seconds = capped(seconds)
@@ -109,10 +105,11 @@ class ClientEndpoint(Endpoint):
     def say_goodbye(self) -> bool:
         """Send close_notify; return True once that is done, not needed, or impossible.
 
-        Never waits: what the kernel does not take now can be tried again.
+        Never waits: what the kernel does not take now can be tried again. A forked child says nothing: the connection
+        is its parent's.
         """
         say = getattr(self.sock, "say_goodbye", None)
-        if say is not None and not self.is_closed:
+        if say is not None and not self.is_closed and self._process_id == os.getpid():
             self.be_careful()
             try:
                 say()
@@ -154,22 +151,6 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
         """See StreamEnd."""
         return self._context() if self._context is not None else super().default_context()
 
-    def take_in(self) -> bool:
-        """See StreamEnd."""
-        self.not_block()
-        return super().take_in()
-
-    def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
-        """See StreamEnd. Reads what comes meanwhile: the other end may not go on before."""
-        sent = self.try_to_send(view, is_urgent=is_urgent)
-        if sent is None:
-            may_read = not (self.is_stalled or self.inbox.has_ended or self._rate is not None)
-            if not self.ready(select.POLLOUT | (select.POLLIN if may_read else 0), seconds):
-                raise TimeoutError
-            if may_read:
-                self.take_in()
-        return sent or 0
-
     def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
         """Send what goes at once; return how much, or None if the socket takes nothing now."""
         self.is_gone = False
@@ -189,16 +170,6 @@ class ClientDatagramEndpoint(ClientEndpoint, DatagramEndpoint):
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), is_client=True, clock=clock)
         self.is_plain = False
-
-    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """See DatagramEnd."""
-        self.check_may_send(data)
-        while self.try_to_send(data) is None:
-            seconds = deadline - self.clock()
-            if seconds <= 0 or not self.ready(select.POLLOUT, seconds):
-                raise TimeoutError("the receiver took nothing")
-        if not self.is_gone:
-            self.inbox.note_sent(data, self.clock())
 
     def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # as above
         """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now."""

@@ -69,6 +69,13 @@ def play(progress: Progress, end: OwnEnd) -> Run:
         raise
 
 
+def play_blocking(progress: Progress, end: OwnEnd) -> None:
+    """Run a script in this thread, which waits. Raises what `play()` raises, and CalledOff."""
+    __tracebackhide__ = True
+    end.not_block()
+    carry_out(play(progress, end), end)
+
+
 def carry_out(run: Run, end: OwnEnd) -> None:
     """Wait in this thread for what a run needs, until it is over. Raises CalledOff."""
     __tracebackhide__ = True
