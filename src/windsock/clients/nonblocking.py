@@ -7,17 +7,17 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
+from windsock.clients.client_endpoint import NO_HANDSHAKE, ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import Outcome
-from windsock.endpoints.stream import NO_END_OF_TLS, NO_HANDSHAKE
+from windsock.endpoints.stream import NO_END_OF_TLS
 from windsock.errors import PeerError
 from windsock.net import abort
 from windsock.net.event_loop import READABLE, WRITABLE
 from windsock.scripts import Act, Close, Progress, Reset, ScriptTimeout, StartTLS, StopTLS, Transmit, Wait
 from windsock.scripts.steps import Waitable
 
-__all__ = ["Need", "OwnEnd", "Run", "carry_out", "play", "say_goodbye", "start_tls"]
+__all__ = ["Need", "OwnEnd", "Run", "carry_out", "play", "play_blocking", "say_goodbye", "start_tls"]
 
 GOODBYE = 1.0
 """Seconds in which the other end may take the end of TLS."""
@@ -116,7 +116,9 @@ def _act(end: OwnEnd, action: Act) -> Run:
         yield from start_tls(end, step, deadline)
         return
     if isinstance(step, StopTLS):
-        yield from _stop_tls(end, step, deadline)
+        assert isinstance(end, ClientStreamEndpoint)
+        end.check_may_stop_tls(step)
+        yield from _until_done(end, end.try_to_stop_tls, deadline, NO_END_OF_TLS)
         return
     if isinstance(step, Close):
         yield from say_goodbye(end)
@@ -136,18 +138,12 @@ def start_tls(end: OwnEnd, step: StartTLS, deadline: float) -> Run:
     yield from _until_done(end, partial(end.try_tls, end.begin_tls(step)), deadline, NO_HANDSHAKE)
 
 
-def _stop_tls(end: OwnEnd, step: StopTLS, deadline: float) -> Run:
-    assert isinstance(end, ClientStreamEndpoint)
-    end.check_may_stop_tls(step)
-    yield from _until_done(end, end.try_to_stop_tls, deadline, NO_END_OF_TLS)
-
-
-def _until_done(end: OwnEnd, attempt: Callable[[], str | None], deadline: float, words: str) -> Run:
-    """Try whenever the socket is ready for what the latest attempt lacked. Raises TimeoutError with these words."""
-    while (lack := attempt()) is not None:
+def _until_done(end: OwnEnd, attempt: Callable[[], int], deadline: float, words: str) -> Run:
+    """Try whenever the socket is ready for what the latest attempt waits for. Raises TimeoutError with these words."""
+    while events := attempt():
         if end.clock() >= deadline:
             raise TimeoutError(words)
-        yield Need(WRITABLE if lack == "write" else READABLE, deadline)
+        yield Need(events, deadline)
 
 
 def say_goodbye(end: OwnEnd) -> Run:
