@@ -12,6 +12,7 @@ from windsock.endpoints.endpoint import DONTWAIT, Endpoint
 from windsock.endpoints.outcomes import is_only_later, is_own_timeout, says_nothing
 from windsock.endpoints.stream import StreamEndpoint, what_it_waits_for
 from windsock.errors import PeerError, UsageError, WindsockError
+from windsock.net import sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, patched_by_gevent, select, sleep, socket
@@ -129,6 +130,8 @@ class ClientEndpoint(Endpoint):
         if not self.is_closed:
             abandon = getattr(self.sock, "abandon", None)
             if abandon is not None:
+                if self._process_id == os.getpid():
+                    sockets.end(kernel_socket(self.sock))
                 abandon()
             self.close()
 
