@@ -165,6 +165,39 @@ def test_a_mistake_in_the_script_ends_it_and_leaves_nothing() -> None:
         server.crowd(5, Script().half_close().send(b"x"))
 
 
+def test_ctrl_c_ends_a_crowd_and_leaves_nothing() -> None:
+    asked = []
+
+    class Interrupted(threading.Event):
+        def is_set(self) -> bool:
+            asked.append(self)
+            if len(asked) == 5:
+                raise KeyboardInterrupt
+            return False
+
+    event = Interrupted()
+    with windsock.serving() as server:
+        with pytest.raises(KeyboardInterrupt):
+            server.crowd(5, Script().wait_for(event))
+
+        assert [each.ending for each in server.connections.wait(5)] == ["client EOF"] * 5
+
+
+def test_a_flush_that_takes_long_does_not_hold_up_the_others() -> None:
+    script = Script().send(bytes(100_000)).reset(flush=True)
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        line = connector_to(silent.getsockname(), transport=None, tls=False, timeout=0.3, send_buffer=200_000)
+
+        summary = crowd(line, 5, script, strict=False)
+
+    assert summary.outcomes == {"timeout": 5}
+    assert "have not been taken" in str(summary.failures[0][1])
+    assert summary.seconds < 1.4
+
+
 def test_the_time_of_the_test_bounds_a_crowd() -> None:
     from windsock.net import deadlines
 

@@ -380,6 +380,29 @@ def test_a_child_closes_its_copy_of_a_scripted_client_only() -> None:
         client.send(b"2\n").expect(b"2\n")
 
 
+@pytest.mark.parametrize("method", ["close", "close_without_notify"])
+def test_the_end_of_a_scripted_client_is_seen_while_a_child_has_a_copy(method: str) -> None:
+    with windsock.serving(tls=True, framing="lines") as server:
+        server.echo()
+        client = server.connect()
+        client.send(b"1\n").expect(b"1\n")
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if not pid:
+            os.close(writer)
+            os.read(reader, 1)
+            os._exit(0)
+        os.close(reader)
+
+        getattr(client, method)()
+
+        try:
+            assert [each.ending for each in server.connections.wait(1)] == [windsock.Ending.CLIENT_EOF]
+        finally:
+            os.close(writer)
+            os.waitpid(pid, 0)
+
+
 # --- in a handler
 
 

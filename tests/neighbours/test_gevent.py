@@ -75,6 +75,8 @@ def test_greenlets_go_on_while_the_test_waits_for_windsock(patched: str, run: Ru
         import socket
         import gevent, gevent.server
         import windsock
+        from windsock.clients.connector import connector_to
+        from windsock.clients.crowd import crowd
 
         def ask(address):
             with socket.create_connection(address, 5) as client:
@@ -98,10 +100,19 @@ def test_greenlets_go_on_while_the_test_waits_for_windsock(patched: str, run: Ru
                 client.send(b"x").expect(b"x")
 
             server.stop()
+
+        def test_a_crowd_of_clients_of_a_server_of_gevents():
+            server = gevent.server.StreamServer(("127.0.0.1", 0), lambda sock, _: sock.sendall(sock.recv(1)))
+            server.start()
+            connector = connector_to(server.address, transport=None, tls=False)
+
+            assert crowd(connector, 5, windsock.Script().send(b"x").expect(b"x"), spread=0.01).met == 5
+
+            server.stop()
         """
     )
 
-    result.assert_outcomes(passed=2)
+    result.assert_outcomes(passed=3)
 
 
 def test_trio_is_refused_at_once(patched: str, run: Run) -> None:

@@ -187,3 +187,24 @@ def test_one_member_of_a_house_that_fails_does_not_keep_the_others_from_hearing(
         relay_loop.stop(DEADLINE)
     assert listening.has_finished
     assert [str(error) for error in errors] == ["refresh", "finish"]
+
+
+def test_a_loop_that_runs_in_the_thread_of_its_caller(nothing_is_left: None) -> None:
+    here: list[bool] = []
+    made: EventLoop = EventLoop("test", lambda error: None, lambda: here.append(made.is_here()))
+    made.later(0, lambda: made.stop(DEADLINE))
+
+    made.run()
+
+    assert here == [True]
+
+
+def test_a_loop_in_the_thread_of_its_caller_raises_what_is_raised_where_errors_are_told(nothing_is_left: None) -> None:
+    def fail(error: BaseException) -> None:
+        raise error
+
+    made: EventLoop = EventLoop("test", fail, lambda: None)
+    made.later(0, lambda: 1 // 0)
+
+    with pytest.raises(ZeroDivisionError):
+        made.run()

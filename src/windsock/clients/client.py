@@ -10,7 +10,7 @@ from windsock.clients.background import Background
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.clients.client_group import ClientGroup
-from windsock.endpoints import runner
+from windsock.clients.nonblocking import play_blocking
 from windsock.endpoints.endpoint import DONTWAIT
 from windsock.endpoints.outcomes import is_only_later
 from windsock.errors import UsageError
@@ -86,7 +86,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     def play(self, script: Script) -> Self:
         """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
         __tracebackhide__ = True
-        runner.play(self._progress("play()", script), self.end)
+        play_blocking(self._progress("play()", script), self.end)
         return self
 
     def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
@@ -100,7 +100,13 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         end = self.end
         name = self.name or f"client of {addresses.show(self.peer)}"
         self._background = Background(
-            self, progress, end, lambda: runner.play(progress, end), strict=strict, timeout=self.timeout, name=name
+            self,
+            progress,
+            end,
+            lambda: play_blocking(progress, end),
+            strict=strict,
+            timeout=self.timeout,
+            name=name,
         )
         if self._client_group is not None and strict:
             self._client_group.watch(self._background)
@@ -136,7 +142,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         begun, self._begun = self._begun, None
         if begun is not None:
             progress.next(begun)
-        runner.play(progress, self.end)
+        play_blocking(progress, self.end)
         if self.end.is_closed:
             self._give_back()
         return self
@@ -163,6 +169,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
             except OSError as error:
                 if is_only_later(error):
                     return super().send(data, timeout=timeout)
+                assert isinstance(end, ClientStreamEndpoint)  # no other one is plain
                 end.be_careful()
                 end.failed_to_send(error)
                 self._count += 1

@@ -1,24 +1,32 @@
-"""Ends over sockets of our own, which never block: while they send they read, and another thread can call them off."""
+"""Ends over sockets of our own, which never block, and whose waits another thread can call off."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from windsock.endpoints.datagram import DatagramEndpoint
 from windsock.endpoints.endpoint import DONTWAIT, Endpoint
-from windsock.endpoints.outcomes import is_only_later
-from windsock.endpoints.stream import StreamEndpoint
-from windsock.errors import WindsockError
+from windsock.endpoints.outcomes import is_only_later, is_own_timeout, says_nothing
+from windsock.endpoints.stream import StreamEndpoint, what_it_waits_for
+from windsock.errors import PeerError, UsageError, WindsockError
+from windsock.net import sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
-from windsock.net.system import monotonic, patched_by_gevent, select, sleep, socket
+from windsock.net.system import monotonic, os, patched_by_gevent, select, sleep, socket
 from windsock.net.wakeup import Wakeup
-from windsock.scripts import Inbox
+from windsock.scripts import Inbox, StartTLS
 
-__all__ = ["CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
+if TYPE_CHECKING:
+    from windsock.security.tls_socket import TLSSocket
+
+__all__ = ["NO_HANDSHAKE", "CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
+
+NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
+LARGEST = 65536
+"""Bytes of the largest datagram."""
 
 
 class CalledOff(WindsockError):
@@ -78,10 +86,6 @@ class ClientEndpoint(Endpoint):
         if self.is_called_off:
             raise CalledOff
 
-    def is_readable(self, seconds: float) -> bool:
-        """See End."""
-        return self.may_have_more or self.ready(select.POLLIN, seconds)
-
     def sleep(self, seconds: float) -> None:
         """See End."""
         seconds = capped(seconds)
@@ -109,10 +113,11 @@ class ClientEndpoint(Endpoint):
     def say_goodbye(self) -> bool:
         """Send close_notify; return True once that is done, not needed, or impossible.
 
-        Never waits: what the kernel does not take now can be tried again.
+        Never waits: what the kernel does not take now can be tried again. A forked child says nothing: the connection
+        is its parent's.
         """
         say = getattr(self.sock, "say_goodbye", None)
-        if say is not None and not self.is_closed:
+        if say is not None and not self.is_closed and self._process_id == os.getpid():
             self.be_careful()
             try:
                 say()
@@ -125,6 +130,8 @@ class ClientEndpoint(Endpoint):
         if not self.is_closed:
             abandon = getattr(self.sock, "abandon", None)
             if abandon is not None:
+                if self._process_id == os.getpid():
+                    sockets.end(kernel_socket(self.sock))
                 abandon()
             self.close()
 
@@ -145,35 +152,58 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
         context: Callable[[], Any] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        super().__init__(sock, is_client=True, clock=clock)
+        super().__init__(sock, clock=clock)
         # The short way could block without it, and waits in the kernel, where no greenlet of gevent's goes on.
         self.is_plain = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
         self._context = context
 
     def default_context(self) -> Any:
-        """See StreamEnd."""
-        return self._context() if self._context is not None else super().default_context()
+        """Return the context to go on in TLS with, if the step has none."""
+        if self._context is not None:
+            return self._context()
+        from windsock.security import certificates
 
-    def take_in(self) -> bool:
-        """See StreamEnd."""
-        self.not_block()
-        return super().take_in()
+        return certificates.client_context(certificate=False)
 
-    def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
-        """See StreamEnd. Reads what comes meanwhile: the other end may not go on before."""
-        sent = self.try_to_send(view, is_urgent=is_urgent)
-        if sent is None:
-            may_read = not (self.is_stalled or self.inbox.has_ended or self._rate is not None)
-            if not self.ready(select.POLLOUT | (select.POLLIN if may_read else 0), seconds):
-                raise TimeoutError
-            if may_read:
-                self.take_in()
-        return sent or 0
+    def begin_tls(self, step: StartTLS) -> TLSSocket:
+        """Return the socket to go on with, before its handshake."""
+        from windsock.security.tls_socket import TLSSocket
+
+        self.be_careful()
+        return TLSSocket(
+            self.sock,
+            step.context or self.default_context(),
+            server_side=False,
+            server_hostname=step.server_hostname or "localhost",
+        )
+
+    def try_tls(self, secured: TLSSocket) -> int:
+        """Go as far as it goes with a socket that does not block; return the event it waits for, 0 when done."""
+        from windsock.security.handshake_info import HandshakeFailed
+
+        try:
+            secured.do_handshake()
+        except HandshakeFailed as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and is_only_later(cause):
+                return what_it_waits_for(cause)
+            raise self._without_tls(error) from error
+        self.sock = secured
+        self.is_layered = self.may_have_more = True
+        self.inbox.note("speaks TLS from here", self.clock())
+        return 0
+
+    def _without_tls(self, error: PeerError) -> Exception:
+        """Return what to raise for a handshake that has failed."""
+        cause = error.__cause__
+        if not isinstance(cause, OSError) or is_own_timeout(cause):
+            return TimeoutError(NO_HANDSHAKE)
+        self.lost(cause)
+        return PeerError(f"there is no TLS: {self.outcome}")
 
     def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
         """Send what goes at once; return how much, or None if the socket takes nothing now."""
         self.is_gone = False
-        self.not_block()
         try:
             return int(self.sock.send(view, 1) if is_urgent else self.sock.send(view))  # MSG_OOB is 1 everywhere
         except OSError as error:
@@ -183,33 +213,40 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
             return 0
 
 
-class ClientDatagramEndpoint(ClientEndpoint, DatagramEndpoint):
-    """A datagram socket of our own, connected."""
+class ClientDatagramEndpoint(ClientEndpoint):
+    """A connected datagram socket of our own: each datagram goes out whole or not at all, and may find no listener."""
 
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
-        super().__init__(sock, Inbox(is_datagram=True), is_client=True, clock=clock)
+        super().__init__(sock, Inbox(is_datagram=True), clock=clock)
         self.is_plain = False
 
-    def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """See DatagramEnd."""
-        self.check_may_send(data)
-        while self.try_to_send(data) is None:
-            seconds = deadline - self.clock()
-            if seconds <= 0 or not self.ready(select.POLLOUT, seconds):
-                raise TimeoutError("the receiver took nothing")
-        if not self.is_gone:
-            self.inbox.note_sent(data, self.clock())
+    def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # a datagram
+        """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now.
 
-    def try_to_send(self, data: bytes | memoryview) -> int | None:
-        """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now."""
+        A receiver that is gone is no error: the inbox says so. Raises UsageError for what no receiver could take.
+        """
         self.is_gone = False
         self.inbox.was_reset = False  # each one tries anew
         try:
-            self.send_one(data)
+            self.sock.send(data)
         except OSError as error:
             if is_only_later(error):
                 return None
+            if error.errno == errno.EMSGSIZE:
+                raise UsageError(f"send(...): {len(data)} bytes are more than one datagram can carry here") from None
             self.is_gone = True
-            self.failed_to_send(error, len(data))
+            self.lost(error)
             return 0
         return len(data)
+
+    def read(self) -> bytes | None:
+        """See Endpoint. One datagram."""
+        try:
+            data: bytes = self.sock.recv(LARGEST)
+        except OSError as error:
+            if says_nothing(error):
+                return None
+            self.lost(error)
+            return b""
+        self.inbox.receive(data, self.clock())
+        return data

@@ -5,11 +5,14 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from windsock.clients import client_sockets
+from windsock.clients import client_sockets, nonblocking
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
+from windsock.clients.nonblocking import OwnEnd, Run
+from windsock.endpoints.outcomes import Outcome
 from windsock.errors import PeerError, UsageError, WaitTimeout
 from windsock.faults.options import plans_from, seed_from
 from windsock.net import addresses, deadlines
@@ -128,23 +131,19 @@ class Connector:
             raise
         return sock, behind
 
-    def end(
-        self, *, handshake: bool = True
-    ) -> tuple[ClientStreamEndpoint | ClientDatagramEndpoint, PrivateSocketPath | None]:
+    def end(self, *, handshake: bool = True) -> tuple[OwnEnd, PrivateSocketPath | None]:
         """Return an end that is connected, and the private path that it is bound to. Raises ConnectFailed."""
         sock, private = self.connect()
         end = self.end_over(sock)
         if self.begins_with_tls and handshake:
             try:
-                self._shake_hands(end)
+                nonblocking.carry_out(self.handshake(end), end)
             except BaseException:
                 client_sockets.give_back(sock, private)
                 raise
         return end, private
 
-    def end_over(
-        self, sock: client_sockets.QuietSocket, clock: Callable[[], float] = monotonic
-    ) -> ClientStreamEndpoint | ClientDatagramEndpoint:
+    def end_over(self, sock: client_sockets.QuietSocket, clock: Callable[[], float] = monotonic) -> OwnEnd:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
             return ClientDatagramEndpoint(sock, clock=clock)
@@ -162,27 +161,17 @@ class Connector:
         client.faults = getattr(private, "handles", ())
         return client
 
-    def _shake_hands(self, end: ClientStreamEndpoint | ClientDatagramEndpoint) -> None:
-        """Begin TLS. What comes of it is the end's outcome."""
+    def handshake(self, end: OwnEnd, deadline: float | None = None) -> Run:
+        """Begin TLS. What comes of it is the end's outcome; raises WaitTimeout where the other end is silent."""
+        if deadline is None:
+            deadline = min(monotonic() + self.timeout, deadlines.latest())
         try:
-            end.act(self.first_step(), self.handshake_deadline())
-        except PeerError:
-            pass
+            with suppress(PeerError):
+                yield from nonblocking.start_tls(end, StartTLS(server_hostname=self.server_hostname), deadline)
         except TimeoutError as error:
-            raise self.no_handshake(error) from None
-
-    def first_step(self) -> StartTLS:
-        """Return the step that begins TLS where all begins with it."""
-        return StartTLS(server_hostname=self.server_hostname)
-
-    def handshake_deadline(self) -> float:
-        """Return the monotonic time at which a handshake that begins now has to be over."""
-        return min(monotonic() + self.timeout, deadlines.latest())
-
-    def no_handshake(self, error: TimeoutError) -> WaitTimeout:
-        """Return what to raise when it is not."""
-        where = addresses.show(self.place.address)
-        return WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})")
+            end.ended_as(Outcome.TIMEOUT)
+            where = addresses.show(self.place.address)
+            raise WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})") from None
 
 
 def connector_to(

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from windsock.clients import client_sockets
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
-from windsock.errors import PeerError, UsageError, WaitTimeout
-from windsock.net import addresses, deadlines
+from windsock.errors import UsageError
+from windsock.net import deadlines
 from windsock.net.system import monotonic
-from windsock.scripts import Script, StartTLS, Step, Steps
+from windsock.scripts import Script, Step, Steps
 
 if TYPE_CHECKING:
     import ssl
@@ -79,29 +79,21 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         """Connect. Raises ConnectFailed."""
         import trio
 
+        from windsock.clients import trio_runner
+
         if self._end is not None:
             raise UsageError("async with: this client has been connected before; make another one")
         sock, private = await self._connect()
         try:
             self._end = self._connector.end_over(sock, trio.current_time)
             self._is_called(sock, private)
-            if self._connector.begins_with_tls and self._handshake and isinstance(self._end, ClientStreamEndpoint):
-                await self._shake_hands(self._end)
+            if self._connector.begins_with_tls and self._handshake:
+                handshake = self._connector.handshake(self._end, self._limit(self.timeout))
+                await trio_runner.carry_out(handshake, self._end)
         except BaseException:
             client_sockets.give_back(sock, private)
             raise
         return self
-
-    async def _shake_hands(self, end: ClientStreamEndpoint) -> None:
-        """Begin TLS. What comes of it is the end's outcome, but for a silent other end: WaitTimeout."""
-        from windsock.clients import trio_runner
-
-        step = StartTLS(server_hostname=self._connector.server_hostname)
-        try:
-            with suppress(PeerError):
-                await trio_runner.start_tls(end, step, self._limit(self.timeout))
-        except TimeoutError as error:
-            raise WaitTimeout(f"TLS with {addresses.show(self.peer)}: {error}") from None
 
     async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""

@@ -1,1 +1,1 @@
-"""Steps carried out on sockets, and the runner of scripts; shared by clients and fakes."""
+"""The actions of steps on sockets, shared by clients and fakes."""

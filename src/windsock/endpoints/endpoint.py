@@ -35,14 +35,11 @@ class Endpoint:
     Subclasses may override `is_readable` and `sleep`, for sockets that must be waited for in another way.
     """
 
-    def __init__(
-        self, sock: Any, inbox: Inbox, *, is_client: bool = False, clock: Callable[[], float] = monotonic
-    ) -> None:
+    def __init__(self, sock: Any, inbox: Inbox, *, clock: Callable[[], float] = monotonic) -> None:
         self.sock = sock
         self._process_id = os.getpid()
         self.inbox = inbox
         self.clock = clock
-        self.is_client = is_client
         self.is_stalled = False
         self.is_closed = False
         self.has_half_closed = False

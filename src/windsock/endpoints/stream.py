@@ -4,52 +4,46 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from windsock.endpoints.endpoint import CHUNK, SLICE, Endpoint
 from windsock.endpoints.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.errors import PeerError, UsageError
 from windsock.net import abort
 from windsock.net.deadlines import capped
+from windsock.net.event_loop import READABLE, WRITABLE
 from windsock.net.system import monotonic, socket
 from windsock.scripts import Inbox
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
 from windsock.scripts.steps import Step
 
-if TYPE_CHECKING:
-    import ssl
-
-    from windsock.security.tls_socket import TLSSocket
-
-__all__ = ["NO_END_OF_TLS", "NO_HANDSHAKE", "StreamEndpoint"]
+__all__ = ["NO_END_OF_TLS", "StreamEndpoint", "what_it_waits_for"]
 
 NO_END_OF_TLS = "the other end did not end TLS in time"
-NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
 
 
 class StreamEndpoint(Endpoint):
     """An endpoint over any object with the methods of a blocking stream socket: plain, TLS, or a server's request."""
 
-    def __init__(
-        self,
-        sock: Any,
-        inbox: Inbox | None = None,
-        *,
-        is_client: bool,
-        clock: Callable[[], float] = monotonic,
-    ) -> None:
-        super().__init__(sock, Inbox() if inbox is None else inbox, is_client=is_client, clock=clock)
+    def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__(sock, Inbox(), clock=clock)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of the data. If the peer is gone, note that in the inbox. Raises TimeoutError at the deadline."""
         self.check_may_send(data, is_urgent=is_urgent)
         self.is_gone = False
         view, sent = memoryview(data), 0
+        flags = [socket.MSG_OOB] if is_urgent else []
         try:
             while sent < len(view) and not self.is_gone:
-                with _time_is_up(sent, len(view)):
-                    sent += self.send_some(view[sent:], self.left(deadline), is_urgent=is_urgent)
+                try:
+                    self.sock.settimeout(capped(self.left(deadline)))
+                    sent += self.sock.send(view[sent:], *flags)
+                except OSError as error:
+                    if is_own_timeout(error):
+                        raise TimeoutError(f"the other end took {sent} of {len(view)} bytes in time") from None
+                    self.failed_to_send(error)
         finally:
             if sent:
                 self.inbox.note_sent(data[:sent], self.clock())
@@ -65,16 +59,6 @@ class StreamEndpoint(Endpoint):
                 f"urgent({sketch(data)}): TLS has no urgent data; use send(), or call urgent() in plaintext, "
                 "before start_tls()"
             )
-
-    def send_some(self, view: memoryview, seconds: float, *, is_urgent: bool = False) -> int:
-        """Send as much as possible; return how much. Raises TimeoutError."""
-        try:
-            self.sock.settimeout(capped(seconds))
-            flags = [socket.MSG_OOB] if is_urgent else []
-            return int(self.sock.send(view, *flags))
-        except OSError as error:
-            self.failed_to_send(error)
-            return 0
 
     def failed_to_send(self, error: OSError) -> None:
         """Read what came before the connection was gone, then note its end. Raises the error if it is not gone."""
@@ -168,55 +152,6 @@ class StreamEndpoint(Endpoint):
                 buffer = max(kinds.READ_BUFFER, int(self._rate / 10))
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer // 2)
 
-    def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:
-        from windsock.security.handshake_info import HandshakeFailed
-
-        secured = self.begin_tls(step)
-        try:
-            secured.do_handshake(max(0.001, self.left(deadline)))
-        except HandshakeFailed as error:
-            raise self._without_tls(error) from error
-        self._go_on_in_tls(secured)
-
-    def begin_tls(self, step: kinds.StartTLS) -> TLSSocket:
-        """Return the TLS socket to continue with, before its handshake."""
-        from windsock.security.tls_socket import TLSSocket
-
-        self.be_careful()
-        return TLSSocket(
-            self.sock,
-            step.context or self.default_context(),
-            server_side=not self.is_client,
-            server_hostname=(step.server_hostname or "localhost") if self.is_client else None,
-        )
-
-    def try_tls(self, secured: TLSSocket) -> str | None:
-        """Continue a handshake without blocking; return "read" or "write" if it must wait, None when it is done."""
-        from windsock.security.handshake_info import HandshakeFailed
-
-        try:
-            secured.do_handshake()
-        except HandshakeFailed as error:
-            cause = error.__cause__
-            if isinstance(cause, OSError) and is_only_later(cause):
-                return _what_it_waits_for(cause)
-            raise self._without_tls(error) from error
-        self._go_on_in_tls(secured)
-        return None
-
-    def _without_tls(self, error: PeerError) -> Exception:
-        """Return the exception for a failed handshake."""
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or is_own_timeout(cause):
-            return TimeoutError(NO_HANDSHAKE)
-        self.lost(cause)
-        return PeerError(f"the handshake failed: {self.outcome}")
-
-    def _go_on_in_tls(self, secured: TLSSocket) -> None:
-        self.sock = secured
-        self.is_layered = self.may_have_more = True
-        self.inbox.note("speaks TLS from here", self.clock())
-
     def _stop_tls(self, step: kinds.StopTLS, deadline: float) -> None:
         self.check_may_stop_tls(step)
         try:
@@ -231,16 +166,16 @@ class StreamEndpoint(Endpoint):
             raise UsageError(f"{step.text}: this end is not encrypted; start_tls() comes first")
         self.be_careful()
 
-    def try_to_stop_tls(self) -> str | None:
-        """Continue to end TLS without blocking; return "read" or "write" if it must wait, None when it is done."""
+    def try_to_stop_tls(self) -> int:
+        """Go as far as it goes with a socket that does not block; return the event it waits for, 0 when done."""
         try:
             within, behind = self.sock.end_tls()
         except OSError as error:
             if is_only_later(error):
-                return _what_it_waits_for(error)
+                return what_it_waits_for(error)
             raise self._without_end_of_tls(error) from error
         self._go_on_in_the_clear(within + behind)
-        return None
+        return 0
 
     def _without_end_of_tls(self, error: OSError) -> Exception:
         """Return the exception for an end of TLS that failed."""
@@ -256,39 +191,15 @@ class StreamEndpoint(Endpoint):
             self.outcome = Outcome.OPEN
         self.inbox.end_tls(unread, self.clock())
 
-    def default_context(self) -> ssl.SSLContext:
-        """Return the context for TLS if the step has none. May be overridden."""
-        from windsock.security import certificates
-
-        if self.is_client:
-            return certificates.client_context(certificate=False)
-        context = certificates.server_context(is_mutual=False)
-        certificates.configure(context, certificates.certificate("valid", ("localhost", "127.0.0.1", "::1")))
-        return context
-
     acts: ClassVar[dict[type[Step], Callable[[Any, Any, float], None]]] = {
         **Endpoint.acts,
         kinds.HalfClose: _half_close,
         kinds.Reset: _reset,
         kinds.ReadRate: _read_rate,
-        kinds.StartTLS: _start_tls,
         kinds.StopTLS: _stop_tls,
     }
 
 
-def _what_it_waits_for(error: OSError) -> str:
-    return "write" if type(error).__name__ == "SSLWantWriteError" else "read"
-
-
-class _time_is_up:  # noqa: N801  # a context manager, read as words
-    """Adds the progress to a TimeoutError."""
-
-    def __init__(self, done: int, size: int) -> None:
-        self._words = f"the other end took {done} of {size} bytes in time"
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, TimeoutError):
-            raise TimeoutError(self._words) from None
+def what_it_waits_for(error: OSError) -> int:
+    """Return the event that TLS waits for over a socket that does not block."""
+    return WRITABLE if type(error).__name__ == "SSLWantWriteError" else READABLE

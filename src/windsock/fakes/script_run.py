@@ -6,13 +6,14 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from windsock.endpoints import runner
+from windsock.endpoints.outcomes import Outcome
+from windsock.errors import PeerError
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, nothing
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind, ScriptState
-from windsock.scripts import Progress, Script, ScriptMismatch, ScriptTimeout
+from windsock.scripts import Action, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
 from windsock.security.handshake_info import HandshakeFailed
 
 __all__ = ["ScriptRun", "perform"]
@@ -30,11 +31,28 @@ def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, 
 
 def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
     try:
-        runner.play(progress, end)  # type: ignore[arg-type]  # it has the methods of both
-    except ScriptMismatch as error:
-        if isinstance(error.__cause__, HandshakeFailed):
-            raise error.__cause__ from None  # ends the request, and is no error: the client refused the handshake
+        while (action := progress.next(monotonic())) is not None:
+            _perform(action, progress, end)
+    except ScriptTimeout:
+        end.ended_as(Outcome.TIMEOUT)
         raise
+
+
+def _perform(action: Action, progress: Progress, end: ServerStream | ServerDatagram) -> None:
+    try:
+        if isinstance(action, Wait):
+            end.check_open("a step")
+            end.wait(action.until, action.event)
+        elif isinstance(action, Transmit):
+            end.transmit(action.data, action.deadline, is_urgent=action.is_urgent)
+        else:
+            end.act(action.step, action.deadline)
+    except TimeoutError as error:
+        raise progress.timed_out(monotonic(), str(error) or "it took too long") from None
+    except HandshakeFailed:
+        raise  # ends the request, and is no error: the client refused the handshake
+    except PeerError as error:
+        raise progress.stopped(str(error), monotonic()) from error
 
 
 class ScriptRun:

@@ -129,7 +129,7 @@ class ServerStream(StreamEndpoint):
     """
 
     def __init__(self, request: Any, server: Any, stop_event: StopEvent) -> None:
-        super().__init__(request, is_client=False)
+        super().__init__(request)
         self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
         self.before_wait: Callable[[], None] = nothing
         self._server = server

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock.net.deadlines import LONGEST, capped
-from windsock.net.system import monotonic, os, select, threading
+from windsock.net.system import monotonic, os, patched_by_gevent, select, threading
 from windsock.net.wakeup import Wakeup
 
 __all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "EventLoop", "OnError", "Timer"]
@@ -47,10 +47,11 @@ class Timer:
 
 
 class EventLoop:
-    """Calls back when a descriptor is ready or a timer is due, all in one thread, which `start()` starts.
+    """Calls back when a descriptor is ready or a timer is due, all in one thread.
 
-    `call()` and `stop()` may be called from any thread, everything else only in the loop's own. Timers are exact to
-    about 0.1 ms, even where epoll(7) counts in whole milliseconds. Exceptions of actions go to `on_error`.
+    The thread is one that `start()` starts, or the one that calls `run()`. `call()` and `stop()` may be called from any
+    thread, everything else only in the loop's own. Timers are exact to about 0.1 ms, even where epoll(7) counts whole
+    milliseconds. Exceptions of actions go to `on_error`.
     """
 
     def __init__(self, name: str, on_error: OnError, at_end: Action) -> None:
@@ -82,6 +83,11 @@ class EventLoop:
         except BaseException:
             self._close()
             raise
+
+    def run(self) -> None:
+        """Do the work in this thread, in place of `start()`, until `stop()`. Raises what `on_error` raises."""
+        self._thread = threading.current_thread()
+        self._run()
 
     def stop(self, seconds: float) -> bool:
         """End the loop after the current action; return False if it has not ended within `seconds`."""
@@ -166,17 +172,15 @@ class EventLoop:
             with contextlib.suppress(OSError):
                 self._poller.unregister(descriptor)
 
-    def at(self, time: float, action: Action) -> Timer:
-        """Run an action at a time in monotonic seconds."""
-        return self._plan(Timer(time, action))
+    def at(self, time: float, action: Action, *, is_exact: bool = True) -> Timer:
+        """Run an action at a time in monotonic seconds; with `is_exact=False` a little later, without a busy wait."""
+        timer = Timer(time, action, is_exact=is_exact)
+        heapq.heappush(self._timers, timer)
+        return timer
 
     def later(self, seconds: float, action: Action) -> Timer:
         """Run an action in `seconds` or a little later, without a busy wait."""
-        return self._plan(Timer(monotonic() + seconds, action, is_exact=False))
-
-    def _plan(self, timer: Timer) -> Timer:
-        heapq.heappush(self._timers, timer)
-        return timer
+        return self.at(monotonic() + seconds, action, is_exact=False)
 
     def abandon(self) -> None:
         """Close the descriptors in a forked child, which does not have the thread."""
@@ -274,9 +278,9 @@ class _Poller:
     """Waits with epoll(7) if available, else with poll(2); precisely until a given time."""
 
     def __init__(self) -> None:
-        make: Callable[[], Any] = select.epoll if hasattr(select, "epoll") else select.poll
+        self._is_epoll = hasattr(select, "epoll") and not patched_by_gevent()  # which can't wait for an epoll
+        make: Callable[[], Any] = select.epoll if self._is_epoll else select.poll
         self._poll = make()
-        self._is_epoll = hasattr(select, "epoll")
         self._descriptor: int = self._poll.fileno() if self._is_epoll else -1
         self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
 

@@ -66,7 +66,7 @@ OS = (
 )
 SOCKET = "AddressFamily SocketIO"
 SELECT = "epoll poll select"
-SELECTORS = "BaseSelector DefaultSelector PollSelector SelectSelector"
+SELECTORS = "BaseSelector PollSelector SelectSelector"
 THREADING = "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace main_thread"
 FCNTL = "fcntl ioctl lockf"
 """The functions and classes of each module that windsock uses, besides its constants."""
@@ -203,12 +203,12 @@ def _selection() -> tuple[Any, Any]:
     import select
     import selectors
 
-    if not patched_by_gevent():
-        return _copy(select, SELECT.split()), _copy(selectors, SELECTORS.split())
-    from windsock.net.cooperative import Poll
+    replaced = {}
+    if patched_by_gevent():
+        from windsock.net.cooperative import Poll
 
-    waiting = _copy(select, SELECT.split(), poll=Poll)
-    return waiting, _copy(selectors, SELECTORS.split(), DefaultSelector=selectors.DefaultSelector)
+        replaced["poll"] = Poll
+    return _copy(select, SELECT.split(), **replaced), _copy(selectors, SELECTORS.split())
 
 
 def _sleep() -> Callable[[float], None]:
