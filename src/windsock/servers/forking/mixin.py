@@ -11,11 +11,10 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from windsock.errors import StillRunning
 from windsock.net.system import os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
-from windsock.servers.forking import fork_probe, inherited_fds
+from windsock.servers.forking import fork_probe, inherited_fds, orphans
 from windsock.servers.forking.children import Children
 from windsock.servers.loop import ServeLoop
 from windsock.servers.requests import exit_status, open_requests, release_or_report, report_failure, write_report
@@ -57,9 +56,11 @@ class ForkingMixIn:
             self.collect_children()  # the override decides how many there may be
         elif not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
+        orphans.prepare()
+        parent = os.getpid()
         pid = fork_probe.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
         if pid == 0:
-            self._run_child(request, client_address)
+            self._run_child(request, client_address, parent)
         children.add(pid, client_address, loop)
         open_requests(self).discard(request)  # in this order: another thread may be ending all requests now
         self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
@@ -115,7 +116,7 @@ class ForkingMixIn:
         try:
             super().server_close()  # type: ignore[misc]  # the server class has it
             self.collect_children(blocking=self.block_on_close)
-        except StillRunning:
+        except BaseException:  # StillRunning, or an exception of a signal's handler
             if self.active_children and self.block_on_close:
                 self._children.signal_all(signal.SIGKILL)
                 self.wait_for_requests(1.0)
@@ -140,7 +141,7 @@ class ForkingMixIn:
     def _has_room(self) -> bool:
         return len(self.active_children or ()) < self.max_children
 
-    def _run_child(self, request: Any, client_address: Any) -> None:
+    def _run_child(self, request: Any, client_address: Any, parent: int) -> None:
         """Handle the request in the child, and exit. Never returns."""
         status = 1
         mark = fork_hooks.now()
@@ -148,6 +149,7 @@ class ForkingMixIn:
             self.active_children = None  # they are its siblings
             vars(self).pop("_children_of_mine", None)
             inherited_fds.drop_all_but(request, self)
+            orphans.end_with_parent(parent)
             self._hang_up_on_signals(request)
             try:
                 self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it

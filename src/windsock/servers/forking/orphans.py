@@ -1,0 +1,47 @@
+"""A forked child ends once its parent has: nothing else would, if the parent was killed."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from typing import Any
+
+from windsock.net.system import os
+
+__all__ = ["end_with_parent", "prepare"]
+
+PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+SIGNAL: int = getattr(signal, "SIGURG", 0)
+
+
+@functools.cache
+def prepare() -> Any:
+    """Return prctl(2), or None where there is none. Called before a fork: a child should not have to load it."""
+    if sys.platform != "linux":
+        return None
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).prctl
+    except (ImportError, OSError, AttributeError):
+        return None
+
+
+def end_with_parent(parent: int) -> None:
+    """Have this child exit once its parent, a process id, has ended. In the child's main thread.
+
+    The kernel sends the signal when the thread that forked has ended (prctl(2), PR_SET_PDEATHSIG), which a server's
+    loop may do long before its process: so it is no SIGKILL, but makes the child look for its parent.
+    """
+    prctl = prepare()
+    if prctl is None:
+        return
+
+    def look(*_: object) -> None:
+        if os.getppid() != parent:
+            os._exit(1)
+
+    signal.signal(SIGNAL, look)
+    prctl(PR_SET_PDEATHSIG, SIGNAL, 0, 0, 0)
+    look()  # it may have ended just now
