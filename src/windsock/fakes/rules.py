@@ -158,6 +158,11 @@ class Rule:
             return connection in range(*which.indices(connection + 1))
         return connection in which if isinstance(which, range) else bool(which(connection))
 
+    @property
+    def matches(self) -> int:
+        """How many messages have matched so far."""
+        return self._counters.taken(self._counter)
+
     def is_used_up(self) -> bool:
         """Return whether all that it can answer has been answered."""
         return not self.counts(self._counters.taken(self._counter))

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
@@ -224,6 +224,16 @@ class RunningServer(FakeAPI):
         plural = "" if count == 1 else "s"
         where = f"{type(self.server).__name__} on {addresses.show(self.address)}"
         return f"{self.name}, {where}, {count} {noun}{plural}"
+
+    @property
+    def fake(self) -> Fake | None:
+        """What answers in the place of a handler; None for a server with a handler."""
+        return self._fake
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What faults did, in order of time."""
+        return [] if self._faults is None else self._faults.fault_set.log
 
     # --- its clients
 

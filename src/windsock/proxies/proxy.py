@@ -31,7 +31,7 @@ from windsock.servers.forking import inherited_fds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
 
 __all__ = ["Proxy"]
 
@@ -204,6 +204,11 @@ class Proxy:
         count = len(self._recorder.connections)
         noun = "datagram" if self.upstream.is_datagram else "connection"
         return f"{self!r}, {count} {noun}{'' if count == 1 else 's'}"
+
+    @property
+    def firings(self) -> list[Firing]:
+        """What faults did, in order of time."""
+        return self.fault_set.log
 
     # --- weather
 

@@ -1,0 +1,196 @@
+"""From running servers and proxies to facts, once for a failed test, and bounded in size."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from windsock.errors import WindsockError
+from windsock.faults import Firing
+from windsock.findings import places
+from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
+from windsock.net import addresses
+from windsock.recording import Connection, Cutter, Framing, UntilEof
+from windsock.recording.events import Chunk, Direction, Kind
+
+__all__ = ["server_from"]
+
+DETAILED = 100
+"""Connections whose bytes are looked at: the first and the last of a server. Of those between only the ends are."""
+MOST_EVENTS = 5000
+"""Events of a connection that are looked at: of longer ones only the ends are."""
+MOST_BYTES = 256 * 1024
+"""Bytes of each direction that are kept."""
+MOST_FIRINGS = 1000
+DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
+
+
+def server_from(subject: Any) -> ServerFacts:
+    """Return the facts of a server or a proxy."""
+    options, fake = getattr(subject, "options", None), getattr(subject, "fake", None)
+    is_datagram = (options or subject.upstream).is_datagram
+    all_connections = list(subject.connections)
+    handlers: dict[int, HandlerPlace] = {}
+    if options is not None and fake is None and any(not each.is_closed for each in all_connections):
+        handlers = places.places_of_handlers(subject.server)
+    framing = None if is_datagram else subject.requests.framing
+    return ServerFacts(
+        name=subject.name,
+        address=subject.address,
+        shown=addresses.show(subject.address),
+        is_datagram=is_datagram,
+        is_unix=isinstance(subject.address, str | bytes),
+        is_fake=fake is not None,
+        is_proxy=options is None,
+        upstream=None if options is not None else subject.upstream.address,
+        never_speaks=fake is not None and fake.never_speaks,
+        framing=framing,
+        rules=() if fake is None else tuple(_rule(each, len(all_connections)) for each in fake.rules),
+        firings=tuple(_firings(subject.firings)),
+        connections=tuple(_connections(all_connections, framing, handlers)),
+        has_errors=bool(subject.errors),
+        **_tls(subject, options),
+    )
+
+
+def _rule(rule: Any, count: int) -> RuleFacts:
+    connections = frozenset(index for index in range(min(count, DETAILED)) if rule.is_for(index))
+    return RuleFacts(rule.start, rule.pattern, rule.matches > 0, connections)
+
+
+def _firings(log: Sequence[Firing]) -> Sequence[Firing]:
+    return log[-MOST_FIRINGS:]
+
+
+def _tls(subject: Any, options: Any) -> dict[str, Any]:
+    encryption = getattr(options, "encryption", None)
+    if encryption is None or not encryption.begins_with_tls:
+        return {}
+    context = subject.server.ssl_context
+    versions = (_version(context.minimum_version.name), _version(context.maximum_version.name))
+    return {
+        "speaks_tls": True,
+        "profile": "own" if encryption.own_context or encryption.files else encryption.profile,
+        "alpn": encryption.alpn,
+        "versions": versions,
+    }
+
+
+def _version(name: str) -> str:
+    """Return "TLSv1.2" for "TLSv1_2"; nothing for the lowest or the highest that there is."""
+    return name.replace("_", ".") if name.startswith("TLSv") else ""
+
+
+def _connections(
+    found: Sequence[Connection], framing: Framing | None, handlers: dict[int, HandlerPlace]
+) -> Iterator[ConnectionFacts]:
+    for each in found:
+        is_detailed = each.index < DETAILED // 2 or each.index >= len(found) - DETAILED // 2
+        yield _connection(each, framing, handlers.get(each.index)) if is_detailed else _brief(each)
+
+
+def _brief(connection: Connection) -> ConnectionFacts:
+    """Return what costs little, of a connection among many."""
+    return ConnectionFacts(
+        index=connection.index,
+        peer=connection.peer,
+        opened=connection.opened,
+        closed=connection.closed_at,
+        ending=connection.ending_so_far(),
+        upstream=connection.read(Kind.UP, 0, 64),
+        downstream=connection.read(Kind.DOWN, 0, 64),
+        has_failed=connection.has_failed,
+    )
+
+
+def _connection(connection: Connection, framing: Framing | None, handler: HandlerPlace | None) -> ConnectionFacts:
+    reader = _EventReader()
+    events = list(islice(connection.events(), MOST_EVENTS + 1))
+    if len(events) > MOST_EVENTS:
+        return _brief(connection)
+    for event in events:
+        reader.take(event.time, event.kind, event.data)
+    chunks = tuple(connection.chunks)
+    upstream = _joined(chunks, Direction.UPSTREAM)
+    messages, rest, waits_for = _cut(upstream, framing, has_ended=reader.client_end is not None)
+    return ConnectionFacts(
+        index=connection.index,
+        peer=connection.peer,
+        opened=connection.opened,
+        closed=connection.closed_at,
+        ending=connection.ending_so_far(),
+        chunks=chunks,
+        upstream=upstream,
+        downstream=_joined(chunks, Direction.DOWNSTREAM),
+        messages=(upstream,) if connection.is_datagram else messages,
+        rest=rest,
+        waits_for=waits_for,
+        unsent=reader.unsent,
+        client_end=reader.client_end,
+        server_end=reader.server_end,
+        latest=chunks[-1].time if chunks else connection.opened,
+        faults=tuple(reader.faults),
+        was_reset_by_server=reader.was_reset,
+        has_failed=connection.has_failed,
+        played=connection.played,
+        refused=connection.refused,
+        tls=connection.tls,
+        is_tls_truncated=connection.is_tls_truncated,
+        handler=handler,
+    )
+
+
+def _joined(chunks: Iterable[Chunk], direction: Direction) -> bytes:
+    found, size = [], 0
+    for each in chunks:
+        if each.direction is direction and size < MOST_BYTES:
+            found.append(each.data)
+            size += len(each.data)
+    return b"".join(found)
+
+
+def _cut(data: bytes, framing: Framing | None, *, has_ended: bool) -> tuple[tuple[bytes, ...], bytes, str]:
+    """Return the messages that are complete, what is left, and what that waits for."""
+    if framing is None or len(data) >= MOST_BYTES:
+        return (), b"", ""
+    if isinstance(framing, UntilEof):
+        return ((data,), b"", "") if has_ended else ((), data, "the end of the stream")
+    cutter = Cutter(framing)
+    cutter.feed(data)
+    messages: list[bytes] = []
+    with contextlib.suppress(WindsockError):  # what is left is no message, or too long a one
+        while (message := cutter.cut()) is not None:
+            messages.append(message)
+    waits_for = cutter.waits_for
+    return tuple(messages), cutter.rest(), waits_for
+
+
+class _EventReader:
+    """Takes the events of a connection one by one, and keeps what says more than that bytes passed."""
+
+    def __init__(self) -> None:
+        self.client_end: float | None = None
+        self.server_end: float | None = None
+        self.unsent: tuple[int, int] | None = None
+        self.faults: list[str] = []
+        self.was_reset = False
+        self._reply = 0
+
+    def take(self, time: float, kind: int, data: bytes) -> None:
+        """Take one event."""
+        if kind == Kind.UP:
+            self._reply = 0
+        elif kind == Kind.DOWN:
+            self._reply += len(data)
+            self.unsent = None
+        elif kind == Kind.RETRACT:
+            self.unsent = (self._reply, self._reply - int(data))
+        elif kind in (Kind.CLIENT_EOF, Kind.CLIENT_RESET):
+            self.client_end = time if self.client_end is None else self.client_end
+        elif kind in (Kind.HALF_CLOSE, Kind.CLOSE):
+            self.server_end = time if self.server_end is None else self.server_end
+        elif kind == Kind.FAULT:
+            self.faults.append(data.decode(errors="replace"))
+        self.was_reset |= kind == Kind.SERVER_RESET

@@ -1,0 +1,49 @@
+"""Finding: nobody has ever connected, or sent a datagram, to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windsock.findings.facts import Case, Finding, ServerFacts
+
+__all__ = ["find"]
+
+MOMENTS = ("refused", "timeout", "missing", "reset", "end", "ours", "traffic")
+"""Failures that may come of it."""
+ON_PURPOSE = ("Refuse(", "BacklogFull(", "AcceptError(")
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """Give the servers that had no client, if that may be why the test failed."""
+    if not case.failure.has(*MOMENTS):
+        return
+    for server in case.servers:
+        if not server.connections and not _is_on_purpose(server) and _matters(case, server):
+            yield Finding(88, _said(case, server), (server.name, server.shown))
+
+
+def _is_on_purpose(server: ServerFacts) -> bool:
+    return any(each.fault.startswith(ON_PURPOSE) for each in server.firings)
+
+
+def _matters(case: Case, server: ServerFacts) -> bool:
+    """Return whether the failure is about this server: others of the test may be none of its business."""
+    is_named = server.shown in case.failure.text
+    return is_named or not any(each.connections for each in case.servers) or _was_passed_by(case, server)
+
+
+def _was_passed_by(case: Case, server: ServerFacts) -> bool:
+    """Return whether it is a proxy, and clients went to the server behind it."""
+    behind = [each for each in case.servers if each.address == server.upstream and not each.is_proxy]
+    return server.is_proxy and any(each.connections for each in behind)
+
+
+def _said(case: Case, server: ServerFacts) -> str:
+    what = "no datagram came to" if server.is_datagram else "nobody connected to"
+    sentence = f"{what} {server.name}, which is at {server.shown}"
+    tried = case.failure.tried
+    if tried and tried != server.shown:
+        return f"{sentence}; the client tried {tried}"
+    if _was_passed_by(case, server):
+        return f"{sentence}: the client went to the server behind it"
+    return sentence

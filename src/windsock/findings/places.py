@@ -1,0 +1,94 @@
+"""Lines of the user's own code: where a client failed, and where handlers stand."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from types import FrameType, TracebackType
+from typing import Any
+
+from windsock.findings.facts import HandlerPlace, Place
+from windsock.net.system import os
+from windsock.taps.seam import connection_of
+
+__all__ = ["frames_of", "place_of_error", "places_of_handlers", "user_frames"]
+
+OURS = ("windsock", "pytest_windsock")
+NOT_THE_USERS = tuple({sysconfig.get_path(each) + os.sep for each in ("stdlib", "platstdlib", "purelib", "platlib")})
+READS = ("recv", "read", "receive", "rfile", "next(", "accept", "get_data", "wait_readable", "for ")
+"""Words of a line in which a handler waits for its client."""
+MOST_FRAMES = 200
+
+
+def _is_users(frame: FrameType) -> bool:
+    name = frame.f_code.co_filename
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return package not in OURS and not name.startswith((*NOT_THE_USERS, "<"))
+
+
+def user_frames(frames: Iterable[tuple[FrameType, int]]) -> Iterator[tuple[FrameType, int]]:
+    """Give the frames of the user's own code, each with its line number."""
+    return (each for each in frames if _is_users(each[0]))
+
+
+def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
+    """Return the frames of an exception, the innermost first, each with the number of its line."""
+    found: list[tuple[FrameType, int]] = []
+    link: TracebackType | None = error.__traceback__
+    while link is not None:
+        found.append((link.tb_frame, link.tb_lineno))
+        link = link.tb_next
+    return found[: -MOST_FRAMES - 1 : -1]
+
+
+def place_of_error(error: BaseException) -> Place | None:
+    """Return the innermost line of the user's that an exception has passed."""
+    return _first_place(frames_of(error))
+
+
+def _first_place(frames: Iterable[tuple[FrameType, int]]) -> Place | None:
+    for frame, line in user_frames(frames):
+        name = frame.f_code.co_filename
+        source = linecache.getline(name, line, frame.f_globals).strip()
+        return Place(f"{os.path.basename(name)}:{line}", source)
+    return None
+
+
+def places_of_handlers(server: Any) -> dict[int, HandlerPlace]:
+    """Return where the handlers of a server stand, by the index of the connection.
+
+    Those of forked children are not known here.
+    """
+    found = {}
+    for request, frames in [*_of_threads(server), *_of_turns_and_tasks(server)]:
+        connection = connection_of(request)
+        place = _first_place(frames)
+        if connection is not None and place is not None:
+            found[connection.index] = HandlerPlace(place, any(word in place.source for word in READS))
+    return found
+
+
+def _of_threads(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
+    """Give the requests that threads of this process handle, each with its frames, the innermost first."""
+    for innermost in sys._current_frames().values():
+        frames = list(_outwards(innermost))
+        for frame, _ in frames:
+            if frame.f_code.co_name == "finish_request" and frame.f_locals.get("self") is server:
+                yield frame.f_locals.get("request"), frames
+
+
+def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    for _ in range(MOST_FRAMES):
+        if frame is None:
+            return
+        yield frame, frame.f_lineno
+        frame = frame.f_back
+
+
+def _of_turns_and_tasks(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
+    """Give the same for the greenlets of a selecting server and the tasks of a trio server."""
+    handler_frames = getattr(server, "handler_frames", None)
+    for request, frames in handler_frames() if handler_frames is not None else ():
+        yield request, [pair for frame in frames for pair in ([(frame, frame.f_lineno)] if frame else [])]
