@@ -72,6 +72,12 @@ class ConnectionFacts:
         """Return whether neither end has ended it."""
         return self.closed is None and self.client_end is None and self.server_end is None
 
+    def was_in_use(self, failure: FailureFacts) -> bool:
+        """Return whether the client was still there when the test failed, or had waited until just before that."""
+        if self.client_end is None:
+            return True
+        return self.client_end - self.latest > failure.at - self.client_end
+
     @property
     def tls_failed(self) -> bool:
         """Return whether there was no TLS with the client."""

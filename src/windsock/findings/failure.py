@@ -7,11 +7,12 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from windsock.errors import WindsockError, text_of
+from windsock.errors import WaitTimeout, WindsockError, text_of
 from windsock.findings import places
 from windsock.findings.facts import FailureFacts
 from windsock.net import addresses
 from windsock.net.system import monotonic, socket
+from windsock.scripts import ScriptTimeout
 
 __all__ = ["failure_from"]
 
@@ -74,6 +75,9 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
     """Give words for what an exception says: timeout, hang, reset, refused, end, missing, ours, traffic, error."""
     names = {each.__name__ for each in type(error).__mro__}
     text = text_of(error)[:LONGEST]
+    if isinstance(error, WaitTimeout) and not isinstance(error, ScriptTimeout):
+        yield "ours"  # it was not a client that waited
+        return
     yield from _kinds_of_network(error, names, text)
     if isinstance(error, AssertionError):
         yield from ["traffic"] if TRAFFIC.search(text) else []

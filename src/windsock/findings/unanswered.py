@@ -15,8 +15,10 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        said = "" if connection is None or _has_another_cause(connection) else _said(server, connection)
-        if said and connection is not None:
+        if connection is None or _has_another_cause(connection):
+            continue
+        said = _said(server, connection) if server.is_datagram or connection.was_in_use(case.failure) else ""
+        if said:
             yield Finding(70, f"{server.at(connection)}: {said}", server.about(connection))
 
 

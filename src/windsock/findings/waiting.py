@@ -24,7 +24,7 @@ def find(case: Case) -> Iterator[Finding]:
         yield Finding(30, f"{where}: create_connection(address, timeout=5) gives it one", ("client",))
     for server in case.answering:
         connection = server.connections[-1] if server.connections and not server.is_datagram else None
-        if connection is not None and _both_were_there(connection):
+        if connection is not None and connection.was_in_use(failure) and _both_were_there(connection):
             weight, said = _said(server, connection, failure)
             if said:
                 yield Finding(weight, f"{server.at(connection)}: {said}", server.about(connection))
