@@ -8,7 +8,9 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.plugin.conftest import PLUGIN
+from tests.plugin.conftest import PLUGIN, run_apart
+
+__all__ = ["run_apart"]
 
 Conclude: TypeAlias = Callable[..., dict[str, list[str]]]
 
@@ -34,8 +36,8 @@ CLIENT = """
         return client
     """
 """What the inner tests begin with."""
-NOTE = re.compile(r"^E[ |]+windsock: (.*)$", re.MULTILINE)
-OTHERS = ("while handling", "the ")
+NOTE = re.compile(r"^[E |]+windsock: (.*)$", re.MULTILINE)
+OTHERS = re.compile(r"while handling|the (?!client)|\d+ times")
 """How notes begin that are no conclusions."""
 
 
@@ -49,11 +51,12 @@ class Notes:
         name = report.nodeid.partition("::")[2]
         if report.when == "call" or report.failed:
             notes = NOTE.findall(report.longreprtext)
-            self.found.setdefault(name, []).extend(comparable(each) for each in notes if not each.startswith(OTHERS))
+            self.found.setdefault(name, []).extend(comparable(each) for each in notes if not OTHERS.match(each))
 
 
 def comparable(sentence: str) -> str:
-    """Leave out what differs from run to run: ports, durations, paths."""
+    """Leave out what differs from run to run, and the numbers of lines: ports, durations."""
+    sentence = re.sub(r"\.py:\d+", ".py:LINE", sentence)
     sentence = re.sub(r"127\.0\.0\.1:\d{2,}", "127.0.0.1:PORT", sentence)
     return re.sub(r"\b\d[\d.e-]* s\b", "T s", sentence)
 

@@ -20,7 +20,7 @@ def test_a_client_that_does_not_retry_is_named(conclude: Conclude) -> None:
 
     assert found == {
         "test_it": [
-            "tcp_server #0: Reset(after_bytes=3) reset the connection, and nobody connected again after that"
+            "tcp_server #0: Reset(3) reset the connection, and nobody connected again after that"
         ]
     }
 

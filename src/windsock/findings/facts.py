@@ -40,7 +40,7 @@ class ConnectionFacts:
 
     `upstream` and `downstream` are the bytes that were kept, `up` and `down` the sizes of all; the chunks of a long
     connection are left out. `unsent` is the size of the latest reply that did not go out in full, and how much of it
-    did. `rest` is what has come of a message that is not complete, and `problem` what the framing says of it.
+    did. `latest` is when the last bytes passed before the client's end. `rest` is what has come of a message that is not complete, and `problem` what the framing says of it.
     """
 
     index: int
@@ -59,7 +59,7 @@ class ConnectionFacts:
     server_end: float | None = None
     latest: float = 0.0
     faults: tuple[str, ...] = ()
-    was_reset_by_server: bool = False
+    reset_by_server: float | None = None
     has_failed: bool = False
     played: str | None = None
     refused: str | None = None

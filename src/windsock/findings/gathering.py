@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -130,9 +131,9 @@ def _connection(connection: Connection, framing: Framing | None, handler: Handle
         unsent=reader.unsent,
         client_end=reader.client_end,
         server_end=reader.server_end,
-        latest=chunks[-1].time if chunks else connection.opened,
+        latest=_latest(chunks, reader.client_end) or connection.opened,
         faults=tuple(reader.faults),
-        was_reset_by_server=reader.was_reset,
+        reset_by_server=reader.server_reset,
         has_failed=connection.has_failed,
         played=connection.played,
         refused=connection.refused,
@@ -140,6 +141,12 @@ def _connection(connection: Connection, framing: Framing | None, handler: Handle
         is_tls_truncated=connection.is_tls_truncated,
         handler=handler,
     )
+
+
+def _latest(chunks: Sequence[Chunk], client_end: float | None) -> float | None:
+    """Return when the last bytes passed before the client's end."""
+    end = math.inf if client_end is None else client_end
+    return next((each.time for each in reversed(chunks) if each.time <= end), None)
 
 
 def _joined(chunks: Iterable[Chunk], direction: Direction) -> bytes:
@@ -175,7 +182,7 @@ class _EventReader:
         self.server_end: float | None = None
         self.unsent: tuple[int, int] | None = None
         self.faults: list[str] = []
-        self.was_reset = False
+        self.server_reset: float | None = None
         self._reply = 0
 
     def take(self, time: float, kind: int, data: bytes) -> None:
@@ -193,4 +200,5 @@ class _EventReader:
             self.server_end = time if self.server_end is None else self.server_end
         elif kind == Kind.FAULT:
             self.faults.append(data.decode(errors="replace"))
-        self.was_reset |= kind == Kind.SERVER_RESET
+        elif kind == Kind.SERVER_RESET:
+            self.server_reset = time

@@ -23,11 +23,11 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _found(server: ServerFacts, connection: ConnectionFacts) -> Finding | None:
-    if connection.faults or connection.was_reset_by_server or connection.ending is not Ending.CLIENT_RESET:
+    if connection.faults or connection.reset_by_server is not None or connection.ending is not Ending.CLIENT_RESET:
         return None
     if connection.unsent is not None:
         size, sent = connection.unsent
-        sentence = f"{server.at(connection)}: the client left after at most {sent} of the {size} B of the reply"
+        sentence = f"{server.at(connection)}: the client left after at most {sent} B of a reply of {size} B or more"
         return Finding(62, sentence, server.about(connection))
     if connection.last_sender is not Direction.DOWNSTREAM:
         return None

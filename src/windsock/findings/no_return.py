@@ -26,4 +26,6 @@ def _reset_by(connection: ConnectionFacts) -> str:
     fault = next((each for each in connection.faults if each.startswith(RESETS)), "")
     if fault:
         return f"{fault[: fault.index(')') + 1]} reset"
-    return "the server reset" if connection.was_reset_by_server else ""
+    reset = connection.reset_by_server
+    is_first = reset is not None and (connection.client_end is None or reset < connection.client_end)
+    return "the server reset" if is_first else ""

@@ -10,7 +10,6 @@ __all__ = ["find"]
 
 MOMENTS = ("refused", "timeout", "missing", "reset", "end", "ours", "traffic")
 """Failures that may come of it."""
-ON_PURPOSE = ("Refuse(", "BacklogFull(", "AcceptError(")
 
 
 def find(case: Case) -> Iterator[Finding]:
@@ -18,12 +17,8 @@ def find(case: Case) -> Iterator[Finding]:
     if not case.failure.has(*MOMENTS):
         return
     for server in case.servers:
-        if not server.connections and not _is_on_purpose(server) and _matters(case, server):
+        if not server.connections and not server.firings and _matters(case, server):  # a fault may have stopped them
             yield Finding(88, _said(case, server), (server.name, server.shown))
-
-
-def _is_on_purpose(server: ServerFacts) -> bool:
-    return any(each.fault.startswith(ON_PURPOSE) for each in server.firings)
 
 
 def _matters(case: Case, server: ServerFacts) -> bool:
