@@ -8,9 +8,9 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.plugin.conftest import PLUGIN, run_apart
+from tests.plugin.conftest import PLUGIN, run, run_apart
 
-__all__ = ["run_apart"]
+__all__ = ["run", "run_apart"]
 
 Conclude: TypeAlias = Callable[..., dict[str, list[str]]]
 

@@ -28,7 +28,7 @@ STUCK = """
     """
 
 
-@pytest.mark.parametrize("concurrency", ["sync", "threading", "trio"])
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "selecting", "trio"])
 def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
     found = conclude(
         STUCK

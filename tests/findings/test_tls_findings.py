@@ -44,8 +44,7 @@ def test_certificates_that_one_end_did_not_take_are_named(conclude: Conclude) ->
             "the server's certificate is for localhost, 127.0.0.1 and ::1"
         ],
         "test_expired": [
-            "tcp_server #0: the client refused the certificate (certificate expired), "
-            "as certificate='expired' asks for"
+            "tcp_server #0: the client refused the certificate (certificate expired), as certificate='expired' asks for"
         ],
         "test_missing": [
             "tcp_server #0: the server asks for a client certificate and the client showed none: "
@@ -102,6 +101,12 @@ def test_one_end_without_tls_is_named(conclude: Conclude) -> None:
     def test_server(tcp_server):
         with client_of(tcp_server, 0.3) as client:
             ssl.create_default_context().wrap_socket(client, server_hostname="localhost")
+
+    @pytest.mark.windsock(tls="starttls", framing=b"\\r\\n")
+    def test_starttls(tcp_server):
+        tcp_server.on(b"STARTTLS").play(Script().send(b"220 go\\r\\n").start_tls())
+        with client_of(tcp_server, 0.3) as client:
+            ssl.create_default_context().wrap_socket(client, server_hostname="localhost")
     """
     )
 
@@ -110,6 +115,7 @@ def test_one_end_without_tls_is_named(conclude: Conclude) -> None:
             "tcp_server #0: the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
         ],
         "test_server": ["tcp_server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"],
+        "test_starttls": ["tcp_server #0: the client began a TLS handshake before STARTTLS"],
     }
 
 

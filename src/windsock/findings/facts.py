@@ -11,15 +11,23 @@ from windsock.recording import Direction
 if TYPE_CHECKING:
     from windsock.fakes.patterns import Pattern
     from windsock.faults import Firing
-    from windsock.net.addresses import Address
     from windsock.recording import Chunk, Ending, Framing
     from windsock.security.handshake_info import TLSHandshake
 
-__all__ = ["Case", "ConnectionFacts", "FailureFacts", "Finding", "HandlerPlace", "Place", "RuleFacts", "ServerFacts"]
+__all__ = [
+    "Case",
+    "ConnectionFacts",
+    "FailureFacts",
+    "Finding",
+    "HandlerPlace",
+    "SourceLine",
+    "RuleFacts",
+    "ServerFacts",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceLine:
     """A line of the user's own code, such as "test_it.py:7", and its text."""
 
     where: str
@@ -30,7 +38,7 @@ class Place:
 class HandlerPlace:
     """Where the handler of a connection stands. `is_waiting`: in a call that waits for its client."""
 
-    place: Place
+    place: SourceLine
     is_waiting: bool
 
 
@@ -38,13 +46,12 @@ class HandlerPlace:
 class ConnectionFacts:
     """One connection, or one datagram with its replies. Times are monotonic seconds.
 
-    `upstream` and `downstream` are the bytes that were kept, `up` and `down` the sizes of all; the chunks of a long
-    connection are left out. `unsent` is the size of the latest reply that did not go out in full, and how much of it
-    did. `latest` is when the last bytes passed before the client's end. `rest` is what has come of a message that is not complete, and `problem` what the framing says of it.
+    Of a connection that is large, or one of many, only the first bytes are kept, and no `chunks`. `rest` is what has
+    come of a message that is not complete. `unsent` is how large the latest reply was, if it did not go out in full,
+    and how much of it did. `latest` is when the last bytes passed before the client's end.
     """
 
     index: int
-    peer: Address
     opened: float = 0.0
     closed: float | None = None
     ending: Ending | None = None
@@ -66,11 +73,6 @@ class ConnectionFacts:
     tls: TLSHandshake | None = None
     is_tls_truncated: bool = False
     handler: HandlerPlace | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether neither end has ended it."""
-        return self.closed is None and self.client_end is None and self.server_end is None
 
     def was_in_use(self, failure: FailureFacts) -> bool:
         """Return whether the client was still there when the test failed, or had waited until just before that."""
@@ -107,20 +109,18 @@ class ServerFacts:
     address: object = None
     shown: str = ""
     is_datagram: bool = False
-    is_unix: bool = False
     is_fake: bool = False
     is_proxy: bool = False
     never_speaks: bool = False
     upstream: object = None
     framing: Framing | None = None
     rules: tuple[RuleFacts, ...] = ()
-    speaks_tls: bool = False
+    is_starttls: bool = False
     profile: str = "valid"
     alpn: tuple[str, ...] = ()
     versions: tuple[str, str] = ("", "")
     firings: tuple[Firing, ...] = ()
     connections: tuple[ConnectionFacts, ...] = ()
-    has_errors: bool = False
 
     def at(self, connection: ConnectionFacts) -> str:
         """Return the name of a connection in a sentence."""
@@ -144,7 +144,7 @@ class FailureFacts:
     names: frozenset[str] = frozenset()
     text: str = ""
     compared: tuple[bytes, bytes] | None = None
-    client: Place | None = None
+    client: SourceLine | None = None
     has_no_timeout: bool = False
     tried: str = ""
     at: float = 0.0

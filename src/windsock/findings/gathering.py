@@ -15,6 +15,7 @@ from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, Se
 from windsock.net import addresses
 from windsock.recording import Connection, Cutter, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
+from windsock.recording.store.spill_file import Event
 
 __all__ = ["server_from"]
 
@@ -24,8 +25,11 @@ MOST_EVENTS = 5000
 """Events of a connection that are looked at: of longer ones only the ends are."""
 MOST_BYTES = 256 * 1024
 """Bytes of each direction that are kept."""
+MOST_READ = 4 * 1024 * 1024
+"""Bytes of a connection that are looked at: of larger ones only the ends are."""
+MOST_READ_OF_ALL = 16 * MOST_READ
+FIRST_EVENTS = 8
 MOST_FIRINGS = 1000
-DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 
 
 def server_from(subject: Any) -> ServerFacts:
@@ -42,7 +46,6 @@ def server_from(subject: Any) -> ServerFacts:
         address=subject.address,
         shown=addresses.show(subject.address),
         is_datagram=is_datagram,
-        is_unix=isinstance(subject.address, str | bytes),
         is_fake=fake is not None,
         is_proxy=options is None,
         upstream=None if options is not None else subject.upstream.address,
@@ -51,7 +54,6 @@ def server_from(subject: Any) -> ServerFacts:
         rules=() if fake is None else tuple(_rule(each, len(all_connections)) for each in fake.rules),
         firings=tuple(_firings(subject.firings)),
         connections=tuple(_connections(all_connections, framing, handlers)),
-        has_errors=bool(subject.errors),
         **_tls(subject, options),
     )
 
@@ -67,12 +69,12 @@ def _firings(log: Sequence[Firing]) -> Sequence[Firing]:
 
 def _tls(subject: Any, options: Any) -> dict[str, Any]:
     encryption = getattr(options, "encryption", None)
-    if encryption is None or not encryption.begins_with_tls:
+    if encryption is None:
         return {}
     context = subject.server.ssl_context
     versions = (_version(context.minimum_version.name), _version(context.maximum_version.name))
     return {
-        "speaks_tls": True,
+        "is_starttls": not encryption.begins_with_tls,
         "profile": "own" if encryption.own_context or encryption.files else encryption.profile,
         "alpn": encryption.alpn,
         "versions": versions,
@@ -87,30 +89,46 @@ def _version(name: str) -> str:
 def _connections(
     found: Sequence[Connection], framing: Framing | None, handlers: dict[int, HandlerPlace]
 ) -> Iterator[ConnectionFacts]:
+    left = MOST_READ_OF_ALL
     for each in found:
         is_detailed = each.index < DETAILED // 2 or each.index >= len(found) - DETAILED // 2
-        yield _connection(each, framing, handlers.get(each.index)) if is_detailed else _brief(each)
+        events = _events(each, min(left, MOST_READ)) if is_detailed else None
+        if events is None:
+            yield _brief(each)
+        else:
+            left -= sum(len(event.data) for event in events)
+            yield _connection(each, events, framing, handlers.get(each.index))
+
+
+def _events(connection: Connection, most: int) -> list[Event] | None:
+    """Return the events of a connection; None if they are too many, or too large."""
+    found, size = [], 0
+    for event in connection.events():
+        found.append(event)
+        size += len(event.data)
+        if size > most or len(found) > MOST_EVENTS:
+            return None
+    return found
 
 
 def _brief(connection: Connection) -> ConnectionFacts:
-    """Return what costs little, of a connection among many."""
+    """Return what costs little, of a connection among many or of a large one."""
+    events = list(islice(connection.events(), FIRST_EVENTS))
     return ConnectionFacts(
         index=connection.index,
-        peer=connection.peer,
         opened=connection.opened,
         closed=connection.closed_at,
         ending=connection.ending_so_far(),
-        upstream=connection.read(Kind.UP, 0, 64),
-        downstream=connection.read(Kind.DOWN, 0, 64),
+        upstream=b"".join(each.data[:64] for each in events if each.kind == Kind.UP),
+        downstream=b"".join(each.data[:64] for each in events if each.kind == Kind.DOWN),
         has_failed=connection.has_failed,
     )
 
 
-def _connection(connection: Connection, framing: Framing | None, handler: HandlerPlace | None) -> ConnectionFacts:
+def _connection(
+    connection: Connection, events: list[Event], framing: Framing | None, handler: HandlerPlace | None
+) -> ConnectionFacts:
     reader = _EventReader()
-    events = list(islice(connection.events(), MOST_EVENTS + 1))
-    if len(events) > MOST_EVENTS:
-        return _brief(connection)
     for event in events:
         reader.take(event.time, event.kind, event.data)
     chunks = tuple(connection.chunks)
@@ -118,7 +136,6 @@ def _connection(connection: Connection, framing: Framing | None, handler: Handle
     messages, rest, waits_for = _cut(upstream, framing, has_ended=reader.client_end is not None)
     return ConnectionFacts(
         index=connection.index,
-        peer=connection.peer,
         opened=connection.opened,
         closed=connection.closed_at,
         ending=connection.ending_so_far(),

@@ -19,7 +19,7 @@ def find(case: Case) -> Iterator[Finding]:
     compared = case.failure.compared
     if compared is None:
         return
-    part, whole = sorted(compared, key=len)
+    part, whole = compared  # what was received stands on the left, as a rule
     if not part or part == whole or not whole.startswith(part):
         return
     for server in case.answering:

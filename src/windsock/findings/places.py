@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from types import FrameType, TracebackType
 from typing import Any
 
-from windsock.findings.facts import HandlerPlace, Place
+from windsock.findings.facts import HandlerPlace, SourceLine
 from windsock.net.system import os
 from windsock.taps.seam import connection_of
 
@@ -43,16 +43,16 @@ def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
     return found[: -MOST_FRAMES - 1 : -1]
 
 
-def place_of_error(error: BaseException) -> Place | None:
+def place_of_error(error: BaseException) -> SourceLine | None:
     """Return the innermost line of the user's that an exception has passed."""
     return _first_place(frames_of(error))
 
 
-def _first_place(frames: Iterable[tuple[FrameType, int]]) -> Place | None:
+def _first_place(frames: Iterable[tuple[FrameType, int]]) -> SourceLine | None:
     for frame, line in user_frames(frames):
         name = frame.f_code.co_filename
         source = linecache.getline(name, line, frame.f_globals).strip()
-        return Place(f"{os.path.basename(name)}:{line}", source)
+        return SourceLine(f"{os.path.basename(name)}:{line}", source)
     return None
 
 

@@ -30,5 +30,10 @@ def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
     if tls is not None and tls.failure is HandshakeFailure.PLAINTEXT:
         return "the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
     if tls is None and not server.is_proxy and connection.upstream.startswith(TLS_BEGINS):
-        return "the client began a TLS handshake, the server does not speak TLS: say tls=True"
+        began = "the client began a TLS handshake"
+        return (
+            f"{began} before STARTTLS"
+            if server.is_starttls
+            else f"{began}, the server does not speak TLS: say tls=True"
+        )
     return ""
