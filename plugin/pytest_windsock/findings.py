@@ -17,13 +17,11 @@ NO_FAILURES = (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Except
 def add_notes(error: BaseException) -> None:
     """Say in notes on the test's exception what probably has led to it, at the first failure of the test.
 
-    What clients have sent is handled first, as before any verdict. What fails here is not a failure of the test.
+    What fails here is not a failure of the test.
     """
     if State.has_failed or isinstance(error, NO_FAILURES):
         return
     State.has_failed = True
     with contextlib.suppress(Exception, pytest.fail.Exception):
-        for each in reversed(State.servers):
-            each.drain()
         for sentence in findings_for(State.servers, error):
             error.add_note(f"windsock: {sentence}")

@@ -43,3 +43,24 @@ def test_crowds_and_answered_clients_are_not_mentioned(conclude: Conclude) -> No
     )
 
     assert found == {"test_crowd": [], "test_answered": []}
+
+
+def test_the_fault_that_met_each_of_them_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def attempt(server):
+        time.sleep(0.1)  # as a client does that tries again
+        with client_of(server) as client:
+            client.sendall(b"hello")
+            return client.recv(100)
+
+    def test_it(tcp_server):
+        with tcp_server.fault(Reset(after_bytes=0), direction="downstream"):
+            for _ in range(3):
+                with contextlib.suppress(ConnectionError):
+                    attempt(tcp_server)
+            attempt(tcp_server)
+    """
+    )
+
+    assert found == {"test_it": ["tcp_server: 4 connections, one about every T s, each met by Reset(0)"]}

@@ -22,6 +22,17 @@ def test_a_handler_that_answers_once_is_named(conclude: Conclude) -> None:
 
     @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
     def test_fake(tcp_server):
+        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n", end="close")
+        client = http.client.HTTPConnection(*tcp_server.address, timeout=5)
+        with contextlib.closing(client):
+            client.request("GET", "/")
+            client.getresponse().read()
+            tcp_server.connections.wait(1)
+            client.request("GET", "/")
+            client.getresponse().read()
+
+    @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
+    def test_short(tcp_server):
         tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhel", end="close")
         client = http.client.HTTPConnection(*tcp_server.address, timeout=5)
         with contextlib.closing(client):
@@ -36,9 +47,10 @@ def test_a_handler_that_answers_once_is_named(conclude: Conclude) -> None:
             "connect again for each request, or handle more than one in handle()"
         ],
         "test_fake": [
-            "tcp_server #0: the server closed the connection after 1 reply, 41 B, before the client was done with it: "
+            "tcp_server #0: the server closed the connection after 1 reply, 38 B, before the client was done with it: "
             "connect again for each request"
         ],
+        "test_short": ["tcp_server #0: the server closed the connection after 41 B, and the client expected more"],
     }
 
 

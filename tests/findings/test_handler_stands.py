@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.findings.conftest import Conclude
@@ -45,6 +47,27 @@ def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
         f"{concurrency}_tcp_server #0: its handler stands at test_its_line_is_named.py:LINE (released.wait(5)), "
         "T s after the last byte"
     ]
+
+
+def test_its_line_is_named_even_if_it_goes_on_before_the_report(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class Slow(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            time.sleep(0.5)
+
+    @pytest.mark.windsock(handler=Slow)
+    def test_it(tcp_server):
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    assert "its handler stands at " in sentence
+    assert "(time.sleep(0.5))" in sentence
 
 
 def test_a_task_of_trio_is_found_too(conclude: Conclude) -> None:
@@ -95,3 +118,20 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
 
     assert found["test_another_reason"] == []
     assert [each for each in found["test_waits"] if "stands" in each] == []
+
+
+def test_of_a_forked_child_the_process_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        STUCK
+        + """
+    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    def test_it(forking_tcp_server):
+        with client_of(forking_tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    words = r"forking_tcp_server #0: its handler, process \d+, has neither read nor sent anything for T s"
+    assert re.fullmatch(words, sentence)

@@ -18,12 +18,11 @@ def test_a_datagram_that_was_dropped_and_not_sent_again_is_named(conclude: Concl
     )
 
     assert found["test_it[upstream]"][:1] == [
-        "udp_server: Drop(1) dropped number 1, 5 B from the client, and the client did not send anything again "
-        "after that"
+        "udp_server: Drop(1) took effect upstream (dropped number 1, 5 B), and the client sent nothing again after that"
     ]
     assert found["test_it[downstream]"][:1] == [
-        "udp_server: Drop(1) dropped number 1, 5 B for the client, and the client did not send anything again "
-        "after that"
+        "udp_server: Drop(1) took effect downstream (dropped number 1, 5 B), "
+        "and the client sent nothing again after that"
     ]
 
 

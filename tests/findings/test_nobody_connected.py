@@ -16,6 +16,12 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
     def test_waited(tcp_server):
         tcp_server.requests.wait(1, timeout=0.01)
 
+    def test_other_server(tcp_server, udp_server):
+        with client_of(tcp_server) as client:
+            client.sendall(b"hits:1|c")
+        tcp_server.connections.wait(1)
+        udp_server.requests.wait(1, timeout=0.01)
+
     def test_unmet(udp_server):
         udp_server.on(b"PING").reply(b"PONG")
 
@@ -34,6 +40,7 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
             "nobody connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
         ],
         "test_waited": ["nobody connected to tcp_server, which is at 127.0.0.1:PORT"],
+        "test_other_server": ["no datagram came to udp_server, which is at 127.0.0.1:PORT"],
         "test_unmet": ["no datagram came to udp_server, which is at 127.0.0.1:PORT"],
         "test_past_the_proxy": [
             "nobody connected to fault_proxy 1, which is at 127.0.0.1:PORT: the client went to the server behind it"

@@ -76,7 +76,10 @@ def test_an_async_handler_and_a_client_that_has_left_are_found_too(conclude: Con
     @pytest.mark.parametrize("leaves", [False, True])
     def test_it(trio_tcp_server, leaves):
         client = client_of(trio_tcp_server, 0.2)
-        with client if leaves else contextlib.nullcontext():
+        with contextlib.ExitStack() as at_the_end:
+            if leaves:
+                at_the_end.callback(trio_tcp_server.connections.wait, 1)
+                at_the_end.enter_context(client)
             client.sendall(b"PING")
             client.recv(100)
     """
@@ -126,7 +129,7 @@ def test_the_other_ways_to_wait_are_named(conclude: Conclude) -> None:
         ],
         "test_silence": [
             f"tcp_server #0: neither end sent anything: the client waited at {name}, "
-            "the server for the client's first bytes"
+            "the server for the client's first bytes: greet(...) has the fake speak first"
         ],
     }
 

@@ -28,27 +28,36 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _are_alike(found: Sequence[ConnectionFacts]) -> bool:
-    """Return whether all have sent and received the same and came to nothing."""
+    """Return whether all came to nothing in the same way; the last one may not have ended yet."""
     first = found[0]
-    came_to_nothing = not first.downstream or first.ending not in IN_ORDER
-    return came_to_nothing and all(
-        (each.upstream, each.downstream, each.ending) == (first.upstream, first.downstream, first.ending)
-        for each in found[1:-1]
-    )
+    came_to_nothing = bool(first.faults) or not first.downstream or first.ending not in IN_ORDER
+    return came_to_nothing and len({_what_became_of(each) for each in found[:-1]}) == 1
+
+
+def _what_became_of(connection: ConnectionFacts) -> tuple[object, ...]:
+    if connection.faults:
+        return ("fault", _fault_of(connection))
+    return connection.upstream, connection.downstream, connection.ending
+
+
+def _fault_of(connection: ConnectionFacts) -> str:
+    return f"{connection.faults[0].partition(') ')[0].partition('):')[0]})"
 
 
 def _interval(found: Sequence[ConnectionFacts]) -> float:
     """Return the seconds from one to the next; 0 if they came at once, or at odd times."""
     gaps = [later.opened - earlier.opened for earlier, later in pairwise(found)]
     mean = sum(gaps) / len(gaps)
-    is_regular = all(mean / 2 <= gap <= mean * 2 for gap in gaps)
+    is_regular = all(mean / 3 <= gap <= mean * 3 for gap in gaps)
     return mean if is_regular and min(gaps) >= SHORTEST else 0.0
 
 
 def _said(server: ServerFacts, every: float) -> str:
     first = server.connections[0]
+    all_of_them = f"{server.name}: {len(server.connections)} connections, one about every {seconds(every)}"
+    if first.faults:
+        return f"{all_of_them}, each met by {_fault_of(first)}"
     sent = f"sent {shown(first.upstream)}" if first.upstream else "sent nothing"
     got = f"got {shown(first.downstream)}" if first.downstream else "got nothing"
-    count = len(server.connections)
     ended = f", ended by: {first.ending}" if first.ending is not None else ""
-    return f"{server.name}: {count} connections, one about every {seconds(every)}, each {sent} and {got}{ended}"
+    return f"{all_of_them}, each {sent} and {got}{ended}"

@@ -18,7 +18,7 @@ def find(case: Case) -> Iterator[Finding]:
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
         if connection is not None and _was_closed(server, connection):
-            sentence = f"{server.at(connection)}: {_said(server, connection)}"
+            sentence = f"{server.at(connection)}: {_said(server, connection, is_short=case.failure.has('short'))}"
             yield Finding(72, sentence, server.about(connection))
 
 
@@ -27,10 +27,12 @@ def _was_closed(server: ServerFacts, connection: ConnectionFacts) -> bool:
     return is_plain and connection.ending is Ending.SERVER_CLOSE and bool(connection.downstream)
 
 
-def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
+def _said(server: ServerFacts, connection: ConnectionFacts, *, is_short: bool) -> str:
+    who = "server" if server.is_fake or server.is_proxy else "handler"
+    if is_short:
+        return f"the {who} closed the connection after {len(connection.downstream)} B, and the client expected more"
     replies = sum(1 for each in _changes(connection) if each is Direction.DOWNSTREAM)
     sent = f"after {counted_noun(replies, 'reply').replace('replys', 'replies')}, {len(connection.downstream)} B"
-    who = "server" if server.is_fake or server.is_proxy else "handler"
     remedy = "connect again for each request" + (", or handle more than one in handle()" if who == "handler" else "")
     return f"the {who} closed the connection {sent}, before the client was done with it: {remedy}"
 

@@ -17,6 +17,7 @@ from windsock.findings import (
     near_match,
     no_return,
     nobody_connected,
+    one_at_a_time,
     partial_read,
     tls_certificate,
     tls_options_apart,
@@ -27,7 +28,7 @@ from windsock.findings import (
 )
 from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.failure import failure_from
-from windsock.findings.gathering import server_from
+from windsock.findings.gathering import Handlers, handlers_of, server_from
 
 __all__ = ["case_from", "findings_for", "findings_in"]
 
@@ -47,6 +48,7 @@ ALL: tuple[Find, ...] = (
     near_match.find,
     no_return.find,
     nobody_connected.find,
+    one_at_a_time.find,
     partial_read.find,
     tls_certificate.find,
     tls_options_apart.find,
@@ -60,20 +62,27 @@ ALL: tuple[Find, ...] = (
 def findings_for(subjects: Iterable[Any], error: BaseException) -> list[str]:
     """Return at most three sentences about why a test has failed, the most probable cause first.
 
-    `subjects` are the servers and proxies of the test, `error` is its exception. What a finding raises is dropped.
+    `subjects` are the servers and proxies of the test, `error` is its exception. They are drained first, so that what
+    clients have sent counts. What a finding raises is dropped.
     """
     return [each.sentence for each in findings_in(case_from(subjects, error))]
 
 
 def case_from(subjects: Iterable[Any], error: BaseException) -> Case:
-    """Return the facts of a failed test."""
-    return Case(servers=tuple(_servers(subjects)), failure=failure_from(error))
+    """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
+    subjects = list(subjects)
+    failure = failure_from(error)
+    handlers = [handlers_of(each) for each in subjects]
+    for each in reversed(subjects):  # the latest is in front of others
+        with contextlib.suppress(Exception):
+            each.drain()
+    return Case(servers=tuple(_servers(zip(subjects, handlers, strict=True), failure.at)), failure=failure)
 
 
-def _servers(subjects: Iterable[Any]) -> Iterator[ServerFacts]:
-    for each in subjects:
+def _servers(subjects: Iterable[tuple[Any, Handlers]], failed_at: float) -> Iterator[ServerFacts]:
+    for subject, handlers in subjects:
         with contextlib.suppress(Exception):  # such as a recording of which a part is lost
-            yield server_from(each)
+            yield server_from(subject, handlers, failed_at)
 
 
 def findings_in(case: Case) -> list[Finding]:

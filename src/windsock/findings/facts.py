@@ -20,9 +20,9 @@ __all__ = [
     "FailureFacts",
     "Finding",
     "HandlerPlace",
-    "SourceLine",
     "RuleFacts",
     "ServerFacts",
+    "SourceLine",
 ]
 
 
@@ -48,7 +48,8 @@ class ConnectionFacts:
 
     Of a connection that is large, or one of many, only the first bytes are kept, and no `chunks`. `rest` is what has
     come of a message that is not complete. `unsent` is how large the latest reply was, if it did not go out in full,
-    and how much of it did. `latest` is when the last bytes passed before the client's end.
+    and how much of it did. `latest` is when the last bytes passed before the client's end, and before the test failed.
+    `handler` is where the handler stood then.
     """
 
     index: int
@@ -73,6 +74,7 @@ class ConnectionFacts:
     tls: TLSHandshake | None = None
     is_tls_truncated: bool = False
     handler: HandlerPlace | None = None
+    pid: int | None = None
 
     def was_in_use(self, failure: FailureFacts) -> bool:
         """Return whether the client was still there when the test failed, or had waited until just before that."""
@@ -87,8 +89,8 @@ class ConnectionFacts:
 
     @property
     def last_sender(self) -> Direction | None:
-        """Return which way the last bytes went."""
-        return self.chunks[-1].direction if self.chunks else None
+        """Return which way the last bytes went before the client's end."""
+        return next((each.direction for each in reversed(self.chunks) if each.time <= self.latest), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class ServerFacts:
     upstream: object = None
     framing: Framing | None = None
     rules: tuple[RuleFacts, ...] = ()
+    is_sync: bool = False
     is_starttls: bool = False
     profile: str = "valid"
     alpn: tuple[str, ...] = ()

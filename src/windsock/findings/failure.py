@@ -72,7 +72,11 @@ def _all_in(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _kinds_of(error: BaseException) -> Iterator[str]:
-    """Give words for what an exception says: timeout, hang, reset, refused, end, missing, ours, traffic, error."""
+    """Give words for what an exception says.
+
+    "timeout", "hang", "reset", "refused", "end" (of a stream), "short" (a message), "missing" (a path), "ours",
+    "traffic" (a failed assertion about it), "not raised", "error".
+    """
     names = {each.__name__ for each in type(error).__mro__}
     text = text_of(error)[:LONGEST]
     if isinstance(error, WaitTimeout) and not isinstance(error, ScriptTimeout):
@@ -97,6 +101,8 @@ def _kinds_of_network(error: BaseException, names: set[str], text: str) -> Itera
         yield "reset"
     if isinstance(error, EOFError) or not CUT_SHORT.isdisjoint(names) or ENDS.search(text):
         yield "end"
+    if not names.isdisjoint(("IncompleteRead", "IncompleteReadError")):
+        yield "short"
     if isinstance(error, FileNotFoundError):
         yield "missing"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
 from windsock.errors import WindsockError
 from windsock.faults import Firing
@@ -17,7 +16,7 @@ from windsock.recording import Connection, Cutter, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
 
-__all__ = ["server_from"]
+__all__ = ["Handlers", "handlers_of", "server_from"]
 
 DETAILED = 100
 """Connections whose bytes are looked at: the first and the last of a server. Of those between only the ends are."""
@@ -32,14 +31,22 @@ FIRST_EVENTS = 8
 MOST_FIRINGS = 1000
 
 
-def server_from(subject: Any) -> ServerFacts:
-    """Return the facts of a server or a proxy."""
+Handlers: TypeAlias = Mapping[int, HandlerPlace]
+"""Where handlers stand, by the index of their connection."""
+
+
+def handlers_of(subject: Any) -> Handlers:
+    """Return where the handlers of a server stand now."""
+    has_handlers = getattr(subject, "fake", subject) is None
+    is_busy = has_handlers and any(not each.is_closed for each in subject.connections)
+    return places.places_of_handlers(subject.server) if is_busy else {}
+
+
+def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFacts:
+    """Return the facts of a server or a proxy; `handlers` is where they stood when the test failed."""
     options, fake = getattr(subject, "options", None), getattr(subject, "fake", None)
     is_datagram = (options or subject.upstream).is_datagram
     all_connections = list(subject.connections)
-    handlers: dict[int, HandlerPlace] = {}
-    if options is not None and fake is None and any(not each.is_closed for each in all_connections):
-        handlers = places.places_of_handlers(subject.server)
     framing = None if is_datagram else subject.requests.framing
     return ServerFacts(
         name=subject.name,
@@ -48,12 +55,13 @@ def server_from(subject: Any) -> ServerFacts:
         is_datagram=is_datagram,
         is_fake=fake is not None,
         is_proxy=options is None,
+        is_sync=options is not None and options.concurrency == "sync",
         upstream=None if options is not None else subject.upstream.address,
         never_speaks=fake is not None and fake.never_speaks,
         framing=framing,
         rules=() if fake is None else tuple(_rule(each, len(all_connections)) for each in fake.rules),
         firings=tuple(_firings(subject.firings)),
-        connections=tuple(_connections(all_connections, framing, handlers)),
+        connections=tuple(_connections(all_connections, framing, handlers, failed_at)),
         **_tls(subject, options),
     )
 
@@ -87,7 +95,7 @@ def _version(name: str) -> str:
 
 
 def _connections(
-    found: Sequence[Connection], framing: Framing | None, handlers: dict[int, HandlerPlace]
+    found: Sequence[Connection], framing: Framing | None, handlers: Handlers, failed_at: float
 ) -> Iterator[ConnectionFacts]:
     left = MOST_READ_OF_ALL
     for each in found:
@@ -97,7 +105,7 @@ def _connections(
             yield _brief(each)
         else:
             left -= sum(len(event.data) for event in events)
-            yield _connection(each, events, framing, handlers.get(each.index))
+            yield _connection(each, events, framing, handlers.get(each.index), failed_at)
 
 
 def _events(connection: Connection, most: int) -> list[Event] | None:
@@ -126,7 +134,11 @@ def _brief(connection: Connection) -> ConnectionFacts:
 
 
 def _connection(
-    connection: Connection, events: list[Event], framing: Framing | None, handler: HandlerPlace | None
+    connection: Connection,
+    events: list[Event],
+    framing: Framing | None,
+    handler: HandlerPlace | None,
+    failed_at: float,
 ) -> ConnectionFacts:
     reader = _EventReader()
     for event in events:
@@ -148,7 +160,7 @@ def _connection(
         unsent=reader.unsent,
         client_end=reader.client_end,
         server_end=reader.server_end,
-        latest=_latest(chunks, reader.client_end) or connection.opened,
+        latest=_latest(chunks, reader.client_end, failed_at) or connection.opened,
         faults=tuple(reader.faults),
         reset_by_server=reader.server_reset,
         has_failed=connection.has_failed,
@@ -157,12 +169,13 @@ def _connection(
         tls=connection.tls,
         is_tls_truncated=connection.is_tls_truncated,
         handler=handler,
+        pid=connection.pid,
     )
 
 
-def _latest(chunks: Sequence[Chunk], client_end: float | None) -> float | None:
-    """Return when the last bytes passed before the client's end."""
-    end = math.inf if client_end is None else client_end
+def _latest(chunks: Sequence[Chunk], client_end: float | None, failed_at: float) -> float | None:
+    """Return when the last bytes passed before the client's end, and before the test failed."""
+    end = failed_at if client_end is None else min(client_end, failed_at)
     return next((each.time for each in reversed(chunks) if each.time <= end), None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windsock.findings.facts import Case, Finding
+from windsock.findings.facts import Case, ConnectionFacts, Finding
 from windsock.findings.phrases import seconds
 
 __all__ = ["find"]
@@ -16,9 +16,16 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.servers:
         for connection in server.connections:
-            handler = connection.handler
-            if handler is not None and not handler.is_waiting and connection.closed is None:
-                since = seconds(case.failure.at - connection.latest)
-                stands = f"its handler stands at {handler.place.where} ({handler.place.source})"
-                sentence = f"{server.at(connection)}: {stands}, {since} after the last byte"
-                yield Finding(82, sentence, server.about(connection))
+            weight, said = _said(connection, seconds(case.failure.at - connection.latest))
+            if said:
+                yield Finding(weight, f"{server.at(connection)}: {said}", server.about(connection))
+
+
+def _said(connection: ConnectionFacts, since: str) -> tuple[int, str]:
+    handler = connection.handler
+    if handler is not None and not handler.is_waiting:
+        stands = f"its handler stands at {handler.place.where} ({handler.place.source})"
+        return 82, f"{stands}, {since} after the last byte"
+    if connection.pid is not None and connection.closed is None:
+        return 55, f"its handler, process {connection.pid}, has neither read nor sent anything for {since}"
+    return 0, ""

@@ -10,7 +10,7 @@ from windsock.recording import Direction
 
 __all__ = ["find"]
 
-LOSSES = ("dropped", "lost", "swallowed", "held", "cut off", "took")
+LOSSES = ("dropped", "lost", "swallowed", "held", "cut the stream", "ended the direction", "took")
 """How the words for a firing begin that has kept something from arriving."""
 
 
@@ -40,6 +40,5 @@ def _was_sent_again(server: ServerFacts, firing: Firing) -> bool:
 
 
 def _said(server: ServerFacts, firing: Firing) -> str:
-    which = {"upstream": "from the client", "downstream": "for the client"}.get(firing.direction, "")
-    lost = f"{firing.fault} {firing.what} {which}".rstrip()
-    return f"{server.name}: {lost}, and the client did not send anything again after that"
+    effect = f"{firing.fault} took effect {firing.direction}".rstrip()
+    return f"{server.name}: {effect} ({firing.what}), and the client sent nothing again after that"

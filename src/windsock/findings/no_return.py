@@ -17,7 +17,9 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections and not server.is_datagram else None
-        if connection is not None and (by := _reset_by(connection)):
+        if connection is None or any(map(_reset_by, server.connections[:-1])):
+            continue  # a client that has come again before has given up, see `alike`
+        if by := _reset_by(connection):
             sentence = f"{server.at(connection)}: {by} the connection, and nobody connected again after that"
             yield Finding(76, sentence, server.about(connection))
 

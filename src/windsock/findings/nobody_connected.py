@@ -11,6 +11,9 @@ __all__ = ["find"]
 MOMENTS = ("refused", "timeout", "missing", "reset", "end", "ours", "traffic")
 """Failures that may come of it."""
 
+NOTHING = "nothing was recorded"
+"""How a wait for requests shows a server without any."""
+
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the servers that had no client, if that may be why the test failed."""
@@ -23,7 +26,7 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _matters(case: Case, server: ServerFacts) -> bool:
     """Return whether the failure is about this server: others of the test may be none of its business."""
-    is_named = server.shown in case.failure.text
+    is_named = server.shown in case.failure.text or NOTHING in case.failure.text
     return is_named or not any(each.connections for each in case.servers) or _was_passed_by(case, server)
 
 

@@ -53,19 +53,21 @@ def _said(server: ServerFacts, connection: ConnectionFacts, failure: FailureFact
             "end of the stream, and the server kept the connection open for another request"
         )
     if not connection.chunks:
-        return 64, _nobody_began(server, connection, client)
+        is_known = server.is_fake or connection.handler is not None
+        return 64, _nobody_began(server, connection, client) if is_known else ""
     return 66, "" if server.is_fake else _handler_waits(connection, client)
 
 
 def _nobody_began(server: ServerFacts, connection: ConnectionFacts, client: str) -> str:
     place = f" at {connection.handler.place.where}" if connection.handler is not None else ""
     waits = f"the {'server' if server.is_fake else 'handler'}{place} for the client's first bytes"
-    return f"neither end sent anything: the client waited{client}, {waits}"
+    remedy = ": greet(...) has the fake speak first" if server.is_fake else ""
+    return f"neither end sent anything: the client waited{client}, {waits}{remedy}"
 
 
 def _handler_waits(connection: ConnectionFacts, client: str) -> str:
     handler = connection.handler
-    reads_on = handler is not None or connection.client_end is not None
+    reads_on = handler is not None or connection.client_end is not None  # a handler that sees the end has read on
     if not reads_on:
         return ""
     where = "" if handler is None else f" at {handler.place.where} ({handler.place.source})"
