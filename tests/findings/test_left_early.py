@@ -16,7 +16,7 @@ def test_bytes_left_unread_are_counted(conclude: Conclude) -> None:
             client.sendall(b"LIST")
             first = client.recv(3)
         tcp_server.connections.wait(1)
-        assert first == b"two"
+        assert first == b"one two three, go"
 
     def test_unsent(tcp_server):
         tcp_server.on(b"LIST").reply(b"x" * 30_000_000)
@@ -25,7 +25,7 @@ def test_bytes_left_unread_are_counted(conclude: Conclude) -> None:
             client.sendall(b"LIST")
             first = client.recv(3)
         tcp_server.connections.wait(1)
-        assert first == b"two"
+        assert first == b"the whole list"
     """
     )
 
@@ -47,6 +47,14 @@ def test_a_client_that_has_read_all_or_was_reset_by_a_fault_is_not_mentioned(con
             first = client.recv(3)
         assert first == b"two"
 
+    def test_as_much_as_wanted(tcp_server):
+        tcp_server.on(b"LIST").reply(b"one two three")
+        with client_of(tcp_server) as client:
+            client.sendall(b"LIST")
+            first = client.recv(3)
+        tcp_server.connections.wait(1)
+        assert first == b"two"
+
     def test_reset(tcp_server):
         tcp_server.echo()
         with tcp_server.fault(Reset(2), direction="downstream"), client_of(tcp_server) as client:
@@ -58,5 +66,5 @@ def test_a_client_that_has_read_all_or_was_reset_by_a_fault_is_not_mentioned(con
     """
     )
 
-    assert found["test_read"] == []
+    assert (found["test_read"], found["test_as_much_as_wanted"]) == ([], [])
     assert [each for each in found["test_reset"] if "the client left" in each] == []

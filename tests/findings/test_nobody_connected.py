@@ -13,6 +13,10 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
             unused.bind(("127.0.0.1", 0))
             socket.create_connection(unused.getsockname(), timeout=5)
 
+    def test_missing(unix_stream_server):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect("/no/such/socket")
+
     def test_waited(tcp_server):
         tcp_server.requests.wait(1, timeout=0.01)
 
@@ -35,6 +39,8 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
     """
     )
 
+    (missing,) = found.pop("test_missing")
+    assert missing.startswith("nobody connected to unix_stream_server, which is at /")
     assert found == {
         "test_other_port": [
             "nobody connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
@@ -62,10 +68,13 @@ def test_servers_that_were_not_meant_or_are_refused_on_purpose_are_not_mentioned
     def test_another_reason(tcp_server):
         assert 1 == 2
 
+    def test_another_file(tcp_server):
+        open("/no/such/file")
+
     def test_refused(tcp_server):
         with tcp_server.fault(Refuse()):
             client_of(tcp_server)
     """
     )
 
-    assert found == {"test_bystander": [], "test_another_reason": [], "test_refused": []}
+    assert found == {"test_bystander": [], "test_another_reason": [], "test_another_file": [], "test_refused": []}

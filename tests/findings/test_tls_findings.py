@@ -163,6 +163,12 @@ def test_handshakes_that_went_well_are_not_mentioned(conclude: Conclude) -> None
         assert ask(tcp_server, tcp_server.client_context(alpn=["http/1.1"])) == b"b"
 
     @pytest.mark.windsock(tls=True)
+    def test_another_reason(tcp_server):
+        with pytest.raises(ssl.SSLError):
+            ask(tcp_server, ssl.create_default_context())
+        raise LookupError("something else")
+
+    @pytest.mark.windsock(tls=True)
     def test_noticed(tcp_server):
         tcp_server.on(b"a").reply(b"hello", end="close")
         context = tcp_server.client_context()
@@ -174,5 +180,5 @@ def test_handshakes_that_went_well_are_not_mentioned(conclude: Conclude) -> None
     """
     )
 
-    assert found["test_it"] == []
+    assert (found["test_it"], found["test_another_reason"]) == ([], [])
     assert [each for each in found["test_noticed"] if "for the whole" in each] == []

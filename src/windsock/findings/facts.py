@@ -157,6 +157,11 @@ class FailureFacts:
         """Return whether what passed, or did not, may be the reason."""
         return "other" not in self.kinds
 
+    @property
+    def is_of_network(self) -> bool:
+        """Return whether it is about traffic, and more than an error of any kind."""
+        return bool(self.kinds - {"other", "error"})
+
     def has(self, *kinds: str) -> bool:
         """Return whether it is of one of these kinds."""
         return not self.kinds.isdisjoint(kinds)

@@ -88,8 +88,10 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
     elif type(error).__name__ == "Failed":  # pytest.fail() and its like
         yield from ("timeout", "hang") if HANG.match(text) else []
         yield from ["not raised"] if "DID NOT RAISE" in text else []
-    elif isinstance(error, Exception):
-        yield "ours" if isinstance(error, WindsockError) else "error"
+    elif isinstance(error, WindsockError):
+        yield "ours"
+    elif isinstance(error, OSError | ValueError) or type(error).__module__ != "builtins":
+        yield "error"  # such as an answer that cannot be read; a KeyError or a RuntimeError says nothing of the network
 
 
 def _kinds_of_network(error: BaseException, names: set[str], text: str) -> Iterator[str]:

@@ -12,7 +12,9 @@ __all__ = ["find"]
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the first connection of each server that its client has left with something to read."""
-    if not case.failure.is_about_traffic:
+    compared = case.failure.compared
+    is_other = compared is not None and len(compared[0]) == len(compared[1])  # the client took as much as it wanted
+    if is_other or not case.failure.is_about_traffic:
         return
     for server in case.answering:
         for connection in server.connections if not server.is_datagram else ():

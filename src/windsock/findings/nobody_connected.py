@@ -8,7 +8,7 @@ from windsock.findings.facts import Case, Finding, ServerFacts
 
 __all__ = ["find"]
 
-MOMENTS = ("refused", "timeout", "missing", "reset", "end", "ours", "traffic")
+MOMENTS = ("refused", "timeout", "reset", "end", "ours", "traffic")
 """Failures that may come of it."""
 
 NOTHING = "nothing was recorded"
@@ -17,9 +17,10 @@ NOTHING = "nothing was recorded"
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the servers that had no client, if that may be why the test failed."""
-    if not case.failure.has(*MOMENTS):
-        return
     for server in case.servers:
+        moments = (*MOMENTS, "missing") if isinstance(server.address, str) else MOMENTS
+        if not case.failure.has(*moments):
+            continue
         if not server.connections and not server.firings and _matters(case, server):  # a fault may have stopped them
             yield Finding(88, _said(case, server), (server.name, server.shown))
 

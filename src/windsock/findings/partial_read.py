@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import groupby
 
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 from windsock.findings.phrases import counted_noun
@@ -24,10 +25,18 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         for connection in reversed(server.connections):
-            if whole in connection.downstream and all(each.startswith(HARMLESS) for each in connection.faults):
+            is_whole = any(each.startswith(whole) for each in _replies(connection))
+            if is_whole and all(each.startswith(HARMLESS) for each in connection.faults):
                 sentence = f"{server.at(connection)}: {_said(server, connection, part, whole)}"
                 yield Finding(84, sentence, server.about(connection))
                 return
+
+
+def _replies(connection: ConnectionFacts) -> Iterator[bytes]:
+    """Give what was sent without anything from the client in between."""
+    for direction, chunks in groupby(connection.chunks, key=lambda each: each.direction):
+        if direction is Direction.DOWNSTREAM:
+            yield b"".join(each.data for each in chunks)
 
 
 def _said(server: ServerFacts, connection: ConnectionFacts, part: bytes, whole: bytes) -> str:

@@ -18,7 +18,7 @@ CONTEXT = "server.client_context() trusts it, and so does a context that has loa
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the latest connection of each server with such a handshake."""
-    if not case.failure.is_about_traffic:
+    if not case.failure.is_of_network:
         return
     for server in case.servers:
         for connection in reversed(server.connections):

@@ -13,7 +13,7 @@ __all__ = ["find"]
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the latest connection of each server on which nothing was agreed on."""
-    if not case.failure.is_about_traffic:
+    if not case.failure.is_of_network:
         return
     for server in case.servers:
         for connection in reversed(server.connections):

@@ -15,7 +15,7 @@ TLS_BEGINS = b"\x16\x03"
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the first such connection of each server."""
-    if not case.failure.is_about_traffic:
+    if not case.failure.is_of_network:
         return
     for server in case.answering:
         for connection in server.connections:

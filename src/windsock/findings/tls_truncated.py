@@ -14,7 +14,7 @@ CLOSE_NOTIFY = "without the end of TLS (close_notify)"
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the latest connection of each server that was cut in TLS, if nothing was made of that."""
-    if not case.failure.is_about_traffic or case.failure.has("reset"):
+    if not case.failure.is_of_network or case.failure.has("reset"):
         return
     for server in case.servers:
         fault = next((each for each in reversed(server.firings) if each.fault.startswith("TLSTruncate(")), None)
