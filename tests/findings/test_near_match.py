@@ -74,7 +74,7 @@ def test_datagrams_and_regular_expressions_are_compared_too(conclude: Conclude) 
         (b"GET a", b"GET  a", "white space"),
         (b"\x00\x00\x00\x05hello", b"\x05\x00\x00\x00hello", "the byte order of its first 4 bytes: they are b'"),
         (b"PING", b"ping", "upper and lower case: "),
-        (b"a\r\nb\r\n", b"a\nb\n", "its line ends: one has "),
+        (b"a\r\nb\r\n", b"a\nb\n", "its line ends within: one has CR LF "),
         (b"PING\x00", b"PING", r"b'\x00' at the end of the rule, which it does not have"),
         (b"PING\n", b"PING", "the line end: it has none, the rule with"),
         (b"PING", b"PONG", ""),

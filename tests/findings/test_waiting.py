@@ -162,6 +162,26 @@ def test_a_client_without_a_timeout_is_named(run_apart: Run) -> None:
     )
 
 
+def test_the_timeout_of_a_handler_is_not_the_clients(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class Impatient(StreamRequestHandler):
+        timeout = 0.1
+
+        def handle(self):
+            self.rfile.readline()
+
+    @pytest.mark.windsock(handler=Impatient)
+    def test_it(tcp_server):
+        with client_of(tcp_server) as client:
+            client.sendall(b"PING")
+            assert client.recv(100) == b""
+    """
+    )
+
+    assert found == {"test_it": []}
+
+
 def test_timeouts_of_something_else_are_not_explained(conclude: Conclude) -> None:
     found = conclude(
         """

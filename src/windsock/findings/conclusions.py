@@ -29,6 +29,7 @@ from windsock.findings import (
 from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.failure import failure_from
 from windsock.findings.gathering import Handlers, handlers_of, server_from
+from windsock.findings.phrases import printable
 
 __all__ = ["case_from", "findings_for", "findings_in"]
 
@@ -65,7 +66,7 @@ def findings_for(subjects: Iterable[Any], error: BaseException) -> list[str]:
     `subjects` are the servers and proxies of the test, `error` is its exception. They are drained first, so that what
     clients have sent counts. What a finding raises is dropped.
     """
-    return [each.sentence for each in findings_in(case_from(subjects, error))]
+    return [printable(each.sentence) for each in findings_in(case_from(subjects, error))]
 
 
 def case_from(subjects: Iterable[Any], error: BaseException) -> Case:

@@ -12,6 +12,7 @@ from windsock.findings import places
 from windsock.findings.facts import FailureFacts
 from windsock.net import addresses
 from windsock.net.system import monotonic, socket
+from windsock.recording.errors import WHERE
 from windsock.scripts import ScriptTimeout
 
 __all__ = ["failure_from"]
@@ -38,6 +39,7 @@ HANG = re.compile(r"Timeout \(?>")
 def failure_from(error: BaseException) -> FailureFacts:
     """Return the facts of an exception, its causes and its members."""
     errors = list(islice(_all_in(error), MOST))
+    clients = [each for each in errors if not _is_of_handler(each)]
     text = "\n".join(text_of(each)[:LONGEST] for each in errors)
     notes = "\n".join(note for each in errors for note in getattr(each, "__notes__", ()) if isinstance(note, str))
     kinds = frozenset(kind for each in errors for kind in _kinds_of(each))
@@ -50,7 +52,7 @@ def failure_from(error: BaseException) -> FailureFacts:
         | frozenset(re.findall(r"\b[A-Z]\w+(?=\()", notes)),
         text=f"{text}\n{notes}",
         compared=compared,
-        client=next((place for each in errors if (place := places.place_of_error(each))), None),
+        client=next((place for each in clients if (place := places.place_of_error(each))), None),
         has_no_timeout="hang" in kinds and any(map(_has_socket_without_timeout, errors)),
         tried=_tried(errors, text) if "refused" in kinds else "",
         at=monotonic(),
@@ -79,6 +81,9 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
     """
     names = {each.__name__ for each in type(error).__mro__}
     text = text_of(error)[:LONGEST]
+    if _is_of_handler(error):
+        yield from ["ours"] if isinstance(error, WindsockError) else []
+        return
     if isinstance(error, WaitTimeout) and not isinstance(error, ScriptTimeout):
         yield "ours"  # it was not a client that waited
         return
@@ -92,6 +97,11 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
         yield "ours"
     elif isinstance(error, OSError | ValueError) or type(error).__module__ != "builtins":
         yield "error"  # such as an answer that cannot be read; a KeyError or a RuntimeError says nothing of the network
+
+
+def _is_of_handler(error: BaseException) -> bool:
+    """Return whether it is an exception of a handler, which says nothing of the client."""
+    return any(isinstance(note, str) and note.startswith(WHERE) for note in getattr(error, "__notes__", ()))
 
 
 def _kinds_of_network(error: BaseException, names: set[str], text: str) -> Iterator[str]:

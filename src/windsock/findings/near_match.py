@@ -12,7 +12,7 @@ from windsock.recording import Framing, Lines
 
 __all__ = ["difference", "find"]
 
-LINE_ENDS = (b"\r\n", b"\n\r", b"\n", b"\r", b"\x00")
+LINE_ENDS = (b"\r\n", b"\n\r", b"\n", b"\r")
 NUMBERS = (2, 4, 8)
 """Bytes of an integer that a message may begin with."""
 MOST_TRAILING = 4
@@ -94,12 +94,12 @@ def _line_end(pattern: bytes, message: bytes) -> str:
         rule_has = f"the rule with {our_end!r}" if our_end else "the rule has none"
         return f"the line end: {it_has}, {rule_has}"
     if ours.replace(b"\r\n", b"\n") == theirs.replace(b"\r\n", b"\n"):
-        return rf"its line ends: one has b'\r\n' where the other has b'\n'"  # noqa: F541  # as a literal
+        return "its line ends within: one has CR LF where the other has LF"
     return ""
 
 
 def _without_line_end(data: bytes) -> tuple[bytes, bytes]:
-    end = next((each for each in LINE_ENDS[:-1] if data.endswith(each)), b"")
+    end = next((each for each in LINE_ENDS if data.endswith(each)), b"")
     return data.removesuffix(end), end
 
 

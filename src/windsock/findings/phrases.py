@@ -6,10 +6,15 @@ from collections.abc import Sequence
 
 from windsock.recording import preview
 
-__all__ = ["counted_noun", "either", "listed", "seconds", "shown"]
+__all__ = ["counted_noun", "either", "listed", "printable", "seconds", "shown"]
 
 SHOWN = 32
 """Bytes of data that a sentence shows."""
+
+
+def printable(sentence: str) -> str:
+    """Return a sentence with control characters and surrogates escaped, as reports are text in every encoding."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in sentence)
 
 
 def counted_noun(count: int, noun: str) -> str:
