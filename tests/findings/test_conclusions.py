@@ -149,3 +149,15 @@ def test_tests_without_servers_and_tests_that_pass_import_nothing_for_it(run_apa
     )
 
     result.assert_outcomes(passed=1, failed=1)
+
+
+def test_a_server_of_which_nothing_can_be_read_does_not_silence_the_others() -> None:
+    class Broken:
+        def __getattr__(self, name: str) -> object:
+            raise LookupError(name)
+
+    with windsock.serving(name="mine") as server:
+        found = findings_for([Broken(), server], TimeoutError("timed out"))
+
+    assert len(found) == 1
+    assert found[0].startswith("nobody connected to mine, which is at 127.0.0.1:")

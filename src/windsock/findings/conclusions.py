@@ -73,11 +73,17 @@ def case_from(subjects: Iterable[Any], error: BaseException) -> Case:
     """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
     subjects = list(subjects)
     failure = failure_from(error)
-    handlers = [handlers_of(each) for each in subjects]
+    handlers = [_handlers(each) for each in subjects]
     for each in reversed(subjects):  # the latest is in front of others
         with contextlib.suppress(Exception):
             each.drain()
     return Case(servers=tuple(_servers(zip(subjects, handlers, strict=True), failure.at)), failure=failure)
+
+
+def _handlers(subject: Any) -> Handlers:
+    with contextlib.suppress(Exception):  # the others say something all the same
+        return handlers_of(subject)
+    return {}
 
 
 def _servers(subjects: Iterable[tuple[Any, Handlers]], failed_at: float) -> Iterator[ServerFacts]:
