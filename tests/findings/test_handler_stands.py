@@ -120,6 +120,36 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
     assert [each for each in found["test_waits"] if "stands" in each] == []
 
 
+def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    database, answers = socket.socketpair()
+
+    class Asks(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            for _ in range(2):
+                database.recv(100)
+
+    @pytest.fixture(autouse=True)
+    def answer():
+        yield
+        answers.close()
+        database.close()
+
+    @pytest.mark.windsock(handler=Asks, timeout=1)
+    def test_it(tcp_server):
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    assert "its handler stands at " in sentence
+    assert "(database.recv(100))" in sentence
+
+
 def test_of_a_forked_child_the_process_is_named(conclude: Conclude) -> None:
     found = conclude(
         STUCK

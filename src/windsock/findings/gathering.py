@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeAlias
 
@@ -39,7 +40,13 @@ def handlers_of(subject: Any) -> Handlers:
     """Return where the handlers of a server stand now."""
     has_handlers = getattr(subject, "fake", subject) is None
     is_busy = has_handlers and any(not each.is_closed for each in subject.connections)
-    return places.places_of_handlers(subject.server) if is_busy else {}
+    count = len(subject.connections) if is_busy else 0
+    return places.places_of_handlers(subject.server, partial(_is_detailed, count)) if is_busy else {}
+
+
+def _is_detailed(count: int, index: int) -> bool:
+    """Return whether a connection is one of the first or of the last of all."""
+    return index < DETAILED // 2 or index >= count - DETAILED // 2
 
 
 def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFacts:
@@ -99,8 +106,7 @@ def _connections(
 ) -> Iterator[ConnectionFacts]:
     left = MOST_READ_OF_ALL
     for each in found:
-        is_detailed = each.index < DETAILED // 2 or each.index >= len(found) - DETAILED // 2
-        events = _events(each, min(left, MOST_READ)) if is_detailed else None
+        events = _events(each, min(left, MOST_READ)) if _is_detailed(len(found), each.index) else None
         if events is None:
             yield _brief(each)
         else:

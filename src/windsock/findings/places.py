@@ -5,7 +5,8 @@ from __future__ import annotations
 import linecache
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, takewhile
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -17,15 +18,18 @@ __all__ = ["frames_of", "place_of_error", "places_of_handlers", "user_frames"]
 
 OURS = ("windsock", "pytest_windsock")
 NOT_THE_USERS = tuple({sysconfig.get_path(each) + os.sep for each in ("stdlib", "platstdlib", "purelib", "platlib")})
-READS = ("recv", "read", "receive", "rfile", "next(", "accept", "get_data", "wait_readable", "for ")
-"""Words of a line in which a handler waits for its client."""
+READS = {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "receive_some"}
+"""Methods of taps in which a handler waits for its client; other sockets of a handler have no tap."""
 MOST_FRAMES = 200
 
 
 def _is_users(frame: FrameType) -> bool:
     name = frame.f_code.co_filename
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    return package not in OURS and not name.startswith((*NOT_THE_USERS, "<"))
+    return _package(frame) not in OURS and not name.startswith((*NOT_THE_USERS, "<"))
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def user_frames(frames: Iterable[tuple[FrameType, int]]) -> Iterator[tuple[FrameType, int]]:
@@ -56,18 +60,26 @@ def _first_place(frames: Iterable[tuple[FrameType, int]]) -> SourceLine | None:
     return None
 
 
-def places_of_handlers(server: Any) -> dict[int, HandlerPlace]:
-    """Return where the handlers of a server stand, by the index of the connection.
+def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[int, HandlerPlace]:
+    """Return where the handlers of a server stand, by the index of the connection, of those that are wanted.
 
     Those of forked children are not known here.
     """
     found = {}
-    for request, frames in [*_of_threads(server), *_of_turns_and_tasks(server)]:
+    for request, frames in chain(_of_threads(server), _of_turns_and_tasks(server)):
         connection = connection_of(request)
+        if connection is None or not is_wanted(connection.index):
+            continue
         place = _first_place(frames)
-        if connection is not None and place is not None:
-            found[connection.index] = HandlerPlace(place, any(word in place.source for word in READS))
+        if place is not None:
+            found[connection.index] = HandlerPlace(place, _reads(frames))
     return found
+
+
+def _reads(frames: Iterable[tuple[FrameType, int]]) -> bool:
+    """Return whether the user's innermost frame has called a tap to read."""
+    called = takewhile(lambda pair: not _is_users(pair[0]), frames)
+    return any(frame.f_code.co_name in READS and _package(frame) in OURS for frame, _ in called)
 
 
 def _of_threads(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
