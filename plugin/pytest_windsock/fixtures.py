@@ -44,6 +44,8 @@ class State:
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    has_failed = False
+    """Whether a phase of the test that is running has failed."""
     verdict: Verdict | None = None
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
     shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise

@@ -127,7 +127,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
     outer = getattr(state, "item", item), state.servers
-    state.item, state.servers = item, []
+    state.item, state.servers, state.has_failed = item, [], False
     try:
         return (yield)
     finally:
@@ -231,6 +231,8 @@ def pytest_runtest_makereport(
     """
     with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
+        if call.excinfo is not None and fixtures.State.servers:
+            _conclude(call.excinfo.value)
     try:
         report = yield
     except pytest.fail.Exception:
@@ -243,8 +245,15 @@ def pytest_runtest_makereport(
         if report.failed:
             _show(servers, report)
         if call.when == "teardown":
-            fixtures.State.servers = []  # the test may run again
+            fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
     return report
+
+
+def _conclude(error: BaseException) -> None:
+    with contextlib.suppress(ImportError):  # imported for failures alone: tests that pass do not pay for it
+        from pytest_windsock import findings
+
+        findings.add_notes(error)
 
 
 def _show(servers: list[Any], report: pytest.TestReport) -> None:

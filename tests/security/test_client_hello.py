@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 from windsock.security.client_hello import ClientHello, read_client_hello
 
 
-def first_bytes(name: str | None, protocols: list[str]) -> bytes:
+def first_bytes(
+    name: str | None,
+    protocols: list[str],
+    lowest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+    highest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version, context.maximum_version = lowest, highest
     context.check_hostname = False
     if protocols:
         context.set_alpn_protocols(protocols)
@@ -26,7 +32,19 @@ def first_bytes(name: str | None, protocols: list[str]) -> bytes:
 @pytest.mark.parametrize("name", [None, "localhost", "xn--mller-kva.example"])
 @pytest.mark.parametrize("protocols", [[], ["h2"], ["http/1.1", "h2", "x" * 255]])
 def test_name_and_protocols_are_read(name: str | None, protocols: list[str]) -> None:
-    assert read_client_hello(first_bytes(name, protocols)) == ClientHello(name, tuple(protocols))
+    assert read_client_hello(first_bytes(name, protocols))[:2] == (name, tuple(protocols))
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "expected"),
+    [
+        (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2, ("TLSv1.2",)),
+        (ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_3, ("TLSv1.3",)),
+        (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3, ("TLSv1.3", "TLSv1.2")),
+    ],
+)
+def test_versions_are_read(lowest: ssl.TLSVersion, highest: ssl.TLSVersion, expected: tuple[str, ...]) -> None:
+    assert read_client_hello(first_bytes("localhost", [], lowest, highest)).versions == expected
 
 
 def test_half_of_a_hello_asks_for_nothing() -> None:
@@ -41,7 +59,7 @@ def test_a_hello_may_come_in_several_records() -> None:
     message = whole[5:]
     records = b"".join(whole[:3] + len(piece).to_bytes(2, "big") + piece for piece in (message[:7], message[7:]))
 
-    assert read_client_hello(records) == ClientHello("localhost", ("h2",))
+    assert read_client_hello(records) == ClientHello("localhost", ("h2",), ("TLSv1.3", "TLSv1.2"))
 
 
 @given(st.binary(max_size=300), st.booleans())

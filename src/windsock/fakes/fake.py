@@ -61,6 +61,16 @@ class Fake:
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in the order in which they are tried."""
+        return self._responder.rules
+
+    @property
+    def never_speaks(self) -> bool:
+        """Return whether it has nothing to send: it takes everything, and answers nothing."""
+        return not (self._responder or self._responder.plays_too or self._greeting)
+
     # --- rules, replies and scripts
 
     def on(

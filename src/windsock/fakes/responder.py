@@ -39,6 +39,11 @@ class Responder:
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in the order in which they are tried."""
+        return tuple(self._rules)
+
     # --- adding
 
     def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:

@@ -156,6 +156,11 @@ class Rule:
             return connection in range(*which.indices(connection + 1))
         return connection in which if isinstance(which, range) else bool(which(connection))
 
+    @property
+    def matches(self) -> int:
+        """How many messages have matched so far."""
+        return self._counters.taken(self._counter)
+
     def is_used_up(self) -> bool:
         """Return whether the rule has sent all its replies."""
         return not self.counts(self._counters.taken(self._counter))

@@ -176,6 +176,11 @@ class RunningServer(FakeAPI, Subject):
         """Return in one line what this server is and where."""
         return f"{self.name}, {type(self.server).__name__} on {self.shown_address}, {self._counted_connections()}"
 
+    @property
+    def fake(self) -> Fake | None:
+        """What answers in the place of a handler; None for a server with a handler."""
+        return self._fake
+
     # --- its clients
 
     def connect(

@@ -40,6 +40,11 @@ class Requests(Sequence[RecordedRequest]):
         self._timeout = timeout
         self._exchanges: list[Exchanges] = []
 
+    @property
+    def framing(self) -> Framing | None:
+        """What tells where messages end; None if nothing does."""
+        return self._framing
+
     @overload
     def __getitem__(self, index: int) -> RecordedRequest: ...
     @overload

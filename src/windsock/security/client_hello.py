@@ -12,15 +12,17 @@ HEADER = 5
 HANDSHAKE = 0x16
 """The type of a handshake record (RFC 8446, section 5.1)."""
 CLIENT_HELLO = 1
-SERVER_NAME, ALPN = 0, 16
-"""Types of extensions (RFC 6066, RFC 7301)."""
+SERVER_NAME, ALPN, SUPPORTED_VERSIONS = 0, 16, 43
+"""Types of extensions (RFC 6066, RFC 7301; RFC 8446, section 4.2.1)."""
+VERSIONS = {0x0301: "TLSv1", 0x0302: "TLSv1.1", 0x0303: "TLSv1.2", 0x0304: "TLSv1.3"}
 
 
 class ClientHello(NamedTuple):
-    """The server name and the protocols that a client asked for."""
+    """The server name, the protocols and the versions of TLS that a client asked for."""
 
     server_name: str | None = None
     alpn: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()
 
 
 def is_whole_record(data: bytes) -> bool:
@@ -63,10 +65,12 @@ def read_client_hello(stream: bytes) -> ClientHello:
         if message.number(1) != CLIENT_HELLO:
             return ClientHello()
         body = message.field(3)
-        body.take(2 + 32)  # version, random
+        highest = body.number(2)
+        body.take(32)  # random
         for size in (1, 2, 1):  # session, ciphers, compressions
             body.field(size)
-        return _asked_for(body.field(2))
+        found = _asked_for(body.field(2))
+        return found if found.versions else found._replace(versions=_named([highest]))
     except IndexError:
         return ClientHello()
 
@@ -87,6 +91,7 @@ def _first_message(records: _Reader) -> bytes:
 def _asked_for(extensions: _Reader) -> ClientHello:
     server_name = None
     protocols: list[str] = []
+    versions: list[int] = []
     while extensions:
         kind, body = extensions.number(2), extensions.field(2)
         if kind == SERVER_NAME:
@@ -97,4 +102,13 @@ def _asked_for(extensions: _Reader) -> ClientHello:
             names = body.field(2)
             while names:
                 protocols.append(names.field(1).rest().decode("ascii", "backslashreplace"))
-    return ClientHello(server_name, tuple(protocols))
+        elif kind == SUPPORTED_VERSIONS:
+            listed = body.field(1)
+            while listed:
+                versions.append(listed.number(2))
+    return ClientHello(server_name, tuple(protocols), _named(versions))
+
+
+def _named(versions: list[int]) -> tuple[str, ...]:
+    """Return the names of versions, without such as are there to be ignored (RFC 8701)."""
+    return tuple(VERSIONS[each] for each in versions if each in VERSIONS)

@@ -44,6 +44,8 @@ class TLSHandshake:
     """The protocols that the client offered, the preferred one first (ALPN, RFC 7301)."""
     alpn: str | None = None
     """The protocol that was chosen."""
+    versions_offered: tuple[str, ...] = ()
+    """The versions of TLS that the client offered, such as "TLSv1.3", its favourite first."""
     peer_subject: str | None = None
     """The subject of the client's certificate, such as "O=Example, CN=alice"."""
     failure: HandshakeFailure | None = None

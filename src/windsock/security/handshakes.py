@@ -27,6 +27,7 @@ def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
         server_name=hello.server_name,
         alpn_offered=hello.alpn,
         alpn=tls.selected_alpn_protocol(),
+        versions_offered=hello.versions,
         peer_subject=_subject(tls.getpeercert()),
     )
 
@@ -39,6 +40,7 @@ def failed(error: OSError, first: bytes) -> HandshakeFailed:
         TLSHandshake(
             server_name=hello.server_name,
             alpn_offered=hello.alpn,
+            versions_offered=hello.versions,
             failure=failure,
             reason=_reason(error, failure),
             alert=alert_of(error) if failure is HandshakeFailure.ALERT else None,

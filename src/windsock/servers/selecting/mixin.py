@@ -13,6 +13,8 @@ from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from windsock.servers.loop import ServeLoop
     from windsock.servers.selecting.hub import Hub
     from windsock.servers.selecting.request_greenlet import RequestGreenlet
@@ -62,6 +64,11 @@ class SelectingMixIn:
     def table(self) -> list[PartialRequest]:
         """The requests in progress, oldest first. From any thread."""
         return [_row(turn) for hub in self._hubs_of_this_process() for turn in list(hub.turns)]
+
+    def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
+        """Return the requests whose handlers wait for their turn, each with its frames, the innermost first."""
+        turns = [turn for hub in self._hubs_of_this_process() for turn in list(hub.turns)]
+        return [(turn.request, _outwards(turn.gr_frame)) for turn in turns]
 
     # --- serving
 
@@ -226,6 +233,14 @@ def _over(request: Any, hub: Hub) -> Any:
         hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
         return request[0], hub.accepted
     return request
+
+
+def _outwards(frame: FrameType | None) -> list[FrameType]:
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found
 
 
 def _row(turn: RequestGreenlet) -> PartialRequest:

@@ -26,6 +26,8 @@ from windsock.servers.trio.tasks import RequestTask, RequestTasks
 from windsock.servers.trio.threads import run_in_thread
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from windsock.servers.transports import TCPServer as _AnyServer
 else:  # a mix-in for any of the servers
     _AnyServer = object
@@ -85,7 +87,7 @@ class TrioRequests(_AnyServer):
 
     def _begin(self, request: Any, client_address: Any) -> RequestTask:
         open_requests(self).add(request, client_address)  # a subclass may have replaced the accepted object
-        task = RequestTask(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}")
+        task = RequestTask(f"{name_of(self.RequestHandlerClass)} {addresses.show(client_address)}", request)
         self._tasks.add(task)
         return task
 
@@ -97,13 +99,20 @@ class TrioRequests(_AnyServer):
         try:
             with task.scope:
                 if self.handles_async:
-                    await self._handle_in_task(request, client_address)
+                    await self._handle_in_task(task, request, client_address)
                 else:
                     await self._handle_in_thread(task, request, client_address)
         finally:
             self._tasks.end(task)
 
-    async def _handle_in_task(self, request: Any, client_address: Any) -> None:
+    def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
+        """Return the requests of async handlers, each with the frames where it stands, the innermost first."""
+        return self._tasks.handler_frames()
+
+    async def _handle_in_task(self, task: RequestTask, request: Any, client_address: Any) -> None:
+        import trio
+
+        task.coroutine = trio.lowlevel.current_task().coro
         try:
             await self.serve_request(request, client_address)
         except Exception:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
 from windsock.servers import fork_hooks
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     import trio
 
 __all__ = ["RequestTask", "RequestTasks"]
@@ -18,17 +20,28 @@ __all__ = ["RequestTask", "RequestTasks"]
 class RequestTask:
     """One request's task, known before it starts. Cancelling `scope` ends it."""
 
-    __slots__ = ("_token", "name", "scope", "thread_id", "worker_id")
+    __slots__ = ("_token", "coroutine", "name", "request", "scope", "thread_id", "worker_id")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, request: Any = None) -> None:
         import trio
 
         self.name = name
+        self.request = request
+        self.coroutine: Any = None
+        """What an async handler runs in."""
         self.scope: trio.CancelScope = trio.CancelScope()
         self.thread_id = threading.get_ident()
         self.worker_id: int | None = None
         """The identifier of the thread that its blocking handler runs in."""
         self._token = trio.lowlevel.current_trio_token()
+
+    def frames(self) -> list[FrameType]:
+        """Return the frames in which an async handler stands, the innermost first."""
+        found, awaited = [], self.coroutine
+        while (frame := getattr(awaited, "cr_frame", None)) is not None:
+            found.append(frame)
+            awaited = awaited.cr_await
+        return found[::-1]
 
     def cancel(self) -> None:
         """Cancel the task soon; from any thread."""
@@ -64,6 +77,12 @@ class RequestTasks:
         with self._changed:
             self._running.discard(task)
             self._changed.notify_all()
+
+    def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
+        """Return the requests of async handlers, each with the frames where it stands, the innermost first."""
+        with self._changed:
+            running = list(self._running)
+        return [(task.request, task.frames()) for task in running if task.coroutine is not None]
 
     def cancel(self) -> None:
         """Cancel all tasks soon; from any thread."""

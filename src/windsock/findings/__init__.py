@@ -1,0 +1,7 @@
+"""Conclusions from the facts of a failed test: at most three sentences, the most probable cause first."""
+
+from __future__ import annotations
+
+from windsock.findings.conclusions import findings_for
+
+__all__ = ["findings_for"]

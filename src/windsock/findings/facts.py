@@ -1,0 +1,197 @@
+"""The facts of one failed test, as plain values: what a finding is a pure function of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from windsock.recording import Direction
+
+if TYPE_CHECKING:
+    from windsock.fakes.patterns import Pattern
+    from windsock.faults import Firing
+    from windsock.recording import Chunk, Ending, Framing
+    from windsock.security.handshake_info import TLSHandshake
+
+__all__ = [
+    "Case",
+    "ConnectionFacts",
+    "FailureFacts",
+    "Finding",
+    "HandlerPlace",
+    "RuleFacts",
+    "ServerFacts",
+    "SourceLine",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line of the user's own code, such as "test_it.py:7", and its text."""
+
+    where: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerPlace:
+    """Where the handler of a connection stands. `is_waiting`: in a call that waits for its client."""
+
+    place: SourceLine
+    is_waiting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFacts:
+    """One connection, or one datagram with its replies. Times are monotonic seconds.
+
+    Of a connection that is large, or one of many, only the first bytes are kept, and no `chunks`. `rest` is what has
+    come of a message that is not complete. `unsent` is how large the latest reply was, if it did not go out in full,
+    and how much of it did. `latest` is when the last bytes passed before the client's end, and before the test failed.
+    `handler` is where the handler stood then.
+    """
+
+    index: int
+    opened: float = 0.0
+    closed: float | None = None
+    ending: Ending | None = None
+    chunks: tuple[Chunk, ...] = ()
+    upstream: bytes = b""
+    downstream: bytes = b""
+    messages: tuple[bytes, ...] = ()
+    rest: bytes = b""
+    waits_for: str = ""
+    unsent: tuple[int, int] | None = None
+    client_end: float | None = None
+    server_end: float | None = None
+    latest: float = 0.0
+    faults: tuple[str, ...] = ()
+    reset_by_server: float | None = None
+    has_failed: bool = False
+    played: str | None = None
+    refused: str | None = None
+    tls: TLSHandshake | None = None
+    is_tls_truncated: bool = False
+    handler: HandlerPlace | None = None
+    pid: int | None = None
+
+    def was_in_use(self, failure: FailureFacts) -> bool:
+        """Return whether the client was still there when the test failed, or had waited until just before that."""
+        if self.client_end is None:
+            return True
+        return self.client_end - self.latest > failure.at - self.client_end
+
+    @property
+    def tls_failed(self) -> bool:
+        """Return whether there was no TLS with the client."""
+        return self.tls is not None and self.tls.failure is not None
+
+    @property
+    def last_sender(self) -> Direction | None:
+        """Return which way the last bytes went before the client's end."""
+        return next((each.direction for each in reversed(self.chunks) if each.time <= self.latest), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """One rule of a fake: its code, its pattern, whether it has ever matched, and the connections it counts in."""
+
+    code: str
+    pattern: Pattern
+    has_matched: bool
+    connections: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """One server or proxy. `shown` is its address in words, `versions` the range of TLS versions that it takes."""
+
+    name: str
+    address: object = None
+    shown: str = ""
+    is_datagram: bool = False
+    is_fake: bool = False
+    is_proxy: bool = False
+    never_speaks: bool = False
+    upstream: object = None
+    framing: Framing | None = None
+    rules: tuple[RuleFacts, ...] = ()
+    is_sync: bool = False
+    is_starttls: bool = False
+    profile: str = "valid"
+    alpn: tuple[str, ...] = ()
+    versions: tuple[str, str] = ("", "")
+    firings: tuple[Firing, ...] = ()
+    connections: tuple[ConnectionFacts, ...] = ()
+
+    def at(self, connection: ConnectionFacts) -> str:
+        """Return the name of a connection in a sentence."""
+        return f"{self.name} #{connection.index}"
+
+    def about(self, connection: ConnectionFacts) -> tuple[object, ...]:
+        """Return what a finding about a connection is about."""
+        return self.name, self.shown, connection.index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailureFacts:
+    """The exception that the test failed with. `kinds` are words for what it says of the network, see `failure.py`.
+
+    `names` are the classes of the exception, its causes and members; `compared` are the bytes of a failed `==`.
+    `client` is the line of the test, or of the user's client, that failed or waited. `tried` is where it wanted to
+    connect to.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    text: str = ""
+    compared: tuple[bytes, bytes] | None = None
+    client: SourceLine | None = None
+    has_no_timeout: bool = False
+    tried: str = ""
+    at: float = 0.0
+
+    @property
+    def is_about_traffic(self) -> bool:
+        """Return whether what passed, or did not, may be the reason."""
+        return "other" not in self.kinds
+
+    @property
+    def is_of_network(self) -> bool:
+        """Return whether it is about traffic, and more than an error of any kind."""
+        return bool(self.kinds - {"other", "error"})
+
+    def has(self, *kinds: str) -> bool:
+        """Return whether it is of one of these kinds."""
+        return not self.kinds.isdisjoint(kinds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One failed test: its servers and proxies, and its exception."""
+
+    servers: tuple[ServerFacts, ...]
+    failure: FailureFacts = field(default_factory=FailureFacts)
+
+    @property
+    def answering(self) -> Iterator[ServerFacts]:
+        """Give those that are not only in front of another one, whose traffic would be told twice."""
+        known = [each.address for each in self.servers if not each.is_proxy]
+        return (each for each in self.servers if not (each.is_proxy and each.upstream in known))
+
+    def has_named(self, *errors: str) -> bool:
+        """Return whether the exception is, or has, one of these classes of ours, which name the cause themselves."""
+        return not self.failure.names.isdisjoint(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One conclusion: a plain sentence. The one with the highest `weight`, 0 to 100, is the most probable.
+
+    `about` is a server's name and a connection's index, or more: of two findings about the same, one is shown.
+    """
+
+    weight: int
+    sentence: str
+    about: tuple[object, ...]

@@ -1,0 +1,44 @@
+"""Finding: what a fault has dropped, and nobody has sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windsock.faults import Firing
+from windsock.findings.facts import Case, Finding, ServerFacts
+from windsock.recording import Direction
+
+__all__ = ["find"]
+
+LOSSES = ("dropped", "lost", "swallowed", "held", "cut the stream", "ended the direction", "took")
+"""How the words for a firing begin that has kept something from arriving."""
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """Give the latest loss on each server or proxy after which the client sent nothing more."""
+    if not case.failure.is_about_traffic:
+        return
+    for server in case.servers:
+        for firing in reversed(server.firings):
+            if firing.what.startswith(LOSSES):
+                if not _was_sent_again(server, firing):
+                    yield Finding(80, _said(server, firing), (server.name, server.shown, firing.connection))
+                break
+
+
+def _was_sent_again(server: ServerFacts, firing: Firing) -> bool:
+    """Return whether the client has sent something since."""
+    later = (
+        each.time > firing.at
+        for connection in server.connections
+        for each in connection.chunks
+        if each.direction is Direction.UPSTREAM
+    )
+    return any(later) or any(
+        each.at > firing.at and each.direction == "upstream" for each in server.firings if each is not firing
+    )
+
+
+def _said(server: ServerFacts, firing: Firing) -> str:
+    effect = f"{firing.fault} took effect {firing.direction}".rstrip()
+    return f"{server.name}: {effect} ({firing.what}), and the client sent nothing again after that"

@@ -1,0 +1,106 @@
+"""Lines of the user's own code: where a client failed, and where handlers stand."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, takewhile
+from types import FrameType, TracebackType
+from typing import Any
+
+from windsock.findings.facts import HandlerPlace, SourceLine
+from windsock.net.system import os
+from windsock.taps.seam import connection_of
+
+__all__ = ["frames_of", "place_of_error", "places_of_handlers", "user_frames"]
+
+OURS = ("windsock", "pytest_windsock")
+NOT_THE_USERS = tuple({sysconfig.get_path(each) + os.sep for each in ("stdlib", "platstdlib", "purelib", "platlib")})
+READS = {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "receive_some"}
+"""Methods of taps in which a handler waits for its client; other sockets of a handler have no tap."""
+MOST_FRAMES = 200
+
+
+def _is_users(frame: FrameType) -> bool:
+    name = frame.f_code.co_filename
+    return _package(frame) not in OURS and not name.startswith((*NOT_THE_USERS, "<"))
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def user_frames(frames: Iterable[tuple[FrameType, int]]) -> Iterator[tuple[FrameType, int]]:
+    """Give the frames of the user's own code, each with its line number."""
+    return (each for each in frames if _is_users(each[0]))
+
+
+def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
+    """Return the frames of an exception, the innermost first, each with the number of its line."""
+    found: list[tuple[FrameType, int]] = []
+    link: TracebackType | None = error.__traceback__
+    while link is not None:
+        found.append((link.tb_frame, link.tb_lineno))
+        link = link.tb_next
+    return found[: -MOST_FRAMES - 1 : -1]
+
+
+def place_of_error(error: BaseException) -> SourceLine | None:
+    """Return the innermost line of the user's that an exception has passed."""
+    return _first_place(frames_of(error))
+
+
+def _first_place(frames: Iterable[tuple[FrameType, int]]) -> SourceLine | None:
+    for frame, line in user_frames(frames):
+        name = frame.f_code.co_filename
+        source = linecache.getline(name, line, frame.f_globals).strip()
+        return SourceLine(f"{os.path.basename(name)}:{line}", source)
+    return None
+
+
+def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[int, HandlerPlace]:
+    """Return where the handlers of a server stand, by the index of the connection, of those that are wanted.
+
+    Those of forked children are not known here.
+    """
+    found = {}
+    for request, frames in chain(_of_threads(server), _of_turns_and_tasks(server)):
+        connection = connection_of(request)
+        if connection is None or not is_wanted(connection.index):
+            continue
+        place = _first_place(frames)
+        if place is not None:
+            found[connection.index] = HandlerPlace(place, _reads(frames))
+    return found
+
+
+def _reads(frames: Iterable[tuple[FrameType, int]]) -> bool:
+    """Return whether the user's innermost frame has called a tap to read."""
+    called = takewhile(lambda pair: not _is_users(pair[0]), frames)
+    return any(frame.f_code.co_name in READS and _package(frame) in OURS for frame, _ in called)
+
+
+def _of_threads(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
+    """Give the requests that threads of this process handle, each with its frames, the innermost first."""
+    for innermost in sys._current_frames().values():
+        frames = list(_outwards(innermost))
+        for frame, _ in frames:
+            if frame.f_code.co_name == "finish_request" and frame.f_locals.get("self") is server:
+                yield frame.f_locals.get("request"), frames
+
+
+def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    for _ in range(MOST_FRAMES):
+        if frame is None:
+            return
+        yield frame, frame.f_lineno
+        frame = frame.f_back
+
+
+def _of_turns_and_tasks(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
+    """Give the same for the greenlets of a selecting server and the tasks of a trio server."""
+    handler_frames = getattr(server, "handler_frames", None)
+    for request, frames in handler_frames() if handler_frames is not None else ():
+        yield request, [pair for frame in frames for pair in ([(frame, frame.f_lineno)] if frame else [])]

@@ -1,0 +1,53 @@
+"""Finding: a TLS handshake failed because of a certificate, the server's or the client's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windsock.findings.facts import Case, Finding, ServerFacts
+from windsock.findings.phrases import listed
+from windsock.security.handshake_info import HandshakeFailure, TLSHandshake
+
+__all__ = ["find"]
+
+NAMES = ("localhost", "127.0.0.1", "::1")
+"""What the certificates of servers are made for."""
+ABOUT_CERTIFICATES = ("bad_certificate", "certificate_unknown", "certificate_expired", "unsupported_certificate")
+CONTEXT = "server.client_context() trusts it, and so does a context that has loaded server.ca_file"
+
+
+def find(case: Case) -> Iterator[Finding]:
+    """Give the latest connection of each server with such a handshake."""
+    if not case.failure.is_of_network:
+        return
+    for server in case.servers:
+        for connection in reversed(server.connections):
+            said = _said(server, connection.tls) if connection.tls is not None else ""
+            if said:
+                yield Finding(90, f"{server.at(connection)}: {said}", server.about(connection))
+                break
+
+
+def _said(server: ServerFacts, tls: TLSHandshake) -> str:
+    if tls.failure is HandshakeFailure.CERTIFICATE:
+        return _of_client(tls)
+    alert = tls.alert
+    if server.profile not in ("valid", "own") and alert is not None:
+        return f"the client refused the certificate ({_words(alert)}), as certificate={server.profile!r} asks for"
+    if alert == "unknown_ca":
+        return f"the client does not trust the server's certificate: {CONTEXT}"
+    if alert not in ABOUT_CERTIFICATES:
+        return ""
+    if server.profile == "valid" and tls.server_name and tls.server_name not in NAMES:
+        return f"the client asked for {tls.server_name}, the server's certificate is for {listed(NAMES)}"
+    return f"the client refused the server's certificate ({_words(alert)})"
+
+
+def _of_client(tls: TLSHandshake) -> str:
+    if "did not return" in tls.reason:
+        return "the server asks for a client certificate and the client showed none: server.client_context() has one"
+    return f"the server refused the client's certificate ({tls.reason}): server.client_context() has one that it takes"
+
+
+def _words(alert: str) -> str:
+    return alert.replace("_", " ")

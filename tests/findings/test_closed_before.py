@@ -1,0 +1,75 @@
+"""A connection that the server had closed before the client was done with it."""
+
+from __future__ import annotations
+
+from tests.findings.conftest import Conclude
+
+
+def test_a_handler_that_answers_once_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class Once(StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(self.rfile.readline().upper())
+
+    @pytest.mark.windsock(handler=Once)
+    def test_handler(tcp_server):
+        with client_of(tcp_server) as client:
+            client.sendall(b"one\\n")
+            assert client.recv(100) == b"ONE\\n"
+            client.sendall(b"two\\n")
+            assert client.recv(100) == b"TWO\\n"
+
+    @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
+    def test_fake(tcp_server):
+        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n", end="close")
+        client = http.client.HTTPConnection(*tcp_server.address, timeout=5)
+        with contextlib.closing(client):
+            client.request("GET", "/")
+            client.getresponse().read()
+            tcp_server.connections.wait(1)
+            client.request("GET", "/")
+            client.getresponse().read()
+
+    @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
+    def test_short(tcp_server):
+        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhel", end="close")
+        client = http.client.HTTPConnection(*tcp_server.address, timeout=5)
+        with contextlib.closing(client):
+            client.request("GET", "/")
+            client.getresponse().read()
+    """
+    )
+
+    assert found == {
+        "test_handler": [
+            "tcp_server #0: the handler closed the connection after 1 reply, 4 B, before the client was done with it: "
+            "connect again for each request, or handle more than one in handle()"
+        ],
+        "test_fake": [
+            "tcp_server #0: the server closed the connection after 1 reply, 38 B, before the client was done with it: "
+            "connect again for each request"
+        ],
+        "test_short": ["tcp_server #0: the server closed the connection after 41 B, and the client expected more"],
+    }
+
+
+def test_a_connection_that_the_client_has_closed_is_not_mentioned(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def test_client(tcp_server):
+        tcp_server.echo()
+        with client_of(tcp_server) as client:
+            client.sendall(b"one")
+            assert client.recv(100) == b"one"
+        raise ConnectionResetError("by somebody else")
+
+    @pytest.mark.windsock(handler=lambda request, address, server: request.sendall(b"bye"))
+    def test_in_order(tcp_server):
+        with client_of(tcp_server) as client:
+            assert client.recv(100) == b"bye"
+        assert b"hello" == b"bye"
+    """
+    )
+
+    assert found == {"test_client": [], "test_in_order": []}

@@ -1,0 +1,167 @@
+"""A handler that does something else than to wait for its client."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.findings.conftest import Conclude
+
+STUCK = """
+    import trio.lowlevel
+
+    released = threading.Event()
+
+    class Stuck(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            released.wait(5)
+
+    class StuckTask(StreamRequestHandler):
+        async def handle(self):
+            await self.stream.receive_some(100)
+            await trio.sleep(5)
+
+    @pytest.fixture(autouse=True)
+    def release():
+        yield
+        released.set()
+    """
+
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "selecting", "trio"])
+def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
+    found = conclude(
+        STUCK
+        + f"""
+    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    def test_it({concurrency}_tcp_server):
+        with client_of({concurrency}_tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    assert found["test_it"] == [
+        f"{concurrency}_tcp_server #0: its handler stands at test_its_line_is_named.py:LINE (released.wait(5)), "
+        "T s after the last byte"
+    ]
+
+
+def test_its_line_is_named_even_if_it_goes_on_before_the_report(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class Slow(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            time.sleep(0.5)
+
+    @pytest.mark.windsock(handler=Slow)
+    def test_it(tcp_server):
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    assert "its handler stands at " in sentence
+    assert "(time.sleep(0.5))" in sentence
+
+
+def test_a_task_of_trio_is_found_too(conclude: Conclude) -> None:
+    found = conclude(
+        STUCK
+        + """
+    @pytest.mark.windsock(handler=StuckTask, timeout=1)
+    def test_it(trio_tcp_server):
+        with client_of(trio_tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    assert found["test_it"] == [
+        "trio_tcp_server #0: its handler stands at test_a_task_of_trio_is_found_too.py:LINE (await trio.sleep(5)), "
+        "T s after the last byte"
+    ]
+
+
+def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_mentioned(conclude: Conclude) -> None:
+    found = conclude(
+        STUCK
+        + """
+    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    def test_another_reason(tcp_server):
+        with client_of(tcp_server) as client:
+            client.sendall(b"PING\\n")
+            assert 1 == 2
+
+    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    def test_waits(tcp_server):
+        client = client_of(tcp_server, 0.2)
+        try:
+            client.recv(100)
+        finally:
+            release_later.append(client)
+
+    release_later = []
+
+    @pytest.fixture(autouse=True, scope="module")
+    def close():
+        yield
+        for each in release_later:
+            each.close()
+    """
+    )
+
+    assert found["test_another_reason"] == []
+    assert [each for each in found["test_waits"] if "stands" in each] == []
+
+
+def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    database, answers = socket.socketpair()
+
+    class Asks(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            for _ in range(2):
+                database.recv(100)
+
+    @pytest.fixture(autouse=True)
+    def answer():
+        yield
+        answers.close()
+        database.close()
+
+    @pytest.mark.windsock(handler=Asks, timeout=1)
+    def test_it(tcp_server):
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    assert "its handler stands at " in sentence
+    assert "(database.recv(100))" in sentence
+
+
+def test_of_a_forked_child_the_process_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        STUCK
+        + """
+    @pytest.mark.windsock(handler=Stuck, timeout=1)
+    def test_it(forking_tcp_server):
+        with client_of(forking_tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+    """
+    )
+
+    (sentence,) = found["test_it"]
+    words = r"forking_tcp_server #0: its handler, process \d+, has neither read nor sent anything for T s"
+    assert re.fullmatch(words, sentence)

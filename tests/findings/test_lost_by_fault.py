@@ -1,0 +1,43 @@
+"""What a fault has dropped."""
+
+from __future__ import annotations
+
+from tests.findings.conftest import Conclude
+
+
+def test_a_datagram_that_was_dropped_and_not_sent_again_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    @pytest.mark.parametrize("direction", ["upstream", "downstream"])
+    def test_it(udp_server, direction):
+        udp_server.echo()
+        with udp_server.fault(Drop(1), direction=direction), datagrams_to(udp_server, 0.2) as client:
+            client.send(b"hello")
+            client.recv(100)
+    """
+    )
+
+    assert found["test_it[upstream]"][:1] == [
+        "udp_server: Drop(1) took effect upstream (dropped number 1, 5 B), and the client sent nothing again after that"
+    ]
+    assert found["test_it[downstream]"][:1] == [
+        "udp_server: Drop(1) took effect downstream (dropped number 1, 5 B), "
+        "and the client sent nothing again after that"
+    ]
+
+
+def test_what_was_sent_again_is_not_mentioned(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def test_it(udp_server):
+        udp_server.echo()
+        with udp_server.fault(Drop(1), direction="upstream"), datagrams_to(udp_server, 0.2) as client:
+            client.send(b"hello")
+            with contextlib.suppress(TimeoutError):
+                client.recv(100)
+            client.send(b"hello")
+            assert client.recv(100) == b"goodbye"
+    """
+    )
+
+    assert found == {"test_it": []}
