@@ -1,0 +1,77 @@
+"""Forked children of a process that was killed end, whatever their handlers wait for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import pytest
+
+from tests.support.waiting import wait_until
+
+PROGRAM = """
+import os, socket, sys, threading
+import windsock
+
+def handler(request, client_address, server):
+    os.write(1, b"%d\\n" % os.getpid())
+    {wait}
+
+server = windsock.serving(handler, concurrency="forking", transport={transport!r})
+client = socket.socket(server.server.address_family, server.server.socket_type)
+client.connect(server.address)
+client.send(b"x")
+threading.Event().wait(60)
+"""
+
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="prctl(2) is Linux's")
+
+
+def is_running(pid: int) -> bool:
+    with suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+@only_linux
+@pytest.mark.parametrize(
+    "wait", ["threading.Event().wait(60)", "import time; time.sleep(60)", "socket.socketpair()[0].recv(1)"]
+)
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_children_end_with_the_process_that_forked_them(transport: str, wait: str) -> None:
+    code = PROGRAM.format(transport=transport, wait=wait)
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert is_running(child)
+
+        parent.send_signal(signal.SIGKILL)
+
+        wait_until(lambda: not is_running(child), "the end of the child")
+        assert parent.stdout.read() == b""  # nobody holds the pipe
+
+
+@only_linux
+def test_a_child_outlives_the_loop_that_forked_it() -> None:
+    code = PROGRAM.format(transport="tcp", wait="request.recv(10); request.recv(10); request.sendall(b'y')").replace(
+        "threading.Event().wait(60)",
+        """
+import time
+while len(server.connections) == 0 or not server.connections[0].upstream:
+    time.sleep(0.01)
+server._lifecycle.request_stop()
+server._loop_thread.join(5)
+assert not server._loop_thread.is_alive()
+client.send(b"x")
+client.settimeout(5)
+os.write(1, client.recv(1))
+server.stop()
+""",
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=30, check=True)
+
+    assert done.stdout.splitlines()[-1] == b"y"
