@@ -1,0 +1,8 @@
+"""Recordings as files for other programs: captures for Wireshark, JSON lines, and transcripts."""
+
+from windsock.captures.capture import write_capture
+from windsock.captures.json_lines import write_events
+from windsock.captures.subjects import Subject, subject_of
+from windsock.captures.text import write_transcript
+
+__all__ = ["Subject", "subject_of", "write_capture", "write_events", "write_transcript"]
