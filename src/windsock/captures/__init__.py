@@ -2,7 +2,8 @@
 
 from windsock.captures.capture import write_capture
 from windsock.captures.json_lines import write_events
+from windsock.captures.key_log import key_log_of_environment
 from windsock.captures.subjects import Subject, subject_of
 from windsock.captures.text import write_transcript
 
-__all__ = ["Subject", "subject_of", "write_capture", "write_events", "write_transcript"]
+__all__ = ["Subject", "key_log_of_environment", "subject_of", "write_capture", "write_events", "write_transcript"]

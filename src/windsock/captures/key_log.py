@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from io import FileIO
 
+from windsock.net.system import os
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 
-__all__ = ["keys_of"]
+__all__ = ["key_log_of_environment", "keys_of"]
 
 RANDOM = slice(11, 43)
 """Where the client's random bytes are: behind the headers of record and handshake, and the version (RFC 8446)."""
@@ -22,6 +25,21 @@ def keys_of(connections: Iterable[Connection], key_log: bytes) -> bytes:
         return b""
     randoms = {random for each in connections if (random := _client_random(each)) is not None}
     return b"".join(line + b"\n" for line in key_log.splitlines() if _random_in(line) in randoms)
+
+
+def key_log_of_environment() -> bytes:
+    """Return the keys of TLS sessions that have been written where SSLKEYLOGFILE says; nothing if there are none.
+
+    Raises OSError if the file cannot be read.
+    """
+    path = os.environ.get("SSLKEYLOGFILE")
+    if not path or sys.flags.ignore_environment:
+        return b""
+    try:
+        with FileIO(os.open(path, os.O_RDONLY | os.O_CLOEXEC)) as file:
+            return file.readall()
+    except FileNotFoundError:  # there has been no session
+        return b""
 
 
 def _client_random(connection: Connection) -> bytes | None:
