@@ -107,12 +107,17 @@ class Artifacts:
 
     def _write(self, item: pytest.Item, servers: Sequence[RunningServer | FaultProxy]) -> tuple[str, str]:
         """Write the files; return a section for the report. What goes wrong is said there."""
-        path = os.path.join(self._directory, self._name_of(item))
+        path = file = os.path.join(self._directory, self._name_of(item))
         try:
             os.makedirs(path, exist_ok=True)
-            _write_all(path, seeds.name_of_test(item), servers)
-        except (Exception, pytest.fail.Exception) as error:  # pytest-timeout may strike here
-            return NOT_WRITTEN, _plain(f"{OPTION}: {path}: {type(error).__name__}: {error}")
+            subjects = _subjects(servers)
+            for name, write in writers:
+                file = os.path.join(path, name)
+                write(file, seeds.name_of_test(item), subjects)
+        except (Exception, pytest.fail.Exception, KeyboardInterrupt) as error:  # pytest-timeout may strike here
+            if isinstance(error, KeyboardInterrupt):  # in a hook it could end in an INTERNALERROR
+                item.session.shouldstop = "KeyboardInterrupt while a test's files were written"
+            return NOT_WRITTEN, _plain(f"{OPTION}: {file}: {type(error).__name__}: {error}")
         return TITLE, _plain(path)
 
     def _name_of(self, item: pytest.Item) -> str:
@@ -122,12 +127,10 @@ class Artifacts:
         return f"{safe_name(seeds.name_of_test(item))}{self._worker}{again}"
 
 
-def _write_all(path: str, test: str, servers: Sequence[RunningServer | FaultProxy]) -> None:
+def _subjects(servers: Sequence[RunningServer | FaultProxy]) -> Sequence[Subject]:
     from windsock.captures import subject_of
 
-    subjects = [subject_of(each) for each in servers]
-    for name, write in writers:
-        write(os.path.join(path, name), test, subjects)
+    return [subject_of(each) for each in servers]
 
 
 def safe_name(test: str) -> str:
@@ -184,8 +187,10 @@ def tell_worker(node: Any) -> None:
 
 def summarize(terminal: Any) -> None:
     """Say at the end of a run for which passed tests no files could be written: their reports are not shown."""
-    reports = [report for found in terminal.stats.values() for report in found if hasattr(report, "sections")]
-    notes = [text for each in reports if not each.failed for title, text in each.sections if title == NOT_WRITTEN]
+    reports = [each for found in terminal.stats.values() for each in found if hasattr(each, "sections")]
+    shown = {each.nodeid for each in reports if each.failed}
+    sections = [section for each in reports if each.nodeid not in shown for section in each.sections]
+    notes = [text for title, text in sections if title == NOT_WRITTEN]
     if notes:
         terminal.section(f"{NOT_WRITTEN}: {len(notes)}")
         for text in notes[:10]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windsock.captures.conversation import DatagramConversation, TCPConversation
+from windsock.captures.conversation import SPREAD, DatagramConversation, TCPConversation
 from windsock.captures.hosts import Hosts
 from windsock.captures.packets import NetworkAddress, Route, TCPFlags
 from windsock.captures.pcapng import PcapngWriter
@@ -25,7 +25,7 @@ def route(version: int) -> Route:
 
 def received_sum(data: bytes) -> int:
     """Return the sum that RFC 1071 has a receiver work out: 0xFFFF if the checksum is right."""
-    total = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
+    total: int = sum(struct.unpack(f">{(len(data) + 1) // 2}H", data + bytes(len(data) % 2)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
@@ -63,8 +63,8 @@ def test_a_checksum_of_zero_is_sent_as_its_other_representation(word: int) -> No
 
 def test_sequence_numbers_go_round() -> None:
     client, server = Hosts().between(("127.0.0.1", 1), ("127.0.0.1", 2))
-    conversation = TCPConversation(client, server, 0)
-    conversation._client.sequence = 2**32 - 2
+    number = (2**32 - 2) * pow(SPREAD, -1, 2**32) % 2**32 - 1
+    conversation = TCPConversation(client, server, number)
 
     conversation.open()
     first, second = (conversation.data(b"1234", is_upstream=True) for _ in range(2))
