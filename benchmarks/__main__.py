@@ -23,6 +23,7 @@ BENCHMARKS = {
     "proxy": ("benchmarks.proxy", "a proxy without faults beside others, and how exact its faults are"),
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
+    "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from windsock.captures.files import new_file
 from windsock.captures.subjects import Subject, start_of
@@ -13,6 +14,9 @@ from windsock.recording.transcript import event_text
 
 __all__ = ["transcript_lines", "write_transcript"]
 
+LINES = 1000
+"""Lines that are written at a time."""
+
 
 def write_transcript(path: str, subjects: Sequence[Subject]) -> None:
     """Write all that was recorded to a text file, in UTF-8. Raises OSError if it cannot be written.
@@ -20,8 +24,9 @@ def write_transcript(path: str, subjects: Sequence[Subject]) -> None:
     The file takes the place of an older one once it is whole.
     """
     with new_file(path) as file:
-        for line in transcript_lines(subjects):
-            file.write(line.encode(errors="backslashreplace") + b"\n")
+        lines = transcript_lines(subjects)
+        while some := list(islice(lines, LINES)):
+            file.write("\n".join([*some, ""]).encode(errors="backslashreplace"))
 
 
 def transcript_lines(subjects: Sequence[Subject]) -> Iterator[str]:

@@ -25,19 +25,16 @@ def merged(
     while waiting or running:
         while waiting and (not running or waiting[-1][1][0] <= running[0][0]):
             number, (_, source) = waiting.pop()
-            _push(running, number, read(source))
+            items = read(source)
+            for time, item in items:
+                heapq.heappush(running, (time, number, item, items))
+                break
         if running:
-            _, number, item, rest = heapq.heappop(running)
+            _, number, item, items = running[0]
             yield item
             del item
-            _push(running, number, rest)
-
-
-def _push(
-    running: list[tuple[float, int, Item, Iterator[tuple[float, Item]]]],
-    number: int,
-    items: Iterator[tuple[float, Item]],
-) -> None:
-    found = next(items, None)
-    if found is not None:
-        heapq.heappush(running, (found[0], number, found[1], items))
+            following = next(items, None)
+            if following is None:
+                heapq.heappop(running)
+            else:
+                heapq.heapreplace(running, (following[0], number, following[1], items))
