@@ -324,6 +324,21 @@ def test_a_fault_of_a_datagram_proxy_is_a_comment(tmp_path: Path) -> None:
     assert any(text.startswith("fault: Drop(1)") for _, text in comments(capture))
 
 
+def test_a_fault_of_a_datagram_server_is_a_comment_at_the_packet_before(tmp_path: Path) -> None:
+    with windsock.serving(transport="udp") as server:
+        server.echo()
+        with server.fault(Drop(2), direction="upstream"), server.connect() as client:
+            client.send(b"one").expect(b"one").send(b"two").send(b"three").expect(b"three")
+        server.connections.wait(2)
+
+    capture = capture_of(tmp_path, server)
+
+    assert problems(capture) == []
+    ((number, text),) = [each for each in comments(capture) if each[1].startswith("fault: ")]
+    assert text.startswith("fault: Drop(2) on client #0 upstream: ")
+    assert number == 2
+
+
 def test_servers_are_told_apart_and_in_the_order_of_time(echo: RunningServer, tmp_path: Path) -> None:
     with windsock.serving(name="other") as other:
         other.echo()

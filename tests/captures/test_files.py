@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import resource
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from windsock.captures.files import new_file
 from windsock.captures.key_log import key_log_of_environment, keys_of
 from windsock.captures.text import transcript_lines
 from windsock.captures.timeline import merged
-from windsock.faults import Reset
+from windsock.faults import Drop, Reset
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
 
@@ -73,7 +74,7 @@ def test_json_lines_say_what_happened_and_when(tmp_path: Path) -> None:
     assert [(each["kind"], each["direction"], each.get("text")) for each in found] == [
         ("open", "upstream", None),
         ("data", "upstream", "a"),
-        ("fault", None, "~ fault: Reset(3): reset the connection"),
+        ("fault", None, "fault: Reset(3): reset the connection"),
         ("data", "downstream", "bc"),
         ("reset", "upstream", "client reset"),
         ("close", "downstream", None),
@@ -122,6 +123,22 @@ def test_a_transcript_ends_with_what_faults_did() -> None:
 
     assert lines[lines.index("faults of server:") + 1] == "seed 0"
     assert "Reset(2)" in lines[-1]
+
+
+def test_faults_on_the_datagrams_of_a_server_are_on_the_timeline(tmp_path: Path) -> None:
+    with windsock.serving(transport="udp", name="server") as server:
+        server.fault(Drop(1), direction="upstream")
+        with server.connect() as client:
+            client.send(b"one").send(b"two")
+        server.connections.wait(1)
+
+    lines = list(transcript_lines([subject_of(server)]))
+    events = events_of(tmp_path, subject_of(server))
+
+    assert re.fullmatch(r"\+0\.0000 ~ fault: Drop\(1\) on client #0 upstream: .*", lines[2])
+    assert lines[3].partition(" ")[2].startswith("#0 from ")
+    assert (events[0]["kind"], events[0]["connection"], events[0]["direction"]) == ("fault", None, "upstream")
+    assert [each["elapsed"] for each in events] == sorted(each["elapsed"] for each in events)
 
 
 def test_without_connections_a_transcript_says_so() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from windsock.captures.conversation import Burst, DatagramConversation, TCPConversation
 from windsock.captures.files import new_file
@@ -11,16 +12,15 @@ from windsock.captures.key_log import keys_of
 from windsock.captures.pcapng import INBOUND, OUTBOUND, PcapngWriter
 from windsock.captures.subjects import Subject
 from windsock.captures.timeline import merged
+from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
-from windsock.recording.transcript import event_text
 
 __all__ = ["write_capture"]
 
-DATA = (Kind.UP, Kind.DOWN)
 ENDS_OF_TLS = (Kind.CLIENT_EOF, Kind.HALF_CLOSE)
 """Ends of a stream; of TLS alone, if the connection goes on in the clear."""
 SHOWN_BY_FLAGS = (*ENDS_OF_TLS, Kind.CLIENT_RESET, Kind.SERVER_RESET)
@@ -44,15 +44,16 @@ def write_capture(path: str, subjects: Sequence[Subject], *, key_log: bytes = b"
     hosts = Hosts()
     for subject in subjects:
         hosts.add_server(subject.address)
-    pairs = [(subject, each) for subject in subjects for each in subject.connections]
-    recordings = [_Recording(number, subject, each, hosts) for number, (subject, each) in enumerate(pairs)]
+    pairs = [(subject, place) for subject in subjects for place in range(len(subject.connections))]
+    recordings = [_Recording(number, *pair, hosts) for number, pair in enumerate(pairs)]
+    connections = [each.connection for each in recordings]
     epoch = round((wall_clock() - monotonic()) * NANO)
     with new_file(path) as file:
         writer = PcapngWriter(file, comment=ABOUT)
         interfaces = dict.fromkeys((False, True), writer.interface(CLEAR, DESCRIPTIONS[CLEAR]))
-        if any(each.tls is not None for _, each in pairs):
+        if any(each.tls is not None for each in connections):
             interfaces[True] = writer.interface(DECRYPTED, DESCRIPTIONS[DECRYPTED])
-        if secrets := keys_of((each for _, each in pairs), key_log):
+        if secrets := keys_of(connections, key_log):
             writer.secrets(secrets)
         for burst in merged(((each.connection.opened, each) for each in recordings), _Recording.bursts):
             _write(writer, burst, interfaces[burst.is_encrypted], epoch)
@@ -73,17 +74,18 @@ def _write(writer: PcapngWriter, burst: Burst, interface: int, epoch: int) -> No
 class _Recording:
     """One recorded connection, which becomes packets once."""
 
-    def __init__(self, number: int, subject: Subject, connection: Connection, hosts: Hosts) -> None:
+    def __init__(self, number: int, subject: Subject, place: int, hosts: Hosts) -> None:
+        self.connection = subject.connections[place]
         self._number = number
-        self.connection = connection
         self._subject = subject
+        self._place = place
         self._hosts = hosts
 
     def bursts(self) -> Iterator[tuple[float, Burst]]:
         """Give the packets with their times. Comments are known when the next packets are."""
         latest: Burst | None = None
         comments = [f"{self._subject.name} #{self.connection.index} from {addresses.show(self.connection.peer)}"]
-        for time, burst, comment in self._steps():
+        for time, burst, comment in chain(self._steps(), self._firings()):
             if burst is not None:
                 if latest is not None:
                     yield latest.time, latest
@@ -94,6 +96,9 @@ class _Recording:
                 (comments if latest is None else latest.comments).append(comment)
         if latest is not None:
             yield latest.time, latest
+
+    def _firings(self) -> Iterator[tuple[float, None, str]]:
+        return ((each.at, None, of_firing(each)) for each in self._subject.firings_after(self._place))
 
     def _steps(self) -> Iterator[tuple[float, Burst | None, str]]:
         client, server = self._hosts.between(
@@ -160,6 +165,4 @@ def _sent(event: Event, conversation: TCPConversation) -> Burst | None:
 
 def _comment(event: Event, connection: Connection) -> str:
     """Return what a packet's comment says of an event."""
-    if event.kind in DATA or (event.kind in SHOWN_BY_FLAGS and not event.data):
-        return ""
-    return event_text(event.kind, event.data, connection).lstrip("~! ")
+    return "" if event.kind in SHOWN_BY_FLAGS and not event.data else in_words(event, connection)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from windsock.captures.files import new_file
 from windsock.captures.subjects import Subject, start_of
 from windsock.captures.timeline import merged
+from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.recording.transcript import event_text
+from windsock.recording.store.spill_file import Event
 
 __all__ = ["NAMES", "write_events"]
 
@@ -38,7 +40,6 @@ NAMES = {
     Kind.NOTE: ("note", None),
 }
 """The kind and the direction of each event that is written. The others are notes of windsock to itself."""
-DATA = (Kind.UP, Kind.DOWN)
 
 
 def write_events(path: str, subjects: Sequence[Subject]) -> None:
@@ -48,10 +49,11 @@ def write_events(path: str, subjects: Sequence[Subject]) -> None:
     """
     start, epoch = start_of(subjects), wall_clock() - monotonic()
     pairs = [(subject, connection) for subject in subjects for connection in subject.connections]
+    sources = [(connection.opened, partial(_events, subject, connection)) for subject, connection in pairs]
+    sources += [(each.firings[0].at, partial(_firings, each)) for each in subjects if each.firings]
     encode = json.JSONEncoder().encode
     with new_file(path) as file:
-        sources = ((pair[1].opened, pair) for pair in pairs)
-        for time, server, connection, what in merged(sources, lambda pair: _events(*pair)):
+        for time, server, connection, what in merged(sources, lambda read: read()):
             place = {"time": round(time + epoch, 6), "elapsed": round(time - start, 6)}
             file.write(encode(place | {"server": server, "connection": connection} | what).encode() + b"\n")
 
@@ -65,20 +67,27 @@ def _events(subject: Subject, connection: Connection) -> Iterator[tuple[float, A
     last = connection.opened
     addressed = {"peer": addresses.show(connection.peer), "address": addresses.show(subject.address)}
     yield event(last, {"kind": "open", "direction": UP, "datagram": connection.is_datagram} | addressed)
-    for time, kind, data in connection.settled():
-        if kind in NAMES:
-            last = max(last, time)
-            yield event(last, _described(kind, data, connection))
+    for each in connection.settled():
+        if each.kind in NAMES:
+            last = max(last, each.time)
+            yield event(last, _described(each, connection))
     if (closed := connection.closed) is not None:
         yield event(max(last, closed), {"kind": "end", "direction": None, "text": str(connection.ending)})
 
 
-def _described(kind: int, data: bytes, connection: Connection) -> dict[str, Any]:
+def _firings(subject: Subject) -> Iterator[tuple[float, Any]]:
+    for each in subject.firings:
+        what = {"kind": "fault", "direction": each.direction or None, "text": of_firing(each)}
+        yield each.at, (each.at, subject.name, None, what)
+
+
+def _described(event: Event, connection: Connection) -> dict[str, Any]:
+    _, kind, data = event
     name, direction = NAMES[kind]
     found: dict[str, Any] = {"kind": name, "direction": direction}
     if kind in DATA:
         return found | {"size": len(data)} | _content(data)
-    text = data.decode() if kind in (Kind.TAKEN, Kind.SCRIPT) else event_text(kind, data, connection)
+    text = data.decode() if kind in (Kind.TAKEN, Kind.SCRIPT) else in_words(event, connection)
     return found | {"text": text} if text else found
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from windsock.captures.files import new_file
 from windsock.captures.subjects import Subject, start_of
 from windsock.captures.timeline import merged
+from windsock.captures.words import of_firing
 from windsock.net import addresses
 from windsock.recording import Connection
 from windsock.recording.transcript import event_text
@@ -40,9 +42,10 @@ def transcript_lines(subjects: Sequence[Subject]) -> Iterator[str]:
     yield ""
     pairs = [(subject, connection) for subject in subjects for connection in subject.connections]
     names = {id(each): f"{each.name} " if len(subjects) > 1 else "" for each in subjects}
-    sources = ((connection.opened, (names[id(subject)], connection)) for subject, connection in pairs)
-    yield from merged(sources, lambda source: _lines(*source, start))
-    if not pairs:
+    sources = [(connection.opened, partial(_lines, names[id(subject)], connection)) for subject, connection in pairs]
+    sources += [(each.firings[0].at, partial(_firings, names[id(each)], each)) for each in subjects if each.firings]
+    yield from merged(sources, lambda read: read(start))
+    if not sources:
         yield "nothing was recorded"
     for subject in subjects:
         if subject.fault_lines:
@@ -60,3 +63,8 @@ def _lines(name: str, connection: Connection, start: float) -> Iterator[tuple[fl
     if (closed := connection.closed) is not None:
         last = max(last, closed)
         yield last, f"+{last - start:.4f} {who} ended: {connection.ending}"
+
+
+def _firings(name: str, subject: Subject, start: float) -> Iterator[tuple[float, str]]:
+    for each in subject.firings:
+        yield each.at, f"+{each.at - start:.4f} {name}~ {of_firing(each)}"

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
@@ -358,6 +358,10 @@ class RunningServer(FakeAPI):
     def fault_report(self) -> list[str]:
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
+
+    def datagram_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams; what they did to connections is recorded with these."""
+        return [] if self._faults is None else self._faults.datagram_firings()
 
     def _connector(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""

@@ -18,7 +18,7 @@ from windsock.scripts.checks import check_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.faults import Fault, FaultHandle
+    from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
 
@@ -83,6 +83,10 @@ class FaultProxy(Proxy):
     def fault_report(self) -> list[str]:
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return report_of(self.fault_set)
+
+    def datagram_firings(self) -> list[Firing]:
+        """Return nothing: what faults did to datagrams is recorded with them."""
+        return []
 
     def finish(self) -> None:
         """Drain, stop, and if it is strict, raise what went wrong in it; else, what faults have never fired."""
