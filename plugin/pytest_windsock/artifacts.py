@@ -109,8 +109,7 @@ class Artifacts:
         """Write the files; return a section for the report. What goes wrong is said there."""
         path = file = os.path.join(self._directory, self._name_of(item))
         try:
-            os.makedirs(path, exist_ok=True)
-            subjects = _subjects(servers)
+            subjects = _subjects(path, servers)
             for name, write in writers:
                 file = os.path.join(path, name)
                 write(file, seeds.name_of_test(item), subjects)
@@ -127,9 +126,11 @@ class Artifacts:
         return f"{safe_name(seeds.name_of_test(item))}{self._worker}{again}"
 
 
-def _subjects(servers: Sequence[RunningServer | FaultProxy]) -> Sequence[Subject]:
-    from windsock.captures import subject_of
+def _subjects(path: str, servers: Sequence[RunningServer | FaultProxy]) -> Sequence[Subject]:
+    """Make the directory, and return what is to be written there."""
+    from windsock.captures import make_directory, subject_of
 
+    make_directory(path)
     return [subject_of(each) for each in servers]
 
 

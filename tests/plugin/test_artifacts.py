@@ -285,6 +285,29 @@ def test_all_servers_and_proxies_of_a_test_are_in_one_set_of_files(run: Run, tmp
     assert [each["elapsed"] for each in events] == sorted(each["elapsed"] for each in events)
 
 
+def test_a_test_that_replaces_files_and_clock_leaves_real_ones(run_apart: Run, tmp_path: Path) -> None:
+    pytest.importorskip("pyfakefs")
+    pytest.importorskip("freezegun")
+    result = run_apart(
+        module(
+            """
+            import freezegun
+
+            def test_it(tcp_server, fs):
+                with freezegun.freeze_time("1999-12-31"):
+                    talk(tcp_server)
+                    assert False
+            """
+        ),
+        f"--windsock-artifacts={tmp_path}",
+    )
+
+    (directory,) = directories(tmp_path).values()
+    assert named_in(result) == [directory]
+    assert sorted(os.listdir(directory)) == FILES
+    assert json.loads((directory / "events.jsonl").read_text().splitlines()[0])["time"] > 1_600_000_000
+
+
 @pytest.mark.parametrize("value", ["1", "None", "'yes'"])
 def test_the_markers_keyword_is_true_or_false(value: str, run: Run) -> None:
     result = run(

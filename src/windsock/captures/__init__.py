@@ -1,9 +1,18 @@
 """Recordings as files for other programs: captures for Wireshark, JSON lines, and transcripts."""
 
 from windsock.captures.capture import write_capture
+from windsock.captures.files import make_directory
 from windsock.captures.json_lines import write_events
 from windsock.captures.key_log import key_log_of_environment
 from windsock.captures.subjects import Subject, subject_of
 from windsock.captures.text import write_transcript
 
-__all__ = ["Subject", "key_log_of_environment", "subject_of", "write_capture", "write_events", "write_transcript"]
+__all__ = [
+    "Subject",
+    "key_log_of_environment",
+    "make_directory",
+    "subject_of",
+    "write_capture",
+    "write_events",
+    "write_transcript",
+]

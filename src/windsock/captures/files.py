@@ -9,7 +9,7 @@ from typing import IO
 
 from windsock.net.system import os
 
-__all__ = ["new_file"]
+__all__ = ["make_directory", "new_file"]
 
 BUFFER = 256 * 1024
 """Bytes that are written at a time."""
@@ -31,3 +31,17 @@ def new_file(path: str) -> Iterator[IO[bytes]]:
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def make_directory(path: str) -> None:
+    """Make a directory, and those above it, unless it is there. Raises OSError if that cannot be."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        return  # whatever it is, a file in it cannot be made if it is no directory
+    except FileNotFoundError:
+        above = os.path.dirname(path)
+        if above in ("", path):
+            raise
+        make_directory(above)
+        make_directory(path)
