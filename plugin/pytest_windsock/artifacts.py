@@ -8,7 +8,8 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -97,7 +98,7 @@ class Artifacts:
         self._has_failed |= report.failed
         is_over = report.when == "teardown"
         if servers and (report.failed or is_over) and self._is_wanted(item):
-            report.sections.append(self._write(item, servers))
+            report.sections.extend(self._write(item, servers))
 
     def _is_wanted(self, item: pytest.Item) -> bool:
         for mark in item.iter_markers("windsock"):
@@ -105,25 +106,38 @@ class Artifacts:
                 return bool(mark.kwargs["artifacts"])
         return self._has_failed or self._is_for_all
 
-    def _write(self, item: pytest.Item, servers: Sequence[RunningServer | FaultProxy]) -> tuple[str, str]:
-        """Write the files; return a section for the report. What goes wrong is said there."""
-        path = file = os.path.join(self._directory, self._name_of(item))
-        try:
-            subjects = _subjects(path, servers)
+    def _write(self, item: pytest.Item, servers: Sequence[RunningServer | FaultProxy]) -> Iterator[tuple[str, str]]:
+        """Write the files; give sections for the report: where they are, and what went wrong."""
+        path = os.path.join(self._directory, self._name_of(item))
+        test = seeds.name_of_test(item)
+        subjects: list[Subject] = []
+        problems = _problems(item, path, lambda: subjects.extend(_subjects(path, servers)))
+        if not problems:
+            yield TITLE, _plain(path)
             for name, write in writers:
                 file = os.path.join(path, name)
-                write(file, seeds.name_of_test(item), subjects)
-        except (Exception, pytest.fail.Exception, KeyboardInterrupt) as error:  # pytest-timeout may strike here
-            if isinstance(error, KeyboardInterrupt):  # in a hook it could end in an INTERNALERROR
-                item.session.shouldstop = "KeyboardInterrupt while a test's files were written"
-            return NOT_WRITTEN, _plain(f"{OPTION}: {file}: {type(error).__name__}: {error}")
-        return TITLE, _plain(path)
+                problems += _problems(item, file, partial(write, file, test, subjects))
+        if problems:
+            yield NOT_WRITTEN, "\n".join(problems)
 
     def _name_of(self, item: pytest.Item) -> str:
         """Return the directory's name: the test's, as far as any file system takes it, and what makes it unique."""
         attempt = max(self._attempts[item.nodeid], getattr(item, "execution_count", 1))
         again = f"-{attempt}" if attempt > 1 else ""
         return f"{safe_name(seeds.name_of_test(item))}{self._worker}{again}"
+
+
+def _problems(item: pytest.Item, path: str, write: Callable[[], object]) -> list[str]:
+    """Write something; return what went wrong, if anything did. No exception leaves a hook from here."""
+    from windsock.errors import text_of
+
+    try:
+        write()
+    except (Exception, pytest.fail.Exception, KeyboardInterrupt) as error:  # pytest-timeout may strike here
+        if isinstance(error, KeyboardInterrupt):  # beside old-style hook wrappers it could end in an INTERNALERROR
+            item.session.shouldstop = "KeyboardInterrupt while a test's files were written"
+        return [_plain(f"{OPTION}: {path}: {type(error).__name__}: {text_of(error)}")]
+    return []
 
 
 def _subjects(path: str, servers: Sequence[RunningServer | FaultProxy]) -> Sequence[Subject]:

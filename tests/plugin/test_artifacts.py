@@ -225,21 +225,31 @@ def test_a_directory_that_breaks_in_the_middle_costs_no_result(
     assert re.search(r"=+ windsock: artifacts not written: 1 =+\n--windsock-artifacts: .*test_that_passes.*", text)
 
 
-def test_a_writer_that_fails_is_named_and_what_others_wrote_stays(
+def test_a_writer_that_fails_is_named_and_the_others_write_all_the_same(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytest_windsock import artifacts
 
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise LookupError
+
     def broken(path: str, test: str, subjects: object) -> None:
         raise LookupError("nothing \ud800")
 
-    monkeypatch.setattr(artifacts, "writers", [*artifacts.writers, ("page.html", broken)])
+    def mute(path: str, test: str, subjects: object) -> None:
+        raise Mute
+
+    more = [("page.html", broken), ("mute.html", mute)]
+    monkeypatch.setattr(artifacts, "writers", [*more, *artifacts.writers])
 
     result = run(FAILING, f"--windsock-artifacts={tmp_path}")
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["--windsock-artifacts: *page.html: LookupError: nothing *ud800"])
+    result.stdout.fnmatch_lines(["--windsock-artifacts: *mute.html: Mute: *"])
     (directory,) = directories(tmp_path).values()
+    assert named_in(result) == [directory]
     assert sorted(os.listdir(directory)) == FILES
 
 
