@@ -7,6 +7,8 @@ import subprocess
 from pathlib import Path
 
 from tests.programs.conftest import program
+from windsock.captures import subject_of, write_capture
+from windsock.captures.subjects import RecordedServer
 
 DEADLINE = 60.0
 VALIDATE = [f"{each}.check_checksum:TRUE" for each in ("ip", "tcp", "udp")]
@@ -15,6 +17,14 @@ AS_DATA = ["tcp.port==1-65535,data", "udp.port==1-65535,data"]
 CHECKSUMS = ("ip.checksum.status", "tcp.checksum.status", "udp.checksum.status")
 WARNING = 0x600000
 """Severity of what an expert warns of, such as a reset; errors have more."""
+
+
+def capture_of(directory: Path, *servers: RecordedServer, key_log: bytes = b"") -> Path:
+    """Write a capture; skip the test if there is nothing to read it with, or fail where that must be."""
+    program("capinfos")
+    path = directory / "traffic.pcapng"
+    write_capture(str(path), [subject_of(each) for each in servers], key_log=key_log)
+    return path
 
 
 def tshark(capture: Path, *options: str, guess: bool = False) -> str:
