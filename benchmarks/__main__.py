@@ -24,6 +24,7 @@ BENCHMARKS = {
     "unused": ("benchmarks.unused", "what the plugin costs where it is not used"),
     "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
+    "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

@@ -10,7 +10,7 @@ from importlib import import_module
 
 import windsock
 
-__all__ = ["import_windsock"]
+__all__ = ["import_captures", "import_windsock"]
 
 PYFAKEFS = {"fs", "fs_class", "fs_module", "fs_session"}
 """Fixtures at whose end the modules are removed from `sys.modules` that were imported during them."""
@@ -30,3 +30,8 @@ def import_windsock(fixtures: Iterable[str]) -> None:
     for name in ("greenlet", "trio", "trustme"):
         with suppress(ImportError):
             import_module(name)
+
+
+def import_captures() -> None:
+    """Import what writes the files of tests."""
+    import_module("windsock.captures")

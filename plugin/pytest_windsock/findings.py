@@ -23,5 +23,6 @@ def add_notes(error: BaseException) -> None:
         return
     State.has_failed = True
     with contextlib.suppress(Exception, pytest.fail.Exception):
-        for sentence in findings_for(State.servers, error):
+        State.conclusions = findings_for(State.servers, error)
+        for sentence in State.conclusions:
             error.add_note(f"windsock: {sentence}")

@@ -46,6 +46,8 @@ class State:
     """The servers and proxies that this test has used, running or stopped."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    conclusions: list[str] = []  # noqa: RUF012  # likewise
+    """What was concluded from the failure of this test."""
     verdict: Verdict | None = None
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
     shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import fixtures, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -26,6 +26,7 @@ __all__ = [
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_terminal_summary",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
     "pytest_unconfigure",
@@ -40,18 +41,20 @@ MARKER = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option and the ini values."""
+    """Add the options and the ini values."""
     seeds.add_option(parser)
+    artifacts.add_options(parser)
     fixtures.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker, and check the option and the ini values."""
+    """Register the marker, and check the options and the ini values."""
     config.addinivalue_line("markers", MARKER)
     fixtures.timeout_of(config)
     fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
+    artifacts.start(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -61,8 +64,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the seed to an xdist worker."""
+    """Give the seed to an xdist worker, and what tells its files from those of others."""
     seeds.tell_worker(node)
+    artifacts.tell_worker(node)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -81,6 +85,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_windsock import early
 
         early.import_windsock(needed)
+        if artifacts.artifacts_of(session.config) is not None:
+            early.import_captures()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -127,7 +133,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
     outer = getattr(state, "item", item), state.servers
-    state.item, state.servers, state.has_failed = item, [], False
+    state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
     try:
         return (yield)
     finally:
@@ -244,8 +250,10 @@ def pytest_runtest_makereport(
             verdict.settle()
         if report.failed:
             _show(servers, report)
-        if call.when == "teardown":
-            fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
+    if (files := artifacts.artifacts_of(item.config)) is not None:
+        files.look(item, report, servers)
+    if call.when == "teardown":
+        fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
     return report
 
 
@@ -276,6 +284,12 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     from pytest_windsock import comparison
 
     return comparison.of_bytes(left, right)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say for which passed tests no files could be written."""
+    if artifacts.artifacts_of(config) is not None:
+        artifacts.summarize(terminalreporter)
 
 
 def pytest_unconfigure() -> None:

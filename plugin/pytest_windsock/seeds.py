@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["add_option", "header", "seed_of_run", "seed_of_server", "seed_of_test", "tell_worker"]
+__all__ = ["add_option", "header", "name_of_test", "seed_of_run", "seed_of_server", "seed_of_test", "tell_worker"]
 
 LARGEST = 2**64 - 1
 KEY = "windsock_seed"
@@ -54,10 +54,15 @@ def seed_of_test(item: pytest.Item) -> int:
     """Return a test's own seed, of the run's and of its node id: whatever other tests there are, and where it runs."""
     from windsock.faults.seeds import derive
 
+    return derive(seed_of_run(item.config), name_of_test(item))
+
+
+def name_of_test(item: pytest.Item) -> str:
+    """Return a test's node id, the same with and without xdist."""
     name = item.nodeid
     if item.get_closest_marker("xdist_group") is not None:
         name = name.rpartition("@")[0] or name  # which xdist adds in its workers
-    return derive(seed_of_run(item.config), name)
+    return name
 
 
 def seed_of_server(item: pytest.Item, number: int) -> int:

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "clients", "one", "proxies", "servers"]
+__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that say which items of `any_server` there are."""
+OWN = ("artifacts",)
+"""Keywords of the marker that are about the test, not its servers."""
 
 
 def one(name: str, fixed: dict[str, str]) -> RunningServer:
@@ -104,11 +106,11 @@ def _check_fits(name: str, marked: dict[str, Any], own: dict[str, Any]) -> None:
 
 
 def _marked(item: pytest.Item) -> dict[str, Any]:
-    """Return the marker's keywords; those closest to the test win."""
+    """Return the marker's keywords that are about servers; those closest to the test win."""
     options: dict[str, Any] = {}
     for mark in item.iter_markers("windsock"):
         options = dict(mark.kwargs) | options
-    return options
+    return {key: value for key, value in options.items() if key not in OWN}
 
 
 def _thread_pool(config: pytest.Config) -> ThreadPool:

@@ -1,4 +1,4 @@
-"""One browser for the tests of a module, and pages that are opened in it."""
+"""A server to capture; one browser for the tests of a module, and pages that are opened in it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+import windsock
 from tests.captures.chromium import Chromium, Tab
 from tests.programs.conftest import program
+from windsock import RunningServer
 from windsock.captures.page import write_page
 from windsock.captures.page_lanes import PageSubject
 
@@ -35,3 +37,10 @@ def view(browser: Chromium, tmp_path: Path) -> Iterator[Callable[..., Tab]]:
     yield opened
     for each in tabs:
         each.close()
+
+
+@pytest.fixture
+def echo() -> Iterator[RunningServer]:
+    with windsock.serving(name="echo") as server:
+        server.echo()
+        yield server

@@ -90,6 +90,13 @@ def test_what_was_retracted_did_not_go_out() -> None:
         assert [each.data for each in connection.chunks] == [b"first", b"se", b"between"]
 
 
+def test_what_was_retracted_whole_is_no_event_unlike_an_empty_reply() -> None:
+    with recording() as (_, connection):
+        note(connection, b"<gone", (Kind.RETRACT, b"4"), b"<", b"<stays")
+
+        assert [each.data for each in connection.settled()] == [b"", b"stays"]
+
+
 @pytest.mark.parametrize("gone", [1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE + 5, 5 * PIECE])
 def test_a_retraction_reaches_back_over_all_pieces_of_a_call(gone: int) -> None:
     with recording() as (_, connection):

@@ -315,6 +315,10 @@ class RunningServer(FakeAPI, Subject):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
+    def datagram_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams; what they did to connections is recorded with these."""
+        return [] if self._faults is None else self._faults.datagram_firings()
+
     def _connector(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""
         from windsock.harness.connect_options import connector_to_server

@@ -11,6 +11,7 @@ from windsock.faults import (
     Fault,
     FaultHandle,
     FaultSet,
+    Firing,
     First,
     Kill,
     Pause,
@@ -267,6 +268,10 @@ class ServerFaults:
             return lines
         start = connections[0].opened if connections else self.fault_set.log[0].at
         return with_firings(lines, self.fault_set, start)
+
+    def datagram_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams, in the order of time; nothing on servers of streams."""
+        return self.fault_set.log if self._options.is_datagram else []
 
     def copy_of_listener(self) -> socket.socket:
         """Return a copy of the server's own socket."""

@@ -56,6 +56,7 @@ __all__ = [
     "socket",
     "ssl",
     "threading",
+    "wall_clock",
 ]
 
 OS = (
@@ -224,6 +225,8 @@ def _sleep() -> Callable[[float], None]:
 
 monotonic: Callable[[], float] = _clock()
 """Seconds, as time.monotonic() counts them."""
+wall_clock: Callable[[], float] = partial(_time.clock_gettime, _time.CLOCK_REALTIME)
+"""Seconds since 1970, as time.time() counts them."""
 sleep: Callable[[float], None] = _sleep()
 
 if not TYPE_CHECKING:

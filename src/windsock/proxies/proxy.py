@@ -166,6 +166,10 @@ class FaultProxy(Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return self.fault_set.log
 
+    def datagram_firings(self) -> list[Firing]:
+        """Return nothing: what faults did to datagrams is recorded with them."""
+        return []
+
     def transcript(self) -> list[str]:
         """Return what was recorded, with what faults did, a line an event, bounded in length."""
         self.fault_set.settle()

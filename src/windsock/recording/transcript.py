@@ -13,7 +13,7 @@ from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder
 
-__all__ = ["preview", "summary", "transcript"]
+__all__ = ["event_text", "preview", "summary", "transcript"]
 
 PREVIEW = 48
 """The bytes of data that a line shows."""
@@ -79,17 +79,18 @@ def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
     last = connection.opened
     for event in islice(connection.settled(), 100_000):
         last = event.time
-        text = _text(event.kind, event.data, connection)
+        text = event_text(event.kind, event.data, connection)
         if text:
             yield event.time, f"{who} {text}"
     if (closed := connection.closed_at) is not None:
         yield max(last, closed), f"{who} ended: {connection.ending_so_far()}"
 
 
-def _text(kind: int, data: bytes, connection: Connection) -> str:
+def event_text(kind: int, data: bytes, connection: Connection) -> str:
+    """Return what a transcript says of an event; nothing of an event that is not worth a line."""
     if kind == Kind.UP:
         return f"> {len(data)} B {preview(data)}"
-    if kind == Kind.DOWN and data:
+    if kind == Kind.DOWN and (data or connection.is_datagram):
         return f"< {len(data)} B {preview(data)}"
     if kind == Kind.ERROR:
         error = connection.error

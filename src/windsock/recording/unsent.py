@@ -48,12 +48,15 @@ def _cut(kind: int, rest: int, latest: deque[tuple[int, int]], cuts: Cuts) -> No
 
 
 def without(events: Iterable[Event], cuts: Cuts) -> Iterator[Event]:
-    """Yield the events without retracted data."""
+    """Yield the events without retracted data; one of which nothing is left is gone, unlike an empty datagram."""
     counts = dict.fromkeys(OF.values(), 0)
     for event in events:
         if event.kind in counts:
             cut = cuts.get((event.kind, counts[event.kind]), 0)
             counts[event.kind] += 1
-            yield event._replace(data=event.data[:-cut]) if cut else event
+            if not cut:
+                yield event
+            elif cut < len(event.data):
+                yield event._replace(data=event.data[:-cut])
         elif event.kind not in OF:
             yield event

@@ -99,6 +99,12 @@ class Log:
             passed += each.count if isinstance(each, SpilledEvents) else 1
         return position, self._entries(passed)
 
+    def kinds(self) -> Iterator[int]:
+        """Give the kinds of the events, without reading their data."""
+        self._recorder.catch_up()
+        for each in self._events:
+            yield from each.kinds() if isinstance(each, SpilledEvents) else (each.kind,)
+
     def events(self, start: int = 0) -> Iterator[Event]:
         """Yield the events from the start-th on, whether in memory or on disk."""
         return (each if isinstance(each, Event) else each.event() for each in self._entries(start))
