@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from itertools import islice
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import pytest
@@ -202,9 +202,26 @@ def _report(seconds: float) -> str:
     ]
     main = whereabouts.place_of_thread(_ident_of_main())
     lines += [f"the test stood at {main}"] if main else []
+    lines += _conclusions(seconds)
     others = whereabouts.places(without={_ident_of_main(), threading.get_ident()})
     lines += islice(others, MOST_PLACES)
     return "\n  ".join(lines)
+
+
+def _conclusions(seconds: float) -> list[str]:
+    """Return what is concluded from where the test stands now, before its connections are ended."""
+    trace: TracebackType | None = None
+    frame = sys._current_frames().get(_ident_of_main())
+    while frame is not None:
+        trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
+        frame = frame.f_back
+    with contextlib.suppress(Exception):
+        from windsock.findings import findings_for
+
+        error = pytest.fail.Exception(f"Timeout (>{seconds:g}s)")  # as pytest-timeout says it
+        State.conclusions = findings_for(State.servers, error.with_traceback(trace))
+        State.has_failed = True
+    return State.conclusions
 
 
 def _ident_of_main() -> int:

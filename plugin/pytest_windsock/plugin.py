@@ -177,16 +177,20 @@ def _explaining(item: pytest.Item) -> Generator[None]:
         with _watched(item):
             yield
     except BaseException as raised:
-        if fixtures.State.servers:
-            from pytest_windsock import verdict
-
-            verdict.explain(raised, fixtures.State.servers)
+        _explain(raised)
         raise
     kept = getattr(item, "_excinfo", None)
-    if kept and fixtures.State.servers:
+    if kept:
+        _explain(kept[-1].value)
+
+
+def _explain(error: BaseException) -> None:
+    """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle."""
+    if fixtures.State.servers:
         from pytest_windsock import verdict
 
-        verdict.explain(kept[-1].value, fixtures.State.servers)
+        _conclude(error)
+        verdict.explain(error, fixtures.State.servers)
 
 
 @contextlib.contextmanager

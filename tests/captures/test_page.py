@@ -7,6 +7,7 @@ import json
 import pickle
 import re
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -183,7 +184,7 @@ def test_ten_thousand_large_events_make_a_file_of_less_than_20_mb(page: Path) ->
             ["failed", "", "TLS handshake failed: timeout"],
         ),
         (Kind.FAULT, b"Reset(): happens", ["fault", "", "Reset(): happens"]),
-        (Kind.SCRIPT, b"failed: step 1\nmore", ["note", "", "script failed: step 1"]),
+        (Kind.SCRIPT, b"failed at step 1\nmore", ["note", "", "script failed at step 1"]),
     ],
 )
 def test_endings_and_results_are_shown(page: Path, kind: int, data: bytes, expected: list[str]) -> None:
@@ -218,8 +219,9 @@ def test_a_stopped_server_has_a_page_too(page: Path, concurrency: str) -> None:
     assert "finish_request" not in error[-1]
 
 
-def test_it_is_written_past_a_fake_file_system(page: Path) -> None:
+def test_it_is_written_past_a_fake_file_system(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = pytest.importorskip("pyfakefs.fake_filesystem_unittest")
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.tempdir)  # which pyfakefs forgets
     with fake.Patcher():
         write_page(page, "a test", [Recording()])
 

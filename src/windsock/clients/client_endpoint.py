@@ -233,7 +233,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
             if is_only_later(error):
                 return None
             if error.errno == errno.EMSGSIZE:
-                raise UsageError(f"send(...): {len(data)} bytes are more than one datagram can carry here") from None
+                raise UsageError(f"send(...): {len(data)} bytes are too many for one datagram here") from None
             self.is_gone = True
             self.lost(error)
             return 0

@@ -6,7 +6,6 @@ import gc
 import linecache
 import sys
 import sysconfig
-import threading as standard_threading  # whose threads have names, whoever started them
 from collections.abc import Container, Iterator
 from types import FrameType
 from typing import Any
@@ -25,7 +24,7 @@ def places(*, without: Container[int] = ()) -> Iterator[str]:
     Code of the standard library, of installed packages and of windsock is passed over, up to its caller. Threads are
     left out by their identifiers.
     """
-    names = {thread.ident: thread.name for thread in standard_threading.enumerate()}
+    names = {thread.ident: thread.name for thread in sys.modules["threading"].enumerate()}  # who knows all of them
     for ident, frame in sys._current_frames().items():
         if ident in without:
             continue
