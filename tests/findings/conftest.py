@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import warnings
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -69,6 +71,8 @@ def conclude(pytester: pytest.Pytester) -> Conclude:
         notes = Notes()
         pytester.makepyfile(CLIENT + code)
         pytester.runpytest_inprocess(*PLUGIN, "-W", "error", *options, plugins=[notes])
+        with warnings.catch_warnings(action="ignore"):  # sockets that the failing tests have not closed
+            gc.collect()
         return notes.found
 
     return conclude

@@ -11,6 +11,8 @@ __all__ = ["find"]
 
 UNTIL_THE_END = ("read()", "readall", "recv_until_eof", "makefile", "in self.rfile", "receive_all")
 """Words of a line that reads up to the end of a stream."""
+A_WHILE = 0.02
+"""Seconds of silence that a client with a timeout cannot mean by chance."""
 HALF_CLOSE = "half-close after the request, with shutdown(socket.SHUT_WR)"
 
 
@@ -24,10 +26,16 @@ def find(case: Case) -> Iterator[Finding]:
         yield Finding(30, f"{where}: create_connection(address, timeout=5) gives it one", ("client",))
     for server in case.answering:
         connection = server.connections[-1] if server.connections and not server.is_datagram else None
-        if connection is not None and connection.was_in_use(failure) and _both_were_there(connection):
+        if connection is not None and _client_waited(connection, failure) and _both_were_there(connection):
             weight, said = _said(server, connection, failure)
             if said:
                 yield Finding(weight, f"{server.at(connection)}: {said}", server.about(connection))
+
+
+def _client_waited(connection: ConnectionFacts, failure: FailureFacts) -> bool:
+    """Return whether the client was there for a while after the last byte, up to the failure or just before it."""
+    end = failure.at if connection.client_end is None else connection.client_end
+    return connection.was_in_use(failure) and end - connection.latest >= A_WHILE
 
 
 def _both_were_there(connection: ConnectionFacts) -> bool:
