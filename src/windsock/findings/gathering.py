@@ -25,9 +25,9 @@ MOST_EVENTS = 5000
 """Events of a connection that are looked at: of longer ones only the ends are."""
 MOST_BYTES = 256 * 1024
 """Bytes of each direction that are kept."""
-MOST_READ = 4 * 1024 * 1024
+MOST_READ = 16 * 1024 * 1024
 """Bytes of a connection that are looked at: of larger ones only the ends are."""
-MOST_READ_OF_ALL = 16 * MOST_READ
+MOST_READ_OF_ALL = 4 * MOST_READ
 FIRST_EVENTS = 8
 MOST_FIRINGS = 1000
 
