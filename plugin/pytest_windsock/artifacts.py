@@ -149,7 +149,7 @@ def _problems(item: pytest.Item, path: str, write: Callable[[], object]) -> list
 
 
 def _subjects(path: str, servers: Sequence[RunningServer | FaultProxy]) -> Sequence[CaptureSubject]:
-    """Make the directory, and return what is to be written there."""
+    """Create the directory; return the artifacts to write into it."""
     from windsock.captures import make_directory, subject_of
 
     make_directory(path)

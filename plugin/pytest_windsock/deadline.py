@@ -8,10 +8,10 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 __all__ = ["begin", "end", "end_all", "hand_over", "is_debugging", "last_resort", "of"]
 
@@ -25,16 +25,15 @@ monotonic = partial(time.monotonic)
 
 _running: list[tuple[Any, float]] = []
 """Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""
-_settings: tuple[Any, Any] = (None, None)
-"""The latest test whose time was limited, and what pytest-timeout was told for it."""
+_settings = pytest.StashKey[Any]()
+"""The settings of pytest-timeout for a test."""
 
 
 def begin(item: pytest.Item, settings: Any) -> None:
     """Note when the test has to be over, by what pytest-timeout was told."""
-    global _settings
     if not settings.disable_debugger_detection and is_debugging():
         return
-    _settings = item, settings
+    item.stash[_settings] = settings
     _running.append((item, monotonic() + settings.timeout - _margin(settings)))
     hand_over()
 
@@ -49,7 +48,7 @@ def of(item: pytest.Item) -> tuple[float, float, float]:
     The time is infinite once the timer has been cancelled, as pytest-timeout does after a failure; without a timeout
     the seconds are 0.
     """
-    settings = _settings[1] if _settings[0] is item else None
+    settings = item.stash.get(_settings, None)
     if settings is None:
         return math.inf, 0.0, 0.0
     until = min((each[1] for each in _running if each[0] is item), default=math.inf)
@@ -58,7 +57,7 @@ def of(item: pytest.Item) -> tuple[float, float, float]:
 
 def last_resort(item: pytest.Item) -> Callable[[], object] | None:
     """Return what ends a run whose test cannot be ended, if pytest-timeout was told to use a thread for that."""
-    settings = _settings[1] if _settings[0] is item else None
+    settings = item.stash.get(_settings, None)
     if settings is None or settings.method != "thread":
         return None
     return partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)

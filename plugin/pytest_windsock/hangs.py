@@ -6,10 +6,12 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from types import FrameType, TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,65 +20,73 @@ from pytest_windsock.fixtures import State, hang_timeout_of
 from windsock.net import whereabouts
 from windsock.net.system import threading
 
+if TYPE_CHECKING:
+    from windsock import RunningServer
+    from windsock.proxies.proxy import FaultProxy
+
 __all__ = ["begin", "close", "end", "suspend"]
 
 GRACE = 1.0
-"""Seconds in which a test has to end once the connections of its servers have; or half of what its timeout leaves."""
+"""Seconds in which a test has to end once the connections of its servers have; less where its timeout leaves less."""
 INSISTING = 5
 """How often, a second apart, an exception is raised in a test that goes on after one."""
 SIGNAL: int = getattr(signal, "SIGURG", 0)
-"""The signal that has the main thread raise: one that means nothing to whoever does not expect it."""
+"""The signal that makes the main thread raise: by default it is ignored, so that a late one does no harm."""
 DEBUGGERS = {"bdb", "pdb", "ipdb", "pydevd", "_pydevd_bundle", "debugpy"}
 MOST_PLACES = 20
+LONGEST_SLEEP = 3600.0
+
+
+@dataclass(eq=False, slots=True)
+class _Phase:
+    """A setup, a body or a teardown that is watched."""
+
+    servers: Sequence[RunningServer | FaultProxy]
+    """Those of the test; the list grows while it starts more."""
+    seconds: float
+    """The time that it may take."""
+    bound: float
+    """The monotonic time at which it is a hang."""
+    grace: float
+    last_resort: Callable[[], object] | None
+    is_struck: bool = False
+    """Whether its bound has come and was dealt with."""
+    report: str = ""
+    """The report of its hang."""
 
 
 class _Watch:
     """One thread for a whole run; it sleeps until the bound of the phase that runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        """The seconds of a phase without a timeout of pytest-timeout's."""
+        self.phase: _Phase | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._sleeps_until = math.inf
         self._is_closed = False
-        self._before: Any = None
-        self.phase: object = None
-        """What stands for the phase that runs; None between phases."""
-        self.bound = math.inf
-        self.seconds = 0.0
-        self.grace = GRACE
-        self.report = ""
-        """What there is to say of a hang of this phase."""
-        self.last_resort: Callable[[], object] | None = None
         self._is_to_raise = False
+        self._handler_before: Any = None
+        if SIGNAL and threading.current_thread() is threading.main_thread():
+            self._handler_before = signal.signal(SIGNAL, self._raise)
 
-    def begin(self, seconds: float, bound: float, grace: float) -> None:
-        """Watch a phase until `bound`; a hang is said to have lasted for `seconds`."""
+    def begin(self, phase: _Phase) -> None:
+        """Watch a phase. The thread is woken only if it sleeps for longer than that."""
         with self._changed:
-            self.phase, self.seconds, self.bound, self.grace, self.report = object(), seconds, bound, grace, ""
-            if self._thread is None or not self._thread.is_alive():
+            self.phase = phase
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="windsock watch over hangs", daemon=True)
                 self._thread.start()
-            else:
+            elif phase.bound < self._sleeps_until:
                 self._changed.notify_all()
-        self._expect_signal()
-
-    def _expect_signal(self) -> None:
-        self._before = None
-        if SIGNAL and threading.current_thread() is threading.main_thread():
-            with contextlib.suppress(ValueError, OSError):
-                before = signal.getsignal(SIGNAL)
-                if before in (signal.SIG_DFL, signal.SIG_IGN):
-                    signal.signal(SIGNAL, self._raise)
-                    self._before = before
 
     def end(self) -> str:
-        """Return what there is to say of a hang of the phase that ends; empty if there was none."""
+        """End the phase; return the report of its hang, empty if there was none."""
         with self._changed:
-            self.phase, self.bound, self._is_to_raise = None, math.inf, False
-            report, self.report = self.report, ""
-        if self._before is not None:
-            signal.signal(SIGNAL, self._before)
-            self._before = None
-        return report
+            phase, self.phase = self.phase, None
+            self._is_to_raise = False
+        return "" if phase is None else phase.report
 
     def close(self) -> None:
         """End the thread."""
@@ -85,19 +95,26 @@ class _Watch:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(5)
+        if self._can_raise():
+            signal.signal(SIGNAL, self._handler_before)
+
+    def _can_raise(self) -> bool:
+        """Return whether the signal's handler is ours: a test may have its own."""
+        return self._handler_before is not None and signal.getsignal(SIGNAL) == self._raise
 
     def _raise(self, _: int, frame: FrameType | None) -> None:
         """Raise in the main thread, if the phase that the signal was meant for still runs.
 
-        An event loop is interrupted in its own way: trio and asyncio end in order at a KeyboardInterrupt alone.
+        An event loop is interrupted in its own way: trio and asyncio end in order only at a KeyboardInterrupt.
         """
-        if not self._is_to_raise:
+        phase = self.phase
+        if phase is None or not self._is_to_raise:
             return
         self._is_to_raise = False
         if whereabouts.runs_event_loop(frame):
             signal.raise_signal(signal.SIGINT)
         else:
-            pytest.fail(self.report)
+            pytest.fail(phase.report)
 
     # --- in the thread
 
@@ -105,36 +122,39 @@ class _Watch:
         while not self._is_closed:
             with self._changed:
                 phase = self.phase
-                left = self.bound - deadline.monotonic()
-                if left > 0:
-                    self._changed.wait(min(left, 3600.0))
+                now = deadline.monotonic()
+                until = math.inf if phase is None or phase.is_struck else phase.bound
+                if until > now:
+                    self._sleeps_until = min(until, now + LONGEST_SLEEP)
+                    self._changed.wait(self._sleeps_until - now)
                     continue
-                self.bound = math.inf
             if phase is not None:
                 self._strike(phase)
 
-    def _strike(self, phase: object) -> None:
-        """Say where everyone stands; end the connections, and if that does not help, raise in the test."""
-        report = _report(self.seconds)
+    def _strike(self, phase: _Phase) -> None:
+        """Report where everyone stands; end the connections, and if that does not help, raise in the test."""
+        phase.is_struck = True
+        if _is_debugging():
+            return
+        conclusions = _conclusions(phase)
+        report = _report(phase, conclusions)
         with self._changed:
-            if self.phase is not phase or _is_debugging():
+            if self.phase is not phase:
                 return
-            self.report = report
-        if self._is_over(phase, self.grace, _end_connections):
+            phase.report = report
+            State.conclusions, State.has_failed = conclusions, True
+        if self._is_over(phase, phase.grace, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):
-            with self._changed:
-                if self.phase is not phase:
-                    return
+            if self._can_raise():
                 self._is_to_raise = True
-                if SIGNAL and self._before is not None:
-                    signal.pthread_kill(_ident_of_main(), SIGNAL)
+                signal.pthread_kill(_ident_of_main(), SIGNAL)
             if self._is_over(phase, 1.0):
                 return
-        if self.last_resort is not None:
-            self.last_resort()
+        if phase.last_resort is not None:
+            phase.last_resort()
 
-    def _is_over(self, phase: object, seconds: float, action: Callable[[], object] | None = None) -> bool:
+    def _is_over(self, phase: _Phase, seconds: float, action: Callable[[], object] | None = None) -> bool:
         """Wait for the end of a phase, doing something again and again meanwhile; return whether it has come."""
         until = deadline.monotonic() + seconds
         while self.phase is phase and deadline.monotonic() < until and not self._is_closed:
@@ -151,25 +171,23 @@ _watch: _Watch | None = None
 def begin(item: pytest.Item) -> None:
     """Watch the phase that begins, or in which the first server is made."""
     global _watch
-    seconds, bound, grace = _bound(item)
-    if bound == math.inf or _is_debugging():
-        return
     if _watch is None:
-        _watch = _Watch()
-    if _watch.phase is None:
-        _watch.last_resort = deadline.last_resort(item)
-        _watch.begin(seconds, bound, grace)
+        _watch = _Watch(hang_timeout_of(item.config) or math.inf)
+    if _watch.phase is not None:
+        return
+    seconds, bound, grace = _bound(item, _watch.limit)
+    if bound < math.inf and not _is_debugging():
+        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item)))
 
 
 def end() -> str:
-    """End the watch over a phase; return what there is to say of its hang, or nothing."""
+    """End the watch over a phase; return the report of its hang, empty if there was none."""
     return "" if _watch is None else _watch.end()
 
 
 def suspend() -> None:
     """Watch this phase no more: a debugger is at work."""
-    if _watch is not None:
-        _watch.end()
+    end()
 
 
 def close() -> None:
@@ -180,48 +198,48 @@ def close() -> None:
         watch.close()
 
 
-def _bound(item: pytest.Item) -> tuple[float, float, float]:
+def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float]:
     """Return the seconds that a phase may take, the time at which it is a hang, and the grace that it then gets."""
     until, margin, seconds = deadline.of(item)
     if until < math.inf:
         return seconds, until + 0.2 * margin, min(GRACE, 0.4 * margin)
-    limit = hang_timeout_of(item.config) or math.inf
     seconds = min(limit, seconds or math.inf)
     return seconds, deadline.monotonic() + seconds, GRACE
 
 
-def _end_connections() -> None:
-    for server in list(State.servers):
+def _end_connections(phase: _Phase) -> None:
+    for server in list(phase.servers):
         with contextlib.suppress(Exception):
             server.end_connections()
 
 
-def _report(seconds: float) -> str:
-    lines = [
-        f"windsock: the test hung: it was not over after {seconds:g} s, so the connections of its servers were ended"
-    ]
-    main = whereabouts.place_of_thread(_ident_of_main())
-    lines += [f"the test stood at {main}"] if main else []
-    lines += _conclusions(seconds)
-    others = whereabouts.places(without={_ident_of_main(), threading.get_ident()})
-    lines += islice(others, MOST_PLACES)
-    return "\n  ".join(lines)
+def _report(phase: _Phase, conclusions: Sequence[str]) -> str:
+    what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
+    return "\n  ".join([f"windsock: the test hung: {what}", *_place_of_test(), *conclusions, *_other_places()])
 
 
-def _conclusions(seconds: float) -> list[str]:
+def _place_of_test() -> Iterator[str]:
+    with contextlib.suppress(Exception):  # threads go on meanwhile: what is looked at may change
+        yield f"the test stood at {whereabouts.place_of_thread(_ident_of_main())}"
+
+
+def _other_places() -> Iterator[str]:
+    with contextlib.suppress(Exception):
+        yield from islice(whereabouts.places(without={_ident_of_main(), threading.get_ident()}), MOST_PLACES)
+
+
+def _conclusions(phase: _Phase) -> list[str]:
     """Return what is concluded from where the test stands now, before its connections are ended."""
     trace: TracebackType | None = None
-    frame = sys._current_frames().get(_ident_of_main())
-    while frame is not None:
+    for frame in whereabouts.outwards(sys._current_frames().get(_ident_of_main())):
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
-        frame = frame.f_back
-    with contextlib.suppress(Exception):
+    try:
         from windsock.findings import findings_for
 
-        error = pytest.fail.Exception(f"Timeout (>{seconds:g}s)")  # as pytest-timeout says it
-        State.conclusions = findings_for(State.servers, error.with_traceback(trace))
-        State.has_failed = True
-    return State.conclusions
+        error = pytest.fail.Exception(f"Timeout (>{phase.seconds:g}s)")  # as pytest-timeout says it
+        return findings_for(phase.servers, error.with_traceback(trace))
+    except Exception:  # likewise
+        return []
 
 
 def _ident_of_main() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, phases, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -132,19 +132,19 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers
+    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
     state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
     try:
         return (yield)
     finally:
-        state.item, state.servers = outer
+        state.item, state.servers, state.has_failed, state.conclusions = outer
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     """Say in a setup that has failed what its servers had to do with it."""
     __tracebackhide__ = True
-    with _explaining(item):
+    with phases.explaining(item):
         return (yield)
 
 
@@ -152,7 +152,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that has passed if its servers have not; say in a failure what its servers had to do with it."""
     __tracebackhide__ = True
-    with _explaining(item):
+    with phases.explaining(item):
         result = yield
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
@@ -165,69 +165,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Watch over the teardown."""
     __tracebackhide__ = True
-    with _watched(item):
+    with phases.watched(item):
         return (yield)
-
-
-@contextlib.contextmanager
-def _explaining(item: pytest.Item) -> Generator[None]:
-    """Add notes to an exception that is raised, or that pytest keeps for a unittest.TestCase."""
-    __tracebackhide__ = True
-    try:
-        with _watched(item):
-            yield
-    except BaseException as raised:
-        _explain(raised)
-        raise
-    kept = getattr(item, "_excinfo", None)
-    if kept:
-        _explain(kept[-1].value)
-
-
-def _explain(error: BaseException) -> None:
-    """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle."""
-    if fixtures.State.servers:
-        from pytest_windsock import verdict
-
-        _conclude(error)
-        verdict.explain(error, fixtures.State.servers)
-
-
-@contextlib.contextmanager
-def _watched(item: pytest.Item) -> Generator[None]:
-    """Watch over a phase, from its start if the test has servers or a timeout that is ours to keep.
-
-    Otherwise the watch begins with the first server. A phase that hung has failed, whatever it does in the end.
-    """
-    __tracebackhide__ = True
-    deadline = sys.modules.get("pytest_windsock.deadline")
-    if fixtures.State.servers or (deadline is not None and deadline.last_resort(item) is not None):
-        from pytest_windsock import hangs
-
-        hangs.begin(item)
-    try:
-        yield
-    except BaseException as error:
-        report = _end_of_watch()
-        if report and _is_interrupt(error):
-            pytest.fail(report)
-        if report and report not in str(error):
-            error.add_note(report)
-        raise
-    if report := _end_of_watch():
-        pytest.fail(report, pytrace=False)
-
-
-def _is_interrupt(error: BaseException) -> bool:
-    """Return whether that is how an event loop was interrupted."""
-    if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(KeyboardInterrupt) is not None
-    return isinstance(error, KeyboardInterrupt)
-
-
-def _end_of_watch() -> str:
-    hangs = sys.modules.get("pytest_windsock.hangs")
-    return "" if hangs is None else hangs.end()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -242,7 +181,7 @@ def pytest_runtest_makereport(
     with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
         if call.excinfo is not None and fixtures.State.servers:
-            _conclude(call.excinfo.value)
+            phases.conclude(call.excinfo.value)
     try:
         report = yield
     except pytest.fail.Exception:
@@ -259,13 +198,6 @@ def pytest_runtest_makereport(
     if call.when == "teardown":
         fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
     return report
-
-
-def _conclude(error: BaseException) -> None:
-    with contextlib.suppress(ImportError):  # imported for failures alone: tests that pass do not pay for it
-        from pytest_windsock import findings
-
-        findings.add_notes(error)
 
 
 def _show(servers: list[Any], report: pytest.TestReport) -> None:

@@ -9,7 +9,6 @@ import os
 import select
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -78,14 +77,15 @@ class Chromium:
         while data:
             data = data[os.write(self._commands, data) :]
         while True:
-            answer = self._next()
+            answer = self.receive()
             if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 result: dict[str, Any] = answer["result"]
                 return result
 
-    def _next(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
+        """Wait for the next message of the browser, and return it."""
         while b"\0" not in self._buffer:
             ready, _, _ = select.select([self._answers], [], [], DEADLINE)
             data = os.read(self._answers, 1 << 20) if ready else b""
@@ -130,12 +130,8 @@ class Tab:
     def load(self, path: Path) -> None:
         """Open a file and wait until it is loaded."""
         self.call("Page.navigate", url=path.as_uri())
-        deadline = time.monotonic() + DEADLINE
         while not self._events("Page.loadEventFired"):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{path} was not loaded within {DEADLINE:g} s")
-            self._browser.call("Browser.getVersion")  # reads what has come
-            time.sleep(0.005)
+            self._browser.receive()
 
     def close(self) -> None:
         """Close the tab."""

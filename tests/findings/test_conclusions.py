@@ -68,7 +68,7 @@ def test_the_sentences_are_there_in_each_mode(run_apart: Run, options: list[str]
     result = run_apart(FAILING, "--junitxml=report.xml", *options)
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    sentence = "windsock: nobody connected to tcp_server, which is at 127.0.0.1:"
+    sentence = "windsock: no client connected to tcp_server, which is at 127.0.0.1:"
     assert sentence in (pytester.path / "report.xml").read_text()
     if "no:terminal" not in options:
         result.stdout.fnmatch_lines([f"*{sentence}*; the client tried 127.0.0.1:1"])
@@ -104,7 +104,7 @@ def test_what_is_no_failure_has_no_conclusion(run: Run, outcome: str) -> None:
         "-rA",
     )
 
-    assert "nobody connected" not in result.stdout.str()
+    assert "no client connected" not in result.stdout.str()
 
 
 def test_a_timeout_that_strikes_while_findings_are_made_leaves_the_report(run_apart: Run) -> None:
@@ -129,7 +129,7 @@ def test_a_timeout_that_strikes_while_findings_are_made_leaves_the_report(run_ap
     )
 
     result.assert_outcomes(failed=2)
-    result.stdout.fnmatch_lines(["*TimeoutError: timed out*", "*windsock: nobody connected to tcp_server*"])
+    result.stdout.fnmatch_lines(["*TimeoutError: timed out*", "*windsock: no client connected to tcp_server*"])
 
 
 def test_tests_without_servers_and_tests_that_pass_import_nothing_for_it(run_apart: Run) -> None:
@@ -160,4 +160,4 @@ def test_a_server_of_which_nothing_can_be_read_does_not_silence_the_others() -> 
         found = findings_for([Broken(), server], TimeoutError("timed out"))
 
     assert len(found) == 1
-    assert found[0].startswith("nobody connected to mine, which is at 127.0.0.1:")
+    assert found[0].startswith("no client connected to mine, which is at 127.0.0.1:")

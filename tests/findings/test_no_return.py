@@ -18,7 +18,9 @@ def test_a_client_that_does_not_retry_is_named(conclude: Conclude) -> None:
     """
     )
 
-    assert found == {"test_it": ["tcp_server #0: Reset(3) reset the connection, and nobody connected again after that"]}
+    assert found == {
+        "test_it": ["tcp_server #0: Reset(3) reset the connection, and no client connected again after that"]
+    }
 
 
 def test_a_client_that_comes_again_is_not_mentioned(conclude: Conclude) -> None:

@@ -42,13 +42,16 @@ class Signals:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.heard = 0
-        self._sent = self._handled = 0
+        self._is_quiet = threading.Event()
+        """Clear while a SIGINT is on its way."""
+        self._is_quiet.set()
         self._is_armed = False
         signal.signal(signal.SIGINT, self._handle)
         signal.signal(signal.SIGALRM, self._handle)
 
     def _handle(self, number: int, _: object) -> None:
-        self._handled += number == signal.SIGINT
+        if number == signal.SIGINT:
+            self._is_quiet.set()
         if self._is_armed:
             self.heard += 1
             raise KeyboardInterrupt if number == signal.SIGINT else Alarm
@@ -71,16 +74,14 @@ class Signals:
             self._wait_for(interrupt)
 
     def _interrupt(self) -> None:
-        self._sent += 1
+        self._is_quiet.clear()
         os.kill(os.getpid(), signal.SIGINT)
 
     def _wait_for(self, interrupt: threading.Timer) -> None:
         """Wait for a signal that is on its way: a second one during the next action would be meant to insist."""
         if interrupt.ident is not None:
             interrupt.join(5)
-        deadline = time.monotonic() + 5
-        while self._handled < self._sent and time.monotonic() < deadline:
-            time.sleep(0.001)
+        self._is_quiet.wait(5)
 
 
 def use(kind: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ class _Peers:
                 self._onward[addresses.show(each.onward_address)] = lane
 
     def client_of(self, subject: PageSubject, connection: Connection) -> Lane:
-        """Return the lane of whoever connected."""
+        """Return the lane of the peer that connected."""
         name = addresses.show(connection.peer)
         if name in self._onward:
             return self._onward[name]

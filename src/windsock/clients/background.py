@@ -1,4 +1,4 @@
-"""Playing a script in a thread of its own, and the failure that somebody has to hear of."""
+"""A script that plays in a thread of its own, and its failure, which is raised once."""
 
 from __future__ import annotations
 

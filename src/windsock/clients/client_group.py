@@ -26,7 +26,7 @@ class Client(Protocol):
 
 
 class ClientGroup:
-    """Clients, as long as somebody has them; and what is played in the background, until somebody has heard of it."""
+    """Clients, as long as they are referenced; and the scripts in the background whose failure was not raised yet."""
 
     def __init__(self) -> None:
         self._clients: weakref.WeakSet[Client] = weakref.WeakSet()

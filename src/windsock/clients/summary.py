@@ -115,7 +115,7 @@ class CrowdSummary:
         return lines
 
     def check(self) -> None:
-        """Raise CrowdFailed, with the first failure of each kind, if somebody did not get to the end."""
+        """Raise CrowdFailed, with the first failure of each kind, if a client did not get to the end."""
         firsts: dict[str, tuple[int, Exception]] = {}
         for index, failure in self.failures:
             firsts.setdefault(_kind(failure), (index, failure))

@@ -1,4 +1,4 @@
-"""Finding: what a fault has dropped, and nobody has sent again."""
+"""Finding: data that a fault dropped and that was not sent again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding: nobody came again after a connection was reset."""
+"""Finding: a connection was reset, and no client connected again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def find(case: Case) -> Iterator[Finding]:
         if connection is None or any(map(_reset_by, server.connections[:-1])):
             continue  # a client that has come again before has given up, see `alike`
         if by := _reset_by(connection):
-            sentence = f"{server.at(connection)}: {by} the connection, and nobody connected again after that"
+            sentence = f"{server.at(connection)}: {by} the connection, and no client connected again after that"
             yield Finding(76, sentence, server.about(connection))
 
 

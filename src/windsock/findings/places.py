@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import linecache
 import sys
-import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, takewhile
 from types import FrameType, TracebackType
 from typing import Any
 
 from windsock.findings.facts import HandlerPlace, SourceLine
+from windsock.net import whereabouts
 from windsock.net.system import os
 from windsock.taps.seam import connection_of
 
 __all__ = ["frames_of", "place_of_error", "places_of_handlers", "user_frames"]
 
-OURS = ("windsock", "pytest_windsock")
-NOT_THE_USERS = tuple({sysconfig.get_path(each) + os.sep for each in ("stdlib", "platstdlib", "purelib", "platlib")})
 READS = {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "receive_some"}
 """Methods of taps in which a handler waits for its client; other sockets of a handler have no tap."""
-MOST_FRAMES = 200
-
-
-def _is_users(frame: FrameType) -> bool:
-    name = frame.f_code.co_filename
-    return _package(frame) not in OURS and not name.startswith((*NOT_THE_USERS, "<"))
-
-
-def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def user_frames(frames: Iterable[tuple[FrameType, int]]) -> Iterator[tuple[FrameType, int]]:
     """Give the frames of the user's own code, each with its line number."""
-    return (each for each in frames if _is_users(each[0]))
+    return (each for each in frames if whereabouts.is_users(each[0]))
 
 
 def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
@@ -44,7 +32,7 @@ def frames_of(error: BaseException) -> list[tuple[FrameType, int]]:
     while link is not None:
         found.append((link.tb_frame, link.tb_lineno))
         link = link.tb_next
-    return found[: -MOST_FRAMES - 1 : -1]
+    return found[: -whereabouts.MOST_FRAMES - 1 : -1]
 
 
 def place_of_error(error: BaseException) -> SourceLine | None:
@@ -78,25 +66,19 @@ def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[in
 
 def _reads(frames: Iterable[tuple[FrameType, int]]) -> bool:
     """Return whether the user's innermost frame has called a tap to read."""
-    called = takewhile(lambda pair: not _is_users(pair[0]), frames)
-    return any(frame.f_code.co_name in READS and _package(frame) in OURS for frame, _ in called)
+    called = takewhile(lambda pair: not whereabouts.is_users(pair[0]), frames)
+    return any(
+        frame.f_code.co_name in READS and whereabouts.package_of(frame) in whereabouts.OURS for frame, _ in called
+    )
 
 
 def _of_threads(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:
     """Give the requests that threads of this process handle, each with its frames, the innermost first."""
     for innermost in sys._current_frames().values():
-        frames = list(_outwards(innermost))
+        frames = [(frame, frame.f_lineno) for frame in whereabouts.outwards(innermost)]
         for frame, _ in frames:
             if frame.f_code.co_name == "finish_request" and frame.f_locals.get("self") is server:
                 yield frame.f_locals.get("request"), frames
-
-
-def _outwards(frame: FrameType | None) -> Iterator[tuple[FrameType, int]]:
-    for _ in range(MOST_FRAMES):
-        if frame is None:
-            return
-        yield frame, frame.f_lineno
-        frame = frame.f_back
 
 
 def _of_turns_and_tasks(server: Any) -> Iterator[tuple[Any, list[tuple[FrameType, int]]]]:

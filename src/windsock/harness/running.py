@@ -242,8 +242,8 @@ class RunningServer(FakeAPI, Subject):
         """Play a script with `count` clients at once, in this thread; return one summary of what became of them.
 
         `script` may be a function from the index of a client, from 0, to its script. The clients begin evenly over
-        `spread` seconds. `options` are keywords of `connect()`. Connecting, and `reset(flush=True)`, hold up others.
-        Raises CrowdFailed, an ExceptionGroup of the first failure of each kind with a `summary` of all, if somebody
+        `spread` seconds. `options` are keywords of `connect()`. Connecting holds up the other clients.
+        Raises CrowdFailed, an ExceptionGroup of the first failure of each kind with a `summary` of all, if a client
         did not get to the end of the script, unless `strict=False`.
         """
         from windsock.clients.crowd import crowd

@@ -98,7 +98,7 @@ class AcceptFaults:
     def after(self, request: Any, connection: Connection, *, is_relayed: bool) -> None:
         """Come behind each accept. Raises TurnedAway for a connection that must not be handled.
 
-        What happens to one that is to be relayed is noted by its relay.
+        The relay of a relayed connection records its faults.
         """
         if self._listener.is_ours(connection.peer):
             self._turn_away(request, connection, "a connection that filled the queue", [], is_reset=False)

@@ -69,7 +69,7 @@ class DatagramRelays:
         return self._front.clients_by_name.get(addresses.plain(address), address)
 
     def name_of(self, client: Address) -> Address:
-        """Return where a reply to the client is to be sent."""
+        """Return the address to send a reply for the client to."""
         return self._front.names_by_client.get(client, client)
 
     def drain(self, seconds: float) -> None:

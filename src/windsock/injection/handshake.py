@@ -21,7 +21,7 @@ ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
 LARGEST_READ = 65536
 
 Talk: TypeAlias = Generator[bytes | None, bytes, None]
-"""Yields what is to be sent, or None to be given what comes; b"" is the end of the stream."""
+"""Yields bytes to send, or None to receive; then it is sent what came, b"" at the end of the stream."""
 
 
 def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str) -> None:
@@ -56,7 +56,7 @@ class Handshakes:
             server.secure_stream = self._begin_async
 
     def decide(self, connection: Connection, faults: list[Fault]) -> None:
-        """Note what is to happen to the handshake of this connection; in the loop's thread."""
+        """Note the faults of this connection's handshake; in the loop's thread."""
         if any(isinstance(each, TLSTruncate) for each in faults):
             self._recorder.expected.append(connection.index)  # clients may answer with an alert, which handlers read
         if faults:

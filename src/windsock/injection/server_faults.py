@@ -123,7 +123,7 @@ class ServerFaults:
                     self._note(connection, handle.fault)
 
     def _wants_relays(self) -> bool:
-        """Return whether a connection that comes now is to be relayed."""
+        """Return whether a new connection must be relayed."""
         options = self._options
         return bool(options.relay or options.faults) or any(
             not ON_LINKS.isdisjoint(each.fault.applies_to) for each in self.fault_set.handles

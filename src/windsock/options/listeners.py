@@ -199,7 +199,7 @@ def give_up_place(server: Any, holder: socket.socket | None) -> None:
 
 
 def serve_again(server: Any, copy: socket.socket) -> None:
-    """Give a server that was down its own socket back. Raises UsageError if somebody else has taken the address."""
+    """Give a server that was down its own socket back. Raises UsageError if another process has taken the address."""
     server.socket = copy
     open_requests(server).end_new(None)
     try:
@@ -213,7 +213,7 @@ def serve_again(server: Any, copy: socket.socket) -> None:
 def bind_again(server: Any, holder: socket.socket | None) -> None:
     """Give a server that was down a new listening socket on its old address.
 
-    Raises UsageError if somebody else has taken the address in the moment between.
+    Raises UsageError if another process took the address in the meantime.
     """
     if holder is not None and server.socket_type == socket.SOCK_DGRAM:
         holder.close()

@@ -44,7 +44,7 @@ class Admission:
         self._active = active
 
     def listener_state(self) -> ListenerState:
-        """Return what the listener is to be, as no client can be told from another."""
+        """Return the state that the listener should have, as one client cannot be told from another."""
         whole = [each.fault for each in self._fault_set.handles if each.is_active and _is_open(each.selector)]
         if any(isinstance(each, Refuse) for each in whole):
             return ListenerState.SHUT

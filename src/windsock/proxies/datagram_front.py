@@ -109,7 +109,7 @@ class DatagramFront:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                continue  # what a reply to somebody else has come to
+                continue  # the error of a reply to another client
             if not self._take(data, came, addresses.plain(peer)):
                 self._unwatch()  # there is no room behind us, so there is none here
                 self._relay_loop.event_loop.later(ONCE_MORE, self._watch)

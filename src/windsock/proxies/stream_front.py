@@ -301,7 +301,7 @@ class StreamFront:
         ).start()
 
     def _turn_away(self, pending: _PendingConnection, why: str, *, is_reset: bool) -> None:
-        """End it: with a reset, so that the client cannot think that somebody took what it sent; or as was asked."""
+        """End the connection: with a reset, so that the client does not take its data for received; or with a close."""
         if why:
             self._note_refusal(pending, why)
         self._end(pending, sockets.reset if is_reset else sockets.close)
@@ -373,7 +373,7 @@ class StreamFront:
         self._leave(pending)
 
     def _leave(self, pending: _PendingConnection) -> None:
-        """Somebody is gone: there is room for another one."""
+        """Make room for another client: this one has gone."""
         self._pending.discard(pending)
         if self._stalled:
             self._relay_loop.event_loop.call(self._look_at_stalled)

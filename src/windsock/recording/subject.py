@@ -74,7 +74,7 @@ class Subject:
         raise NotImplementedError
 
     def end_connections(self) -> None:
-        """End all connections that are open now, and go on: whoever waits on one sees its end. From any thread.
+        """End all connections that are open now, and go on; a client that waits sees the end. From any thread.
 
         Must be overridden.
         """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import NotInstalled, UsageError
 from windsock.net import addresses
 from windsock.net.system import monotonic, os, select, socket, threading
+from windsock.net.whereabouts import outwards
 from windsock.servers import fork_hooks
 from windsock.servers.base import BaseServer
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release_or_report
@@ -68,7 +69,7 @@ class SelectingMixIn:
     def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
         """Return the requests whose handlers wait for their turn, each with its frames, the innermost first."""
         turns = [turn for hub in self._hubs_of_this_process() for turn in list(hub.turns)]
-        return [(turn.request, _outwards(turn.gr_frame)) for turn in turns]
+        return [(turn.request, list(outwards(turn.gr_frame))) for turn in turns]
 
     # --- serving
 
@@ -233,14 +234,6 @@ def _over(request: Any, hub: Hub) -> Any:
         hub.accepted = GreenDatagrams(request[1], hub, len(request[0]))
         return request[0], hub.accepted
     return request
-
-
-def _outwards(frame: FrameType | None) -> list[FrameType]:
-    found = []
-    while frame is not None:
-        found.append(frame)
-        frame = frame.f_back
-    return found
 
 
 def _row(turn: RequestGreenlet) -> PartialRequest:

@@ -40,16 +40,16 @@ def test_the_address_is_named_and_the_one_that_the_client_tried(conclude: Conclu
     )
 
     (missing,) = found.pop("test_missing")
-    assert missing.startswith("nobody connected to unix_stream_server, which is at /")
+    assert missing.startswith("no client connected to unix_stream_server, which is at /")
     assert found == {
         "test_other_port": [
-            "nobody connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
+            "no client connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
         ],
-        "test_waited": ["nobody connected to tcp_server, which is at 127.0.0.1:PORT"],
+        "test_waited": ["no client connected to tcp_server, which is at 127.0.0.1:PORT"],
         "test_other_server": ["no datagram came to udp_server, which is at 127.0.0.1:PORT"],
         "test_unmet": ["no datagram came to udp_server, which is at 127.0.0.1:PORT"],
         "test_past_the_proxy": [
-            "nobody connected to fault_proxy 1, which is at 127.0.0.1:PORT: the client went to the server behind it"
+            "no client connected to fault_proxy 1, which is at 127.0.0.1:PORT: the client went to the server behind it"
         ],
     }
 

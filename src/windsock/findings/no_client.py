@@ -1,4 +1,4 @@
-"""Finding: nobody has ever connected, or sent a datagram, to a server."""
+"""Finding: no client ever connected, or sent a datagram, to a server."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _was_passed_by(case: Case, server: ServerFacts) -> bool:
 
 
 def _said(case: Case, server: ServerFacts) -> str:
-    what = "no datagram came to" if server.is_datagram else "nobody connected to"
+    what = "no datagram came to" if server.is_datagram else "no client connected to"
     sentence = f"{what} {server.name}, which is at {server.shown}"
     tried = case.failure.tried
     if tried and tried != server.shown:

@@ -1,0 +1,92 @@
+"""What surrounds the phases of a test: the watch over hangs, and notes on a failure.
+
+Loaded for each run of pytest, so what it needs is imported on first use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Generator
+
+import pytest
+
+from pytest_windsock.fixtures import State
+
+__all__ = ["conclude", "explaining", "watched"]
+
+
+@contextlib.contextmanager
+def explaining(item: pytest.Item) -> Generator[None]:
+    """Watch over a phase; add notes to an exception that is raised, or that pytest keeps for a unittest.TestCase."""
+    __tracebackhide__ = True
+    try:
+        with watched(item):
+            yield
+    except BaseException as raised:
+        _explain(raised)
+        raise
+    kept = getattr(item, "_excinfo", None)
+    if kept:
+        _explain(kept[-1].value)
+
+
+@contextlib.contextmanager
+def watched(item: pytest.Item) -> Generator[None]:
+    """Watch over a phase, from its start if the test has servers or a timeout that is ours to keep.
+
+    Otherwise the watch begins with the first server. A phase that hung has failed, whatever it does in the end.
+    """
+    __tracebackhide__ = True
+    deadline = sys.modules.get("pytest_windsock.deadline")
+    if State.servers or (deadline is not None and deadline.last_resort(item) is not None):
+        from pytest_windsock import hangs
+
+        hangs.begin(item)
+    try:
+        yield
+    except BaseException as error:
+        report = _end_of_watch()
+        if report and _is_interrupt(error):
+            pytest.fail(report)
+        if report and report not in str(error):
+            error.add_note(report)
+        raise
+    if report := _end_of_watch():
+        pytest.fail(report, pytrace=False)
+
+
+def conclude(error: BaseException) -> None:
+    """Note what is concluded from the facts of this moment, once for each test."""
+    with contextlib.suppress(ImportError):  # imported for failures alone: tests that pass do not pay for it
+        from pytest_windsock import findings
+
+        findings.add_notes(error)
+
+
+def _explain(error: BaseException) -> None:
+    """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle.
+
+    Whatever fails here, or is out of time, must not take the place of the test's own exception.
+    """
+    if not State.servers:
+        return
+    from pytest_windsock import verdict
+
+    try:
+        conclude(error)
+        verdict.explain(error, State.servers)
+    except (Exception, pytest.fail.Exception) as problem:
+        error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
+
+
+def _end_of_watch() -> str:
+    hangs = sys.modules.get("pytest_windsock.hangs")
+    return "" if hangs is None else hangs.end()
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Return whether that is how an event loop was interrupted."""
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(KeyboardInterrupt) is not None
+    return isinstance(error, KeyboardInterrupt)
