@@ -176,7 +176,7 @@ def begin(item: pytest.Item) -> None:
     if _watch.phase is not None:
         return
     seconds, bound, grace = _bound(item, _watch.limit)
-    if bound < math.inf and not _is_debugging():
+    if bound < math.inf:
         _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item)))
 
 

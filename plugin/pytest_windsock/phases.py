@@ -7,53 +7,53 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator
 
 import pytest
 
 from pytest_windsock.fixtures import State
 
-__all__ = ["conclude", "explaining", "watched"]
+__all__ = ["begin", "conclude", "failed", "passed"]
 
 
-@contextlib.contextmanager
-def explaining(item: pytest.Item) -> Generator[None]:
-    """Watch over a phase; add notes to an exception that is raised, or that pytest keeps for a unittest.TestCase."""
-    __tracebackhide__ = True
-    try:
-        with watched(item):
-            yield
-    except BaseException as raised:
-        _explain(raised)
-        raise
-    kept = getattr(item, "_excinfo", None)
-    if kept:
-        _explain(kept[-1].value)
+def begin(item: pytest.Item) -> None:
+    """Watch over a phase from its start, if the test has servers or a timeout that is ours to keep.
 
-
-@contextlib.contextmanager
-def watched(item: pytest.Item) -> Generator[None]:
-    """Watch over a phase, from its start if the test has servers or a timeout that is ours to keep.
-
-    Otherwise the watch begins with the first server. A phase that hung has failed, whatever it does in the end.
+    Otherwise the watch begins with the first server.
     """
-    __tracebackhide__ = True
     deadline = sys.modules.get("pytest_windsock.deadline")
     if State.servers or (deadline is not None and deadline.last_resort(item) is not None):
         from pytest_windsock import hangs
 
         hangs.begin(item)
-    try:
-        yield
-    except BaseException as error:
-        report = _end_of_watch()
-        if report and _is_interrupt(error):
-            pytest.fail(report)
-        if report and report not in str(error):
-            error.add_note(report)
-        raise
-    if report := _end_of_watch():
+
+
+def passed(item: pytest.Item) -> None:
+    """End the watch over a phase that raised nothing. One that hung has failed, whatever it did in the end.
+
+    An exception that pytest keeps for a unittest.TestCase gets its notes.
+    """
+    __tracebackhide__ = True
+    report = _end_of_watch()
+    kept = getattr(item, "_excinfo", None)
+    if kept:
+        _explain(kept[-1].value)
+    if report:
         pytest.fail(report, pytrace=False)
+
+
+def failed(error: BaseException, *, is_teardown: bool = False) -> None:
+    """End the watch over a phase, and note on what it raised why that may be.
+
+    Raises pytest.fail.Exception in its place if that is how an event loop that hung was interrupted.
+    """
+    __tracebackhide__ = True
+    report = _end_of_watch()
+    if report and report not in str(error):
+        if _is_interrupt(error):
+            pytest.fail(report)
+        error.add_note(report)
+    if not is_teardown:
+        _explain(error)
 
 
 def conclude(error: BaseException) -> None:

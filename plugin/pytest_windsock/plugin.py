@@ -142,18 +142,29 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
-    """Say in a setup that has failed what its servers had to do with it."""
+    """Watch over a setup; say in its failure what its servers had to do with it."""
     __tracebackhide__ = True
-    with phases.explaining(item):
-        return (yield)
+    phases.begin(item)
+    try:
+        result = yield
+    except BaseException as error:
+        phases.failed(error)
+        raise
+    phases.passed(item)
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that has passed if its servers have not; say in a failure what its servers had to do with it."""
+    """Do so with the body of a test; fail a test that has passed if its servers have not."""
     __tracebackhide__ = True
-    with phases.explaining(item):
+    phases.begin(item)
+    try:
         result = yield
+    except BaseException as error:
+        phases.failed(error)
+        raise
+    phases.passed(item)
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
@@ -163,10 +174,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """Watch over the teardown."""
+    """Watch over a teardown."""
     __tracebackhide__ = True
-    with phases.watched(item):
-        return (yield)
+    phases.begin(item)
+    try:
+        result = yield
+    except BaseException as error:
+        phases.failed(error, is_teardown=True)
+        raise
+    phases.passed(item)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)

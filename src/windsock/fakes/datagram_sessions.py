@@ -84,7 +84,7 @@ class DatagramSessions:
             stop_event=self.stop_event,
             whose=session.play.label,
         )
-        self._script_queue.runs[connection.index] = script_run
+        self._script_queue.begin(connection.index, script_run)
         has_kept_to_it = False
         try:
             script_run.run()

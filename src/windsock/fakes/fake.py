@@ -242,6 +242,8 @@ class Fake:
         return [Unmet(each) for each in found]
 
     def _unmet(self, *, is_final: bool) -> list[str]:
+        if not (self._script_queue or self._responder):
+            return []
         streams = self._streams() if is_final else ()
         return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
 
@@ -283,7 +285,7 @@ class Fake:
         if not self._greet(end):
             return
         run = ScriptRun(play.script, end, connection, timeout=self.timeout(), stop_event=stop_event, whose=play.label)
-        self._script_queue.runs[connection.index] = run
+        self._script_queue.begin(connection.index, run)
         run.run()
 
     def _greet(self, end: ServerStream) -> bool:

@@ -48,8 +48,17 @@ class ScriptQueue:
         self._for_all: list[QueuedScript] = []
         self._begun = 0
         self._excused = 0
-        self.runs: WeakValueDictionary[int, ScriptRun] = WeakValueDictionary()
-        """The scripts that this process plays, by the index of their connection."""
+        self._runs: WeakValueDictionary[int, ScriptRun] | None = None  # made for the first script: it takes time
+
+    def __bool__(self) -> bool:
+        return bool(self._queued or self._for_all)
+
+    def begin(self, connection: int, run: ScriptRun) -> None:
+        """Remember where the script of a connection stands, as long as this process plays it."""
+        with self._recorder:
+            if self._runs is None:
+                self._runs = WeakValueDictionary()
+            self._runs[connection] = run
 
     @property
     def count(self) -> int:
@@ -140,7 +149,7 @@ class ScriptQueue:
 
     def _state(self, connection: Connection) -> str:
         """Return where an unfinished script stands, or stood when its server was stopped."""
-        run = self.runs.get(connection.index)
+        run = None if self._runs is None else self._runs.get(connection.index)
         if connection.script_state is ScriptState.STOPPED:
             where = f"was {(connection.played or '').removeprefix(f'{ScriptState.STOPPED} ')}"
         elif run is not None:
