@@ -125,6 +125,7 @@ class _Watch:
                 now = deadline.monotonic()
                 until = math.inf if phase is None or phase.is_struck else phase.bound
                 if until > now:
+                    phase = None  # its servers must not outlive it for as long as this thread sleeps
                     self._sleeps_until = min(until, now + LONGEST_SLEEP)
                     self._changed.wait(self._sleeps_until - now)
                     continue
