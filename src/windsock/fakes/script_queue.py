@@ -153,7 +153,7 @@ class ScriptQueue:
         if connection.script_state is ScriptState.STOPPED:
             where = f"was {(connection.played or '').removeprefix(f'{ScriptState.STOPPED} ')}"
         elif run is not None:
-            where = f"is {run.place()}"
+            where = f"is {run.place_from_outside()}"
         else:
             where = "ended without reporting its progress"
         return f"not played to its end, {_name(connection)} {where}"

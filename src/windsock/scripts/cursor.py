@@ -101,9 +101,14 @@ class Cursor:
         self._steps, self._index = frame.steps, frame.index + 1
 
     @property
+    def is_expecting(self) -> bool:
+        """True if the current step waits for the other end."""
+        return isinstance(self.step, EXPECTATIONS)
+
+    @property
     def is_between_rounds(self) -> bool:
         """True while an endless loop waits for its next round: the other end may end the connection now."""
-        is_waiting = isinstance(self.step, EXPECTATIONS) and not self.inbox
+        is_waiting = self.is_expecting and not self.inbox
         return is_waiting and self._idle_loop() is not None
 
     def _ends_loop(self) -> bool:
