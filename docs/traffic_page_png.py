@@ -13,7 +13,7 @@ from tests.captures.chromium import Chromium
 import windsock
 from windsock.captures.page import write_page
 from windsock.faults import Reset
-from windsock.proxies.fault_proxy import FaultProxy
+from windsock.proxies.proxy import FaultProxy
 from windsock.servers import StreamRequestHandler
 
 PICTURE = Path(__file__).parent / "images" / "traffic-page.png"
