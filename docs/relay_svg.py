@@ -57,10 +57,10 @@ def picture() -> str:
         '<path d="M0,0 L6,3 L0,6 z" fill="#445"/></marker></defs>'
     )
     parts = [head]
-    for each in BOXES:
-        parts += box(*each)
-    for each in CHAINS:
-        parts += chain(*each)
+    for shape in BOXES:
+        parts += box(*shape)
+    for direction in CHAINS:
+        parts += chain(*direction)
     parts += [arrow(x, y, to) for x, y, to in ARROWS]
     for x, y, first, second in NOTES:
         parts += [text(x, y, first, size=11), text(x, y + 15, second, size=11)]
