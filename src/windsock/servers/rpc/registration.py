@@ -107,27 +107,30 @@ class _Portmap:
         self._mapping = Mapping(handler.program, handler.version, protocol, server.server_address[1])
 
     def add(self) -> bool:
-        return self._set(self._mapping)
+        return self._call(PortmapProcedure.SET, self._mapping)
 
     def taken(self) -> str:
-        arguments = portmap.MAPPING.encode(self._mapping)
-        port = self._registration.call(2, PortmapProcedure.GETPORT, arguments, xdr.UINT)
-        return f"at port {port}" if port else ""
+        """Return where another server of the program is registered, or nothing."""
+        found = [each.port for each in self._known() if each.protocol == self._mapping.protocol]
+        return f"at port {found[0]}" if found else ""
 
     def remove(self) -> None:
         """Remove the mapping, if it is ours. UNSET removes those of the other transports too: set them again."""
-        known = self._registration.call(2, PortmapProcedure.DUMP, b"", portmap.MAPPINGS)
-        if self._mapping not in known:
-            return
-        arguments = portmap.MAPPING.encode(self._mapping)
-        self._registration.call(2, PortmapProcedure.UNSET, arguments, xdr.BOOL)
-        for each in known:
-            if each != self._mapping and (each.program, each.version) == (self._mapping.program, self._mapping.version):
-                self._set(each)
+        known = self._known()
+        if self._mapping in known:
+            self._call(PortmapProcedure.UNSET, self._mapping)
+            for each in known:
+                if each != self._mapping:
+                    self._call(PortmapProcedure.SET, each)
 
-    def _set(self, mapping: Mapping) -> bool:
-        arguments = portmap.MAPPING.encode(mapping)
-        return bool(self._registration.call(2, PortmapProcedure.SET, arguments, xdr.BOOL))
+    def _known(self) -> list[Mapping]:
+        """Return what is registered of the program, in this version."""
+        wanted = (self._mapping.program, self._mapping.version)
+        found = self._registration.call(2, PortmapProcedure.DUMP, b"", portmap.MAPPINGS)
+        return [each for each in found if (each.program, each.version) == wanted]
+
+    def _call(self, procedure: PortmapProcedure, mapping: Mapping) -> bool:
+        return bool(self._registration.call(2, procedure, portmap.MAPPING.encode(mapping), xdr.BOOL))
 
 
 class _Rpcbind:
@@ -140,18 +143,25 @@ class _Rpcbind:
         self._binding = Binding(handler.program, handler.version, _netid(server), address, str(os.getuid()))
 
     def add(self) -> bool:
-        return bool(self._call(RpcbindProcedure.SET, xdr.BOOL))
+        return self._call(RpcbindProcedure.SET)
 
     def taken(self) -> str:
-        address = self._call(RpcbindProcedure.GETADDR, xdr.STRING)
-        return f"at {address}" if address else ""
+        """Return where another server of the program is registered, or nothing."""
+        found = self._known()
+        return f"at {found[0]}" if found else ""
 
     def remove(self) -> None:
-        if self._call(RpcbindProcedure.GETADDR, xdr.STRING) == self._binding.address:
-            self._call(RpcbindProcedure.UNSET, xdr.BOOL)
+        if self._binding.address in self._known():
+            self._call(RpcbindProcedure.UNSET)
 
-    def _call(self, procedure: RpcbindProcedure, result: xdr.XDRType[Any]) -> Any:
-        return self._registration.call(4, procedure, portmap.BINDING.encode(self._binding), result)
+    def _known(self) -> list[str]:
+        """Return where the program is registered, for this transport. GETADDR knows that of the call itself only."""
+        wanted = (self._binding.program, self._binding.version, self._binding.netid)
+        found = self._registration.call(4, RpcbindProcedure.DUMP, b"", portmap.BINDINGS)
+        return [each.address for each in found if (each.program, each.version, each.netid) == wanted]
+
+    def _call(self, procedure: RpcbindProcedure) -> bool:
+        return bool(self._registration.call(4, procedure, portmap.BINDING.encode(self._binding), xdr.BOOL))
 
 
 def _netid(server: Any) -> str:
