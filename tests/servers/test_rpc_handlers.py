@@ -147,8 +147,8 @@ class Guarded(Adder):
     def check_credential(self, call: Call) -> AuthStatus:
         return AuthStatus.AUTH_TOOWEAK if call.credential.flavor == AuthFlavor.NONE else super().check_credential(call)
 
-    @procedure(1, result=xdr.UINT)
-    def add(self) -> Any:
+    @procedure(6, result=xdr.UINT)
+    def tell_uid(self) -> int:
         return AuthSys.of(self.call.credential).uid
 
 
@@ -156,8 +156,8 @@ class Guarded(Adder):
 def test_a_handler_decides_which_credentials_are_enough(place: Place, kind: Any) -> None:
     client = place.connect(place.start(kind, Guarded))
 
-    assert call(client, calling(1)) == Denied(7, RejectStatus.AUTH_ERROR, AuthStatus.AUTH_TOOWEAK)
-    assert call(client, calling(1, credential=AuthSys(0, "host", 1000, 100).credential())) == sum_of(1000)
+    assert call(client, calling(6)) == Denied(7, RejectStatus.AUTH_ERROR, AuthStatus.AUTH_TOOWEAK)
+    assert call(client, calling(6, credential=AuthSys(0, "host", 1000, 100).credential())) == sum_of(1000)
 
 
 @on(STREAMS)

@@ -26,7 +26,7 @@ class Adder(RPCRequestHandler):
         return sum(numbers)
 
     @procedure(2)
-    def fail(self) -> None:
+    def fail(self) -> Any:
         raise ZeroDivisionError("the adder failed")
 
     @procedure(3, result=xdr.INT)
