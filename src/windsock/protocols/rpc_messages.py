@@ -88,6 +88,10 @@ _ACCEPT_STATUS = xdr.Enum(AcceptStatus)
 _REJECT_STATUS = xdr.Enum(RejectStatus)
 _AUTH_STATUS = xdr.Enum(AuthStatus)
 _HEADER = struct.Struct(">6I")
+_CALL_OF_VERSION_2 = struct.pack(">2I", CALL, RPC_VERSION)
+_SUCCESS = struct.pack(">5I", REPLY, MSG_ACCEPTED, AuthFlavor.NONE, 0, AcceptStatus.SUCCESS)
+_NO_AUTH = bytes(16)
+"""A credential and a verifier of AUTH_NONE, as most calls have them: they are neither decoded nor encoded one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,8 @@ class Call:
     def encode(self) -> bytes:
         """Return the message. Raises EncodeError for a number that does not fit."""
         encoder = Encoder()
-        for number in (self.xid, CALL, self.rpc_version, self.program, self.version, self.procedure):
-            encoder.put(xdr.UINT, number)
+        numbers = (self.xid, CALL, self.rpc_version, self.program, self.version, self.procedure)
+        xdr.UINT.write_many(encoder, numbers)
         self.credential.write(encoder)
         self.verifier.write(encoder)
         encoder.append(self.arguments)
@@ -177,7 +181,10 @@ class Accepted:
 
     def encode(self) -> bytes:
         """Return the message. Raises EncodeError for a number that does not fit."""
-        encoder = Encoder().put(xdr.UINT, self.xid).put(xdr.UINT, REPLY).put(xdr.UINT, MSG_ACCEPTED)
+        if self.status == AcceptStatus.SUCCESS and self.verifier is AUTH_NONE:
+            return xdr.UINT.encode(self.xid) + _SUCCESS + self.result
+        encoder = Encoder()
+        xdr.UINT.write_many(encoder, (self.xid, REPLY, MSG_ACCEPTED))
         self.verifier.write(encoder)
         encoder.put(_ACCEPT_STATUS, self.status)
         if self.status == AcceptStatus.PROG_MISMATCH:
@@ -199,7 +206,8 @@ class Denied:
 
     def encode(self) -> bytes:
         """Return the message. Raises EncodeError for a number that does not fit."""
-        encoder = Encoder().put(xdr.UINT, self.xid).put(xdr.UINT, REPLY).put(xdr.UINT, MSG_DENIED)
+        encoder = Encoder()
+        xdr.UINT.write_many(encoder, (self.xid, REPLY, MSG_DENIED))
         encoder.put(_REJECT_STATUS, self.status)
         if self.status == RejectStatus.RPC_MISMATCH:
             encoder.put(xdr.UINT, self.low).put(xdr.UINT, self.high)
@@ -226,6 +234,9 @@ def decode_message(data: bytes) -> Message:
     Raises MalformedCall for a call that asks for a denial, such as one of another RPC version, and DecodeError for
     anything else that is no message.
     """
+    if data[4:12] == _CALL_OF_VERSION_2 and data[24:40] == _NO_AUTH:
+        xid, _, _, program, version, procedure = _HEADER.unpack_from(data)
+        return Call(xid, program, version, procedure, bytes(data[40:]))
     decoder = Decoder(data)
     xid = decoder.get(xdr.UINT)
     start = decoder.offset
