@@ -156,7 +156,10 @@ class Client:
 
 
 class Quiet(Adder):
-    """Without procedures that fail on purpose."""
+    """Without procedures that fail on purpose, or for a sum that is too large."""
+
+    def add(self, numbers: list[int]) -> int:
+        return len(numbers)
 
     def fail(self) -> None:
         pass

@@ -91,7 +91,7 @@ _HEADER = struct.Struct(">6I")
 _CALL_OF_VERSION_2 = struct.pack(">2I", CALL, RPC_VERSION)
 _SUCCESS = struct.pack(">5I", REPLY, MSG_ACCEPTED, AuthFlavor.NONE, 0, AcceptStatus.SUCCESS)
 _NO_AUTH = bytes(16)
-"""A credential and a verifier of AUTH_NONE, as most calls have them: they are neither decoded nor encoded one by one."""
+"""A credential and a verifier of AUTH_NONE, as most calls have them: they are recognized without being decoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,26 +238,20 @@ def decode_message(data: bytes) -> Message:
         xid, _, _, program, version, procedure = _HEADER.unpack_from(data)
         return Call(xid, program, version, procedure, bytes(data[40:]))
     decoder = Decoder(data)
-    xid = decoder.get(xdr.UINT)
-    start = decoder.offset
-    kind = decoder.get(xdr.UINT)
+    xid, kind = decoder.get(xdr.UINT), decoder.get(xdr.UINT)
     if kind == CALL:
-        return _call(decoder)
+        return _call(decoder, xid)
     if kind == REPLY:
         return _reply(decoder, xid)
-    raise DecodeError(start, "msg_type", kind, f"{kind} is neither a call (0) nor a reply (1)")
+    raise DecodeError(4, "msg_type", kind, f"{kind} is neither a call (0) nor a reply (1)")
 
 
-def _call(decoder: Decoder) -> Call:
-    start = decoder.offset - 8
-    decoder.offset = start
-    data = decoder.take(12, "call")
-    xid, _, rpc_version = struct.unpack(">3I", data)
+def _call(decoder: Decoder, xid: int) -> Call:
+    rpc_version = decoder.get(xdr.UINT)
     if rpc_version != RPC_VERSION:
-        error = DecodeError(start + 8, "rpcvers", rpc_version, f"{rpc_version} is not {RPC_VERSION}")
+        error = DecodeError(8, "rpcvers", rpc_version, f"{rpc_version} is not {RPC_VERSION}")
         raise MalformedCall(error, Denied(xid, RejectStatus.RPC_MISMATCH))
-    decoder.offset = start
-    xid, _, _, program, version, procedure = _HEADER.unpack(decoder.take(24, "call"))
+    program, version, procedure = (decoder.get(xdr.UINT) for _ in range(3))
     credential = _auth(decoder, xid, AuthStatus.AUTH_BADCRED)
     verifier = _auth(decoder, xid, AuthStatus.AUTH_BADVERF)
     return Call(xid, program, version, procedure, decoder.rest(), credential, verifier)
@@ -272,10 +266,9 @@ def _auth(decoder: Decoder, xid: int, reason: AuthStatus) -> Auth:
 
 
 def _reply(decoder: Decoder, xid: int) -> Reply:
-    start = decoder.offset
     status = decoder.get(xdr.UINT)
     if status > MSG_DENIED:
-        raise DecodeError(start, "reply_stat", status, f"{status} is neither accepted (0) nor denied (1)")
+        raise DecodeError(8, "reply_stat", status, f"{status} is neither accepted (0) nor denied (1)")
     return _accepted(decoder, xid) if status == MSG_ACCEPTED else _denied(decoder, xid)
 
 

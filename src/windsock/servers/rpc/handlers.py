@@ -182,7 +182,6 @@ class RPCRequestHandler(BaseRequestHandler):
 
     def _begun(self, data: bytes) -> Reply | tuple[Procedure, tuple[Any, ...]]:
         """Return the procedure that a message calls, with its arguments, or the reply if it is not called."""
-        vars(self).pop("call", None)
         try:
             call = decode_message(data)
         except MalformedCall as error:
