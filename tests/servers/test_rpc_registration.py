@@ -87,6 +87,18 @@ def test_a_server_is_registered_with_rpcbind_too_on_every_transport(place: Place
     assert rpcbind.bindings == {}
 
 
+class Closing(Adder):
+    def null(self) -> None:
+        self.server.server_close()
+
+
+def test_a_forked_child_that_closes_the_server_leaves_its_registration(place: Place, portmapper: Any) -> None:
+    server = place.start(rpc.ForkingRPCTCPServer, Closing, portmapper=portmapper.server_address)
+
+    assert call(place.connect(server), Call(1, PROGRAM, VERSION)) == Accepted(1)
+    assert registered(portmapper) == {(Protocol.TCP, server.server_address[1])}
+
+
 def test_servers_of_one_program_on_tcp_and_udp_leave_each_other_alone(place: Place, portmapper: Any) -> None:
     over_tcp = place.start(rpc.ThreadingRPCTCPServer, Adder, portmapper=portmapper.server_address)
     over_udp = place.start(rpc.ThreadingRPCUDPServer, Adder, portmapper=portmapper.server_address)
