@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, phases, secrets, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -45,6 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     seeds.add_option(parser)
     artifacts.add_options(parser)
     fixtures.add_ini_values(parser)
+    secrets.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,6 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
+    secrets.configure(config)
     artifacts.start(config)
 
 
@@ -213,6 +215,8 @@ def pytest_runtest_makereport(
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
     if call.when == "teardown":
+        if fixtures.State.has_failed and servers:
+            secrets.forget()
         fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
     return report
 
@@ -224,6 +228,7 @@ def _show(servers: list[Any], report: pytest.TestReport) -> None:
         tracebacks.tidy(report)
         for each in sections.sections(servers, report.when):
             report.sections.append(each)
+        secrets.clean(report)
     except pytest.fail.Exception:
         report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
 
@@ -249,4 +254,5 @@ def pytest_unconfigure() -> None:
     """End the watch over hangs, and the threads that were kept for the next server."""
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
+    secrets.unconfigure()
     fixtures.close()

@@ -13,6 +13,7 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "text_of",
+    "visible",
 ]
 
 
@@ -24,6 +25,17 @@ def text_of(error: BaseException) -> str:
         except Exception:  # whatever an exception's own methods may raise
             continue
     return "(its text cannot be made)"
+
+
+def visible(text: str, but: str = "") -> str:
+    """Return text in which control characters, lone surrogates and other invisible characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in but else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 class WindsockError(Exception):

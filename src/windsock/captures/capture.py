@@ -17,6 +17,7 @@ from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
 from windsock.recording.events import Kind
+from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
 
 __all__ = ["write_capture"]
@@ -110,7 +111,7 @@ class _Recording:
 
 
 def _datagrams(connection: Connection, conversation: DatagramConversation) -> Iterator[tuple[float, Burst | None, str]]:
-    for event in connection.settled():
+    for event in redacted(connection):
         if event.kind in DATA:
             yield event.time, conversation.data(event.data, is_upstream=event.kind == Kind.UP), ""
         else:
@@ -128,7 +129,7 @@ def _stream(connection: Connection, conversation: TCPConversation) -> Iterator[t
     last, burst = connection.opened, conversation.open()
     burst.is_encrypted = is_encrypted
     yield last, burst, ""
-    for event in connection.settled():
+    for event in redacted(connection):
         last = max(last, event.time)
         if event.kind in (Kind.TLS, Kind.TLS_END):
             is_encrypted = event.kind == Kind.TLS

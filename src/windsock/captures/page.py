@@ -13,6 +13,7 @@ from pathlib import Path
 
 from windsock.captures.page_events import PageEvent, bounded, events_of, with_events, within_budget
 from windsock.captures.page_lanes import PageConnection, PageSubject, connections_of, lane_of, lanes_of
+from windsock.errors import visible
 from windsock.net.system import os
 from windsock.recording import preview
 
@@ -171,17 +172,6 @@ class _Page:
         size = f"{event.size}" if event.kind == "data" else ""
         data = preview(event.data, PREVIEW) if event.kind == "data" else event.detail
         return _tr(event.kind, f"{event.time - self._start:.6f}", label, way, what, size, data)
-
-
-def visible(text: str, but: str = "") -> str:
-    """Return text in which control characters, lone surrogates and other invisible characters are escaped."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each in but else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def counted_noun(count: int, noun: str, plural: str = "") -> str:

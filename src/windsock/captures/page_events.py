@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from windsock import redaction
 from windsock.captures.page_lanes import PageConnection, PageSubject
 from windsock.errors import text_of
 from windsock.faults import Firing
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
 
 __all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
@@ -91,7 +93,7 @@ def _of_connection(connection: PageConnection, index: int) -> Iterator[PageEvent
     last = recorded.opened
     if not recorded.is_datagram:
         yield PageEvent(last, index, "open", "up", "connects")
-    for event in recorded.settled():
+    for event in redacted(recorded):
         last = max(last, event.time)
         made = _page_event(event, index, recorded)
         if made is not None:
@@ -115,7 +117,7 @@ def _is_datagram(subject: PageSubject) -> bool:
 
 def _words(firing: Firing) -> str:
     where = "" if firing.connection is None else f" client #{firing.connection} {firing.direction}"
-    return f"{firing.fault}{where}: {firing.what}"
+    return redaction.text(f"{firing.fault}{where}: {firing.what}")
 
 
 def _page_event(event: Event, index: int, connection: Connection) -> PageEvent | None:
@@ -135,7 +137,7 @@ def _page_event(event: Event, index: int, connection: Connection) -> PageEvent |
         name = "failed"
     if kind == Kind.SCRIPT and text.partition(" ")[0] == "failed":
         name = "failed"
-    first, _, more = text.partition("\n")
+    first, _, more = redaction.text(text).partition("\n")
     return PageEvent(event.time, index, name, direction, first, detail=more) if first else None
 
 
@@ -181,7 +183,7 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
 def _error(connection: Connection) -> str:
     error = connection.error
     first, _, more = ("" if error is None else text_of(error)).partition("\n")
-    return f"handler error: {type(error).__name__}: {first}{' ...' if more else ''}"
+    return redaction.text(f"handler error: {type(error).__name__}: {first}{' ...' if more else ''}")
 
 
 def _traceback(error: BaseException | None) -> str:
@@ -192,4 +194,4 @@ def _traceback(error: BaseException | None) -> str:
     while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith("windsock."):
         frames = frames.tb_next
     lines = "".join(traceback.format_exception(type(error), error, frames or error.__traceback__)).splitlines()
-    return "\n".join(lines[-TRACEBACK_LINES:])
+    return redaction.text("\n".join(lines[-TRACEBACK_LINES:]))

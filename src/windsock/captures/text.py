@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import islice
 
+from windsock import redaction
 from windsock.captures.files import new_file
 from windsock.captures.subjects import CaptureSubject, start_of
 from windsock.captures.timeline import merged
 from windsock.captures.words import of_firing
 from windsock.net import addresses
 from windsock.recording import Connection
+from windsock.recording.redacted import redacted
 from windsock.recording.transcript import event_text
 
 __all__ = ["transcript_lines", "write_transcript"]
@@ -38,7 +40,7 @@ def transcript_lines(subjects: Sequence[CaptureSubject]) -> Iterator[str]:
     """
     start = start_of(subjects)
     for subject in subjects:
-        yield subject.description or subject.name
+        yield redaction.line(subject.description or subject.name)
     yield ""
     pairs = [(subject, connection) for subject in subjects for connection in subject.connections]
     names = {id(each): f"{each.name} " if len(subjects) > 1 else "" for each in subjects}
@@ -49,14 +51,14 @@ def transcript_lines(subjects: Sequence[CaptureSubject]) -> Iterator[str]:
         yield "nothing was recorded"
     for subject in subjects:
         if subject.fault_lines:
-            yield from ("", f"faults of {subject.name}:", *subject.fault_lines)
+            yield from ("", f"faults of {subject.name}:", *map(redaction.line, subject.fault_lines))
 
 
 def _lines(name: str, connection: Connection, start: float) -> Iterator[tuple[float, str]]:
     who = f"{name}#{connection.index}"
     last = connection.opened
     yield last, f"+{last - start:.4f} {who} from {addresses.show(connection.peer)}"
-    for event in connection.settled():
+    for event in redacted(connection):
         if text := event_text(event.kind, event.data, connection):
             last = max(last, event.time)
             yield last, f"+{last - start:.4f} {who} {text}"

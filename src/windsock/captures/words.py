@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windsock import redaction
 from windsock.faults import Firing
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -21,4 +22,5 @@ def in_words(event: Event, connection: Connection) -> str:
 
 def of_firing(firing: Firing) -> str:
     """Return what a fault did to the datagrams of a client."""
-    return f"fault: {firing.fault} on client #{firing.connection} {firing.direction}: {firing.what}"
+    words = f"fault: {firing.fault} on client #{firing.connection} {firing.direction}: {firing.what}"
+    return redaction.line(words)

@@ -73,6 +73,7 @@ class RunningServer(FakeAPI, Subject):
             framing=options.framing,
             is_unix=options.is_unix,
             is_datagram=options.is_datagram,
+            redact=options.redact,
         )
         self.options = options
         self._seed = seed

@@ -52,7 +52,7 @@ class FaultProxy(Subject):
     what they draw from, and if the proxy is strict, each of them has to fire. `timeout`: seconds that connecting
     onwards, and stopping, may take. TLS passes through as it is, unless `tls` (a server's SSLContext) has the proxy
     end the client's TLS; with `upstream_tls` (a client's SSLContext; `server_name` is whom it expects) it speaks TLS
-    onwards.
+    onwards. `redact` says what is secret in all that is shown (see `serving`).
 
     A client's connection is accepted by the system before any proxy hears of it, so a client never sees a refused
     connect: it is reset if there is no connection onwards (on a Unix socket it sees the end of the stream, unless it
@@ -79,6 +79,7 @@ class FaultProxy(Subject):
         server_name: str | None = None,
         name: str = "proxy",
         strict: bool = True,
+        redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = target_of(address, transport).resolved()
@@ -93,6 +94,7 @@ class FaultProxy(Subject):
             framing=framing_from(framing),
             is_unix=self.upstream.is_unix,
             is_datagram=self.upstream.is_datagram,
+            redact=redact,
         )
         self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic="datagram" if self.is_datagram else "stream")
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
@@ -295,7 +297,7 @@ def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, 
     `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles.
     `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
     those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
-    `tls`, `upstream_tls`, `server_name`, `name`, `strict`. Raises UsageError for what cannot work, such as a proxy to
+    `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for what cannot work, such as a proxy to
     itself.
     """
     return FaultProxy(address, faults=faults, seed=seed, **options)

@@ -8,6 +8,7 @@ from typing import overload
 
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
 from windsock.net.system import threading
+from windsock.redaction import masked
 
 __all__ = [
     "FramingError",
@@ -86,7 +87,7 @@ class FramingError(PeerError):
         super().__init__(f"{_place(connection, offset)}{self._words()}")
 
     def _words(self) -> str:
-        return f"{self.data!r} does not start a message of framing {self.framing!r}: {self.why}"
+        return f"{masked(self.data)!r} does not start a message of framing {self.framing!r}: {self.why}"
 
     def at(self, connection: int | None, offset: int) -> FramingError:
         """Return the same error with the position of the message."""
@@ -125,7 +126,7 @@ class MessageTooLong(FramingError):
         name = getattr(self.framing, "__name__", None)
         larger = f"{name}.limit = ..." if name else f"framing={type(self.framing).__name__}(..., limit=...)"
         return (
-            f"{self.why}, framing {self.framing!r}; it begins with {self.data[:32]!r}\n"
+            f"{self.why}, framing {self.framing!r}; it begins with {masked(self.data)[:32]!r}\n"
             f"(if a message may be that long, say {larger})"
         )
 

@@ -186,7 +186,7 @@ class Requests(Sequence[RecordedRequest]):
 
 def unfinished_words(request: RecordedRequest) -> str:
     """Return the size and start of an incomplete message, and what it waits for."""
-    return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.beginning(64))}"
+    return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.shown_beginning())}"
 
 
 def _check(error: Exception | None) -> None:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any, Self, TypeVar
 
+from windsock import redaction
 from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
@@ -27,7 +28,7 @@ MOST_FRAMES = 3
 class Subject:
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
 
-    `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors.
+    `requests`, `connections` and `errors` are what it has seen. `redact` says what is secret in all that is shown. If it is strict, `finish()` raises its errors.
     """
 
     address: Any
@@ -41,7 +42,15 @@ class Subject:
     """Whether it does not run: not any more, or not yet."""
 
     def __init__(
-        self, name: str, *, strict: bool, timeout: float, framing: Any, is_unix: bool, is_datagram: bool
+        self,
+        name: str,
+        *,
+        strict: bool,
+        timeout: float,
+        framing: Any,
+        is_unix: bool,
+        is_datagram: bool,
+        redact: Any = None,
     ) -> None:
         self.name = name
         self.strict = strict
@@ -51,6 +60,7 @@ class Subject:
         self._recorder = Recorder()
         self._has_failed = False
         self._process_id = os.getpid()
+        redaction.keep(self, redaction.rules_from(redact))
         self.requests = Requests(self._recorder, framing, is_datagram=is_datagram, timeout=lambda: timeout)
 
     def __enter__(self) -> Self:
@@ -156,8 +166,8 @@ class Subject:
         """
         for failure, count in counted(self._failures()):
             times = f" ({count} times)" if count > 1 else ""
-            yield f"the {self.name} had an error too{times}: {_told(failure)}"
-        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
+            yield f"the {self.name} had an error too{times}: {redaction.text(_told(failure))}"
+        yield from (f"the {self.name}: {redaction.text(each.what)}" for each in self._unmet())
 
     def _failures(self) -> list[BaseException]:
         """Return the errors that fail a strict test. May be extended (call super)."""
@@ -177,7 +187,7 @@ class Subject:
     def _with_unmet(self, error: E) -> E:
         """Return an error with a note of each expectation that was not met: as a rule that is why."""
         for each in self._unmet():
-            error.add_note(f"windsock: the {self.name}: {each.what}")
+            error.add_note(f"windsock: the {self.name}: {redaction.text(each.what)}")
         return error
 
     def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:

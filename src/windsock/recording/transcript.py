@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import islice
 
+from windsock import redaction
 from windsock.errors import text_of
 from windsock.net import addresses
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder
+from windsock.recording.redacted import redacted
 
 __all__ = ["event_text", "preview", "summary", "transcript"]
 
@@ -77,7 +79,7 @@ def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
     who = f"#{connection.index}"
     yield connection.opened, f"{who} from {addresses.show(connection.peer)}"
     last = connection.opened
-    for event in islice(connection.settled(), 100_000):
+    for event in islice(redacted(connection), 100_000):
         last = event.time
         text = event_text(event.kind, event.data, connection)
         if text:
@@ -87,11 +89,18 @@ def _lines(connection: Connection) -> Iterator[tuple[float, str]]:
 
 
 def event_text(kind: int, data: bytes, connection: Connection) -> str:
-    """Return what a transcript says of an event; nothing of an event that is not worth a line."""
+    """Return what a transcript says of an event; nothing of an event that is not worth a line.
+
+    Data is shown as it is: its secrets are masked by then (see `redacted`).
+    """
     if kind == Kind.UP:
         return f"> {len(data)} B {preview(data)}"
     if kind == Kind.DOWN and (data or connection.is_datagram):
         return f"< {len(data)} B {preview(data)}"
+    return FACTS[kind] if kind in FACTS and not data else redaction.line(_in_words(kind, data, connection))
+
+
+def _in_words(kind: int, data: bytes, connection: Connection) -> str:
     if kind == Kind.ERROR:
         error = connection.error
         first, _, more = ("" if error is None else text_of(error)).partition("\n")

@@ -278,6 +278,7 @@ class Progress(Cursor):
 
     def _failure(self, why: str, offset: int, now: float) -> Failure:
         step = self.step or self.script.steps[-1]  # after the last one: more came than expected
+        received, sent = (b"", b"") if self.inbox.is_datagram else self.inbox.latest
         return Failure(
             number=self.number if self.step else str(len(self.script.steps) + self._first - 1),
             step=step,
@@ -289,6 +290,8 @@ class Progress(Cursor):
             deeds=tuple(self.inbox.deeds),
             now=now,
             whose=self._whose,
+            received=received,
+            sent=sent,
         )
 
 
