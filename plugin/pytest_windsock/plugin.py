@@ -215,8 +215,7 @@ def pytest_runtest_makereport(
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
     if call.when == "teardown":
-        if fixtures.State.has_failed and servers:
-            secrets.forget()
+        secrets.forget()
         fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
     return report
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 __all__ = ["add_ini_values", "clean", "configure", "forget", "unconfigure"]
 
 PATTERNS, DEFAULTS = "windsock_redact", "windsock_redact_defaults"
+COLOR = re.compile(r"(\x1b\[[\d;]*m)")
 FRAME = re.compile(r'[ |+]*File "')
 
 
@@ -54,35 +54,31 @@ def _compiled(line: str) -> re.Pattern[bytes]:
 
 def unconfigure() -> None:
     """Forget what is secret in this run."""
+    forget()
     if (redaction := sys.modules.get("windsock.redaction")) is not None:
         redaction.use()
-        redaction.forget()
 
 
 def forget() -> None:
     """Forget the secrets of the test that is over."""
-    sys.modules["windsock.redaction"].forget()
+    if (redaction := sys.modules.get("windsock.redaction")) is not None:
+        redaction.forget()
 
 
 def clean(report: pytest.TestReport) -> None:
-    """Mask secrets in what a failed test's report says of exceptions, and escape what cannot be encoded.
+    """Mask secrets in what a failed test's report says of exceptions, and escape what terminals and xdist do not take.
 
     The test's own source is shown as it is.
     """
-    from windsock.redaction import text
-
-    def shown(words: str) -> str:
-        return _plain(text(words))
-
     if isinstance(report.longrepr, str):
-        report.longrepr = shown(report.longrepr)
+        report.longrepr = _shown(report.longrepr)
     for traceback, crash, _ in _chain(report.longrepr):
         if crash is not None:
-            crash.message = shown(crash.message)
+            crash.message = _with_colors(crash.message)
         for entry in getattr(traceback, "reprentries", ()):
-            _clean_entry(entry, shown)
+            _clean_entry(entry)
     report.sections = [
-        (shown(title), shown(words)) if title.startswith("windsock") else (title, words)
+        (_plain(title), _plain(words)) if title.startswith("windsock") else (title, words)
         for title, words in report.sections
     ]
 
@@ -94,18 +90,33 @@ def _chain(longrepr: Any) -> list[tuple[Any, Any, Any]]:
     return found or []
 
 
-def _clean_entry(entry: Any, shown: Callable[[str], str]) -> None:
+def _clean_entry(entry: Any) -> None:
     """Mask the text of an exception and the values of local variables, and leave lines of source."""
     if hasattr(entry, "reprlocals"):
-        entry.lines = [shown(each) if each.startswith("E") else _plain(each) for each in entry.lines]
+        entry.lines = [f"E{_with_colors(each[1:])}" if each.startswith("E") else _plain(each) for each in entry.lines]
     else:
-        entry.lines = [_plain(each) if FRAME.match(each) else shown(each) for each in entry.lines]
+        entry.lines = [_plain(each) if FRAME.match(each) else _shown(each) for each in entry.lines]
     if (values := getattr(entry, "reprlocals", None)) is not None:
-        values.lines = [shown(each) for each in values.lines]
+        values.lines = [_shown(each) for each in values.lines]
     if (arguments := getattr(entry, "reprfuncargs", None)) is not None:
-        arguments.args = [(name, shown(value)) for name, value in arguments.args]
+        arguments.args = [(name, _shown(value)) for name, value in arguments.args]
+
+
+def _shown(words: str) -> str:
+    from windsock import redaction
+
+    return _plain(redaction.text(words))
+
+
+def _with_colors(words: str) -> str:
+    """Return the same for text in which pytest may have colors, as in the explanation of an assert."""
+    from windsock import redaction
+
+    parts = COLOR.split(redaction.text(words))
+    return "".join(each if COLOR.fullmatch(each) else _plain(each) for each in parts)
 
 
 def _plain(words: str) -> str:
-    """Return text that every encoding, report and xdist take."""
-    return words.encode(errors="backslashreplace").decode()
+    from windsock.errors import visible
+
+    return visible(words, but="\n\t")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_windsock import seeds
 from pytest_windsock.fixtures import State
+from windsock import redaction
 
 if TYPE_CHECKING:
     from windsock import RunningServer
@@ -32,4 +33,7 @@ def sections(servers: Iterable[RunningServer | FaultProxy], when: str | None) ->
         yield f"windsock: {server.describe()}{suffix}", "\n".join(lines)
         if faults := server.fault_report():
             run = seeds.seed_of_run(State.item.config)
-            yield f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}", "\n".join(faults)
+            yield (
+                f"windsock: faults of {server.name}, --windsock-seed={run}{suffix}",
+                "\n".join(map(redaction.line, faults)),
+            )

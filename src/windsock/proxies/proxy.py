@@ -297,8 +297,8 @@ def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, 
     `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles.
     `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
     those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
-    `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for what cannot work, such as a proxy to
-    itself.
+    `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for what cannot work, such as
+    a proxy to itself.
     """
     return FaultProxy(address, faults=faults, seed=seed, **options)
 

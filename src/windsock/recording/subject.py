@@ -28,7 +28,8 @@ MOST_FRAMES = 3
 class Subject:
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
 
-    `requests`, `connections` and `errors` are what it has seen. `redact` says what is secret in all that is shown. If it is strict, `finish()` raises its errors.
+    `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
+    says what is secret in all that is shown.
     """
 
     address: Any
@@ -93,6 +94,11 @@ class Subject:
     def finish(self) -> None:
         """Stop, and raise what fails the test. Must be overridden."""
         raise NotImplementedError
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has been stopped."""
+        return self._is_stopped
 
     # --- where it is
 

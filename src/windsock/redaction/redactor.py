@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from windsock.errors import visible
@@ -29,7 +30,16 @@ class _Configuration:
     seen: dict[bytes, None] = {}  # noqa: RUF012  # there is one of it
 
 
-_given: WeakKeyDictionary[object, tuple[Rule, ...]] = WeakKeyDictionary()
+class Owner(Protocol):
+    """A server or a proxy."""
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it does not run any more."""
+        ...
+
+
+_given: WeakKeyDictionary[Owner, tuple[Rule, ...]] = WeakKeyDictionary()
 
 
 def use(rules: Iterable[Rule] = (), *, has_defaults: bool = True) -> None:
@@ -37,8 +47,8 @@ def use(rules: Iterable[Rule] = (), *, has_defaults: bool = True) -> None:
     _Configuration.rules, _Configuration.has_defaults = tuple(rules), has_defaults
 
 
-def keep(owner: object, rules: tuple[Rule, ...]) -> None:
-    """Have rules apply as long as a server or proxy exists; also to errors of its clients."""
+def keep(owner: Owner, rules: tuple[Rule, ...]) -> None:
+    """Have rules apply as long as a server or proxy exists, also to errors of its clients; see `forget`."""
     if rules:
         _given[owner] = rules
 
@@ -52,8 +62,13 @@ def remember(secret: bytes) -> None:
 
 
 def forget() -> None:
-    """Forget the secrets that were found in traffic."""
+    """Forget the secrets that were found in traffic, and the rules of servers and proxies that are stopped.
+
+    The traceback of a failed test may keep them for long.
+    """
     _Configuration.seen.clear()
+    for each in [owner for owner in list(_given) if owner.is_stopped]:
+        del _given[each]
 
 
 def masked(data: bytes) -> bytes:
@@ -72,9 +87,15 @@ def text(sentence: str) -> str:
         found = spans(data, is_shown=True)
     except RuleFailed as failure:
         return f"(withheld: {failure})"
-    if not found:
-        return sentence
-    return _with_masks(data, found).decode(errors="backslashreplace")
+    return _decoded(_with_masks(data, found)) if found else sentence
+
+
+def _decoded(data: bytes) -> str:
+    """Return text as it was, and what is left of a character that a secret shares as an escape."""
+    try:
+        return data.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode(errors="backslashreplace")
 
 
 def line(words: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,14 @@ def redacted(failure: Failure) -> Failure:
     """Return the failure with secrets masked in all its bytes, which keep their number."""
     unread = failure.unread
     before = failure.received[: len(failure.received) - len(unread)]
+    shown = _after(before, unread)
+    at = slice(failure.offset, failure.offset + 1)
     return replace(
         failure,
         step=_step(failure.step, before, failure.sent),
-        unread=_after(before, unread),
-        deeds=(*_deeds(failure.deeds, failure),),
+        why=failure.why if shown[at] == unread[at] else failure.why.partition(", b")[0],
+        unread=shown,
+        deeds=tuple(_deeds(failure)),
     )
 
 
@@ -41,11 +44,11 @@ def _step(step: Step, before: bytes, sent: bytes) -> Step:
     return step
 
 
-def _deeds(deeds: Sequence[HistoryEntry], failure: Failure) -> Iterator[HistoryEntry]:
-    ends = {each.what: each.end for each in deeds}
+def _deeds(failure: Failure) -> Iterator[HistoryEntry]:
+    ends = {each.what: each.end for each in failure.deeds}
     latest = {"received": failure.received, "sent": failure.sent}
     shown = {what: masked(data) for what, data in latest.items()}
-    for each in deeds:
+    for each in failure.deeds:
         known = shown.get(each.what, b"")
         start = len(known) - (ends[each.what] - each.end) - each.size
         is_known = bool(known) and start >= 0
