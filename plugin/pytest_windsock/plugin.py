@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, secrets, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, phases, secrets, seeds, texts, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -197,8 +197,10 @@ def pytest_runtest_makereport(
     pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler): the report is made all the same,
     with what there is. So nothing is imported here.
     """
+    raised = call.excinfo and call.excinfo.value
     with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
+        texts.with_text(call)
         if call.excinfo is not None and fixtures.State.servers:
             phases.conclude(call.excinfo.value)
     try:
@@ -208,10 +210,12 @@ def pytest_runtest_makereport(
     servers = fixtures.State.servers
     if servers:
         verdict, fixtures.State.verdict = fixtures.State.verdict, None
-        if verdict is not None and call.excinfo is not None and call.excinfo.value is verdict.error:
+        if verdict is not None and raised is verdict.error:
             verdict.settle()
         if report.failed:
             _show(servers, report)
+    if report.failed:
+        texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
     if call.when == "teardown":
@@ -227,7 +231,6 @@ def _show(servers: list[Any], report: pytest.TestReport) -> None:
         tracebacks.tidy(report)
         for each in sections.sections(servers, report.when):
             report.sections.append(each)
-        secrets.clean(report)
     except pytest.fail.Exception:
         report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
 

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from windsock.errors import visible
 from windsock.redaction.rules import Rule, RuleFailed, Span, rule_of_literal
 
-__all__ = ["forget", "keep", "line", "mask_of", "masked", "remember", "spans", "text", "use"]
+__all__ = ["forget", "is_in_use", "keep", "line", "mask_of", "masked", "remember", "spans", "text", "use"]
 
 SHORTEST = 5
 """Bytes of a secret that is looked for by itself, wherever it stands..."""
@@ -49,8 +49,12 @@ def use(rules: Iterable[Rule] = (), *, has_defaults: bool = True) -> None:
 
 def keep(owner: Owner, rules: tuple[Rule, ...]) -> None:
     """Have rules apply as long as a server or proxy exists, also to errors of its clients; see `forget`."""
-    if rules:
-        _given[owner] = rules
+    _given[owner] = rules
+
+
+def is_in_use() -> bool:
+    """Return whether there are servers or proxies."""
+    return bool(_given)
 
 
 def remember(secret: bytes) -> None:
