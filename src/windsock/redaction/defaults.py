@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from windsock.redaction.rules import Rule, rule_of_pattern
+from windsock.redaction.rules import SecretRule, rule_of_pattern
 
 __all__ = ["default_rules"]
 
@@ -54,12 +54,12 @@ SHOWN = {
 
 
 @lru_cache(maxsize=2)
-def default_rules(*, is_shown: bool) -> tuple[Rule, ...]:
+def default_rules(*, is_shown: bool) -> tuple[SecretRule, ...]:
     """Return the rules for bytes as they pass, or for text that shows them."""
     return tuple(_rule(needle, pattern, SHOWN if is_shown else PASSING) for needle, pattern in PATTERNS)
 
 
-def _rule(needle: bytes, pattern: bytes, parts: dict[bytes, bytes]) -> Rule:
+def _rule(needle: bytes, pattern: bytes, parts: dict[bytes, bytes]) -> SecretRule:
     for name, part in parts.items():
         pattern = pattern.replace(name, part)
     return rule_of_pattern(re.compile(pattern, re.IGNORECASE | re.MULTILINE), needle)

@@ -12,7 +12,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from windsock.errors import visible
-from windsock.redaction.rules import Rule, RuleFailed, Span, rule_of_literal
+from windsock.redaction.rules import RuleFailed, SecretRule, Span, rule_of_literal
 
 __all__ = ["forget", "is_in_use", "keep", "line", "mask_of", "masked", "remember", "spans", "text", "use"]
 
@@ -25,7 +25,7 @@ MOST = 1000
 class _Configuration:
     """What is secret besides what servers and proxies say."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[SecretRule, ...] = ()
     has_defaults = True
     seen: dict[bytes, None] = {}  # noqa: RUF012  # there is one of it
 
@@ -39,15 +39,15 @@ class Owner(Protocol):
         ...
 
 
-_given: WeakKeyDictionary[Owner, tuple[Rule, ...]] = WeakKeyDictionary()
+_given: WeakKeyDictionary[Owner, tuple[SecretRule, ...]] = WeakKeyDictionary()
 
 
-def use(rules: Iterable[Rule] = (), *, has_defaults: bool = True) -> None:
+def use(rules: Iterable[SecretRule] = (), *, has_defaults: bool = True) -> None:
     """Set what is secret for all servers of the process; `has_defaults`: whether the usual secrets are."""
     _Configuration.rules, _Configuration.has_defaults = tuple(rules), has_defaults
 
 
-def keep(owner: Owner, rules: tuple[Rule, ...]) -> None:
+def keep(owner: Owner, rules: tuple[SecretRule, ...]) -> None:
     """Have rules apply as long as a server or proxy exists, also to errors of its clients; see `forget`."""
     _given[owner] = rules
 
@@ -137,7 +137,7 @@ def mask_of(size: int, words: str = "") -> bytes:
     return b"*" * size
 
 
-def _rules(*, is_shown: bool) -> Iterator[Rule]:
+def _rules(*, is_shown: bool) -> Iterator[SecretRule]:
     if _Configuration.has_defaults:
         from windsock.redaction.defaults import default_rules
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 
-__all__ = ["Rule", "RuleFailed", "Span", "rule_of_literal", "rule_of_pattern", "rules_from"]
+__all__ = ["RuleFailed", "SecretRule", "Span", "rule_of_literal", "rule_of_pattern", "rules_from"]
 
 Span: TypeAlias = tuple[int, int]
 """Where a secret starts and ends."""
@@ -28,7 +28,7 @@ class RuleFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class SecretRule:
     """Finds secrets: `find` gives where they are in some bytes.
 
     There are none unless the bytes have the `needle` in lower case.
@@ -38,7 +38,7 @@ class Rule:
     needle: bytes | None = None
 
 
-def rules_from(given: Any) -> tuple[Rule, ...]:
+def rules_from(given: Any) -> tuple[SecretRule, ...]:
     """Return the rules for the value of `redact=`. Raises UsageError for what cannot be one."""
     if given is None:
         return ()
@@ -51,7 +51,7 @@ def rules_from(given: Any) -> tuple[Rule, ...]:
     return tuple(map(_rule, values))
 
 
-def _rule(value: Any) -> Rule:
+def _rule(value: Any) -> SecretRule:
     if isinstance(value, bytes) and value:
         return rule_of_literal(value)
     if isinstance(value, re.Pattern) and isinstance(value.pattern, bytes):
@@ -61,16 +61,16 @@ def _rule(value: Any) -> Rule:
     raise UsageError(f"redact={value!r}: {EXPECTED}")
 
 
-def rule_of_literal(secret: bytes) -> Rule:
+def rule_of_literal(secret: bytes) -> SecretRule:
     """Return a rule for a secret that is known, also as text shows it."""
     shown = repr(secret)[2:-1].encode()
     forms = b"|".join(re.escape(each) for each in dict.fromkeys((secret, shown)))
     return rule_of_pattern(re.compile(forms))
 
 
-def rule_of_pattern(pattern: re.Pattern[bytes], needle: bytes | None = None) -> Rule:
+def rule_of_pattern(pattern: re.Pattern[bytes], needle: bytes | None = None) -> SecretRule:
     """Return a rule for what the groups of an expression match; without groups, for all that it matches."""
-    return Rule(partial(_matches, pattern), needle)
+    return SecretRule(partial(_matches, pattern), needle)
 
 
 def _matches(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Span]:
@@ -79,7 +79,7 @@ def _matches(pattern: re.Pattern[bytes], data: bytes) -> Iterator[Span]:
         yield from (match.span(group) for group in groups if match.end(group) > match.start(group))
 
 
-def _rule_of_function(function: Callable[[bytes], Any]) -> Rule:
+def _rule_of_function(function: Callable[[bytes], Any]) -> SecretRule:
     """Return a rule for what a function replaces. Raises UsageError if it cannot do so with no bytes at all."""
     find = partial(_replaced, function)
     try:
@@ -89,7 +89,7 @@ def _rule_of_function(function: Callable[[bytes], Any]) -> Rule:
             f"redact={failure.name}: {failure.name}(b'') {failure.what}; expected a function that takes any bytes and "
             "returns them without the secrets, as bytes"
         ) from failure.__cause__
-    return Rule(find)
+    return SecretRule(find)
 
 
 def _replaced(function: Callable[[bytes], Any], data: bytes) -> list[Span]:
