@@ -20,7 +20,7 @@ from windsock.captures import CaptureSubject, subject_of, write_capture, write_e
 from windsock.captures.files import new_file
 from windsock.captures.key_log import key_log_of_environment, keys_of
 from windsock.captures.text import transcript_lines
-from windsock.captures.timeline import merged
+from windsock.recording.transcript.timeline import merged
 from windsock.faults import Drop, Reset
 from windsock.recording import Recorder
 from windsock.recording.events import Kind

@@ -10,9 +10,9 @@ from windsock.captures.files import new_file
 from windsock.captures.hosts import Hosts
 from windsock.captures.key_log import keys_of
 from windsock.captures.pcapng import INBOUND, OUTBOUND, PcapngWriter
-from windsock.captures.subjects import CaptureSubject
-from windsock.captures.timeline import merged
-from windsock.captures.words import DATA, in_words, of_firing
+from windsock.recording.transcript.subjects import CaptureSubject
+from windsock.recording.transcript.timeline import merged
+from windsock.recording.transcript.events import DATA, firing_text, in_words
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
@@ -98,7 +98,7 @@ class _Recording:
             yield latest.time, latest
 
     def _firings(self) -> Iterator[tuple[float, None, str]]:
-        return ((each.at, None, of_firing(each)) for each in self._subject.firings_after(self._place))
+        return ((each.at, None, firing_text(each)) for each in self._subject.firings_after(self._place))
 
     def _steps(self) -> Iterator[tuple[float, Burst | None, str]]:
         client, server = self._hosts.between(

@@ -241,6 +241,10 @@ class Fake:
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
 
+    def place_of(self, connection: int) -> str:
+        """Return where the script of an open connection stands; nothing if it has none in this process."""
+        return self._script_queue.place_of(connection)
+
     def _unmet(self, *, is_final: bool) -> list[str]:
         if not (self._script_queue or self._responder):
             return []

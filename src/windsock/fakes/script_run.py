@@ -61,7 +61,8 @@ def _perform(action: Action, progress: Progress, end: ServerStream | ServerDatag
 class ScriptRun:
     """The script of a whole connection, whose progress is recorded.
 
-    A connection's `played` starts with a word: "begun", "resting", "done", "failed", "stopped".
+    A connection's `played` starts with a word: "begun", "resting", "done", "failed", "stopped". The record of it starts
+    with the name of the script, `whose`.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class ScriptRun:
         self._connection = connection
         self._stop_event = stop_event
         self._rests = False
+        self.name = whose
         end.before_wait = self._look
         self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
 
@@ -134,7 +136,7 @@ class ScriptRun:
         return ScriptState.DONE if is_done else ScriptState.STOPPED
 
     def _note(self, state: ScriptState) -> None:
-        text = str(state)
+        text = f"{self.name}: {state}"
         if state is ScriptState.FAILED:
             text += f" at {self.progress.where}"
         elif state is ScriptState.STOPPED:

@@ -1,0 +1,103 @@
+"""The transcript of several servers and proxies: one zero, and one line for each thing that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from windsock.recording.connection import Connection
+from windsock.recording.transcript.events import firing_text
+from windsock.recording.transcript.lines import Line, lines_of
+from windsock.recording.transcript.subjects import CaptureSubject, start_of
+from windsock.recording.transcript.timeline import merged
+
+__all__ = ["NOTHING", "Mark", "Named", "Transcript"]
+
+NOTHING = "nothing was recorded"
+FIRING, MARK, OPEN = -3, -4, -5
+"""Kinds of lines that are not from the record of a connection."""
+
+Mark: TypeAlias = tuple[float, str]
+"""What happened in the test, and when, in monotonic seconds."""
+Named: TypeAlias = tuple[str, Line]
+"""A line, and the name of what it is about."""
+
+
+class Transcript:
+    """What the servers and proxies of a test recorded, in words. Times are seconds since the first thing recorded.
+
+    With several subjects each line names the one that it is about. `marks` are lines of their own.
+    """
+
+    def __init__(self, subjects: Sequence[CaptureSubject], marks: Sequence[Mark] = ()) -> None:
+        self.subjects = subjects
+        self.start = start_of(subjects)
+        self._marks = marks
+        self._has_names = len(subjects) > 1
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing was recorded."""
+        return not any(each.connections or each.firings for each in self.subjects)
+
+    @property
+    def heading(self) -> list[str]:
+        """What the transcript is about, a line a subject."""
+        return [each.description or each.name for each in self.subjects]
+
+    @property
+    def faults(self) -> Iterator[str]:
+        """The seeds of the servers and proxies with faults, and which faults have never fired."""
+        for each in self.subjects:
+            yield from (f"{each.name}: {line}" if self._has_names else line for line in each.fault_lines)
+
+    def lines(self) -> Iterator[str]:
+        """Give all lines."""
+        if self.is_empty:
+            yield NOTHING
+            return
+        sources = [
+            (connection.opened, partial(self.of_connection, subject, connection))
+            for subject in self.subjects
+            for connection in subject.connections
+        ]
+        others = self.others()
+        sources += [(time, partial(iter, [(time, named)])) for time, named in others]
+        yield from (self.written(each) for each in merged(sources, lambda read: read()))
+
+    def written(self, named: Named) -> str:
+        """Return a line as it is shown."""
+        name, line = named
+        return f"+{max(0.0, line.time - self.start):.4f} {name}{line.words(self.start)}"
+
+    def of_connection(self, subject: CaptureSubject, connection: Connection) -> Iterator[tuple[float, Named]]:
+        """Give the lines of one connection with their times."""
+        name = f"{self._name(subject)}#{connection.index} "
+        return ((line.time, (name, line)) for line in lines_of(connection))
+
+    def still_open(self, now: float, places: Sequence[Mapping[int, str]]) -> Iterator[str]:
+        """Give a line for each connection that is open now: since when nothing has passed, and what its handler does.
+
+        `places` says the latter for each subject, by the index of the connection.
+        """
+        for subject, known in zip(self.subjects, places, strict=True):
+            for connection in subject.connections:
+                if connection.closed is None:
+                    *_, latest = (max(line.time, line.latest) for line in lines_of(connection))
+                    place = f"; {known[connection.index]}" if connection.index in known else ""
+                    text = f"still open, silent for {max(0.0, now - latest):.4f} s{place}"
+                    yield self.written((f"{self._name(subject)}#{connection.index} ", Line(now, OPEN, text)))
+
+    def others(self) -> list[tuple[float, Named]]:
+        """Return the lines that belong to no connection, in the order of time."""
+        firings = [
+            (each.at, (self._name(subject), Line(each.at, FIRING, f"~ {firing_text(each)}")))
+            for subject in self.subjects
+            for each in subject.firings
+        ]
+        marks: list[tuple[float, Named]] = [(time, ("", Line(time, MARK, f"--- {text}"))) for time, text in self._marks]
+        return sorted([*firings, *marks], key=lambda each: each[0])
+
+    def _name(self, subject: CaptureSubject) -> str:
+        return f"{subject.name} " if self._has_names else ""
