@@ -10,14 +10,14 @@ from windsock.captures.files import new_file
 from windsock.captures.hosts import Hosts
 from windsock.captures.key_log import keys_of
 from windsock.captures.pcapng import INBOUND, OUTBOUND, PcapngWriter
-from windsock.recording.transcript.subjects import CaptureSubject
-from windsock.recording.transcript.timeline import merged
-from windsock.recording.transcript.events import DATA, firing_text, in_words
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["write_capture"]
 

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any
 
 from windsock.captures.files import new_file
-from windsock.recording.transcript.subjects import CaptureSubject, start_of
-from windsock.recording.transcript.timeline import merged
-from windsock.recording.transcript.events import DATA, firing_text, in_words
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject, start_of
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["NAMES", "write_events"]
 

@@ -366,6 +366,8 @@ def tap(request: Any, connection: Connection) -> Any:
 class _Nowhere:
     """A connection and context manager that record nothing."""
 
+    has_clients_end = True
+
     def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
         """Do nothing."""
         return self

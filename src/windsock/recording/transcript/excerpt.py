@@ -91,7 +91,9 @@ def excerpt(transcript: Transcript, limit: int = LINES) -> tuple[list[str], bool
 
 
 def _group(transcript: Transcript, subject: CaptureSubject) -> _Group:
-    return _Group(subject, [_course(transcript.of_connection(subject, each), each.index) for each in subject.connections])
+    return _Group(
+        subject, [_course(transcript.of_connection(subject, each), each.index) for each in subject.connections]
+    )
 
 
 def _course(items: Iterable[Item], index: int) -> _Course:

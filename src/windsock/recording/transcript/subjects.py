@@ -73,7 +73,10 @@ def _at(firing: Firing) -> float:
 
 def subject_of(server: RecordedServer) -> CaptureSubject:
     """Return the recording of a server or a proxy, as it is now."""
-    fault_lines, firings = server.fault_summary(), server.unrecorded_firings()  # first: they wait for what is being done
+    fault_lines, firings = (
+        server.fault_summary(),
+        server.unrecorded_firings(),
+    )  # first: they wait for what is being done
     return CaptureSubject(
         server.name,
         server.address,
