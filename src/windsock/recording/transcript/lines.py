@@ -1,4 +1,4 @@
-"""The lines of one connection: what passed in a row in one direction is one line, and so is what happened repeatedly."""
+"""The lines of one connection: what passed in a row in one direction, or happened repeatedly, is one line."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ ONCE = (Kind.CLIENT_EOF, Kind.CLIENT_RESET, Kind.HALF_CLOSE)
 class Line:
     """One line: an event, or several of a kind. Times are monotonic seconds.
 
-    Of data there are `count` pieces of `size` bytes in all, of which `data` is the beginning; otherwise there is `text`.
-    `latest` is when the last of them was.
+    Of data there are `count` pieces of `size` bytes in all, of which `data` is the beginning; otherwise there is
+    `text`. `latest` is when the last of them was.
     """
 
     time: float
