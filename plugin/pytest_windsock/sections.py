@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pytest_windsock import artifacts, seeds
 from pytest_windsock.fixtures import State
-from windsock.net.system import monotonic
 from windsock.recording.transcript.excerpt import excerpt
 from windsock.recording.transcript.subjects import subject_of
 from windsock.recording.transcript.transcript import Transcript
@@ -56,7 +55,7 @@ def _is_verbose() -> bool:
 
 def _still_open(transcript: Transcript, servers: Servers) -> list[str]:
     """Return lines for the connections that are still open: who waits, and where."""
-    lines = list(transcript.still_open(monotonic(), [_places(each) for each in servers]))
+    lines = list(transcript.still_open([_places(each) for each in servers]))
     if len(lines) <= MOST_OPEN or _is_verbose():
         return lines
     return [*lines[:MOST_OPEN], f"... {len(lines) - MOST_OPEN:,} more connections are still open ..."]

@@ -32,10 +32,11 @@ def write_lines(path: str, transcript: Transcript) -> None:
 
 
 def transcript_lines(transcript: Transcript) -> Iterator[str]:
-    """Give what the transcript is about, all its lines, and the seeds of faults."""
+    """Give what the transcript is about, all its lines, the connections that are open, and the seeds of faults."""
     yield from transcript.heading
     yield ""
     yield from transcript.lines()
+    yield from transcript.still_open()
     faults = list(transcript.faults)
     if faults:
         yield from ("", "faults:", *faults)

@@ -208,6 +208,8 @@ class ServerFaults:
             self._process_request(request, client_address)
 
     def _note(self, connection: Connection, fault: Fault) -> None:
+        if fault.happens_later:
+            return
         if self._relays is None or connection.index not in self._relays.indices:
             connection.note(Kind.FAULT, f"{fault!r}: happens".encode())
 

@@ -27,7 +27,7 @@ def shown(data: bytes, size: int) -> str:
     elif (text := _text(head, is_cut=is_cut)) and not head.isascii():
         literal = repr(text)
     else:
-        literal, is_cut = _row(data), size > ROW
+        return _row(data) + (" ..." if size > ROW else "")
     return f"{literal}..." if is_cut else literal
 
 

@@ -84,10 +84,11 @@ def excerpt(transcript: Transcript, limit: int = LINES) -> tuple[list[str], bool
         return [transcript.written(named) for named in _in_order(every, others)], True
     groups = [_told_apart(each) for each in groups]
     examples = [line for group in groups if group.example is not None for line in _example(transcript, group)]
+    examples = _cut(examples, len(examples), limit - FIRST)
     courses = [course for group in groups for course in group.others]
     count = len(others) + sum(each.count for each in courses)
     shown = [transcript.written(named) for named in _in_order(courses, others)]
-    return [*_cut(shown, count, max(FIRST, limit - len(examples))), *examples], False
+    return [*_cut(shown, count, limit - len(examples)), *examples], False
 
 
 def _group(transcript: Transcript, subject: CaptureSubject) -> _Group:

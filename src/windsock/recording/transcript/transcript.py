@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain, repeat
 from typing import TypeAlias
 
 from windsock.recording.connection import Connection
@@ -12,14 +13,16 @@ from windsock.recording.transcript.lines import Line, lines_of
 from windsock.recording.transcript.subjects import CaptureSubject, start_of
 from windsock.recording.transcript.timeline import merged
 
-__all__ = ["NOTHING", "Mark", "Named", "Transcript"]
+__all__ = ["NOTHING", "Mark", "Named", "Places", "Transcript"]
 
 NOTHING = "nothing was recorded"
-FIRING, MARK, OPEN = -3, -4, -5
+FIRING, MARK = -3, -4
 """Kinds of lines that are not from the record of a connection."""
 
 Mark: TypeAlias = tuple[float, str]
 """What happened in the test, and when, in monotonic seconds."""
+Places: TypeAlias = Sequence[Mapping[int, str]]
+"""What handlers do, for each subject, by the index of the connection."""
 Named: TypeAlias = tuple[str, Line]
 """A line, and the name of what it is about."""
 
@@ -76,18 +79,18 @@ class Transcript:
         name = f"{self._name(subject)}#{connection.index} "
         return ((line.time, (name, line)) for line in lines_of(connection))
 
-    def still_open(self, now: float, places: Sequence[Mapping[int, str]]) -> Iterator[str]:
-        """Give a line for each connection that is open now: since when nothing has passed, and what its handler does.
+    def still_open(self, places: Places = ()) -> Iterator[str]:
+        """Give a line for each connection that is open: since when nothing has passed, and what its handler does.
 
         `places` says the latter for each subject, by the index of the connection.
         """
-        for subject, known in zip(self.subjects, places, strict=True):
+        for subject, known in zip(self.subjects, chain(places, repeat({})), strict=False):
             for connection in subject.connections:
                 if connection.closed is None:
-                    *_, latest = (max(line.time, line.latest) for line in lines_of(connection))
+                    *_, line = lines_of(connection)
+                    since = f"silent since +{max(line.time, line.latest) - self.start:.4f}"
                     place = f"; {known[connection.index]}" if connection.index in known else ""
-                    text = f"still open, silent for {max(0.0, now - latest):.4f} s{place}"
-                    yield self.written((f"{self._name(subject)}#{connection.index} ", Line(now, OPEN, text)))
+                    yield f"--- {self._name(subject)}#{connection.index} is still open, {since}{place}"
 
     def others(self) -> list[tuple[float, Named]]:
         """Return the lines that belong to no connection, in the order of time."""
