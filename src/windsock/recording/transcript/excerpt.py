@@ -40,23 +40,21 @@ class _Course:
 
     def add(self, item: Item) -> None:
         self.count += 1
-        (self.first if len(self.first) < FIRST else self.last).append(item)
+        (self.first if self.count <= FIRST else self.last).append(item)
         line = item[1][1]
-        if line.kind != OPENED:
-            parts = (line.key, _answer(line), line.kind)
-            whole, answers, kinds = (hash(pair) for pair in zip(self.keys, parts, strict=True))
-            self.keys = whole, answers, kinds
+        kind = line.kind
+        if kind != OPENED:
+            whole, answers, kinds = self.keys
+            said = line.data[:ANSWER] if kind == Kind.DOWN else line.text
+            self.keys = (
+                hash((whole, kind, line.size, line.data, line.text)),
+                hash((answers, kind, said)),
+                hash((kinds, kind)),
+            )
 
     @property
     def items(self) -> list[Item]:
         return [*self.first, *self.last]
-
-
-def _answer(line: Line) -> object:
-    """Return what counts of a line where requests are all different: what the server says first."""
-    if line.kind == Kind.UP:
-        return line.kind
-    return (line.kind, line.data[:ANSWER]) if line.kind == Kind.DOWN else line.key
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from windsock.net import addresses
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
-from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.data import shown
 from windsock.recording.transcript.events import DATA, PREVIEW, event_text
 
@@ -47,26 +46,22 @@ class Line:
     def _until(self, start: float) -> str:
         return f"+{self.latest - start:.4f}"
 
-    @property
-    def key(self) -> tuple[int, int, bytes, str]:
-        """What makes it the same line as one of another connection."""
-        return self.kind, self.size, self.data, self.text
-
-    def take(self, event: Event) -> None:
+    def take(self, time: float, data: bytes) -> None:
         """Make another event a part of this line."""
         self.count += 1
-        self.latest = event.time
-        self.size += len(event.data)
+        self.latest = time
+        self.size += len(data)
         if len(self.data) < PREVIEW:
-            self.data += event.data[: PREVIEW - len(self.data)]
+            self.data += data[: PREVIEW - len(self.data)]
 
 
 def lines_of(connection: Connection) -> Iterator[Line]:
     """Give the lines of a connection in the order of time. The last one says how it ended, if it has."""
     last = connection.opened
-    yield Line(last, OPENED, f"from {addresses.show(connection.peer)}", latest=last)
+    yield Line(last, OPENED, f"from {addresses.show(connection.peer)}", b"", 0, 1, last)
     for line in _events_of(connection):
-        line.time = max(last, line.time)
+        if line.time < last:  # of a child, or of another thread
+            line.time = last
         last = max(line.time, line.latest)
         yield line
     if (closed := connection.closed) is not None:
@@ -75,14 +70,23 @@ def lines_of(connection: Connection) -> Iterator[Line]:
 
 def _events_of(connection: Connection) -> Iterator[Line]:
     line: Line | None = None
-    seen: set[int] = set()
-    for event in connection.settled():
-        following = _line(event, connection, seen)
-        if following is None:
-            continue
-        if line is not None and _belongs(following, line, connection):
-            line.take(event)
-            continue
+    words = _Words(connection)
+    is_datagram = connection.is_datagram
+    for time, kind, data in connection.settled():
+        if kind in DATA:
+            if line is not None and line.kind == kind and not is_datagram:  # each datagram has a line
+                line.take(time, data)
+                continue
+            if not data and kind == Kind.DOWN and not is_datagram:
+                continue
+            following = Line(time, kind, "", data[:PREVIEW], len(data), 1, time)
+        else:
+            if not (text := words.of(kind, data)):
+                continue
+            if line is not None and line.text == text:
+                line.take(time, b"")
+                continue
+            following = Line(time, kind, text, b"", 0, 1, time)
         if line is not None:
             yield line
         line = following
@@ -90,27 +94,22 @@ def _events_of(connection: Connection) -> Iterator[Line]:
         yield line
 
 
-def _belongs(following: Line, line: Line, connection: Connection) -> bool:
-    """Return whether a line goes on with what comes next. Each datagram is a line."""
-    if following.kind in DATA:
-        return following.kind == line.kind and not connection.is_datagram
-    return (following.kind, following.text) == (line.kind, line.text)
+class _Words:
+    """The events of a connection in words: nothing of those that are not worth a line, or are no news."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seen: set[int] = set()
 
-def _line(event: Event, connection: Connection, seen: set[int]) -> Line | None:
-    """Return the line of an event; None for one that is not worth it."""
-    time, kind, data = event
-    if kind in DATA:
-        is_nothing = kind == Kind.DOWN and not data and not connection.is_datagram
-        return None if is_nothing else Line(time, kind, data=data[:PREVIEW], size=len(data), latest=time)
-    text = event_text(kind, data, connection)
-    if not text or kind in seen:
-        return None
-    if kind == Kind.TLS_END:
-        seen.clear()  # what ended before was TLS
-    elif kind in ONCE:
-        seen.add(kind)
-    return Line(time, kind, text, latest=time)
+    def of(self, kind: int, data: bytes) -> str:
+        """Return what a line says of an event."""
+        if kind in self._seen:
+            return ""
+        if kind == Kind.TLS_END:
+            self._seen.clear()  # what ended before was TLS
+        elif kind in ONCE:
+            self._seen.add(kind)
+        return event_text(kind, data, self._connection)
 
 
 def _left_of(connection: Connection) -> str:

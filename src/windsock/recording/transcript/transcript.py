@@ -37,6 +37,8 @@ class Transcript:
         self.subjects = subjects
         self.start = start_of(subjects)
         self._marks = marks
+        self._latest: dict[int, float] = {}
+        """When the last thing happened on the connections whose lines were read, by their ids."""
         self._has_names = len(subjects) > 1
 
     @property
@@ -77,18 +79,20 @@ class Transcript:
     def of_connection(self, subject: CaptureSubject, connection: Connection) -> Iterator[tuple[float, Named]]:
         """Give the lines of one connection with their times."""
         name = f"{self._name(subject)}#{connection.index} "
-        return ((line.time, (name, line)) for line in lines_of(connection))
+        for line in lines_of(connection):
+            yield line.time, (name, line)
+        self._latest[id(connection)] = max(line.time, line.latest)
 
     def still_open(self, places: Places = ()) -> Iterator[str]:
         """Give a line for each connection that is open: since when nothing has passed, and what its handler does.
 
-        `places` says the latter for each subject, by the index of the connection.
+        `places` says the latter for each subject, by the index of the connection. To be called after the other lines
+        were read.
         """
         for subject, known in zip(self.subjects, chain(places, repeat({})), strict=False):
             for connection in subject.connections:
                 if connection.closed is None:
-                    *_, line = lines_of(connection)
-                    since = f"silent since +{max(line.time, line.latest) - self.start:.4f}"
+                    since = f"silent since +{self._latest.get(id(connection), connection.opened) - self.start:.4f}"
                     place = f"; {known[connection.index]}" if connection.index in known else ""
                     yield f"--- {self._name(subject)}#{connection.index} is still open, {since}{place}"
 
