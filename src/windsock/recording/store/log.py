@@ -77,7 +77,7 @@ class Log:
     @property
     def unsent(self) -> int:
         """The bytes at the end of the data for the client that were not sent."""
-        return unsent_in(self.events()) if Kind.RETRACT in self._retracted else 0
+        return unsent_in(self.events()) if Kind.DOWN in self._retracted else 0
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
         position = 0
