@@ -166,7 +166,7 @@ class RunningServer(FakeAPI, Subject):
         return [] if self._faults is None else self._faults.fault_set.log
 
     def transcript(self) -> list[str]:
-        """Return what was recorded, a line an event, bounded in length."""
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
         return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:

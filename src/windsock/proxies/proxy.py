@@ -171,7 +171,7 @@ class FaultProxy(Subject):
         return [each for each in self.firings if each.connection is None]
 
     def transcript(self) -> list[str]:
-        """Return what was recorded, with what faults did, a line an event, bounded in length."""
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
         return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
