@@ -228,9 +228,8 @@ def test_open_connections_are_named_with_what_their_handlers_do() -> None:
 
 
 def test_a_fault_of_the_listener_is_on_the_timeline() -> None:
-    with windsock.serving(name="server") as server:
-        with server.fault(Refuse()), pytest.raises(ConnectionRefusedError):
-            socket.create_connection(server.address, timeout=DEADLINE)
+    with windsock.serving(name="server") as server, server.fault(Refuse()), pytest.raises(ConnectionRefusedError):
+        socket.create_connection(server.address, timeout=DEADLINE)
 
     assert said(server.transcript()) == ["~ fault: Refuse(): the listener is shut"]
     assert said(list(Transcript([subject_of(server)]).lines())) == ["~ fault: Refuse(): the listener is shut"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from windsock.recording.events import Kind
-from windsock.recording.transcript.lines import OPENED, Line
+from windsock.recording.transcript.lines import OPENED
 from windsock.recording.transcript.subjects import CaptureSubject
 from windsock.recording.transcript.transcript import NOTHING, Named, Transcript
 
