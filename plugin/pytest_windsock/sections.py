@@ -105,7 +105,7 @@ def _written(transcript: Transcript) -> str:
     with contextlib.suppress(Exception):
         from windsock.captures.text import write_lines
 
-        directory = config.cache.mkdir("windsock")  # type: ignore[union-attr]  # None without the cache: no file
+        directory = config.cache.mkdir("windsock")
         path = os.path.join(directory, f"{artifacts.safe_name(seeds.name_of_test(State.item))}.txt")
         write_lines(path, transcript)
         return path
