@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -50,11 +49,18 @@ class State:
     """What was concluded from the failure of this test."""
     verdict: Verdict | None = None
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
-    shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
-    """The transcripts that reports have shown."""
+    marks: list[tuple[float, str]] = []  # noqa: RUF012  # likewise
+    """When the body of this test ended, for its transcript, in monotonic seconds..."""
+    shown: list[str] = []  # noqa: RUF012  # likewise
+    """...and the lines of it that a report has shown."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
+
+    @classmethod
+    def begin(cls) -> None:
+        """Forget the servers of a test, and what was said of it."""
+        cls.servers, cls.has_failed, cls.conclusions, cls.marks, cls.shown = [], False, [], [], []
 
 
 def add_ini_values(parser: pytest.Parser) -> None:

@@ -144,6 +144,7 @@ class _Watch:
                 return
             phase.report = report
             State.conclusions, State.has_failed = conclusions, True
+            State.marks.append((deadline.monotonic(), "the test hung, so its connections were ended"))
         if self._is_over(phase, phase.grace, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):

@@ -27,13 +27,15 @@ def begin(item: pytest.Item) -> None:
         hangs.begin(item)
 
 
-def passed(item: pytest.Item) -> None:
+def passed(item: pytest.Item, phase: str = "") -> None:
     """End the watch over a phase that raised nothing. One that hung has failed, whatever it did in the end.
 
     An exception that pytest keeps for a unittest.TestCase gets its notes.
     """
     __tracebackhide__ = True
     report = _end_of_watch()
+    if phase and State.servers:
+        _mark(f"the test's {phase} ended")
     kept = getattr(item, "_excinfo", None)
     if kept:
         _explain(kept[-1].value)
@@ -41,19 +43,28 @@ def passed(item: pytest.Item) -> None:
         pytest.fail(report, pytrace=False)
 
 
-def failed(error: BaseException, *, is_teardown: bool = False) -> None:
-    """End the watch over a phase, and note on what it raised why that may be.
+def failed(error: BaseException, phase: str) -> None:
+    """End the watch over a phase, and note on what it raised why that may be. `phase` is "setup", "body" or "teardown".
 
     Raises pytest.fail.Exception in its place if that is how an event loop that hung was interrupted.
     """
     __tracebackhide__ = True
     report = _end_of_watch()
+    if State.servers:
+        _mark(f"the test's {phase} ended: {type(error).__name__}")
     if report and report not in str(error):
         if _is_interrupt(error):
             pytest.fail(report)
         error.add_note(report)
-    if not is_teardown:
+    if phase != "teardown":
         _explain(error)
+
+
+def _mark(what: str) -> None:
+    """Note for the transcript what has just happened in the test."""
+    from windsock.net.system import monotonic
+
+    State.marks.append((monotonic(), what))
 
 
 def conclude(error: BaseException) -> None:

@@ -134,12 +134,13 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
-    state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
+    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions, state.marks, state.shown
+    state.item = item
+    state.begin()
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions = outer
+        state.item, state.servers, state.has_failed, state.conclusions, state.marks, state.shown = outer
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -150,7 +151,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(error, "setup")
         raise
     phases.passed(item)
     return result
@@ -164,9 +165,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(error, "body")
         raise
-    phases.passed(item)
+    phases.passed(item, "body")
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
@@ -182,7 +183,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, is_teardown=True)
+        phases.failed(error, "teardown")
         raise
     phases.passed(item)
     return result
@@ -220,7 +221,7 @@ def pytest_runtest_makereport(
         files.look(item, report, servers)
     if call.when == "teardown":
         secrets.forget()
-        fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
+        fixtures.State.begin()  # the test may run again
     return report
 
 
@@ -233,6 +234,8 @@ def _show(servers: list[Any], report: pytest.TestReport) -> None:
             report.sections.append(each)
     except pytest.fail.Exception:
         report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
+    except Exception as error:
+        report.sections.append(("windsock", f"what was recorded could not be shown: {error!r}"))
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

@@ -10,15 +10,15 @@ from windsock.captures.files import new_file
 from windsock.captures.hosts import Hosts
 from windsock.captures.key_log import keys_of
 from windsock.captures.pcapng import INBOUND, OUTBOUND, PcapngWriter
-from windsock.captures.subjects import CaptureSubject
-from windsock.captures.timeline import merged
-from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
 from windsock.recording.events import Kind
 from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["write_capture"]
 
@@ -99,7 +99,7 @@ class _Recording:
             yield latest.time, latest
 
     def _firings(self) -> Iterator[tuple[float, None, str]]:
-        return ((each.at, None, of_firing(each)) for each in self._subject.firings_after(self._place))
+        return ((each.at, None, firing_text(each)) for each in self._subject.firings_after(self._place))
 
     def _steps(self) -> Iterator[tuple[float, Burst | None, str]]:
         client, server = self._hosts.between(

@@ -9,15 +9,15 @@ from typing import Any
 
 from windsock import redaction
 from windsock.captures.files import new_file
-from windsock.captures.subjects import CaptureSubject, start_of
-from windsock.captures.timeline import merged
-from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject, start_of
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["NAMES", "write_events"]
 
@@ -79,7 +79,7 @@ def _events(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[f
 
 def _firings(subject: CaptureSubject) -> Iterator[tuple[float, Any]]:
     for each in subject.firings:
-        what = {"kind": "fault", "direction": each.direction or None, "text": of_firing(each)}
+        what = {"kind": "fault", "direction": each.direction or None, "text": firing_text(each)}
         yield each.at, (each.at, subject.name, None, what)
 
 

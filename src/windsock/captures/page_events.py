@@ -15,9 +15,10 @@ from windsock.captures.page_lanes import PageConnection, PageSubject
 from windsock.errors import text_of
 from windsock.faults import Firing
 from windsock.recording import Connection
-from windsock.recording.events import Kind
+from windsock.recording.events import Kind, ScriptState
 from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import script_text
 
 __all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
 
@@ -135,7 +136,7 @@ def _page_event(event: Event, index: int, connection: Connection) -> PageEvent |
     text = say(data)
     if kind == Kind.TLS and text.startswith("TLS handshake failed"):
         name = "failed"
-    if kind == Kind.SCRIPT and text.partition(" ")[0] == "failed":
+    if kind == Kind.SCRIPT and text.partition(": ")[2].startswith(ScriptState.FAILED):
         name = "failed"
     first, _, more = redaction.text(text).partition("\n")
     return PageEvent(event.time, index, name, direction, first, detail=more) if first else None
@@ -151,12 +152,6 @@ def _said(before: str) -> Callable[[bytes], str]:
         return f"{before}: {text}" if before and text else before or text
 
     return say
-
-
-def _script(data: bytes) -> str:
-    """Return how far a script has come, without its beginnings and rests."""
-    text = data.decode(errors="backslashreplace")
-    return "" if text.partition(" ")[0] in ("begun", "resting") else f"script {text}"
 
 
 def _client_eof(data: bytes) -> str:
@@ -175,7 +170,7 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
     Kind.SERVER_RESET: ("failed", "down", _said("RST (server reset)")),
     Kind.FAULT: ("fault", "", _said("")),
     Kind.NOTE: ("note", "", _said("")),
-    Kind.SCRIPT: ("note", "", _script),
+    Kind.SCRIPT: ("note", "", lambda data: script_text(data.decode(errors="backslashreplace"))),
 }
 """What the page shows of each kind of event: a word of `page.js`, a direction, and the text."""
 

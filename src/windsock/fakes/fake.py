@@ -234,12 +234,17 @@ class Fake:
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
+        self._script_queue.wait_for_actions()
         found = self._unmet(is_final=True)
         if found and not self._is_datagram:
             with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere
                 begun = unfinished(self._recorder, self._framing, self._responder)
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
+
+    def place_of(self, connection: int) -> str:
+        """Return where the script of an open connection stands; nothing if it has none in this process."""
+        return self._script_queue.place_of(connection)
 
     def _unmet(self, *, is_final: bool) -> list[str]:
         if not (self._script_queue or self._responder):

@@ -167,11 +167,8 @@ class RunningServer(FakeAPI, Subject):
         return [] if self._faults is None else self._faults.fault_set.log
 
     def transcript(self) -> list[str]:
-        """Return what was recorded, a line an event, bounded in length."""
-        if self._faults is not None:
-            self._faults.fault_set.settle()
-        lines = transcript(self._recorder)
-        return lines if self._faults is None else self._faults.add_firings(lines)
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
+        return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
         """Return in one line what this server is and where."""
@@ -316,9 +313,13 @@ class RunningServer(FakeAPI, Subject):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
-    def datagram_firings(self) -> list[Firing]:
-        """Return what faults did to datagrams; what they did to connections is recorded with these."""
-        return [] if self._faults is None else self._faults.datagram_firings()
+    def fault_summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
+        return [] if self._faults is None else self._faults.summary()
+
+    def unrecorded_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams and to the listener; the rest is recorded with connections."""
+        return [] if self._faults is None else self._faults.unrecorded_firings()
 
     def _connector(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""

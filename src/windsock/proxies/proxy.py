@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 from windsock.faults import FaultSet
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, install, install_all, plans_from, seed_from
-from windsock.faults.reports import report_of
+from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import latest
@@ -168,14 +168,13 @@ class FaultProxy(Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return self.fault_set.log
 
-    def datagram_firings(self) -> list[Firing]:
-        """Return nothing: what faults did to datagrams is recorded with them."""
-        return []
+    def unrecorded_firings(self) -> list[Firing]:
+        """Return what faults did to the listener; the rest is recorded with connections and datagrams."""
+        return [each for each in self.firings if each.connection is None]
 
     def transcript(self) -> list[str]:
-        """Return what was recorded, with what faults did, a line an event, bounded in length."""
-        self.fault_set.settle()
-        return transcript(self._recorder)
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
+        return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
@@ -184,6 +183,10 @@ class FaultProxy(Subject):
     def fault_report(self) -> list[str]:
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return report_of(self.fault_set)
+
+    def fault_summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
+        return summary_of(self.fault_set)
 
     def _unmet(self) -> list[FaultNeverFired]:
         return self.unfired() if self.strict else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -46,35 +47,49 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     return found
 
 
-def truncate(stream: Any, after_bytes: int | None = None) -> None:
+def truncate(stream: Any, after_bytes: int | None, when_truncated: Callable[[], object]) -> None:
     """End a stream of `secure()` without close_notify: see TLSSocket.truncate()."""
-    stream.aclose = stream.transport_stream.aclose
+    truncated = _Truncated(stream, after_bytes, when_truncated)
+    stream.aclose = truncated.aclose
     if after_bytes is not None:
-        stream.send_all = _Truncated(stream, after_bytes)
+        stream.send_all = truncated
 
 
 class _Truncated:
-    """Replaces `send_all` of an SSLStream, a final class: ends the stream below after some bytes."""
+    """Replaces `send_all` and `aclose` of an SSLStream, a final class: ends the stream below, after some bytes."""
 
-    def __init__(self, stream: trio.SSLStream[Any], after_bytes: int) -> None:
+    def __init__(
+        self, stream: trio.SSLStream[Any], after_bytes: int | None, when_truncated: Callable[[], object]
+    ) -> None:
         self._send_all = stream.send_all
-        self._socket = stream.transport_stream.socket
+        self._stream = stream.transport_stream
+        self._when_truncated: Callable[[], object] | None = when_truncated
         self._left = after_bytes
-        if not after_bytes:
+        if after_bytes == 0:
             self._end_below()
+
+    async def aclose(self) -> None:
+        self._tell()
+        await self._stream.aclose()
+
+    def _tell(self) -> None:
+        tell, self._when_truncated = self._when_truncated, None
+        if tell is not None:
+            tell()
 
     async def __call__(self, data: Any) -> None:
         whole = bytes(data)
         head = whole[: self._left]
-        self._left -= len(head)
+        self._left = (self._left or 0) - len(head)
         if head:
             await self._send_all(head)
         if len(head) < len(whole):
             self._end_below()
 
     def _end_below(self) -> None:
+        self._tell()
         with contextlib.suppress(OSError):  # the client is gone
-            self._socket.shutdown(socket.SHUT_WR)
+            self._stream.socket.shutdown(socket.SHUT_WR)
 
 
 class _Leniently:
