@@ -33,12 +33,14 @@ class MaskedStream:
 
     def take(self, size: int) -> bytes:
         """Return the next bytes. What is not there is masked, too."""
-        taken = [self._from_ready(size)]
-        missing = size - len(taken[0])
+        part = self._from_ready(size)
+        if len(part) == size:
+            return part
+        taken, missing = [part], size - len(part)
         while missing and self._advance():
             taken.append(self._from_ready(missing))
             missing -= len(taken[-1])
-        return b"".join(taken) + mask_of(missing)
+        return b"".join([*taken, mask_of(missing)])
 
     def _from_ready(self, size: int) -> bytes:
         part = self._ready[self._at : self._at + size]
