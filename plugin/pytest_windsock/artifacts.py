@@ -157,10 +157,11 @@ def _problems(item: pytest.Item, path: str, write: Callable[[], object]) -> list
 
 def _subjects(path: str, servers: Sequence[RunningServer | FaultProxy]) -> Sequence[CaptureSubject]:
     """Create the directory; return the artifacts to write into it."""
-    from windsock.captures import make_directory, subject_of
+    from pytest_windsock.sections import subjects_of  # which the fixtures have imported
+    from windsock.captures import make_directory
 
     make_directory(path)
-    return [subject_of(each) for each in servers]
+    return subjects_of(servers)
 
 
 def safe_name(test: str) -> str:

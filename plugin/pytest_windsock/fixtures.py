@@ -49,6 +49,8 @@ class State:
     """What was concluded from the failure of this test."""
     verdict: Verdict | None = None
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
+    lines: list[FaultProxy] = []  # noqa: RUF012  # likewise
+    """The private lines of scripted clients with faults, which are recorded."""
     marks: list[tuple[float, str]] = []  # noqa: RUF012  # likewise
     """When the body of this test ended, for its transcript, in monotonic seconds..."""
     shown: list[str] = []  # noqa: RUF012  # likewise
@@ -60,7 +62,8 @@ class State:
     @classmethod
     def begin(cls) -> None:
         """Forget the servers of a test, and what was said of it."""
-        cls.servers, cls.has_failed, cls.conclusions, cls.marks, cls.shown = [], False, [], [], []
+        cls.servers, cls.has_failed, cls.conclusions = [], False, []
+        cls.lines, cls.marks, cls.shown = [], [], []
 
 
 def add_ini_values(parser: pytest.Parser) -> None:

@@ -134,13 +134,15 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions, state.marks, state.shown
+    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
+    of_report = state.lines, state.marks, state.shown
     state.item = item
     state.begin()
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions, state.marks, state.shown = outer
+        state.item, state.servers, state.has_failed, state.conclusions = outer
+        state.lines, state.marks, state.shown = of_report
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

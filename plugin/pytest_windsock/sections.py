@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_windsock import artifacts, seeds
 from pytest_windsock.fixtures import State
 from windsock.recording.transcript.excerpt import excerpt
-from windsock.recording.transcript.subjects import subject_of
+from windsock.recording.transcript.subjects import CaptureSubject, subject_of
 from windsock.recording.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Servers = Sequence[RunningServer | FaultProxy]
 
-__all__ = ["sections"]
+__all__ = ["sections", "subjects_of"]
 
 MOST_NAMES = 10
 """The servers and proxies that are described before the lines about all."""
@@ -35,18 +36,26 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
     What the report of the test itself has shown is not shown again at its teardown, only what came after it.
     """
     suffix = " (teardown)" if when == "teardown" else ""
-    transcript = Transcript([subject_of(each) for each in servers], State.marks)
+    transcript = Transcript(subjects_of(servers), State.marks)
     lines = _lines(transcript)
     if when != "teardown":
         lines += _still_open(transcript, servers)
     if lines:
-        title = transcript.heading[0] if len(servers) == 1 else f"{len(servers)} servers and proxies"
+        count = len(transcript.subjects)
+        title = transcript.heading[0] if count == 1 else f"{count} servers and proxies"
         yield f"windsock: {title}{suffix}", "\n".join([*_heading(transcript), *lines])
     if faults := list(transcript.faults):
         names = [each.name for each in transcript.subjects if each.fault_lines]
         whose = f" of {names[0]}" if len(names) == 1 else ""
         run = seeds.seed_of_run(State.item.config)
         yield f"windsock: faults{whose}, --windsock-seed={run}{suffix}", "\n".join(faults)
+
+
+def subjects_of(servers: Servers) -> list[CaptureSubject]:
+    """Return the recordings of servers and proxies, and then those of the private lines of clients, with numbers."""
+    lines = [*State.lines, *(line for each in servers for line in getattr(each, "client_lines", ()))]
+    numbered = enumerate(map(subject_of, lines), 1)
+    return [*map(subject_of, servers), *(replace(each, name=f"{each.name} {number}") for number, each in numbered)]
 
 
 def _is_verbose() -> bool:

@@ -142,6 +142,7 @@ def clients() -> Iterator[Connect]:
     deadline.hand_over()
     hangs.begin(State.item)
     client_group = ClientGroup()
+    State.lines = client_group.lines
     seconds = timeout_of(State.item.config)
 
     def connect(address: Any, **options: Any) -> ScriptedClient:

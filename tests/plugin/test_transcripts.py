@@ -252,3 +252,24 @@ def test_fifty_servers_have_a_bounded_report(options: list[str], run: Run) -> No
     assert "windsock: 51 servers and proxies" in text
     assert "... and 41 more" in text
     assert len(lines_of(text)) <= 60
+
+
+def test_clients_with_faults_of_their_own_are_on_the_timeline(run: Run) -> None:
+    result = run(
+        """
+        from windsock.faults import Delay
+
+        def test_it(tcp_server, scripted_client):
+            tcp_server.echo()
+            with scripted_client(tcp_server.address, faults=[Delay(0.01)]) as one:
+                one.send(b"one").expect(b"one")
+            with tcp_server.connect(faults=[Delay(0.01)]) as two:
+                two.send(b"two").expect(b"two")
+            assert False
+        """
+    )
+
+    lines = lines_of(result.stdout.str())
+    assert lines.index("client's line 1 #0 > 3 B b'one'") < lines.index("tcp_server #0 > 3 B b'one'")
+    assert lines.index("client's line 2 #0 > 3 B b'two'") < lines.index("tcp_server #1 > 3 B b'two'")
+    assert "windsock: 3 servers and proxies" in result.stdout.str()

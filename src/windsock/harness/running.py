@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
+    from windsock.proxies.proxy import FaultProxy
     from windsock.scripts import Script
     from windsock.security.pem_files import ClientFiles
 
@@ -221,6 +222,11 @@ class RunningServer(FakeAPI, Subject):
 
             self._client_group = ClientGroup()
         return connector.client(name=name, handshake=handshake, client_group=self._client_group)
+
+    @property
+    def client_lines(self) -> list[FaultProxy]:
+        """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
+        return [] if self._client_group is None else self._client_group.lines
 
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
