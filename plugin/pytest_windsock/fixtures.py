@@ -44,6 +44,12 @@ class State:
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    others: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # likewise
+    """Those that are not of fixtures and have run during this test, once it has failed."""
+    began = 0.0
+    """The monotonic time at which this test began."""
+    is_in_body = False
+    """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, phases, presentation, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -132,12 +132,13 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
-    state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
+    outer = getattr(state, "item", item), state.servers, state.others, state.has_failed, state.conclusions, state.began
+    state.item, state.began = item, phases.monotonic()
+    state.servers, state.others, state.has_failed, state.conclusions = [], [], False, []
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions = outer
+        state.item, state.servers, state.others, state.has_failed, state.conclusions, state.began = outer
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -159,11 +160,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Do so with the body of a test; fail a test that has passed if its servers have not."""
     __tracebackhide__ = True
     phases.begin(item)
+    fixtures.State.is_in_body = True
     try:
         result = yield
     except BaseException as error:
         phases.failed(error)
         raise
+    finally:
+        fixtures.State.is_in_body = False
     phases.passed(item)
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
@@ -197,13 +201,13 @@ def pytest_runtest_makereport(
     """
     with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
-        if call.excinfo is not None and fixtures.State.servers:
-            phases.conclude(call.excinfo.value)
+        if call.excinfo is not None and phases.servers_to_show():
+            (phases.part_failed if fixtures.State.is_in_body else phases.conclude)(call.excinfo.value)
     try:
         report = yield
     except pytest.fail.Exception:
         report = pytest.TestReport.from_item_and_call(item, call)
-    servers = fixtures.State.servers
+    servers = [*fixtures.State.servers, *fixtures.State.others]
     if servers:
         verdict, fixtures.State.verdict = fixtures.State.verdict, None
         if verdict is not None and call.excinfo is not None and call.excinfo.value is verdict.error:
@@ -212,13 +216,16 @@ def pytest_runtest_makereport(
             _show(servers, report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
-    if call.when == "teardown":
-        fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
+    if report.failed and servers:
+        presentation.into_failure(report, item.config)
+    if call.when == "teardown":  # the test may run again
+        fixtures.State.servers, fixtures.State.others = [], []
+        fixtures.State.has_failed, fixtures.State.conclusions = False, []
     return report
 
 
 def _show(servers: list[Any], report: pytest.TestReport) -> None:
-    from pytest_windsock import sections  # which the fixtures have imported
+    from pytest_windsock import sections  # which the fixtures, or the explanation of the failure, have imported
 
     try:
         tracebacks.tidy(report)

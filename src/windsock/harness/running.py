@@ -472,9 +472,9 @@ class RunningServer(FakeAPI, Subject):
             self._fake.settle(self.server, self.options.timeout)
         return self._fake.is_waiting()
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """See Subject; with failures of scripts in the background."""
-        yield from super().notes()
+        yield from super().notes(is_over=is_over)
         yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     def _close_clients(self) -> None:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
-from typing import Any, Self, TypeVar
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Self, TypeVar
 
 from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
-from windsock.net.system import os
+from windsock.net.system import monotonic, os
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
 from windsock.recording.exception_pickle import from_handler_on
+from windsock.recording.notes import FindingNote, TranscriptNote
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
 
-__all__ = ["Subject", "plain_address"]
+__all__ = ["Subject", "living", "plain_address"]
 
 E = TypeVar("E", bound=BaseException)
 MOST_FRAMES = 3
@@ -37,6 +39,9 @@ class Subject:
     what_is_unmet = "unmet expectations"
     """...and of one of what has not happened."""
 
+    conclude: ClassVar[Callable[[Sequence[Subject], BaseException], list[str]]]
+    """Return sentences about the cause of an exception; what does so is in a room above this one."""
+
     _is_stopped = True
     """Whether it does not run: not any more, or not yet."""
 
@@ -48,22 +53,47 @@ class Subject:
         self.timeout = timeout
         self.is_unix = is_unix
         self.is_datagram = is_datagram
+        self.began = monotonic()
         self._recorder = Recorder()
         self._has_failed = False
         self._process_id = os.getpid()
         self.requests = Requests(self._recorder, framing, is_datagram=is_datagram, timeout=lambda: timeout)
+        _living.add(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
+            self._finish_and_show()
+        elif self._is_inherited or not isinstance(error, Exception):
+            self.stop()
+        else:
+            self._explain(error)
+
+    def _finish_and_show(self) -> None:
+        """Finish; note on what that raises what was recorded."""
+        __tracebackhide__ = True
+        try:
             self.finish()
-            return
+        except Exception as failure:
+            failure.add_note(self._transcript_note())
+            raise
+
+    def _explain(self, error: Exception) -> None:
+        """Stop; note on an exception what may have led to it, and what was recorded."""
+        if not any(isinstance(note, FindingNote) for note in getattr(error, "__notes__", ())):
+            running = [each for each in living() if not each._is_stopped]
+            for sentence in self.conclude(running, error):
+                error.add_note(FindingNote(f"windsock: {sentence}"))
         self.stop()
-        if not self._is_inherited:
-            for note in self.notes():
-                error.add_note(f"windsock: {note}")
+        for note in self.notes():
+            error.add_note(f"windsock: {note}")
+        error.add_note(self._transcript_note())
+
+    def _transcript_note(self) -> TranscriptNote:
+        return TranscriptNote("\n  ".join([f"windsock: {self.describe()}", *self.transcript()]))
 
     def __del__(self) -> None:
         if not (self._is_stopped or self._is_inherited or sys.is_finalizing()):
@@ -71,6 +101,14 @@ class Subject:
 
     def stop(self) -> None:
         """Stop. Must be overridden."""
+        raise NotImplementedError
+
+    def transcript(self) -> list[str]:
+        """Return what was recorded, a line an event. Must be overridden."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return in one line what this is and where. Must be overridden."""
         raise NotImplementedError
 
     def end_connections(self) -> None:
@@ -129,6 +167,12 @@ class Subject:
         count = len(self._recorder.connections)
         return f"{count} {'datagram' if self.is_datagram else 'connection'}{'' if count == 1 else 's'}"
 
+    def was_active_since(self, time: float) -> bool:
+        """Return whether it was started, or a client was connected, at that time (monotonic seconds) or later."""
+        return self.began >= time or any(
+            each.closed_at is None or each.closed_at >= time for each in list(self._recorder.connections)
+        )
+
     # --- what fails the test
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
@@ -149,15 +193,16 @@ class Subject:
         self.errors.excuse(errors)
         self._has_failed = True
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """Yield what to say beside another exception that fails the test, which this may be the cause of.
 
-        Errors come with their tracebacks, from the handler on.
+        Errors come with their tracebacks, from the handler on. Unless the test is over, expectations may still be met.
         """
         for failure, count in counted(self._failures()):
             times = f" ({count} times)" if count > 1 else ""
             yield f"the {self.name} had an error too{times}: {_told(failure)}"
-        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
+        if is_over:
+            yield from (f"the {self.name}: {each.what}" for each in self._unmet())
 
     def _failures(self) -> list[BaseException]:
         """Return the errors that fail a strict test. May be extended (call super)."""
@@ -187,6 +232,14 @@ class Subject:
     def _is_inherited(self) -> bool:
         """True in a forked child, where it is the parent's."""
         return os.getpid() != self._process_id
+
+
+_living: weakref.WeakSet[Subject] = weakref.WeakSet()
+
+
+def living() -> list[Subject]:
+    """Return the servers and proxies of this process that are still in use, running or stopped, the oldest first."""
+    return sorted(_living, key=lambda each: each.began)
 
 
 def plain_address(name: Any) -> Any:
