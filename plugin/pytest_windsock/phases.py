@@ -82,8 +82,9 @@ def servers_to_show() -> list[Any]:
     The latter are kept from now on until the test is over.
     """
     if (subject := sys.modules.get("windsock.recording.subject")) is not None:
+        known = State.servers
         State.others = [
-            each for each in subject.living() if each not in State.servers and each.was_active_since(State.began)
+            each for each in subject.living() if each not in known and each.was_active_since(State.began)
         ]
     return [*State.servers, *State.others]
 

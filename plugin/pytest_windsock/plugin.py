@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, presentation, seeds, tracebacks
+from pytest_windsock import artifacts, crashes, fixtures, github, phases, presentation, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -20,12 +20,14 @@ __all__ = [
     "pytest_configure_node",
     "pytest_enter_pdb",
     "pytest_generate_tests",
+    "pytest_handlecrashitem",
     "pytest_report_header",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
@@ -44,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
+    parser.getgroup("windsock").addoption(
+        "--windsock-summary",
+        action="store_true",
+        help="windsock: show at the end what all servers and proxies of the run have done: how many there were of each "
+        "kind, connections, bytes, faults that fired and that never did, and the slowest start and stop",
+    )
     fixtures.add_ini_values(parser)
 
 
@@ -55,6 +63,15 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
     artifacts.start(config)
+    if config.getoption("--windsock-summary"):
+        from pytest_windsock import summary
+
+        config.pluginmanager.register(summary.Summary(config), "windsock_summary")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have failures annotated that other plugins leave out."""
+    github.start(session.config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -64,9 +81,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the seed to an xdist worker, and what tells its files from those of others."""
+    """Give the seed to an xdist worker, what tells its files from those of others, and a file for its last words."""
     seeds.tell_worker(node)
     artifacts.tell_worker(node)
+    crashes.tell_worker(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(report: Any) -> None:
+    """Show what the servers of a worker that has crashed had recorded."""
+    crashes.explain(report)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,8 +109,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_windsock import early
 
         early.import_windsock(needed)
-        if artifacts.artifacts_of(session.config) is not None:
+        if artifacts.artifacts_of(session.config) is not None or presentation.shows_html(session.config):
             early.import_captures()
+        crashes.begin(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -217,7 +242,7 @@ def pytest_runtest_makereport(
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
     if report.failed and servers:
-        presentation.into_failure(report, item.config)
+        presentation.into_failure(report, item)
     if call.when == "teardown":  # the test may run again
         fixtures.State.servers, fixtures.State.others = [], []
         fixtures.State.has_failed, fixtures.State.conclusions = False, []
@@ -252,8 +277,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         artifacts.summarize(terminalreporter)
 
 
-def pytest_unconfigure() -> None:
-    """End the watch over hangs, and the threads that were kept for the next server."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the watch over hangs, and the threads that were kept for the next server; remove files."""
+    crashes.close(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
     fixtures.close()

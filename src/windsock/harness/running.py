@@ -165,6 +165,11 @@ class RunningServer(FakeAPI, Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return [] if self._faults is None else self._faults.fault_set.log
 
+    @property
+    def installed_faults(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return () if self._faults is None else self._faults.fault_set.installed
+
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""
         if self._faults is not None:

@@ -166,6 +166,11 @@ class FaultProxy(Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return self.fault_set.log
 
+    @property
+    def installed_faults(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return self.fault_set.installed
+
     def datagram_firings(self) -> list[Firing]:
         """Return nothing: what faults did to datagrams is recorded with them."""
         return []
