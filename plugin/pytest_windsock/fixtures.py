@@ -62,6 +62,11 @@ class State:
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
 
+    @classmethod
+    def begin(cls, time: float) -> None:
+        """Forget what there was of an earlier test, or of an earlier run of this one."""
+        cls.servers, cls.others, cls.has_failed, cls.conclusions, cls.began = [], [], False, [], time
+
 
 def add_ini_values(parser: pytest.Parser) -> None:
     """Add the ini values, with types where pytest has them (8.4): native TOML of pytest 9 takes numbers only so."""

@@ -158,8 +158,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
     outer = getattr(state, "item", item), state.servers, state.others, state.has_failed, state.conclusions, state.began
-    state.item, state.began = item, phases.monotonic()
-    state.servers, state.others, state.has_failed, state.conclusions = [], [], False, []
+    state.item = item
+    state.begin(phases.monotonic())
     try:
         return (yield)
     finally:
@@ -244,8 +244,7 @@ def pytest_runtest_makereport(
     if report.failed and servers:
         presentation.into_failure(report, item)
     if call.when == "teardown":  # the test may run again
-        fixtures.State.servers, fixtures.State.others = [], []
-        fixtures.State.has_failed, fixtures.State.conclusions = False, []
+        fixtures.State.begin(phases.monotonic())
     return report
 
 
