@@ -15,7 +15,7 @@ import pytest
 
 from pytest_windsock.fixtures import State
 
-__all__ = ["begin", "conclude", "failed", "part_failed", "passed", "monotonic", "servers_to_show"]
+__all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show"]
 
 monotonic = partial(time.monotonic)
 """The real clock, as in `deadline`, which not every run imports."""
@@ -83,9 +83,7 @@ def servers_to_show() -> list[Any]:
     """
     if (subject := sys.modules.get("windsock.recording.subject")) is not None:
         known = State.servers
-        State.others = [
-            each for each in subject.living() if each not in known and each.was_active_since(State.began)
-        ]
+        State.others = [each for each in subject.living() if each not in known and each.was_active_since(State.began)]
     return [*State.servers, *State.others]
 
 

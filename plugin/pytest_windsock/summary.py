@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["Summary"]
 
 KEY = "windsock_summary"
-SERVERS, TRAFFIC, FIRED, UNFIRED = "servers", "traffic", "fired", "never fired"
+SERVERS, TRAFFIC, INSTALLED, UNFIRED, FIRINGS = "servers", "traffic", "installed", "never fired", "firings"
+COUNTED = (SERVERS, TRAFFIC, INSTALLED, UNFIRED, FIRINGS)
 START, STOP = "start", "stop"
 PROXIED = {
     (False, False): "tcp",
@@ -38,7 +39,7 @@ class Summary:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._counts: dict[str, Counter[str]] = {name: Counter() for name in (SERVERS, TRAFFIC, FIRED, UNFIRED)}
+        self._counts: dict[str, Counter[str]] = {name: Counter() for name in COUNTED}
         self._slowest: dict[str, tuple[float, str]] = {}
         self._crashed: list[str] = []
         self._stopped: WeakSet[Subject] = WeakSet()
@@ -86,8 +87,8 @@ class Summary:
                 traffic["bytes downstream"] += len(each.downstream)
             for fault in subject.installed_faults:
                 name = repr(fault.fault).partition("(")[0]
-                self._counts[FIRED][name] += fault.fired
-                self._counts[UNFIRED][name] += not fault.fired
+                for what, count in ((INSTALLED, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
+                    self._counts[what][name] += count
 
     def _took(self, what: str, seconds: float, subject: Any) -> None:
         item = getattr(State, "item", None)
@@ -127,14 +128,14 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """Give the figures in words."""
-        servers, traffic, fired, unfired = (self._counts[each] for each in (SERVERS, TRAFFIC, FIRED, UNFIRED))
+        servers, traffic, installed, unfired, firings = (self._counts[each] for each in COUNTED)
         yield f"servers and proxies: {servers.total():,}"
         yield from (f"  {name}: {count:,}" for name, count in sorted(servers.items()))
         yield f"connections: {traffic['connections']:,}, datagrams: {traffic['datagrams']:,}"
         yield f"bytes: {traffic['bytes upstream']:,} upstream, {traffic['bytes downstream']:,} downstream"
-        for name in sorted(fired):
-            never = f", {unfired[name]:,} of them never fired" if unfired[name] else ""
-            yield f"fault {name}: fired {fired[name]:,} times{never}"
+        for name in sorted(installed):
+            counts = f"{installed[name]:,} installed, {unfired[name]:,} never fired, {firings[name]:,} firings"
+            yield f"fault {name}: {counts}"
         for name, (seconds, where) in sorted(self._slowest.items()):
             yield f"slowest {name}: {1000 * seconds:.1f} ms, {where}"
         if self._crashed:

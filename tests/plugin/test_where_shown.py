@@ -112,7 +112,7 @@ def output(code: str, *options: str) -> Show:
     return show
 
 
-def annotations(code: str) -> Show:
+def github_annotations(code: str) -> Show:
     """The lines for GitHub."""
 
     def show(pytester: pytest.Pytester) -> str:
@@ -180,8 +180,8 @@ PLACES: dict[str, Show] = {
     "`--junitxml`, a failure at teardown": junit(AT_TEARDOWN),
     "`--junitxml`, with `-p no:terminal`": junit(PING, "-p", "no:terminal"),
     "pytest-html": html,
-    "GitHub annotations": annotations(PING),
-    "GitHub annotations, a failure at teardown": annotations(AT_TEARDOWN),
+    "GitHub annotations": github_annotations(PING),
+    "GitHub annotations, a failure at teardown": github_annotations(AT_TEARDOWN),
     "pytest-xdist": output(PING, "-n1"),
     "pytest-xdist, a worker that crashed": output(CRASH, "-n1"),
     "subtests": output(SUBTEST),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
 from windsock.errors import UsageError, text_of
@@ -39,7 +39,7 @@ class Subject:
     what_is_unmet = "unmet expectations"
     """...and of one of what has not happened."""
 
-    conclude: ClassVar[Callable[[Sequence[Subject], BaseException], list[str]]]
+    conclude: ClassVar[staticmethod[[Sequence[Subject], BaseException], list[str]]]
     """Return sentences about the cause of an exception; what does so is in a room above this one."""
 
     _is_stopped = True
