@@ -26,16 +26,18 @@ SHARE = 20
 
 
 def tell_worker(node: Any) -> None:
-    """Name the file that a worker keeps."""
+    """Name the file that a worker keeps; without a directory for it, no crash is explained."""
     stash = node.config.stash
-    if DIRECTORY not in stash:
-        stash[DIRECTORY] = tempfile.mkdtemp(prefix="windsock-")
-    node.workerinput[KEY] = f"{stash[DIRECTORY]}/{node.gateway.id}"
+    with contextlib.suppress(OSError):
+        if DIRECTORY not in stash:
+            stash[DIRECTORY] = tempfile.mkdtemp(prefix="windsock-")
+        node.workerinput[KEY] = f"{stash[DIRECTORY]}/{node.gateway.id}"
 
 
 def explain(report: Any) -> None:
     """Add to the report of a crash what the worker has written about the test that it was running."""
-    with contextlib.suppress(OSError), open(report.node.workerinput[KEY], encoding="utf-8") as file:
+    path = report.node.workerinput.get(KEY, "")
+    with contextlib.suppress(OSError), open(path, encoding="utf-8") as file:
         if file.readline().rstrip("\n") == report.nodeid:
             report.longrepr = f"{report.longrepr}\n{file.read()}"
 

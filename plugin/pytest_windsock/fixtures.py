@@ -65,7 +65,8 @@ class State:
     @classmethod
     def begin(cls, time: float) -> None:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
-        cls.servers, cls.others, cls.has_failed, cls.conclusions, cls.began = [], [], False, [], time
+        cls.servers, cls.others, cls.conclusions = [], [], []
+        cls.has_failed, cls.is_in_body, cls.began = False, False, time
 
 
 def add_ini_values(parser: pytest.Parser) -> None:

@@ -157,13 +157,15 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.others, state.has_failed, state.conclusions, state.began
+    outer = getattr(state, "item", item), state.is_in_body, state.began
+    found = state.servers, state.others, state.has_failed, state.conclusions
     state.item = item
     state.begin(phases.monotonic())
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.others, state.has_failed, state.conclusions, state.began = outer
+        state.item, state.is_in_body, state.began = outer
+        state.servers, state.others, state.has_failed, state.conclusions = found
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 
-from windsock.recording.subject import Subject
+from windsock.recording.subject import Subject, living
 
 __all__ = ["conclude"]
 
 
-def conclude(subjects: Sequence[Subject], error: BaseException) -> list[str]:
-    """Return at most three sentences about the cause of an exception; none if they cannot be made."""
+def conclude(error: BaseException) -> list[str]:
+    """Return at most three sentences about the cause of an exception, from all servers and proxies that run now."""
     with contextlib.suppress(Exception):  # nothing must take the place of the exception
         from windsock.findings import findings_for  # for failures alone
 
-        return findings_for(subjects, error)
+        return findings_for([each for each in living() if each.is_running], error)
     return []
 
 

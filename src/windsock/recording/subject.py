@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, Self, TypeVar
 
 from windsock.errors import UsageError, text_of
@@ -39,8 +40,8 @@ class Subject:
     what_is_unmet = "unmet expectations"
     """...and of one of what has not happened."""
 
-    conclude: ClassVar[staticmethod[[Sequence[Subject], BaseException], list[str]]]
-    """Return sentences about the cause of an exception; what does so is in a room above this one."""
+    conclude: ClassVar[staticmethod[[BaseException], list[str]]]
+    """Return sentences about the cause of an exception; the function is in a room above this one."""
 
     _is_stopped = True
     """Whether it does not run: not any more, or not yet."""
@@ -67,7 +68,7 @@ class Subject:
         __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
             self._finish_and_show()
-        elif self._is_inherited or not isinstance(error, Exception):
+        elif self._is_inherited:
             self.stop()
         else:
             self._explain(error)
@@ -81,16 +82,17 @@ class Subject:
             failure.add_note(self._transcript_note())
             raise
 
-    def _explain(self, error: Exception) -> None:
-        """Stop; note on an exception what may have led to it, and what was recorded."""
-        if not any(isinstance(note, FindingNote) for note in getattr(error, "__notes__", ())):
-            running = [each for each in living() if not each._is_stopped]
-            for sentence in self.conclude(running, error):
+    def _explain(self, error: BaseException) -> None:
+        """Stop; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
+        notes = getattr(error, "__notes__", ())
+        if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
+            for sentence in self.conclude(error):
                 error.add_note(FindingNote(f"windsock: {sentence}"))
         self.stop()
         for note in self.notes():
             error.add_note(f"windsock: {note}")
-        error.add_note(self._transcript_note())
+        if isinstance(error, Exception):
+            error.add_note(self._transcript_note())
 
     def _transcript_note(self) -> TranscriptNote:
         return TranscriptNote("\n  ".join([f"windsock: {self.describe()}", *self.transcript()]))
@@ -229,6 +231,11 @@ class Subject:
         return BaseExceptionGroup(f"{self.name} on {self.shown_address}: {what}", failures)
 
     @property
+    def is_running(self) -> bool:
+        """True from its constructor to `stop()`."""
+        return not self._is_stopped
+
+    @property
     def _is_inherited(self) -> bool:
         """True in a forked child, where it is the parent's."""
         return os.getpid() != self._process_id
@@ -239,7 +246,9 @@ _living: weakref.WeakSet[Subject] = weakref.WeakSet()
 
 def living() -> list[Subject]:
     """Return the servers and proxies of this process that are still in use, running or stopped, the oldest first."""
-    return sorted(_living, key=lambda each: each.began)
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has just started one
+            return sorted(_living, key=lambda each: each.began)
 
 
 def plain_address(name: Any) -> Any:
