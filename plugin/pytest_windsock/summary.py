@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -80,15 +81,22 @@ class Summary:
                 return
             self._stopped.add(subject)
             self._took(STOP, seconds, subject)
-            traffic = self._counts[TRAFFIC]
-            for each in subject.connections:
-                traffic["datagrams" if subject.is_datagram else "connections"] += 1
-                traffic["bytes upstream"] += len(each.upstream)
-                traffic["bytes downstream"] += len(each.downstream)
-            for fault in subject.installed_faults:
-                name = repr(fault.fault).partition("(")[0]
-                for what, count in ((INSTALLED, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
-                    self._counts[what][name] += count
+            with contextlib.suppress(Exception):  # such as a recording of which a part is lost
+                self._count_traffic(subject)
+                self._count_faults(subject)
+
+    def _count_traffic(self, subject: Any) -> None:
+        traffic = self._counts[TRAFFIC]
+        for each in subject.connections:
+            traffic["datagrams" if subject.is_datagram else "connections"] += 1
+            traffic["bytes upstream"] += len(each.upstream)
+            traffic["bytes downstream"] += len(each.downstream)
+
+    def _count_faults(self, subject: Any) -> None:
+        for fault in subject.installed_faults:
+            name = repr(fault.fault).partition("(")[0]
+            for what, count in ((INSTALLED, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
+                self._counts[what][name] += count
 
     def _took(self, what: str, seconds: float, subject: Any) -> None:
         item = getattr(State, "item", None)
