@@ -11,6 +11,7 @@ import pytest
 import windsock
 from windsock.harness import CONCURRENCIES
 from windsock.recording.notes import FindingNote, TranscriptNote
+from windsock.recording.subject import Subject
 
 FINDING = "would match on(b'PING\\r\\n') but for the line end"
 
@@ -23,10 +24,10 @@ def fail_behind(stack: ExitStack, way: str, options: dict[str, Any]) -> None:
     """Ask a fake for what it nearly answers, directly or by another way, and fail as a client does."""
     server = stack.enter_context(windsock.serving(relay=way == "relayed", name="a server", **options))
     server.on(b"PING\r\n").reply(b"PONG\r\n")
-    place = server
+    place: Subject = server
     if way == "proxied":
         place = stack.enter_context(windsock.proxy(server.address, transport=options["transport"], name="a proxy"))
-    tls = server.client_context() if options.get("tls") else None
+    tls = server.client_context() if options["tls"] else False
     with windsock.scripted_client(place.address, transport=options["transport"], tls=tls, timeout=5) as client:
         client.send(b"PING\n")
         server.requests.wait()
