@@ -33,7 +33,7 @@ PROXIED = {
 
 
 class Summary:
-    """Counts servers from its constructor to `close()`, and shows the figures at the end of the run.
+    """Counts the servers and proxies of a run, and shows the figures at its end.
 
     Each start and stop is timed by a wrapper around the method of the class: without this option there is none.
     """
@@ -57,8 +57,10 @@ class Summary:
         def timed(subject: Any, *args: Any, **options: Any) -> None:
             __tracebackhide__ = True
             began = monotonic()
-            original(subject, *args, **options)
-            note(subject, monotonic() - began)
+            try:
+                original(subject, *args, **options)
+            finally:
+                note(subject, monotonic() - began)
 
         self._originals.append((kind, name, original))
         setattr(kind, name, timed)
@@ -71,6 +73,8 @@ class Summary:
     # --- counting
 
     def _has_started(self, subject: Any, seconds: float) -> None:
+        if not subject.is_running:
+            return  # it could not be started
         with self._lock:
             self._counts[SERVERS][combination_of(subject)] += 1
             self._took(START, seconds, subject)

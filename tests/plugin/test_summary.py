@@ -91,6 +91,33 @@ def test_a_run_without_servers_has_figures_too(run: Run) -> None:
     result.stdout.fnmatch_lines(["servers and proxies: 0", "connections: 0, datagrams: 0"])
 
 
+def test_what_could_not_be_started_or_stopped_is_no_problem(run: Run) -> None:
+    result = run(
+        """
+        import pytest, windsock
+
+        def test_it(tcp_server):
+            with pytest.raises(windsock.StartError):
+                windsock.serving(port=tcp_server.port)
+            with pytest.raises(windsock.StillRunning):
+                stuck()
+
+        def stuck():
+            import threading
+            released = threading.Event()
+            try:
+                with windsock.serving(lambda *_: released.wait(20), timeout=0.2, name="the stuck one") as server:
+                    server.connect().send(b"x")
+            finally:
+                released.set()
+        """,
+        "--windsock-summary",
+    )
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["servers and proxies: 2", "connections: 1, *", "slowest stop: * ms, the stuck one in *"])
+
+
 def test_a_worker_that_crashed_is_named(run_apart: Run) -> None:
     result = run_apart(
         """
