@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["Summary"]
 
 KEY = "windsock_summary"
-SERVERS, TRAFFIC, INSTALLED, UNFIRED, FIRINGS = "servers", "traffic", "installed", "never fired", "firings"
-COUNTED = (SERVERS, TRAFFIC, INSTALLED, UNFIRED, FIRINGS)
+SERVERS, TRAFFIC, FAULTS, UNFIRED, FIRINGS = "servers", "traffic", "faults", "never fired", "firings"
+COUNTED = (SERVERS, TRAFFIC, FAULTS, UNFIRED, FIRINGS)
 START, STOP = "start", "stop"
 PROXIED = {
     (False, False): "tcp",
@@ -97,9 +97,9 @@ class Summary:
             traffic["bytes downstream"] += len(each.downstream)
 
     def _count_faults(self, subject: Any) -> None:
-        for fault in subject.installed_faults:
+        for fault in subject.fault_handles:
             name = repr(fault.fault).partition("(")[0]
-            for what, count in ((INSTALLED, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
+            for what, count in ((FAULTS, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
                 self._counts[what][name] += count
 
     def _took(self, what: str, seconds: float, subject: Any) -> None:
@@ -140,13 +140,13 @@ class Summary:
 
     def lines(self) -> Iterator[str]:
         """Give the figures in words."""
-        servers, traffic, installed, unfired, firings = (self._counts[each] for each in COUNTED)
+        servers, traffic, faults, unfired, firings = (self._counts[each] for each in COUNTED)
         yield f"servers and proxies: {servers.total():,}"
         yield from (f"  {name}: {count:,}" for name, count in sorted(servers.items()))
         yield f"connections: {traffic['connections']:,}, datagrams: {traffic['datagrams']:,}"
         yield f"bytes: {traffic['bytes upstream']:,} upstream, {traffic['bytes downstream']:,} downstream"
-        for name in sorted(installed):
-            counts = f"{installed[name]:,} installed, {unfired[name]:,} never fired, {firings[name]:,} firings"
+        for name in sorted(faults):
+            counts = f"{faults[name]:,} installed, {unfired[name]:,} never fired, {firings[name]:,} firings"
             yield f"fault {name}: {counts}"
         for name, (seconds, where) in sorted(self._slowest.items()):
             yield f"slowest {name}: {1000 * seconds:.1f} ms, {where}"

@@ -115,7 +115,9 @@ def test_what_could_not_be_started_or_stopped_is_no_problem(run: Run) -> None:
     )
 
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["servers and proxies: 2", "connections: 1, *", "slowest stop: * ms, the stuck one in *"])
+    result.stdout.fnmatch_lines(
+        ["servers and proxies: 2", "connections: 1, *", "slowest stop: * ms, the stuck one in *"]
+    )
 
 
 def test_a_worker_that_crashed_is_named(run_apart: Run) -> None:

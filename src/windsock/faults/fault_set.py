@@ -107,7 +107,7 @@ class FaultSet:
         return self._handles
 
     @property
-    def installed(self) -> tuple[FaultHandle, ...]:
+    def all_handles(self) -> tuple[FaultHandle, ...]:
         """The handles of all faults that were ever installed, in the order of installation."""
         return tuple(self._past)
 

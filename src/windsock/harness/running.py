@@ -166,9 +166,9 @@ class RunningServer(FakeAPI, Subject):
         return [] if self._faults is None else self._faults.fault_set.log
 
     @property
-    def installed_faults(self) -> tuple[FaultHandle, ...]:
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
         """The handles of all its faults, healed ones too."""
-        return () if self._faults is None else self._faults.fault_set.installed
+        return () if self._faults is None else self._faults.fault_set.all_handles
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line an event, bounded in length."""

@@ -167,9 +167,9 @@ class FaultProxy(Subject):
         return self.fault_set.log
 
     @property
-    def installed_faults(self) -> tuple[FaultHandle, ...]:
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
         """The handles of all its faults, healed ones too."""
-        return self.fault_set.installed
+        return self.fault_set.all_handles
 
     def datagram_firings(self) -> list[Firing]:
         """Return nothing: what faults did to datagrams is recorded with them."""
