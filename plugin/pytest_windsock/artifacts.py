@@ -55,7 +55,7 @@ def _capture(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None: 
 def _page(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None:  # noqa: ARG001  # likewise
     from windsock.captures.page import write_page
 
-    write_page(path, test, State.servers, State.conclusions)
+    write_page(path, test, [*State.servers, *State.others], State.conclusions)
 
 
 Writer: TypeAlias = "Callable[[str, str, Sequence[CaptureSubject]], None]"

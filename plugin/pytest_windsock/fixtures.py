@@ -37,12 +37,25 @@ CONCURRENCIES = {
 }
 
 
+OF_A_TEST = (
+    *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
+    *("has_failed", "is_in_body", "began"),
+)
+"""The attributes of `State` that are of one test."""
+
+
 class State:
     """State of one run: the test that is running, and idle threads for its servers."""
 
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    others: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # likewise
+    """Those that are not of fixtures and have run during this test, once it has failed."""
+    began = 0.0
+    """The monotonic time at which this test began."""
+    is_in_body = False
+    """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise
@@ -60,10 +73,22 @@ class State:
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
 
     @classmethod
-    def begin(cls) -> None:
-        """Forget the servers of a test, and what was said of it."""
-        cls.servers, cls.has_failed, cls.conclusions = [], False, []
+    def begin(cls, time: float) -> None:
+        """Forget what there was of an earlier test, or of an earlier run of this one."""
+        cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown = [], [], []
+        cls.has_failed, cls.is_in_body, cls.began = False, False, time
+
+    @classmethod
+    def saved(cls) -> dict[str, Any]:
+        """Return what is known of the test that runs: a test may run others in its process."""
+        return {name: getattr(cls, name) for name in OF_A_TEST if hasattr(cls, name)}
+
+    @classmethod
+    def restore(cls, saved: dict[str, Any]) -> None:
+        """Undo what another test has changed since."""
+        for name, value in saved.items():
+            setattr(cls, name, value)
 
 
 def add_ini_values(parser: pytest.Parser) -> None:

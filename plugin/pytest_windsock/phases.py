@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
+from functools import partial
+from typing import Any
 
 import pytest
 
 from pytest_windsock.fixtures import State
 
-__all__ = ["begin", "conclude", "failed", "passed"]
+__all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show"]
+
+monotonic = partial(time.monotonic)
+"""The real clock, as in `deadline`, which not every run imports."""
 
 
 def begin(item: pytest.Item) -> None:
@@ -38,7 +44,7 @@ def passed(item: pytest.Item, phase: str = "") -> None:
         _mark(f"the test's {phase} ended")
     kept = getattr(item, "_excinfo", None)
     if kept:
-        _explain(kept[-1].value)
+        _explain(kept[0].value)  # of which the report is; further ones are raised at the teardown
     if report:
         pytest.fail(report, pytrace=False)
 
@@ -75,18 +81,35 @@ def conclude(error: BaseException) -> None:
         findings.add_notes(error)
 
 
-def _explain(error: BaseException) -> None:
+def part_failed(error: BaseException) -> None:
+    """Note on what has ended a part of a test, such as a subtest, what led to it. The test goes on."""
+    _explain(error, is_over=False)
+    State.has_failed = False  # the next part has conclusions of its own, and so has the rest of the test
+
+
+def servers_to_show() -> list[Any]:
+    """Return the servers and proxies of a test that has failed: those of fixtures, and others that it has used.
+
+    The latter are kept from now on until the test is over.
+    """
+    if (subject := sys.modules.get("windsock.recording.subject")) is not None:
+        known = State.servers
+        State.others = [each for each in subject.living() if each not in known and each.was_active_since(State.began)]
+    return [*State.servers, *State.others]
+
+
+def _explain(error: BaseException, *, is_over: bool = True) -> None:
     """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle.
 
     Whatever fails here, or is out of time, must not take the place of the test's own exception.
     """
-    if not State.servers:
+    if not servers_to_show():
         return
     from pytest_windsock import verdict
 
     try:
         conclude(error)
-        verdict.explain(error, State.servers)
+        verdict.explain(error, State.servers, is_over=is_over)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
 

@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, secrets, seeds, texts, tracebacks
+from pytest_windsock import (
+    artifacts,
+    crashes,
+    fixtures,
+    github,
+    phases,
+    presentation,
+    secrets,
+    seeds,
+    texts,
+    tracebacks,
+)
 
 __all__ = [
     "pytest_addoption",
@@ -20,12 +31,14 @@ __all__ = [
     "pytest_configure_node",
     "pytest_enter_pdb",
     "pytest_generate_tests",
+    "pytest_handlecrashitem",
     "pytest_report_header",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
@@ -44,6 +57,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
+    parser.getgroup("windsock").addoption(
+        "--windsock-summary",
+        action="store_true",
+        help="windsock: show at the end what all servers and proxies of the run have done: how many there were of each "
+        "kind, connections, bytes, faults that fired and that never did, and the slowest start and stop",
+    )
     fixtures.add_ini_values(parser)
     secrets.add_ini_values(parser)
 
@@ -57,6 +76,15 @@ def pytest_configure(config: pytest.Config) -> None:
     seeds.seed_of_run(config)
     secrets.configure(config)
     artifacts.start(config)
+    if config.getoption("--windsock-summary"):
+        from pytest_windsock import summary
+
+        config.pluginmanager.register(summary.Summary(config), "windsock_summary")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have failures annotated that other plugins leave out."""
+    github.start(session.config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -66,9 +94,16 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the seed to an xdist worker, and what tells its files from those of others."""
+    """Give the seed to an xdist worker, what tells its files from those of others, and a file for its last words."""
     seeds.tell_worker(node)
     artifacts.tell_worker(node)
+    crashes.tell_worker(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(report: Any) -> None:
+    """Show what the servers of a worker that has crashed had recorded."""
+    crashes.explain(report)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,8 +122,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_windsock import early
 
         early.import_windsock(needed)
-        if artifacts.artifacts_of(session.config) is not None:
+        if artifacts.artifacts_of(session.config) is not None or presentation.shows_html(session.config):
             early.import_captures()
+        crashes.begin(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -134,15 +170,13 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
-    of_report = state.lines, state.marks, state.shown
+    saved = state.saved()
     state.item = item
-    state.begin()
+    state.begin(phases.monotonic())
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions = outer
-        state.lines, state.marks, state.shown = of_report
+        state.restore(saved)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -164,11 +198,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Do so with the body of a test; fail a test that has passed if its servers have not."""
     __tracebackhide__ = True
     phases.begin(item)
+    fixtures.State.is_in_body = True
     try:
         result = yield
     except BaseException as error:
         phases.failed(error, "body")
         raise
+    finally:
+        fixtures.State.is_in_body = False
     phases.passed(item, "body")
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
@@ -204,13 +241,13 @@ def pytest_runtest_makereport(
     with contextlib.suppress(pytest.fail.Exception):
         tracebacks.shorten(call, item.config)
         texts.with_text(call)
-        if call.excinfo is not None and fixtures.State.servers:
-            phases.conclude(call.excinfo.value)
+        if call.excinfo is not None and phases.servers_to_show():
+            (phases.part_failed if fixtures.State.is_in_body else phases.conclude)(call.excinfo.value)
     try:
         report = yield
     except pytest.fail.Exception:
         report = pytest.TestReport.from_item_and_call(item, call)
-    servers = fixtures.State.servers
+    servers = [*fixtures.State.servers, *fixtures.State.others]
     if servers:
         verdict, fixtures.State.verdict = fixtures.State.verdict, None
         if verdict is not None and raised is verdict.error:
@@ -221,14 +258,16 @@ def pytest_runtest_makereport(
         texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
+    if report.failed and servers:
+        presentation.into_failure(report, item)
     if call.when == "teardown":
         secrets.forget()
-        fixtures.State.begin()  # the test may run again
+        fixtures.State.begin(phases.monotonic())  # the test may run again
     return report
 
 
 def _show(servers: list[Any], report: pytest.TestReport) -> None:
-    from pytest_windsock import sections  # which the fixtures have imported
+    from pytest_windsock import sections  # which the fixtures, or the explanation of the failure, have imported
 
     try:
         tracebacks.tidy(report)
@@ -257,8 +296,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         artifacts.summarize(terminalreporter)
 
 
-def pytest_unconfigure() -> None:
-    """End the watch over hangs, and the threads that were kept for the next server."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the watch over hangs, and the threads that were kept for the next server; remove files."""
+    crashes.close(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
     secrets.unconfigure()

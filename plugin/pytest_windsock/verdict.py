@@ -57,7 +57,7 @@ def judge(servers: Servers) -> None:
     raise verdict.error
 
 
-def explain(error: BaseException, servers: Servers) -> None:
+def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:
     """Note on the exception of a test, or of its setup, what went wrong in its servers; teardown does not raise that.
 
     Skips, and exceptions that end the run, are left alone.
@@ -66,7 +66,7 @@ def explain(error: BaseException, servers: Servers) -> None:
         return
     _drain()
     for server in servers:
-        for note in server.notes():
+        for note in server.notes(is_over=is_over):
             error.add_note(f"windsock: {note}")
         server.excuse(server.errors)
 

@@ -17,7 +17,7 @@ from windsock.errors import visible
 from windsock.net.system import os
 from windsock.recording import preview
 
-__all__ = ["write_page"]
+__all__ = ["page_of", "write_page"]
 
 PREVIEW = 120
 """Bytes of a chunk that the table shows."""
@@ -34,12 +34,16 @@ def write_page(path: str | Path, title: str, subjects: Sequence[PageSubject], fi
     4 KiB of each chunk are in the file, less if there are many chunks, and at most 20,000 events. Raises OSError if
     the file cannot be written.
     """
+    content = page_of(title, subjects, findings).encode("utf-8", "backslashreplace")
+    _write(os.fspath(path), content)
+
+
+def page_of(title: str, subjects: Sequence[PageSubject], findings: Sequence[str] = ()) -> str:
+    """Return the text of that file."""
     connections = connections_of(subjects)
     events, place, left_out = bounded(events_of(subjects, connections))
     shown, events = with_events(connections, within_budget(events))
-    page = _Page(title, subjects, shown, events, place, left_out)
-    content = page.html(findings).encode("utf-8", "backslashreplace")
-    _write(os.fspath(path), content)
+    return _Page(title, subjects, shown, events, place, left_out).html(findings)
 
 
 def _write(path: str, content: bytes) -> None:

@@ -167,6 +167,11 @@ class RunningServer(FakeAPI, Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return [] if self._faults is None else self._faults.fault_set.log
 
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return () if self._faults is None else self._faults.fault_set.all_handles
+
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
         return transcript(self._recorder, self.unrecorded_firings())
@@ -480,9 +485,9 @@ class RunningServer(FakeAPI, Subject):
             self._fake.settle(self.server, self.options.timeout)
         return self._fake.is_waiting()
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """See Subject; with failures of scripts in the background."""
-        yield from super().notes()
+        yield from super().notes(is_over=is_over)
         yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     def _close_clients(self) -> None:

@@ -172,6 +172,11 @@ class FaultProxy(Subject):
         """Return what faults did to the listener; the rest is recorded with connections and datagrams."""
         return [each for each in self.firings if each.connection is None]
 
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return self.fault_set.all_handles
+
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
         return transcript(self._recorder, self.unrecorded_firings())
