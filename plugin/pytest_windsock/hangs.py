@@ -216,7 +216,7 @@ def _end_connections(phase: _Phase) -> None:
 
 def _report(phase: _Phase, conclusions: Sequence[str]) -> str:
     what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
-    return "\n  ".join([f"windsock: the test hung: {what}", *_place_of_test(), *conclusions, *_other_places()])
+    return "\n  ".join([f"windsock: the test hung: {what}", *_place_of_test(), *conclusions, *_other_places(phase)])
 
 
 def _place_of_test() -> Iterator[str]:
@@ -224,9 +224,19 @@ def _place_of_test() -> Iterator[str]:
         yield f"the test stood at {whereabouts.place_of_thread(_ident_of_main())}"
 
 
-def _other_places() -> Iterator[str]:
+def _other_places(phase: _Phase) -> Iterator[str]:
     with contextlib.suppress(Exception):
         yield from islice(whereabouts.places(without={_ident_of_main(), threading.get_ident()}), MOST_PLACES)
+    for server in list(phase.servers):
+        with contextlib.suppress(Exception):
+            yield from islice(_places_in_children(server), MOST_PLACES)
+
+
+def _places_in_children(server: Any) -> Iterator[str]:
+    for pid, stack in server.server.handler_stacks().items():
+        place = next(filter(whereabouts.is_users_code, stack), None)
+        if place is not None:
+            yield f"process {pid}: {whereabouts.place_of_line(place)}"
 
 
 def _conclusions(phase: _Phase) -> list[str]:
