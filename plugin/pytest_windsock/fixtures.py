@@ -46,6 +46,8 @@ class State:
     """The servers and proxies that this test has used, running or stopped."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    has_hung = False
+    """Whether the watch has ended a phase of it."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise
     """What was concluded from the failure of this test."""
     verdict: Verdict | None = None

@@ -143,7 +143,7 @@ class _Watch:
             if self.phase is not phase:
                 return
             phase.report = report
-            State.conclusions, State.has_failed = conclusions, True
+            State.conclusions, State.has_failed, State.has_hung = conclusions, True, True
         if self._is_over(phase, phase.grace, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):
@@ -176,14 +176,18 @@ def begin(item: pytest.Item) -> None:
         _watch = _Watch(hang_timeout_of(item.config) or math.inf)
     if _watch.phase is not None:
         return
-    seconds, bound, grace = _bound(item, _watch.limit)
+    seconds, over, bound, grace = _bound(item, _watch.limit)
     if bound < math.inf:
+        deadline.limit_phase(over)
         _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item)))
 
 
 def end() -> str:
     """End the watch over a phase; return the report of its hang, empty if there was none."""
-    return "" if _watch is None else _watch.end()
+    if _watch is None or _watch.phase is None:
+        return ""
+    deadline.limit_phase(math.inf)
+    return _watch.end()
 
 
 def suspend() -> None:
@@ -199,13 +203,15 @@ def close() -> None:
         watch.close()
 
 
-def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float]:
-    """Return the seconds that a phase may take, the time at which it is a hang, and the grace that it then gets."""
+def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float, float]:
+    """Return the seconds that a phase may take, the times at which waits are over and at which it is a hang, and the
+    grace that it then gets."""
     until, margin, seconds = deadline.of(item)
     if until < math.inf:
-        return seconds, until + 0.2 * margin, min(GRACE, 0.4 * margin)
+        return seconds, until, until + 0.2 * margin, min(GRACE, 0.4 * margin)
     seconds = min(limit, seconds or math.inf)
-    return seconds, deadline.monotonic() + seconds, GRACE
+    bound = deadline.monotonic() + seconds
+    return seconds, bound - deadline.margin_of(seconds), bound, GRACE
 
 
 def _end_connections(phase: _Phase) -> None:

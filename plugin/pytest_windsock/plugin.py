@@ -132,12 +132,12 @@ def pytest_enter_pdb() -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
-    state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
+    outer = getattr(state, "item", item), state.servers, state.has_failed, state.has_hung, state.conclusions
+    state.item, state.servers, state.has_failed, state.has_hung, state.conclusions = item, [], False, False, []
     try:
         return (yield)
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions = outer
+        state.item, state.servers, state.has_failed, state.has_hung, state.conclusions = outer
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -213,7 +213,8 @@ def pytest_runtest_makereport(
     if (files := artifacts.artifacts_of(item.config)) is not None:
         files.look(item, report, servers)
     if call.when == "teardown":
-        fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
+        state = fixtures.State
+        state.servers, state.has_failed, state.has_hung = [], False, False  # the test may run again
     return report
 
 

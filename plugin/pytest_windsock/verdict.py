@@ -11,7 +11,7 @@ import pytest
 
 from pytest_windsock import tracebacks
 from pytest_windsock.fixtures import State
-from windsock import HandlerFailed
+from windsock import HandlerFailed, StillRunning, WaitTimeout
 
 if TYPE_CHECKING:
     from windsock import RunningServer
@@ -86,9 +86,26 @@ def finish(servers: Servers) -> None:
         try:
             server.finish()
         except (Exception, BaseExceptionGroup) as error:
-            failures.append(error)
+            failures += _news(error)
     if failures:
         raise _for_teardown(_outcome(failures))
+
+
+def _news(error: BaseException) -> list[BaseException]:
+    """Return what a server's end has raised, without what the end of the test's time explains, if the test says that.
+
+    A handler that kept the test waiting does not end for the server's stop, either.
+    """
+    if not State.has_failed:
+        return [error]
+    if isinstance(error, BaseExceptionGroup):
+        _, rest = error.split(_is_out_of_time)
+        return [] if rest is None else [rest]
+    return [] if _is_out_of_time(error) else [error]
+
+
+def _is_out_of_time(error: BaseException) -> bool:
+    return isinstance(error, WaitTimeout) and (error.is_cut or (State.has_hung and isinstance(error, StillRunning)))
 
 
 def _outcome(failures: list[BaseException]) -> BaseException:

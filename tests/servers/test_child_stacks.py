@@ -8,6 +8,7 @@ import socket
 import sys
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,18 +47,19 @@ def kill_children(server: windsock.RunningServer) -> None:
 @pytest.mark.parametrize(("transport", "wait"), CASES)
 def test_a_child_says_at_which_line_it_stands(transport: str, wait: str, tmp_path: Path) -> None:
     path = str(tmp_path / "handlér.py")
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(CODE.format(wait=WAITS[wait]), path, "exec"), names)
-    options = {"concurrency": "forking", "transport": transport, "strict": False}
-    with windsock.serving(names["handler"], **options) as server:
-        with socket.socket(server.server.address_family, server.server.socket_type) as client:
-            client.connect(server.address)
-            client.send(b"x")
-            wait_until(lambda: any(each.number == LINE for each in users_lines(server)), "the child to handle it")
+    with (
+        windsock.serving(names["handler"], concurrency="forking", transport=transport, strict=False) as server,
+        socket.socket(server.server.address_family, server.server.socket_type) as client,
+    ):
+        client.connect(server.address)
+        client.send(b"x")
+        wait_until(lambda: any(each.number == LINE for each in users_lines(server)), "the child to handle it")
 
-            assert users_lines(server) == [Line(path, LINE, "handler")]
+        assert users_lines(server) == [Line(path, LINE, "handler")]
 
-            kill_children(server)
+        kill_children(server)
 
 
 def stop_here(request: socket.socket, *_: object) -> None:
@@ -66,16 +68,15 @@ def stop_here(request: socket.socket, *_: object) -> None:
 
 
 def test_a_child_that_does_not_answer_is_passed_over() -> None:
-    with windsock.serving(stop_here, concurrency="forking", strict=False) as server:
-        with server.connect() as client:
-            client.send(b"x")
-            wait_until(lambda: server.server.active_children, "the child")
-            (pid,) = server.server.active_children
-            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+    with windsock.serving(stop_here, concurrency="forking", strict=False) as server, server.connect() as client:
+        client.send(b"x")
+        wait_until(lambda: server.server.active_children, "the child")
+        (pid,) = server.server.active_children
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
 
-            assert server.server.handler_stacks() == {pid: []}
+        assert server.server.handler_stacks() == {pid: []}
 
-            kill_children(server)
+        kill_children(server)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from windsock.errors import RecordingFailed
 from windsock.net.addresses import Address, show
-from windsock.net.deadlines import capped, milliseconds
+from windsock.net.deadlines import capped, milliseconds, within
 from windsock.net.system import monotonic, os, select, threading
 from windsock.recording import exception_pickle
 from windsock.recording.channel import Channel
@@ -295,7 +295,7 @@ class Recorder(NullRecorder):
         """
         self.catch_up()
         calls = self.pending.of_others()
-        if calls and not self.wait_until(lambda: self._have_returned(calls), A_MOMENT):
+        if calls and not self.wait_until(lambda: self._have_returned(calls), within(A_MOMENT)):
             for call in calls:
                 self.pending.end(call)
 

@@ -18,7 +18,8 @@ class Failure:
 
     `number` is its position in the script, from 1, such as "3", or "2.1" within a loop; `offset` counts from the first
     byte that the step examined; `unread` is everything received and not expected before (of `datagrams`, the first);
-    `taken` is the number of bytes taken by then. Times are in monotonic seconds.
+    `taken` is the number of bytes taken by then. `is_cut`: the time of the test was over. Times are in monotonic
+    seconds.
     """
 
     number: str
@@ -31,6 +32,7 @@ class Failure:
     now: float = 0.0
     whose: str = ""
     datagrams: int = 0
+    is_cut: bool = False
 
     def __str__(self) -> str:
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
@@ -68,6 +70,7 @@ class ScriptTimeout(WaitTimeout):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
+        self.is_cut = failure.is_cut
         super().__init__(str(failure))
 
     def __reduce__(self) -> tuple[type[ScriptTimeout], tuple[Failure]]:

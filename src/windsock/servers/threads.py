@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import addresses
-from windsock.net.deadlines import capped
+from windsock.net.deadlines import capped, within
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
@@ -191,10 +191,10 @@ class ThreadingMixIn:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
         waits_itself = self.block_on_close and not hasattr(self, "stop_timeout")  # over a class of another family
         if waits_itself and getattr(self, "socket_type", None) == socket.SOCK_DGRAM:
-            self.wait_for_requests(5.0)  # before the socket that they reply through is closed
+            self.wait_for_requests(within(5.0))  # before the socket that they reply through is closed
         super().server_close()  # type: ignore[misc]  # the server class has it
         if waits_itself:
-            self.wait_for_requests(5.0, daemons=False)
+            self.wait_for_requests(within(5.0), daemons=False)
 
     def _run_request(self, request: Any, client_address: Any) -> None:
         process_id = os.getpid()

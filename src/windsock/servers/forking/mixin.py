@@ -87,7 +87,7 @@ class ForkingMixIn:
         if self.active_children is not None:
             self._children.collect_all()
             if blocking:
-                self.wait_for_requests(getattr(self, "stop_timeout", None))
+                self.wait_for_requests(getattr(self, "seconds_to_stop", None))
                 self._children.collect_all()
 
     def handle_timeout(self) -> None:

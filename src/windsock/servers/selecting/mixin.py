@@ -166,7 +166,7 @@ class SelectingMixIn:
 
     def _seconds_to_end(self) -> float:
         """Return how many seconds requests that do not end may delay the end of their loop."""
-        seconds: float = getattr(self, "stop_timeout", 5.0)
+        seconds: float = getattr(self, "seconds_to_stop", 5.0)
         return seconds / 2
 
     def _hub_finished(self, hub: Hub) -> None:
