@@ -50,8 +50,12 @@ def is_over() -> bool:
     return monotonic() >= _latest[0]
 
 
-def within(seconds: float, *, at_least: float = 0.0) -> float:
-    """Return how long a wait of `seconds` takes: at most as long as the test has left, but `at_least` that long."""
+def within(seconds: float | None, *, at_least: float = 0.0) -> float:
+    """Return how long a wait of `seconds` takes: at most as long as the test has left, but `at_least` that long.
+
+    None: a wait without a limit of its own.
+    """
+    seconds = math.inf if seconds is None else seconds
     left = _latest[0] - monotonic()
     return seconds if seconds <= left else max(0.0, min(seconds, at_least), left)
 

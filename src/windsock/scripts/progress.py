@@ -93,9 +93,9 @@ class Progress(Cursor):
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error for a current step that has taken too long."""
-        if isinstance(self.step, kinds.StartTLS | kinds.StopTLS) and why:
-            why += f" ({whole(self._seconds, is_cut=self._is_cut(now))})"
-        return ScriptTimeout(self._failure(why or self._lack(now), 0, now, is_cut=self._is_cut(now)))
+        is_cut = self._is_cut(now)
+        what = f"{why} within {whole(self._seconds, is_cut=is_cut)}" if why else self._lack(now)
+        return ScriptTimeout(self._failure(what, 0, now, is_cut=is_cut))
 
     def _advance(self) -> None:
         self._index += 1

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import addresses
-from windsock.net.deadlines import capped, within
+from windsock.net.deadlines import MOMENT, capped, within
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
@@ -185,7 +185,8 @@ class ThreadingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
-        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
+        seconds = within(timeout, at_least=MOMENT)
+        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(seconds, daemons=daemons)]
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""

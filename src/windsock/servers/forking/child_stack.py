@@ -27,9 +27,9 @@ MOST = 64 * 1024
 class ChildStack:
     """The pipe of one child; the parent makes it before it forks.
 
-    faulthandler answers in the signal's handler, whatever the child is doing. The end of an answer is not marked. So the
-    parent asks a second time once the first answer has begun: the system holds the second signal back until the handler
-    of the first has returned.
+    faulthandler answers in the signal's handler, whatever the child is doing. The end of an answer is not marked. So
+    the parent asks a second time once the first answer has begun: the system holds the second signal back until the
+    handler of the first has returned.
     """
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from windsock.net.deadlines import MOMENT, within
 from windsock.net.system import os, socket, threading
 from windsock.net.whereabouts import Line
 from windsock.servers import fork_hooks
@@ -112,7 +113,7 @@ class ForkingMixIn:
         if not self.active_children:
             return []
         children = self._children
-        children.wait(lambda: not children.running(), timeout)
+        children.wait(lambda: not children.running(), within(timeout, at_least=MOMENT))
         return children.describe()
 
     def handler_stacks(self) -> dict[int, list[Line]]:
