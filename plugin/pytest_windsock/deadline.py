@@ -13,7 +13,18 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["begin", "end", "end_all", "hand_over", "is_debugging", "last_resort", "limit_phase", "margin_of", "of"]
+__all__ = [
+    "begin",
+    "end",
+    "end_all",
+    "hand_over",
+    "heeds_debuggers",
+    "is_debugging",
+    "last_resort",
+    "limit_phase",
+    "margin_of",
+    "of",
+]
 
 MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
@@ -64,6 +75,12 @@ def last_resort(item: pytest.Item) -> Callable[[], object] | None:
     if settings is None or settings.method != "thread":
         return None
     return partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)
+
+
+def heeds_debuggers(item: pytest.Item) -> bool:
+    """Return whether a debugger suspends the test's time; pytest-timeout can be told not to look for one."""
+    settings = item.stash.get(_settings, None)
+    return settings is None or not settings.disable_debugger_detection
 
 
 def end(item: pytest.Item) -> None:

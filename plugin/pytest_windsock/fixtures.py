@@ -46,6 +46,8 @@ class State:
     """The servers and proxies that this test has used, running or stopped."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    is_interrupted = False
+    """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
     has_hung = False
     """Whether the watch has ended a phase of it."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise
@@ -119,7 +121,7 @@ def _ini_number(config: pytest.Config, name: str, kind: type[Number], expected: 
 
 def close() -> None:
     """End the idle threads."""
-    thread_pool, State.thread_pool = State.thread_pool, None
+    thread_pool, State.thread_pool, State.is_interrupted = State.thread_pool, None, False
     State.known.clear()
     if thread_pool is not None:
         thread_pool.close()

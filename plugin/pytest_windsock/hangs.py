@@ -6,16 +6,15 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from pytest_windsock import deadline
+from pytest_windsock import deadline, debuggers, standing
 from pytest_windsock.fixtures import State, hang_timeout_of
 from windsock.net import whereabouts
 from windsock.net.system import threading
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["begin", "close", "end", "suspend"]
+__all__ = ["begin", "close", "end", "report_after"]
+
+Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 
 GRACE = 1.0
 """Seconds in which a test has to end once the connections of its servers have; less where its timeout leaves less."""
@@ -32,8 +33,6 @@ INSISTING = 5
 """How often, a second apart, an exception is raised in a test that goes on after one."""
 SIGNAL: int = getattr(signal, "SIGURG", 0)
 """The signal that makes the main thread raise: by default it is ignored, so that a late one does no harm."""
-DEBUGGERS = {"bdb", "pdb", "ipdb", "pydevd", "_pydevd_bundle", "debugpy"}
-MOST_PLACES = 20
 LONGEST_SLEEP = 3600.0
 
 
@@ -41,7 +40,7 @@ LONGEST_SLEEP = 3600.0
 class _Phase:
     """A setup, a body or a teardown that is watched."""
 
-    servers: Sequence[RunningServer | FaultProxy]
+    servers: Servers
     """Those of the test; the list grows while it starts more."""
     seconds: float
     """The time that it may take."""
@@ -49,6 +48,7 @@ class _Phase:
     """The monotonic time at which it is a hang."""
     grace: float
     last_resort: Callable[[], object] | None
+    heeds_debuggers: bool
     is_struck: bool = False
     """Whether its bound has come and was dealt with."""
     report: str = ""
@@ -135,10 +135,12 @@ class _Watch:
     def _strike(self, phase: _Phase) -> None:
         """Report where everyone stands; end the connections, and if that does not help, raise in the test."""
         phase.is_struck = True
-        if _is_debugging():
+        if phase.heeds_debuggers and debuggers.are_at_work(standing.ident_of_main()):
             return
+        test, others = standing.test_now(), standing.others(phase.servers)
         conclusions = _conclusions(phase)
-        report = _report(phase, conclusions)
+        what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
+        report = "\n  ".join([f"windsock: the test hung: {what}", *test, *conclusions, *others])
         with self._changed:
             if self.phase is not phase:
                 return
@@ -149,7 +151,7 @@ class _Watch:
         for _ in range(INSISTING):
             if self._can_raise():
                 self._is_to_raise = True
-                signal.pthread_kill(_ident_of_main(), SIGNAL)
+                signal.pthread_kill(standing.ident_of_main(), SIGNAL)
             if self._is_over(phase, 1.0):
                 return
         if phase.last_resort is not None:
@@ -174,12 +176,13 @@ def begin(item: pytest.Item) -> None:
     global _watch
     if _watch is None:
         _watch = _Watch(hang_timeout_of(item.config) or math.inf)
-    if _watch.phase is not None:
+    heeds_debuggers = deadline.heeds_debuggers(item)
+    if _watch.phase is not None or (heeds_debuggers and _is_debugged(item)):
         return
     seconds, over, bound, grace = _bound(item, _watch.limit)
     if bound < math.inf:
         deadline.limit_phase(over)
-        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item)))
+        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item), heeds_debuggers))
 
 
 def end() -> str:
@@ -190,9 +193,8 @@ def end() -> str:
     return _watch.end()
 
 
-def suspend() -> None:
-    """Watch this phase no more: a debugger is at work."""
-    end()
+def _is_debugged(item: pytest.Item) -> bool:
+    return debuggers.traces_here() or item.config.stash.get(debuggers.ENTERED, False)
 
 
 def close() -> None:
@@ -220,35 +222,16 @@ def _end_connections(phase: _Phase) -> None:
             server.end_connections()
 
 
-def _report(phase: _Phase, conclusions: Sequence[str]) -> str:
-    what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
-    return "\n  ".join([f"windsock: the test hung: {what}", *_place_of_test(), *conclusions, *_other_places(phase)])
-
-
-def _place_of_test() -> Iterator[str]:
-    with contextlib.suppress(Exception):  # threads go on meanwhile: what is looked at may change
-        yield f"the test stood at {whereabouts.place_of_thread(_ident_of_main())}"
-
-
-def _other_places(phase: _Phase) -> Iterator[str]:
-    with contextlib.suppress(Exception):
-        yield from islice(whereabouts.places(without={_ident_of_main(), threading.get_ident()}), MOST_PLACES)
-    for server in list(phase.servers):
-        with contextlib.suppress(Exception):
-            yield from islice(_places_in_children(server), MOST_PLACES)
-
-
-def _places_in_children(server: Any) -> Iterator[str]:
-    for pid, stack in server.server.handler_stacks().items():
-        place = next(filter(whereabouts.is_users_code, stack), None)
-        if place is not None:
-            yield f"process {pid}: {whereabouts.place_of_line(place)}"
+def report_after(error: BaseException, servers: Servers) -> str:
+    """Return the report of a hang that pytest-timeout has ended with an exception before the watch did."""
+    ended = f"windsock: the test hung, and was ended: {error}"
+    return "\n  ".join([ended, *standing.test_at(error), *standing.others(servers)])
 
 
 def _conclusions(phase: _Phase) -> list[str]:
     """Return what is concluded from where the test stands now, before its connections are ended."""
     trace: TracebackType | None = None
-    for frame in whereabouts.outwards(sys._current_frames().get(_ident_of_main())):
+    for frame in whereabouts.outwards(sys._current_frames().get(standing.ident_of_main())):
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
     try:
         from windsock.findings import findings_for
@@ -257,13 +240,3 @@ def _conclusions(phase: _Phase) -> list[str]:
         return findings_for(phase.servers, error.with_traceback(trace))
     except Exception:  # likewise
         return []
-
-
-def _ident_of_main() -> int:
-    return threading.main_thread().ident or 0
-
-
-def _is_debugging() -> bool:
-    trace = sys.gettrace()
-    module = getattr(trace, "__module__", None) or type(trace).__module__
-    return (trace is not None and module.partition(".")[0] in DEBUGGERS) or deadline.is_debugging()

@@ -41,17 +41,22 @@ def passed(item: pytest.Item) -> None:
         pytest.fail(report, pytrace=False)
 
 
-def failed(error: BaseException, *, is_teardown: bool = False) -> None:
+def failed(item: pytest.Item, error: BaseException, *, is_teardown: bool = False) -> None:
     """End the watch over a phase, and note on what it raised why that may be.
 
     Raises pytest.fail.Exception in its place if that is how an event loop that hung was interrupted.
     """
     __tracebackhide__ = True
-    report = _end_of_watch()
+    report = _end_of_watch() or _report_of_timeout(error)
     if report and report not in str(error):
         if _is_interrupt(error):
             pytest.fail(report)
         error.add_note(report)
+    elif State.servers and _is_interrupt(error):
+        from pytest_windsock import interrupted
+
+        with contextlib.suppress(Exception):  # the run ends all the same
+            interrupted.keep(item, error, State.servers)
     if not is_teardown:
         _explain(error)
 
@@ -83,6 +88,13 @@ def _explain(error: BaseException) -> None:
 def _end_of_watch() -> str:
     hangs = sys.modules.get("pytest_windsock.hangs")
     return "" if hangs is None else hangs.end()
+
+
+def _report_of_timeout(error: BaseException) -> str:
+    """Return the report of a hang that pytest-timeout has ended first; empty if there was none."""
+    hangs = sys.modules.get("pytest_windsock.hangs")
+    is_timeout = isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout ")
+    return hangs.report_after(error, State.servers) if is_timeout and hangs is not None and State.servers else ""
 
 
 def _is_interrupt(error: BaseException) -> bool:

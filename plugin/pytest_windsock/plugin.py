@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, seeds, tracebacks
+from pytest_windsock import artifacts, fixtures, interrupted, phases, seeds, tracebacks
 
 __all__ = [
     "pytest_addoption",
@@ -20,6 +20,7 @@ __all__ = [
     "pytest_configure_node",
     "pytest_enter_pdb",
     "pytest_generate_tests",
+    "pytest_keyboard_interrupt",
     "pytest_report_header",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
@@ -67,6 +68,7 @@ def pytest_configure_node(node: Any) -> None:
     """Give the seed to an xdist worker, and what tells its files from those of others."""
     seeds.tell_worker(node)
     artifacts.tell_worker(node)
+    interrupted.tell_worker(node)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -119,13 +121,19 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
     deadline.end(item)
 
 
-def pytest_enter_pdb() -> None:
-    """A debugger suspends the deadline, as pytest-timeout has it."""
-    from pytest_windsock import deadline
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """A debugger suspends the deadline and the watch over hangs, as pytest-timeout has it."""
+    from pytest_windsock import deadline, debuggers
 
+    config.stash[debuggers.ENTERED] = True
     deadline.end_all()
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
-        hangs.suspend()
+        hangs.end()
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Have the fixtures that are torn down now raise nothing: no report would show it, and no summary would follow."""
+    fixtures.State.is_interrupted = True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,7 +156,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(item, error)
         raise
     phases.passed(item)
     return result
@@ -162,7 +170,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(item, error)
         raise
     phases.passed(item)
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
@@ -180,7 +188,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, is_teardown=True)
+        phases.failed(item, error, is_teardown=True)
         raise
     phases.passed(item)
     return result
@@ -241,13 +249,15 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say for which passed tests no files could be written."""
+    """Show where tests stood that were interrupted, and say for which passed tests no files could be written."""
+    interrupted.summarize(terminalreporter, config)
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)
 
 
-def pytest_unconfigure() -> None:
+def pytest_unconfigure(config: pytest.Config) -> None:
     """End the watch over hangs, and the threads that were kept for the next server."""
+    interrupted.clean_up(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
     fixtures.close()

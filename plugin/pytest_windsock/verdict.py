@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,8 +79,13 @@ def _drain() -> None:
 
 
 def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once."""
+    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
     __tracebackhide__ = True
+    if State.is_interrupted:
+        for server in reversed(servers):
+            with contextlib.suppress(Exception):
+                server.stop()
+        return
     _drain()  # what a proxy holds may be for a server of another fixture
     failures: list[BaseException] = []
     for server in reversed(servers):

@@ -22,6 +22,7 @@ __all__ = [
     "place_of_line",
     "place_of_thread",
     "places",
+    "places_of_error",
     "runs_event_loop",
 ]
 
@@ -99,6 +100,22 @@ def place_of_thread(ident: int) -> str:
         return ""
     inner = next((found for _, each in _coroutines(frame) if (found := _innermost(each)) is not None), None)
     return _described(inner or _users_frame(frame) or frame)
+
+
+def places_of_error(error: BaseException) -> Iterator[str]:
+    """Yield the innermost line of the test's own code that an exception has passed; of a group, those of its leaves."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from places_of_error(each)
+        return
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if found is None or is_users(trace.tb_frame):
+            found = trace
+        trace = trace.tb_next
+    if found is not None:
+        code = found.tb_frame.f_code
+        yield place_of_line(Line(code.co_filename, found.tb_lineno, code.co_name), found.tb_frame.f_globals)
 
 
 def runs_event_loop(frame: FrameType | None) -> bool:
