@@ -368,8 +368,13 @@ class RunningServer(FakeAPI, Subject):
         if self._is_stopped:
             return
         self._check_waits_for_another("stop()")
-        if self._takes_clients():
-            self._drain.take_queue(self._faults, self._deadline())
+        try:
+            if self._takes_clients():
+                self._drain.take_queue(self._faults, self._deadline())
+        finally:  # also if a signal's handler raises
+            self._stop()
+
+    def _stop(self) -> None:
         self._is_stopped = True
         if self._is_inherited:
             inherited_fds.drop_copies_of(self.server)
@@ -529,7 +534,15 @@ class RunningServer(FakeAPI, Subject):
         self._loop_thread = self._start_loop(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
-        """End the loop and the connections; wait for handlers; close the listener."""
+        """End the loop and the connections; wait for handlers; close the listener. Interrupted, kill what is left."""
+        try:
+            self._end_in_order(seconds)
+        except BaseException as error:
+            if not isinstance(error, StillRunning):  # of a signal's handler
+                self._lifecycle.kill_requests()
+            raise
+
+    def _end_in_order(self, seconds: float) -> None:
         left = within(seconds, at_least=MOMENT)
         deadline = monotonic() + left
         self._recorder.stop()

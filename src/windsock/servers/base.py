@@ -243,6 +243,9 @@ class BaseServer:
         """Shut down the accepted connections (`how` as in shutdown(2)), so that their handlers end."""
         open_requests(self).end(how)
 
+    def kill_requests(self) -> None:
+        """Kill the processes that handle requests; the mix-in for these overrides it. Threads cannot be killed."""
+
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for requests in threads or processes; return the names of those still running after `timeout` seconds.
 

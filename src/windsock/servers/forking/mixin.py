@@ -108,6 +108,12 @@ class ForkingMixIn:
         if self.active_children and not self._serves_datagrams():
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
+    def kill_requests(self) -> None:
+        """Kill the children, and wait a second for their ends."""
+        if self.active_children:
+            self._children.signal_all(signal.SIGKILL)
+            self._children.wait(lambda: not self._children.running(), 1.0)
+
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the children; return descriptions of those still running after `timeout` seconds."""
         if not self.active_children:
@@ -129,9 +135,8 @@ class ForkingMixIn:
             super().server_close()  # type: ignore[misc]  # the server class has it
             self.collect_children(blocking=self.block_on_close)
         except BaseException:  # StillRunning, or an exception of a signal's handler
-            if self.active_children and self.block_on_close:
-                self._children.signal_all(signal.SIGKILL)
-                self.wait_for_requests(1.0)
+            if self.block_on_close:
+                self.kill_requests()
             raise
         finally:
             if self.active_children is not None:
