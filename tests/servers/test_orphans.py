@@ -94,7 +94,7 @@ except KeyboardInterrupt:
 
 
 @only_linux
-@pytest.mark.parametrize("end", ["server.stop()", "server.finish()", "server.outage().__enter__()"])
+@pytest.mark.parametrize("end", ["server.stop()", "server.outage().__enter__()"])
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_a_stop_that_is_interrupted_kills_the_children(transport: str, end: str) -> None:
     code = INTERRUPTED.format(transport=transport, wait="threading.Event().wait(60)", end=end)
