@@ -1,4 +1,4 @@
-"""The plugin's fixtures without its watch over hangs, its verdict and its reports: what these cost is the difference."""
+"""The plugin's fixtures without its watch over hangs, its verdict and its reports, to measure what these cost."""
 
 from __future__ import annotations
 
@@ -6,6 +6,4 @@ from pytest_windsock import plugin
 
 LEFT_OUT = {f"pytest_runtest_{each}" for each in ("setup", "call", "teardown", "makereport")}
 
-globals().update(
-    {name: getattr(plugin, name) for name in plugin.__all__ if name not in LEFT_OUT}, **plugin.fixtures.ALL
-)
+globals().update({name: getattr(plugin, name) for name in plugin.__all__ if name not in LEFT_OUT}, **fixtures.ALL)

@@ -48,6 +48,8 @@ class State:
     """Whether a phase of the test that is running has failed."""
     is_interrupted = False
     """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
+    was_interrupted_late = False
+    """Whether Ctrl-C came while a report was made: the run ends after the test."""
     has_hung = False
     """Whether the watch has ended a phase of it."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise

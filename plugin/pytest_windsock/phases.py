@@ -72,7 +72,7 @@ def conclude(error: BaseException) -> None:
 def _explain(error: BaseException) -> None:
     """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle.
 
-    Whatever fails here, or is out of time, must not take the place of the test's own exception.
+    Whatever fails here, is out of time, or is interrupted, must not take the place of the test's own exception.
     """
     if not State.servers:
         return
@@ -83,6 +83,8 @@ def _explain(error: BaseException) -> None:
         verdict.explain(error, State.servers)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
+    except KeyboardInterrupt:
+        State.was_interrupted_late = True
 
 
 def _end_of_watch() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -143,9 +142,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     outer = getattr(state, "item", item), state.servers, state.has_failed, state.has_hung, state.conclusions
     state.item, state.servers, state.has_failed, state.has_hung, state.conclusions = item, [], False, False, []
     try:
-        return (yield)
+        result = yield
     finally:
         state.item, state.servers, state.has_failed, state.has_hung, state.conclusions = outer
+    if state.was_interrupted_late:
+        state.was_interrupted_late = False
+        raise KeyboardInterrupt
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -200,16 +203,17 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded.
 
-    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler): the report is made all the same,
-    with what there is. So nothing is imported here.
+    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler), and so may Ctrl-C: the report is
+    made all the same, with what there is, and the run ends after this test. So nothing is imported here.
     """
-    with contextlib.suppress(pytest.fail.Exception):
+    with _whatever_strikes:
         tracebacks.shorten(call, item.config)
         if call.excinfo is not None and fixtures.State.servers:
             phases.conclude(call.excinfo.value)
-    try:
+    report: pytest.TestReport | None = None
+    with _whatever_strikes:
         report = yield
-    except pytest.fail.Exception:
+    if report is None:
         report = pytest.TestReport.from_item_and_call(item, call)
     servers = fixtures.State.servers
     if servers:
@@ -219,7 +223,8 @@ def pytest_runtest_makereport(
         if report.failed:
             _show(servers, report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
-        files.look(item, report, servers)
+        with _whatever_strikes:
+            files.look(item, report, servers)
     if call.when == "teardown":
         state = fixtures.State
         state.servers, state.has_failed, state.has_hung = [], False, False  # the test may run again
@@ -229,12 +234,33 @@ def pytest_runtest_makereport(
 def _show(servers: list[Any], report: pytest.TestReport) -> None:
     from pytest_windsock import sections  # which the fixtures have imported
 
-    try:
+    is_shown = False
+    with _whatever_strikes:
         tracebacks.tidy(report)
         for each in sections.sections(servers, report.when):
             report.sections.append(each)
-    except pytest.fail.Exception:
+        is_shown = True
+    if not is_shown:
         report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
+
+
+class _WhateverStrikes:
+    """Suppresses what signal handlers raise; for Ctrl-C the run ends after the test that runs.
+
+    An exception here would be lost with the report in it, or end the run with an internal error where an old-style
+    wrapper of another plugin is around this one.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if kind is KeyboardInterrupt:
+            fixtures.State.was_interrupted_late = True
+        return kind in (KeyboardInterrupt, pytest.fail.Exception)
+
+
+_whatever_strikes = _WhateverStrikes()
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
