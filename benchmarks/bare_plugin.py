@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_windsock import plugin
+from pytest_windsock import fixtures, plugin
 
 LEFT_OUT = {f"pytest_runtest_{each}" for each in ("setup", "call", "teardown", "makereport")}
 

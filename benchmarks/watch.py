@@ -11,7 +11,7 @@ from benchmarks.table import Bound, Result
 
 __all__ = ["run"]
 
-KINDS = ("threading_tcp", "threading_udp", "sync_tcp")
+KINDS = ("threading_tcp", "threading_udp")
 AT_MOST = 1.02
 BARE = ("-p", "benchmarks.bare_plugin", "-o", "windsock_hang_timeout=0")
 
