@@ -92,13 +92,17 @@ def end(item: pytest.Item) -> None:
 def end_all() -> None:
     """Forget all tests: nothing has to be over any more."""
     _running.clear()
-    limit_phase(math.inf)
+    _phase[0] = math.inf
+    hand_over()
 
 
 def limit_phase(until: float) -> None:
     """Limit the waits of the phase that runs to a monotonic time; infinity: no limit."""
     _phase[0] = until
-    hand_over()
+    if _running:
+        hand_over()
+    else:
+        sys.modules["windsock.net.deadlines"].limit_until(until)
 
 
 def hand_over() -> None:
@@ -108,10 +112,7 @@ def hand_over() -> None:
         return
     until = min((each[1] for each in _running), default=math.inf)
     until = min(until, _phase[0])
-    if until == math.inf:
-        deadlines.no_limit()
-    else:
-        deadlines.limit_to(until - monotonic())
+    deadlines.limit_until(until)
 
 
 def is_debugging() -> bool:

@@ -86,7 +86,8 @@ def finish(servers: Servers) -> None:
             with contextlib.suppress(Exception):
                 server.stop()
         return
-    _drain()  # what a proxy holds may be for a server of another fixture
+    if len(State.servers) > 1:
+        _drain()  # what a proxy holds may be for a server of another fixture; one alone drains itself
     failures: list[BaseException] = []
     for server in reversed(servers):
         try:

@@ -16,6 +16,7 @@ __all__ = [
     "is_seconds",
     "latest",
     "limit_to",
+    "limit_until",
     "milliseconds",
     "no_limit",
     "within",
@@ -37,12 +38,17 @@ def latest() -> float:
 
 def limit_to(seconds: float) -> None:
     """Limit every wait to `seconds` from now."""
-    _latest[0] = monotonic() + seconds
+    limit_until(monotonic() + seconds)
+
+
+def limit_until(time: float) -> None:
+    """Limit every wait to a monotonic time; infinity: no limit."""
+    _latest[0] = time
 
 
 def no_limit() -> None:
     """Undo `limit_to()`."""
-    _latest[0] = math.inf
+    limit_until(math.inf)
 
 
 def is_over() -> bool:
