@@ -207,6 +207,7 @@ def test_a_stop_ends_with_the_time_of_the_test(concurrency: str, end: str, short
     released.set()
     deadlines.no_limit()
     server.stop()
+    server.server.wait_for_requests(DEADLINE)
     wait_until(lambda: not any(server.shown_address in each.name for each in threading.enumerate()), "its threads")
 
 
