@@ -39,7 +39,7 @@ CONCURRENCIES = {
 
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
-    *("has_failed", "is_in_body", "began"),
+    *("has_failed", "has_hung", "is_in_body", "began"),
 )
 """The attributes of `State` that are of one test."""
 
@@ -58,6 +58,12 @@ class State:
     """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    is_interrupted = False
+    """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
+    was_interrupted_late = False
+    """Whether Ctrl-C came while a report was made: the run ends after the test."""
+    has_hung = False
+    """Whether the watch has ended a phase of it."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise
     """What was concluded from the failure of this test."""
     verdict: Verdict | None = None
@@ -77,7 +83,7 @@ class State:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
         cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown = [], [], []
-        cls.has_failed, cls.is_in_body, cls.began = False, False, time
+        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began = False, False, False, time
 
     @classmethod
     def saved(cls) -> dict[str, Any]:
@@ -151,7 +157,7 @@ def _ini_number(config: pytest.Config, name: str, kind: type[Number], expected: 
 
 def close() -> None:
     """End the idle threads."""
-    thread_pool, State.thread_pool = State.thread_pool, None
+    thread_pool, State.thread_pool, State.is_interrupted = State.thread_pool, None, False
     State.known.clear()
     if thread_pool is not None:
         thread_pool.close()

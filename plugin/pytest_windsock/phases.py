@@ -49,19 +49,24 @@ def passed(item: pytest.Item, phase: str = "") -> None:
         pytest.fail(report, pytrace=False)
 
 
-def failed(error: BaseException, phase: str) -> None:
+def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
     """End the watch over a phase, and note on what it raised why that may be. `phase` is "setup", "body" or "teardown".
 
     Raises pytest.fail.Exception in its place if that is how an event loop that hung was interrupted.
     """
     __tracebackhide__ = True
-    report = _end_of_watch()
+    report = _end_of_watch() or _report_of_timeout(error)
     if State.servers:
         _mark(f"the test's {phase} ended: {type(error).__name__}")
     if report and report not in str(error):
         if _is_interrupt(error):
             pytest.fail(report)
         error.add_note(report)
+    elif State.servers and _is_interrupt(error):
+        from pytest_windsock import interrupted
+
+        with contextlib.suppress(Exception):  # the run ends all the same
+            interrupted.keep(item, error, State.servers)
     if phase != "teardown":
         _explain(error)
 
@@ -101,7 +106,7 @@ def servers_to_show() -> list[Any]:
 def _explain(error: BaseException, *, is_over: bool = True) -> None:
     """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle.
 
-    Whatever fails here, or is out of time, must not take the place of the test's own exception.
+    Whatever fails here, is out of time, or is interrupted, must not take the place of the test's own exception.
     """
     if not servers_to_show():
         return
@@ -112,11 +117,20 @@ def _explain(error: BaseException, *, is_over: bool = True) -> None:
         verdict.explain(error, State.servers, is_over=is_over)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
+    except KeyboardInterrupt:
+        State.was_interrupted_late = True
 
 
 def _end_of_watch() -> str:
     hangs = sys.modules.get("pytest_windsock.hangs")
     return "" if hangs is None else hangs.end()
+
+
+def _report_of_timeout(error: BaseException) -> str:
+    """Return the report of a hang that pytest-timeout has ended first; empty if there was none."""
+    hangs = sys.modules.get("pytest_windsock.hangs")
+    is_timeout = isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout ")
+    return hangs.report_after(error, State.servers) if is_timeout and hangs is not None and State.servers else ""
 
 
 def _is_interrupt(error: BaseException) -> bool:

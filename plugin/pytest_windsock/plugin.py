@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Generator
 from typing import Any
@@ -14,6 +13,7 @@ from pytest_windsock import (
     crashes,
     fixtures,
     github,
+    interrupted,
     phases,
     presentation,
     secrets,
@@ -32,6 +32,7 @@ __all__ = [
     "pytest_enter_pdb",
     "pytest_generate_tests",
     "pytest_handlecrashitem",
+    "pytest_keyboard_interrupt",
     "pytest_report_header",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
@@ -98,6 +99,7 @@ def pytest_configure_node(node: Any) -> None:
     seeds.tell_worker(node)
     artifacts.tell_worker(node)
     crashes.tell_worker(node)
+    interrupted.tell_worker(node)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -157,13 +159,19 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
     deadline.end(item)
 
 
-def pytest_enter_pdb() -> None:
-    """A debugger suspends the deadline, as pytest-timeout has it."""
-    from pytest_windsock import deadline
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """A debugger suspends the deadline and the watch over hangs, as pytest-timeout has it."""
+    from pytest_windsock import deadline, debuggers
 
+    config.stash[debuggers.ENTERED] = True
     deadline.end_all()
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
-        hangs.suspend()
+        hangs.end()
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Have the fixtures that are torn down now raise nothing: no report would show it, and no summary would follow."""
+    fixtures.State.is_interrupted = True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -174,9 +182,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     state.item = item
     state.begin(phases.monotonic())
     try:
-        return (yield)
+        result = yield
     finally:
         state.restore(saved)
+    if state.was_interrupted_late:
+        state.was_interrupted_late = False
+        raise KeyboardInterrupt
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -187,7 +199,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, "setup")
+        phases.failed(item, error, "setup")
         raise
     phases.passed(item)
     return result
@@ -202,7 +214,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, "body")
+        phases.failed(item, error, "body")
         raise
     finally:
         fixtures.State.is_in_body = False
@@ -222,7 +234,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, "teardown")
+        phases.failed(item, error, "teardown")
         raise
     phases.passed(item)
     return result
@@ -234,18 +246,19 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded.
 
-    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler): the report is made all the same,
-    with what there is. So nothing is imported here.
+    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler), and so may Ctrl-C: the report is
+    made all the same, with what there is, and the run ends after this test. So nothing is imported here.
     """
     raised = call.excinfo and call.excinfo.value
-    with contextlib.suppress(pytest.fail.Exception):
+    with _whatever_strikes:
         tracebacks.shorten(call, item.config)
         texts.with_text(call)
         if call.excinfo is not None and phases.servers_to_show():
             (phases.part_failed if fixtures.State.is_in_body else phases.conclude)(call.excinfo.value)
-    try:
+    report: pytest.TestReport | None = None
+    with _whatever_strikes:
         report = yield
-    except pytest.fail.Exception:
+    if report is None:
         report = pytest.TestReport.from_item_and_call(item, call)
     servers = [*fixtures.State.servers, *fixtures.State.others]
     if servers:
@@ -257,9 +270,11 @@ def pytest_runtest_makereport(
     if report.failed:
         texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
-        files.look(item, report, servers)
+        with _whatever_strikes:
+            files.look(item, report, servers)
     if report.failed and servers:
-        presentation.into_failure(report, item)
+        with _whatever_strikes:
+            presentation.into_failure(report, item)
     if call.when == "teardown":
         secrets.forget()
         fixtures.State.begin(phases.monotonic())  # the test may run again
@@ -269,14 +284,35 @@ def pytest_runtest_makereport(
 def _show(servers: list[Any], report: pytest.TestReport) -> None:
     from pytest_windsock import sections  # which the fixtures, or the explanation of the failure, have imported
 
-    try:
-        tracebacks.tidy(report)
-        for each in sections.sections(servers, report.when):
-            report.sections.append(each)
-    except pytest.fail.Exception:
-        report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
-    except Exception as error:
-        report.sections.append(("windsock", f"what was recorded could not be shown: {error!r}"))
+    text = "the test's time was over before all that was recorded could be shown"
+    with _whatever_strikes:
+        try:
+            tracebacks.tidy(report)
+            for each in sections.sections(servers, report.when):
+                report.sections.append(each)
+            return
+        except Exception as error:
+            text = f"what was recorded could not be shown: {error!r}"
+    report.sections.append(("windsock", text))
+
+
+class _WhateverStrikes:
+    """Suppresses what signal handlers raise; for Ctrl-C the run ends after the test that runs.
+
+    An exception here would be lost with the report in it, or end the run with an internal error where an old-style
+    wrapper of another plugin is around this one.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if kind is KeyboardInterrupt:
+            fixtures.State.was_interrupted_late = True
+        return kind in (KeyboardInterrupt, pytest.fail.Exception)
+
+
+_whatever_strikes = _WhateverStrikes()
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -291,7 +327,8 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say for which passed tests no files could be written."""
+    """Show where tests stood that were interrupted, and say for which passed tests no files could be written."""
+    interrupted.summarize(terminalreporter, config)
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)
 
@@ -299,6 +336,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_unconfigure(config: pytest.Config) -> None:
     """End the watch over hangs, and the threads that were kept for the next server; remove files."""
     crashes.close(config)
+    interrupted.clean_up(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
     secrets.unconfigure()

@@ -14,6 +14,7 @@ __all__ = [
     "WindsockError",
     "text_of",
     "visible",
+    "whole",
 ]
 
 
@@ -38,6 +39,11 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
+def whole(seconds: float, *, is_cut: bool) -> str:
+    """Return a wait in words: as long as it was asked for, and whether the end of the test's time has cut it short."""
+    return f"{seconds:.6g} s{' (cut short: the time of the test is over)' if is_cut else ''}"
+
+
 class WindsockError(Exception):
     """Base of every error that windsock itself raises."""
 
@@ -55,7 +61,12 @@ class PeerError(WindsockError):
 
 
 class WaitTimeout(WindsockError, TimeoutError):
-    """A wait ended at its deadline. The message shows what was waited for, and what came instead."""
+    """A wait ended at its deadline. The message shows what was waited for, and what came instead.
+
+    `is_cut`: the test had less time left than the wait asked for, and that is over.
+    """
+
+    is_cut = False
 
 
 class StillRunning(WaitTimeout):
@@ -64,12 +75,13 @@ class StillRunning(WaitTimeout):
     `what` names each request, thread or process that is still running.
     """
 
-    def __init__(self, waited_for: str, seconds: float, what: list[str]) -> None:
+    def __init__(self, waited_for: str, seconds: float, what: list[str], *, is_cut: bool = False) -> None:
         self.waited_for = waited_for
         self.seconds = seconds
         self.what = what
+        self.is_cut = is_cut
         running = "; ".join(what) or "nothing that could be named"
-        super().__init__(f"{waited_for} did not end within {seconds:g} s, still running: {running}")
+        super().__init__(f"{waited_for} did not end within {whole(seconds, is_cut=is_cut)}, still running: {running}")
 
 
 class RecordingFailed(WindsockError):

@@ -33,8 +33,10 @@ def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
     try:
         while (action := progress.next(monotonic())) is not None:
             _perform(action, progress, end)
-    except ScriptTimeout:
+    except ScriptTimeout as error:
         end.ended_as(Outcome.TIMEOUT)
+        if error.is_cut:  # the test is over: what it waits for is no fault of the client's
+            raise ServerStopped from error
         raise
 
 
@@ -48,7 +50,7 @@ def _perform(action: Action, progress: Progress, end: ServerStream | ServerDatag
         else:
             end.act(action.step, action.deadline)
     except TimeoutError as error:
-        raise progress.timed_out(monotonic(), str(error) or "it took too long") from None
+        raise progress.timed_out(monotonic(), str(error) or "it was not finished") from None
     except HandshakeFailed:
         raise  # ends the request, and is no error: the client refused the handshake
     except PeerError as error:

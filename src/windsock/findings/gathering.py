@@ -40,8 +40,12 @@ def handlers_of(subject: Any) -> Handlers:
     """Return where the handlers of a server stand now."""
     has_handlers = getattr(subject, "fake", subject) is None
     is_busy = has_handlers and any(not each.is_closed for each in subject.connections)
-    count = len(subject.connections) if is_busy else 0
-    return places.places_of_handlers(subject.server, partial(_is_detailed, count)) if is_busy else {}
+    if not is_busy:
+        return {}
+    connections = subject.connections
+    in_children = places.places_in_children(subject.server)
+    found = places.places_of_handlers(subject.server, partial(_is_detailed, len(connections)))
+    return found | {each.index: in_children[each.pid] for each in connections if each.pid in in_children}
 
 
 def places_of(subject: Any) -> dict[int, str]:

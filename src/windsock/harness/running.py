@@ -14,7 +14,7 @@ from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import latest
+from windsock.net.deadlines import MOMENT, is_over, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
 from windsock.options import listeners
@@ -366,7 +366,7 @@ class RunningServer(FakeAPI, Subject):
             self._lifecycle.end_requests()
 
     def _deadline(self) -> float:
-        return min(monotonic() + self.options.timeout, latest())
+        return monotonic() + within(self.options.timeout)
 
     @uninterrupted
     def stop(self) -> None:
@@ -381,8 +381,13 @@ class RunningServer(FakeAPI, Subject):
         if self._is_stopped:
             return
         self._check_waits_for_another("stop()")
-        if self._takes_clients():
-            self._drain.take_queue(self._faults, self._deadline())
+        try:
+            if self._takes_clients():
+                self._drain.take_queue(self._faults, self._deadline())
+        finally:  # also if a signal's handler raises
+            self._stop()
+
+    def _stop(self) -> None:
         self._is_stopped = True
         if self._is_inherited:
             inherited_fds.drop_copies_of(self.server)
@@ -542,12 +547,21 @@ class RunningServer(FakeAPI, Subject):
         self._loop_thread = self._start_loop(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
-        """End the loop and the connections; wait for handlers; close the listener."""
-        deadline = monotonic() + seconds
+        """End the loop and the connections; wait for handlers; close the listener. Interrupted, kill what is left."""
+        try:
+            self._end_in_order(seconds)
+        except BaseException as error:
+            if not isinstance(error, StillRunning):  # of a signal's handler
+                self._lifecycle.kill_requests()
+            raise
+
+    def _end_in_order(self, seconds: float) -> None:
+        left = within(seconds, at_least=MOMENT)
+        deadline = monotonic() + left
         self._recorder.stop()
-        self._lifecycle.stop_timeout = seconds
+        self._lifecycle.stop_timeout = left
         if self._fake is not None:
-            self._fake.stop(seconds)
+            self._fake.stop(left)
         self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._lifecycle.end_requests()  # serve_forever() ends no sooner
@@ -557,12 +571,18 @@ class RunningServer(FakeAPI, Subject):
             self._lifecycle.end_requests()  # one that was on its way into the loop
             self._loop_thread.join(0.1)
         self._lifecycle.end_requests()
-        self._lifecycle.stop_timeout = max(0.2, deadline - monotonic())
+        self._lifecycle.stop_timeout = max(MOMENT, deadline - monotonic())
         listeners.refuse(self.server, for_good=self._is_stopped)
-        self._lifecycle.server_close()
-        left = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
-        if left:
-            raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
+        try:
+            self._lifecycle.server_close()
+        except StillRunning as error:
+            raise self._still_running(seconds, error.what) from None
+        running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
+        if running:
+            raise self._still_running(seconds, running)
+
+    def _still_running(self, seconds: float, what: list[str]) -> StillRunning:
+        return StillRunning(f"stop() of the {self.name}: requests in progress", seconds, what, is_cut=is_over())
 
     def _clean_up(self) -> None:
         if self._faults is not None:

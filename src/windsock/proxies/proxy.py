@@ -14,10 +14,9 @@ from windsock.faults.options import FaultGroup, install, install_all, plans_from
 from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import latest
+from windsock.net.deadlines import MOMENT, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic
 from windsock.net.targets import target_of
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
@@ -223,7 +222,7 @@ class FaultProxy(Subject):
         from windsock.faults.kinds.blackhole import Blackhole
 
         if self._outage is None and not self._is_stopped:
-            self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
+            self._relay_loop.event_loop.ask(self._front.shut, within(self.timeout, at_least=MOMENT))
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:
@@ -244,7 +243,7 @@ class FaultProxy(Subject):
         until it is healed, stays where it is. Connections stay open. Idempotent.
         """
         if not self._is_stopped:
-            self._relay_loop.drain(min(self.timeout, latest() - monotonic()))
+            self._relay_loop.drain(self.timeout)
 
     def end_connections(self) -> None:
         """See Subject."""
@@ -291,7 +290,8 @@ class FaultProxy(Subject):
             return
         self._relay_loop.drain(seconds)
         if not self.is_datagram:
-            self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
+            are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
+            self._recorder.wait_until(are_closed, within(seconds))
 
     def _remove_private_path(self) -> None:
         if self._private is not None:

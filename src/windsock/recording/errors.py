@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
+from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of, whole
 from windsock.net.system import threading
 from windsock.redaction import masked
 
@@ -143,12 +143,13 @@ class RequestMismatch(PeerError):
 class RequestTimeout(WaitTimeout):
     """Too few requests came within `seconds`. `recorded` describes what came instead."""
 
-    def __init__(self, expected: str, seconds: float, recorded: str, hint: str = "") -> None:
+    def __init__(self, expected: str, seconds: float, recorded: str, hint: str = "", *, is_cut: bool = False) -> None:
         self.expected = expected
         self.seconds = seconds
         self.recorded = recorded
+        self.is_cut = is_cut
         more = f"\n({hint})" if hint else ""
-        super().__init__(f"waited {seconds:g} s for {expected}; recorded:\n{recorded}{more}")
+        super().__init__(f"waited {whole(seconds, is_cut=is_cut)} for {expected}; recorded:\n{recorded}{more}")
 
 
 WHERE = "windsock: while handling"

@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from windsock.net.pushback import held_by_stream
-from windsock.net.system import socket, ssl
+from windsock.net.system import os, socket, ssl
 from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import is_whole_record, read_client_hello
 from windsock.security.handshakes import failed, succeeded
@@ -28,7 +28,8 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     A stream that ends without the client's close_notify reads as a normal end. Raises HandshakeFailed.
     """
     first = b""
-    secured = trio.SSLStream(stream, context, server_side=True)
+    keeping: Any = _ContextKeepingOutput(context)
+    secured = trio.SSLStream(stream, keeping, server_side=True)
     try:
         with trio.fail_after(math.inf if seconds is None else seconds):
             first = held_by_stream(stream)
@@ -38,6 +39,7 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     except trio.TooSlowError:
         raise failed(TimeoutError("timed out"), first) from None
     except (trio.BrokenResourceError, OSError) as error:
+        _send_alert(stream.socket, keeping.unsent())
         reason = cause_of(error) or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the stream ended")
         raise failed(reason, first) from error
     found: Any = secured
@@ -45,6 +47,32 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     found.receive_some = _Leniently(secured, stream)
     found.unwrap = partial(_unwrap_leniently, secured.unwrap, stream)
     return found
+
+
+class _ContextKeepingOutput:
+    """An SSLContext to a SSLStream that also knows what was not sent: trio drops the alert of a handshake that failed.
+
+    Such as certificate_required, which tells the client why (RFC 8446, section 6.2).
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._outgoing: ssl.MemoryBIO | None = None
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:
+        self._outgoing = outgoing
+        return self._context.wrap_bio(incoming, outgoing, **options)
+
+    def unsent(self) -> bytes:
+        """Return what TLS has to say that was not sent."""
+        return b"" if self._outgoing is None else self._outgoing.read()
+
+
+def _send_alert(sock: Any, alert: bytes) -> None:
+    """Send the alert if there is one, and the client takes it at once."""
+    if alert:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as plain:
+            plain.send(alert, socket.MSG_DONTWAIT)
 
 
 def truncate(stream: Any, after_bytes: int | None, when_truncated: Callable[[], object]) -> None:
