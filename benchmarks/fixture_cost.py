@@ -26,12 +26,13 @@ DEADLINE = 120
 
 @dataclass(frozen=True)
 class Case:
-    """A test module of one kind of tests. `plugin` is the one it needs beside pytest."""
+    """A test module of one kind of tests. `plugin` is the one it needs beside pytest, `options` are pytest's."""
 
     name: str
     head: str
     test: str
     plugin: str = ""
+    options: tuple[str, ...] = ()
     is_slow: bool = False
 
 
@@ -81,7 +82,7 @@ class Runner:
         names = [name for name in ("windsock", "pytest_httpserver", "localserver", "xdist") if name != case.plugin]
         options = ["-q", "-x", "-c", "pytest.ini", "-p", "no:cacheprovider", "-p", "benchmarks.stopwatch"]
         ended = subprocess.run(
-            [sys.executable, "-m", "pytest", *options, *(f"-pno:{name}" for name in names), module.name],
+            [sys.executable, "-m", "pytest", *options, *(f"-pno:{name}" for name in names), *case.options, module.name],
             cwd=self.directory,
             env={**os.environ, "PYTHONPATH": str(ROOT), stopwatch.RESULT: str(result)},
             stdout=subprocess.PIPE,

@@ -36,10 +36,15 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def inner_tests_in_order(request: pytest.FixtureRequest) -> None:
-    """Have pytest inside a test run its tests in the order in which they stand: what is shown of them is compared."""
+    """Have pytest inside a test run its tests in the order in which they stand: what is shown of them is compared.
+
+    It has the plugins that the outer run has, unless the test asks for others by their names.
+    """
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # which takes the outer run's options away
-        request.getfixturevalue("monkeypatch").setenv("PYTEST_ADDOPTS", "-p no:randomly")
+        left_out = ["no:randomly", *(each for each in request.config.getini("addopts") if each.startswith("no:"))]
+        options = " ".join(f"-p {each}" for each in left_out)
+        request.getfixturevalue("monkeypatch").setenv("PYTEST_ADDOPTS", options)
 
 
 @pytest.fixture(autouse=True)

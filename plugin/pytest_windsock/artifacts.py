@@ -26,6 +26,7 @@ __all__ = ["Artifacts", "add_options", "artifacts_of", "start", "summarize", "te
 
 OPTION = "--windsock-artifacts"
 KEY = "windsock_artifacts_worker"
+TRANSCRIPT = "transcript.txt"
 LONGEST_NAME = 100
 """Characters of a test's name that its directory is called by; a hash of the whole name follows."""
 TITLE = "windsock: artifacts"
@@ -33,9 +34,10 @@ NOT_WRITTEN = "windsock: artifacts not written"
 
 
 def _transcript(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None:  # noqa: ARG001  # what all writers get
-    from windsock.captures import write_transcript
+    from windsock.captures.text import write_lines
+    from windsock.recording.transcript.transcript import Transcript
 
-    write_transcript(path, subjects)
+    write_lines(path, Transcript(subjects, State.marks))
 
 
 def _events(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None:  # noqa: ARG001  # likewise
@@ -53,13 +55,13 @@ def _capture(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None: 
 def _page(path: str, test: str, subjects: Sequence[CaptureSubject]) -> None:  # noqa: ARG001  # likewise
     from windsock.captures.page import write_page
 
-    write_page(path, test, State.servers, State.conclusions)
+    write_page(path, test, [*State.servers, *State.others], State.conclusions)
 
 
 Writer: TypeAlias = "Callable[[str, str, Sequence[CaptureSubject]], None]"
 
 writers: list[tuple[str, Writer]] = [
-    ("transcript.txt", _transcript),
+    (TRANSCRIPT, _transcript),
     ("events.jsonl", _events),
     ("traffic.pcapng", _capture),
     ("traffic.html", _page),
@@ -108,6 +110,11 @@ class Artifacts:
         if servers and (report.failed or is_over) and self._is_wanted(item):
             report.sections.extend(self._write(item, servers))
 
+    def transcript_of(self, item: pytest.Item) -> str:
+        """Return the path of the transcript of a test that has failed; nothing if none is wanted."""
+        self._has_failed = True
+        return os.path.join(self._directory, self._name_of(item), TRANSCRIPT) if self._is_wanted(item) else ""
+
     def _is_wanted(self, item: pytest.Item) -> bool:
         for mark in item.iter_markers("windsock"):
             if "artifacts" in mark.kwargs:
@@ -150,10 +157,11 @@ def _problems(item: pytest.Item, path: str, write: Callable[[], object]) -> list
 
 def _subjects(path: str, servers: Sequence[RunningServer | FaultProxy]) -> Sequence[CaptureSubject]:
     """Create the directory; return the artifacts to write into it."""
-    from windsock.captures import make_directory, subject_of
+    from pytest_windsock.sections import subjects_of  # which the fixtures have imported
+    from windsock.captures import make_directory
 
     make_directory(path)
-    return [subject_of(each) for each in servers]
+    return subjects_of(servers)
 
 
 def safe_name(test: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windsock.redaction import masked
 from windsock.scripts.matching import first_difference
 from windsock.scripts.messages import side_by_side, sketch
 
@@ -16,9 +17,11 @@ AROUND = 1
 def of_bytes(left: bytes | bytearray, right: bytes | bytearray) -> list[str]:
     """Return the lines behind "assert": what was compared, how the two differ, and a short dump of both."""
     offset = first_difference(left, right)
+    there = _there(left, right, offset)
+    left, right = masked(bytes(left)), masked(bytes(right))
     return [
         f"{sketch(left, SKETCH)} == {sketch(right, SKETCH)}",
-        f"bytes differ at offset {offset}, {_there(left, right, offset)}; {len(left)} B and {len(right)} B",
+        f"bytes differ at offset {offset}, {there}; {len(left)} B and {len(right)} B",
         *side_by_side(left, right, offset, titles=("left", "right"), around=AROUND),
     ]
 

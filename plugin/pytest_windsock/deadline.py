@@ -13,7 +13,18 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["begin", "end", "end_all", "hand_over", "is_debugging", "last_resort", "of"]
+__all__ = [
+    "begin",
+    "end",
+    "end_all",
+    "hand_over",
+    "heeds_debuggers",
+    "is_debugging",
+    "last_resort",
+    "limit_phase",
+    "margin_of",
+    "of",
+]
 
 MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
@@ -25,6 +36,8 @@ monotonic = partial(time.monotonic)
 
 _running: list[tuple[Any, float]] = []
 """Each test whose time is limited (one can run others), and the monotonic time at which its waits have to be over."""
+_phase = [math.inf]
+"""The monotonic time at which waits in the phase that runs have to be over, where pytest-timeout does not limit it."""
 _settings = pytest.StashKey[Any]()
 """The settings of pytest-timeout for a test."""
 
@@ -34,12 +47,13 @@ def begin(item: pytest.Item, settings: Any) -> None:
     if not settings.disable_debugger_detection and is_debugging():
         return
     item.stash[_settings] = settings
-    _running.append((item, monotonic() + settings.timeout - _margin(settings)))
+    _running.append((item, monotonic() + settings.timeout - margin_of(settings.timeout)))
     hand_over()
 
 
-def _margin(settings: Any) -> float:
-    return float(min(MARGIN, settings.timeout * SHARE))
+def margin_of(seconds: float) -> float:
+    """Return how long before the end of a time of `seconds` waits are over."""
+    return min(MARGIN, seconds * SHARE)
 
 
 def of(item: pytest.Item) -> tuple[float, float, float]:
@@ -52,7 +66,7 @@ def of(item: pytest.Item) -> tuple[float, float, float]:
     if settings is None:
         return math.inf, 0.0, 0.0
     until = min((each[1] for each in _running if each[0] is item), default=math.inf)
-    return until, _margin(settings), settings.timeout
+    return until, margin_of(settings.timeout), settings.timeout
 
 
 def last_resort(item: pytest.Item) -> Callable[[], object] | None:
@@ -61,6 +75,12 @@ def last_resort(item: pytest.Item) -> Callable[[], object] | None:
     if settings is None or settings.method != "thread":
         return None
     return partial(sys.modules["pytest_timeout"].timeout_timer, item, settings)
+
+
+def heeds_debuggers(item: pytest.Item) -> bool:
+    """Return whether a debugger suspends the test's time; pytest-timeout can be told not to look for one."""
+    settings = item.stash.get(_settings, None)
+    return settings is None or not settings.disable_debugger_detection
 
 
 def end(item: pytest.Item) -> None:
@@ -72,7 +92,17 @@ def end(item: pytest.Item) -> None:
 def end_all() -> None:
     """Forget all tests: nothing has to be over any more."""
     _running.clear()
+    _phase[0] = math.inf
     hand_over()
+
+
+def limit_phase(until: float) -> None:
+    """Limit the waits of the phase that runs to a monotonic time; infinity: no limit."""
+    _phase[0] = until
+    if _running:
+        hand_over()
+    else:
+        sys.modules["windsock.net.deadlines"].limit_until(until)
 
 
 def hand_over() -> None:
@@ -81,10 +111,8 @@ def hand_over() -> None:
     if deadlines is None:
         return
     until = min((each[1] for each in _running), default=math.inf)
-    if until == math.inf:
-        deadlines.no_limit()
-    else:
-        deadlines.limit_to(until - monotonic())
+    until = min(until, _phase[0])
+    deadlines.limit_until(until)
 
 
 def is_debugging() -> bool:

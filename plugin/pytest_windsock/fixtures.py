@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -38,23 +37,64 @@ CONCURRENCIES = {
 }
 
 
+OF_A_TEST = (
+    *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
+    *("has_failed", "has_hung", "is_in_body", "began"),
+)
+"""The attributes of `State` that are of one test."""
+
+
 class State:
     """State of one run: the test that is running, and idle threads for its servers."""
 
     item: pytest.Item
     servers: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # there is one of it
     """The servers and proxies that this test has used, running or stopped."""
+    others: list[RunningServer | FaultProxy] = []  # noqa: RUF012  # likewise
+    """Those that are not of fixtures and have run during this test, once it has failed."""
+    began = 0.0
+    """The monotonic time at which this test began."""
+    is_in_body = False
+    """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    is_interrupted = False
+    """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
+    was_interrupted_late = False
+    """Whether Ctrl-C came while a report was made: the run ends after the test."""
+    has_hung = False
+    """Whether the watch has ended a phase of it."""
     conclusions: list[str] = []  # noqa: RUF012  # likewise
     """What was concluded from the failure of this test."""
     verdict: Verdict | None = None
     """What it was failed with for what handlers of its servers have raised, until it is in a report."""
-    shown: WeakKeyDictionary[RunningServer | FaultProxy, list[str]] = WeakKeyDictionary()  # noqa: RUF012  # likewise
-    """The transcripts that reports have shown."""
+    lines: list[FaultProxy] = []  # noqa: RUF012  # likewise
+    """The private lines of scripted clients with faults, which are recorded."""
+    marks: list[tuple[float, str]] = []  # noqa: RUF012  # likewise
+    """When the body of this test ended, for its transcript, in monotonic seconds..."""
+    shown: list[str] = []  # noqa: RUF012  # likewise
+    """...and the lines of it that a report has shown."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
+
+    @classmethod
+    def begin(cls, time: float) -> None:
+        """Forget what there was of an earlier test, or of an earlier run of this one."""
+        cls.servers, cls.others, cls.conclusions = [], [], []
+        cls.lines, cls.marks, cls.shown = [], [], []
+        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began = False, False, False, time
+
+    @classmethod
+    def saved(cls) -> dict[str, Any]:
+        """Return what is known of the test that runs: a test may run others in its process."""
+        return {name: getattr(cls, name) for name in OF_A_TEST if hasattr(cls, name)}
+
+    @classmethod
+    def restore(cls, saved: dict[str, Any]) -> None:
+        """Undo what another test has changed since."""
+        for name, value in saved.items():
+            setattr(cls, name, value)
 
 
 def add_ini_values(parser: pytest.Parser) -> None:
@@ -117,7 +157,7 @@ def _ini_number(config: pytest.Config, name: str, kind: type[Number], expected: 
 
 def close() -> None:
     """End the idle threads."""
-    thread_pool, State.thread_pool = State.thread_pool, None
+    thread_pool, State.thread_pool, State.is_interrupted = State.thread_pool, None, False
     State.known.clear()
     if thread_pool is not None:
         thread_pool.close()

@@ -6,16 +6,15 @@ import contextlib
 import math
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from pytest_windsock import deadline
+from pytest_windsock import deadline, debuggers, standing
 from pytest_windsock.fixtures import State, hang_timeout_of
 from windsock.net import whereabouts
 from windsock.net.system import threading
@@ -24,7 +23,9 @@ if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["begin", "close", "end", "suspend"]
+__all__ = ["begin", "close", "end", "report_after"]
+
+Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 
 GRACE = 1.0
 """Seconds in which a test has to end once the connections of its servers have; less where its timeout leaves less."""
@@ -32,8 +33,6 @@ INSISTING = 5
 """How often, a second apart, an exception is raised in a test that goes on after one."""
 SIGNAL: int = getattr(signal, "SIGURG", 0)
 """The signal that makes the main thread raise: by default it is ignored, so that a late one does no harm."""
-DEBUGGERS = {"bdb", "pdb", "ipdb", "pydevd", "_pydevd_bundle", "debugpy"}
-MOST_PLACES = 20
 LONGEST_SLEEP = 3600.0
 
 
@@ -41,7 +40,7 @@ LONGEST_SLEEP = 3600.0
 class _Phase:
     """A setup, a body or a teardown that is watched."""
 
-    servers: Sequence[RunningServer | FaultProxy]
+    servers: Servers
     """Those of the test; the list grows while it starts more."""
     seconds: float
     """The time that it may take."""
@@ -49,6 +48,7 @@ class _Phase:
     """The monotonic time at which it is a hang."""
     grace: float
     last_resort: Callable[[], object] | None
+    heeds_debuggers: bool
     is_struck: bool = False
     """Whether its bound has come and was dealt with."""
     report: str = ""
@@ -135,21 +135,24 @@ class _Watch:
     def _strike(self, phase: _Phase) -> None:
         """Report where everyone stands; end the connections, and if that does not help, raise in the test."""
         phase.is_struck = True
-        if _is_debugging():
+        if phase.heeds_debuggers and debuggers.are_at_work(standing.ident_of_main()):
             return
+        test, others = standing.test_now(), standing.others(phase.servers)
         conclusions = _conclusions(phase)
-        report = _report(phase, conclusions)
+        what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
+        report = "\n  ".join([f"windsock: the test hung: {what}", *test, *conclusions, *others])
         with self._changed:
             if self.phase is not phase:
                 return
             phase.report = report
-            State.conclusions, State.has_failed = conclusions, True
+            State.conclusions, State.has_failed, State.has_hung = conclusions, True, True
+            State.marks.append((deadline.monotonic(), "the test hung, so its connections were ended"))
         if self._is_over(phase, phase.grace, partial(_end_connections, phase)):
             return
         for _ in range(INSISTING):
             if self._can_raise():
                 self._is_to_raise = True
-                signal.pthread_kill(_ident_of_main(), SIGNAL)
+                signal.pthread_kill(standing.ident_of_main(), SIGNAL)
             if self._is_over(phase, 1.0):
                 return
         if phase.last_resort is not None:
@@ -174,21 +177,25 @@ def begin(item: pytest.Item) -> None:
     global _watch
     if _watch is None:
         _watch = _Watch(hang_timeout_of(item.config) or math.inf)
-    if _watch.phase is not None:
+    heeds_debuggers = deadline.heeds_debuggers(item)
+    if _watch.phase is not None or (heeds_debuggers and _is_debugged(item)):
         return
-    seconds, bound, grace = _bound(item, _watch.limit)
+    seconds, over, bound, grace = _bound(item, _watch.limit)
     if bound < math.inf:
-        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item)))
+        deadline.limit_phase(over)
+        _watch.begin(_Phase(State.servers, seconds, bound, grace, deadline.last_resort(item), heeds_debuggers))
 
 
 def end() -> str:
     """End the watch over a phase; return the report of its hang, empty if there was none."""
-    return "" if _watch is None else _watch.end()
+    if _watch is None or _watch.phase is None:
+        return ""
+    deadline.limit_phase(math.inf)
+    return _watch.end()
 
 
-def suspend() -> None:
-    """Watch this phase no more: a debugger is at work."""
-    end()
+def _is_debugged(item: pytest.Item) -> bool:
+    return debuggers.traces_here() or item.config.stash.get(debuggers.ENTERED, False)
 
 
 def close() -> None:
@@ -199,13 +206,15 @@ def close() -> None:
         watch.close()
 
 
-def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float]:
-    """Return the seconds that a phase may take, the time at which it is a hang, and the grace that it then gets."""
+def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float, float]:
+    """Return the seconds that a phase may take, the times at which waits are over and at which it is a hang, and the
+    grace that it then gets."""
     until, margin, seconds = deadline.of(item)
     if until < math.inf:
-        return seconds, until + 0.2 * margin, min(GRACE, 0.4 * margin)
+        return seconds, until, until + 0.2 * margin, min(GRACE, 0.4 * margin)
     seconds = min(limit, seconds or math.inf)
-    return seconds, deadline.monotonic() + seconds, GRACE
+    bound = deadline.monotonic() + seconds
+    return seconds, bound - deadline.margin_of(seconds), bound, GRACE
 
 
 def _end_connections(phase: _Phase) -> None:
@@ -214,25 +223,16 @@ def _end_connections(phase: _Phase) -> None:
             server.end_connections()
 
 
-def _report(phase: _Phase, conclusions: Sequence[str]) -> str:
-    what = f"it was not over after {phase.seconds:g} s, so the connections of its servers were ended"
-    return "\n  ".join([f"windsock: the test hung: {what}", *_place_of_test(), *conclusions, *_other_places()])
-
-
-def _place_of_test() -> Iterator[str]:
-    with contextlib.suppress(Exception):  # threads go on meanwhile: what is looked at may change
-        yield f"the test stood at {whereabouts.place_of_thread(_ident_of_main())}"
-
-
-def _other_places() -> Iterator[str]:
-    with contextlib.suppress(Exception):
-        yield from islice(whereabouts.places(without={_ident_of_main(), threading.get_ident()}), MOST_PLACES)
+def report_after(error: BaseException, servers: Servers) -> str:
+    """Return the report of a hang that pytest-timeout has ended with an exception before the watch did."""
+    ended = f"windsock: the test hung, and was ended: {error}"
+    return "\n  ".join([ended, *standing.test_at(error), *standing.others(servers)])
 
 
 def _conclusions(phase: _Phase) -> list[str]:
     """Return what is concluded from where the test stands now, before its connections are ended."""
     trace: TracebackType | None = None
-    for frame in whereabouts.outwards(sys._current_frames().get(_ident_of_main())):
+    for frame in whereabouts.outwards(sys._current_frames().get(standing.ident_of_main())):
         trace = TracebackType(trace, frame, frame.f_lasti, frame.f_lineno)
     try:
         from windsock.findings import findings_for
@@ -241,13 +241,3 @@ def _conclusions(phase: _Phase) -> list[str]:
         return findings_for(phase.servers, error.with_traceback(trace))
     except Exception:  # likewise
         return []
-
-
-def _ident_of_main() -> int:
-    return threading.main_thread().ident or 0
-
-
-def _is_debugging() -> bool:
-    trace = sys.gettrace()
-    module = getattr(trace, "__module__", None) or type(trace).__module__
-    return (trace is not None and module.partition(".")[0] in DEBUGGERS) or deadline.is_debugging()

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
+from functools import partial
+from typing import Any
 
 import pytest
 
 from pytest_windsock.fixtures import State
 
-__all__ = ["begin", "conclude", "failed", "passed"]
+__all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show"]
+
+monotonic = partial(time.monotonic)
+"""The real clock, as in `deadline`, which not every run imports."""
 
 
 def begin(item: pytest.Item) -> None:
@@ -27,33 +33,49 @@ def begin(item: pytest.Item) -> None:
         hangs.begin(item)
 
 
-def passed(item: pytest.Item) -> None:
+def passed(item: pytest.Item, phase: str = "") -> None:
     """End the watch over a phase that raised nothing. One that hung has failed, whatever it did in the end.
 
     An exception that pytest keeps for a unittest.TestCase gets its notes.
     """
     __tracebackhide__ = True
     report = _end_of_watch()
+    if phase and State.servers:
+        _mark(f"the test's {phase} ended")
     kept = getattr(item, "_excinfo", None)
     if kept:
-        _explain(kept[-1].value)
+        _explain(kept[0].value)  # of which the report is; further ones are raised at the teardown
     if report:
         pytest.fail(report, pytrace=False)
 
 
-def failed(error: BaseException, *, is_teardown: bool = False) -> None:
-    """End the watch over a phase, and note on what it raised why that may be.
+def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
+    """End the watch over a phase, and note on what it raised why that may be. `phase` is "setup", "body" or "teardown".
 
     Raises pytest.fail.Exception in its place if that is how an event loop that hung was interrupted.
     """
     __tracebackhide__ = True
-    report = _end_of_watch()
+    report = _end_of_watch() or _report_of_timeout(error)
+    if State.servers:
+        _mark(f"the test's {phase} ended: {type(error).__name__}")
     if report and report not in str(error):
         if _is_interrupt(error):
             pytest.fail(report)
         error.add_note(report)
-    if not is_teardown:
+    elif State.servers and _is_interrupt(error):
+        from pytest_windsock import interrupted
+
+        with contextlib.suppress(Exception):  # the run ends all the same
+            interrupted.keep(item, error, State.servers)
+    if phase != "teardown":
         _explain(error)
+
+
+def _mark(what: str) -> None:
+    """Note for the transcript what has just happened in the test."""
+    from windsock.net.system import monotonic
+
+    State.marks.append((monotonic(), what))
 
 
 def conclude(error: BaseException) -> None:
@@ -64,25 +86,51 @@ def conclude(error: BaseException) -> None:
         findings.add_notes(error)
 
 
-def _explain(error: BaseException) -> None:
+def part_failed(error: BaseException) -> None:
+    """Note on what has ended a part of a test, such as a subtest, what led to it. The test goes on."""
+    _explain(error, is_over=False)
+    State.has_failed = False  # the next part has conclusions of its own, and so has the rest of the test
+
+
+def servers_to_show() -> list[Any]:
+    """Return the servers and proxies of a test that has failed: those of fixtures, and others that it has used.
+
+    The latter are kept from now on until the test is over.
+    """
+    if (subject := sys.modules.get("windsock.recording.subject")) is not None:
+        known = State.servers
+        State.others = [each for each in subject.living() if each not in known and each.was_active_since(State.began)]
+    return [*State.servers, *State.others]
+
+
+def _explain(error: BaseException, *, is_over: bool = True) -> None:
     """Note what is concluded from the facts of this moment, then what went wrong in the servers once they settle.
 
-    Whatever fails here, or is out of time, must not take the place of the test's own exception.
+    Whatever fails here, is out of time, or is interrupted, must not take the place of the test's own exception.
     """
-    if not State.servers:
+    if not servers_to_show():
         return
     from pytest_windsock import verdict
 
     try:
         conclude(error)
-        verdict.explain(error, State.servers)
+        verdict.explain(error, State.servers, is_over=is_over)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
+    except KeyboardInterrupt:
+        State.was_interrupted_late = True
 
 
 def _end_of_watch() -> str:
     hangs = sys.modules.get("pytest_windsock.hangs")
     return "" if hangs is None else hangs.end()
+
+
+def _report_of_timeout(error: BaseException) -> str:
+    """Return the report of a hang that pytest-timeout has ended first; empty if there was none."""
+    hangs = sys.modules.get("pytest_windsock.hangs")
+    is_timeout = isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout ")
+    return hangs.report_after(error, State.servers) if is_timeout and hangs is not None and State.servers else ""
 
 
 def _is_interrupt(error: BaseException) -> bool:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from pytest_windsock import artifacts, fixtures, phases, seeds, tracebacks
+from pytest_windsock import (
+    artifacts,
+    crashes,
+    fixtures,
+    github,
+    interrupted,
+    phases,
+    presentation,
+    secrets,
+    seeds,
+    texts,
+    tracebacks,
+)
 
 __all__ = [
     "pytest_addoption",
@@ -20,12 +31,15 @@ __all__ = [
     "pytest_configure_node",
     "pytest_enter_pdb",
     "pytest_generate_tests",
+    "pytest_handlecrashitem",
+    "pytest_keyboard_interrupt",
     "pytest_report_header",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_sessionstart",
     "pytest_terminal_summary",
     "pytest_timeout_cancel_timer",
     "pytest_timeout_set_timer",
@@ -44,7 +58,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
+    parser.getgroup("windsock").addoption(
+        "--windsock-summary",
+        action="store_true",
+        help="windsock: show at the end what all servers and proxies of the run have done: how many there were of each "
+        "kind, connections, bytes, faults that fired and that never did, and the slowest start and stop",
+    )
     fixtures.add_ini_values(parser)
+    secrets.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,7 +75,17 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
     seeds.seed_of_run(config)
+    secrets.configure(config)
     artifacts.start(config)
+    if config.getoption("--windsock-summary"):
+        from pytest_windsock import summary
+
+        config.pluginmanager.register(summary.Summary(config), "windsock_summary")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Have failures annotated that other plugins leave out."""
+    github.start(session.config)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -64,9 +95,17 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Give the seed to an xdist worker, and what tells its files from those of others."""
+    """Give the seed to an xdist worker, what tells its files from those of others, and a file for its last words."""
     seeds.tell_worker(node)
     artifacts.tell_worker(node)
+    crashes.tell_worker(node)
+    interrupted.tell_worker(node)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(report: Any) -> None:
+    """Show what the servers of a worker that has crashed had recorded."""
+    crashes.explain(report)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -85,8 +124,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         from pytest_windsock import early
 
         early.import_windsock(needed)
-        if artifacts.artifacts_of(session.config) is not None:
+        if artifacts.artifacts_of(session.config) is not None or presentation.shows_html(session.config):
             early.import_captures()
+        crashes.begin(session.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -119,25 +159,36 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
     deadline.end(item)
 
 
-def pytest_enter_pdb() -> None:
-    """A debugger suspends the deadline, as pytest-timeout has it."""
-    from pytest_windsock import deadline
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """A debugger suspends the deadline and the watch over hangs, as pytest-timeout has it."""
+    from pytest_windsock import deadline, debuggers
 
+    config.stash[debuggers.ENTERED] = True
     deadline.end_all()
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
-        hangs.suspend()
+        hangs.end()
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Have the fixtures that are torn down now raise nothing: no report would show it, and no summary would follow."""
+    fixtures.State.is_interrupted = True
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test is running: cheaper than a `request` in every fixture, whose servers cost so little."""
     state = fixtures.State
-    outer = getattr(state, "item", item), state.servers, state.has_failed, state.conclusions
-    state.item, state.servers, state.has_failed, state.conclusions = item, [], False, []
+    saved = state.saved()
+    state.item = item
+    state.begin(phases.monotonic())
     try:
-        return (yield)
+        result = yield
     finally:
-        state.item, state.servers, state.has_failed, state.conclusions = outer
+        state.restore(saved)
+    if state.was_interrupted_late:
+        state.was_interrupted_late = False
+        raise KeyboardInterrupt
+    return result
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
@@ -148,7 +199,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(item, error, "setup")
         raise
     phases.passed(item)
     return result
@@ -159,12 +210,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Do so with the body of a test; fail a test that has passed if its servers have not."""
     __tracebackhide__ = True
     phases.begin(item)
+    fixtures.State.is_in_body = True
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error)
+        phases.failed(item, error, "body")
         raise
-    phases.passed(item)
+    finally:
+        fixtures.State.is_in_body = False
+    phases.passed(item, "body")
     if fixtures.State.servers and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
@@ -180,7 +234,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
     try:
         result = yield
     except BaseException as error:
-        phases.failed(error, is_teardown=True)
+        phases.failed(item, error, "teardown")
         raise
     phases.passed(item)
     return result
@@ -192,40 +246,73 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Show in a failing test's report what its servers recorded.
 
-    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler): the report is made all the same,
-    with what there is. So nothing is imported here.
+    pytest-timeout may strike at any moment here (`pytest.fail()` in a signal handler), and so may Ctrl-C: the report is
+    made all the same, with what there is, and the run ends after this test. So nothing is imported here.
     """
-    with contextlib.suppress(pytest.fail.Exception):
+    raised = call.excinfo and call.excinfo.value
+    with _whatever_strikes:
         tracebacks.shorten(call, item.config)
-        if call.excinfo is not None and fixtures.State.servers:
-            phases.conclude(call.excinfo.value)
-    try:
+        texts.with_text(call)
+        if call.excinfo is not None and phases.servers_to_show():
+            (phases.part_failed if fixtures.State.is_in_body else phases.conclude)(call.excinfo.value)
+    report: pytest.TestReport | None = None
+    with _whatever_strikes:
         report = yield
-    except pytest.fail.Exception:
+    if report is None:
         report = pytest.TestReport.from_item_and_call(item, call)
-    servers = fixtures.State.servers
+    servers = [*fixtures.State.servers, *fixtures.State.others]
     if servers:
         verdict, fixtures.State.verdict = fixtures.State.verdict, None
-        if verdict is not None and call.excinfo is not None and call.excinfo.value is verdict.error:
+        if verdict is not None and raised is verdict.error:
             verdict.settle()
         if report.failed:
             _show(servers, report)
+    if report.failed:
+        texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
-        files.look(item, report, servers)
+        with _whatever_strikes:
+            files.look(item, report, servers)
+    if report.failed and servers:
+        with _whatever_strikes:
+            presentation.into_failure(report, item)
     if call.when == "teardown":
-        fixtures.State.servers, fixtures.State.has_failed = [], False  # the test may run again
+        secrets.forget()
+        fixtures.State.begin(phases.monotonic())  # the test may run again
     return report
 
 
 def _show(servers: list[Any], report: pytest.TestReport) -> None:
-    from pytest_windsock import sections  # which the fixtures have imported
+    from pytest_windsock import sections  # which the fixtures, or the explanation of the failure, have imported
 
-    try:
-        tracebacks.tidy(report)
-        for each in sections.sections(servers, report.when):
-            report.sections.append(each)
-    except pytest.fail.Exception:
-        report.sections.append(("windsock", "the test's time was over before all that was recorded could be shown"))
+    text = "the test's time was over before all that was recorded could be shown"
+    with _whatever_strikes:
+        try:
+            tracebacks.tidy(report)
+            for each in sections.sections(servers, report.when):
+                report.sections.append(each)
+            return
+        except Exception as error:
+            text = f"what was recorded could not be shown: {error!r}"
+    report.sections.append(("windsock", text))
+
+
+class _WhateverStrikes:
+    """Suppresses what signal handlers raise; for Ctrl-C the run ends after the test that runs.
+
+    An exception here would be lost with the report in it, or end the run with an internal error where an old-style
+    wrapper of another plugin is around this one.
+    """
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        if kind is KeyboardInterrupt:
+            fixtures.State.was_interrupted_late = True
+        return kind in (KeyboardInterrupt, pytest.fail.Exception)
+
+
+_whatever_strikes = _WhateverStrikes()
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -240,13 +327,17 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say for which passed tests no files could be written."""
+    """Show where tests stood that were interrupted, and say for which passed tests no files could be written."""
+    interrupted.summarize(terminalreporter, config)
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)
 
 
-def pytest_unconfigure() -> None:
-    """End the watch over hangs, and the threads that were kept for the next server."""
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the watch over hangs, and the threads that were kept for the next server; remove files."""
+    crashes.close(config)
+    interrupted.clean_up(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
+    secrets.unconfigure()
     fixtures.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -142,6 +142,7 @@ def clients() -> Iterator[Connect]:
     deadline.hand_over()
     hangs.begin(State.item)
     client_group = ClientGroup()
+    State.lines = client_group.lines
     seconds = timeout_of(State.item.config)
 
     def connect(address: Any, **options: Any) -> ScriptedClient:
@@ -155,12 +156,18 @@ def clients() -> Iterator[Connect]:
         yield connect
     finally:
         failures = client_group.close()
-        what = "scripts in the background failed" if failures else "faults have never fired"
-        failures += client_group.unfired
-        if len(failures) == 1:
-            raise failures[0]
-        if failures:
-            raise BaseExceptionGroup(what, failures)
+        if not State.is_interrupted:
+            _raise_all(failures, client_group.unfired)
+
+
+def _raise_all(failed: list[BaseException], unfired: Iterable[BaseException]) -> None:
+    __tracebackhide__ = True
+    what = "scripts in the background failed" if failed else "faults have never fired"
+    failures = [*failed, *unfired]
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        raise BaseExceptionGroup(what, failures)
 
 
 def proxies() -> Iterator[Proxies]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from types import TracebackType
-from typing import Any
 
 import pytest
 
@@ -12,26 +13,42 @@ __all__ = ["shorten", "skip_our_start", "tidy"]
 
 OURS = ("windsock", "pytest_windsock")
 BEFORE_HANDLERS = (*OURS, "outcome", "socketserver", "threading", "trio")
+BELOW = ("ssl", "socket", "selectors", "contextlib")
+"""What our code calls; an exception that it raised there is caught in our code, or is no news without what we say."""
 PYTEST = ("_pytest", "pluggy")
+FRAME = re.compile(r'^( *)File "(.*)", line \d+, in .*\n(?:\1 .*\n)*', re.MULTILINE)
+"""A frame in the text of a traceback."""
 
 
 def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
-    """Leave our frames out of errors of ours and of handlers, and out of their causes; `--full-trace` shows them."""
+    """Leave our frames out of a failure and its causes, where something else is left; `--full-trace` shows them."""
     if call.excinfo is None or "windsock" not in sys.modules or config.getoption("fulltrace", False):
         return
+    error = call.excinfo.value
+    traceback = _shortened(error, is_native=config.getoption("tbstyle", "auto") == "native")
+    _cut_causes(error)
+    if traceback is not error.__traceback__:
+        error.__traceback__ = traceback
+        call.excinfo = pytest.ExceptionInfo.from_exception(error)
+
+
+def _shortened(error: BaseException, *, is_native: bool) -> TracebackType | None:
+    """Return the traceback without our frames.
+
+    Where no frame of the test is left, those that pytest hides stay, or it would show its own. So do the frames of an
+    exception that is none of ours and was raised by our code, which should not happen.
+    """
     from windsock.errors import WindsockError
 
-    error: BaseException | None = call.excinfo.value
-    if isinstance(error, BaseExceptionGroup):
-        _shorten_members(error)
-    if not isinstance(error, WindsockError):
-        return
-    kept = _without_our_end(error.__traceback__)
-    if kept is None or _package(kept[-1]) in PYTEST:
-        return
-    error.__traceback__ = _joined(kept)
-    call.excinfo = pytest.ExceptionInfo.from_exception(error)
-    _cut_causes(error)
+    links = _links(error.__traceback__)
+    if isinstance(error, BaseExceptionGroup | WindsockError):
+        while links and _package(links[-1]) == "windsock":
+            links.pop()
+    elif not links or _package(links[-1]) == "windsock":
+        return error.__traceback__
+    kept = [each for each in links if _package(each) not in OURS]
+    is_seen = any(_package(each) not in PYTEST for each in kept)
+    return _joined(kept if is_seen or is_native else links) or error.__traceback__
 
 
 def skip_our_start(error: BaseException) -> None:
@@ -44,13 +61,6 @@ def skip_our_start(error: BaseException) -> None:
         error.__traceback__ = traceback
 
 
-def _shorten_members(group: BaseExceptionGroup[BaseException]) -> None:
-    for each in group.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            _shorten_members(each)
-        skip_our_start(each)
-
-
 def tidy(report: pytest.TestReport) -> None:
     """Leave out what is said where all frames of a group are hidden: its own errors have theirs."""
     for element in getattr(report.longrepr, "chain", ()):
@@ -58,15 +68,12 @@ def tidy(report: pytest.TestReport) -> None:
             element[0].extraline = None
 
 
-def _without_our_end(traceback: TracebackType | None) -> list[TracebackType] | None:
-    """Return the links up to the last one that is not ours; None if there is none."""
+def _links(traceback: TracebackType | None) -> list[TracebackType]:
     links = []
     while traceback is not None:
         links.append(traceback)
         traceback = traceback.tb_next
-    while links and _package(links[-1]) in OURS:
-        links.pop()
-    return links or None
+    return links
 
 
 def _joined(links: list[TracebackType]) -> TracebackType | None:
@@ -77,12 +84,40 @@ def _joined(links: list[TracebackType]) -> TracebackType | None:
 
 
 def _cut_causes(error: BaseException) -> None:
-    """Leave out the frames of what was raised and caught in our code alone."""
-    cause: Any = error.__cause__
-    while cause is not None:
-        if _without_our_end(cause.__traceback__) is None:
-            cause.__traceback__ = None
-        cause = cause.__cause__
+    """Leave our frames out of what an error was raised from, and of the members of groups."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        if each is not error:
+            _cut(each)
+        if isinstance(each, BaseExceptionGroup):
+            waiting += each.exceptions
+        _cut_remote(each)
+        waiting += [each.__cause__, None if each.__suppress_context__ else each.__context__]
+
+
+def _cut(error: BaseException) -> None:
+    """Leave out the frames that lead to a handler, and all if there are no others: it was raised in our code."""
+    skip_our_start(error)
+    if all(_package(each) in (*BEFORE_HANDLERS, *BELOW) for each in _links(error.__traceback__)):
+        error.__traceback__ = None
+
+
+def _cut_remote(error: BaseException) -> None:
+    """Leave our frames out of the traceback of an error from another process; leave that out if there are no others."""
+    errors = sys.modules.get("windsock.recording.errors")
+    remote = error.__cause__
+    if errors is None or not isinstance(remote, errors.RemoteTraceback):
+        return
+    ours = os.path.dirname(str(sys.modules["windsock"].__file__)) + os.sep
+    text = str(remote.args[0])
+    cut = FRAME.sub(lambda match: "" if match[2].startswith(ours) else match[0], text)
+    if cut != text:
+        error.__cause__ = errors.RemoteTraceback(cut) if FRAME.search(cut) else None
 
 
 def _package(link: TracebackType) -> str:

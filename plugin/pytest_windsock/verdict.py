@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copyreg
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from pytest_windsock import tracebacks
 from pytest_windsock.fixtures import State
-from windsock import HandlerFailed
+from windsock import HandlerFailed, StillRunning, WaitTimeout
 
 if TYPE_CHECKING:
     from windsock import RunningServer
@@ -57,7 +58,7 @@ def judge(servers: Servers) -> None:
     raise verdict.error
 
 
-def explain(error: BaseException, servers: Servers) -> None:
+def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:
     """Note on the exception of a test, or of its setup, what went wrong in its servers; teardown does not raise that.
 
     Skips, and exceptions that end the run, are left alone.
@@ -66,7 +67,7 @@ def explain(error: BaseException, servers: Servers) -> None:
         return
     _drain()
     for server in servers:
-        for note in server.notes():
+        for note in server.notes(is_over=is_over):
             error.add_note(f"windsock: {note}")
         server.excuse(server.errors)
 
@@ -78,17 +79,40 @@ def _drain() -> None:
 
 
 def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once."""
+    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
     __tracebackhide__ = True
-    _drain()  # what a proxy holds may be for a server of another fixture
+    if State.is_interrupted:
+        for server in reversed(servers):
+            with contextlib.suppress(Exception):
+                server.stop()
+        return
+    if len(State.servers) > 1:
+        _drain()  # what a proxy holds may be for a server of another fixture; one alone drains itself
     failures: list[BaseException] = []
     for server in reversed(servers):
         try:
             server.finish()
         except (Exception, BaseExceptionGroup) as error:
-            failures.append(error)
+            failures += _news(error)
     if failures:
         raise _for_teardown(_outcome(failures))
+
+
+def _news(error: BaseException) -> list[BaseException]:
+    """Return what a server's end has raised, without what the end of the test's time explains, if the test says that.
+
+    A handler that kept the test waiting does not end for the server's stop, either.
+    """
+    if not State.has_failed:
+        return [error]
+    if isinstance(error, BaseExceptionGroup):
+        _, rest = error.split(_is_out_of_time)
+        return [] if rest is None else [rest]
+    return [] if _is_out_of_time(error) else [error]
+
+
+def _is_out_of_time(error: BaseException) -> bool:
+    return isinstance(error, WaitTimeout) and (error.is_cut or (State.has_hung and isinstance(error, StillRunning)))
 
 
 def _outcome(failures: list[BaseException]) -> BaseException:

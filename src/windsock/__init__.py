@@ -136,6 +136,7 @@ ON_FIRST_USE = {
 def __getattr__(name: str) -> Any:
     """Import a module only when one of its names is used."""
     if name not in ON_FIRST_USE:
+        __tracebackhide__ = True  # pytest leaves such frames out
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 

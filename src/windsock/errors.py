@@ -13,6 +13,8 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "text_of",
+    "visible",
+    "whole",
 ]
 
 
@@ -24,6 +26,22 @@ def text_of(error: BaseException) -> str:
         except Exception:  # whatever an exception's own methods may raise
             continue
     return "(its text cannot be made)"
+
+
+def visible(text: str, but: str = "") -> str:
+    """Return text in which control characters, lone surrogates and other invisible characters are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in but else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def whole(seconds: float, *, is_cut: bool) -> str:
+    """Return a wait in words: as long as it was asked for, and whether the end of the test's time has cut it short."""
+    return f"{seconds:.6g} s{' (cut short: the time of the test is over)' if is_cut else ''}"
 
 
 class WindsockError(Exception):
@@ -43,7 +61,12 @@ class PeerError(WindsockError):
 
 
 class WaitTimeout(WindsockError, TimeoutError):
-    """A wait ended at its deadline. The message shows what was waited for, and what came instead."""
+    """A wait ended at its deadline. The message shows what was waited for, and what came instead.
+
+    `is_cut`: the test had less time left than the wait asked for, and that is over.
+    """
+
+    is_cut = False
 
 
 class StillRunning(WaitTimeout):
@@ -52,12 +75,13 @@ class StillRunning(WaitTimeout):
     `what` names each request, thread or process that is still running.
     """
 
-    def __init__(self, waited_for: str, seconds: float, what: list[str]) -> None:
+    def __init__(self, waited_for: str, seconds: float, what: list[str], *, is_cut: bool = False) -> None:
         self.waited_for = waited_for
         self.seconds = seconds
         self.what = what
+        self.is_cut = is_cut
         running = "; ".join(what) or "nothing that could be named"
-        super().__init__(f"{waited_for} did not end within {seconds:g} s, still running: {running}")
+        super().__init__(f"{waited_for} did not end within {whole(seconds, is_cut=is_cut)}, still running: {running}")
 
 
 class RecordingFailed(WindsockError):

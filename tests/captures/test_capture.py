@@ -52,6 +52,20 @@ def test_a_stream_is_a_tcp_conversation_with_the_bytes_that_were_recorded(
     assert capinfos(capture)["File type"] == "Wireshark/... - pcapng"
 
 
+def test_a_secret_is_masked_one_byte_for_one_however_it_was_cut(tmp_path: Path) -> None:
+    message, masked = b"PASS one very long secret\r\n", b"PASS [redacted 20 B]*****\r\n"
+    with windsock.serving(framing="lines") as server:
+        server.on(message).reply(message, pieces=3)
+        with server.connect() as client:
+            client.send(message, pieces=4).expect(message)
+        server.connections.wait(1)
+
+    capture = capture_of(tmp_path, server)
+
+    assert problems(capture) == []
+    assert stream(capture) == (masked, masked)
+
+
 def test_addresses_and_times_are_those_of_the_connection(echo: RunningServer, tmp_path: Path) -> None:
     with echo.connect() as client:
         client.send(b"hello").expect(b"hello")

@@ -184,7 +184,7 @@ def test_ten_thousand_large_events_make_a_file_of_less_than_20_mb(page: Path) ->
             ["failed", "", "TLS handshake failed: timeout"],
         ),
         (Kind.FAULT, b"Reset(): happens", ["fault", "", "Reset(): happens"]),
-        (Kind.SCRIPT, b"failed at step 1\nmore", ["note", "", "script failed at step 1"]),
+        (Kind.SCRIPT, b"script 1: failed at step 1\nmore", ["failed", "", "script 1: failed at step 1"]),
     ],
 )
 def test_endings_and_results_are_shown(page: Path, kind: int, data: bytes, expected: list[str]) -> None:

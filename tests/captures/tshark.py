@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.programs.conftest import program
 from windsock.captures import subject_of, write_capture
-from windsock.captures.subjects import RecordedServer
+from windsock.recording.transcript.subjects import RecordedServer
 
 DEADLINE = 60.0
 VALIDATE = [f"{each}.check_checksum:TRUE" for each in ("ip", "tcp", "udp")]

@@ -30,7 +30,7 @@ STUCK = """
     """
 
 
-@pytest.mark.parametrize("concurrency", ["sync", "threading", "selecting", "trio"])
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
 def test_its_line_is_named(conclude: Conclude, concurrency: str) -> None:
     found = conclude(
         STUCK
@@ -99,8 +99,9 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
             assert 1 == 2
 
     @pytest.mark.windsock(handler=Stuck, timeout=1)
-    def test_waits(tcp_server):
-        client = client_of(tcp_server, 0.2)
+    @pytest.mark.parametrize("concurrency", ["threading", "forking"])
+    def test_waits(serve, concurrency):
+        client = client_of(serve(concurrency=concurrency), 0.2)
         try:
             client.recv(100)
         finally:
@@ -117,7 +118,8 @@ def test_handlers_that_wait_for_their_clients_or_whose_clients_have_all_are_not_
     )
 
     assert found["test_another_reason"] == []
-    assert [each for each in found["test_waits"] if "stands" in each] == []
+    for concurrency in ("threading", "forking"):
+        assert [each for each in found[f"test_waits[{concurrency}]"] if "stands" in each] == []
 
 
 def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(conclude: Conclude) -> None:
@@ -150,11 +152,17 @@ def test_a_handler_that_reads_from_something_else_does_not_wait_for_its_client(c
     assert "(database.recv(100))" in sentence
 
 
-def test_of_a_forked_child_the_process_is_named(conclude: Conclude) -> None:
+def test_of_a_forked_child_that_does_not_answer_the_process_is_named(conclude: Conclude) -> None:
     found = conclude(
-        STUCK
-        + """
-    @pytest.mark.windsock(handler=Stuck, timeout=1)
+        """
+    import os, signal
+
+    class Stopped(StreamRequestHandler):
+        def handle(self):
+            self.rfile.readline()
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    @pytest.mark.windsock(handler=Stopped, timeout=1)
     def test_it(forking_tcp_server):
         with client_of(forking_tcp_server, 0.2) as client:
             client.sendall(b"PING\\n")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from windsock.findings.phrases import counted_noun, either, listed, printable, seconds
+from windsock.errors import visible
+from windsock.findings.phrases import counted_noun, either, listed, seconds
 
 
 def test_sentences_have_no_control_characters_and_no_surrogates() -> None:
-    assert printable("a\n\x1b[0m \udc80 grüße") == r"a\n\x1b[0m \udc80 " + "grüße"
+    assert visible("a\n\x1b[0m \udc80 grüße") == r"a\n\x1b[0m \udc80 " + "grüße"
 
 
 def test_names_numbers_and_durations_are_put_in_words() -> None:

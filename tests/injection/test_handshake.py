@@ -95,6 +95,42 @@ def test_a_truncated_answer_is_cut_at_the_byte() -> None:
             assert b"".join(iter(lambda: client.recv(100), b"")) == b"hel"
 
 
+@on_every_handler
+@on_relayed_or_not
+@pytest.mark.parametrize("fault", [TLSTruncate(), TLSTruncate(3)], ids=repr)
+def test_the_line_of_a_truncation_stands_where_the_stream_ends(
+    fault: Fault, handler: Any, concurrency: str, relay: bool
+) -> None:
+    with windsock.serving(handler, concurrency=concurrency, tls=True, relay=relay, faults=[fault]) as server:
+        with pytest.raises(ssl.SSLError):
+            visit(server)
+        server.connections.wait(1)
+        lines = [line.partition("#0 ")[2] for line in server.transcript()]
+
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("~ fault: ")]
+    assert lines[at] == f"~ fault: {fault!r}: ended the stream without close_notify"
+    assert lines[1].startswith("TLSv1.3, ")
+    assert "> 6 B b'hello\\n'" in lines[:at]
+    assert any(line.startswith("ended: ") for line in lines[at:])
+
+
+def test_the_line_of_a_truncation_in_a_proxy_stands_where_the_stream_ends() -> None:
+    with windsock.serving(Greet, tls=True) as server:
+        with windsock.proxy(server.address, faults=[TLSTruncate()]) as proxy:
+            raw = socket.create_connection(proxy.address, timeout=DEADLINE)
+            context = server.client_context()
+            with context.wrap_socket(raw, server_hostname="localhost", suppress_ragged_eofs=False) as client:
+                client.sendall(b"hello\n")
+                with pytest.raises(ssl.SSLError):
+                    list(iter(lambda: client.recv(100), b""))
+            proxy.connections.wait(1)
+        lines = [line.partition("#0 ")[2] for line in proxy.transcript()]
+
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("~ fault: ")]
+    assert lines[at] == "~ fault: TLSTruncate(): ended the stream without close_notify"
+    assert len([line for line in lines[:at] if line[:1] in ("<", ">")]) >= 4
+
+
 def test_a_stalled_handshake_does_not_hold_up_the_stop() -> None:
     server = windsock.serving(Greet, tls=True, faults=[TLSStall()])
     with pytest.raises(TimeoutError):

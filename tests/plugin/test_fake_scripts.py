@@ -96,4 +96,4 @@ def test_a_mismatch_is_reported_once_with_the_transcript(run: Run) -> None:
     assert text.count("ScriptMismatch: script 1, step 1, expect(b'HELO')") == 1 + text.count("handler error: Script")
     assert "never played" not in text
     assert "fake.py" not in text  # the way to the error is our own code
-    result.stdout.fnmatch_lines(["*#0 script: failed at step 1 of 1, expect(b'HELO')*"])
+    result.stdout.fnmatch_lines(["*#0 script 1: failed at step 1 of 1, expect(b'HELO')*"])

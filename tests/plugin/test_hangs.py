@@ -39,6 +39,16 @@ HANGS = """
         Silent.released.set()
         assert answer == b"y"
 
+    class SilentChild(Silent):
+        released = threading.Event()
+
+    @pytest.mark.windsock(handler=SilentChild)
+    def test_client_of_a_child(forking_tcp_server):
+        with socket.create_connection(forking_tcp_server.address) as client:
+            client.sendall(b"x")
+            answer = client.recv(2)
+        assert answer == b"y"
+
     def test_busy(tcp_server):
         while True:
             pass
@@ -85,11 +95,13 @@ HANGS = """
 def test_every_hang_ends_and_the_run_goes_on(run_apart: Run, mode: str) -> None:
     result = run_apart(HANGS, *MODES[mode], "-p", "no:randomly", "-o", "windsock_hang_timeout=1")
 
-    result.assert_outcomes(failed=7, errors=1, passed=1)
+    result.assert_outcomes(failed=8, errors=1, passed=1)
     result.stdout.fnmatch_lines_random(
         [
             "*the test stood at *in test_client: answer = client.recv(1)",
             "*in handle: self.released.wait(20)",
+            "*the test stood at *in test_client_of_a_child: answer = client.recv(2)",
+            "*process * in handle: self.released.wait(20)",
             "*the test stood at *in test_busy: *",
             "*the test stood at *in test_lock: lock.acquire()",
             "*the test stood at *in test_retry: *",

@@ -34,12 +34,13 @@ def test_a_failing_test_shows_what_was_recorded(run: Run) -> None:
     result.assert_outcomes(failed=1)
     result.stdout.re_match_lines(
         [
-            r"-+ windsock: tcp_server, ThreadingTCPServer on 127\.0\.0\.1:\d+, 1 connection -+",
-            r"\+0\.0000 #0 from 127\.0\.0\.1:\d+",
-            r"\+\d\.\d{4} #0 > 5 B b'hello'",
-            r"\+\d\.\d{4} #0 < 5 B b'hello'",
-            r"-+ windsock: the bystander, ThreadingUDPServer on 127\.0\.0\.1:\d+, 0 datagrams -+",
-            r"nothing was recorded",
+            r"-+ windsock: 2 servers and proxies -+",
+            r"tcp_server, ThreadingTCPServer on 127\.0\.0\.1:\d+, 1 connection",
+            r"the bystander, ThreadingUDPServer on 127\.0\.0\.1:\d+, 0 datagrams",
+            r"\+0\.0000 tcp_server #0 from 127\.0\.0\.1:\d+",
+            r"\+\d\.\d{4} tcp_server #0 > 5 B b'hello'",
+            r"\+\d\.\d{4} tcp_server #0 < 5 B b'hello'",
+            r"\+\d\.\d{4} --- the test's body ended: AssertionError",
         ],
         consecutive=False,
     )

@@ -126,3 +126,139 @@ def test_the_full_trace_has_what_leads_to_a_handler(run: Run, pytester: pytest.P
     text = run(USES_IT.format("threading"), "--full-trace").stdout.str()
 
     assert "servers/handlers.py" in text
+
+
+EVERY_KIND = """
+import socket, threading, time
+import pytest, windsock
+from windsock import Script
+from windsock.faults import Reset
+from windsock.servers import BaseRequestHandler, StreamRequestHandler, ThreadingTCPServer
+
+class Broken(BaseRequestHandler):
+    def handle(self):
+        self.request.recv(10)
+        1 // 0
+
+class BrokenInAGroup(Broken):
+    def handle(self):
+        try:
+            super().handle()
+        except ZeroDivisionError as error:
+            raise ExceptionGroup("several", [ValueError("one"), error]) from error
+
+class Stubborn(BaseRequestHandler):
+    released = threading.Event()
+
+    def handle(self):
+        self.released.wait(30)
+
+class NotTLS(BaseRequestHandler):
+    def handle(self):
+        self.request.recv(10)
+        self.request.sendall(b"not TLS")
+        self.request.recv(10)
+
+class BrokenHook(ThreadingTCPServer):
+    def server_bind(self):
+        raise RuntimeError("bind")
+
+def knock(server, data=b"x"):
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(data)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(100):
+            pass
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
+@pytest.mark.parametrize("handler", [Broken, BrokenInAGroup])
+def test_handler(serve, handler, concurrency):
+    knock(serve(handler, concurrency=concurrency))
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
+def test_script(serve, concurrency):
+    server = serve(concurrency=concurrency)
+    server.play(Script().expect(b"y"))
+    knock(server)
+
+@pytest.mark.parametrize("concurrency", ["threading", "forking"])
+def test_rule(serve, concurrency):
+    server = serve(concurrency=concurrency, framing="lines")
+    server.on(b"y").reply(b"z")
+    knock(server, b"x\\n")
+
+def test_beside_a_failure(serve):
+    server = serve(Broken)
+    knock(server)
+    assert False
+
+def test_two_servers(serve):
+    for server in serve(Broken), serve(Broken):
+        knock(server)
+
+def test_handler_of_a_with():
+    with windsock.serving(Broken) as server:
+        knock(server)
+
+def test_client(tcp_server):
+    tcp_server.echo()
+    with tcp_server.connect() as client:
+        client.send(b"x").expect(b"y")
+
+def test_client_in_the_background(serve, scripted_client):
+    client = scripted_client(serve(NotTLS).address)
+    client.play_in_background(Script().send(b"x").expect(b"y"))
+
+def test_start_tls(serve, scripted_client):
+    client = scripted_client(serve(NotTLS).address)
+    client.send(b"x").start_tls()
+
+def test_still_running(serve):
+    Stubborn.released.clear()
+    server = serve(Stubborn, timeout=0.2)
+    with socket.create_connection(server.address):
+        server.connections[0] if server.connections else time.sleep(0.2)
+    try:
+        server.stop()
+    finally:
+        Stubborn.released.set()
+
+@pytest.fixture
+def stubborn():
+    Stubborn.released.clear()
+    with windsock.serving(Stubborn, timeout=0.2) as server:
+        yield server
+
+def test_still_running_at_teardown(stubborn):
+    with socket.create_connection(stubborn.address):
+        time.sleep(0.2)
+
+def test_never_fired(serve):
+    serve(faults=[Reset(after_bytes=100)]).stop()
+
+def test_wait(tcp_server):
+    tcp_server.requests.wait(1, timeout=0.05)
+
+def test_hook(serve):
+    serve(BrokenHook, Broken)
+"""
+OURS = re.compile(r'/(?:windsock|pytest_windsock)/[\w/]+\.py(?::\d+|", line)')
+
+
+@pytest.mark.parametrize("style", ["auto", "short", "native"])
+def test_no_report_has_a_frame_of_ours(run_apart: Run, style: str) -> None:
+    result = run_apart(EVERY_KIND, f"--tb={style}")
+
+    outcomes = result.parseoutcomes()
+    assert outcomes["failed"] + outcomes["errors"] == 28  # the body of two of them passes, and their fixtures fail
+    assert [line for line in result.outlines if OURS.search(line)] == []
+    assert "entries are hidden" not in result.stdout.str()
+
+
+def test_the_full_trace_has_those_of_every_kind(run_apart: Run) -> None:
+    text = run_apart(
+        EVERY_KIND, "--full-trace", "-k", "script or rule or tls or with or running or wait or hook"
+    ).stdout.str()
+
+    for file in ("subject", "progress", "responder", "tls_socket", "running", "verdict", "listeners", "requests"):
+        assert re.search(rf'/\w+/{file}\.py(?::\d+|", line)', text), file

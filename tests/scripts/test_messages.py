@@ -402,9 +402,9 @@ step 1, expect_silence(0.5): the other end closed (EOF)
 
 
 def test_the_time_of_the_test_is_over() -> None:
-    assert Talk(Script().expect(b"PONG"), limit=12.0).timeout(2) == text(
+    assert Talk(Script().expect(b"PONG", timeout=3), limit=12.0).timeout(2) == text(
         """
-step 1, expect(b'PONG'): nothing came within 2 s, when the time of the test was over
+step 1, expect(b'PONG', timeout=3): nothing came within 3 s (cut short: the time of the test is over)
   unread: nothing
 """
     )
@@ -446,9 +446,9 @@ def test_an_action_that_took_too_long() -> None:
     talk = Talk(Script().send(b"x" * 100))
     talk.progress.next(10.0)
 
-    assert str(talk.progress.timed_out(15.0, "the other end took 3 of 100 bytes in time")) == text(
+    assert str(talk.progress.timed_out(15.0, "the other end took 3 of 100 bytes")) == text(
         f"""
-step 1, send({b"x" * 64!r}... (36 more)): the other end took 3 of 100 bytes in time
+step 1, send({b"x" * 64!r}... (36 more)): the other end took 3 of 100 bytes within 5 s
   unread: nothing
 """
     )
@@ -547,8 +547,8 @@ def test_a_handshake_that_takes_too_long() -> None:
     talk = Talk(Script().start_tls())
     talk.progress.next(10.0)
 
-    assert str(talk.progress.timed_out(15.0, "no handshake in time")).splitlines()[0] == (
-        "step 1, start_tls(): no handshake in time (5 s)"
+    assert str(talk.progress.timed_out(15.0, "no handshake")).splitlines()[0] == (
+        "step 1, start_tls(): no handshake within 5 s"
     )
 
 

@@ -108,7 +108,7 @@ def test_an_action_that_failed_is_the_step_that_is_named() -> None:
     progress = begin(Script().send(b"a").close())
     progress.next(0.0)
 
-    assert str(progress.timed_out(5.0, "no")).startswith("step 1, send(b'a'): no\n")
+    assert str(progress.timed_out(5.0, "no")).startswith("step 1, send(b'a'): no within 5 s\n")
     progress.next(5.0)
     assert str(progress.stopped("no", 5.0)).startswith("step 2, close(): no\n")
 

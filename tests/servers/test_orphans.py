@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -81,3 +82,45 @@ server.stop()
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=30, check=True)
 
     assert done.stdout.splitlines()[-1] == b"y"
+
+
+INTERRUPTED = (
+    PROGRAM.replace("threading.Event().wait(60)", "").replace("transport=", "timeout=60, transport=")
+    + """
+request_stop = server.server.request_stop
+server.server.request_stop = lambda: (os.write(1, b"stopping\\n"), request_stop())
+sys.stdin.readline()
+try:
+    {end}
+except KeyboardInterrupt:
+    os.write(1, b"interrupted\\n")
+    sys.stdin.read()
+"""
+)
+
+
+@only_linux
+@pytest.mark.parametrize("end", ["server.stop()", "server.outage().__enter__()"])
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_a_stop_that_is_interrupted_kills_the_children(transport: str, end: str) -> None:
+    code = INTERRUPTED.format(transport=transport, wait="threading.Event().wait(60)", end=end)
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin is not None
+        output = parent.stdout
+        assert output is not None
+        child = int(output.readline())
+        parent.stdin.write(b"\n")
+        parent.stdin.flush()
+        assert output.readline() == b"stopping\n"
+        reader = threading.Thread(target=lambda: list(iter(output.readline, b"interrupted\n")))
+        reader.start()
+
+        def is_interrupted() -> bool:
+            parent.send_signal(signal.SIGINT)  # the first waits for the end of the stop, the second does not
+            return not reader.is_alive()
+
+        wait_until(is_interrupted, "the interrupted stop")
+
+        wait_until(lambda: not is_running(child), "the end of the child")
+        parent.kill()
+        reader.join()

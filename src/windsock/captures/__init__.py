@@ -4,8 +4,8 @@ from windsock.captures.capture import write_capture
 from windsock.captures.files import make_directory
 from windsock.captures.json_lines import write_events
 from windsock.captures.key_log import key_log_of_environment
-from windsock.captures.subjects import CaptureSubject, subject_of
 from windsock.captures.text import write_transcript
+from windsock.recording.transcript.subjects import CaptureSubject, subject_of
 
 __all__ = [
     "CaptureSubject",

@@ -10,14 +10,15 @@ from windsock.captures.files import new_file
 from windsock.captures.hosts import Hosts
 from windsock.captures.key_log import keys_of
 from windsock.captures.pcapng import INBOUND, OUTBOUND, PcapngWriter
-from windsock.captures.subjects import CaptureSubject
-from windsock.captures.timeline import merged
-from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection, Ending
 from windsock.recording.events import Kind
+from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["write_capture"]
 
@@ -98,7 +99,7 @@ class _Recording:
             yield latest.time, latest
 
     def _firings(self) -> Iterator[tuple[float, None, str]]:
-        return ((each.at, None, of_firing(each)) for each in self._subject.firings_after(self._place))
+        return ((each.at, None, firing_text(each)) for each in self._subject.firings_after(self._place))
 
     def _steps(self) -> Iterator[tuple[float, Burst | None, str]]:
         client, server = self._hosts.between(
@@ -110,7 +111,7 @@ class _Recording:
 
 
 def _datagrams(connection: Connection, conversation: DatagramConversation) -> Iterator[tuple[float, Burst | None, str]]:
-    for event in connection.settled():
+    for event in redacted(connection):
         if event.kind in DATA:
             yield event.time, conversation.data(event.data, is_upstream=event.kind == Kind.UP), ""
         else:
@@ -128,7 +129,7 @@ def _stream(connection: Connection, conversation: TCPConversation) -> Iterator[t
     last, burst = connection.opened, conversation.open()
     burst.is_encrypted = is_encrypted
     yield last, burst, ""
-    for event in connection.settled():
+    for event in redacted(connection):
         last = max(last, event.time)
         if event.kind in (Kind.TLS, Kind.TLS_END):
             is_encrypted = event.kind == Kind.TLS

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from windsock import redaction
 from windsock.captures.files import new_file
-from windsock.captures.subjects import CaptureSubject, start_of
-from windsock.captures.timeline import merged
-from windsock.captures.words import DATA, in_words, of_firing
 from windsock.net import addresses
 from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import DATA, firing_text, in_words
+from windsock.recording.transcript.subjects import CaptureSubject, start_of
+from windsock.recording.transcript.timeline import merged
 
 __all__ = ["NAMES", "write_events"]
 
@@ -67,7 +69,7 @@ def _events(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[f
     last = connection.opened
     addressed = {"peer": addresses.show(connection.peer), "address": addresses.show(subject.address)}
     yield event(last, {"kind": "open", "direction": UP, "datagram": connection.is_datagram} | addressed)
-    for each in connection.settled():
+    for each in redacted(connection):
         if each.kind in NAMES:
             last = max(last, each.time)
             yield event(last, _described(each, connection))
@@ -77,7 +79,7 @@ def _events(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[f
 
 def _firings(subject: CaptureSubject) -> Iterator[tuple[float, Any]]:
     for each in subject.firings:
-        what = {"kind": "fault", "direction": each.direction or None, "text": of_firing(each)}
+        what = {"kind": "fault", "direction": each.direction or None, "text": firing_text(each)}
         yield each.at, (each.at, subject.name, None, what)
 
 
@@ -87,7 +89,7 @@ def _described(event: Event, connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": name, "direction": direction}
     if kind in DATA:
         return found | {"size": len(data)} | _content(data)
-    text = data.decode() if kind in (Kind.TAKEN, Kind.SCRIPT) else in_words(event, connection)
+    text = redaction.text(data.decode()) if kind in (Kind.TAKEN, Kind.SCRIPT) else in_words(event, connection)
     return found | {"text": text} if text else found
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from windsock.captures.page_events import PageEvent, bounded, events_of, with_events, within_budget
 from windsock.captures.page_lanes import PageConnection, PageSubject, connections_of, lane_of, lanes_of
+from windsock.errors import visible
 from windsock.net.system import os
 from windsock.recording import preview
 
-__all__ = ["write_page"]
+__all__ = ["page_of", "write_page"]
 
 PREVIEW = 120
 """Bytes of a chunk that the table shows."""
@@ -33,12 +34,16 @@ def write_page(path: str | Path, title: str, subjects: Sequence[PageSubject], fi
     4 KiB of each chunk are in the file, less if there are many chunks, and at most 20,000 events. Raises OSError if
     the file cannot be written.
     """
+    content = page_of(title, subjects, findings).encode("utf-8", "backslashreplace")
+    _write(os.fspath(path), content)
+
+
+def page_of(title: str, subjects: Sequence[PageSubject], findings: Sequence[str] = ()) -> str:
+    """Return the text of that file."""
     connections = connections_of(subjects)
     events, place, left_out = bounded(events_of(subjects, connections))
     shown, events = with_events(connections, within_budget(events))
-    page = _Page(title, subjects, shown, events, place, left_out)
-    content = page.html(findings).encode("utf-8", "backslashreplace")
-    _write(os.fspath(path), content)
+    return _Page(title, subjects, shown, events, place, left_out).html(findings)
 
 
 def _write(path: str, content: bytes) -> None:
@@ -171,17 +176,6 @@ class _Page:
         size = f"{event.size}" if event.kind == "data" else ""
         data = preview(event.data, PREVIEW) if event.kind == "data" else event.detail
         return _tr(event.kind, f"{event.time - self._start:.6f}", label, way, what, size, data)
-
-
-def visible(text: str, but: str = "") -> str:
-    """Return text in which control characters, lone surrogates and other invisible characters are escaped."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() or each in but else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def counted_noun(count: int, noun: str, plural: str = "") -> str:

@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from windsock import redaction
 from windsock.captures.page_lanes import PageConnection, PageSubject
 from windsock.errors import text_of
 from windsock.faults import Firing
 from windsock.recording import Connection
-from windsock.recording.events import Kind
+from windsock.recording.events import Kind, ScriptState
+from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
+from windsock.recording.transcript.events import script_text
 
 __all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
 
@@ -91,7 +94,7 @@ def _of_connection(connection: PageConnection, index: int) -> Iterator[PageEvent
     last = recorded.opened
     if not recorded.is_datagram:
         yield PageEvent(last, index, "open", "up", "connects")
-    for event in recorded.settled():
+    for event in redacted(recorded):
         last = max(last, event.time)
         made = _page_event(event, index, recorded)
         if made is not None:
@@ -115,7 +118,7 @@ def _is_datagram(subject: PageSubject) -> bool:
 
 def _words(firing: Firing) -> str:
     where = "" if firing.connection is None else f" client #{firing.connection} {firing.direction}"
-    return f"{firing.fault}{where}: {firing.what}"
+    return redaction.text(f"{firing.fault}{where}: {firing.what}")
 
 
 def _page_event(event: Event, index: int, connection: Connection) -> PageEvent | None:
@@ -133,9 +136,9 @@ def _page_event(event: Event, index: int, connection: Connection) -> PageEvent |
     text = say(data)
     if kind == Kind.TLS and text.startswith("TLS handshake failed"):
         name = "failed"
-    if kind == Kind.SCRIPT and text.partition(" ")[0] == "failed":
+    if kind == Kind.SCRIPT and text.partition(": ")[2].startswith(ScriptState.FAILED):
         name = "failed"
-    first, _, more = text.partition("\n")
+    first, _, more = redaction.text(text).partition("\n")
     return PageEvent(event.time, index, name, direction, first, detail=more) if first else None
 
 
@@ -149,12 +152,6 @@ def _said(before: str) -> Callable[[bytes], str]:
         return f"{before}: {text}" if before and text else before or text
 
     return say
-
-
-def _script(data: bytes) -> str:
-    """Return how far a script has come, without its beginnings and rests."""
-    text = data.decode(errors="backslashreplace")
-    return "" if text.partition(" ")[0] in ("begun", "resting") else f"script {text}"
 
 
 def _client_eof(data: bytes) -> str:
@@ -173,7 +170,7 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
     Kind.SERVER_RESET: ("failed", "down", _said("RST (server reset)")),
     Kind.FAULT: ("fault", "", _said("")),
     Kind.NOTE: ("note", "", _said("")),
-    Kind.SCRIPT: ("note", "", _script),
+    Kind.SCRIPT: ("note", "", lambda data: script_text(data.decode(errors="backslashreplace"))),
 }
 """What the page shows of each kind of event: a word of `page.js`, a direction, and the text."""
 
@@ -181,7 +178,7 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
 def _error(connection: Connection) -> str:
     error = connection.error
     first, _, more = ("" if error is None else text_of(error)).partition("\n")
-    return f"handler error: {type(error).__name__}: {first}{' ...' if more else ''}"
+    return redaction.text(f"handler error: {type(error).__name__}: {first}{' ...' if more else ''}")
 
 
 def _traceback(error: BaseException | None) -> str:
@@ -192,4 +189,4 @@ def _traceback(error: BaseException | None) -> str:
     while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith("windsock."):
         frames = frames.tb_next
     lines = "".join(traceback.format_exception(type(error), error, frames or error.__traceback__)).splitlines()
-    return "\n".join(lines[-TRACEBACK_LINES:])
+    return redaction.text("\n".join(lines[-TRACEBACK_LINES:]))

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import IO, TypeAlias
 
+from windsock.errors import visible
+
 __all__ = ["INBOUND", "OUTBOUND", "PcapngWriter"]
 
 Part: TypeAlias = bytes | memoryview
@@ -95,5 +97,4 @@ def _options(options: Iterable[tuple[int, bytes]]) -> bytes:
 
 def _text(text: str) -> bytes:
     """Return UTF-8 of a bounded length, without control characters."""
-    plain = "".join(each if each.isprintable() or each == "\n" else ascii(each)[1:-1] for each in text)
-    return plain.encode(errors="backslashreplace")[:LONGEST_COMMENT].decode(errors="ignore").encode()
+    return visible(text, but="\n").encode()[:LONGEST_COMMENT].decode(errors="ignore").encode()

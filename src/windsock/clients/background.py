@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.clients.client_endpoint import CalledOff, ClientEndpoint
-from windsock.errors import UsageError, WaitTimeout, WindsockError
+from windsock.errors import UsageError, WaitTimeout, WindsockError, whole
 from windsock.net import deadlines
-from windsock.net.system import monotonic, threading
+from windsock.net.system import threading
 from windsock.scripts import steps as kinds
 from windsock.scripts.checks import check_seconds
 
@@ -106,31 +107,37 @@ class Background:
         Without a timeout the steps' own deadlines bound the wait, and what the test has left of its time.
         """
         __tracebackhide__ = True
-        seconds = deadlines.latest() - monotonic()
         if timeout is not None:
             check_seconds(f"join(timeout={timeout!r})", timeout, or_none=True)
-            seconds = min(timeout, seconds)
-        self._thread.join(deadlines.capped(seconds))
+        seconds = math.inf if timeout is None else timeout
+        self._thread.join(deadlines.capped(deadlines.within(seconds)))
         if self._thread.is_alive():
-            raise WaitTimeout(f"join(): the script is still at {self.where} after {seconds:.3g} s")
+            raise self._still_playing(timeout)
         self._is_known = True
         if self._failure is not None:
             raise self._failure
+
+    def _still_playing(self, timeout: float | None) -> WaitTimeout:
+        is_cut = deadlines.is_over()
+        when = "the time of the test is over" if timeout is None else f"after {whole(timeout, is_cut=is_cut)}"
+        error = WaitTimeout(f"join(): the script is still at {self.where}{', and' if timeout is None else ''} {when}")
+        error.is_cut = is_cut
+        return error
 
     def call_off(self) -> None:
         """End it wherever it is, and wait for that."""
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._end.call_off()
-            self._thread.join(deadlines.capped(self._timeout))
+            self._thread.join(deadlines.capped(deadlines.within(self._timeout, at_least=deadlines.MOMENT)))
 
     def leave(self) -> None:
         """End it because its client is closed: a strict one that is in the middle then has failed."""
         if self.strict and not self._loops_for_ever:
-            seconds = min(GRACE, self._timeout, deadlines.latest() - monotonic())
-            self._thread.join(max(0.0, seconds))
+            self._thread.join(deadlines.within(min(GRACE, self._timeout)))
         is_in_the_middle = self.is_playing
         self.call_off()
-        if is_in_the_middle and self._was_called_off and not self._progress.is_between_rounds:
+        was_early = is_in_the_middle and not deadlines.is_over()
+        if was_early and self._was_called_off and not self._progress.is_between_rounds:
             self._failure = ScriptUnfinished(self.where)
 
     @property
@@ -138,8 +145,8 @@ class Background:
         return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
 
     def unheard(self) -> BaseException | None:
-        """Return the failure once, if it was not raised yet."""
+        """Return the failure once, if it was not raised yet, and is more than that the test's time is over."""
         if self._is_known or not self.strict:
             return None
         self._is_known = True
-        return self._failure
+        return None if getattr(self._failure, "is_cut", False) else self._failure

@@ -60,7 +60,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         self._background: Background | None = None
         self._client_group = client_group
         if client_group is not None:
-            client_group.add(self)
+            client_group.add(self, getattr(private, "proxy", None))
 
     def __enter__(self) -> Self:
         return self

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_HANDSHAKE", "CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
 
-NO_HANDSHAKE = "the other end did not do its part of the handshake in time"
+NO_HANDSHAKE = "the other end did not do its part of the handshake"
 LARGEST = 65536
 """Bytes of the largest datagram."""
 

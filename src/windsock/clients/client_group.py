@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from windsock.clients.background import Background
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["ClientGroup"]
 
@@ -33,10 +34,14 @@ class ClientGroup:
         self._playing: list[Background] = []
         self.unfired: list[FaultNeverFired] = []
         """What went wrong on no client's line, though it was to."""
+        self.lines: list[FaultProxy] = []
+        """The private lines of clients with faults of their own, which record what these send and receive."""
 
-    def add(self, client: Client) -> None:
-        """Take a client in."""
+    def add(self, client: Client, line: FaultProxy | None = None) -> None:
+        """Take a client in, with its private line."""
         self._clients.add(client)
+        if line is not None:
+            self.lines.append(line)
 
     def leave(self, client: Client, unfired: Iterable[FaultNeverFired] = ()) -> None:
         """Let a client go that is closed."""

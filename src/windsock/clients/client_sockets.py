@@ -8,10 +8,10 @@ import struct
 from typing import Any
 
 from windsock.endpoints.outcomes import outcome_of
-from windsock.errors import PeerError, UsageError
+from windsock.errors import PeerError, UsageError, whole
 from windsock.net import addresses, system
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import capped
+from windsock.net.deadlines import capped, is_over, within
 from windsock.net.system import os, socket
 from windsock.net.targets import Target
 
@@ -27,18 +27,24 @@ __all__ = [
 
 
 class ConnectFailed(PeerError):
-    """There was no connection. `address` is where to, `errno` the kernel's number, `outcome` the word for it."""
+    """There was no connection. `address` is where to, `errno` the kernel's number, `outcome` the word for it.
 
-    def __init__(self, address: Any, error: OSError) -> None:
+    `waited` is how long it was waited for, in words, if there was no answer.
+    """
+
+    def __init__(self, address: Any, error: OSError, waited: str = "") -> None:
         self.address = address
         self.errno = error.errno
         self.outcome = outcome_of(error)
         self.error = error
+        self.waited = waited if isinstance(error, TimeoutError) else ""
         what = error.strerror or str(error) or "timed out"
-        super().__init__(f"connect to {addresses.show(address)}: {self.outcome} ({what}){_if_meant(address, error)}")
+        after = self.waited and f" after {self.waited}"
+        place = addresses.show(address)
+        super().__init__(f"connect to {place}: {self.outcome} ({what}){after}{_if_meant(address, error)}")
 
-    def __reduce__(self) -> tuple[type[ConnectFailed], tuple[Any, OSError]]:
-        return type(self), (self.address, self.error)
+    def __reduce__(self) -> tuple[type[ConnectFailed], tuple[Any, OSError, str]]:
+        return type(self), (self.address, self.error, self.waited)
 
 
 def _if_meant(address: Any, error: OSError) -> str:
@@ -77,11 +83,11 @@ def connect(
     for kind in place.kinds:
         sock, private = prepare(place, kind, source=source, receive_buffer=receive_buffer, send_buffer=send_buffer)
         try:
-            _connect(sock, place, timeout)
+            _connect(sock, place, max(0.001, within(timeout)))
         except OSError as error:
             give_back(sock, private)
             if not is_of_another_kind(error, place, kind):
-                raise ConnectFailed(place.address, error) from error
+                raise ConnectFailed(place.address, error, whole(timeout, is_cut=is_over())) from error
         except BaseException:
             give_back(sock, private)
             raise

@@ -13,9 +13,10 @@ from windsock.clients.client import ScriptedClient
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.clients.nonblocking import OwnEnd, Run
 from windsock.endpoints.outcomes import Outcome
-from windsock.errors import PeerError, UsageError, WaitTimeout
+from windsock.errors import PeerError, UsageError, WaitTimeout, whole
 from windsock.faults.options import plans_from, seed_from
-from windsock.net import addresses, deadlines
+from windsock.net import addresses
+from windsock.net.deadlines import is_over, within
 from windsock.net.permission import check_allowed
 from windsock.net.system import monotonic, os, socket
 from windsock.net.targets import Target, target_of
@@ -112,12 +113,11 @@ class Connector:
 
     def connect(self) -> tuple[client_sockets.QuietSocket, Any]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
-        seconds = max(0.001, min(self.timeout, deadlines.latest() - monotonic()))
         if self.plans:
-            return self._connect_through_proxy(seconds)
-        return client_sockets.connect(self.place, timeout=seconds, **self.options)
+            return self._connect_through_proxy()
+        return client_sockets.connect(self.place, timeout=self.timeout, **self.options)
 
-    def _connect_through_proxy(self, seconds: float) -> tuple[client_sockets.QuietSocket, Any]:
+    def _connect_through_proxy(self) -> tuple[client_sockets.QuietSocket, Any]:
         from windsock.clients.client_proxy import ClientProxy, check_source
 
         check_source(self.options["source"])
@@ -125,7 +125,7 @@ class Connector:
         behind = ClientProxy(place, self.plans, self.seed, self.timeout)
         try:
             there = Target(behind.proxy.address, place.family, place.kinds)
-            sock, behind.private = client_sockets.connect(there, timeout=seconds, **self.options)
+            sock, behind.private = client_sockets.connect(there, timeout=self.timeout, **self.options)
         except BaseException:
             behind.proxy.stop()
             raise
@@ -164,14 +164,18 @@ class Connector:
     def handshake(self, end: OwnEnd, deadline: float | None = None) -> Run:
         """Begin TLS. What comes of it is the end's outcome; raises WaitTimeout where the other end is silent."""
         if deadline is None:
-            deadline = min(monotonic() + self.timeout, deadlines.latest())
+            deadline = monotonic() + within(self.timeout)
         try:
             with suppress(PeerError):
                 yield from nonblocking.start_tls(end, StartTLS(server_hostname=self.server_hostname), deadline)
         except TimeoutError as error:
             end.ended_as(Outcome.TIMEOUT)
             where = addresses.show(self.place.address)
-            raise WaitTimeout(f"TLS with {where}: no handshake within {self.timeout:g} s ({error})") from None
+            is_cut = is_over()
+            seconds = whole(self.timeout, is_cut=is_cut)
+            failure = WaitTimeout(f"TLS with {where}: no handshake within {seconds} ({error})")
+            failure.is_cut = is_cut
+            raise failure from None
 
 
 def connector_to(

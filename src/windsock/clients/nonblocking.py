@@ -61,7 +61,7 @@ def play(progress: Progress, end: OwnEnd) -> Run:
                 elif (yield Need(READABLE, action.until)):  # the same in the most frequent case, but faster
                     end.read()
             except TimeoutError as error:
-                raise progress.timed_out(clock(), str(error) or "it took too long") from None
+                raise progress.timed_out(clock(), str(error) or "it was not finished") from None
             except PeerError as error:
                 raise progress.stopped(str(error), clock()) from error
     except ScriptTimeout:
@@ -103,7 +103,7 @@ def _send_rest(end: OwnEnd, action: Transmit, taken: int | None) -> Run:
         if taken is not None:
             sent += taken
         elif end.clock() >= action.deadline:
-            raise TimeoutError(f"the other end took {sent} of {len(data)} bytes in time")
+            raise TimeoutError(f"the other end took {sent} of {len(data)} bytes")
     if sent or not end.is_gone:
         end.inbox.note_sent(action.data[:sent], end.clock())
 

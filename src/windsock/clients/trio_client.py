@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from windsock.clients import client_sockets
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
-from windsock.errors import UsageError
+from windsock.errors import UsageError, whole
 from windsock.net import deadlines
 from windsock.net.system import monotonic
 from windsock.scripts import Script, Step, Steps
@@ -97,6 +97,8 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
     async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
+        import trio
+
         place = self._connector.place
         for kind in place.kinds:
             sock, private = client_sockets.prepare(place, kind, **self._connector.options)
@@ -105,7 +107,8 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
             except OSError as error:
                 client_sockets.give_back(sock, private)
                 if not client_sockets.is_of_another_kind(error, place, kind):
-                    raise client_sockets.ConnectFailed(place.address, error) from error
+                    waited = whole(self.timeout, is_cut=trio.current_time() >= self._limit(math.inf))
+                    raise client_sockets.ConnectFailed(place.address, error, waited) from error
             except BaseException:
                 client_sockets.give_back(sock, private)
                 raise

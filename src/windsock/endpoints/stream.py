@@ -20,7 +20,7 @@ from windsock.scripts.steps import Step
 
 __all__ = ["NO_END_OF_TLS", "StreamEndpoint", "what_it_waits_for"]
 
-NO_END_OF_TLS = "the other end did not end TLS in time"
+NO_END_OF_TLS = "the other end did not end TLS"
 
 
 class StreamEndpoint(Endpoint):
@@ -42,7 +42,7 @@ class StreamEndpoint(Endpoint):
                     sent += self.sock.send(view[sent:], *flags)
                 except OSError as error:
                     if is_own_timeout(error):
-                        raise TimeoutError(f"the other end took {sent} of {len(view)} bytes in time") from None
+                        raise TimeoutError(f"the other end took {sent} of {len(view)} bytes") from None
                     self.failed_to_send(error)
         finally:
             if sent:

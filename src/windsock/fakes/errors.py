@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windsock.errors import PeerError, UsageError
 from windsock.recording import preview
+from windsock.redaction import masked
 
 __all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
 
@@ -43,7 +44,7 @@ class UnexpectedMessage(PeerError):
         self.left_out = left_out
         wanted = "".join(f"\n  {each}" for each in expected) or "\n  (no more replies)"
         which = f"; the closest of {left_out + len(expected)}" if left_out else ""
-        super().__init__(f"received {preview(message)}, which no rule or reply answers{which}:{wanted}")
+        super().__init__(f"received {preview(masked(message))}, which no rule or reply answers{which}:{wanted}")
 
 
 class UnexpectedConnection(PeerError):

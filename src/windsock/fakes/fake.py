@@ -19,6 +19,7 @@ from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, Server
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
+from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import Script, StartTLS, StopTLS, Urgent
@@ -209,7 +210,7 @@ class Fake:
 
     def settle(self, server: Any, seconds: float) -> None:
         """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
-        deadline = monotonic() + min(seconds, GRACE)
+        deadline = monotonic() + within(min(seconds, GRACE))
         quiet = 0
         while quiet < 2 and monotonic() < deadline:
             if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
@@ -241,6 +242,10 @@ class Fake:
                 begun = unfinished(self._recorder, self._framing, self._responder)
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
+
+    def place_of(self, connection: int) -> str:
+        """Return where the script of an open connection stands; nothing if it has none in this process."""
+        return self._script_queue.place_of(connection)
 
     def _unmet(self, *, is_final: bool) -> list[str]:
         if not (self._script_queue or self._responder):

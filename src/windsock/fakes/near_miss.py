@@ -10,6 +10,7 @@ from difflib import SequenceMatcher
 from windsock.fakes import patterns
 from windsock.fakes.patterns import Pattern
 from windsock.recording import Framing, preview
+from windsock.redaction import masked
 from windsock.scripts.matching import first_difference
 from windsock.scripts.repr import code_of
 
@@ -51,9 +52,9 @@ def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole:
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:
     offset = first_difference(pattern, message)
     if offset == len(message):
-        why = f"the message ends at byte {offset}, {preview(pattern[offset:])} is missing"
+        why = f"the message ends at byte {offset}, {preview(masked(pattern)[offset:])} is missing"
     elif offset == len(pattern):
-        why = f"the message continues at byte {offset} with {preview(message[offset:])}"
+        why = f"the message continues at byte {offset} with {preview(masked(message)[offset:])}"
     else:
         why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
     return Miss(why, offset, _likeness(pattern, message))

@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.recording import preview
+from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.checks import check_seconds
 from windsock.scripts.repr import code_of
@@ -83,7 +84,7 @@ class Answer:
 
     def code(self, method: str, times: int | None) -> str:
         """Return the call that creates the reply."""
-        shown = preview(self.what) if isinstance(self.what, bytes) else code_of(self.what)
+        shown = preview(masked(self.what)) if isinstance(self.what, bytes) else code_of(self.what)
         words = [shown]
         for each in fields(self)[1:]:
             value = getattr(self, each.name)

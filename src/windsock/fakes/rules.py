@@ -10,6 +10,7 @@ from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
 from windsock.fakes.replies import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
 from windsock.recording import preview
+from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
 
@@ -205,7 +206,7 @@ class Rule:
         """The start of the rule, as a test would write it."""
         words = [patterns.describe(self.pattern)]
         if isinstance(self.pattern, bytes):
-            words = [preview(self.pattern)]
+            words = [preview(masked(self.pattern))]
         if self.after:
             words.append(f"after={self.after}")
         if self.connections is not None:

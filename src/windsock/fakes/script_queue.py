@@ -172,6 +172,11 @@ class ScriptQueue:
             where = "ended without reporting its progress"
         return f"not played to its end, {_name(connection)} {where}"
 
+    def place_of(self, connection: int) -> str:
+        """Return the name of the script that a connection plays, and the step at which it stands; nothing without."""
+        run = None if self._runs is None else self._runs.get(connection)
+        return "" if run is None or run.progress.is_done else f"{run.name} is {run.place()}".partition("\n")[0]
+
     def is_waiting(self) -> bool:
         """Return whether a script has begun and not ended."""
         return any(each.script_state is ScriptState.BEGUN for each in list(self._recorder.connections))

@@ -33,8 +33,10 @@ def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
     try:
         while (action := progress.next(monotonic())) is not None:
             _perform(action, progress, end)
-    except ScriptTimeout:
+    except ScriptTimeout as error:
         end.ended_as(Outcome.TIMEOUT)
+        if error.is_cut:  # the test is over: what it waits for is no fault of the client's
+            raise ServerStopped from error
         raise
 
 
@@ -48,7 +50,7 @@ def _perform(action: Action, progress: Progress, end: ServerStream | ServerDatag
         else:
             end.act(action.step, action.deadline)
     except TimeoutError as error:
-        raise progress.timed_out(monotonic(), str(error) or "it took too long") from None
+        raise progress.timed_out(monotonic(), str(error) or "it was not finished") from None
     except HandshakeFailed:
         raise  # ends the request, and is no error: the client refused the handshake
     except PeerError as error:
@@ -58,7 +60,8 @@ def _perform(action: Action, progress: Progress, end: ServerStream | ServerDatag
 class ScriptRun:
     """The script of a whole connection, whose progress is recorded.
 
-    A connection's `played` starts with a word: "begun", "resting", "done", "failed", "stopped".
+    A connection's `played` starts with a word: "begun", "resting", "done", "failed", "stopped". The record of it starts
+    with the name of the script, `whose`.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class ScriptRun:
         self._connection = connection
         self._stop_event = stop_event
         self._rests = False
+        self.name = whose
         end.before_wait = self._look
         self.progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=f"{whose}, ")
 
@@ -131,7 +135,7 @@ class ScriptRun:
         return ScriptState.DONE if is_done else ScriptState.STOPPED
 
     def _note(self, state: ScriptState) -> None:
-        text = str(state)
+        text = f"{self.name}: {state}"
         if state is ScriptState.FAILED:
             text += f" at {self.progress.where}"
         elif state is ScriptState.STOPPED:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from windsock.fakes.responder import Responder
 from windsock.recording import Connection, Framing, Recorder, Requests, preview, unfinished_words
+from windsock.redaction import masked
 
 __all__ = ["unfinished"]
 
@@ -33,7 +34,7 @@ def _bytes(recorder: Recorder, responder: Responder) -> Iterator[str]:
         rest = responder.rest(connection.upstream) if _is_for_rules(connection) else b""
         why = responder.why_unfinished(rest) if rest else ""
         if why:
-            yield f"#{connection.index}: {len(rest)} B wait for more: {preview(rest)}{why}"
+            yield f"#{connection.index}: {len(rest)} B wait for more: {preview(masked(rest))}{why}"
 
 
 def _is_for_rules(connection: Connection) -> bool:

@@ -39,6 +39,9 @@ class Fault:
     """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process", which are outside of
     chains."""
 
+    happens_later: ClassVar[bool] = False
+    """Whether it acts some time after it has fired; what carries it out records it on the connection then."""
+
     def begin(self, context: FaultContext) -> Any:  # noqa: ARG002  # an override may need it
         """Return the initial state for one direction, kept as `context.state`. May be overridden."""
         return None

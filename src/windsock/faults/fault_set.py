@@ -107,6 +107,11 @@ class FaultSet:
         return self._handles
 
     @property
+    def all_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all faults that were ever installed, in the order of installation."""
+        return tuple(self._past)
+
+    @property
     def log(self) -> list[Firing]:
         """All firings of all faults, healed ones too, in order of time."""
         return sorted((firing for each in self._past for firing in each.log), key=lambda firing: firing.at)

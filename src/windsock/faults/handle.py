@@ -12,6 +12,7 @@ from windsock.errors import UsageError
 from windsock.faults.checks import count
 from windsock.faults.fault import Fault
 from windsock.faults.selector import ConnectionInfo, Selector
+from windsock.net.deadlines import within
 from windsock.net.system import threading
 
 __all__ = ["LONGEST_LOG", "FaultHandle", "Firing", "settle"]
@@ -45,7 +46,7 @@ class Firing:
 
 def settle(acting: threading.RLock) -> None:
     """Wait a moment for faults to finish an action in progress, since a client may have seen its effect already."""
-    if acting.acquire(timeout=A_MOMENT):
+    if acting.acquire(timeout=within(A_MOMENT)):
         acting.release()
 
 

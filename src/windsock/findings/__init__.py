@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from windsock.findings.conclusions import findings_for
+from windsock.findings.gathering import places_of
 
-__all__ = ["findings_for"]
+__all__ = ["findings_for", "places_of"]

@@ -29,7 +29,7 @@ from windsock.findings import (
 from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.failure import failure_from
 from windsock.findings.gathering import Handlers, handlers_of, server_from
-from windsock.findings.phrases import printable
+from windsock.redaction import line
 
 __all__ = ["case_from", "findings_for", "findings_in"]
 
@@ -66,7 +66,7 @@ def findings_for(subjects: Iterable[Any], error: BaseException) -> list[str]:
     `subjects` are the servers and proxies of the test, `error` is its exception. They are drained first, so that what
     clients have sent counts. What a finding raises is dropped.
     """
-    return [printable(each.sentence) for each in findings_in(case_from(subjects, error))]
+    return [line(each.sentence) for each in findings_in(case_from(subjects, error))]
 
 
 def case_from(subjects: Iterable[Any], error: BaseException) -> Case:

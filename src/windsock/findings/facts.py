@@ -41,6 +41,9 @@ class HandlerPlace:
     place: SourceLine
     is_waiting: bool
 
+    def __str__(self) -> str:
+        return f"{'waits' if self.is_waiting else 'stands'} at {self.place.where} ({self.place.source})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionFacts:

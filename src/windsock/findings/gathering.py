@@ -17,7 +17,7 @@ from windsock.recording import Connection, Cutter, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
 
-__all__ = ["Handlers", "handlers_of", "server_from"]
+__all__ = ["Handlers", "handlers_of", "places_of", "server_from"]
 
 DETAILED = 100
 """Connections whose bytes are looked at: the first and the last of a server. Of those between only the ends are."""
@@ -40,8 +40,19 @@ def handlers_of(subject: Any) -> Handlers:
     """Return where the handlers of a server stand now."""
     has_handlers = getattr(subject, "fake", subject) is None
     is_busy = has_handlers and any(not each.is_closed for each in subject.connections)
-    count = len(subject.connections) if is_busy else 0
-    return places.places_of_handlers(subject.server, partial(_is_detailed, count)) if is_busy else {}
+    if not is_busy:
+        return {}
+    connections = subject.connections
+    in_children = places.places_in_children(subject.server)
+    found = places.places_of_handlers(subject.server, partial(_is_detailed, len(connections)))
+    return found | {each.index: in_children[each.pid] for each in connections if each.pid in in_children}
+
+
+def places_of(subject: Any) -> dict[int, str]:
+    """Return where the handlers of a server, or the scripts of a fake, stand now, in words, by their connection."""
+    if (fake := getattr(subject, "fake", None)) is not None:
+        return {each.index: place for each in subject.connections if (place := fake.place_of(each.index))}
+    return {index: f"its handler {each}" for index, each in handlers_of(subject).items()}
 
 
 def _is_detailed(count: int, index: int) -> bool:

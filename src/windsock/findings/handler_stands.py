@@ -24,8 +24,7 @@ def find(case: Case) -> Iterator[Finding]:
 def _said(connection: ConnectionFacts, since: str) -> tuple[int, str]:
     handler = connection.handler
     if handler is not None and not handler.is_waiting:
-        stands = f"its handler stands at {handler.place.where} ({handler.place.source})"
-        return 82, f"{stands}, {since} after the last byte"
+        return 82, f"its handler {handler}, {since} after the last byte"
     if connection.pid is not None and connection.closed is None:
         return 55, f"its handler, process {connection.pid}, has neither read nor sent anything for {since}"
     return 0, ""

@@ -8,6 +8,7 @@ from windsock.fakes import patterns
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 from windsock.findings.phrases import shown
 from windsock.recording import Delimiter, FixedSize, LengthPrefix, Lines, UntilEof
+from windsock.redaction import masked
 
 __all__ = ["find"]
 
@@ -73,5 +74,5 @@ def _begun_rule(server: ServerFacts, connection: ConnectionFacts) -> str:
     rule = next((each for each in rules if rest and patterns.begins(each.pattern, rest)), None)
     if rule is None or not isinstance(rule.pattern, bytes):
         return ""
-    missing = rule.pattern[len(rest) :]
+    missing = masked(rule.pattern)[len(rest) :]
     return f"{len(rest)} of the {len(rule.pattern)} B of {rule.code} came, {shown(missing)} is missing"

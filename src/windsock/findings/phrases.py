@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windsock.recording import preview
+from windsock.redaction import masked
 
-__all__ = ["counted_noun", "either", "listed", "printable", "seconds", "shown"]
+__all__ = ["counted_noun", "either", "listed", "seconds", "shown"]
 
 SHOWN = 32
 """Bytes of data that a sentence shows."""
-
-
-def printable(sentence: str) -> str:
-    """Return a sentence with control characters and surrogates escaped, as reports are text in every encoding."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in sentence)
 
 
 def counted_noun(count: int, noun: str) -> str:
@@ -23,8 +19,8 @@ def counted_noun(count: int, noun: str) -> str:
 
 
 def shown(data: bytes) -> str:
-    """Return data as a literal, cut to a few bytes."""
-    return preview(data, SHOWN)
+    """Return data as a literal, with secrets masked, cut to a few bytes."""
+    return preview(masked(data), SHOWN)
 
 
 def seconds(duration: float) -> str:

@@ -14,7 +14,7 @@ from windsock.net import whereabouts
 from windsock.net.system import os
 from windsock.taps.seam import connection_of
 
-__all__ = ["frames_of", "place_of_error", "places_of_handlers", "user_frames"]
+__all__ = ["frames_of", "place_of_error", "places_in_children", "places_of_handlers", "user_frames"]
 
 READS = {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "receive_some"}
 """Methods of taps in which a handler waits for its client; other sockets of a handler have no tap."""
@@ -42,16 +42,34 @@ def place_of_error(error: BaseException) -> SourceLine | None:
 
 def _first_place(frames: Iterable[tuple[FrameType, int]]) -> SourceLine | None:
     for frame, line in user_frames(frames):
-        name = frame.f_code.co_filename
-        source = linecache.getline(name, line, frame.f_globals).strip()
-        return SourceLine(f"{os.path.basename(name)}:{line}", source)
+        return _place(frame.f_code.co_filename, line, frame.f_globals)
     return None
+
+
+def _place(path: str, line: int, module: dict[str, Any] | None = None) -> SourceLine:
+    return SourceLine(f"{os.path.basename(path)}:{line}", linecache.getline(path, line, module).strip())
+
+
+def places_in_children(server: Any) -> dict[int, HandlerPlace]:
+    """Return where the handlers of a forking server stand, by the number of the process; of those that answer."""
+    handler_stacks = getattr(server, "handler_stacks", None)
+    stacks = handler_stacks() if handler_stacks is not None else {}
+    return {pid: place for pid, stack in stacks.items() if (place := _place_in(stack)) is not None}
+
+
+def _place_in(stack: list[whereabouts.Line]) -> HandlerPlace | None:
+    place = next(filter(whereabouts.is_users_code, stack), None)
+    if place is None:
+        return None
+    called = stack[: stack.index(place)]
+    is_waiting = any(each.function in READS and whereabouts.is_ours(each) for each in called)
+    return HandlerPlace(_place(place.path, place.number), is_waiting)
 
 
 def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[int, HandlerPlace]:
     """Return where the handlers of a server stand, by the index of the connection, of those that are wanted.
 
-    Those of forked children are not known here.
+    Those of forked children are not among them.
     """
     found = {}
     for request, frames in chain(_of_threads(server), _of_turns_and_tasks(server)):

@@ -1,5 +1,6 @@
 """One server in a test: started, recorded, connected to, stopped."""
 
+from windsock.harness import conclusions  # noqa: F401  # which all servers and proxies use
 from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
 from windsock.harness.thread_pool import ThreadPool

@@ -38,6 +38,10 @@ class Lifecycle(Protocol):
         """End the accepted connections."""
         ...
 
+    def kill_requests(self) -> None:
+        """Kill the processes that handle requests."""
+        ...
+
     def server_close(self) -> None:
         """Close the listener; wait for handlers for at most `stop_timeout` seconds."""
         ...
@@ -105,6 +109,12 @@ class ForeignServer:
         children = self._children()
         if children is not None:
             children.signal_all(signal.SIGTERM)
+
+    def kill_requests(self) -> None:
+        """Kill the children."""
+        children = self._children()
+        if children is not None:
+            children.signal_all(signal.SIGKILL)
 
     def server_close(self) -> None:
         """Close the listener; a datagram server's socket, through which handlers reply, once they have ended."""

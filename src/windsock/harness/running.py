@@ -14,7 +14,7 @@ from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import latest
+from windsock.net.deadlines import MOMENT, is_over, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
 from windsock.options import listeners
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
+    from windsock.proxies.proxy import FaultProxy
     from windsock.scripts import Script
     from windsock.security.pem_files import ClientFiles
 
@@ -73,6 +74,7 @@ class RunningServer(FakeAPI, Subject):
             framing=options.framing,
             is_unix=options.is_unix,
             is_datagram=options.is_datagram,
+            redact=options.redact,
         )
         self.options = options
         self._seed = seed
@@ -165,12 +167,14 @@ class RunningServer(FakeAPI, Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return [] if self._faults is None else self._faults.fault_set.log
 
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return () if self._faults is None else self._faults.fault_set.all_handles
+
     def transcript(self) -> list[str]:
-        """Return what was recorded, a line an event, bounded in length."""
-        if self._faults is not None:
-            self._faults.fault_set.settle()
-        lines = transcript(self._recorder)
-        return lines if self._faults is None else self._faults.add_firings(lines)
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
+        return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
         """Return in one line what this server is and where."""
@@ -223,6 +227,11 @@ class RunningServer(FakeAPI, Subject):
 
             self._client_group = ClientGroup()
         return connector.client(name=name, handshake=handshake, client_group=self._client_group)
+
+    @property
+    def client_lines(self) -> list[FaultProxy]:
+        """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
+        return [] if self._client_group is None else self._client_group.lines
 
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
@@ -315,9 +324,13 @@ class RunningServer(FakeAPI, Subject):
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
-    def datagram_firings(self) -> list[Firing]:
-        """Return what faults did to datagrams; what they did to connections is recorded with these."""
-        return [] if self._faults is None else self._faults.datagram_firings()
+    def fault_summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
+        return [] if self._faults is None else self._faults.summary()
+
+    def unrecorded_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams and to the listener; the rest is recorded with connections."""
+        return [] if self._faults is None else self._faults.unrecorded_firings()
 
     def _connector(self, **options: Any) -> Connector:
         """Return what is known of the way to this server."""
@@ -353,7 +366,7 @@ class RunningServer(FakeAPI, Subject):
             self._lifecycle.end_requests()
 
     def _deadline(self) -> float:
-        return min(monotonic() + self.options.timeout, latest())
+        return monotonic() + within(self.options.timeout)
 
     @uninterrupted
     def stop(self) -> None:
@@ -368,8 +381,13 @@ class RunningServer(FakeAPI, Subject):
         if self._is_stopped:
             return
         self._check_waits_for_another("stop()")
-        if self._takes_clients():
-            self._drain.take_queue(self._faults, self._deadline())
+        try:
+            if self._takes_clients():
+                self._drain.take_queue(self._faults, self._deadline())
+        finally:  # also if a signal's handler raises
+            self._stop()
+
+    def _stop(self) -> None:
         self._is_stopped = True
         if self._is_inherited:
             inherited_fds.drop_copies_of(self.server)
@@ -472,9 +490,9 @@ class RunningServer(FakeAPI, Subject):
             self._fake.settle(self.server, self.options.timeout)
         return self._fake.is_waiting()
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """See Subject; with failures of scripts in the background."""
-        yield from super().notes()
+        yield from super().notes(is_over=is_over)
         yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     def _close_clients(self) -> None:
@@ -529,12 +547,21 @@ class RunningServer(FakeAPI, Subject):
         self._loop_thread = self._start_loop(serve, f"windsock {self.name} {show}")
 
     def _end(self, seconds: float) -> None:
-        """End the loop and the connections; wait for handlers; close the listener."""
-        deadline = monotonic() + seconds
+        """End the loop and the connections; wait for handlers; close the listener. Interrupted, kill what is left."""
+        try:
+            self._end_in_order(seconds)
+        except BaseException as error:
+            if not isinstance(error, StillRunning):  # of a signal's handler
+                self._lifecycle.kill_requests()
+            raise
+
+    def _end_in_order(self, seconds: float) -> None:
+        left = within(seconds, at_least=MOMENT)
+        deadline = monotonic() + left
         self._recorder.stop()
-        self._lifecycle.stop_timeout = seconds
+        self._lifecycle.stop_timeout = left
         if self._fake is not None:
-            self._fake.stop(seconds)
+            self._fake.stop(left)
         self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._lifecycle.end_requests()  # serve_forever() ends no sooner
@@ -544,12 +571,18 @@ class RunningServer(FakeAPI, Subject):
             self._lifecycle.end_requests()  # one that was on its way into the loop
             self._loop_thread.join(0.1)
         self._lifecycle.end_requests()
-        self._lifecycle.stop_timeout = max(0.2, deadline - monotonic())
+        self._lifecycle.stop_timeout = max(MOMENT, deadline - monotonic())
         listeners.refuse(self.server, for_good=self._is_stopped)
-        self._lifecycle.server_close()
-        left = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
-        if left:
-            raise StillRunning(f"stop() of the {self.name}: requests in progress", seconds, left)
+        try:
+            self._lifecycle.server_close()
+        except StillRunning as error:
+            raise self._still_running(seconds, error.what) from None
+        running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
+        if running:
+            raise self._still_running(seconds, running)
+
+    def _still_running(self, seconds: float, what: list[str]) -> StillRunning:
+        return StillRunning(f"stop() of the {self.name}: requests in progress", seconds, what, is_cut=is_over())
 
     def _clean_up(self) -> None:
         if self._faults is not None:

@@ -45,6 +45,7 @@ def serving(
     faults: Sequence[Any] = (),
     relay: bool = False,
     seed: int | None = None,
+    redact: Any = None,
     _thread_pool: ThreadPool | None = None,
     _seed: Callable[[], int] | None = None,
 ) -> RunningServer:
@@ -68,6 +69,10 @@ def serving(
     `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
     With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
     open (see `RunningServer.fault`). `seed` is what faults draw from; 0 by default, the test's own in fixtures.
+
+    `redact` says what is secret besides the usual: bytes, regular expressions of bytes (their groups, or all that they
+    match) and functions that return bytes without the secrets. All that is shown or written has it masked, as long as
+    the server exists; what tests read has it in full.
 
     Raises UsageError for values that can't work, StartError if the address can't be had, RecordingFailed if a forking
     server could record nothing.
@@ -101,6 +106,7 @@ def serving(
         faults=faults,
         relay=relay,
         seed=seed,
+        redact=redact,
     )
     return RunningServer(options.resolved(), _thread_pool, _seed)
 

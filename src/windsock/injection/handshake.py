@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
 from windsock.recording import Connection, Recorder
+from windsock.recording.events import Kind
 from windsock.security.client_hello import is_whole_record
 from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
 from windsock.taps.seam import Seam, connection_of
@@ -81,7 +83,7 @@ class Handshakes:
             raise _failed(spoiler)
         for each in faults:
             if isinstance(each, TLSTruncate):
-                secured.truncate(each.after_bytes)
+                secured.truncate(each.after_bytes, partial(_note, connection_of(request), each))
         return secured
 
     async def _begin_async(self, stream: Any, request: Any) -> Any:
@@ -99,7 +101,7 @@ class Handshakes:
             raise _failed(spoiler)
         for each in faults:
             if isinstance(each, TLSTruncate):
-                truncate(secured, each.after_bytes)
+                truncate(secured, each.after_bytes, partial(_note, connection_of(request), each))
         return secured
 
     def _talk(self, fault: Fault) -> Talk:
@@ -136,6 +138,11 @@ class Handshakes:
         except ssl.SSLError:
             pass  # it wants more, or has refused the client: either way it has said something
         return outgoing.read()
+
+
+def _note(connection: Connection | None, fault: TLSTruncate) -> None:
+    if connection is not None:
+        connection.note(Kind.FAULT, fault.words.encode())
 
 
 def _spoiler(faults: Iterable[Fault]) -> Fault | None:

@@ -22,7 +22,7 @@ from windsock.faults import (
 from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
-from windsock.faults.reports import report_of, with_firings
+from windsock.faults.reports import report_of, summary_of
 from windsock.injection.accept import AcceptFaults
 from windsock.injection.datagrams import RelayedDatagrams
 from windsock.injection.handshake import Handshakes, check_handshake_fault
@@ -208,6 +208,8 @@ class ServerFaults:
             self._process_request(request, client_address)
 
     def _note(self, connection: Connection, fault: Fault) -> None:
+        if fault.happens_later:
+            return
         if self._relays is None or connection.index not in self._relays.indices:
             connection.note(Kind.FAULT, f"{fault!r}: happens".encode())
 
@@ -261,17 +263,10 @@ class ServerFaults:
         up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
         return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
 
-    def add_firings(self, lines: list[str]) -> list[str]:
-        """Return a transcript with what faults did to datagrams; to connections, it is in there already."""
-        connections = self._recorder.connections
-        if not self._options.is_datagram or not self.fault_set.log:
-            return lines
-        start = connections[0].opened if connections else self.fault_set.log[0].at
-        return with_firings(lines, self.fault_set, start)
-
-    def datagram_firings(self) -> list[Firing]:
-        """Return what faults did to datagrams, in the order of time; nothing on servers of streams."""
-        return self.fault_set.log if self._options.is_datagram else []
+    def unrecorded_firings(self) -> list[Firing]:
+        """Return what faults did to datagrams and to the listener: it is recorded with no connection."""
+        log = self.fault_set.log
+        return log if self._options.is_datagram else [each for each in log if each.connection is None]
 
     def copy_of_listener(self) -> socket.socket:
         """Return a copy of the server's own socket."""
@@ -292,6 +287,10 @@ class ServerFaults:
     def report(self) -> list[str]:
         """Return the seed and what the faults did, for people: bounded in length."""
         return report_of(self.fault_set)
+
+    def summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
+        return summary_of(self.fault_set)
 
 
 def _counts(selector: Selector) -> bool:

@@ -8,10 +8,25 @@ from typing import Any
 
 from windsock.net.system import monotonic
 
-__all__ = ["LONGEST", "capped", "is_seconds", "latest", "limit_to", "milliseconds", "no_limit"]
+__all__ = [
+    "LONGEST",
+    "MOMENT",
+    "capped",
+    "is_over",
+    "is_seconds",
+    "latest",
+    "limit_to",
+    "limit_until",
+    "milliseconds",
+    "no_limit",
+    "within",
+]
 
 LONGEST = 7 * 24 * 3600.0
 """The longest wait of one call, in seconds: poll(2), socket timeouts and locks each have a limit of their own."""
+
+MOMENT = 0.2
+"""Seconds that a stop has even if the test's time is over: what is asked to end can do so."""
 
 _latest: list[float] = [math.inf]
 
@@ -23,12 +38,32 @@ def latest() -> float:
 
 def limit_to(seconds: float) -> None:
     """Limit every wait to `seconds` from now."""
-    _latest[0] = monotonic() + seconds
+    limit_until(monotonic() + seconds)
+
+
+def limit_until(time: float) -> None:
+    """Limit every wait to a monotonic time; infinity: no limit."""
+    _latest[0] = time
 
 
 def no_limit() -> None:
     """Undo `limit_to()`."""
-    _latest[0] = math.inf
+    limit_until(math.inf)
+
+
+def is_over() -> bool:
+    """Return whether the test has no time left."""
+    return monotonic() >= _latest[0]
+
+
+def within(seconds: float | None, *, at_least: float = 0.0) -> float:
+    """Return how long a wait of `seconds` takes: at most as long as the test has left, but `at_least` that long.
+
+    None: a wait without a limit of its own.
+    """
+    seconds = math.inf if seconds is None else seconds
+    left = _latest[0] - monotonic()
+    return seconds if seconds <= left else max(0.0, min(seconds, at_least), left)
 
 
 def is_seconds(value: Any) -> bool:

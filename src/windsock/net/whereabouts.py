@@ -8,21 +8,56 @@ import sys
 import sysconfig
 from collections.abc import Container, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from windsock.net.system import os
 
-__all__ = ["is_users", "outwards", "package_of", "place_of_thread", "places", "runs_event_loop"]
+__all__ = [
+    "Line",
+    "is_ours",
+    "is_users",
+    "is_users_code",
+    "outwards",
+    "package_of",
+    "place_of_line",
+    "place_of_thread",
+    "places",
+    "places_of_error",
+    "runs_event_loop",
+]
 
 OURS = ("windsock", "pytest_windsock")
 LIBRARIES = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+OUR_CODE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 MOST_FRAMES = 200
 """Frames of one stack that are looked at."""
 
 
+class Line(NamedTuple):
+    """A line of code at which another process stands."""
+
+    path: str
+    number: int
+    function: str
+
+
 def is_users(frame: FrameType) -> bool:
     """Return whether a frame is of neither ours, nor of the standard library, nor of an installed package."""
-    return package_of(frame) not in OURS and not frame.f_code.co_filename.startswith((*LIBRARIES, "<"))
+    return package_of(frame) not in OURS and _is_no_library(frame.f_code.co_filename)
+
+
+def is_users_code(line: Line) -> bool:
+    """Return the same for a line of another process."""
+    return not is_ours(line) and _is_no_library(line.path)
+
+
+def is_ours(line: Line) -> bool:
+    """Return whether a line of another process is of windsock."""
+    return line.path.startswith(OUR_CODE)
+
+
+def _is_no_library(path: str) -> bool:
+    return not path.startswith((*LIBRARIES, "<"))
 
 
 def package_of(frame: FrameType) -> str:
@@ -67,17 +102,41 @@ def place_of_thread(ident: int) -> str:
     return _described(inner or _users_frame(frame) or frame)
 
 
+def places_of_error(error: BaseException) -> Iterator[str]:
+    """Yield the innermost line of the test's own code that an exception has passed; of a group, those of its leaves."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            yield from places_of_error(each)
+        return
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if found is None or is_users(trace.tb_frame):
+            found = trace
+        trace = trace.tb_next
+    if found is not None:
+        code = found.tb_frame.f_code
+        yield place_of_line(Line(code.co_filename, found.tb_lineno, code.co_name), found.tb_frame.f_globals)
+
+
 def runs_event_loop(frame: FrameType | None) -> bool:
     """Return whether a frame is within a loop of asyncio or trio."""
     return any(map(_loop_in, outwards(frame)))
 
 
-def _described(frame: FrameType) -> str:
-    """Return `file:line in function: source`, the file relative to the working directory if it is below it."""
-    path = frame.f_code.co_filename
+def place_of_line(line: Line, module: dict[str, Any] | None = None) -> str:
+    """Return `file:line in function: source`, the file relative to the working directory if it is below it.
+
+    `module` is the names of the line's module, if they are known.
+    """
+    path = line.path
     shown = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
-    source = linecache.getline(path, frame.f_lineno, frame.f_globals).strip()
-    return f"{shown}:{frame.f_lineno} in {frame.f_code.co_name}: {source}"
+    source = linecache.getline(path, line.number, module).strip()
+    return f"{shown}:{line.number} in {line.function}: {source}"
+
+
+def _described(frame: FrameType) -> str:
+    code = frame.f_code
+    return place_of_line(Line(code.co_filename, frame.f_lineno, code.co_name), frame.f_globals)
 
 
 def _users_frame(frame: FrameType | None) -> FrameType | None:

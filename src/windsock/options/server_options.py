@@ -15,6 +15,7 @@ from windsock.net.system import os
 from windsock.options.combinations import class_for, concurrency_of, transport_of
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
+from windsock.redaction import rules_from
 from windsock.scripts.checks import check_seconds
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
@@ -86,6 +87,7 @@ class Options:
     faults: Any = None
     relay: bool = False
     seed: int | None = None
+    redact: Any = None
 
     def resolved(self) -> Resolved:
         """Return the options with every default filled in.
@@ -101,6 +103,7 @@ class Options:
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
+        rules_from(self.redact)
         encryption = encryption_from(self, transport)
         if encryption is not None:
             server_class = class_with_tls(server_class, transport, concurrency)
@@ -122,6 +125,7 @@ class Options:
             faults=fault_options.plans_from(self.faults),
             relay=self.relay,
             seed=fault_options.seed_from(self.seed),
+            redact=self.redact,
         )
 
     def _class(self) -> type[Any]:
@@ -186,6 +190,7 @@ class Resolved:
     faults: tuple[fault_options.FaultOptions, ...] = ()
     relay: bool = False
     seed: int | None = None
+    redact: Any = None
 
     @property
     def is_datagram(self) -> bool:

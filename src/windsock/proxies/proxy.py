@@ -11,13 +11,12 @@ from windsock.errors import UsageError
 from windsock.faults import FaultSet
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, install, install_all, plans_from, seed_from
-from windsock.faults.reports import report_of
+from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import latest
+from windsock.net.deadlines import MOMENT, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic
 from windsock.net.targets import target_of
 from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
@@ -52,7 +51,7 @@ class FaultProxy(Subject):
     what they draw from, and if the proxy is strict, each of them has to fire. `timeout`: seconds that connecting
     onwards, and stopping, may take. TLS passes through as it is, unless `tls` (a server's SSLContext) has the proxy
     end the client's TLS; with `upstream_tls` (a client's SSLContext; `server_name` is whom it expects) it speaks TLS
-    onwards.
+    onwards. `redact` says what is secret in all that is shown (see `serving`).
 
     A client's connection is accepted by the system before any proxy hears of it, so a client never sees a refused
     connect: it is reset if there is no connection onwards (on a Unix socket it sees the end of the stream, unless it
@@ -79,6 +78,7 @@ class FaultProxy(Subject):
         server_name: str | None = None,
         name: str = "proxy",
         strict: bool = True,
+        redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = target_of(address, transport).resolved()
@@ -93,6 +93,7 @@ class FaultProxy(Subject):
             framing=framing_from(framing),
             is_unix=self.upstream.is_unix,
             is_datagram=self.upstream.is_datagram,
+            redact=redact,
         )
         self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic="datagram" if self.is_datagram else "stream")
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
@@ -166,14 +167,18 @@ class FaultProxy(Subject):
         """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
         return self.fault_set.log
 
-    def datagram_firings(self) -> list[Firing]:
-        """Return nothing: what faults did to datagrams is recorded with them."""
-        return []
+    def unrecorded_firings(self) -> list[Firing]:
+        """Return what faults did to the listener; the rest is recorded with connections and datagrams."""
+        return [each for each in self.firings if each.connection is None]
+
+    @property
+    def fault_handles(self) -> tuple[FaultHandle, ...]:
+        """The handles of all its faults, healed ones too."""
+        return self.fault_set.all_handles
 
     def transcript(self) -> list[str]:
-        """Return what was recorded, with what faults did, a line an event, bounded in length."""
-        self.fault_set.settle()
-        return transcript(self._recorder)
+        """Return what was recorded, a line for each thing that happened, bounded in length."""
+        return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
@@ -182,6 +187,10 @@ class FaultProxy(Subject):
     def fault_report(self) -> list[str]:
         """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
         return report_of(self.fault_set)
+
+    def fault_summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
+        return summary_of(self.fault_set)
 
     def _unmet(self) -> list[FaultNeverFired]:
         return self.unfired() if self.strict else []
@@ -213,7 +222,7 @@ class FaultProxy(Subject):
         from windsock.faults.kinds.blackhole import Blackhole
 
         if self._outage is None and not self._is_stopped:
-            self._relay_loop.event_loop.ask(self._front.shut, self.timeout)
+            self._relay_loop.event_loop.ask(self._front.shut, within(self.timeout, at_least=MOMENT))
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:
@@ -234,7 +243,7 @@ class FaultProxy(Subject):
         until it is healed, stays where it is. Connections stay open. Idempotent.
         """
         if not self._is_stopped:
-            self._relay_loop.drain(min(self.timeout, latest() - monotonic()))
+            self._relay_loop.drain(self.timeout)
 
     def end_connections(self) -> None:
         """See Subject."""
@@ -281,7 +290,8 @@ class FaultProxy(Subject):
             return
         self._relay_loop.drain(seconds)
         if not self.is_datagram:
-            self._recorder.wait_until(lambda: all(each.is_closed for each in self._recorder.connections), seconds)
+            are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
+            self._recorder.wait_until(are_closed, within(seconds))
 
     def _remove_private_path(self) -> None:
         if self._private is not None:
@@ -295,8 +305,8 @@ def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, 
     `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles.
     `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
     those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
-    `tls`, `upstream_tls`, `server_name`, `name`, `strict`. Raises UsageError for what cannot work, such as a proxy to
-    itself.
+    `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for what cannot work, such as
+    a proxy to itself.
     """
     return FaultProxy(address, faults=faults, seed=seed, **options)
 

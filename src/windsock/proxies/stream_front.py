@@ -308,7 +308,12 @@ class StreamFront:
 
     def _handshake_faults(self, pending: _PendingConnection, relay: StreamRelay) -> HandshakeFaults | None:
         return handshake_faults_for(
-            relay, self._fault_set, connection=pending.index, peer=pending.peer, clock=monotonic
+            relay,
+            self._fault_set,
+            connection=pending.index,
+            peer=pending.peer,
+            clock=monotonic,
+            note=lambda words: pending.note_faults([words]),
         )
 
     def _behind_handshake_faults(self, pending: _PendingConnection) -> socket.socket:

@@ -57,6 +57,8 @@ class Connection(Log):
     """The server's descriptor; invalid once it is closed, and if a forked child handles the connection."""
     is_handled = False
     """Whether its handler has returned, in this process; a file made from its socket may keep the socket open."""
+    unread = 0
+    """Bytes from the client that had come when the server closed the connection, and that it had not read."""
     rests_until = 0.0
     """The monotonic time until which a fake pauses on it."""
 
@@ -180,6 +182,7 @@ class Connection(Log):
                 self._ending = Ending.CLIENT_RESET
         elif kind in BY_SERVER:
             self._apply_servers_end(time, kind)
+            self.unread += int(data or 0)
         elif kind == Kind.BEGINS:
             self._begin(time, data[0])
         elif kind in OF:
@@ -236,7 +239,7 @@ class Connection(Log):
     def _apply_rest(self, kind: int, data: bytes) -> None:
         """Store the progress of a script, and ends of TLS after the handshake."""
         if kind == Kind.SCRIPT:
-            state, space, where = data.decode().partition(" ")
+            state, space, where = data.decode().partition(": ")[2].partition(" ")
             self._script = ScriptState(state), space + where
         elif kind == Kind.REST:
             self.rests_until = float(data)
@@ -339,6 +342,11 @@ class Connection(Log):
     def fail(self, error: BaseException) -> None:
         """Record an error of the handler, or of the server around it; the first one ended the handler."""
         self._errors = (*self._errors, error)
+
+    @property
+    def has_clients_end(self) -> bool:
+        """Return whether the client has ended its stream, as far as recorded by now."""
+        return self._ending in (Ending.CLIENT_EOF, Ending.CLIENT_RESET)
 
     def has_noted(self, error: BaseException) -> bool:
         """Return whether this error object was recorded."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net import deadlines
-from windsock.net.system import monotonic
 from windsock.recording.connection import Connection
 from windsock.recording.errors import RequestTimeout
 from windsock.recording.transcript import summary
@@ -44,9 +43,9 @@ class Connections(list[Connection]):
             ended[:] = [each for each in self._recorder.connections if each.is_closed]
             return len(ended) >= count
 
-        if not self._recorder.wait_until(are_enough, seconds):
+        if not self._recorder.wait_until(are_enough, deadlines.within(seconds)):
             expected = f"{count} connection{'' if count == 1 else 's'} to end, got {len(ended)}"
-            raise RequestTimeout(expected, seconds, summary(self._recorder))
+            raise RequestTimeout(expected, seconds, summary(self._recorder), is_cut=deadlines.is_over())
         return ended
 
 
@@ -57,10 +56,9 @@ def check_count(count: Any, of_what: str) -> None:
 
 
 def seconds_of(value: Any, default: Callable[[], float], name: str = "timeout") -> float:
-    """Return how long to wait, at most as long as the test has left. Raises UsageError for an invalid time."""
+    """Return how long to wait. Raises UsageError for an invalid time."""
     if value is None:
         value = default()
     if not deadlines.is_seconds(value):
         raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
-    left = deadlines.latest() - monotonic()
-    return float(value) if value <= left else max(0.0, left)
+    return float(value)

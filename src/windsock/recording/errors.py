@@ -6,8 +6,9 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
-from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of
+from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of, whole
 from windsock.net.system import threading
+from windsock.redaction import masked
 
 __all__ = [
     "FramingError",
@@ -86,7 +87,7 @@ class FramingError(PeerError):
         super().__init__(f"{_place(connection, offset)}{self._words()}")
 
     def _words(self) -> str:
-        return f"{self.data!r} does not start a message of framing {self.framing!r}: {self.why}"
+        return f"{masked(self.data)!r} does not start a message of framing {self.framing!r}: {self.why}"
 
     def at(self, connection: int | None, offset: int) -> FramingError:
         """Return the same error with the position of the message."""
@@ -125,7 +126,7 @@ class MessageTooLong(FramingError):
         name = getattr(self.framing, "__name__", None)
         larger = f"{name}.limit = ..." if name else f"framing={type(self.framing).__name__}(..., limit=...)"
         return (
-            f"{self.why}, framing {self.framing!r}; it begins with {self.data[:32]!r}\n"
+            f"{self.why}, framing {self.framing!r}; it begins with {masked(self.data)[:32]!r}\n"
             f"(if a message may be that long, say {larger})"
         )
 
@@ -142,12 +143,13 @@ class RequestMismatch(PeerError):
 class RequestTimeout(WaitTimeout):
     """Too few requests came within `seconds`. `recorded` describes what came instead."""
 
-    def __init__(self, expected: str, seconds: float, recorded: str, hint: str = "") -> None:
+    def __init__(self, expected: str, seconds: float, recorded: str, hint: str = "", *, is_cut: bool = False) -> None:
         self.expected = expected
         self.seconds = seconds
         self.recorded = recorded
+        self.is_cut = is_cut
         more = f"\n({hint})" if hint else ""
-        super().__init__(f"waited {seconds:g} s for {expected}; recorded:\n{recorded}{more}")
+        super().__init__(f"waited {whole(seconds, is_cut=is_cut)} for {expected}; recorded:\n{recorded}{more}")
 
 
 WHERE = "windsock: while handling"

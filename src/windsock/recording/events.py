@@ -34,7 +34,7 @@ class Kind:
     HALF_CLOSE = 6
     """The server has ended its stream."""
     CLOSE = 7
-    """The server has closed the connection."""
+    """The server has closed the connection; the data is the number of bytes that it had not read, if there were any."""
     ERROR = 8
     """The handler failed; the data is the pickled error, if it comes from another process."""
     TAKEN = 9
@@ -48,7 +48,9 @@ class Kind:
     SERVER_RESET = 14
     """The server reset the connection, or was gone when data came for it (behind a proxy); the data is the reason."""
     SCRIPT = 15
-    """The script of a fake on the connection has come so far; the data is its ScriptState, and where it stands."""
+    """The script of a fake on the connection has come so far.
+
+    The data is the script's name, a colon, its ScriptState, and where it stands."""
     REST = 16
     """In a forked child: a fake pauses on the connection; the data is until when, in monotonic seconds."""
     BEGINS = 17

@@ -11,8 +11,14 @@ from windsock.recording.events import Kind
 from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
+from windsock.redaction import masked
 
 __all__ = ["Exchanges", "RecordedRequest"]
+
+SHOWN = 64
+"""Bytes of a message that its repr shows..."""
+LOOKED_AT = 4096
+"""...and those that are looked at for secrets."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,9 +67,13 @@ class RecordedRequest:
         start, end = self._data
         return self._source.read(Kind.UP, start, min(end, start + size))
 
+    def shown_beginning(self) -> bytes:
+        """Return the first 64 bytes, with secrets masked: for messages."""
+        return masked(self.beginning(LOOKED_AT))[:SHOWN]
+
     def __repr__(self) -> str:
-        data = self.beginning(64)
-        more = f"... ({len(self)} bytes)" if len(self) > 64 else ""
+        data = self.shown_beginning()
+        more = f"... ({len(self)} bytes)" if len(self) > SHOWN else ""
         state = "" if self.is_complete else ", not complete"
         if self.waits_for:
             state += f", waits for {self.waits_for}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock.errors import RecordingFailed
 from windsock.net.addresses import Address, show
-from windsock.net.deadlines import capped, milliseconds
+from windsock.net.deadlines import capped, milliseconds, within
 from windsock.net.system import monotonic, os, select, threading
 from windsock.recording import exception_pickle
 from windsock.recording.channel import Channel
@@ -103,13 +104,17 @@ class Recorder(NullRecorder):
         self._add_error(connection, exception_pickle.unpack(parcel))
 
     def child_exited(self, pid: int, exit_code: int) -> None:
-        """Close what a child has left open. If it was killed, or exited without an error report, add an error."""
+        """Close what a child has left open. If it was killed, or exited without an error report, add an error.
+
+        A stop kills children that do not end, and names them itself.
+        """
         self.catch_up()
+        is_blameless = not exit_code or (self.stopped_at is not None and exit_code == -signal.SIGKILL)
         for connection in self.connections:
             if connection.pid == pid:
                 self.pending.end_all(connection.index)
                 was_open = connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
-                if exit_code and was_open and not connection.has_failed and not connection.was_stopped:
+                if was_open and not (is_blameless or connection.has_failed or connection.was_stopped):
                     self._add_error(connection, HandlerDied(pid, exit_code))
         self.wake()
 
@@ -295,7 +300,7 @@ class Recorder(NullRecorder):
         """
         self.catch_up()
         calls = self.pending.of_others()
-        if calls and not self.wait_until(lambda: self._have_returned(calls), A_MOMENT):
+        if calls and not self.wait_until(lambda: self._have_returned(calls), within(A_MOMENT)):
             for call in calls:
                 self.pending.end(call)
 

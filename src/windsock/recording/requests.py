@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
+from windsock.net.deadlines import is_over, within
 from windsock.recording.connections import check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
@@ -91,15 +92,14 @@ class Requests(Sequence[RecordedRequest]):
             found[:], error = self._now()  # when its connection has ended, all of a message has come
             return True
 
-        in_time = self._recorder.wait_until(is_settled, seconds)
+        in_time = self._recorder.wait_until(is_settled, within(seconds))
         _check(error)
         if len(found) > 1:
             raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
         if in_time and not _is_settled(found[0]):
             raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
         if not in_time:
-            expected = "the only request to be complete or answered" if found else "a request"
-            raise RequestTimeout(expected, seconds, self._recorded(), self._hint())
+            raise self._timeout_of("the only request to be complete or answered" if found else "a request", seconds)
         return found[0]
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
@@ -119,25 +119,26 @@ class Requests(Sequence[RecordedRequest]):
             found[:] = [each for each in now if each.is_complete]
             return error is not None or len(found) >= count
 
-        in_time = self._recorder.wait_until(are_enough, seconds)
+        in_time = self._recorder.wait_until(are_enough, within(seconds))
         if len(found) < count:
             _check(error)
         if not in_time:
             plural = "" if count == 1 else "s"
-            expected = f"{count} complete request{plural}, got {len(found)}"
-            raise RequestTimeout(expected, seconds, self._recorded(), self._hint())
+            raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
         return found
 
     def none(self, settle: float = 0.0) -> None:
         """Check that there is no request, and that none comes within `settle` seconds.
 
-        Raises RequestMismatch, which shows what was recorded.
+        Raises RequestMismatch, which shows what was recorded, and RequestTimeout if the test has not that much time.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         seconds = self._seconds(settle, "settle")
-        if self._recorder.wait_until(self._has_any, seconds):
+        if self._recorder.wait_until(self._has_any, within(seconds)):
             _check(self._now()[1])
             raise RequestMismatch("no request", self._recorded())
+        if seconds and is_over():
+            raise self._timeout_of("no request to come", seconds)
 
     def unfinished(self) -> list[RecordedRequest]:
         """Return the messages that are incomplete, at most one for each connection.
@@ -175,6 +176,9 @@ class Requests(Sequence[RecordedRequest]):
     def _seconds(self, value: Any, name: str = "timeout") -> float:
         return seconds_of(value, self._timeout, name)
 
+    def _timeout_of(self, expected: str, seconds: float) -> RequestTimeout:
+        return RequestTimeout(expected, seconds, self._recorded(), self._hint(), is_cut=is_over())
+
     def _recorded(self) -> str:
         return summary(self._recorder)
 
@@ -186,7 +190,7 @@ class Requests(Sequence[RecordedRequest]):
 
 def unfinished_words(request: RecordedRequest) -> str:
     """Return the size and start of an incomplete message, and what it waits for."""
-    return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.beginning(64))}"
+    return f"#{request.connection}: {len(request)} B wait for {request.waits_for}: {preview(request.shown_beginning())}"
 
 
 def _check(error: Exception | None) -> None:

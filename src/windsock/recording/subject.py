@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
+import weakref
 from collections.abc import Iterable, Iterator
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
+from windsock import redaction
 from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
-from windsock.net.system import os
+from windsock.net.system import monotonic, os
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
 from windsock.recording.exception_pickle import from_handler_on
+from windsock.recording.notes import FindingNote, TranscriptNote
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
 
-__all__ = ["Subject", "plain_address"]
+__all__ = ["Subject", "living", "plain_address"]
 
 E = TypeVar("E", bound=BaseException)
 MOST_FRAMES = 3
@@ -27,7 +31,8 @@ MOST_FRAMES = 3
 class Subject:
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
 
-    `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors.
+    `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
+    says what is secret in all that is shown.
     """
 
     address: Any
@@ -37,33 +42,71 @@ class Subject:
     what_is_unmet = "unmet expectations"
     """...and of one of what has not happened."""
 
+    conclude: ClassVar[staticmethod[[BaseException], list[str]]]
+    """Return sentences about the cause of an exception; the function is in a room above this one."""
+
     _is_stopped = True
     """Whether it does not run: not any more, or not yet."""
 
     def __init__(
-        self, name: str, *, strict: bool, timeout: float, framing: Any, is_unix: bool, is_datagram: bool
+        self,
+        name: str,
+        *,
+        strict: bool,
+        timeout: float,
+        framing: Any,
+        is_unix: bool,
+        is_datagram: bool,
+        redact: Any = None,
     ) -> None:
         self.name = name
         self.strict = strict
         self.timeout = timeout
         self.is_unix = is_unix
         self.is_datagram = is_datagram
+        self.began = monotonic()
         self._recorder = Recorder()
         self._has_failed = False
         self._process_id = os.getpid()
+        redaction.keep(self, redaction.rules_from(redact))
         self.requests = Requests(self._recorder, framing, is_datagram=is_datagram, timeout=lambda: timeout)
+        _living.add(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
+            self._finish_and_show()
+        elif self._is_inherited:
+            self.stop()
+        else:
+            self._explain(error)
+
+    def _finish_and_show(self) -> None:
+        """Finish; note on what that raises what was recorded."""
+        __tracebackhide__ = True
+        try:
             self.finish()
-            return
+        except Exception as failure:
+            failure.add_note(self._transcript_note())
+            raise
+
+    def _explain(self, error: BaseException) -> None:
+        """Stop; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
+        notes = getattr(error, "__notes__", ())
+        if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
+            for sentence in self.conclude(error):
+                error.add_note(FindingNote(f"windsock: {sentence}"))
         self.stop()
-        if not self._is_inherited:
-            for note in self.notes():
-                error.add_note(f"windsock: {note}")
+        for note in self.notes():
+            error.add_note(f"windsock: {note}")
+        if isinstance(error, Exception):
+            error.add_note(self._transcript_note())
+
+    def _transcript_note(self) -> TranscriptNote:
+        return TranscriptNote("\n  ".join([f"windsock: {self.describe()}", *self.transcript()]))
 
     def __del__(self) -> None:
         if not (self._is_stopped or self._is_inherited or sys.is_finalizing()):
@@ -71,6 +114,14 @@ class Subject:
 
     def stop(self) -> None:
         """Stop. Must be overridden."""
+        raise NotImplementedError
+
+    def transcript(self) -> list[str]:
+        """Return what was recorded, a line an event. Must be overridden."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """Return in one line what this is and where. Must be overridden."""
         raise NotImplementedError
 
     def end_connections(self) -> None:
@@ -83,6 +134,11 @@ class Subject:
     def finish(self) -> None:
         """Stop, and raise what fails the test. Must be overridden."""
         raise NotImplementedError
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has been stopped."""
+        return self._is_stopped
 
     # --- where it is
 
@@ -129,6 +185,12 @@ class Subject:
         count = len(self._recorder.connections)
         return f"{count} {'datagram' if self.is_datagram else 'connection'}{'' if count == 1 else 's'}"
 
+    def was_active_since(self, time: float) -> bool:
+        """Return whether it was started, or a client was connected, at that time (monotonic seconds) or later."""
+        return self.began >= time or any(
+            each.closed_at is None or each.closed_at >= time for each in list(self._recorder.connections)
+        )
+
     # --- what fails the test
 
     def failure(self) -> BaseExceptionGroup[BaseException] | None:
@@ -149,15 +211,16 @@ class Subject:
         self.errors.excuse(errors)
         self._has_failed = True
 
-    def notes(self) -> Iterator[str]:
+    def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """Yield what to say beside another exception that fails the test, which this may be the cause of.
 
-        Errors come with their tracebacks, from the handler on.
+        Errors come with their tracebacks, from the handler on. Unless the test is over, expectations may still be met.
         """
         for failure, count in counted(self._failures()):
             times = f" ({count} times)" if count > 1 else ""
-            yield f"the {self.name} had an error too{times}: {_told(failure)}"
-        yield from (f"the {self.name}: {each.what}" for each in self._unmet())
+            yield f"the {self.name} had an error too{times}: {redaction.text(_told(failure))}"
+        if is_over:
+            yield from (f"the {self.name}: {redaction.text(each.what)}" for each in self._unmet())
 
     def _failures(self) -> list[BaseException]:
         """Return the errors that fail a strict test. May be extended (call super)."""
@@ -177,16 +240,31 @@ class Subject:
     def _with_unmet(self, error: E) -> E:
         """Return an error with a note of each expectation that was not met: as a rule that is why."""
         for each in self._unmet():
-            error.add_note(f"windsock: the {self.name}: {each.what}")
+            error.add_note(f"windsock: the {self.name}: {redaction.text(each.what)}")
         return error
 
     def _group(self, what: str, failures: list[BaseException]) -> BaseExceptionGroup[BaseException]:
         return BaseExceptionGroup(f"{self.name} on {self.shown_address}: {what}", failures)
 
     @property
+    def is_running(self) -> bool:
+        """True from its constructor to `stop()`."""
+        return not self._is_stopped
+
+    @property
     def _is_inherited(self) -> bool:
         """True in a forked child, where it is the parent's."""
         return os.getpid() != self._process_id
+
+
+_living: weakref.WeakSet[Subject] = weakref.WeakSet()
+
+
+def living() -> list[Subject]:
+    """Return the servers and proxies of this process that are still in use, running or stopped, the oldest first."""
+    while True:
+        with contextlib.suppress(RuntimeError):  # another thread has just started one
+            return sorted(_living, key=lambda each: each.began)
 
 
 def plain_address(name: Any) -> Any:

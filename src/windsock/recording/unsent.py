@@ -13,7 +13,7 @@ from typing import TypeAlias
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
 
-__all__ = ["OF", "Cuts", "cuts_in", "without"]
+__all__ = ["OF", "Cuts", "cuts_in", "unsent_in", "without"]
 
 OF = {Kind.RETRACT: Kind.DOWN, Kind.RETRACT_UP: Kind.UP}
 """The kind of data that each kind of retraction refers to."""
@@ -45,6 +45,17 @@ def _cut(kind: int, rest: int, latest: deque[tuple[int, int]], cuts: Cuts) -> No
         rest -= cut
         if cut < size:
             latest.append((number, size - cut))
+
+
+def unsent_in(events: Iterable[Event]) -> int:
+    """Return how much of the latest data for the client was not sent, if nothing was sent after it."""
+    unsent = 0
+    for event in events:
+        if event.kind == Kind.DOWN:
+            unsent = 0
+        elif event.kind == Kind.RETRACT:
+            unsent += int(event.data)
+    return unsent
 
 
 def without(events: Iterable[Event], cuts: Cuts) -> Iterator[Event]:

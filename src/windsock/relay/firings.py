@@ -45,7 +45,7 @@ class Firings:
             if handle.firings != noted:
                 found = handle.since(noted)
                 self._noted[handle] = found[-1].number if found else handle.firings
-                for firing in found:
+                for firing in () if handle.fault.happens_later else found:
                     self._note(firing)
 
     def _meet(self) -> None:

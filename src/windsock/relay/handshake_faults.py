@@ -62,9 +62,10 @@ class HandshakeFaults:
     unencrypted, where TLS 1.3 expects an encrypted one: a client may report a broken record.
     """
 
-    def __init__(self, relay: StreamRelay, ask: Callable[[], list[Fault]]) -> None:
+    def __init__(self, relay: StreamRelay, ask: Callable[[], list[Fault]], note: Callable[[str], object]) -> None:
         self._relay = relay
         self._ask = ask
+        self._note = note
         self._faults: list[Fault] | None = None
         self._up, self._down = Records(), Records()
         self._has_server_spoken = False
@@ -96,6 +97,8 @@ class HandshakeFaults:
             return b"" if self._is_over else self._up.rest()
         held, self._held = self._held, b""
         is_goodbye = len(held) == ENCRYPTED_ALERT or held[:1] == bytes([ALERT])
+        if is_goodbye and not self._is_over:
+            self._note_truncation()
         return b"" if self._is_over or is_goodbye else held + self._down.rest()
 
     def _client_record(self, record: bytes) -> bytes:
@@ -175,8 +178,12 @@ class HandshakeFaults:
             self._is_over = True
             self._end_downward()
 
+    def _note_truncation(self) -> None:
+        self._note(next(each.words for each in self._faults or () if isinstance(each, TLSTruncate)))
+
     def _end_downward(self) -> None:
         if not self._relay.is_over:
+            self._note_truncation()
             self._relay.down.out.append(End(0.0))
             self._relay.down.drain()
 
@@ -186,9 +193,18 @@ def _alert(fault: TLSAlert) -> bytes:
 
 
 def handshake_faults_for(
-    relay: StreamRelay, fault_set: FaultSet, *, connection: int, peer: object, clock: Callable[[], float]
+    relay: StreamRelay,
+    fault_set: FaultSet,
+    *,
+    connection: int,
+    peer: object,
+    clock: Callable[[], float],
+    note: Callable[[str], object],
 ) -> HandshakeFaults | None:
-    """Return the object that acts on the handshake of a connection, or None if no fault does."""
+    """Return the object that acts on the handshake of a connection, or None if no fault does.
+
+    It calls `note` with what a fault does that acts later than it fires.
+    """
     if not any("handshake" in each.fault.applies_to and each.is_active for each in fault_set.handles):
         return None
-    return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer))
+    return HandshakeFaults(relay, lambda: fault_set.at_handshake(connection=connection, now=clock(), peer=peer), note)

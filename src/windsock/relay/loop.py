@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from windsock.errors import StillRunning
+from windsock.net.deadlines import MOMENT, is_over, within
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch, StreamRelay
@@ -80,13 +81,15 @@ class RelayLoop:
         """
         if self._is_slow or not self.event_loop.is_running():
             return
-        deadline = monotonic() + seconds
-        self._is_slow = not self.event_loop.wait_until_quiet(lambda: not self._delivers_by(deadline), seconds)
+        left = within(seconds)
+        deadline = monotonic() + left
+        self._is_slow = not self.event_loop.wait_until_quiet(lambda: not self._delivers_by(deadline), left)
 
     def catch_up(self, seconds: float) -> None:
         """Wait until everything that has arrived here by now is processed, for at most `seconds`."""
-        if self.event_loop.ask(_nothing, seconds):  # the answer may come in the middle of a turn
-            self.event_loop.ask(_nothing, seconds)
+        left = within(seconds, at_least=MOMENT)
+        if self.event_loop.ask(_nothing, left):  # the answer may come in the middle of a turn
+            self.event_loop.ask(_nothing, left)
 
     def _delivers_by(self, time: float) -> bool:
         return any(member.delivers_by(time) for member in self._members)
@@ -98,8 +101,8 @@ class RelayLoop:
 
     def stop(self, seconds: float) -> None:
         """End all handles and the thread. Idempotent. Raises StillRunning after `seconds`."""
-        if not self.event_loop.stop(seconds):
-            raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"])
+        if not self.event_loop.stop(within(seconds, at_least=MOMENT)):
+            raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"], is_cut=is_over())
 
     def after_fork_in_child(self) -> None:
         """Close the sockets that a child has inherited: they are the parent's."""

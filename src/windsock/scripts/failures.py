@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from windsock.errors import PeerError, WaitTimeout
 from windsock.scripts.inbox import HistoryEntry
 from windsock.scripts.messages import ROW, count_of, history, side_by_side, sketch
+from windsock.scripts.redacted import redacted
 from windsock.scripts.steps import Expect, Step
 
 __all__ = ["Failure", "ScriptMismatch", "ScriptTimeout"]
@@ -18,7 +19,9 @@ class Failure:
 
     `number` is its position in the script, from 1, such as "3", or "2.1" within a loop; `offset` counts from the first
     byte that the step examined; `unread` is everything received and not expected before (of `datagrams`, the first);
-    `taken` is the number of bytes taken by then. Times are in monotonic seconds.
+    `taken` is the number of bytes taken by then. `is_cut`: the time of the test was over. Times are in monotonic
+    seconds. `received` and `sent` are the latest bytes of a stream, by which is seen what is secret; the text of a
+    failure has that masked.
     """
 
     number: str
@@ -31,8 +34,14 @@ class Failure:
     now: float = 0.0
     whose: str = ""
     datagrams: int = 0
+    received: bytes = field(default=b"", compare=False, repr=False)
+    sent: bytes = field(default=b"", compare=False, repr=False)
+    is_cut: bool = False
 
     def __str__(self) -> str:
+        return redacted(self)._in_words()
+
+    def _in_words(self) -> str:
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
         expected = self.step.what if isinstance(self.step, Expect) else None
         if isinstance(expected, bytes) and (self.unread or self.datagrams):
@@ -68,6 +77,7 @@ class ScriptTimeout(WaitTimeout):
 
     def __init__(self, failure: Failure) -> None:
         self.failure = failure
+        self.is_cut = failure.is_cut
         super().__init__(str(failure))
 
     def __reduce__(self) -> tuple[type[ScriptTimeout], tuple[Failure]]:

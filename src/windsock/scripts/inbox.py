@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["HistoryEntry", "Inbox"]
 
@@ -12,34 +12,43 @@ REMEMBERED = 8
 """The number of latest actions that are kept for error messages."""
 EXCERPT = 24
 """The number of bytes of each that are kept."""
+TAIL = 4096
+"""The number of latest bytes of each direction that are kept, to see what is secret in what follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """An action of one end: `at` in monotonic seconds, `size` and the first bytes of `data`, if any."""
+    """An action of one end: `at` in monotonic seconds, `size` and the first bytes of `data`, if any.
+
+    `end`: the bytes that this end had sent, or received, by then.
+    """
 
     at: float
     what: str
     size: int = 0
     data: bytes = b""
+    end: int = field(default=0, compare=False, repr=False)
 
 
 class Inbox:
     """The bytes received through one socket, in order, until they are taken.
 
-    On a stream, `unread` is a run of bytes; with datagrams it is the first one, and `datagrams` holds all. `taken`
-    counts the bytes taken, and `takes` the calls that took some. `came_at` is when the first unread item came, in
-    monotonic seconds.
+    On a stream, `unread` is a run of bytes; with datagrams it is the first one, and `datagrams` holds all. `received`
+    counts the bytes that came, `taken` those that were taken, and `takes` the calls that took some. `came_at` is when
+    the first unread item came, in monotonic seconds.
     """
 
     __slots__ = (
         "_deeds",
+        "_received_tail",
+        "_sent_tail",
         "came_at",
         "datagrams",
         "has_eof",
         "how",
         "is_datagram",
         "is_sealed",
+        "received",
         "sent",
         "taken",
         "takes",
@@ -53,6 +62,7 @@ class Inbox:
         self.datagrams: deque[bytes] = deque()
         self.taken = 0
         self.takes = 0
+        self.received = 0
         self.sent = 0
         self.has_eof = False
         self.was_reset = False
@@ -61,7 +71,9 @@ class Inbox:
         self.is_sealed = False
         """Whether not even a reset can come after the end, as with a Unix socket whose other end is gone."""
         self.came_at = -math.inf
-        self._deeds: deque[tuple[float, str, int, bytes]] = deque(maxlen=REMEMBERED)
+        self._deeds: deque[tuple[float, str, int, bytes, int]] = deque(maxlen=REMEMBERED)
+        self._received_tail = bytearray()
+        self._sent_tail = bytearray()
 
     def __bool__(self) -> bool:
         """Return whether anything is unread; an empty datagram counts."""
@@ -83,7 +95,9 @@ class Inbox:
             self.unread += data
         if self.is_datagram:
             self.datagrams.append(data)
-        self._deeds.append((now, "received", len(data), data[:EXCERPT]))
+        self.received += len(data)
+        _keep_end(self._received_tail, data)
+        self._deeds.append((now, "received", len(data), data[:EXCERPT], self.received))
 
     def receive_eof(self, now: float) -> None:
         """Note that the other end will send no more."""
@@ -108,16 +122,17 @@ class Inbox:
     def note_sent(self, data: bytes, now: float) -> None:
         """Note bytes that this end has sent."""
         self.sent += len(data)
-        self._deeds.append((now, "sent", len(data), data[:EXCERPT]))
+        _keep_end(self._sent_tail, data)
+        self._deeds.append((now, "sent", len(data), data[:EXCERPT], self.sent))
 
     def note(self, what: str, now: float) -> None:
         """Note another action of this end."""
-        self._deeds.append((now, what, 0, b""))
+        self._deeds.append((now, what, 0, b"", 0))
 
     def _ended(self, how: str, now: float) -> None:
         if not self:
             self.came_at = now
-        self._deeds.append((now, how, 0, b""))
+        self._deeds.append((now, how, 0, b"", 0))
 
     # --- taking
 
@@ -146,4 +161,15 @@ class Inbox:
     @property
     def deeds(self) -> list[HistoryEntry]:
         """The latest actions of both ends, oldest first."""
-        return [HistoryEntry(at, what, size, bytes(data)) for at, what, size, data in self._deeds]
+        return [HistoryEntry(at, what, size, bytes(data), end) for at, what, size, data, end in self._deeds]
+
+    @property
+    def latest(self) -> tuple[bytes, bytes]:
+        """The latest bytes of the stream that came, taken or not, and the latest that were sent."""
+        return bytes(self._received_tail), bytes(self._sent_tail)
+
+
+def _keep_end(tail: bytearray, data: bytes) -> None:
+    tail += data[-TAIL:]
+    if len(tail) > 2 * TAIL:
+        del tail[:-TAIL]

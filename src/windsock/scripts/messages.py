@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from windsock.errors import whole
 from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import HistoryEntry, Inbox
 from windsock.scripts.repr import sketch
@@ -45,8 +46,8 @@ def none_of(reasons: Sequence[tuple[str, str]]) -> str:
     return "none of these matched" + "".join(f"\n    {text}: {why}" for text, why in reasons)
 
 
-def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
-    """Return what did not happen within `seconds`, in words; `is_over`: the test's time is over."""
+def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_cut: bool) -> str:
+    """Return what did not happen within `seconds`, in words; `is_cut`: the test's time is over before."""
     but = ""
     if isinstance(step, WaitFor):
         what = "the event was not set"
@@ -60,7 +61,7 @@ def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_over: bool) -> str:
         what, but = _what_came(step, len(inbox.unread)) if inbox else ("nothing came", "")
     else:
         what = "it was not finished"
-    return f"{what} within {seconds:.3g} s{but}{', when the time of the test was over' if is_over else ''}"
+    return f"{what} within {whole(seconds, is_cut=is_cut)}{but}"
 
 
 def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:

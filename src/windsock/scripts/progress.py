@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from windsock.errors import whole
 from windsock.scripts import steps as kinds
 from windsock.scripts.cursor import Cursor
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
@@ -62,7 +63,7 @@ class Progress(Cursor):
         step = self.step
         if step is None or self._begun is None:
             return self._limit
-        end = self._begun + (self._timeout if step.timeout is None else step.timeout)
+        end = self._begun + self._seconds
         return end if end < self._limit else self._limit
 
     # --- progress
@@ -92,9 +93,9 @@ class Progress(Cursor):
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error for a current step that has taken too long."""
-        if isinstance(self.step, kinds.StartTLS | kinds.StopTLS) and why:
-            why += f" ({now - self._since(now):.3g} s)"
-        return ScriptTimeout(self._failure(why or self._lack(now), 0, now))
+        is_cut = self._is_cut(now)
+        what = f"{why} within {whole(self._seconds, is_cut=is_cut)}" if why else self._lack(now)
+        return ScriptTimeout(self._failure(what, 0, now, is_cut=is_cut))
 
     def _advance(self) -> None:
         self._index += 1
@@ -116,7 +117,7 @@ class Progress(Cursor):
             return None
         if now >= self._limit:
             left = f"{len(self._pieces)} piece{' is' if len(self._pieces) == 1 else 's are'} left to send"
-            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now))
+            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now, is_cut=True))
         if now < self._piece_at:
             return Wait(min(self._piece_at, self._limit))
         self._piece_at = max(self._piece_at + step.every, now)
@@ -147,7 +148,7 @@ class Progress(Cursor):
             self._advance()
             return None
         if now >= self.deadline:
-            raise ScriptTimeout(self._failure(self._lack(now), 0, now))
+            raise self.timed_out(now)
         return Wait(self.deadline, step.event)
 
     def _silence(self, step: kinds.ExpectSilence, now: float) -> Action | None:
@@ -255,7 +256,8 @@ class Progress(Cursor):
         __tracebackhide__ = True
         deadline = self.deadline
         if now >= deadline:
-            raise ScriptTimeout(self._failure(self._lack(now), len(self.inbox.unread), now))
+            offset = len(self.inbox.unread)
+            raise ScriptTimeout(self._failure(self._lack(now), offset, now, is_cut=self._is_cut(now)))
         return Wait(deadline)
 
     def _until(self, end: float, now: float) -> Action | None:
@@ -264,8 +266,9 @@ class Progress(Cursor):
             self._advance()
             return None
         if end > self._limit:
-            left = max(0.0, self._limit - now)
-            raise ScriptTimeout(self._failure(f"only {left:.3g} s are left of the time of the test", 0, now))
+            left = self._limit - now
+            why = f"only {left:.3g} s are left of the time of the test" if left > 0 else "the time of the test is over"
+            raise ScriptTimeout(self._failure(why, 0, now, is_cut=True))
         return Wait(end)
 
     def _since(self, now: float) -> float:
@@ -274,10 +277,21 @@ class Progress(Cursor):
     def _lack(self, now: float) -> str:
         """Return what did not happen in time, in words."""
         assert self.step is not None
-        return lack_of(self.step, self.inbox, now - self._since(now), is_over=now >= self._limit)
+        return lack_of(self.step, self.inbox, self._seconds, is_cut=self._is_cut(now))
 
-    def _failure(self, why: str, offset: int, now: float) -> Failure:
+    @property
+    def _seconds(self) -> float:
+        """How long the step may take."""
+        step = self.step
+        return self._timeout if step is None or step.timeout is None else step.timeout
+
+    def _is_cut(self, now: float) -> bool:
+        """Return whether the time of the test is over before that of the step."""
+        return self._limit <= now < self._since(now) + self._seconds
+
+    def _failure(self, why: str, offset: int, now: float, *, is_cut: bool = False) -> Failure:
         step = self.step or self.script.steps[-1]  # after the last one: more came than expected
+        received, sent = (b"", b"") if self.inbox.is_datagram else self.inbox.latest
         return Failure(
             number=self.number if self.step else str(len(self.script.steps) + self._first - 1),
             step=step,
@@ -289,6 +303,9 @@ class Progress(Cursor):
             deeds=tuple(self.inbox.deeds),
             now=now,
             whose=self._whose,
+            received=received,
+            sent=sent,
+            is_cut=is_cut,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from windsock.net.deadlines import capped
@@ -59,6 +60,7 @@ class TLSSocket(SocketWrapper):
         """...and the error that comes after it."""
         self._first: bytearray | None = bytearray()
         self._has_said_goodbye = False
+        self._when_truncated: Callable[[], object] | None = None
         self._left: int | None = None
         """The bytes of plaintext that are sent before the stream is truncated; None: not truncated."""
         self._has_ended = False
@@ -342,6 +344,7 @@ class TLSSocket(SocketWrapper):
                     self._set_aside()  # after its own close_notify, OpenSSL takes data for an error
                     with contextlib.suppress(ssl.SSLError):  # it waits for the answer
                         self._tls.unwrap()
+            self._tell_of_truncation()
             self._push()
         finally:
             self._sending.release()
@@ -360,17 +363,25 @@ class TLSSocket(SocketWrapper):
             return False
         return True
 
-    def truncate(self, after_bytes: int | None = None) -> None:
+    def truncate(self, after_bytes: int | None, when_truncated: Callable[[], object]) -> None:
         """End the stream without close_notify: where the application ends it, or after `after_bytes` of plaintext.
 
-        Data sent after that is discarded, without an error.
+        Data sent after that is discarded, without an error. `when_truncated` is called just before the end.
         """
         self._has_said_goodbye = True
+        self._when_truncated = when_truncated
         self._left = after_bytes
         if after_bytes == 0:
             self._end_below()
 
+    def _tell_of_truncation(self) -> None:
+        """Call `when_truncated`, once."""
+        tell, self._when_truncated = self._when_truncated, None
+        if tell is not None:
+            tell()
+
     def _end_below(self) -> None:
+        self._tell_of_truncation()
         with contextlib.suppress(OSError):  # the client is gone
             self.raw.shutdown(socket.SHUT_WR)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from windsock.errors import StillRunning
+from windsock.net.deadlines import MOMENT, is_over, within
 from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
@@ -215,8 +216,7 @@ class BaseServer:
         Raises StillRunning if the loop has not ended after `stop_timeout` seconds.
         """
         self._control.stop()
-        if not self._control.wait(self.stop_timeout):
-            raise StillRunning("serve_forever()", self.stop_timeout, open_requests(self).clients())
+        self._wait_for_loops()
 
     def server_close(self) -> None:
         """Stop, end the accepted connections, wait for their handlers, and release all resources.
@@ -234,14 +234,17 @@ class BaseServer:
         try:
             if self.block_on_close:
                 self._end_requests()
-            elif not self._control.wait(self.stop_timeout):
-                raise StillRunning("serve_forever()", self.stop_timeout, open_requests(self).clients())
+            else:
+                self._wait_for_loops()
         finally:
             self._close_listener()
 
     def end_requests(self, *, how: int = BOTH) -> None:
         """Shut down the accepted connections (`how` as in shutdown(2)), so that their handlers end."""
         open_requests(self).end(how)
+
+    def kill_requests(self) -> None:
+        """Kill the processes that handle requests; the mix-in for these overrides it. Threads cannot be killed."""
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for requests in threads or processes; return the names of those still running after `timeout` seconds.
@@ -250,9 +253,19 @@ class BaseServer:
         """
         return []
 
+    def _wait_for_loops(self) -> None:
+        if not self._control.wait(self.seconds_to_stop):
+            clients = open_requests(self).clients()
+            raise StillRunning("serve_forever()", self.stop_timeout, clients, is_cut=is_over())
+
+    @property
+    def seconds_to_stop(self) -> float:
+        """How long a stop that begins now may take: `stop_timeout`, cut to what the test has left of its time."""
+        return within(self.stop_timeout, at_least=MOMENT)
+
     def _end_requests(self) -> None:
         """End connections, and wait for loops and handlers. In the first half of the time, end reading only."""
-        half = self.stop_timeout / 2
+        half = self.seconds_to_stop / 2
         loops_ended = False
         for how in (READING, BOTH):
             open_requests(self).end_new(how)
@@ -267,7 +280,7 @@ class BaseServer:
             return  # only daemons are left
         if not left:
             left = open_requests(self).clients()
-        raise StillRunning("server_close(): requests in progress", self.stop_timeout, left)
+        raise StillRunning("server_close(): requests in progress", self.stop_timeout, left, is_cut=is_over())
 
     def _close_listener(self) -> None:
         """Close the source of new requests. Servers with a socket override it."""

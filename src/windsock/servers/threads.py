@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import addresses
-from windsock.net.deadlines import capped
+from windsock.net.deadlines import MOMENT, capped, within
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
@@ -185,16 +185,17 @@ class ThreadingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
-        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
+        seconds = within(timeout, at_least=MOMENT)
+        return [f"thread {thread.name!r}" for thread in self.request_threads.wait(seconds, daemons=daemons)]
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super)."""
         waits_itself = self.block_on_close and not hasattr(self, "stop_timeout")  # over a class of another family
         if waits_itself and getattr(self, "socket_type", None) == socket.SOCK_DGRAM:
-            self.wait_for_requests(5.0)  # before the socket that they reply through is closed
+            self.wait_for_requests(within(5.0))  # before the socket that they reply through is closed
         super().server_close()  # type: ignore[misc]  # the server class has it
         if waits_itself:
-            self.wait_for_requests(5.0, daemons=False)
+            self.wait_for_requests(within(5.0), daemons=False)
 
     def _run_request(self, request: Any, client_address: Any) -> None:
         process_id = os.getpid()

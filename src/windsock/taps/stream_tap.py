@@ -25,6 +25,7 @@ __all__ = [
     "note_failure",
     "scatter",
     "tap",
+    "unread_at_end",
 ]
 
 GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
@@ -44,6 +45,14 @@ def note_failure(connection: Connection, error: OSError, whose: Connection | Non
         connection.note(Kind.TIMEOUT)
     elif (alert := alert_of(error)) is not None:
         connection.note(Kind.TLS_ALERT, alert.encode())
+
+
+def unread_at_end(connection: Connection, sock: Any) -> bytes:
+    """Return the data of the event that a connection is closed: how many bytes from the client were not read."""
+    if connection.has_clients_end or not isinstance(sock, socket.socket):  # a wrapper such as TLS
+        return b""
+    count = sockets.unread(sock)
+    return b"%d" % count if count else b""
 
 
 def mark_lost(error: OSError, connection: Connection) -> None:
@@ -276,7 +285,7 @@ class Tap(_AnySocket):
         if self.fileno() < 0 or (fork_hooks.forked_since(self._forks_before) and not self._was_shut_down):
             close(*args)
             return
-        with self._connection.noted_after(Kind.CLOSE):
+        with self._connection.noted_after(Kind.CLOSE, unread_at_end(self._connection, self)):
             if self.recorded_as.is_in_child and not self._was_shut_down:
                 self._end_stream()
             close(*args)
@@ -356,6 +365,8 @@ def tap(request: Any, connection: Connection) -> Any:
 
 class _Nowhere:
     """A connection and context manager that record nothing."""
+
+    has_clients_end = True
 
     def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
         """Do nothing."""

@@ -13,7 +13,7 @@ from windsock.recording.events import Kind
 from windsock.security.handshake_info import HandshakeFailed
 from windsock.servers.trio.loop import lost_connection
 from windsock.taps.seam import HOOKS, UNTAPPED, Seam, connection_of, meant, noting_handshake, stand_ins
-from windsock.taps.stream_tap import mark_lost
+from windsock.taps.stream_tap import mark_lost, unread_at_end
 from windsock.taps.trio_tap import SocketTap, StreamTap
 
 __all__ = ["TrioSeam"]
@@ -166,7 +166,7 @@ class TrioSeam(Seam):
             self._originals["close_request"](request)
             return
         self._note_half_close(connection)  # `shutdown_request()` has sent it
-        with connection.noted_after(Kind.CLOSE):
+        with connection.noted_after(Kind.CLOSE, unread_at_end(connection, request)):
             self._originals["close_request"](request)
 
     def _note_half_close(self, connection: Connection | None) -> None:

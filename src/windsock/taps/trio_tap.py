@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.taps.stream_tap import note_descriptors, note_failure, scatter
+from windsock.taps.stream_tap import note_descriptors, note_failure, scatter, unread_at_end
 
 if TYPE_CHECKING:
     import trio
@@ -240,7 +240,7 @@ class SocketTap(_TrioTap):
         if self._plain.fileno() < 0:
             self._close()
             return
-        with self._connection.noted_after(Kind.CLOSE):
+        with self._connection.noted_after(Kind.CLOSE, unread_at_end(self._connection, self._plain)):
             self._close()
 
 

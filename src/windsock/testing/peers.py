@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from windsock.harness import RunningServer, serving
+from windsock.net.deadlines import within
 from windsock.net.files import nameless_file
 from windsock.net.system import connect, os, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
@@ -52,7 +53,7 @@ def client_of(server: RunningServer) -> socket.socket:
     """Return a connected client, with TLS if the server uses it; a datagram client has an address of its own."""
     kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
     client = socket.socket(server.server.address_family, kind)
-    client.settimeout(DEADLINE)
+    client.settimeout(max(0.001, within(DEADLINE)))
     try:
         if server.options.transport == "unix_datagram":
             client.bind("")  # an abstract name, chosen by the kernel (unix(7), autobind)

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack, suppress
 from typing import Any
 
+from windsock.net.deadlines import milliseconds, within
 from windsock.net.system import monotonic, select, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.peers import (
@@ -101,7 +102,7 @@ def _exchange(client: socket.socket, payload: bytes) -> bytes:
     poll = select.poll()
     poll.register(client, select.POLLIN | select.POLLOUT)
     while len(received) < len(payload):
-        expect(bool(poll.poll(DEADLINE * 1000)), True, f"something to do after {len(received)} bytes")
+        expect(bool(poll.poll(milliseconds(within(DEADLINE)))), True, f"something to do after {len(received)} bytes")
         with suppress(*_not_ready()):
             sent += client.send(payload[sent : sent + (1 << 16)]) if sent < len(payload) else 0
         if sent == len(payload):

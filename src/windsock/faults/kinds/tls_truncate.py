@@ -23,7 +23,14 @@ class TLSTruncate(Fault):
     chain_order: ClassVar[int] = 40
     applies_to: ClassVar[frozenset[str]] = HANDSHAKE
 
+    happens_later: ClassVar[bool] = True
+
     after_bytes: int | None = None
+
+    @property
+    def words(self) -> str:
+        """What it does, for transcripts."""
+        return f"{self!r}: ended the stream without close_notify"
 
     def __post_init__(self) -> None:
         optional_count(self, 0, "bytes", after_bytes=self.after_bytes)

@@ -11,7 +11,7 @@ from windsock.recording.events import Kind
 from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 from windsock.recording.store.buffer_pool import Buffer, BufferedEvent, ConnectionBuffers
 from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents, SpillFile
-from windsock.recording.unsent import cuts_in, without
+from windsock.recording.unsent import cuts_in, unsent_in, without
 
 __all__ = ["FIRST_LARGE", "LARGE", "OVERHEAD", "Log"]
 
@@ -73,6 +73,11 @@ class Log:
         Data for the client is recorded before it is sent, so that it is recorded when the client has it.
         """
         return without(self.events(), cuts_in(self.events()) if self._retracted else {})
+
+    @property
+    def unsent(self) -> int:
+        """The bytes at the end of the data for the client that were not sent."""
+        return unsent_in(self.events()) if Kind.DOWN in self._retracted else 0
 
     def _pieces(self, kind: int, start: int, end: int | None) -> Iterator[bytes]:
         position = 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import trio
 
 from windsock.net.pushback import held_by_stream
-from windsock.net.system import socket, ssl
+from windsock.net.system import os, socket, ssl
 from windsock.security.alerts import mark_alert
 from windsock.security.client_hello import is_whole_record, read_client_hello
 from windsock.security.handshakes import failed, succeeded
@@ -27,7 +28,8 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     A stream that ends without the client's close_notify reads as a normal end. Raises HandshakeFailed.
     """
     first = b""
-    secured = trio.SSLStream(stream, context, server_side=True)
+    keeping: Any = _ContextKeepingOutput(context)
+    secured = trio.SSLStream(stream, keeping, server_side=True)
     try:
         with trio.fail_after(math.inf if seconds is None else seconds):
             first = held_by_stream(stream)
@@ -37,6 +39,7 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     except trio.TooSlowError:
         raise failed(TimeoutError("timed out"), first) from None
     except (trio.BrokenResourceError, OSError) as error:
+        _send_alert(stream.socket, keeping.unsent())
         reason = cause_of(error) or ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the stream ended")
         raise failed(reason, first) from error
     found: Any = secured
@@ -46,35 +49,75 @@ async def secure(stream: Any, context: ssl.SSLContext, seconds: float | None) ->
     return found
 
 
-def truncate(stream: Any, after_bytes: int | None = None) -> None:
+class _ContextKeepingOutput:
+    """An SSLContext to a SSLStream that also knows what was not sent: trio drops the alert of a handshake that failed.
+
+    Such as certificate_required, which tells the client why (RFC 8446, section 6.2).
+    """
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        self._outgoing: ssl.MemoryBIO | None = None
+
+    def wrap_bio(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, **options: Any) -> ssl.SSLObject:
+        self._outgoing = outgoing
+        return self._context.wrap_bio(incoming, outgoing, **options)
+
+    def unsent(self) -> bytes:
+        """Return what TLS has to say that was not sent."""
+        return b"" if self._outgoing is None else self._outgoing.read()
+
+
+def _send_alert(sock: Any, alert: bytes) -> None:
+    """Send the alert if there is one, and the client takes it at once."""
+    if alert:
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(sock.fileno())) as plain:
+            plain.send(alert, socket.MSG_DONTWAIT)
+
+
+def truncate(stream: Any, after_bytes: int | None, when_truncated: Callable[[], object]) -> None:
     """End a stream of `secure()` without close_notify: see TLSSocket.truncate()."""
-    stream.aclose = stream.transport_stream.aclose
+    truncated = _Truncated(stream, after_bytes, when_truncated)
+    stream.aclose = truncated.aclose
     if after_bytes is not None:
-        stream.send_all = _Truncated(stream, after_bytes)
+        stream.send_all = truncated
 
 
 class _Truncated:
-    """Replaces `send_all` of an SSLStream, a final class: ends the stream below after some bytes."""
+    """Replaces `send_all` and `aclose` of an SSLStream, a final class: ends the stream below, after some bytes."""
 
-    def __init__(self, stream: trio.SSLStream[Any], after_bytes: int) -> None:
+    def __init__(
+        self, stream: trio.SSLStream[Any], after_bytes: int | None, when_truncated: Callable[[], object]
+    ) -> None:
         self._send_all = stream.send_all
-        self._socket = stream.transport_stream.socket
+        self._stream = stream.transport_stream
+        self._when_truncated: Callable[[], object] | None = when_truncated
         self._left = after_bytes
-        if not after_bytes:
+        if after_bytes == 0:
             self._end_below()
+
+    async def aclose(self) -> None:
+        self._tell()
+        await self._stream.aclose()
+
+    def _tell(self) -> None:
+        tell, self._when_truncated = self._when_truncated, None
+        if tell is not None:
+            tell()
 
     async def __call__(self, data: Any) -> None:
         whole = bytes(data)
         head = whole[: self._left]
-        self._left -= len(head)
+        self._left = (self._left or 0) - len(head)
         if head:
             await self._send_all(head)
         if len(head) < len(whole):
             self._end_below()
 
     def _end_below(self) -> None:
+        self._tell()
         with contextlib.suppress(OSError):  # the client is gone
-            self._socket.shutdown(socket.SHUT_WR)
+            self._stream.socket.shutdown(socket.SHUT_WR)
 
 
 class _Leniently:

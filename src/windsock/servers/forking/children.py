@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from windsock.net import addresses
 from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, os, select, threading
+from windsock.net.whereabouts import Line
 from windsock.servers import fork_hooks
+from windsock.servers.forking.child_stack import ChildStack
 from windsock.servers.loop import ServeLoop
 
 __all__ = ["Children"]
@@ -19,6 +22,8 @@ FALLBACK_INTERVAL = 0.02
 """Seconds between two checks of a child, where the kernel has no pidfd_open(2)."""
 FIRST_REMINDER, LAST_REMINDER = 0.01, 0.5
 """Seconds until a child that was signalled, and is waited for, is signalled again; doubles each time."""
+ANSWERING = 0.2
+"""Seconds in which all children together have to say where they stand."""
 
 
 class Children:
@@ -42,6 +47,7 @@ class Children:
         self._collector = collector
         self._watched: dict[int, tuple[int, ServeLoop | None]] = {}
         self._clients: dict[int, Any] = {}
+        self._stacks: dict[int, ChildStack] = {}
         self._told: dict[int, signal.Signals] = {}
         self._lock = threading.Lock()
         fork_hooks.renew_in_children(self)
@@ -53,10 +59,15 @@ class Children:
         self._clients.clear()
         self._told.clear()
         self.stop_watching()
+        for pid in list(self._stacks):
+            self._close_stack(pid)
 
-    def add(self, pid: int, client_address: Any, loop: ServeLoop | None) -> None:
+    def add(self, pid: int, client_address: Any, loop: ServeLoop | None, stack: ChildStack | None = None) -> None:
         """Add a child. If a loop is given, the loop collects the child as soon as it ends."""
         self._clients[pid] = client_address
+        if stack is not None:
+            stack.forked()
+            self._stacks[pid] = stack
         self.pids.add(pid)
         with contextlib.suppress(AttributeError, OSError):
             self._watched[pid] = (os.pidfd_open(pid), None)
@@ -77,6 +88,7 @@ class Children:
                 self.pids.discard(pid)
                 self._clients.pop(pid, None)
                 self._told.pop(pid, None)
+                self._close_stack(pid)
             if pid not in self.pids:
                 self._unwatch(pid)
         if exit_code is not None:
@@ -126,7 +138,7 @@ class Children:
             for pid, number in self._told.items():
                 self._signal(pid, number)
 
-    def _signal(self, pid: int, number: signal.Signals) -> None:
+    def _signal(self, pid: int, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             if pid in self._watched:
                 signal.pidfd_send_signal(self._watched[pid][0], number)
@@ -136,6 +148,20 @@ class Children:
     def describe(self) -> list[str]:
         """Return a description of each running child, with its client's address."""
         return [f"process {pid} for {addresses.show(self._clients.get(pid))}" for pid in sorted(self.running())]
+
+    def stacks(self) -> dict[int, list[Line]]:
+        """Return where the children that answer stand, by pid: the lines of each one's stack, the innermost first."""
+        until = monotonic() + ANSWERING
+        found: dict[int, list[Line]] = {}
+        with self._lock:  # so that none is collected, and its pipe closed, meanwhile
+            for pid, stack in self._stacks.items():
+                found[pid] = stack.ask(partial(self._signal, pid), until)
+        return found
+
+    def _close_stack(self, pid: int) -> None:
+        stack = self._stacks.pop(pid, None)
+        if stack is not None:
+            stack.close()
 
     def stop_watching(self) -> None:
         """Close the pidfds, also of running children; from then on, waiting checks each child at intervals."""

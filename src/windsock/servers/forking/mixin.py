@@ -11,10 +11,13 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from windsock.net.deadlines import MOMENT, within
 from windsock.net.system import os, socket, threading
+from windsock.net.whereabouts import Line
 from windsock.servers import fork_hooks
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.forking import fork_probe, inherited_fds, orphans
+from windsock.servers.forking.child_stack import ChildStack
 from windsock.servers.forking.children import Children
 from windsock.servers.loop import ServeLoop
 from windsock.servers.requests import exit_status, open_requests, release_or_report, report_failure, write_report
@@ -57,11 +60,16 @@ class ForkingMixIn:
         elif not children.wait(self._has_room, None, loop.fileno() if loop is not None else None):
             raise RuntimeError(f"the server stopped while all of its {self.max_children} children were busy")
         orphans.prepare()
-        parent = os.getpid()
-        pid = fork_probe.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
+        parent, stack = os.getpid(), ChildStack.made()
+        try:
+            pid = fork_probe.fork(_fork, self.rehearse_in_child) if hasattr(self, "rehearse_in_child") else _fork()
+        except BaseException:
+            if stack is not None:
+                stack.close()
+            raise
         if pid == 0:
-            self._run_child(request, client_address, parent)
-        children.add(pid, client_address, loop)
+            self._run_child(request, client_address, parent, stack)
+        children.add(pid, client_address, loop, stack)
         open_requests(self).discard(request)  # in this order: another thread may be ending all requests now
         self.close_request(request)  # type: ignore[attr-defined]  # the server class has it
 
@@ -80,7 +88,7 @@ class ForkingMixIn:
         if self.active_children is not None:
             self._children.collect_all()
             if blocking:
-                self.wait_for_requests(getattr(self, "stop_timeout", None))
+                self.wait_for_requests(getattr(self, "seconds_to_stop", None))
                 self._children.collect_all()
 
     def handle_timeout(self) -> None:
@@ -100,13 +108,23 @@ class ForkingMixIn:
         if self.active_children and not self._serves_datagrams():
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
+    def kill_requests(self) -> None:
+        """Kill the children, and wait a second for their ends."""
+        if self.active_children:
+            self._children.signal_all(signal.SIGKILL)
+            self._children.wait(lambda: not self._children.running(), 1.0)
+
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the children; return descriptions of those still running after `timeout` seconds."""
         if not self.active_children:
             return []
         children = self._children
-        children.wait(lambda: not children.running(), timeout)
+        children.wait(lambda: not children.running(), within(timeout, at_least=MOMENT))
         return children.describe()
+
+    def handler_stacks(self) -> dict[int, list[Line]]:
+        """Return where the children stand that answer, by pid: the lines of each one's stack, the innermost first."""
+        return self._children.stacks() if self.active_children else {}
 
     def server_close(self) -> None:
         """Close, then wait as `block_on_close` says. May be extended (call super).
@@ -117,9 +135,8 @@ class ForkingMixIn:
             super().server_close()  # type: ignore[misc]  # the server class has it
             self.collect_children(blocking=self.block_on_close)
         except BaseException:  # StillRunning, or an exception of a signal's handler
-            if self.active_children and self.block_on_close:
-                self._children.signal_all(signal.SIGKILL)
-                self.wait_for_requests(1.0)
+            if self.block_on_close:
+                self.kill_requests()
             raise
         finally:
             if self.active_children is not None:
@@ -141,7 +158,7 @@ class ForkingMixIn:
     def _has_room(self) -> bool:
         return len(self.active_children or ()) < self.max_children
 
-    def _run_child(self, request: Any, client_address: Any, parent: int) -> None:
+    def _run_child(self, request: Any, client_address: Any, parent: int, stack: ChildStack | None) -> None:
         """Handle the request in the child, and exit. Never returns."""
         status = 1
         mark = fork_hooks.now()
@@ -150,6 +167,8 @@ class ForkingMixIn:
             vars(self).pop("_children_of_mine", None)
             inherited_fds.drop_all_but(request, self)
             orphans.end_with_parent(parent)
+            if stack is not None:
+                stack.answer()
             self._hang_up_on_signals(request)
             try:
                 self.finish_request(request, client_address)  # type: ignore[attr-defined]  # the server class has it

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import NotInstalled, UsageError
 from windsock.net import addresses
+from windsock.net.deadlines import MOMENT, within
 from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.net.whereabouts import outwards
 from windsock.servers import fork_hooks
@@ -166,7 +167,7 @@ class SelectingMixIn:
 
     def _seconds_to_end(self) -> float:
         """Return how many seconds requests that do not end may delay the end of their loop."""
-        seconds: float = getattr(self, "stop_timeout", 5.0)
+        seconds: float = getattr(self, "seconds_to_stop", 5.0)
         return seconds / 2
 
     def _hub_finished(self, hub: Hub) -> None:
@@ -200,10 +201,10 @@ class SelectingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the greenlets; return descriptions of those still running after `timeout` seconds."""
-        deadline = None if timeout is None else monotonic() + timeout
+        deadline = monotonic() + within(timeout, at_least=MOMENT)
         left: list[RequestGreenlet] = []
         for hub in self._hubs_of_this_process():
-            hub.wait_for_end(None if deadline is None else max(0.0, deadline - monotonic()))
+            hub.wait_for_end(max(0.0, deadline - monotonic()))
             left += hub.others()
         left += self._stubborn
         return [f"request from {addresses.show(turn.client_address)}" for turn in left]

@@ -1,4 +1,4 @@
-"""What the files are about: the recordings of servers and proxies, each with its name and address."""
+"""What transcripts and files are about: the recordings of servers and proxies, each with its name and address."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from windsock.faults import Firing
 from windsock.net.addresses import Address
-from windsock.recording import Connection
+from windsock.recording.connection import Connection
+
+if TYPE_CHECKING:
+    from windsock.faults import Firing
 
 __all__ = ["CaptureSubject", "RecordedServer", "start_of", "subject_of"]
 
@@ -30,12 +32,12 @@ class RecordedServer(Protocol):
         """Return in one line what this is and where."""
         ...
 
-    def datagram_firings(self) -> Sequence[Firing]:
-        """Return what faults did to datagrams, unless it is recorded with a connection."""
+    def unrecorded_firings(self) -> Sequence[Firing]:
+        """Return what faults did that is recorded with no connection."""
         ...
 
-    def fault_report(self) -> list[str]:
-        """Return the seed and what the faults did, a line a firing."""
+    def fault_summary(self) -> list[str]:
+        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
         ...
 
 
@@ -49,7 +51,7 @@ class CaptureSubject:
     description: str = ""
     """One line: what it is and where."""
     fault_lines: Sequence[str] = ()
-    """The seed and what the faults did, a line a firing."""
+    """The seed, and which faults have never fired."""
     firings: Sequence[Firing] = ()
     """What faults did, in the order of time, unless it is recorded with a connection."""
 
@@ -71,7 +73,10 @@ def _at(firing: Firing) -> float:
 
 def subject_of(server: RecordedServer) -> CaptureSubject:
     """Return the recording of a server or a proxy, as it is now."""
-    fault_lines, firings = server.fault_report(), server.datagram_firings()  # first: they wait for what is being done
+    fault_lines, firings = (
+        server.fault_summary(),
+        server.unrecorded_firings(),
+    )  # first: they wait for what is being done
     return CaptureSubject(
         server.name,
         server.address,

@@ -1,0 +1,36 @@
+"""The events of a connection as they may be shown: with secrets masked, however the traffic was cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from windsock.recording.connection import Connection
+from windsock.recording.events import Kind
+from windsock.recording.store.spill_file import Event
+from windsock.redaction import MaskedStream, masked
+
+__all__ = ["redacted"]
+
+DATA = (Kind.UP, Kind.DOWN)
+
+
+def redacted(connection: Connection) -> Iterator[Event]:
+    """Yield the events as `connection.settled()` does, with secrets masked in their data.
+
+    Each direction of a stream is looked at as a whole, a little ahead; datagrams are looked at one by one.
+    """
+    if connection.is_datagram:
+        return (_with_data(each, masked(each.data)) if each.kind in DATA else each for each in connection.settled())
+    streams = {kind: MaskedStream(_pieces(connection, kind)) for kind in DATA}
+    return (
+        _with_data(each, streams[each.kind].take(len(each.data))) if each.kind in DATA else each
+        for each in connection.settled()
+    )
+
+
+def _with_data(event: Event, data: bytes) -> Event:
+    return Event(event.time, event.kind, data)
+
+
+def _pieces(connection: Connection, kind: int) -> Iterator[bytes]:
+    return (each.data for each in connection.settled() if each.kind == kind)

@@ -1,0 +1,293 @@
+"""The time of the test: no wait is longer than what is left of it, and each error says the wait that was asked for."""
+
+from __future__ import annotations
+
+import inspect
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import product
+from typing import Any, TypeAlias
+
+import pytest
+import trio
+
+import windsock
+from tests.support.waiting import DEADLINE, HOUR, wait_until
+from windsock import Script, StillRunning, WaitTimeout
+from windsock.harness import CONCURRENCIES
+from windsock.net import deadlines
+from windsock.net.system import monotonic
+
+Shorten: TypeAlias = Callable[[], None]
+
+LEFT = {"little time": 0.1, "no time": -1.0}
+CUT = "3600 s (cut short: the time of the test is over)"
+
+
+@pytest.fixture(params=LEFT)
+def shorten(request: pytest.FixtureRequest) -> Iterator[Shorten]:
+    """Return what leaves the test as good as no time; undone at its end."""
+    before = deadlines.latest()
+    yield lambda: deadlines.limit_to(LEFT[request.param])
+    deadlines.limit_to(before - monotonic())
+
+
+@contextmanager
+def silent_server(**options: Any) -> Iterator[windsock.RunningServer]:
+    """Serve clients that get no answer, and whose bytes are not read."""
+    released = threading.Event()
+    with windsock.serving(lambda *_: released.wait(DEADLINE * 3), strict=False, **options) as server:
+        try:
+            yield server
+        finally:
+            released.set()
+
+
+def of_client(step: Callable[[windsock.ScriptedClient], object]) -> Callable[[Shorten], None]:
+    """Return a wait: a step of a client of a server that says nothing."""
+
+    def wait(shorten: Shorten) -> None:
+        with silent_server() as server, server.connect(timeout=HOUR) as client:
+            shorten()
+            step(client)
+
+    return wait
+
+
+def of_trio_client(step: Callable[[windsock.TrioClient], Any]) -> Callable[[Shorten], None]:
+    """Return the same for a client of trio."""
+
+    def wait(shorten: Shorten) -> None:
+        async def main() -> None:
+            async with server.connect_trio(timeout=HOUR) as client:
+                shorten()
+                await step(client)
+
+        with silent_server() as server:
+            trio.run(main)
+
+    return wait
+
+
+def of_recording(wait: Callable[[windsock.RunningServer], object]) -> Callable[[Shorten], None]:
+    """Return a wait for what is recorded."""
+
+    def begin(shorten: Shorten) -> None:
+        with silent_server(timeout=HOUR) as server:
+            shorten()
+            wait(server)
+
+    return begin
+
+
+def connect(shorten: Shorten) -> None:
+    with silent_server() as server, server.fault(windsock.faults.BacklogFull(), allow_unfired=True):
+        shorten()
+        server.connect(timeout=HOUR)
+
+
+def connect_with_trio(shorten: Shorten) -> None:
+    async def main() -> None:
+        shorten()
+        async with server.connect_trio(timeout=HOUR):
+            raise AssertionError("it is connected")
+
+    with silent_server() as server, server.fault(windsock.faults.BacklogFull(), allow_unfired=True):
+        trio.run(main)
+
+
+def handshake(shorten: Shorten) -> None:
+    with silent_server() as server:
+        shorten()
+        windsock.scripted_client(server.address, tls=True, timeout=HOUR)
+
+
+def handshake_with_trio(shorten: Shorten) -> None:
+    async def main() -> None:
+        async with windsock.TrioClient(server.address, tls=True, timeout=HOUR):
+            raise AssertionError("there is TLS")
+
+    with silent_server() as server:
+        shorten()
+        trio.run(main)
+
+
+def crowd(shorten: Shorten) -> None:
+    with silent_server() as server:
+        shorten()
+        try:
+            server.crowd(2, Script().expect(b"x"), timeout=HOUR)
+        except windsock.CrowdFailed as failures:
+            raise failures.exceptions[0] from None
+
+
+EVENT = threading.Event()
+STEPS: dict[str, Callable[[Any], Any]] = {
+    "expect": lambda client: client.expect(b"x"),
+    "expect ": lambda client: client.expect(b"x", timeout=HOUR),
+    "expect_eof": lambda client: client.expect_eof(),
+    "expect_reset": lambda client: client.expect_reset(),
+    "expect_end": lambda client: client.expect_end(),
+    "one_of": lambda client: client.one_of(Script().expect(b"x"), Script().expect_eof()),
+    "wait_for": lambda client: client.wait_for(EVENT),
+    "start_tls": lambda client: client.start_tls(),
+    "send": lambda client: client.send(bytes(1 << 24)),
+    "play": lambda client: client.play(Script().expect(b"x")),
+}
+WAITS: dict[str, Callable[[Shorten], None]] = {
+    **{f"ScriptedClient.{name}": of_client(step) for name, step in STEPS.items()},
+    **{f"TrioClient.{name}": of_trio_client(step) for name, step in STEPS.items()},
+    "Background.join": of_client(lambda client: client.play_in_background(Script().expect(b"x")).join(timeout=HOUR)),
+    "Connections.wait": of_recording(lambda server: server.connections.wait()),
+    "Requests.none": of_recording(lambda server: server.requests.none(settle=HOUR)),
+    "Requests.only": of_recording(lambda server: server.requests.only()),
+    "Requests.wait": of_recording(lambda server: server.requests.wait(timeout=HOUR)),
+    "RunningServer.connect": connect,
+    "TrioClient.connect": connect_with_trio,
+    "scripted_client": handshake,
+    "TrioClient.__aenter__": handshake_with_trio,
+    "RunningServer.crowd": crowd,
+}
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_wait_that_is_cut_short_says_how_long_it_was_to_be(wait: str, shorten: Shorten) -> None:
+    with pytest.raises((WaitTimeout, windsock.ConnectFailed)) as caught:
+        WAITS[wait](shorten)
+
+    assert CUT in str(caught.value)
+
+
+IN_WORDS = {
+    "expect_silence": lambda client: client.expect_silence(HOUR),
+    "pause": lambda client: client.pause(HOUR),
+    "send": lambda client: client.send(b"xyz", pieces=3, every=HOUR),
+}
+
+
+@pytest.mark.parametrize(("of", "step"), list(product(["ScriptedClient", "TrioClient"], IN_WORDS)))
+def test_a_step_that_takes_its_time_says_that_the_time_of_the_test_is_over(
+    of: str, step: str, shorten: Shorten
+) -> None:
+    wait = {"ScriptedClient": of_client, "TrioClient": of_trio_client}[of](IN_WORDS[step])
+
+    with pytest.raises(windsock.ScriptTimeout, match=r"3600.*of the test") as caught:
+        wait(shorten)
+
+    assert caught.value.is_cut
+
+
+ENDS: dict[str, Callable[[windsock.RunningServer], object]] = {
+    "stop": lambda server: server.stop(),
+    "finish": lambda server: server.finish(),
+    "outage": lambda server: server.outage().__enter__(),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_stop_ends_with_the_time_of_the_test(concurrency: str, end: str, shorten: Shorten) -> None:
+    released = threading.Event()
+
+    def stuck(request: socket.socket, *_: object) -> None:
+        request.sendall(b"!")
+        released.wait(DEADLINE * 3)
+
+    server = windsock.serving(stuck, concurrency=concurrency, timeout=HOUR, strict=False)
+    with windsock.scripted_client(server.address) as client:
+        client.expect(b"!")
+        shorten()
+
+        with pytest.raises(StillRunning) as caught:
+            ENDS[end](server)
+
+        assert f"did not end within {CUT}, still running: " in str(caught.value)
+    released.set()
+    deadlines.no_limit()
+    server.stop()
+    server.server.wait_for_requests(DEADLINE)
+    wait_until(lambda: not any(server.shown_address in each.name for each in threading.enumerate()), "its threads")
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_stop_in_order_needs_no_time_of_the_test(concurrency: str, shorten: Shorten) -> None:
+    server = windsock.serving(lambda request, *_: request.recv(1), concurrency=concurrency, timeout=HOUR)
+    client = server.connect()
+    shorten()
+
+    server.stop()
+
+    assert client.end.is_closed
+
+
+QUIET: dict[str, Callable[[windsock.FaultProxy], object]] = {
+    "drain": lambda proxy: proxy.drain(),
+    "settle": lambda proxy: proxy.settle(HOUR),
+    "disconnect": lambda proxy: proxy.disconnect(),
+    "finish": lambda proxy: proxy.finish(),
+    "stop": lambda proxy: proxy.stop(),
+}
+
+
+@pytest.mark.parametrize("call", QUIET)
+def test_a_proxy_waits_no_longer_than_the_test(call: str, shorten: Shorten) -> None:
+    with silent_server() as server, windsock.proxy(server.address, timeout=HOUR, strict=False) as proxy:
+        proxy.fault(windsock.faults.Delay(DEADLINE * 3))
+        with windsock.scripted_client(proxy.address) as client:
+            client.send(b"x")
+            shorten()
+
+            QUIET[call](proxy)
+
+
+def test_a_script_in_the_background_is_not_blamed_for_the_end_of_the_test(shorten: Shorten) -> None:
+    server = windsock.serving(timeout=HOUR)
+    client = server.connect()
+    client.play_in_background(Script().expect(b"never"))
+    shorten()
+
+    server.finish()
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_script_of_a_fake_is_not_blamed_for_the_end_of_the_test(concurrency: str, shorten: Shorten) -> None:
+    server = windsock.serving(
+        timeout=HOUR,
+        concurrency=concurrency,
+    )
+    server.play(Script().expect(b"hello").send(b"!").expect(b"never"))
+    shorten()
+    with windsock.scripted_client(server.address) as client:
+        client.end.sock.send(b"hello")
+
+        with pytest.raises(ExceptionGroup) as caught:
+            server.finish()
+
+    (unmet,) = caught.value.exceptions
+    assert isinstance(unmet, windsock.Unmet)
+    assert " within " not in str(unmet)
+
+
+def public_waits() -> Iterator[str]:
+    """Give the public functions that take a time."""
+    for name in set(windsock.__all__) - {"Script", "serving"}:  # a script is a value, and a server takes an option
+        thing = getattr(windsock, name)
+        if inspect.isclass(thing):
+            found = [
+                f"{name}.{each}" for each, method in inspect.getmembers(thing, inspect.isfunction) if takes(method)
+            ]
+            yield from (each for each in found if "._" not in each)
+        elif inspect.isfunction(thing) and takes(thing):
+            yield name
+
+
+def takes(function: Callable[..., object]) -> bool:
+    return not {"timeout", "seconds", "settle", "for_"}.isdisjoint(inspect.signature(function).parameters)
+
+
+def test_every_public_wait_is_among_these() -> None:
+    steps = {f"{of}.{step}" for of, step in product(["ScriptedClient", "TrioClient"], [*IN_WORDS, "stop_tls", "reset"])}
+
+    assert set(public_waits()) - steps - {f"FaultProxy.{each}" for each in QUIET} <= set(WAITS)

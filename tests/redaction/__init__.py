@@ -1,0 +1,1 @@
+"""Secrets, masked where something is shown."""
