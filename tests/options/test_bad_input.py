@@ -94,7 +94,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"framing": "paragraphs"},
         "framing='paragraphs': expected 'lines', 'eof', a delimiter (bytes), a size (int), "
-        "LengthPrefix(size=4, byteorder='big'), 'any', "
+        "LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
         "or a function from bytes to the size of the first message or None",
     ),
     ({"framing": b""}, "Delimiter(b''): a delimiter has at least one byte; use UntilEof() for none at all"),
@@ -102,7 +102,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"framing": True},
         "framing=True: expected 'lines', 'eof', a delimiter (bytes), a size (int), "
-        "LengthPrefix(size=4, byteorder='big'), 'any', "
+        "LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
         "or a function from bytes to the size of the first message or None",
     ),
 ]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.protocols.vectors import V4, V5, V8
 from windsock.errors import UsageError
-from windsock.protocols.record_marking import RecordReader, RecordTooLong, mark_record
+from windsock.protocols.record_marking import RecordReader, RecordTooLong, mark_record, record_in, record_size
+from windsock.protocols.rpc_messages import Call
 from windsock.protocols.xdr import DecodeError
 
 
@@ -123,3 +124,42 @@ def test_a_stream_that_ends_within_a_record_is_unfinished(size: int) -> None:
 
     assert records_of(reader, mark_record(b"abcde")[:size]) == []
     assert reader.is_unfinished
+
+
+@given(st.binary(max_size=30), st.integers(1, 40), st.binary(max_size=10))
+def test_the_size_of_a_record_is_known_with_its_last_mark(record: bytes, fragment: int, behind: bytes) -> None:
+    data = mark_record(record, fragment)
+    sizes = [record_size(data[:end]) for end in range(len(data))]
+
+    assert record_size(data + behind) == len(data)
+    assert set(sizes) <= {None, len(data)}
+    assert [record_size(data[:end]) for end in range(4)] == [None] * 4
+
+
+def test_the_size_of_a_record_over_a_limit_is_known_with_the_mark_that_says_so() -> None:
+    assert record_size(bytes.fromhex("00000064"), limit=103) == 104
+    assert record_size(bytes.fromhex("7fffffff"), limit=100) == 2**31 + 3
+    assert record_size(bytes.fromhex("00000064"), limit=104) is None
+
+
+def test_fragments_without_a_byte_and_without_end_have_no_size() -> None:
+    with pytest.raises(DecodeError, match="more than 1000 fragments without a byte"):
+        record_size(bytes(4 * 1001))
+
+
+@pytest.mark.parametrize("data", [V4, V5, V8])
+def test_a_message_is_read_with_its_marks_and_without(data: bytes) -> None:
+    assert record_in(data) == record_in(data[4:]) == data[4:]
+    assert record_in(mark_record(data[4:], 7)) == data[4:]
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", V5[:-1], V5 + V5, V5 + b"x", bytes(4 * 1002)])
+def test_what_is_not_one_record_is_left_as_it_is(data: bytes) -> None:
+    assert record_in(data) == data
+
+
+def test_a_call_whose_xid_looks_like_a_mark_is_a_call() -> None:
+    call = Call(0x80000024, 1, 1).encode()
+
+    assert record_size(call) == len(call)
+    assert record_in(call) == call

@@ -13,6 +13,7 @@ FRAMINGS = (
     (r'b"\r\n\r\n"', "a message ends with these bytes, like an HTTP request without a body"),
     ("16", "a message has 16 bytes"),
     ("LengthPrefix(4)", "an integer of 4 bytes before the message is its length"),
+    ('"rpc"', "a message is a record of Sun RPC"),
     ('"eof"', "all that a connection sends is one message"),
     ("function", "function(data) returns the size of the first message, None if it is not complete"),
     ('"any"', "each piece that arrives is a message: replies depend on timing"),

@@ -79,10 +79,10 @@ class Fake:
     ) -> Rule:
         """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
-        With framing, bytes must equal a message (with or without its line end, delimiter or length prefix), and
-        a regular expression must be found in it. Without framing a stream has no messages, and rules are for bytes: the
-        first rule whose bytes come next answers. With framing="any" a pattern must match from the first byte that has
-        arrived.
+        With framing, bytes must equal a message (with or without its line end, delimiter, length prefix or record
+        marks), and a regular expression must be found in it. Without framing a stream has no messages, and rules are
+        for bytes: the first rule whose bytes come next answers. With framing="any" a pattern must match from the first
+        byte that has arrived.
 
         `after`: the number of matches to skip first. `connections`: the connections that the rule is for, by index
         from 0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.

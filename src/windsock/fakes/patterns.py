@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from windsock.errors import UsageError
-from windsock.recording import Delimiter, Framing, LengthPrefix, Lines
+from windsock.recording import Delimiter, Framing, LengthPrefix, Lines, RecordMarking
 from windsock.scripts.matching import first_difference
 
 __all__ = [
@@ -50,13 +50,17 @@ def describe(pattern: Pattern) -> str:
 
 
 def body(framing: Framing | None, message: bytes) -> bytes:
-    """Return the message without its delimiter or length prefix."""
+    """Return the message without its delimiter, length prefix or record marks."""
     if isinstance(framing, Lines):
         return message.rstrip(b"\r\n")
     if isinstance(framing, Delimiter):
         return message.removesuffix(framing.delimiter)
     if isinstance(framing, LengthPrefix):
         return message[framing.size :]
+    if isinstance(framing, RecordMarking):
+        from windsock.protocols.record_marking import record_in
+
+        return record_in(message)
     return message
 
 

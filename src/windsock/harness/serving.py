@@ -56,8 +56,8 @@ def serving(
     It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
     told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
-    `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", or a
-    function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
+    `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "rpc", "any",
+    or a function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
     So it does with what a fake was told and what has not happened, unless `allow_unused`. `timeout` (seconds) bounds
     every wait for it.
 

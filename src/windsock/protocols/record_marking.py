@@ -5,12 +5,14 @@ from __future__ import annotations
 from windsock.errors import UsageError
 from windsock.protocols.xdr import DecodeError
 
-__all__ = ["RECORD_LIMIT", "RecordReader", "RecordTooLong", "mark_record"]
+__all__ = ["RECORD_LIMIT", "RecordReader", "RecordTooLong", "mark_record", "record_in", "record_size"]
 
 RECORD_LIMIT = 1024 * 1024
 """The most bytes of a record, unless a reader is given another limit."""
 EMPTY_LIMIT = 1000
 """The most fragments without a byte in one record. RFC 5531 allows them, and a peer could send them without end."""
+CALL_OF_VERSION_2 = bytes(7) + b"\2"
+"""What follows the xid of a call. Behind a mark there would be an xid of 0, and a type of message that there is not."""
 LAST = 0x80000000
 LONGEST = 0x7FFFFFFF
 
@@ -90,8 +92,7 @@ class RecordReader:
         if len(self._record) + size > self.limit:
             raise RecordTooLong(self.offset, len(self._record) + size, self.limit)
         if not size and not is_last and self._empty >= EMPTY_LIMIT:
-            reason = f"more than {EMPTY_LIMIT} fragments without a byte in one record"
-            raise DecodeError(self.offset, "record mark", 0, reason)
+            raise _too_many_empty(self.offset)
 
     def _take_record(self) -> bytes:
         record = bytes(self._record)
@@ -111,3 +112,42 @@ def mark_record(record: bytes, fragment_size: int = LONGEST) -> bytes:
     pieces = [record[start : start + fragment_size] for start in range(0, len(record), fragment_size)]
     marked = [len(each).to_bytes(4, "big") + each for each in pieces[:-1]]
     return b"".join(marked) + mark_record(pieces[-1], fragment_size)
+
+
+def record_size(data: bytes, limit: int = LONGEST) -> int | None:
+    """Return the size of the first record with its marks; None while it is not known.
+
+    What a mark announces counts before it has come; a size over `limit` is returned as soon as it is announced. Raises
+    DecodeError for fragments without a byte and without end.
+    """
+    end = empty = 0
+    while len(data) >= end + 4:
+        mark = int.from_bytes(data[end : end + 4], "big")
+        empty += mark == 0
+        if empty > EMPTY_LIMIT:
+            raise _too_many_empty(end)
+        end += 4 + (mark & LONGEST)
+        if mark >= LAST or end > limit:
+            return end
+    return None
+
+
+def record_in(data: bytes) -> bytes:
+    """Return a record without its marks, if the bytes are just one record; otherwise return them as they are.
+
+    So the message of a stream and that of a datagram are read alike. A call without marks is never taken for a record.
+    """
+    if data[4:12] == CALL_OF_VERSION_2:
+        return data
+    reader = RecordReader(len(data))
+    reader.feed(data)
+    try:
+        record = reader.next_record()
+    except DecodeError:
+        return data
+    return data if record is None or reader.is_unfinished else record
+
+
+def _too_many_empty(offset: int) -> DecodeError:
+    reason = f"more than {EMPTY_LIMIT} fragments without a byte in one record"
+    return DecodeError(offset, "record mark", 0, reason)

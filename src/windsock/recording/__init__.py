@@ -26,6 +26,7 @@ from windsock.recording.framing import (
     framing_from,
     is_framed,
 )
+from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
 from windsock.recording.transcript import preview, transcript
@@ -48,6 +49,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "RecordMarking",
     "RecordedRequest",
     "Recorder",
     "RequestMismatch",

@@ -24,6 +24,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "UntilEof",
+    "check_limit",
     "framing_from",
     "is_framed",
 ]
@@ -54,7 +55,7 @@ class Delimiter(MessageFraming):
     def __post_init__(self) -> None:
         if not self.delimiter:
             raise UsageError("Delimiter(b''): a delimiter has at least one byte; use UntilEof() for none at all")
-        _check_limit(self.limit)
+        check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
@@ -69,7 +70,7 @@ class Lines(MessageFraming):
     limit: int = _limit()
 
     def __post_init__(self) -> None:
-        _check_limit(self.limit)
+        check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
@@ -111,7 +112,7 @@ class LengthPrefix(MessageFraming):
     def __post_init__(self) -> None:
         if self.size < 1 or self.byteorder not in ("big", "little"):
             raise UsageError(f"{self}: size is at least 1 byte, byteorder is 'big' or 'little'")
-        _check_limit(self.limit)
+        check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None before its length has come."""
@@ -132,7 +133,7 @@ class UntilEof(MessageFraming):
     limit: int = _limit()
 
     def __post_init__(self) -> None:
-        _check_limit(self.limit)
+        check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:  # noqa: ARG002  # a framing takes the data
         """Return the size of the first message, or None."""
@@ -149,7 +150,7 @@ class AsItArrives(MessageFraming):
     limit: int = _limit()
 
     def __post_init__(self) -> None:
-        _check_limit(self.limit)
+        check_limit(self.limit)
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
@@ -157,7 +158,7 @@ class AsItArrives(MessageFraming):
 
 
 EXPECTED = (
-    "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), 'any', "
+    "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
     "or a function from bytes to the size of the first message or None"
 )
 
@@ -180,6 +181,10 @@ def framing_from(value: object) -> Framing | None:
         return Lines()
     if value == "eof":
         return UntilEof()
+    if value == "rpc":
+        from windsock.recording.record_marking import RecordMarking
+
+        return RecordMarking()
     if value == "any":
         return AsItArrives()
     if isinstance(value, int) and not isinstance(value, bool):
@@ -303,7 +308,8 @@ class Cutter:
             self._start = 0
 
 
-def _check_limit(limit: Any) -> None:
+def check_limit(limit: Any) -> None:
+    """Raise UsageError for what is no limit of a framing."""
     if type(limit) is not int or limit < 1:
         raise UsageError(f"limit={limit!r}: expected the most bytes of a message, 1 or more")
 

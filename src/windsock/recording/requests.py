@@ -10,6 +10,7 @@ from windsock.recording.connections import check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
 from windsock.recording.framing import Framing, is_framed
+from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.transcript import preview, summary
 
@@ -36,7 +37,8 @@ class Requests(Sequence[RecordedRequest]):
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
         self._recorder = recorder
-        self._framing = framing if is_framed(framing) else None
+        is_rpc_datagram = is_datagram and isinstance(framing, RecordMarking)
+        self._framing = framing if is_framed(framing) and not is_rpc_datagram else None
         self._is_datagram = is_datagram
         self._timeout = timeout
         self._exchanges: list[Exchanges] = []

@@ -20,6 +20,10 @@ class MessageFraming:
 
     __slots__ = ()
 
+    def is_datagram(self: Any, data: bytes) -> bool:
+        """Return whether a datagram is one message."""
+        return bool(self(data) == len(data))
+
 
 def checked_bytes(method: str, data: object) -> bytes:
     """Return a value as bytes. Raises UsageError if it is not bytes-like."""

@@ -160,7 +160,7 @@ def _fits(step: Expect, data: bytes) -> bool:
     if isinstance(step.what, re.Pattern) and step.length is None:
         return step.what.fullmatch(data) is not None
     if isinstance(step.what, MessageFraming):
-        return _size_of_message(step.what, data) == len(data)
+        return step.what.is_datagram(data)
     return _is_in(step, data)
 
 
