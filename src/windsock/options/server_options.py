@@ -113,7 +113,7 @@ class Options:
             handler=self.handler,
             transport=transport,
             concurrency=concurrency,
-            framing=framing_from(self.framing),
+            framing=framing_from(self._framing(server_class)),
             host=self.host or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
@@ -127,6 +127,13 @@ class Options:
             seed=fault_options.seed_from(self.seed),
             redact=self.redact,
         )
+
+    def _framing(self, server_class: type[Any]) -> Any:
+        """Return the framing asked for, or that of the class of handlers or servers, if it has one."""
+        if self.framing is not None:
+            return self.framing
+        of_handler = getattr(self.handler, "windsock_framing", None) if isinstance(self.handler, type) else None
+        return of_handler or getattr(server_class, "windsock_framing", None)
 
     def _class(self) -> type[Any]:
         if self.server_class is None:

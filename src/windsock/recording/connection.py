@@ -18,6 +18,7 @@ from windsock.recording.unsent import OF
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
+    from windsock.recording.rpc import Programs
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -49,6 +50,8 @@ class Connection(Log):
     """The size in bytes of a datagram before the server truncated it to its `max_packet_size`."""
     is_datagram = False
     """Whether it is one datagram with its replies."""
+    programs: Programs | None = None
+    """The procedures that are known, if it speaks Sun RPC; None if it does not."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None

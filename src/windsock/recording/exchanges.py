@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from windsock.recording.connection import Connection
 from windsock.recording.errors import MessageTooLong
-from windsock.recording.events import Kind
+from windsock.recording.events import Direction, Kind
 from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked
+
+if TYPE_CHECKING:
+    from windsock.recording.rpc import RecordedCall
 
 __all__ = ["Exchanges", "RecordedRequest"]
 
@@ -58,6 +63,26 @@ class RecordedRequest:
     def reply(self) -> bytes:
         """The bytes of the reply."""
         return self._source.read(Kind.DOWN, *self._reply)
+
+    @property
+    def rpc(self) -> RecordedCall:
+        """The message as a call of Sun RPC, with its reply. For servers and proxies with `framing="rpc"`."""
+        from windsock.protocols.record_marking import record_in
+        from windsock.recording.rpc import recorded_call, records_in, reply_among
+
+        source = self._source
+        if source.is_datagram:
+            own = [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
+            return recorded_call(self.data, reply_among(own, self.data[:4]), source.programs)
+        data = record_in(self.data)
+        own = [record for _, record in records_in(self.reply)]
+        return recorded_call(data, reply_among(own, data[:4], self._later_records()), source.programs)
+
+    def _later_records(self) -> Iterator[bytes]:
+        """Give the records of the whole connection that the server sent when this message had begun."""
+        from windsock.recording.rpc import records_in
+
+        return (record for end, record in records_in(self._source.downstream) if end > self._reply[0])
 
     def __len__(self) -> int:
         return self._data[1] - self._data[0]

@@ -23,6 +23,7 @@ from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event,
 
 if TYPE_CHECKING:
     from windsock.net.wakeup import Wakeup
+    from windsock.recording.rpc import Programs
 
 __all__ = ["Recorder"]
 
@@ -52,6 +53,8 @@ class Recorder(NullRecorder):
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
+        self.programs: Programs | None = None
+        """The procedures that are known, if its connections speak Sun RPC; None if they do not."""
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
@@ -72,6 +75,8 @@ class Recorder(NullRecorder):
         """Begin a new connection."""
         with self._changed:
             connection = Connection(self, len(self.connections), peer)
+            if self.programs is not None:
+                connection.programs = self.programs
             self.connections.append(connection)
         if self.waiters:
             self.wake()

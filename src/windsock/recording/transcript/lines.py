@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from windsock.net import addresses
@@ -25,7 +25,7 @@ class Line:
     """One line: an event, or several of a kind. Times are monotonic seconds.
 
     Of data there are `count` pieces of `size` bytes in all, of which `data` is the beginning; otherwise there is
-    `text`. `latest` is when the last of them was.
+    `text`, and also of data that ends with a message of Sun RPC. `latest` is when the last of them was.
     """
 
     time: float
@@ -42,7 +42,7 @@ class Line:
             return self.text if self.count == 1 else f"{self.text} ({self.count:,} times, until {self._until(start)})"
         pieces = "" if self.count == 1 else f" in {self.count:,} pieces, until {self._until(start)}:"
         sign = ">" if self.kind == Kind.UP else "<"
-        return f"{sign} {self.size:,} B{pieces} {shown(self.data, self.size)}"
+        return f"{sign} {self.size:,} B{pieces} {self.text or shown(self.data, self.size)}"
 
     def _until(self, start: float) -> str:
         return f"+{self.latest - start:.4f}"
@@ -73,14 +73,15 @@ def _events_of(connection: Connection) -> Iterator[Line]:
     line: Line | None = None
     words = _Words(connection)
     is_datagram = connection.is_datagram
-    for time, kind, data in redacted(connection):
+    for time, kind, data, message in _with_messages(connection):
         if kind in DATA:
-            if line is not None and line.kind == kind and not is_datagram:  # each datagram has a line
+            if line is not None and line.kind == kind and not (is_datagram or line.text):  # a datagram has a line
                 line.take(time, data)
+                line.text = message
                 continue
             if not data and kind == Kind.DOWN and not is_datagram:
                 continue
-            following = Line(time, kind, "", data[:PREVIEW], len(data), 1, time)
+            following = Line(time, kind, message, data[:PREVIEW], len(data), 1, time)
         else:
             if not (text := words.of(kind, data)):
                 continue
@@ -93,6 +94,16 @@ def _events_of(connection: Connection) -> Iterator[Line]:
         line = following
     if line is not None:
         yield line
+
+
+def _with_messages(connection: Connection) -> Iterable[tuple[float, int, bytes, str]]:
+    """Give the events, each with the message of Sun RPC that it completes in words."""
+    events = redacted(connection)
+    if connection.programs is None:
+        return ((*each, "") for each in events)
+    from windsock.recording.transcript.rpc_data import with_messages
+
+    return with_messages(events, connection.programs, is_datagram=connection.is_datagram)
 
 
 class _Words:

@@ -61,6 +61,8 @@ class RPCRequestHandler(BaseRequestHandler):
     fragment of a reply.
     """
 
+    windsock_framing: ClassVar[str] = "rpc"
+    """How `serving()` and the fixtures of windsock record it, unless they are told otherwise."""
     program: int
     version: int
     record_limit: int = RECORD_LIMIT

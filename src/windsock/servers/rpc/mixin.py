@@ -34,6 +34,7 @@ class RPCMixIn(_AnyServer):
       answered. By default, as with other implementations, it is executed again.
     """
 
+    windsock_framing = "rpc"
     portmapper: Any = None
     portmapper_version: int = 2
     portmapper_timeout: float = 5.0
