@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
@@ -102,6 +103,7 @@ __all__ = [
     "partition",
     "proxy",
     "random_bytes",
+    "rpc",
     "scripted_client",
     "serving",
 ]
@@ -130,9 +132,12 @@ ON_FIRST_USE = {
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",
     "proxy": "windsock.proxies.proxy",
+    "rpc": "windsock.protocols.rpc",
     "scripted_client": "windsock.clients.connector",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
+MODULES = ("faults", "rpc")
+"""Those that are modules themselves."""
 
 
 def __getattr__(name: str) -> Any:
@@ -143,7 +148,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module = importlib.import_module(ON_FIRST_USE[name])
-    found = globals()[name] = module if name == "faults" else getattr(module, name)
+    found = globals()[name] = module if name in MODULES else getattr(module, name)
     return found
 
 

@@ -48,6 +48,7 @@ def test_what_answers_messages_needs_to_know_where_they_end(transport: str, tls:
             r'framing=b"\r\n\r\n"',
             "framing=16",
             "framing=LengthPrefix(4)",
+            'framing="rpc"',
             'framing="eof"',
             "framing=function",
             'framing="any"',

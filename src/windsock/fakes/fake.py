@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
@@ -25,6 +25,9 @@ from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import Script, StartTLS, StopTLS, Urgent
 from windsock.scripts.repr import code_of
 from windsock.taps.seam import connection_of
+
+if TYPE_CHECKING:
+    from windsock.protocols.rpc import Answer as RPCAnswer
 
 __all__ = ["Fake"]
 
@@ -98,7 +101,7 @@ class Fake:
 
     def reply(
         self,
-        data: bytes,
+        data: bytes | RPCAnswer,
         *,
         times: int | None = 1,
         delay: float = 0.0,
@@ -114,7 +117,7 @@ class Fake:
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
         checked_times("reply", times)
         answer.check("reply", is_datagram=self._is_datagram)
-        self._check_framing(f"reply({preview(data)})")
+        self._check_framing(f"reply({preview(data) if isinstance(data, bytes) else repr(data)})")
         with self._lock:
             self._make_stop_event()
             self._responder.add(answer, times)

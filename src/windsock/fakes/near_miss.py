@@ -46,7 +46,8 @@ def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole:
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
         return _of_regex(pattern, message, is_at_start=not is_whole)
-    return Miss("returned false")
+    why_not = getattr(pattern, "why_not", None)  # a pattern of windsock.rpc
+    return Miss("returned false" if why_not is None else why_not(message))
 
 
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, TypedDict
@@ -22,6 +23,7 @@ __all__ = [
     "Reply",
     "checked_script",
     "checked_times",
+    "is_rpc",
     "made_answer",
 ]
 
@@ -210,11 +212,17 @@ def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
 def _method(answer: Answer, first: str) -> str:
     if isinstance(answer.what, Script):
         return "play"
-    return first if isinstance(answer.what, bytes) else "reply_with"
+    return first if isinstance(answer.what, bytes) or is_rpc(answer.what) else "reply_with"
+
+
+def is_rpc(what: object) -> bool:
+    """Return whether a reply is one of `windsock.rpc`, such as `rpc.success()`. Such a value has imported its class."""
+    rpc = sys.modules.get("windsock.protocols.rpc")
+    return rpc is not None and isinstance(what, rpc.Answer)
 
 
 def _checked_reply(method: str, what: object) -> Reply:
-    if method == "reply" and not isinstance(what, bytes | bytearray | memoryview):
+    if method == "reply" and not (isinstance(what, bytes | bytearray | memoryview) or is_rpc(what)):
         raise UsageError(f"reply({what!r}): expected bytes; encode text first")
     if method == "play":
         return checked_script(method, what)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
@@ -13,6 +13,9 @@ from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
+
+if TYPE_CHECKING:
+    from windsock.protocols.rpc import Answer as RPCAnswer
 
 __all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
 
@@ -57,7 +60,7 @@ class Rule:
 
     def reply(
         self,
-        data: bytes,
+        data: bytes | RPCAnswer,
         *,
         times: int | None = UNSAID,
         delay: float = 0.0,
@@ -69,7 +72,8 @@ class Rule:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset".
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". An answer of `windsock.rpc`,
+        such as `rpc.success()`, takes the xid of the call.
         """
         self._check_is_first("reply")
         answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
     from windsock.fakes.rules import Connections, HowToEnd, Rule
+    from windsock.protocols.rpc import Answer as RPCAnswer
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
@@ -32,7 +33,7 @@ class FakeAPI:
 
     def reply(
         self,
-        data: bytes,
+        data: bytes | RPCAnswer,
         *,
         times: int | None = 1,
         delay: float = 0.0,

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from windsock.errors import UsageError
 from windsock.protocols import xdr
 from windsock.protocols.record_marking import RECORD_LIMIT, RecordReader, mark_record
+from windsock.protocols.rpc import check_numbers
 from windsock.protocols.rpc_messages import (
     Accepted,
     AcceptStatus,
@@ -27,7 +28,7 @@ from windsock.protocols.rpc_messages import (
 from windsock.protocols.xdr import DecodeError
 from windsock.servers.handlers import BaseRequestHandler
 from windsock.servers.requests import report_failure
-from windsock.servers.rpc.procedures import Procedure, check_numbers, procedures_of
+from windsock.servers.rpc.procedures import Procedure, procedures_of
 
 __all__ = ["RPCRequestHandler"]
 

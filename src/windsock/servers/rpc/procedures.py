@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from windsock.errors import UsageError
 from windsock.protocols import xdr
+from windsock.protocols.rpc import check_numbers
 
-__all__ = ["Procedure", "check_numbers", "procedure", "procedures_of"]
+__all__ = ["Procedure", "procedure", "procedures_of"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,13 +48,6 @@ def procedure(
         return method
 
     return mark
-
-
-def check_numbers(**numbers: Any) -> None:
-    """Raise UsageError for a number of a program, a version or a procedure that no call can name."""
-    for name, number in numbers.items():
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 0xFFFFFFFF:
-            raise UsageError(f"{name} = {number!r}: expected a number from 0 to 4294967295")
 
 
 def procedures_of(handler_class: type) -> dict[int, Procedure]:
