@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from windsock.clients.client_sockets import ConnectFailed
     from windsock.clients.connector import scripted_client
     from windsock.clients.malformed import random_bytes
+    from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AsItArrives",
     "Background",
+    "CallFailed",
+    "CallTimeout",
     "Chunk",
     "ConnectFailed",
     "Connection",
@@ -73,6 +76,7 @@ __all__ = [
     "Outcome",
     "Partition",
     "PeerError",
+    "RPCClient",
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
@@ -104,12 +108,15 @@ __all__ = [
     "proxy",
     "random_bytes",
     "rpc",
+    "rpc_client",
     "scripted_client",
     "serving",
 ]
 
 ON_FIRST_USE = {
     "Background": "windsock.clients.background",
+    "CallFailed": "windsock.clients.rpc_client",
+    "CallTimeout": "windsock.clients.rpc_client",
     "ConnectFailed": "windsock.clients.client_sockets",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
@@ -118,6 +125,7 @@ ON_FIRST_USE = {
     "FaultProxy": "windsock.proxies.proxy",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
+    "RPCClient": "windsock.clients.rpc_client",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
@@ -133,6 +141,7 @@ ON_FIRST_USE = {
     "partition": "windsock.proxies.partition",
     "proxy": "windsock.proxies.proxy",
     "rpc": "windsock.protocols.rpc",
+    "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""

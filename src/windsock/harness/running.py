@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_group import ClientGroup
     from windsock.clients.connector import Connector
+    from windsock.clients.rpc_client import RPCClient
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.fakes.fake import Fake
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from windsock.faults.options import FaultGroup
     from windsock.faults.profiles import Profile
     from windsock.injection.server_faults import ServerFaults
+    from windsock.protocols.rpc_messages import Auth
     from windsock.proxies.proxy import FaultProxy
     from windsock.scripts import Script
     from windsock.security.pem_files import ClientFiles
@@ -242,6 +244,27 @@ class RunningServer(FakeAPI, Subject):
         from windsock.clients.trio_client import TrioClient
 
         return TrioClient(name=name, handshake=handshake, _connector=self._connector(**options))
+
+    def connect_rpc(
+        self,
+        program: Any = None,
+        version: int | None = None,
+        *,
+        credential: Auth | None = None,
+        resend_every: float | None = 1.0,
+        **options: Any,
+    ) -> RPCClient:
+        """Return a connected client of Sun RPC: `client.call("add", [1, 2])`.
+
+        It calls the program of the server's handler; or that of another handler class, or one given by its number and
+        `version`. `options` are those of `connect()`; for the rest, see `windsock.rpc_client()`. Raises ConnectFailed.
+        """
+        from windsock.clients.rpc_client import Program, RPCClient
+        from windsock.protocols.rpc_messages import AUTH_NONE
+
+        handler = self.server.RequestHandlerClass if program is None else program
+        found = Program.of(handler, version)
+        return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
 
     def crowd(
         self,
