@@ -63,6 +63,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         is_fake=fake is not None,
         is_proxy=options is None,
         is_sync=options is not None and options.concurrency == "sync",
+        has_buffered_wfile=options is not None and bool(getattr(subject.server.RequestHandlerClass, "wbufsize", 0)),
         upstream=None if options is not None else subject.upstream.address,
         never_speaks=fake is not None and fake.never_speaks,
         framing=framing,

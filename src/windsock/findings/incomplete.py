@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from windsock.fakes import patterns
-from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
+from windsock.findings.facts import Case, ConnectionFacts, FailureFacts, Finding, ServerFacts
 from windsock.findings.phrases import shown
-from windsock.recording import Delimiter, FixedSize, LengthPrefix, Lines, UntilEof
+from windsock.recording import Delimiter, Direction, FixedSize, LengthPrefix, Lines, UntilEof
 
 __all__ = ["find"]
 
@@ -18,10 +18,15 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         for connection in server.connections:
-            said = _said(server, connection)
+            said = "" if _was_answered(connection, case.failure) else _said(server, connection)
             if said:
                 yield Finding(86, f"{server.at(connection)}: {said}", server.about(connection))
                 break
+
+
+def _was_answered(connection: ConnectionFacts, failure: FailureFacts) -> bool:
+    """Return whether the server has sent something after the incomplete message, and the client did not wait on."""
+    return connection.last_sender is Direction.DOWNSTREAM and not failure.has("timeout")
 
 
 def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
