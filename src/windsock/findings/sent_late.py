@@ -33,7 +33,7 @@ def find(case: Case) -> Iterator[Finding]:
 def _late(connection: ConnectionFacts, failure: FailureFacts) -> tuple[bytes, str] | None:
     """Return what came with the end, and how long nothing had passed before."""
     end = connection.client_end
-    if end is None or end > failure.at or not connection.chunks:
+    if end is None or end - failure.at > AT_ONCE or not connection.chunks:
         return None
     late = [each for each in connection.chunks if end - AT_ONCE <= each.time <= end]
     before = connection.chunks[: connection.chunks.index(late[0])] if late else ()

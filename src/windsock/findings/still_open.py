@@ -26,8 +26,8 @@ def find(case: Case) -> Iterator[Finding]:
             more = f" and {len(still_open) - MOST} more" if len(still_open) > MOST else ""
             idle = seconds(case.failure.at - max(each.latest for each in still_open))
             are, them = ("is", "it") if len(still_open) == 1 else ("are", "them")
-            sentence = f"{server.name}: {which}{more} {are} still open, idle for {idle}: the client has not closed {them}"
-            yield Finding(77, sentence, (server.name, server.shown, "open"))
+            said = f"{which}{more} {are} still open, idle for {idle}: the client has not closed {them}"
+            yield Finding(77, f"{server.name}: {said}", (server.name, server.shown, "open"))
 
 
 def _is_about_ends(case: Case) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.findings.defects.conftest import NameCauses
+
 DEFECTS = """
     import os, signal
     import urllib3
@@ -189,3 +191,64 @@ DEFECTS = """
             client.sendall(b"hello\\n")
             assert client.recv(100) == b"hello\\n"
     """
+
+CAUSES = {
+    "test_wrong_port": "no client connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT",
+    "test_wrong_port_with_urllib3": (
+        "no client connected to tcp_server, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
+    ),
+    "test_wrong_path": "no client connected to unix_stream_server, which is at PATH",
+    "test_wrong_port_of_datagrams": "no datagram came to udp_server, which is at 127.0.0.1:PORT",
+    "test_no_reconnect_after_a_reset": (
+        "tcp_server #0: Reset() reset the connection, and no client connected again after that"
+    ),
+    "test_no_reconnect_after_a_reset_by_rule": (
+        "tcp_server #0: the server reset the connection, and no client connected again after that"
+    ),
+    "test_the_same_request_for_ever": (
+        "tcp_server: the client sent b'GET / HTTP/1.1\\r\\nHost: 127.0.0.1:'... N times, and got b'HTTP/1.1 "
+        "503 busy\\r\\nContent-Lengt'... each time"
+    ),
+    "test_retry_for_ever": "tcp_server: the client sent b'LOGIN\\n' N times, and got b'wait\\n' each time",
+    "test_reuse_of_a_closed_connection": (
+        "tcp_server #0: the handler closed the connection after 1 reply, 4 B, before the client was done with "
+        "it: connect again for each request, or handle more than one in handle()"
+    ),
+    "test_keep_alive_is_not_used": (
+        "tcp_server: 3 connections with one request each: the client closed each of them itself, and so used none again"
+    ),
+    "test_keep_alive_is_turned_off": (
+        "tcp_server: 3 connections with one request each: the client asked the server to close each, with "
+        "'Connection: close'"
+    ),
+    "test_leak": "tcp_server: #2 is still open, idle for T s: the client has not closed it",
+    "test_leak_by_state": "tcp_server: #2 is still open, idle for T s: the client has not closed it",
+    "test_sent_twice": (
+        "tcp_server #1: the client sent b'PAY 5\\n' again, although the server had taken it on #0, which ended "
+        "without a reply"
+    ),
+    "test_sent_twice_only": (
+        "tcp_server #1: the client sent b'PAY 5\\n' again, although the server had taken it on #0, which ended "
+        "without a reply"
+    ),
+    "test_the_handler_raises": (
+        "the tcp_server had an error too: ValueError: invalid literal for int() with base 10: b'ten\\n'"
+    ),
+    "test_the_handler_returns_without_a_reply": (
+        "tcp_server #0: the handler returned without sending anything, 6 B had come"
+    ),
+    "test_the_handler_replies_to_another_request": (
+        "tcp_server: the handler sent b're: one\\n' in reply to b'two\\n': that is about the earlier request b'one'"
+    ),
+    "test_pipelined_replies_in_the_wrong_order": (
+        "tcp_server #0: the handler itself sent the replies in this order, b're: two\\n' before b're: one\\n'"
+    ),
+    "test_a_killed_child": (
+        "forking_tcp_server #0: the process of its handler (PID) was killed, or exited without closing the "
+        "connection, when 6 B had come and 0 B were sent"
+    ),
+}
+
+
+def test_the_cause_is_named(name_causes: NameCauses) -> None:
+    assert name_causes(DEFECTS, CAUSES) == CAUSES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.findings.defects.conftest import NameCauses
+
 DEFECTS = """
     import re, smtplib
 
@@ -126,3 +128,63 @@ DEFECTS = """
             client.sendall(b"QUIT\\r\\n")
             assert answers.readline() == b"221 bye\\r\\n"
     """
+
+CAUSES = {
+    "test_little_endian_length": (
+        "tcp_server #0: the length prefix says 83886080 B, 5 came; read as little-endian it says 5: send it as "
+        "big-endian, or say framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
+    ),
+    "test_length_with_its_prefix": (
+        "tcp_server #0: the length prefix says 7 B, 5 came; the client counts with the prefix itself: say "
+        "framing=LengthPrefix(size=2, byteorder='big', includes_prefix=True)"
+    ),
+    "test_line_feed_alone": "tcp_server #0: 5 B came without the delimiter b'\\r\\n': b'PING\\n'; it ends with b'\\n'",
+    "test_wrong_case": (
+        "tcp_server #0: b'GET key\\r\\n' would match on(b'get key\\r\\n') but for upper and lower case: a "
+        "regular expression with re.IGNORECASE takes both"
+    ),
+    "test_latin_1": (
+        "tcp_server #0: b'Gr\\xfc\\xdfe\\n' would match on(b'Gr\\xc3\\xbc\\xc3\\x9fe\\n') but for the "
+        "encoding: it is Latin-1, the rule UTF-8"
+    ),
+    "test_trailing_zero": (
+        "tcp_server #0: b'HELLO\\x00\\n' would match on(b'HELLO') but for b'\\x00' at its end, which the rule "
+        "does not have"
+    ),
+    "test_no_rule": (
+        "the tcp_server had an error too: UnexpectedMessage: received b'PASS secret\\r\\n', which no rule or "
+        "reply answers:"
+    ),
+    "test_shadowed_rule": (
+        "the tcp_server: on(b'GET color').reply(b'blue\\r\\n'): never matched; 1 message that it matches went "
+        "to on(re.compile(b'^GET')), which stands before it; on(..., first=True) puts a rule before the others"
+    ),
+    "test_one_recv": (
+        "tcp_server #0: the client took 1024 of the 5000 B of the reply, which were sent in 1 piece: one "
+        "recv() returns what has arrived, so read on until the message is complete"
+    ),
+    "test_one_recv_by_length": (
+        "tcp_server #0: the client took 1024 of the 5000 B of the reply, which were sent in 1 piece: one "
+        "recv() returns what has arrived, so read on until the message is complete"
+    ),
+    "test_one_recv_by_json": (
+        "tcp_server #0: the client left without reading all of the 4890 B that were sent to it last: one "
+        "recv() returns what has arrived, so read on until the message is complete"
+    ),
+    "test_datagram_larger_than_the_buffer": (
+        "udp_server #0: the client took 16 of the 30 B of the reply: a recv() with too small a buffer drops "
+        "the rest of a datagram"
+    ),
+    "test_the_handler_calls_recv_once": (
+        "tcp_server #0: the handler read 1024 B with one recv(), which was full, and no more: if the client "
+        "sent more, read on until the message is complete"
+    ),
+    "test_dot_stuffing": (
+        "tcp_server #0: a line with a dot alone ended the mail, and b'Yours, Ann\\r\\n.\\r\\nQUIT\\r\\n' was "
+        "taken for commands: put another dot before each line that begins with one (RFC 5321, section 4.5.2)"
+    ),
+}
+
+
+def test_the_cause_is_named(name_causes: NameCauses) -> None:
+    assert name_causes(DEFECTS, CAUSES) == CAUSES

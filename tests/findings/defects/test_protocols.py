@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.findings.defects.conftest import NameCauses
+
 DEFECTS = """
     import ftplib, json, smtplib, xmlrpc.client
     import redis, urllib3
@@ -38,8 +40,8 @@ DEFECTS = """
 
     @HTTP
     def test_chunk_of_the_wrong_size(tcp_server):
-        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n10\\r\\n0123456789\\r\\n0\\r\\n\\r\\n",
-                         end="close")
+        head = b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+        tcp_server.reply(head + b"10\\r\\n0123456789\\r\\n0\\r\\n\\r\\n", end="close")
         pool = urllib3.PoolManager(timeout=5, retries=False)
         assert pool.request("GET", url(tcp_server)).data == b"0123456789"
 
@@ -75,7 +77,8 @@ DEFECTS = """
 
     def test_redis_wrong_length(tcp_server):
         tcp_server.on(b"*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\nk\\r\\n").reply(b"$10\\r\\nvalue\\r\\n")
-        client = redis.Redis(*tcp_server.address, socket_timeout=0.3, protocol=2, lib_name=None, lib_version=None, retry=None)
+        options = {"protocol": 2, "lib_name": None, "lib_version": None, "retry": None}
+        client = redis.Redis(*tcp_server.address, socket_timeout=0.3, **options)
         assert client.get("k") == b"value"
 
     @pytest.mark.windsock(framing="lines")
@@ -115,3 +118,40 @@ DEFECTS = """
         tcp_server.reply(f"{head}{body}".encode(), end="close")
         assert xmlrpc.client.ServerProxy(url(tcp_server)).greet() == "Grüße"
     """
+
+CAUSES = {
+    "test_content_length_too_small": "tcp_server #0: in the reply, Content-Length says 17 B, 19 were sent",
+    "test_content_length_too_large": "tcp_server #0: in the reply, Content-Length says 10 B, 5 were sent",
+    "test_content_length_too_large_and_open": "tcp_server #0: in the reply, Content-Length says 10 B, 5 were sent",
+    "test_chunked_body_without_its_end": (
+        "tcp_server #0: in the reply, all chunks but the last one (b'0\\r\\n\\r\\n') were sent"
+    ),
+    "test_chunk_of_the_wrong_size": (
+        "tcp_server #0: in the reply, a chunk says 16 B (b'10' is hexadecimal), 10 were sent"
+    ),
+    "test_clients_content_length_too_large": "tcp_server #0: in the request, Content-Length says 50 B, 5 came",
+    "test_reuse_of_a_closed_http_connection": (
+        "tcp_server #0: the server closed the connection after 1 reply, 38 B, before the client was done with "
+        "it: connect again for each request"
+    ),
+    "test_redis_says_more_than_ping": (
+        "tcp_server #0: the client sent b'*2\\r\\n$5\\r\\nHELLO\\r\\n$1\\r\\n3\\r\\n', which no rule answers"
+    ),
+    "test_redis_wrong_length": "tcp_server #0: the reply says that 10 B follow (b'$10\\r\\n'), 5 were sent",
+    "test_smtp_refuses": (
+        "the tcp_server had an error too: UnexpectedMessage: received b'rcpt TO:<b@example.com>\\r\\n', which "
+        "no rule or reply answers:"
+    ),
+    "test_smtp_multiline_reply_without_its_last_line": (
+        "tcp_server #0: the last line sent, b'250-SIZE\\r\\n', has b'-' after its code: so the client waits "
+        "for another line"
+    ),
+    "test_ftp_data_connection_to_a_wrong_port": (
+        "no client connected to data, which is at 127.0.0.1:PORT; the client tried 127.0.0.1:PORT"
+    ),
+    "test_xmlrpc_is_cut_by_its_length": "tcp_server #0: in the reply, Content-Length says 131 B, 133 were sent",
+}
+
+
+def test_the_cause_is_named(name_causes: NameCauses) -> None:
+    assert name_causes(DEFECTS, CAUSES) == CAUSES

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.findings.defects.conftest import NameCauses
+
 DEFECTS = """
     import smtplib, urllib.request
     import urllib3
@@ -95,3 +97,52 @@ DEFECTS = """
     def test_expired(tcp_server):
         wrapped(tcp_server, tcp_server.client_context())
     """
+
+CAUSES = {
+    "test_version": (
+        "tcp_server #0: no version of TLS was agreed on: the client offered TLSv1.2, the server takes TLSv1.3 or later"
+    ),
+    "test_host_name": (
+        "tcp_server #0: the client asked for db.example.com, the server's certificate is for localhost, "
+        "127.0.0.1 and ::1"
+    ),
+    "test_unknown_authority": (
+        "tcp_server #0: the client does not trust the server's certificate: server.client_context() trusts it, "
+        "and so does a context that has loaded server.ca_file"
+    ),
+    "test_unknown_authority_with_urllib3": (
+        "tcp_server #0: the client does not trust the server's certificate: server.client_context() trusts it, "
+        "and so does a context that has loaded server.ca_file"
+    ),
+    "test_alpn": "tcp_server #0: no protocol was agreed on (ALPN): the client offered http/1.1, the server takes h2",
+    "test_no_client_certificate": (
+        "tcp_server #0: the server asks for a client certificate and the client showed none: "
+        "server.client_context() has one"
+    ),
+    "test_plaintext_to_tls": (
+        "tcp_server #0: the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
+    ),
+    "test_tls_to_plaintext": (
+        "tcp_server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"
+    ),
+    "test_tls_to_a_plaintext_handler": (
+        "threading tcp server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"
+    ),
+    "test_truncated": (
+        "tcp_server #0: TLSTruncate(500) ended the stream without the end of TLS (close_notify), and the "
+        "client took what had come for the whole: SSLContext.wrap_socket(..., suppress_ragged_eofs=False) "
+        "makes that an error"
+    ),
+    "test_starttls_without_tls": (
+        "tcp_server #0: the client went on without TLS after STARTTLS: wrap its socket with "
+        "server.client_context() first"
+    ),
+    "test_tls_before_starttls": "tcp_server #0: the client began a TLS handshake before STARTTLS",
+    "test_expired": (
+        "tcp_server #0: the client refused the certificate (certificate expired), as certificate='expired' asks for"
+    ),
+}
+
+
+def test_the_cause_is_named(name_causes: NameCauses) -> None:
+    assert name_causes(DEFECTS, CAUSES) == CAUSES

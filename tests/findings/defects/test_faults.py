@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.findings.defects.conftest import NameCauses
+
 DEFECTS = """
     import json
     from windsock.faults import Corrupt, Delay, Duplicate, Truncate, Hold
@@ -62,3 +64,36 @@ DEFECTS = """
             client.sendall(b"GET\\n")
             assert client.recv(100) == b"0123456789"
     """
+
+CAUSES = {
+    "test_a_dropped_request": (
+        "udp_server: Drop(1) took effect upstream (dropped number 1, 5 B), and the client sent nothing again after that"
+    ),
+    "test_a_dropped_reply": (
+        "udp_server: Drop(1) took effect downstream (dropped number 1, 5 B), and the client sent nothing again "
+        "after that"
+    ),
+    "test_a_duplicate_taken_for_another_reply": (
+        "udp_server: b'one' is the reply to the earlier request b'one', the client took it for the one to "
+        "b'two'; Duplicate() had taken effect downstream"
+    ),
+    "test_a_late_reply_taken_for_another": (
+        "udp_server: b'one' is the reply to the earlier request b'one', the client took it for the one to "
+        "b'two'; Delay(0.3) had taken effect downstream"
+    ),
+    "test_a_truncated_reply_taken_for_the_whole": (
+        "tcp_server: Truncate(30) took effect downstream (cut the stream, 70 B that had come are lost, then "
+        "close), and the client took what had come for the whole"
+    ),
+    "test_a_truncated_reply_counted": (
+        "tcp_server: Truncate(6) took effect downstream (cut the stream, 8 B that had come are lost, then "
+        "close), and the client took what had come for the whole"
+    ),
+    "test_a_corrupt_reply": (
+        "tcp_server: Corrupt() took effect downstream (bitflip in 10 B): what arrived is not what was sent"
+    ),
+}
+
+
+def test_the_cause_is_named(name_causes: NameCauses) -> None:
+    assert name_causes(DEFECTS, CAUSES) == CAUSES
