@@ -51,7 +51,7 @@ def name_causes(pytester: pytest.Pytester) -> NameCauses:
 
     def name_causes(code: str, causes: Mapping[str, str]) -> dict[str, str]:
         screens = Screens()
-        pytester.makepyfile(CLIENT + code)
+        pytester.makepyfile(test_defects=CLIENT + code)
         pytester.runpytest_inprocess(*PLUGIN, "-p", "no:cacheprovider", plugins=[screens])
         with warnings.catch_warnings(action="ignore"):  # sockets that the failing tests have not closed
             gc.collect()

@@ -131,7 +131,7 @@ DEFECTS = """
 
 CAUSES = {
     "test_little_endian_length": (
-        "tcp_server #0: the length prefix says 83886080 B, 5 came; read as little-endian it says 5: send it as "
+        "tcp_server #0: the length prefix says N B, 5 came; read as little-endian it says 5: send it as "
         "big-endian, or say framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
     ),
     "test_length_with_its_prefix": (

@@ -216,74 +216,74 @@ DEFECTS = """
 
 CAUSES = {
     "test_no_line_end": (
-        "tcp_server #0: both ends waited for each other: the client at test_waits.py:LINE for a reply, the "
-        "handler at test_waits.py:LINE (for line in self.rfile:) for more than the 5 B that had come"
+        "tcp_server #0: both ends waited for each other: the client at test_defects.py:LINE for a reply, the "
+        "handler at test_defects.py:LINE (for line in self.rfile:) for more than the 5 B that had come"
     ),
     "test_no_timeout": (
-        "tcp_server #0: both ends waited for each other: the client at test_waits.py:LINE for a reply, the "
-        "handler at test_waits.py:LINE (for line in self.rfile:) for more than the 5 B that had come"
+        "tcp_server #0: both ends waited for each other: the client at test_defects.py:LINE for a reply, the "
+        "handler at test_defects.py:LINE (for line in self.rfile:) for more than the 5 B that had come"
     ),
     "test_read_to_the_end": (
-        "tcp_server #0: the client waited at test_waits.py:LINE for more than the 6 B that were sent, or for "
+        "tcp_server #0: the client waited at test_defects.py:LINE for more than the 6 B that were sent, or for "
         "the end of the stream, and the server kept the connection open for another request"
     ),
     "test_read_to_the_end_with_asyncio": (
-        "tcp_server #0: the client waited at test_waits.py:LINE for more than the 6 B that were sent, or for "
+        "tcp_server #0: the client waited at test_defects.py:LINE for more than the 6 B that were sent, or for "
         "the end of the stream, and the server kept the connection open for another request"
     ),
     "test_no_half_close_to_a_fake": (
-        "tcp_server #0: both ends waited for each other: the client at test_waits.py:LINE for the reply, the "
+        "tcp_server #0: both ends waited for each other: the client at test_defects.py:LINE for the reply, the "
         "server for the end of the client's stream: half-close after the request, with shutdown(socket.SHUT_WR)"
     ),
     "test_no_half_close": (
-        "tcp_server #0: both ends waited for each other: the client at test_waits.py:LINE for a reply, the "
-        'handler at test_waits.py:LINE (self.wfile.write(b"%d" % len(self.rfile.read()))) for more than the 7 '
+        "tcp_server #0: both ends waited for each other: the client at test_defects.py:LINE for a reply, the "
+        'handler at test_defects.py:LINE (self.wfile.write(b"%d" % len(self.rfile.read()))) for more than the 7 '
         "B that had come: half-close after the request, with shutdown(socket.SHUT_WR)"
     ),
     "test_no_half_close_and_closed": (
         "tcp_server #0: the handler replied only at the end of the client, for whose reply it had waited at "
-        "test_waits.py:LINE: half-close after the request, with shutdown(socket.SHUT_WR)"
+        "test_defects.py:LINE: half-close after the request, with shutdown(socket.SHUT_WR)"
     ),
     "test_no_half_close_with_trio": (
         "tcp_server #0: the handler replied only at the end of the client, for whose reply it had waited at "
-        "test_waits.py:LINE: half-close after the request, with shutdown(socket.SHUT_WR)"
+        "test_defects.py:LINE: half-close after the request, with shutdown(socket.SHUT_WR)"
     ),
     "test_the_handler_waits_for_a_lock": (
-        "tcp_server #0: its handler stands at test_waits.py:LINE (with LOCK:), T s after the last byte"
+        "tcp_server #0: its handler stands at test_defects.py:LINE (with LOCK:), T s after the last byte"
     ),
     "test_the_handler_forgets_flush": (
         "tcp_server #0: the handler replied only at the end of the client, for whose reply it had waited at "
-        "test_waits.py:LINE: its wfile is buffered (wbufsize), so flush() what it writes"
+        "test_defects.py:LINE: its wfile is buffered (wbufsize), so flush() what it writes"
     ),
     "test_the_client_forgets_flush": (
         "tcp_server #0: the client sent b'hello\\n' only when it gave up, after T s of silence: flush() what is "
         "written to a file or stream"
     ),
     "test_the_client_forgets_await": (
-        "tcp_server #0: neither end sent anything: the client waited at test_waits.py:LINE, the handler at "
-        "test_waits.py:LINE for the client's first bytes"
+        "tcp_server #0: neither end sent anything: the client waited at test_defects.py:LINE, the handler at "
+        "test_defects.py:LINE for the client's first bytes"
     ),
     "test_asyncio_client_ends_without_drain": (
         "tcp_server #0: the client sent N B of a message that goes on, and nothing more for T s: it has to wait until "
         "all is sent, as with asyncio by drain() and wait_closed()"
     ),
     "test_thread_pool": (
-        'a task of a thread pool waited at test_waits.py:LINE (return ask(b"one"), pool.submit(ask, '
+        'a task of a thread pool waited at test_defects.py:LINE (return ask(b"one"), pool.submit(ask, '
         'b"two").result(0.5)) for another task: if all workers of the pool do so, the other one never begins: '
         "give it a pool of its own"
     ),
     "test_a_thread_that_hangs": (
-        "thread 'asking' still runs: it stands at test_waits.py:LINE (answers.put(stream.readline()))"
+        "thread 'asking' still runs: it stands at test_defects.py:LINE (answers.put(stream.readline()))"
     ),
     "test_a_thread_that_lives_on": (
-        "thread 'asking' still runs: it stands at test_waits.py:LINE (while client.recv(100):)"
+        "thread 'asking' still runs: it stands at test_defects.py:LINE (while client.recv(100):)"
     ),
     "test_one_connection_at_a_time": (
         "tcp_server handles one connection at a time, and #0 was open for T s before #1 had its turn: a "
         "threading server does not keep it waiting"
     ),
     "test_no_greeting": (
-        "tcp_server #0: neither end sent anything: the client waited at test_waits.py:LINE, the server for the "
+        "tcp_server #0: neither end sent anything: the client waited at test_defects.py:LINE, the server for the "
         "client's first bytes: greet(...) has the fake speak first"
     ),
     "test_timeout_shorter_than_a_delay": (
@@ -295,8 +295,8 @@ CAUSES = {
         "timeout, or let the server answer sooner"
     ),
     "test_unix_client_sends_nothing": (
-        "unix_stream_server #0: neither end sent anything: the client waited at test_waits.py:LINE, the "
-        "handler at test_waits.py:LINE for the client's first bytes"
+        "unix_stream_server #0: neither end sent anything: the client waited at test_defects.py:LINE, the "
+        "handler at test_defects.py:LINE for the client's first bytes"
     ),
 }
 
