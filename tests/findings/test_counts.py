@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.findings.facts import connection, sentences
 from windsock.findings.facts import FailureFacts, SourceLine
 from windsock.recording import Ending
 
-CLIENT_EOF = {"ending": Ending.CLIENT_EOF, "client_end": 2.0}
+CLIENT_EOF: dict[str, Any] = {"ending": Ending.CLIENT_EOF, "client_end": 2.0}
 
 
 def counted(found: int, expected: int) -> FailureFacts:

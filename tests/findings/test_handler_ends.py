@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.findings.facts import compared, connection, sentences
 from windsock.findings.facts import FailureFacts
 from windsock.recording import Ending
 
 END = FailureFacts(kinds=frozenset({"end", "traffic"}), at=9.0)
-CLOSED = {"ending": Ending.SERVER_CLOSE, "server_end": 2.0}
+CLOSED: dict[str, Any] = {"ending": Ending.SERVER_CLOSE, "server_end": 2.0}
 
 
 def test_a_buffer_that_was_just_full_is_named() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.findings.facts import connection, sentences
 from windsock.faults import Firing
 from windsock.findings.facts import FailureFacts
 from windsock.recording import Ending
 
 TIMEOUT = FailureFacts(kinds=frozenset({"timeout"}), at=2.0)
-EOF = {"ending": Ending.CLIENT_EOF, "latest": 0.0}
+EOF: dict[str, Any] = {"ending": Ending.CLIENT_EOF, "latest": 0.0}
 
 
 def delay(by: float) -> Firing:
@@ -47,6 +49,15 @@ def test_a_delay_that_was_over_is_not_mentioned() -> None:
     found = sentences(TIMEOUT, [connection("> hi", "< ok", client_end=1.9)], firings=(delay(0.01),))
 
     assert not any("Delay" in each for each in found)
+
+
+def test_a_reply_that_comes_when_the_test_goes_on_is_named() -> None:
+    let_go = connection("> hi\\n", "", "< ok", ending=Ending.SERVER_CLOSE, server_end=2.0)
+
+    assert sentences(TIMEOUT, [let_go]) == [
+        "server #0: the reply came 2 s after the request, when the client had given up: "
+        "the handler waited for something else"
+    ]
 
 
 def test_a_reply_in_time_or_a_failure_that_is_no_timeout_is_left_alone() -> None:

@@ -54,12 +54,14 @@ def test_bytes_that_a_fault_has_changed_are_named() -> None:
 def test_a_long_message_that_is_broken_off_is_named() -> None:
     text = "waited 0.5 s for 1 complete request, got 0; recorded:"
     failure = FailureFacts(kinds=frozenset({"ours"}), text=text, at=2.0)
-    open_one = connection("> hello")
-    ended = connection("> hello", client_end=1.0, ending=Ending.CLIENT_EOF)
+    open_one = connection("> " + "x" * 100_000)
+    ended = connection("> " + "x" * 100_000, client_end=1.0, ending=Ending.CLIENT_EOF)
     remedy = "it has to wait until all is sent, as with asyncio by drain() and wait_closed()"
 
     assert [sentences(failure, [each], framing=Lines()) for each in (open_one, ended)] == [
-        [f"server #0: the client sent 5 B of a message that goes on, and nothing more for 2 s: {remedy}"],
-        [f"server #0: the client ended its stream after 5 B of a message that goes on: {remedy}"],
+        [f"server #0: the client sent 100000 B of a message that goes on, and nothing more for 2 s: {remedy}"],
+        [f"server #0: the client ended its stream after 100000 B of a message that goes on: {remedy}"],
     ]
-    assert sentences(failure, [connection("> hello", messages=(b"hello",))], framing=Lines()) == []
+    answered = connection("> " + "x" * 100_000, messages=(b"x" * 100_000,))
+    assert sentences(failure, [answered], framing=Lines()) == []
+    assert sentences(failure, [connection("> hello")], framing=Lines()) == []

@@ -14,9 +14,10 @@ CHANGES = ("Corrupt(", "Duplicate(", "Reorder(", "Replace(")
 
 
 def find(case: Case) -> Iterator[Finding]:
-    """Give the latest change on each server or proxy, if the test got something else than was sent, or an error."""
+    """Give the latest change on each server or proxy, if the test got other bytes than were sent, or could not read."""
     failure = case.failure
-    if not (failure.compared or failure.has("error", "reset", "end")) or failure.has("timeout"):
+    is_unreadable = "ValueError" in failure.names or failure.has("reset", "end")
+    if not (failure.compared or is_unreadable) or failure.has("timeout"):
         return
     for server in case.servers:
         firing = next((each for each in reversed(server.firings) if each.fault.startswith(CHANGES)), None)

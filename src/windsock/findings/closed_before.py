@@ -17,17 +17,18 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        if connection is not None and _was_closed(server, connection) and _is_peer(server, case.failure.peers):
+        if connection is not None and _was_closed(server, connection) and _is_clients(server, case.failure.sockets):
             sentence = f"{server.at(connection)}: {_said(server, connection, is_short=case.failure.has('short'))}"
             yield Finding(72, sentence, server.about(connection))
 
 
-def _is_peer(server: ServerFacts, peers: tuple[str, ...]) -> bool:
-    """Return whether the sockets in the frame that failed may be one of this server's clients, and no other's.
+def _is_clients(server: ServerFacts, sockets: tuple[str, ...]) -> bool:
+    """Return whether a socket in the frame that failed is, or may be, one of this server's clients.
 
-    Those of a library are no variables of a frame, as a rule. Of a socket that is closed the peer is not known.
+    Those of a library are no variables of a frame, as a rule. The address of a socket that is closed is not known.
     """
-    return not peers or server.shown in peers or peers == ("",)
+    peers = {each.peer for each in server.connections} - {""}
+    return not sockets or sockets == ("",) or not peers.isdisjoint(sockets)
 
 
 def _was_closed(server: ServerFacts, connection: ConnectionFacts) -> bool:

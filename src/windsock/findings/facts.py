@@ -54,6 +54,7 @@ class ConnectionFacts:
     """
 
     index: int
+    peer: str = ""
     opened: float = 0.0
     closed: float | None = None
     ending: Ending | None = None
@@ -161,9 +162,9 @@ class FailureFacts:
 
     `names` are the classes of the exception, its causes and members; `compared` are the bytes of a failed `==`,
     `counted` are the two numbers of one, if the left one is the length of bytes. `client` is the line of the test, or
-    of the user's client, that failed or waited. `tried` is where it wanted to connect to. `peers` are the peers of the
-    sockets in the frame that failed; "" is one that is closed. `waits_in_pool`: a task of a thread pool waited for
-    another task.
+    of the user's client, that failed or waited. `tried` is where it wanted to connect to. `sockets` are the own
+    addresses of the sockets in the frame that failed; "" is one that is closed or has none. `waits_in_pool`: a task of
+    a thread pool waited for another task.
     """
 
     kinds: frozenset[str] = frozenset()
@@ -174,7 +175,7 @@ class FailureFacts:
     client: SourceLine | None = None
     has_no_timeout: bool = False
     tried: str = ""
-    peers: tuple[str, ...] = ()
+    sockets: tuple[str, ...] = ()
     waits_in_pool: bool = False
     at: float = 0.0
 

@@ -63,7 +63,7 @@ def failure_from(error: BaseException) -> FailureFacts:
         client=next((place for each in clients if (place := places.place_of_error(each))), None),
         has_no_timeout="hang" in kinds and any(map(_has_socket_without_timeout, errors)),
         tried=_tried(errors, text) if "refused" in kinds else "",
-        peers=next((found for each in clients if (found := _peers(each))), ()),
+        sockets=next((found for each in clients if (found := _sockets(each))), ()),
         waits_in_pool=any(map(_waits_in_pool, clients)),
         at=monotonic(),
     )
@@ -141,18 +141,19 @@ def _compared(text: str) -> Comparison | None:
     return Comparison(left, right, left_size, right_size, begins and is_known)
 
 
-def _peers(error: BaseException) -> tuple[str, ...]:
-    """Return the peers of the sockets of the innermost frame that has any; "" is one that is closed."""
+def _sockets(error: BaseException) -> tuple[str, ...]:
+    """Return the own addresses of the sockets of the innermost frame that has any; "" is one that is closed."""
     for frame, _ in places.frames_of(error):
         found = {each for each in list(frame.f_locals.values()) if isinstance(each, socket.socket)}
         if found:
-            return tuple(map(_peer, found))
+            return tuple(map(_own_address, found))
     return ()
 
 
-def _peer(connected: socket.socket) -> str:
+def _own_address(connected: socket.socket) -> str:
     with contextlib.suppress(OSError):
-        return addresses.show(connected.getpeername())
+        own = connected.getsockname()
+        return addresses.show(own) if own else ""
     return ""
 
 

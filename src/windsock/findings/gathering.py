@@ -155,6 +155,7 @@ def _connection(
     messages, rest, waits_for = _cut(upstream, framing, has_ended=reader.client_end is not None)
     return ConnectionFacts(
         index=connection.index,
+        peer=addresses.show(connection.peer) if connection.peer else "",
         opened=connection.opened,
         closed=connection.closed_at,
         ending=connection.ending_so_far(),

@@ -14,6 +14,8 @@ __all__ = ["find"]
 
 AT_ONCE = 0.05
 """Seconds within which a handler answers the end of the client's stream."""
+A_WHILE = 0.1
+"""Seconds that a handler does not take by chance."""
 DELAYED = re.compile(r"delayed (?!End).* by ([\d.]+) s")
 """How the log of a fault says that it has made something late."""
 UNTIL_THE_END = ("read()", "readall", "recv_until_eof", "receive_all")
@@ -53,7 +55,10 @@ def _said_of_fault(server: ServerFacts, connection: ConnectionFacts, failure: Fa
 
 def _of_reply(server: ServerFacts, connection: ConnectionFacts, failure: FailureFacts) -> Iterator[Finding]:
     end = _end(connection, failure)
-    if connection.last_sender is not Direction.UPSTREAM or connection.faults:
+    if connection.faults:
+        return
+    if connection.last_sender is not Direction.UPSTREAM:
+        yield from _just_then(server, connection, failure)
         return
     reply = next((e.time for e in connection.chunks if e.time > end and e.direction is Direction.DOWNSTREAM), None)
     if reply is None:
@@ -67,6 +72,19 @@ def _of_reply(server: ServerFacts, connection: ConnectionFacts, failure: Failure
         client = "" if failure.client is None else f", for whose reply it had waited at {failure.client.where}"
         said = f"the handler replied only at the end of the client{client}: {_remedy(server, connection)}"
         yield Finding(79, f"{server.at(connection)}: {said}", server.about(connection))
+
+
+def _just_then(server: ServerFacts, connection: ConnectionFacts, failure: FailureFacts) -> Iterator[Finding]:
+    """Give a reply that a handler sent as the test went on after its client's time was over."""
+    sent = [each.time for each in connection.chunks if each.direction is Direction.UPSTREAM]
+    replies = [each.time for each in connection.chunks if sent and each.time > sent[-1]]
+    is_late = bool(replies) and replies[0] - sent[-1] >= A_WHILE and 0 <= failure.at - replies[0] <= AT_ONCE
+    if is_late and not server.is_fake and connection.client_end is None:
+        took = seconds(replies[0] - sent[-1])
+        said = (
+            f"the reply came {took} after the request, when the client had given up: the handler waited for something"
+        )
+        yield Finding(79, f"{server.at(connection)}: {said} else", server.about(connection))
 
 
 def _remedy(server: ServerFacts, connection: ConnectionFacts) -> str:

@@ -38,7 +38,7 @@ def test_the_cause_is_named_in_every_mode(run_apart: Run, pytester: pytest.Pytes
 
     result.assert_outcomes(failed=5)
     shown, report = result.stdout.str(), ElementTree.parse(pytester.path / "report.xml")
-    messages = "\n".join(each.get("message", "") for each in report.iter("failure"))
+    messages = "\n".join(each.text or "" for each in report.iter("failure"))
     for cause in map(named_in, SAMPLE.values()):
         assert cause in shown
         assert cause in messages

@@ -86,14 +86,12 @@ DEFECTS = """
                 self.wfile.write(line)
 
     @pytest.mark.windsock(handler=Locked)
-    def test_the_handler_waits_for_a_lock(tcp_server):
+    def test_the_handler_waits_for_a_lock(tcp_server, request):
         LOCK.acquire()
-        try:
-            with client_of(tcp_server, 0.5) as client:
-                client.sendall(b"hello\\n")
-                assert client.recv(100) == b"hello\\n"
-        finally:
-            LOCK.release()
+        request.addfinalizer(LOCK.release)
+        with client_of(tcp_server, 0.5) as client:
+            client.sendall(b"hello\\n")
+            assert client.recv(100) == b"hello\\n"
 
     class Buffered(StreamRequestHandler):
         wbufsize = -1
@@ -136,8 +134,9 @@ DEFECTS = """
         async def main():
             reader, writer = await asyncio.open_connection(*tcp_server.address)
             writer.write(b"x" * 15_000_000 + b"\\n")
+            return writer
 
-        asyncio.run(main())
+        writer = asyncio.run(main())
         assert len(tcp_server.requests.wait(1, timeout=0.5)[0].data) == 15_000_001
 
     def test_thread_pool(tcp_server):
