@@ -11,7 +11,7 @@ def test_a_late_reply_taken_for_that_to_the_next_request_is_named() -> None:
     pair = [connection("> one", "< 1st", index=0), connection("> two", "< 2nd", index=1)]
     firing = Firing(1, 0.5, "Duplicate()", 0, "downstream", 0, "1 more of 3 B")
 
-    said = "server: b'1st' is the reply to the earlier request b'one', the client took it for the one to b'two'"
+    said = "server: b'1st' is the reply to the earlier request b'one', the one to the latest request b'two' is b'2nd'"
     assert sentences(compared(b"1st", b"2nd"), pair) == [said]
     assert sentences(compared(b"1st", b"2nd"), pair, firings=(firing,))[0] == (
         f"{said}; Duplicate() had taken effect downstream"
@@ -40,3 +40,5 @@ def test_an_answer_that_the_test_expected_in_vain_is_left_alone() -> None:
 
     assert sentences(compared(b"two", b"three"), [echo]) == []
     assert sentences(compared(b"two", b"one"), [echo]) == []
+    again = connection("> one", "< 1st", "> one", "< 2nd")
+    assert sentences(compared(b"1st", b"2nd"), [again]) == []

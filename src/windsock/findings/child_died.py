@@ -12,11 +12,11 @@ __all__ = ["find"]
 
 def find(case: Case) -> Iterator[Finding]:
     """Give the latest connection of each server that ended without its handler."""
-    if not case.failure.has("end", "reset", "timeout"):
+    if not case.failure.is_of_network:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        if connection is not None and connection.pid is not None and _has_died(connection, case):
+        if connection is not None and connection.pid is not None and _has_died(connection):
             died = f"the process of its handler ({connection.pid}) was killed, or exited without closing the connection"
             sentence = (
                 f"{died}, when {len(connection.upstream)} B had come and {len(connection.downstream)} B were sent"
@@ -24,9 +24,6 @@ def find(case: Case) -> Iterator[Finding]:
             yield Finding(81, f"{server.at(connection)}: {sentence}", server.about(connection))
 
 
-def _has_died(connection: ConnectionFacts, case: Case) -> bool:
-    """Return whether it is known to have, or the client has seen an end that neither end has made."""
-    if connection.ending is Ending.HANDLER_DIED:
-        return True
-    is_untouched = connection.client_end is None and connection.server_end is None and not connection.faults
-    return is_untouched and connection.reset_by_server is None and case.failure.has("end", "reset")
+def _has_died(connection: ConnectionFacts) -> bool:
+    is_plain = not (connection.faults or connection.has_failed)
+    return is_plain and (connection.has_exited or connection.ending is Ending.HANDLER_DIED)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 from windsock.findings.phrases import counted_noun
+from windsock.findings.turns import turns_of
 from windsock.recording import Direction, Ending
 
 __all__ = ["find"]
@@ -40,16 +41,7 @@ def _said(server: ServerFacts, connection: ConnectionFacts, *, is_short: bool) -
     who = "server" if server.is_fake or server.is_proxy else "handler"
     if is_short:
         return f"the {who} closed the connection after {len(connection.downstream)} B, and the client expected more"
-    replies = sum(1 for each in _changes(connection) if each is Direction.DOWNSTREAM)
+    replies = sum(direction is Direction.DOWNSTREAM for direction, _ in turns_of(connection))
     sent = f"after {counted_noun(replies, 'reply').replace('replys', 'replies')}, {len(connection.downstream)} B"
     remedy = "connect again for each request" + (", or handle more than one in handle()" if who == "handler" else "")
     return f"the {who} closed the connection {sent}, before the client was done with it: {remedy}"
-
-
-def _changes(connection: ConnectionFacts) -> Iterator[Direction]:
-    """Give the direction of each run of chunks."""
-    latest = None
-    for each in connection.chunks:
-        if each.direction is not latest:
-            latest = each.direction
-            yield latest

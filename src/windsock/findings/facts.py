@@ -50,7 +50,7 @@ class ConnectionFacts:
     Of a connection that is large, or one of many, only the first bytes are kept, and no `chunks`. `rest` is what has
     come of a message that is not complete. `unsent` is how large the latest reply was, if it did not go out in full,
     and how much of it did. `latest` is when the last bytes passed before the client's end, and before the test failed.
-    `handler` is where the handler stood then.
+    `handler` is where the handler stood then. `has_exited`: its process has, and neither end was recorded.
     """
 
     index: int
@@ -77,6 +77,7 @@ class ConnectionFacts:
     is_tls_truncated: bool = False
     handler: HandlerPlace | None = None
     pid: int | None = None
+    has_exited: bool = False
 
     def was_in_use(self, failure: FailureFacts) -> bool:
         """Return whether the client was still there when the test failed, or had waited until just before that."""
@@ -131,6 +132,18 @@ class ServerFacts:
     def at(self, connection: ConnectionFacts) -> str:
         """Return the name of a connection in a sentence."""
         return f"{self.name} #{connection.index}"
+
+    def rules_for(self, connection: ConnectionFacts) -> list[RuleFacts]:
+        """Return the rules that count in a connection."""
+        return [rule for rule in self.rules if connection.index in rule.connections]
+
+    def left_by_rules(self, connection: ConnectionFacts) -> bytes:
+        """Return what remains of a stream without framing, behind the bytes that rules answer."""
+        known = [each.pattern for each in self.rules_for(connection) if isinstance(each.pattern, bytes)]
+        rest = connection.upstream
+        while found := next((each for each in known if rest.startswith(each)), b""):
+            rest = rest[len(found) :]
+        return rest
 
     def about(self, connection: ConnectionFacts) -> tuple[object, ...]:
         """Return what a finding about a connection is about."""

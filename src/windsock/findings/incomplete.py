@@ -70,11 +70,7 @@ def _remedy(framing: Lines | Delimiter, rest: bytes) -> str:
 
 def _begun_rule(server: ServerFacts, connection: ConnectionFacts) -> str:
     """Without framing, say which rule the latest bytes may be the beginning of."""
-    rules = [rule for rule in server.rules if connection.index in rule.connections]
-    rest = connection.upstream
-    known = [rule.pattern for rule in rules if isinstance(rule.pattern, bytes)]
-    while found := next((each for each in known if rest.startswith(each)), b""):
-        rest = rest[len(found) :]
+    rules, rest = server.rules_for(connection), server.left_by_rules(connection)
     rule = next((each for each in rules if rest and patterns.begins(each.pattern, rest)), None)
     if rule is None or not isinstance(rule.pattern, bytes):
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
+from windsock.findings.turns import turns_of
 from windsock.recording import Direction, Ending
 
 __all__ = ["find"]
@@ -38,16 +39,7 @@ def _found(server: ServerFacts, connection: ConnectionFacts, remedy: str) -> Fin
         return Finding(62, sentence, server.about(connection))
     if connection.last_sender is not Direction.DOWNSTREAM:
         return None
-    size = _size_of_reply(connection)
+    *_, (_, reply) = turns_of(connection)
+    size = len(reply)
     sentence = f"{server.at(connection)}: the client left without reading all of the {size} B that were sent to it last"
     return Finding(50, f"{sentence}{remedy}", server.about(connection))
-
-
-def _size_of_reply(connection: ConnectionFacts) -> int:
-    """Return how much has been sent since the client last sent something."""
-    size = 0
-    for each in reversed(connection.chunks):
-        if each.direction is not Direction.DOWNSTREAM:
-            break
-        size += len(each.data)
-    return size

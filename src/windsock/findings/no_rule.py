@@ -31,9 +31,5 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _unanswered(server: ServerFacts, connection: ConnectionFacts) -> bytes:
     """Return what the rules leave of the bytes that came; nothing if a rule may yet match."""
-    rules = [rule.pattern for rule in server.rules if connection.index in rule.connections]
-    known = [each for each in rules if isinstance(each, bytes)]
-    rest = connection.upstream
-    while found := next((each for each in known if rest.startswith(each)), b""):
-        rest = rest[len(found) :]
-    return b"" if any(patterns.begins(each, rest) for each in known) else rest
+    rest = server.left_by_rules(connection)
+    return b"" if any(patterns.begins(each.pattern, rest) for each in server.rules_for(connection)) else rest

@@ -29,16 +29,17 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _taken_for_another(server: ServerFacts, exchanges: list[tuple[bytes, bytes]], compared: Comparison) -> str:
-    """Say which earlier request had got what the client took for its latest reply."""
+    """Say which earlier request had got what the test compared with its latest reply."""
     if len(exchanges) < 2 or exchanges[-1][1] != compared.right:
         return ""
-    earlier = next((request for request, reply in exchanges[:-1] if reply == compared.left), None)
-    if earlier is None:
+    latest = exchanges[-1][0]
+    earlier = next((request for request, reply in exchanges[:-1] if reply == compared.left), latest)
+    if earlier == latest:
         return ""
     late = next((each for each in reversed(server.firings) if each.fault.startswith(LATE)), None)
     fault = "" if late is None else f"; {late.fault} had taken effect {late.direction}".rstrip()
     belongs = f"{shown(compared.left)} is the reply to the earlier request {shown(earlier)}"
-    return f"{belongs}, the client took it for the one to {shown(exchanges[-1][0])}{fault}"
+    return f"{belongs}, the one to the latest request {shown(latest)} is {shown(compared.right)}{fault}"
 
 
 def _mixed_up(server: ServerFacts, exchanges: list[tuple[bytes, bytes]], compared: Comparison) -> str:

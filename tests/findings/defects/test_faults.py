@@ -74,11 +74,11 @@ CAUSES = {
         "after that"
     ),
     "test_a_duplicate_taken_for_another_reply": (
-        "udp_server: b'one' is the reply to the earlier request b'one', the client took it for the one to "
+        "udp_server: b'one' is the reply to the earlier request b'one', the one to the latest request b'two' is "
         "b'two'; Duplicate() had taken effect downstream"
     ),
     "test_a_late_reply_taken_for_another": (
-        "udp_server: b'one' is the reply to the earlier request b'one', the client took it for the one to "
+        "udp_server: b'one' is the reply to the earlier request b'one', the one to the latest request b'two' is "
         "b'two'; Delay(0.3) had taken effect downstream"
     ),
     "test_a_truncated_reply_taken_for_the_whole": (
