@@ -208,9 +208,10 @@ DEFECTS = """
             assert client.recv(100) == b"HELLO\\n"
 
     @pytest.mark.windsock(handler=Shout)
-    def test_unix_client_sends_nothing(unix_stream_server):
-        with client_of(unix_stream_server, 0.5) as client:
-            assert client.recv(100) == b"HELLO\\n"
+    def test_unix_client_sends_nothing(unix_stream_server, request):
+        client = client_of(unix_stream_server, 0.5)
+        request.addfinalizer(client.close)
+        assert client.recv(100) == b"HELLO\\n"
     """
 
 CAUSES = {
