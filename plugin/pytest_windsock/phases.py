@@ -27,7 +27,7 @@ def begin(item: pytest.Item) -> None:
     Otherwise the watch begins with the first server.
     """
     deadline = sys.modules.get("pytest_windsock.deadline")
-    if State.servers or (deadline is not None and deadline.last_resort(item) is not None):
+    if State.servers or (deadline is not None and deadline.is_watched(item)):
         from pytest_windsock import hangs
 
         hangs.begin(item)
