@@ -12,7 +12,7 @@ from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
 from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
 from windsock.fakes.responder import Responder
-from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
+from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
@@ -100,17 +100,13 @@ class Fake:
         data: bytes,
         *,
         times: int | None = 1,
-        delay: float = 0.0,
-        pieces: Any = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> None:
         """Answer the next message, whatever it is; the next `times` messages, or all of them with None.
 
         For the other options, see Rule.reply.
         """
-        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        answer = made_answer("reply", data, delivery)
         checked_times("reply", times)
         answer.check("reply", is_datagram=self._is_datagram)
         self._check_framing(f"reply({preview(data)})")
@@ -123,14 +119,14 @@ class Fake:
         if self._framing is None and not self._is_datagram:
             raise FramingMissing(call)
 
-    def greet(self, what: object, **how: Unpack[Delivery]) -> None:
+    def greet(self, what: object, **delivery: Unpack[Delivery]) -> None:
         """Send this on each new connection before anything else, also before a script that it plays.
 
         For the options, see Rule.reply.
         """
         if not isinstance(what, bytes | Script) or what == b"":
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
-        greeting = made_answer("greet", what, **how)
+        greeting = made_answer("greet", what, delivery)
         if self._is_datagram:
             raise UsageError("greet(): that is for streams; a datagram server can't speak first")
         greeting.check("greet", is_datagram=False)

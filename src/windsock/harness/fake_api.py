@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
@@ -10,7 +9,7 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
-    from windsock.fakes.rules import Connections, HowToEnd, Rule
+    from windsock.fakes.rules import Connections, Rule
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
@@ -35,27 +34,23 @@ class FakeAPI:
         data: bytes,
         *,
         times: int | None = 1,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
-        self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        self._told().reply(data, times=times, **delivery)
         return self
 
-    def greet(self, what: bytes | Script, **how: Unpack[Delivery]) -> Self:
+    def greet(self, what: bytes | Script, **delivery: Unpack[Delivery]) -> Self:
         """Speak first: send this on each new connection before anything else, also before a script that it plays.
 
-        In TLS it comes after the handshake; with tls="starttls" in the clear, once. `how` are keywords of `reply()`:
-        `delay`, `pieces`, `every`, `truncate` and `end`. The latest greeting counts, for connections from now on.
+        In TLS it comes after the handshake; with tls="starttls" in the clear, once. The keywords are
+        those of `reply()` but `times`. The latest greeting counts, for connections from now on.
         """
-        self._told().greet(what, **how)
+        self._told().greet(what, **delivery)
         return self
 
     def echo(self) -> Self:
