@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
+    from windsock.clients.connect_options import AddressKeywords
+    from windsock.options.server_options import Handler, ServerKeywords
     from windsock.proxies.proxy import FaultProxy
+
+    class ServeKeywords(ServerKeywords, total=False):
+        """The keywords of the factory that `serve` gives."""
+
+        server_class: type[Any] | None
+        handler: Handler | None
+
 
 __all__ = ["Connect", "Proxies", "Serve"]
 
@@ -14,7 +23,13 @@ __all__ = ["Connect", "Proxies", "Serve"]
 class Serve(Protocol):
     """The factory that the fixture `serve` gives: takes what `windsock.serving()` takes."""
 
-    def __call__(self, first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
+    def __call__(
+        self,
+        server_class_or_handler: type[Any] | Handler | None = None,
+        handler: Handler | None = None,
+        /,
+        **options: Unpack[ServeKeywords],
+    ) -> RunningServer:
         """Start a server that runs until the test ends."""
         ...
 
@@ -22,7 +37,9 @@ class Serve(Protocol):
 class Connect(Protocol):
     """The factory that the fixture `scripted_client` gives: takes what `windsock.scripted_client()` takes."""
 
-    def __call__(self, address: Any, **options: Any) -> ScriptedClient:
+    def __call__(
+        self, address: Any, *, handshake: bool = ..., name: str = ..., **options: Unpack[AddressKeywords]
+    ) -> ScriptedClient:
         """Connect; the client is closed when the test ends."""
         ...
 

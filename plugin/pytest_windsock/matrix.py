@@ -47,7 +47,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 def _chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
     if "transport" in options:
         raise windsock.UsageError(
-            f"transport={options['transport']!r}: any_server stands for several; say which with transports="
+            f"transport={options['transport']!r}: any_server stands for several; name them with transports="
         )
     transports = _names("transports", options.get("transports"), TRANSPORTS, GROUPS)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})

@@ -319,7 +319,7 @@ def test_a_delimiter_is_looked_for_in_so_many_bytes() -> None:
     assert isinstance(progress.next(0.0), Wait)
     progress.inbox.receive(b"x\n", 0.0)
 
-    with pytest.raises(ScriptMismatch, match=rf"no b'\\n' in the first {most} bytes; say length= to take more"):
+    with pytest.raises(ScriptMismatch, match=rf"no b'\\n' in the first {most} bytes; pass length= to take more"):
         progress.next(0.0)
 
 

@@ -28,7 +28,7 @@ class ScriptUnfinished(UsageError):
         self.where = where
         super().__init__(
             f"{where}: the script in the background was not over when its client was closed; join() it, close() the "
-            "client where the script may end in the middle, or say strict=False"
+            "client where the script may end in the middle, or pass strict=False"
         )
 
 

@@ -232,7 +232,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         __tracebackhide__ = True
         self._check_free("half_handshake()")
         if not isinstance(self.end, ClientStreamEndpoint) or type(self.end.sock) is not client_sockets.QuietSocket:
-            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
+            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; pass handshake=False")
         hello = malformed.client_hello(self.end.default_context(), "localhost")
         self.send(hello[: len(hello) // 2])
         return self

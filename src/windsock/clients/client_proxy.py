@@ -58,6 +58,6 @@ def check_source(source: Any) -> None:
     """Raise UsageError for an address that the other end would not see."""
     if source is not None:
         raise UsageError(
-            f"source={source!r} with faults=[...]: the other end sees a proxy's address; say one of the two, or use "
+            f"source={source!r} with faults=[...]: the other end sees a proxy's address; pass one of the two, or use "
             "windsock.proxy()"
         )

@@ -7,19 +7,19 @@ import math
 import sys
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.clients import client_sockets
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
+from windsock.clients.connect_options import AddressKeywords, ConnectOptions
 from windsock.errors import UsageError
 from windsock.net import deadlines
 from windsock.net.system import monotonic
 from windsock.scripts import Script, Step, Steps
+from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
-    import ssl
-
     from windsock.clients.connector import Connector
     from windsock.net.addresses import PrivateSocketPath
 
@@ -38,33 +38,19 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         self,
         address: Any = None,
         *,
-        transport: str | None = None,
-        tls: bool | ssl.SSLContext = False,
-        server_hostname: str | None = None,
         handshake: bool = True,
-        source: Any = None,
-        timeout: float = 5.0,
         name: str = "",
-        receive_buffer: int | None = None,
-        send_buffer: int | None = None,
         _connector: Connector | None = None,
+        **options: Unpack[AddressKeywords],
     ) -> None:
+        check_keywords("TrioClient", options, AddressKeywords)
         if _connector is None:
             from windsock.clients.connector import connector_to
 
-            _connector = connector_to(
-                address,
-                transport=transport,
-                tls=tls,
-                server_hostname=server_hostname,
-                source=source,
-                timeout=timeout,
-                receive_buffer=receive_buffer,
-                send_buffer=send_buffer,
-            )
+            _connector = connector_to(address, ConnectOptions(**options))
         if _connector.plans:
             raise UsageError(
-                "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "
+                "faults=[...]: a client of trio has no line of its own to go wrong; use server.fault(...), or connect "
                 "to a windsock.proxy()"
             )
         self.name = name
@@ -99,7 +85,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         place = self._connector.place
         for kind in place.kinds:
-            sock, private = client_sockets.prepare(place, kind, **self._connector.options)
+            sock, private = client_sockets.prepare(place, kind, self._connector.options)
             try:
                 await self._reach(sock)
             except OSError as error:

@@ -162,7 +162,7 @@ class Fake:
                 begins_with_tls &= isinstance(step, StartTLS)
             elif isinstance(step, Urgent) and begins_with_tls:
                 raise UsageError(
-                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or say tls='starttls'"
+                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or pass tls='starttls'"
                 )
 
     def _prepare(self, server: Any) -> None:
@@ -319,10 +319,10 @@ class Fake:
 def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
     """Raise UsageError if a server cannot start or end TLS at this step."""
     if not hasattr(server, "start_tls"):
-        raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
+        raise UsageError(f"{where}: this server does not speak TLS; pass tls='starttls'")
     if isinstance(step, StopTLS):
         return
     if is_in_tls:
-        raise UsageError(f"{where}: this server speaks TLS from the first byte; say tls='starttls'")
+        raise UsageError(f"{where}: this server speaks TLS from the first byte; pass tls='starttls'")
     if step.context is not None or step.server_hostname is not None:
         raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")

@@ -77,7 +77,7 @@ class FakeAPI:
 
     def _playing(self, method: str) -> Fake:
         if self._is_stopped:
-            raise UsageError(f"{method}(): the {self.name} is stopped already; say it before")
+            raise UsageError(f"{method}(): the {self.name} is stopped already; call it before stop()")
         return self._told()
 
     def _told(self) -> Fake:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
@@ -22,6 +22,7 @@ from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
 from windsock.recording.subject import Subject, plain_address
+from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_group import ClientGroup
+    from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
@@ -145,7 +147,7 @@ class RunningServer(FakeAPI, Subject):
         from windsock.security import pem_files
 
         if self.options.encryption is None:
-            raise UsageError(f'client_files(): the {self.name} does not speak TLS; say tls="mutual"')
+            raise UsageError(f'client_files(): the {self.name} does not speak TLS; pass tls="mutual"')
         return pem_files.client_files(self.options.encryption.key_type)
 
     def client_context(self, *, certificate: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
@@ -155,7 +157,7 @@ class RunningServer(FakeAPI, Subject):
         for a server without TLS.
         """
         if self.options.encryption is None:
-            raise UsageError(f"client_context(): the {self.name} does not speak TLS; say tls=True")
+            raise UsageError(f"client_context(): the {self.name} does not speak TLS; pass tls=True")
         return self.options.encryption.client_context(certificate=certificate, alpn=alpn)
 
     # --- what happened
@@ -183,21 +185,7 @@ class RunningServer(FakeAPI, Subject):
 
     # --- its clients
 
-    def connect(
-        self,
-        *,
-        tls: bool | ssl.SSLContext | None = None,
-        certificate: Any = None,
-        handshake: bool = True,
-        source: Any = None,
-        anonymous: bool = False,
-        timeout: float | None = None,
-        name: str = "",
-        server_hostname: str | None = None,
-        receive_buffer: int | None = None,
-        send_buffer: int | None = None,
-        faults: Sequence[Any] = (),
-    ) -> ScriptedClient:
+    def connect(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> ScriptedClient:
         """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
 
         It speaks TLS if the server does; `tls=False`: plaintext all the same; an ssl.SSLContext: yours.
@@ -207,28 +195,18 @@ class RunningServer(FakeAPI, Subject):
 
         Whatever is not closed by then is closed when the server is stopped. Raises ConnectFailed.
         """
-        connector = self._connector(
-            tls=tls,
-            certificate=certificate,
-            source=source,
-            anonymous=anonymous,
-            timeout=timeout,
-            server_hostname=server_hostname,
-            receive_buffer=receive_buffer,
-            send_buffer=send_buffer,
-            faults=faults,
-        )
+        connector = self._connector("connect", options)
         if self._client_group is None:
             from windsock.clients.client_group import ClientGroup
 
             self._client_group = ClientGroup()
         return connector.client(name=name, handshake=handshake, client_group=self._client_group)
 
-    def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
+    def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
         from windsock.clients.trio_client import TrioClient
 
-        return TrioClient(name=name, handshake=handshake, _connector=self._connector(**options))
+        return TrioClient(name=name, handshake=handshake, _connector=self._connector("connect_trio", options))
 
     def crowd(
         self,
@@ -237,7 +215,7 @@ class RunningServer(FakeAPI, Subject):
         *,
         spread: float = 0.0,
         strict: bool = True,
-        **options: Any,
+        **options: Unpack[ConnectKeywords],
     ) -> CrowdSummary:
         """Play a script with `count` clients at once, in this thread; return one summary of what became of them.
 
@@ -248,7 +226,7 @@ class RunningServer(FakeAPI, Subject):
         """
         from windsock.clients.crowd import crowd
 
-        return crowd(self._connector(**options), count, script, spread=spread, strict=strict)
+        return crowd(self._connector("crowd", options), count, script, spread=spread, strict=strict)
 
     # --- its weather
 
@@ -319,13 +297,15 @@ class RunningServer(FakeAPI, Subject):
         """Return what faults did to datagrams; what they did to connections is recorded with these."""
         return [] if self._faults is None else self._faults.datagram_firings()
 
-    def _connector(self, **options: Any) -> Connector:
-        """Return what is known of the way to this server."""
-        from windsock.harness.connect_options import connector_to_server
+    def _connector(self, method: str, options: ConnectKeywords) -> Connector:
+        """Return the connector to this server for the keywords of a method."""
+        from windsock.clients.connect_options import ConnectKeywords, ConnectOptions
+        from windsock.harness.server_connector import connector_to_server
 
+        check_keywords(method, options, ConnectKeywords)
         if self._is_stopped:
             raise UsageError(f"connect(): the {self.name} is stopped already")
-        return connector_to_server(self, **options)
+        return connector_to_server(self, ConnectOptions(**options))
 
     # --- its life
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
 from windsock.harness.thread_pool import ThreadPool
-from windsock.net.system import os
-from windsock.options.server_options import Handler, Options
-
-if TYPE_CHECKING:
-    import ssl
+from windsock.options.server_options import Handler, Options, ServerKeywords
+from windsock.scripts.checks import check_keywords
 
 __all__ = ["serving"]
 
@@ -23,30 +20,9 @@ def serving(
     handler: Handler | None = None,
     *,
     server_class: type[Any] | None = None,
-    transport: str | None = None,
-    concurrency: str | None = None,
-    framing: Any = None,
-    host: str | None = None,
-    port: int = 0,
-    path: str | os.PathLike[str] | None = None,
-    backlog: int = 128,
-    strict: bool = True,
-    allow_unused: bool = False,
-    timeout: float = 5.0,
-    allow_external: bool = False,
-    name: str | None = None,
-    tls: bool | str | ssl.SSLContext | None = None,
-    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-    key_type: str | None = None,
-    alpn: Sequence[str] | None = None,
-    minimum_version: str | ssl.TLSVersion | None = None,
-    maximum_version: str | ssl.TLSVersion | None = None,
-    ciphers: str | None = None,
-    faults: Sequence[Any] = (),
-    relay: bool = False,
-    seed: int | None = None,
     _thread_pool: ThreadPool | None = None,
     _seed: Callable[[], int] | None = None,
+    **options: Unpack[ServerKeywords],
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
 
@@ -75,34 +51,10 @@ def serving(
     if server_class is None:
         server_class, handler = _sort_out(server_class_or_handler, handler)
     elif server_class_or_handler is not None:
-        raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): say one of them")
-    options = Options(
-        server_class=server_class,
-        handler=handler,
-        transport=transport,
-        concurrency=concurrency,
-        framing=framing,
-        host=host,
-        port=port,
-        path=path,
-        backlog=backlog,
-        strict=strict,
-        allow_unused=allow_unused,
-        timeout=timeout,
-        allow_external=allow_external,
-        name=name,
-        tls=tls,
-        certificate=certificate,
-        key_type=key_type,
-        alpn=alpn,
-        minimum_version=minimum_version,
-        maximum_version=maximum_version,
-        ciphers=ciphers,
-        faults=faults,
-        relay=relay,
-        seed=seed,
-    )
-    return RunningServer(options.resolved(), _thread_pool, _seed)
+        raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): pass one of them")
+    check_keywords("serving", options, ServerKeywords)
+    given = Options(server_class=server_class, handler=handler, **options)
+    return RunningServer(given.resolved(), _thread_pool, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.faults import options as fault_options
@@ -19,7 +19,10 @@ from windsock.scripts.checks import check_seconds
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
 
-__all__ = ["Handler", "Options"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Handler", "Options", "ServerKeywords"]
 
 Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""
@@ -55,12 +58,36 @@ SERVER_PROTOCOL = (
 )
 
 
+class ServerKeywords(TypedDict, total=False):
+    """The keywords of `serving()`, of the fixture `serve` and of the marker; their defaults are in Options."""
+
+    transport: str | None
+    concurrency: str | None
+    framing: Any
+    host: str | None
+    port: int
+    path: str | os.PathLike[str] | None
+    backlog: int
+    strict: bool
+    allow_unused: bool
+    timeout: float
+    allow_external: bool
+    name: str | None
+    tls: bool | str | ssl.SSLContext | None
+    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+    key_type: str | None
+    alpn: Sequence[str] | None
+    minimum_version: str | ssl.TLSVersion | None
+    maximum_version: str | ssl.TLSVersion | None
+    ciphers: str | None
+    faults: Sequence[Any]
+    relay: bool
+    seed: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The keywords of `serving()`, of the fixture `serve` and of the marker.
-
-    `timeout` and the deadlines are in seconds. `resolved()` checks them.
-    """
+    """The values of ServerKeywords, and the classes. `timeout` is in seconds. `resolved()` checks them."""
 
     server_class: type[Any] | None = None
     handler: Handler | None = None
