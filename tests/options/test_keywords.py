@@ -13,6 +13,9 @@ from windsock.clients.connect_options import AddressKeywords, ConnectKeywords, C
 from windsock.fakes.replies import Answer, Delivery
 from windsock.options.server_options import Options, ServerKeywords
 
+front: Any = windsock
+"""Without types, which refuse an unknown keyword."""
+
 
 def names(*kinds: Any) -> set[str]:
     return {name for kind in kinds for name in kind.__required_keys__ | kind.__optional_keys__}
@@ -39,9 +42,9 @@ def test_each_keyword_has_a_value(values: Any, keywords: tuple[Any, ...], others
         ("reply", lambda server: server.reply(b"x", dely=1)),
         ("greet", lambda server: server.greet(b"x", times=1)),
         ("then", lambda server: server.on(b"x").reply(b"y").then(b"z", dely=1)),
-        ("serving", lambda server: windsock.serving(prt=1)),
-        ("scripted_client", lambda server: windsock.scripted_client(server.address, certificate=False)),
-        ("TrioClient", lambda server: windsock.TrioClient(server.address, certificate=False)),
+        ("serving", lambda server: front.serving(prt=1)),
+        ("scripted_client", lambda server: front.scripted_client(server.address, certificate=False)),
+        ("TrioClient", lambda server: front.TrioClient(server.address, certificate=False)),
     ],
 )
 def test_an_unknown_keyword_is_named(method: str, call: Callable[[Any], object]) -> None:
