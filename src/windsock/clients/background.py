@@ -88,12 +88,12 @@ class Background:
     @property
     def where(self) -> str:
         """In words, how far it is: "step 2 of 3, expect(b'OK')"."""
-        return self._progress.where
+        return self._progress.cursor.where
 
     @property
     def is_done(self) -> bool:
         """True once all steps have been taken."""
-        return self._progress.is_done
+        return self._progress.cursor.is_done
 
     @property
     def failure(self) -> BaseException | None:
@@ -130,12 +130,12 @@ class Background:
             self._thread.join(max(0.0, seconds))
         is_in_the_middle = self.is_playing
         self.call_off()
-        if is_in_the_middle and self._was_called_off and not self._progress.is_between_rounds:
+        if is_in_the_middle and self._was_called_off and not self._progress.cursor.is_between_rounds:
             self._failure = ScriptUnfinished(self.where)
 
     @property
     def _loops_for_ever(self) -> bool:
-        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
+        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.cursor.script.steps)
 
     def unheard(self) -> BaseException | None:
         """Return the failure once, if it was not raised yet."""

@@ -23,7 +23,7 @@ from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import Script, StartTLS, StopTLS, Urgent
 from windsock.scripts.repr import code_of
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
 __all__ = ["Fake"]
 

@@ -88,7 +88,7 @@ class ScriptRun:
 
     def _look(self) -> None:
         """Before a wait, record whether the other end may end the conversation now: a loop waits for its next round."""
-        rests = self.progress.is_between_rounds
+        rests = self.progress.cursor.is_between_rounds
         if rests is not self._rests:
             self._rests = rests
             self._note(ScriptState.RESTING if rests else ScriptState.BEGUN)
@@ -130,13 +130,13 @@ class ScriptRun:
 
     def _when_stopped(self) -> ScriptState:
         """Return the state after the server's stop: done, if it was only waiting for another round."""
-        is_done = self.progress.is_done or self.progress.is_between_rounds
+        is_done = self.progress.cursor.is_done or self.progress.cursor.is_between_rounds
         return ScriptState.DONE if is_done else ScriptState.STOPPED
 
     def _note(self, state: ScriptState) -> None:
         text = str(state)
         if state is ScriptState.FAILED:
-            text += f" at {self.progress.where}"
+            text += f" at {self.progress.cursor.where}"
         elif state is ScriptState.STOPPED:
             text += f" {self.place()}"
         self._connection.note(Kind.SCRIPT, text.encode())
@@ -144,13 +144,15 @@ class ScriptRun:
     def place_from_outside(self) -> str:
         """Return the same from another thread, which gives a script that has just sent something a moment to go on."""
         deadline = monotonic() + A_MOMENT
-        while not (self.progress.is_done or self.progress.is_expecting) and monotonic() < deadline:
+        while not (self.progress.cursor.is_done or self.progress.cursor.is_expecting) and monotonic() < deadline:
             sleep(0.001)
         return self.place()
 
     def place(self) -> str:
         """Return in words where it stands, and what went before."""
-        return f"at {self.progress.where}" + ("" if self.progress.is_done else f"\n{self._what_went_before()}")
+        return f"at {self.progress.cursor.where}" + (
+            "" if self.progress.cursor.is_done else f"\n{self._what_went_before()}"
+        )
 
     def _what_went_before(self) -> str:
         failure = self.progress.stopped("", monotonic()).failure

@@ -10,7 +10,8 @@ from windsock.faults import Fault, TLSAlert, TLSPlaintext, TLSStall, TLSTruncate
 from windsock.recording import Connection, Recorder
 from windsock.security.client_hello import is_whole_record
 from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
-from windsock.taps.seam import Seam, connection_of
+from windsock.taps.requests import connection_of
+from windsock.taps.seam import Seam
 
 if TYPE_CHECKING:
     from windsock.options.tls_options import Encryption

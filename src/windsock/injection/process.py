@@ -16,7 +16,8 @@ from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
 from windsock.servers import BaseServer
 from windsock.servers.threads import Threads
-from windsock.taps.seam import Seam, connection_of
+from windsock.taps.requests import connection_of
+from windsock.taps.seam import Seam
 
 __all__ = ["Processes", "check_process_fault"]
 

@@ -12,7 +12,7 @@ from windsock.injection.stream_relays import StreamRelays
 from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
-from windsock.taps.seam import put_back
+from windsock.taps.hooks import put_back
 
 __all__ = ["Relays"]
 

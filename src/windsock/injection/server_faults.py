@@ -33,7 +33,8 @@ from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
-from windsock.taps.seam import connection_of, put_back
+from windsock.taps.hooks import put_back
+from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -116,7 +116,9 @@ def encryption_from(options: Any, transport: str) -> Encryption | None:
     given = [name for name in DETAILS if getattr(options, name) is not None]
     if tls is None or tls is False:
         if given:
-            raise UsageError(f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; pass tls=True as well")
+            raise UsageError(
+                f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; pass tls=True as well"
+            )
         return None
     is_own = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
     if not (is_own or tls is True or (isinstance(tls, str) and tls in WAYS)):

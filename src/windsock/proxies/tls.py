@@ -14,7 +14,7 @@ from windsock.net.system import monotonic, socket, threading
 from windsock.net.targets import Target
 from windsock.recording import Connection
 from windsock.relay.loop import RelayLoop
-from windsock.taps.seam import noting_handshake
+from windsock.taps.requests import noting_handshake
 
 if TYPE_CHECKING:
     import ssl
