@@ -1,4 +1,4 @@
-"""Types of what the factory fixtures return, for type hints."""
+"""Types of the factory fixtures, for type hints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from windsock.proxies.proxy import FaultProxy
 
     class ServeKeywords(ServerKeywords, total=False):
-        """The keywords of the factory that `serve` gives."""
+        """The keywords of the factory of the fixture `serve`."""
 
         server_class: type[Any] | None
         handler: Handler | None
@@ -21,7 +21,7 @@ __all__ = ["Connect", "Proxies", "Serve"]
 
 
 class Serve(Protocol):
-    """The factory that the fixture `serve` gives: takes what `windsock.serving()` takes."""
+    """The factory of the fixture `serve`, with the arguments of `windsock.serving()`."""
 
     def __call__(
         self,
@@ -35,7 +35,7 @@ class Serve(Protocol):
 
 
 class Connect(Protocol):
-    """The factory that the fixture `scripted_client` gives: takes what `windsock.scripted_client()` takes."""
+    """The factory of the fixture `scripted_client`, with the arguments of `windsock.scripted_client()`."""
 
     def __call__(
         self, address: Any, *, handshake: bool = ..., name: str = ..., **options: Unpack[AddressKeywords]
@@ -45,7 +45,7 @@ class Connect(Protocol):
 
 
 class Proxies(Protocol):
-    """The factory that the fixture `fault_proxy` gives: takes what `windsock.proxy()` takes."""
+    """The factory of the fixture `fault_proxy`, with the arguments of `windsock.proxy()`."""
 
     def __call__(self, address: Any, **options: Any) -> FaultProxy:
         """Start a proxy in front of an address; it is stopped when the test ends."""

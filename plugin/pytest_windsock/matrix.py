@@ -16,7 +16,7 @@ GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram")
 
 
 class Combination(NamedTuple):
-    """One kind of server. Plain values, so that other processes can be told of it."""
+    """One kind of server, as plain values, which can be sent to other processes."""
 
     transport: str
     concurrency: str

@@ -58,7 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say what the seed is."""
+    """Report the seed."""
     return seeds.header(config)
 
 
@@ -240,7 +240,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say for which passed tests no files could be written."""
+    """Report the passed tests for which no files could be written."""
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)
 

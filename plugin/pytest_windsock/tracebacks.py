@@ -52,7 +52,7 @@ def _shorten_members(group: BaseExceptionGroup[BaseException]) -> None:
 
 
 def tidy(report: pytest.TestReport) -> None:
-    """Leave out what is said where all frames of a group are hidden: its own errors have theirs."""
+    """Remove the note of a group whose frames are all hidden: its errors have frames of their own."""
     for element in getattr(report.longrepr, "chain", ()):
         if "entries are hidden" in (getattr(element[0], "extraline", None) or ""):
             element[0].extraline = None
@@ -77,7 +77,7 @@ def _joined(links: list[TracebackType]) -> TracebackType | None:
 
 
 def _cut_causes(error: BaseException) -> None:
-    """Leave out the frames of what was raised and caught in our code alone."""
+    """Remove the frames of exceptions that were raised and caught in our code alone."""
     cause: Any = error.__cause__
     while cause is not None:
         if _without_our_end(cause.__traceback__) is None:

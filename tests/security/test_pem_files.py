@@ -148,7 +148,7 @@ def test_mutual_tls_with_rsa_keys_on_both_sides() -> None:
         ({"key_type": "dsa", "tls": True}, "key_type='dsa': expected one of 'ec', 'rsa'"),
         (
             {"key_type": "rsa", "tls": True, "certificate": "both.pem"},
-            "key_type='rsa' is for certificates made on the spot; certificate= has a key of its own",
+            "key_type='rsa' is for certificates that windsock makes; certificate= has a key of its own",
         ),
         (
             {"key_type": "rsa", "tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)},

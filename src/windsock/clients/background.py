@@ -1,4 +1,4 @@
-"""A script that plays in a thread of its own, and its failure, which is raised once."""
+"""A script in the background: it plays in its own thread, and its failure is raised once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GRACE = 1.0
 
 
 class ScriptUnfinished(UsageError):
-    """A script in the background was not over when its client was closed. `where` says how far it had come."""
+    """A script in the background had not ended when its client was closed. `where` is its position."""
 
     def __init__(self, where: str) -> None:
         self.where = where
@@ -87,7 +87,7 @@ class Background:
 
     @property
     def where(self) -> str:
-        """In words, how far it is: "step 2 of 3, expect(b'OK')"."""
+        """The position in words: "step 2 of 3, expect(b'OK')"."""
         return self._progress.cursor.where
 
     @property
@@ -103,7 +103,7 @@ class Background:
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end of the script. Raises its failure, or WaitTimeout after `timeout` seconds.
 
-        Without a timeout the steps' own deadlines bound the wait, and what the test has left of its time.
+        Without a timeout, the deadlines of the steps and the time of the test bound the wait.
         """
         __tracebackhide__ = True
         seconds = deadlines.latest() - monotonic()

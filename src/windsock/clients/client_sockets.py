@@ -43,7 +43,7 @@ class ConnectFailed(PeerError):
 
 
 def _if_meant(address: Any, error: OSError) -> str:
-    """Say what a path that is not there was perhaps meant to be."""
+    """Return a hint for a path that does not exist and looks like a host and a port."""
     if not isinstance(address, str) or error.errno != errno.ENOENT:
         return ""
     host, colon, port = address.rpartition(":")
@@ -133,7 +133,7 @@ def _set_buffers(sock: socket.socket, options: ConnectOptions) -> None:
 
 
 def _bind(sock: socket.socket, place: Target, source: Any) -> PrivateSocketPath | None:
-    """Give the socket an address of its own; a Unix datagram socket gets one in any case, unless source is ""."""
+    """Bind the socket to its source address; a Unix datagram socket without one is bound too, unless source is ""."""
     if place.family != socket.AF_UNIX:
         if source is not None:
             sock.bind(_ip_source(source))

@@ -47,17 +47,17 @@ def scripted_client(
 
     `address` is `(host, port)`, or the path or abstract name of a Unix socket. `transport` ("tcp", "udp",
     "unix_stream", "unix_datagram") is needed for UDP only. `tls` is an ssl.SSLContext, or True for one that trusts
-    the certificate authority of this run; with `handshake=False` nothing is said until `client.start_tls()`.
+    the certificate authority of this run; with `handshake=False` nothing is sent until `client.start_tls()`.
 
     `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
     without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
-    `timeout` (seconds) is how long a step may take that does not say so; the buffers (bytes) are the kernel's.
+    `timeout` (seconds) bounds each step without a timeout of its own; the buffers (bytes) are the kernel's.
 
-    `faults` go wrong on the client's own line, through a proxy of its own: faults, pairs of a fault and a dict of what
-    selects, and profiles; `client.faults` are their handles, and `seed` is what they draw from.
+    `faults` act on the client's own connection, in a private proxy: faults, pairs of a fault and a dict of selector
+    keywords, and profiles; `client.faults` are their handles, and `seed` is the seed of their random numbers.
 
-    Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
-    only WaitTimeout, when the other end is silent.
+    Raises ConnectFailed if there is no connection. A failed handshake raises nothing: the client's `outcome` names it;
+    WaitTimeout is raised if the other end is silent.
     """
     check_keywords("scripted_client", options, AddressKeywords)
     connector = connector_to(address, ConnectOptions(**options))
@@ -143,7 +143,7 @@ class Connector:
         return client
 
     def handshake(self, end: OwnEnd, deadline: float | None = None) -> Run:
-        """Begin TLS. What comes of it is the end's outcome; raises WaitTimeout where the other end is silent."""
+        """Do the TLS handshake, whose result is the outcome of `end`. Raises WaitTimeout if the other end is silent."""
         if deadline is None:
             deadline = min(monotonic() + self.timeout, deadlines.latest())
         try:

@@ -29,9 +29,9 @@ __all__ = ["TrioClient"]
 class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
 
-    `async with` connects and closes it. What it takes is what `scripted_client()` takes, but for `faults`. Time is
-    trio's, so that a mock clock moves it. Who is cancelled in a step has a client that is closed at once, as by
-    `trio.aclose_forcefully()`. One task may take a step at a time.
+    `async with` connects and closes it. The keywords are those of `scripted_client()` except `faults`. Time is trio's,
+    so a mock clock moves it. If a step is cancelled, the client is closed at once, as by `trio.aclose_forcefully()`.
+    One task may take a step at a time.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
             _connector = connector_to(address, ConnectOptions(**options))
         if _connector.plans:
             raise UsageError(
-                "faults=[...]: a client of trio has no line of its own to go wrong; use server.fault(...), or connect "
+                "faults=[...]: a client of trio has no proxy of its own for faults; use server.fault(...), or connect "
                 "to a windsock.proxy()"
             )
         self.name = name
         self.timeout = _connector.timeout
-        """Seconds of trio's time that a step may take that does not say so itself."""
+        """Seconds of trio's time that a step without a timeout of its own may take."""
         self._connector = _connector
         self._handshake = handshake
         self._end: ClientStreamEndpoint | ClientDatagramEndpoint | None = None
@@ -173,7 +173,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         return end
 
     def _limit(self, seconds: float) -> float:
-        """Return the time, on trio's clock, at which something that takes so long has to be over."""
+        """Return the deadline, on trio's clock, of something that may take `seconds`."""
         import trio
 
         testing = sys.modules.get("trio.testing")

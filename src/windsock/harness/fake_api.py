@@ -1,4 +1,4 @@
-"""The methods by which a test tells a fake server what to do."""
+"""The methods by which a test defines the answers of a fake server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["FakeAPI"]
 
 
 class FakeAPI:
-    """The part of a running server that is told what to answer."""
+    """The methods of a running server that define its answers, if it is a fake."""
 
     name: str
     server: Any
@@ -61,7 +61,7 @@ class FakeAPI:
     def play(self, *scripts: Script) -> Self:
         """Have the next connections play these scripts, one each: `server.play(Script().expect(b"A").send(b"B"))`.
 
-        A script is told from the server's side. At its end the connection is ended as at the end of a handler; if
+        A script is written from the server's side. At its end the connection is ended as at the end of a handler; if
         more has come than it expects, that is a mismatch. On a datagram server each is played with the client that
         sends the next datagram, until its end.
 
@@ -71,7 +71,7 @@ class FakeAPI:
         return self
 
     def play_all(self, script: Script) -> Self:
-        """Have each connection from now on that has no script of its own play this one, which has to have an end."""
+        """Play this script, which must have an end, on each later connection that has none of its own."""
         self._playing("play_all").play_all(self.server, script)
         return self
 

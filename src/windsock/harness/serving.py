@@ -28,24 +28,24 @@ def serving(
 
     Both can be named: `serving(server_class=MyServer, handler=MyHandler)`.
 
-    It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
-    told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
+    The server listens when this returns. Without a handler it is a fake, which records, and answers by rules and
+    scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", or a
     function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
-    So it does with what a fake was told and what has not happened, unless `allow_unused`. `timeout` (seconds) bounds
-    every wait for it.
+    Unmet expectations of a fake are raised too, unless `allow_unused`. `timeout` (seconds) bounds every wait for the
+    server.
 
-    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
+    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
-    "ec" (the default) or "rsa", for certificates made on the spot; the other keywords for TLS narrow down what the
-    server agrees to.
+    "ec" (the default) or "rsa", for certificates that windsock makes; the other keywords for TLS limit the versions,
+    ciphers and protocols that the server accepts.
 
-    `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
-    With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
-    open (see `RunningServer.fault`). `seed` is what faults draw from; 0 by default, the test's own in fixtures.
+    `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles. With
+    them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are open
+    (see `RunningServer.fault`). `seed` is the seed of their random numbers; 0 by default, the test's own in fixtures.
 
-    Raises UsageError for values that can't work, StartError if the address can't be had, RecordingFailed if a forking
+    Raises UsageError for invalid values, StartError if the address is not available, RecordingFailed if a forking
     server could record nothing.
     """
     if server_class is None:

@@ -22,7 +22,7 @@ ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
 LARGEST_READ = 65536
 
 Talk: TypeAlias = Generator[bytes | None, bytes, None]
-"""Yields bytes to send, or None to receive; then it is sent what came, b"" at the end of the stream."""
+"""Yields bytes to send, or None to receive; the received bytes are sent into it, b"" at the end of the stream."""
 
 
 def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str) -> None:
@@ -43,7 +43,7 @@ def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str
 
 
 class Handshakes:
-    """Acts in the place of the handshakes of one server instance."""
+    """Replaces the handshakes of one server instance."""
 
     def __init__(self, server: Any, seam: Seam, recorder: Recorder, encryption: Encryption, host: str) -> None:
         self._server = server
@@ -104,7 +104,7 @@ class Handshakes:
         return secured
 
     def _talk(self, fault: Fault) -> Talk:
-        """Say what a server with this fault says, up to the end of the connection."""
+        """Act as a server with this fault, up to the end of the connection."""
         hello = b""
         while not is_whole_record(hello):
             more = yield None
@@ -135,7 +135,7 @@ class Handshakes:
         try:
             context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
         except ssl.SSLError:
-            pass  # it wants more, or has refused the client: either way it has said something
+            pass  # it wants more, or has refused the client: in both cases it has sent something
         return outgoing.read()
 
 

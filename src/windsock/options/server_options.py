@@ -238,7 +238,7 @@ def _is_ours(server_class: Any) -> bool:
 
 
 def check_class(server_class: Any) -> None:
-    """Raise UsageError for what is no class of servers."""
+    """Raise UsageError for a value that is not a server class."""
     if not isinstance(server_class, type):
         raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
     missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
@@ -256,7 +256,7 @@ def constructor_of(server_class: Any) -> tuple[str, ...]:
 
 
 def check_handler(handler: Any, concurrency: str) -> None:
-    """Raise UsageError for what can't be called as handlers are, with request, client_address and server; or here."""
+    """Raise UsageError for a handler that cannot be called with request, client_address and server, or not here."""
     if concurrency != "trio" and is_async(handler):
         name = getattr(handler, "__name__", repr(handler))
         raise UsageError(f"handler={name} is async, which needs concurrency='trio'; this server is {concurrency!r}")

@@ -28,7 +28,7 @@ CERTIFICATE = "certificate={!r}"
 """The option in messages."""
 VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
 NAMES = ("localhost", "127.0.0.1", "::1")
-"""What certificates are made for, beside the server's own host."""
+"""The names in certificates, besides the server's own host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +173,9 @@ def _key_type(value: Any, files: tuple[str, ...]) -> str:
     if value not in KEY_TYPES:
         raise UsageError(f"key_type={value!r}: expected one of {', '.join(map(repr, KEY_TYPES))}")
     if files:
-        raise UsageError(f"key_type={value!r} is for certificates made on the spot; certificate= has a key of its own")
+        raise UsageError(
+            f"key_type={value!r} is for certificates that windsock makes; certificate= has a key of its own"
+        )
     return str(value)
 
 
