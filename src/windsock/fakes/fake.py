@@ -10,7 +10,8 @@ from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
-from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
+from windsock.fakes.playable import check_playable
+from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
@@ -21,7 +22,7 @@ from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
-from windsock.scripts import Script, StartTLS, StopTLS, Urgent
+from windsock.scripts import Script
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
 
@@ -143,27 +144,15 @@ class Fake:
         if not scripts:
             raise UsageError("play(): expected a script, or several for as many connections")
         for each in scripts:
-            self._check("play", server, each)
+            check_playable("play", each, server, is_datagram=self._is_datagram)
         self._prepare(server)
         self._script_queue.queue(scripts)
 
     def play_all(self, server: Any, script: Script) -> None:
         """Let each connection without a script of its own play this script."""
-        self._check("play_all", server, script, has_to_end=True)
+        check_playable("play_all", script, server, is_datagram=self._is_datagram, has_to_end=True)
         self._prepare(server)
         self._script_queue.for_all(script)
-
-    def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
-        checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
-        begins_with_tls = getattr(server, "begins_with_tls", False)
-        for number, step in enumerate(script.steps, 1):
-            if isinstance(step, StartTLS | StopTLS):
-                _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
-                begins_with_tls &= isinstance(step, StartTLS)
-            elif isinstance(step, Urgent) and begins_with_tls:
-                raise UsageError(
-                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or pass tls='starttls'"
-                )
 
     def _prepare(self, server: Any) -> None:
         """Create what playing needs, before the next fork."""
@@ -315,15 +304,3 @@ class Fake:
         """Send one datagram. Does not fail if the client is gone."""
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
             server_socket.sendto(data, address)
-
-
-def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
-    """Raise UsageError if a server cannot start or end TLS at this step."""
-    if not hasattr(server, "start_tls"):
-        raise UsageError(f"{where}: this server does not speak TLS; pass tls='starttls'")
-    if isinstance(step, StopTLS):
-        return
-    if is_in_tls:
-        raise UsageError(f"{where}: this server speaks TLS from the first byte; pass tls='starttls'")
-    if step.context is not None or step.server_hostname is not None:
-        raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")
