@@ -114,7 +114,9 @@ def test_one_end_without_tls_is_named(conclude: Conclude) -> None:
         "test_client": [
             "tcp_server #0: the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
         ],
-        "test_server": ["tcp_server #0: the client began a TLS handshake, the server does not speak TLS: pass tls=True"],
+        "test_server": [
+            "tcp_server #0: the client began a TLS handshake, the server does not speak TLS: pass tls=True"
+        ],
         "test_starttls": ["tcp_server #0: the client began a TLS handshake before STARTTLS"],
     }
 
