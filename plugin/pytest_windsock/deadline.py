@@ -51,7 +51,7 @@ _is_postponed = pytest.StashKey[bool]()
 
 
 def begin(item: pytest.Item, settings: Any) -> None:
-    """Note when the test has to be over, by what pytest-timeout was told."""
+    """Note when the test has to be over, from the settings of pytest-timeout."""
     if not settings.disable_debugger_detection and is_debugging():
         return
     item.stash[_settings] = settings
@@ -100,7 +100,7 @@ def of(item: pytest.Item) -> tuple[float, float, float]:
 
 
 def last_resort(item: pytest.Item) -> Callable[[], object] | None:
-    """Return what ends a run whose test cannot be ended, if pytest-timeout was told to use a thread for that."""
+    """Return what ends a run whose test cannot be ended, if pytest-timeout is set to use a thread for that."""
     settings = item.stash.get(_settings, None)
     if settings is None or settings.method != "thread":
         return None

@@ -89,7 +89,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say what the seed is."""
+    """Report the seed."""
     return seeds.header(config)
 
 
@@ -327,7 +327,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Show where tests stood that were interrupted, and say for which passed tests no files could be written."""
+    """Show where interrupted tests stood, and report the passed tests for which no files could be written."""
     interrupted.summarize(terminalreporter, config)
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)

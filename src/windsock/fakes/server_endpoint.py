@@ -21,7 +21,7 @@ from windsock.recording.events import Kind
 from windsock.scripts import Inbox
 from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Step
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
 __all__ = [
     "ServerDatagram",

@@ -12,7 +12,7 @@ from typing import Any
 from windsock.findings.facts import HandlerPlace, SourceLine
 from windsock.net import whereabouts
 from windsock.net.system import os, threading
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
 __all__ = [
     "frames_of",

@@ -36,6 +36,6 @@ def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
         return (
             f"{began} before STARTTLS"
             if server.is_starttls
-            else f"{began}, the server does not speak TLS: say tls=True"
+            else f"{began}, the server does not speak TLS: pass tls=True"
         )
     return ""

@@ -12,7 +12,7 @@ __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
 
 
 def reason(error: OSError) -> str:
-    """Return what went wrong in a few words."""
+    """Return an error in a few words."""
     alert = alert_of(error)
     if alert is not None:
         return f"TLS alert: {alert}"
@@ -28,7 +28,7 @@ class _RecordingNotes:
         self._loan: tuple[Buffer, int] | None = None
 
     def passed(self, data: memoryview) -> None:
-        """Note a copy of the data: its memory is used again, and a recording may keep what it is given as it is."""
+        """Note a copy of the data: its memory is used again, and a recording keeps the object that it is given."""
         self._note(self.kind, bytes(data))
 
     def lend(self) -> memoryview:
@@ -44,7 +44,7 @@ class _RecordingNotes:
 
 
 class ClientNotes(_RecordingNotes):
-    """Records what the client does."""
+    """Records the client's data and ends."""
 
     kind = Kind.UP
 
@@ -62,7 +62,7 @@ class ClientNotes(_RecordingNotes):
 
 
 class UpstreamNotes(_RecordingNotes):
-    """Records what the server does."""
+    """Records the server's data and ends."""
 
     kind = Kind.DOWN
 

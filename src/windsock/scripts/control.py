@@ -30,7 +30,7 @@ class Loop(Step):
         if self.times is not None:
             check_count(f"loop(times={self.times!r})", self.times)
         elif not any(map(_can_rest, steps)):
-            raise UsageError(f"{self.text}: a round takes no time and nothing from the other end; say times=")
+            raise UsageError(f"{self.text}: a round takes no time and nothing from the other end; pass times=")
 
     @property
     def has_no_end(self) -> bool:

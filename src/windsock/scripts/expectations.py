@@ -52,7 +52,7 @@ class Expect(Step):
         if kind == "datagram":
             return "a datagram ends by itself; leave until= out" if self.until is not None else ""
         if self.what == b"":
-            return "an empty pattern would match before anything comes; say what to expect"
+            return "an empty pattern would match before anything comes; pass what to expect"
         return ""
 
     def arguments(self) -> list[Argument]:
@@ -123,10 +123,10 @@ def _check_unit(step: Expect) -> None:
         raise UsageError("expect(until=..., length=...): two ways to find the end; use one of them")
     if step.until is None and step.length is None:
         if step.what is None:
-            raise UsageError("expect(): say what to expect: bytes, a pattern, a predicate, a length, or until=")
+            raise UsageError("expect(): pass what to expect: bytes, a pattern, a predicate, a length, or until=")
         if isinstance(step.what, re.Pattern) and step.what.fullmatch(b""):
             raise UsageError(
-                f"expect({code_of(step.what)}): it would match before anything comes; say what to expect, or until="
+                f"expect({code_of(step.what)}): it would match before anything comes; pass what to expect, or until="
             )
     elif isinstance(step.what, bytes):
         raise UsageError(f"expect({step.what!r}, ...): bytes have a length of their own; leave until= and length= out")

@@ -89,7 +89,7 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0
         if (size or len(unread)) > MOST_UNTIL:
-            return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
+            return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; pass length= to take more", MOST_UNTIL)
     else:
         size = step.length or 0
     if not size or len(unread) < size:
@@ -118,7 +118,7 @@ def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
     if size is not None:
         return Matched(size)
     if len(unread) >= most:
-        return Failed(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
+        return Failed(f"no run of bytes matches in the first {most}; pass until= or length= to look at more", most)
     return NeedMore(len(unread))
 
 

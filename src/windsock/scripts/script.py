@@ -225,7 +225,7 @@ def _check(steps: tuple[Step, ...], within: str, kind: str, has_to_end: bool) ->
 def _check_within(step: kinds.Loop | kinds.OneOf, number: str, kind: str, has_to_end: bool) -> None:
     if isinstance(step, kinds.Loop):
         if has_to_end and step.has_no_end:
-            words = "this never ends; say times=, or begin the loop with an expectation"
+            words = "this never ends; pass times=, or begin the loop with an expectation"
             raise UsageError(f"step {number}, {step.text}: {words}")
         _check(step.script.steps, f"{number}.", kind, has_to_end)
     else:
