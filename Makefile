@@ -9,7 +9,7 @@ PARALLEL := -n $(WORKERS)
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
-.PHONY: help demo test tests check lint types arrows coverage interpreters lowest conformance bench clean
+.PHONY: help demo test fuzz tests check lint types arrows coverage interpreters lowest conformance bench clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 
 test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
+
+fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
+	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py
 
 check: lint types arrows interpreters ## all that must hold before a change lands
 

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from typing import IO, Any
 
 import windsock
-from benchmarks.handlers import BLOCK, AsyncEcho, Echo, Sink, StockEcho
+from benchmarks.handlers import BLOCK, AsyncEcho, Echo, Null, NullSizes, Sink, StockEcho
 
 __all__ = ["Child", "child"]
 
@@ -55,7 +55,7 @@ class Child:
 
 @contextmanager
 def child(kind: str) -> Iterator[Child]:
-    """Run "stock", "windsock", "sink", "trio" or "bare trio"."""
+    """Run "stock", "windsock", "sink", "trio", "bare trio", or "rpc" or "sizes" with "tcp" or "udp" behind it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.child", kind],
         cwd=ROOT,
@@ -100,6 +100,9 @@ def recorded(kind: str) -> AbstractContextManager[Any]:
     """Run one of ours."""
     if kind == "trio":
         return windsock.serving(AsyncEcho, concurrency="trio")
+    if kind.startswith(("rpc ", "sizes ")):
+        name, _, transport = kind.partition(" ")
+        return windsock.serving(Null if name == "rpc" else NullSizes, concurrency="threading", transport=transport)
     return windsock.serving(Sink if kind == "sink" else Echo, concurrency="threading")
 
 

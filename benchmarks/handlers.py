@@ -7,8 +7,11 @@ import socketserver
 from typing import Any
 
 from windsock import servers
+from windsock.protocols.record_marking import mark_record
+from windsock.protocols.rpc_messages import Accepted, Call
+from windsock.servers.rpc import RPCRequestHandler
 
-__all__ = ["AsyncEcho", "Echo", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
+__all__ = ["AsyncEcho", "Echo", "Null", "NullSizes", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
 
 BLOCK = 64 * 1024
 
@@ -77,3 +80,25 @@ class Sink(servers.BaseRequestHandler):
         while data := self.request.recv(BLOCK):
             size += len(data)
         self.request.sendall(b"%d" % size)
+
+
+NULL_CALL = mark_record(Call(1, 0x20000001, 1).encode())
+NULL_REPLY = mark_record(Accepted(1).encode())
+
+
+class Null(RPCRequestHandler):
+    """A program of Sun RPC that does nothing."""
+
+    program = 0x20000001
+    version = 1
+
+
+class NullSizes(servers.BaseRequestHandler):
+    """Receives and sends the bytes of a null call and its reply, without looking at them."""
+
+    def handle(self) -> None:
+        if isinstance(self.request, tuple):
+            self.request[1].sendto(NULL_REPLY[4:], self.client_address)
+            return
+        while self.request.recv(65536):
+            self.request.sendall(NULL_REPLY)

@@ -1,0 +1,1 @@
+"""Messages of real protocols, as values: XDR, Sun RPC, record marking, portmap. No I/O."""

@@ -1,0 +1,218 @@
+"""The request handler of Sun RPC: one class for streams and for datagrams."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import inspect
+from collections.abc import Awaitable, Mapping
+from typing import Any, ClassVar
+
+from windsock.errors import UsageError
+from windsock.protocols import xdr
+from windsock.protocols.record_marking import RECORD_LIMIT, RecordReader, mark_record
+from windsock.protocols.rpc_messages import (
+    Accepted,
+    AcceptStatus,
+    AuthFlavor,
+    AuthStatus,
+    AuthSys,
+    Call,
+    Denied,
+    MalformedCall,
+    RejectStatus,
+    Reply,
+    decode_message,
+)
+from windsock.protocols.xdr import DecodeError
+from windsock.servers.handlers import BaseRequestHandler
+from windsock.servers.requests import report_failure
+from windsock.servers.rpc.procedures import Procedure, check_numbers, procedures_of
+
+__all__ = ["RPCRequestHandler"]
+
+PIECE = 65536
+"""The bytes that are read from a stream at a time."""
+GONE = (ConnectionRefusedError, ConnectionResetError, FileNotFoundError)
+"""What sending a datagram raises if its receiver is gone."""
+NULL = Procedure(0, xdr.VOID, xdr.VOID, "null")
+
+
+class RPCRequestHandler(BaseRequestHandler):
+    """Answers the calls of one program in one version: its methods with `@procedure(number)` are the procedures.
+
+        class Adder(RPCRequestHandler):
+            program = 0x20000001
+            version = 1
+
+            @procedure(1, args=xdr.Array(xdr.INT, 100), result=xdr.INT)
+            def add(self, numbers):
+                return sum(numbers)
+
+    The same class answers all calls of a connection, and the one of a datagram. Attributes, beside those of every
+    handler: `call` is the call being answered. A class with an async procedure is for trio servers.
+
+    The client gets SYSTEM_ERR if a procedure raises an exception, which is also reported to the server as any
+    handler's; the connection stays open. Arguments that can't be decoded are GARBAGE_ARGS. Instead of a result a
+    procedure may return a whole reply: `Accepted` or `Denied`, whose xid is set to the call's. Procedure 0, which does
+    nothing, is there by itself. What is no call ends the request with DecodeError.
+
+    Class attributes: `record_limit` is the most bytes of a call on a stream, `fragment_size` the most bytes of a
+    fragment of a reply.
+    """
+
+    program: int
+    version: int
+    record_limit: int = RECORD_LIMIT
+    fragment_size: int = 0x7FFFFFFF
+    procedures: ClassVar[Mapping[int, Procedure]] = {0: NULL}
+    call: Call
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_numbers(**{name: getattr(cls, name) for name in ("program", "version") if hasattr(cls, name)})
+        cls.procedures = {0: NULL} | procedures_of(cls)
+        methods = [getattr(cls, each.method) for each in cls.procedures.values()]
+        if any(map(inspect.iscoroutinefunction, methods)) and cls.handle is RPCRequestHandler.handle:
+            cls.handle = cls.handle_in_task  # type: ignore[method-assign]  # which makes the class an async handler
+
+    def setup(self) -> Awaitable[None] | None:
+        """Check that the class has a program and a version. May be extended (call super)."""
+        if not (hasattr(self, "program") and hasattr(self, "version")):
+            raise UsageError(f"{type(self).__name__}: set program and version, the numbers that its clients call")
+        return None
+
+    # --- hooks
+
+    def check_credential(self, call: Call) -> AuthStatus:
+        """Return AUTH_OK, or why the call is denied. May be overridden, or extended (call super).
+
+        The default takes AUTH_NONE, and AUTH_SYS if it can be decoded; other flavors are AUTH_REJECTEDCRED.
+        """
+        if call.credential.flavor == AuthFlavor.NONE:
+            return AuthStatus.AUTH_OK
+        if call.credential.flavor != AuthFlavor.SYS:
+            return AuthStatus.AUTH_REJECTEDCRED
+        try:
+            AuthSys.of(call.credential)
+        except DecodeError:
+            return AuthStatus.AUTH_BADCRED
+        return AuthStatus.AUTH_OK
+
+    def null(self) -> None:
+        """Procedure 0: do nothing. May be overridden."""
+
+    # --- reading and writing
+
+    def handle(self) -> Awaitable[None] | None:
+        """Answer the calls of a connection until its end, or the one of a datagram. Do not override."""
+        if isinstance(self.request, tuple):
+            self._handle_datagram(*self.request)
+            return None
+        reader = RecordReader(self.record_limit)
+        while data := self.request.recv(PIECE):
+            reader.feed(data)
+            while (record := reader.next_record()) is not None:
+                self.request.sendall(self._marked(*self._answered(record)))
+        return None
+
+    def _handle_datagram(self, data: bytes, socket: Any) -> None:
+        reply, failure = self._answered(data)
+        self._keep(reply)
+        if self.client_address is not None:
+            with contextlib.suppress(*GONE):
+                socket.sendto(reply, self.client_address)
+        if failure is not None:
+            raise failure
+
+    async def handle_in_task(self) -> None:
+        """The same as `handle()`, in a task of trio. Do not override."""
+        if isinstance(self.request, tuple):
+            await self._handle_datagram_in_task()
+            return
+        reader = RecordReader(self.record_limit)
+        while data := await self.stream.receive_some(PIECE):
+            reader.feed(data)
+            while (record := reader.next_record()) is not None:
+                await self.stream.send_all(self._marked(*await self._answered_in_task(record)))
+
+    async def _handle_datagram_in_task(self) -> None:
+        reply, failure = await self._answered_in_task(self.packet)
+        self._keep(reply)
+        await self.reply(reply)
+        if failure is not None:
+            raise failure
+
+    def _marked(self, reply: bytes, failure: Exception | None) -> bytes:
+        """Return a reply as a record. Report the exception behind it first: who has the reply can see the error."""
+        if failure is not None:
+            try:
+                raise failure  # noqa: TRY301  # the hooks use sys.exception()
+            except Exception:
+                report_failure(self.server, self.request, self.client_address)
+        return mark_record(reply, self.fragment_size)
+
+    def _keep(self, reply: bytes) -> None:
+        """Have the server keep the reply to a datagram, if it does that."""
+        keep = getattr(self.server, "keep_reply", None)
+        if keep is not None and "call" in vars(self):
+            keep(self.call, self.client_address, reply)
+
+    # --- one call
+
+    def _answered(self, data: bytes) -> tuple[bytes, Exception | None]:
+        """Return the reply to a message, and the exception of the procedure. Raises DecodeError for what is no call."""
+        found = self._begun(data)
+        if not isinstance(found, tuple):
+            return found.encode(), None
+        try:
+            return self._encoded(found[0], getattr(self, found[0].method)(*found[1])), None
+        except Exception as error:
+            return self._system_error(), error
+
+    async def _answered_in_task(self, data: bytes) -> tuple[bytes, Exception | None]:
+        found = self._begun(data)
+        if not isinstance(found, tuple):
+            return found.encode(), None
+        try:
+            result = getattr(self, found[0].method)(*found[1])
+            return self._encoded(found[0], await result if inspect.isawaitable(result) else result), None
+        except Exception as error:
+            return self._system_error(), error
+
+    def _begun(self, data: bytes) -> Reply | tuple[Procedure, tuple[Any, ...]]:
+        """Return the procedure that a message calls, with its arguments, or the reply if it is not called."""
+        try:
+            call = decode_message(data)
+        except MalformedCall as error:
+            return error.reply
+        if not isinstance(call, Call):
+            raise DecodeError(4, "msg_type", 1, "a reply, where a call was expected")
+        self.call = call
+        refusal = self._refusal(call)
+        if refusal is not None:
+            return refusal
+        called = self.procedures[call.procedure]
+        try:
+            return called, called.arguments(call.arguments)
+        except DecodeError:
+            return Accepted(call.xid, AcceptStatus.GARBAGE_ARGS)
+
+    def _refusal(self, call: Call) -> Reply | None:
+        """Return the reply to a call of what there is not, or by one who may not."""
+        status = self.check_credential(call)
+        if status != AuthStatus.AUTH_OK:
+            return Denied(call.xid, RejectStatus.AUTH_ERROR, status)
+        if call.program != self.program:
+            return Accepted(call.xid, AcceptStatus.PROG_UNAVAIL)
+        if call.version != self.version:
+            return Accepted(call.xid, AcceptStatus.PROG_MISMATCH, low=self.version, high=self.version)
+        return None if call.procedure in self.procedures else Accepted(call.xid, AcceptStatus.PROC_UNAVAIL)
+
+    def _encoded(self, called: Procedure, result: Any) -> bytes:
+        if isinstance(result, Accepted | Denied):
+            return dataclasses.replace(result, xid=self.call.xid).encode()
+        return Accepted(self.call.xid, result=called.result.encode(result)).encode()
+
+    def _system_error(self) -> bytes:
+        return Accepted(self.call.xid, AcceptStatus.SYSTEM_ERR).encode()
