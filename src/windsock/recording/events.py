@@ -63,6 +63,10 @@ class Kind:
     """The client has ended TLS with an alert; the data is its name."""
     NOTE = 22
     """Something other than stream bytes came, went or was lost; the data describes it."""
+    URGENT_UP = 23
+    """The next byte from the client is urgent; or, with data, an urgent byte came beside the stream: see `urgency`."""
+    URGENT_DOWN = 24
+    """The next byte for the client is urgent."""
 
 
 class ScriptState(enum.StrEnum):
