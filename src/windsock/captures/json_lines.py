@@ -16,6 +16,7 @@ from windsock.net.system import monotonic, wall_clock
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
+from windsock.recording.urgency import STREAM_OF, urgent_byte
 
 __all__ = ["NAMES", "write_events"]
 
@@ -38,6 +39,8 @@ NAMES = {
     Kind.FAULT: ("fault", None),
     Kind.SCRIPT: ("script", None),
     Kind.NOTE: ("note", None),
+    Kind.URGENT_UP: ("urgent", UP),
+    Kind.URGENT_DOWN: ("urgent", DOWN),
 }
 """The kind and the direction of each event that is written. The others are notes of windsock to itself."""
 
@@ -87,6 +90,9 @@ def _described(event: Event, connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": name, "direction": direction}
     if kind in DATA:
         return found | {"size": len(data)} | _content(data)
+    if kind in STREAM_OF:
+        byte = urgent_byte(event)
+        return found | {"position": byte.position, "inline": byte.is_inline} | _content(byte.data)
     text = data.decode() if kind in (Kind.TAKEN, Kind.SCRIPT) else in_words(event, connection)
     return found | {"text": text} if text else found
 

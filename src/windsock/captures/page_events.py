@@ -8,6 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from windsock.captures.page_lanes import PageConnection, PageSubject
@@ -16,6 +17,7 @@ from windsock.faults import Firing
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
+from windsock.recording.urgency import urgent_text
 
 __all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
 
@@ -173,6 +175,8 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
     Kind.SERVER_RESET: ("failed", "down", _said("RST (server reset)")),
     Kind.FAULT: ("fault", "", _said("")),
     Kind.NOTE: ("note", "", _said("")),
+    Kind.URGENT_UP: ("note", "up", partial(urgent_text, Kind.URGENT_UP)),
+    Kind.URGENT_DOWN: ("note", "down", partial(urgent_text, Kind.URGENT_DOWN)),
     Kind.SCRIPT: ("note", "", _script),
 }
 """What the page shows of each kind of event: a word of `page.js`, a direction, and the text."""

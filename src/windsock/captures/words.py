@@ -16,7 +16,7 @@ DATA = (Kind.UP, Kind.DOWN)
 
 def in_words(event: Event, connection: Connection) -> str:
     """Return what a transcript says of an event, without the sign before it; nothing of data and of notes to itself."""
-    return "" if event.kind in DATA else event_text(event.kind, event.data, connection).lstrip("~! ")
+    return "" if event.kind in DATA else event_text(event.kind, event.data, connection).lstrip("~!<> ")
 
 
 def of_firing(firing: Firing) -> str:

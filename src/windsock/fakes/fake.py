@@ -21,7 +21,7 @@ from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
-from windsock.scripts import Script, StartTLS, StopTLS, Urgent
+from windsock.scripts import ExpectUrgent, Script, StartTLS, StopTLS, Urgent
 from windsock.scripts.repr import code_of
 from windsock.taps.seam import connection_of
 
@@ -164,10 +164,9 @@ class Fake:
             if isinstance(step, StartTLS | StopTLS):
                 _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
                 begins_with_tls &= isinstance(step, StartTLS)
-            elif isinstance(step, Urgent) and begins_with_tls:
-                raise UsageError(
-                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or say tls='starttls'"
-                )
+            elif isinstance(step, Urgent | ExpectUrgent) and begins_with_tls:
+                remedy = f"use {'send' if isinstance(step, Urgent) else 'expect'}(), or say tls='starttls'"
+                raise UsageError(f"step {number}, {step.text}: TLS has no urgent data; {remedy}")
 
     def _prepare(self, server: Any) -> None:
         """Create what playing needs, before the next fork."""

@@ -64,7 +64,7 @@ class Kind:
     NOTE = 22
     """Something other than stream bytes came, went or was lost; the data describes it."""
     URGENT_UP = 23
-    """The next byte from the client is urgent; or, with data, an urgent byte came beside the stream: see `urgency`."""
+    """The next byte from the client is urgent. With data: an urgent byte came out of line (`urgency.out_of_line`)."""
     URGENT_DOWN = 24
     """The next byte for the client is urgent."""
 

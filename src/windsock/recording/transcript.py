@@ -12,6 +12,7 @@ from windsock.net import addresses
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.recorder import Recorder
+from windsock.recording.urgency import urgent_text
 
 __all__ = ["event_text", "preview", "summary", "transcript"]
 
@@ -27,6 +28,8 @@ FACTS = {
     Kind.HALF_CLOSE: "server half-close",
     Kind.TLS_END: "TLS ended, unencrypted from here",
 }
+
+SIGNS = {Kind.URGENT_UP: ">", Kind.URGENT_DOWN: "<"}
 
 
 def preview(data: bytes, limit: int = PREVIEW) -> str:
@@ -108,7 +111,7 @@ def event_text(kind: int, data: bytes, connection: Connection) -> str:
         return _on_purpose(kind, data.decode(errors="replace"))
     if kind == Kind.CLIENT_EOF and data:
         return "client EOF, TLS truncated (no close_notify)"
-    return FACTS.get(kind, "")
+    return f"{SIGNS[kind]} {urgent_text(kind, data)}" if kind in SIGNS else FACTS.get(kind, "")
 
 
 def _on_purpose(kind: int, text: str) -> str:

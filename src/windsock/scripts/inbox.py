@@ -40,6 +40,7 @@ class Inbox:
         "how",
         "is_datagram",
         "is_sealed",
+        "marks",
         "sent",
         "taken",
         "takes",
@@ -60,6 +61,8 @@ class Inbox:
         """The description of a reset."""
         self.is_sealed = False
         """Whether not even a reset can come after the end, as with a Unix socket whose other end is gone."""
+        self.marks: tuple[int, ...] = ()
+        """The offsets of urgent bytes in the stream, where they are asked for."""
         self.came_at = -math.inf
         self._deeds: deque[tuple[float, str, int, bytes]] = deque(maxlen=REMEMBERED)
 
@@ -84,6 +87,11 @@ class Inbox:
         if self.is_datagram:
             self.datagrams.append(data)
         self._deeds.append((now, "received", len(data), data[:EXCERPT]))
+
+    def receive_urgent(self, data: bytes, now: float) -> None:
+        """Add an urgent byte of a stream."""
+        self.marks = (*(each for each in self.marks if each >= self.taken), self.taken + len(self.unread))
+        self.receive(data, now)
 
     def receive_eof(self, now: float) -> None:
         """Note that the other end will send no more."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.taps.stream_tap import note_descriptors, note_failure, scatter
+from windsock.taps.stream_tap import note_descriptors, note_failure, note_sent, scatter
 
 if TYPE_CHECKING:
     import trio
@@ -139,7 +139,7 @@ class SocketTap(_TrioTap):
         whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
         ancdata = list(ancdata)
         note_descriptors(self._connection, "gave", ancdata)
-        self._connection.note(Kind.DOWN, whole)
+        note_sent(self._connection, whole, flags)
         size = 0
         try:
             size = await self._sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
@@ -213,7 +213,10 @@ class SocketTap(_TrioTap):
     def _send_now(self, whole: bytes, flags: int) -> int | None:
         """Return how many bytes the kernel has taken; None if it has no room."""
         connection = self._connection
-        connection.note(Kind.DOWN, whole)
+        if flags:
+            note_sent(connection, whole, flags)
+        else:
+            connection.note(Kind.DOWN, whole)
         size = None
         try:
             size = self._plain.send(whole, flags)
