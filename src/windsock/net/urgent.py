@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from windsock.net.system import fcntl, socket
 
-__all__ = ["OOB", "UrgentMark", "is_at_mark", "keep_inline", "take"]
+__all__ = ["OOB", "UrgentMark", "is_at_mark", "keep_inline", "take", "twin_of"]
 
 OOB = int(socket.MSG_OOB)
 AT_MARK = 0x8905 if sys.platform == "linux" else 0x40047307
@@ -47,12 +47,17 @@ def is_at_mark(sock: Any) -> bool:
     return bool(struct.unpack("i", answer)[0])
 
 
+def twin_of(sock: Any) -> socket.socket:
+    """Return another object for the same descriptor, without a timeout. Must be detached, not closed."""
+    return socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
+
+
 def take(sock: Any) -> bytes:
     """Return the urgent byte that waits beside the stream; b"" without one. Never waits.
 
-    A second object reads it: with a timeout, a socket waits for data of the stream before it reads an urgent byte.
+    A twin reads it: with a timeout, a socket waits for data of the stream before it reads an urgent byte.
     """
-    twin = socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
+    twin = twin_of(sock)
     try:
         return twin.recv(1, OOB)
     except OSError as error:

@@ -10,6 +10,7 @@ from windsock.errors import StillRunning
 from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
+from windsock.servers.urgent import check_urgent
 from windsock.servers.control import Control
 from windsock.servers.loop import LoopSelector, ServeLoop
 from windsock.servers.requests import (
@@ -55,6 +56,7 @@ class BaseServer:
     def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
         """May be extended (call super). Do not override."""
         refuse_async(self, RequestHandlerClass)
+        check_urgent(self, RequestHandlerClass)
         self.server_address = server_address
         self.RequestHandlerClass = RequestHandlerClass
         self._control = Control(self._loop_class())

@@ -14,6 +14,7 @@ from windsock.net.system import monotonic, socket
 from windsock.net.urgent import OOB
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.recording.urgency import out_of_line
 from windsock.security.alerts import alert_of
 from windsock.servers import fork_hooks
 
@@ -122,6 +123,10 @@ class Tap(_AnySocket):
     def mark_exchange(self) -> None:
         """Record that the server starts with the next message."""
         self._connection.note(Kind.MARK)
+
+    def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
+        """Record an urgent byte that has overtaken `ahead` bytes of the stream; without one, the next byte is urgent."""
+        self._connection.note(Kind.URGENT_UP, out_of_line(byte, ahead) if byte else b"")
 
     def _note_failure(self, error: OSError) -> None:
         note_failure(self._connection, error, self.recorded_as)

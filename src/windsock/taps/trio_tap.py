@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.recording.urgency import out_of_line
 from windsock.taps.stream_tap import note_descriptors, note_failure, note_sent, scatter
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class SocketTap(_TrioTap):
     below. What bypasses them (`os.read` on the descriptor, a duplicate) is not recorded.
     """
 
-    names = ("recv", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
+    names = ("recv", "recv_now", "note_urgent", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
 
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio
@@ -94,6 +95,25 @@ class SocketTap(_TrioTap):
         elif bufsize:
             self._connection.note(Kind.CLIENT_EOF)
         return data
+
+    def recv_now(self, bufsize: int, flags: int = 0) -> bytes:
+        """Receive without waiting. Raises BlockingIOError."""
+        try:
+            data = self._plain.recv(bufsize, flags)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        if data:
+            self._connection.note(Kind.UP, data)
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return data
+
+    def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
+        """See Tap."""
+        self._connection.note(Kind.URGENT_UP, out_of_line(byte, ahead) if byte else b"")
 
     async def _recv_when_ready(self, bufsize: int, flags: int) -> bytes:
         while True:
