@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -60,8 +60,11 @@ class AsyncInlineLines(AsyncLines):
 
 
 @contextlib.contextmanager
-def client_of(handler: type[Any], transport: str, concurrency: str, route: str) -> Iterator[tuple[socket.socket, Any]]:
-    with windsock.serving(handler, transport=transport, concurrency=concurrency, relay=route == "relayed") as server:
+def client_of(
+    handler: type[Any], transport: str, concurrency: str, route: str, **options: Any
+) -> Iterator[tuple[socket.socket, Any]]:
+    options |= {"transport": transport, "concurrency": concurrency, "relay": route == "relayed"}
+    with windsock.serving(handler, **options) as server:
         with contextlib.ExitStack() as stack:
             faulty: Any = stack.enter_context(windsock.proxy(server.address)) if route == "proxied" else server
             client = stack.enter_context(socket.socket(server.server.address_family))
@@ -135,7 +138,8 @@ class Busy(UrgentMixIn, StreamRequestHandler):
     def handle(self) -> None:
         self.wfile.write(b"busy\n")
         assert self.is_interrupted.wait(DEADLINE)
-        self.wfile.write(b"interrupted\n" + self.rfile.readline())
+        self.wfile.write(b"interrupted\n")
+        self.wfile.write(self.rfile.readline())
 
     def handle_urgent(self, byte: bytes, position: int) -> None:
         assert (byte, position) == (b"\xf2", 4)
@@ -151,7 +155,8 @@ class AsyncBusy(UrgentMixIn, BaseRequestHandler):
         await self.stream.send_all(b"busy\n")
         with trio.fail_after(DEADLINE):
             await self.is_interrupted.wait()
-        await self.stream.send_all(b"interrupted\n" + await self.stream.receive_some())
+        await self.stream.send_all(b"interrupted\n")
+        await self.stream.send_all(await self.stream.receive_some())
 
     def handle_urgent(self, byte: bytes, position: int) -> None:
         assert (byte, position) == (b"\xf2", 4)
@@ -172,7 +177,7 @@ def test_a_handler_that_does_not_read_is_interrupted(
         client.send(b"stop\xf2", socket.MSG_OOB)
         says(client, b"interrupted\n")
         client.sendall(b"\n")
-        assert receive(client, 5) == b"stop\n" or handler is AsyncBusy
+        says(client, b"stop")
 
 
 class Writes(UrgentMixIn, BaseRequestHandler):
@@ -185,7 +190,7 @@ class Writes(UrgentMixIn, BaseRequestHandler):
             self.request.sendall(bytes(100_000))
         self.request.sendall(b"interrupted")
 
-    def handle_urgent(self, byte: bytes, position: int) -> None:  # noqa: ARG002  # the interface of handlers
+    def handle_urgent(self, byte: bytes, position: int) -> None:  # the interface of handlers
         self.is_interrupted = True
 
 
@@ -201,12 +206,12 @@ def test_a_handler_that_sends_is_interrupted(transport: str, concurrency: str) -
 
 
 class Fails(Lines):
-    def handle_urgent(self, byte: bytes, position: int) -> None:  # noqa: ARG002  # the interface of handlers
+    def handle_urgent(self, byte: bytes, position: int) -> None:  # the interface of handlers
         raise LookupError("no such command")
 
 
 class AsyncFails(AsyncLines):
-    async def handle_urgent(self, byte: bytes, position: int) -> None:  # noqa: ARG002  # the interface of handlers
+    async def handle_urgent(self, byte: bytes, position: int) -> None:  # the interface of handlers
         raise LookupError("no such command")
 
 
@@ -215,11 +220,10 @@ class AsyncFails(AsyncLines):
     ("concurrency", "handler"), [*((concurrency, Fails) for concurrency, _ in KINDS), ("trio", AsyncFails)]
 )
 def test_an_exception_for_urgent_data_ends_the_handler(handler: Any, transport: str, concurrency: str) -> None:
-    with client_of(handler, transport, concurrency, "direct") as (client, server):
+    with client_of(handler, transport, concurrency, "direct", strict=False) as (client, server):
         client.send(b"X", socket.MSG_OOB)
         assert client.recv(1) == b""
-    (error,) = server.take_errors()
-    assert isinstance(error, LookupError)
+    assert [str(each) for each in server.errors] == ["no such command"]
 
 
 class Closes(UrgentMixIn, BaseRequestHandler):
@@ -229,7 +233,7 @@ class Closes(UrgentMixIn, BaseRequestHandler):
         with contextlib.suppress(OSError, ValueError):
             self.request.recv(1)
 
-    def handle_urgent(self, byte: bytes, position: int) -> None:  # noqa: ARG002  # the interface of handlers
+    def handle_urgent(self, byte: bytes, position: int) -> None:  # the interface of handlers
         self.request.sendall(b"bye")
         self.request.close()
 
@@ -292,20 +296,20 @@ def test_timeouts_and_calls_that_do_not_block_work_as_usual(transport: str) -> N
             found.append((request.recvmsg_into([buffer])[0], bytes(buffer)))
             found.append(request.recvfrom(2)[0])
             found.append((request.recvfrom_into(buffer)[0], bytes(buffer)))
+            found.append(request.recv(3))
 
         def handle_urgent(self, byte: bytes, position: int) -> None:
             found.append((byte, position))
 
-    with client_of(Asks, transport, "threading", "direct") as (client, server):
+    with client_of(Asks, transport, "threading", "direct") as (client, _):
         says(client, b".")
         client.sendall(b"abcdef")
         client.send(b"ghijX", socket.MSG_OOB)
         client.sendall(b"kl")
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
-    assert sorted(each for each in found if each == (b"X", 10)) == [(b"X", 10)]
-    found.remove((b"X", 10))
-    assert found == [b"ab", (2, b"ab"), b"cd", (2, b"ef"), b"gh", (2, b"ij")]
+    found.remove((b"X", 10))  # at any time: another thread may be the first to see it
+    assert found == [b"ab", (2, b"ab"), b"cd", (2, b"ef"), b"gh", (2, b"ij"), b"kl"]
 
 
 # --- declarations
@@ -315,9 +319,9 @@ def test_datagram_servers_and_tls_refuse_the_declaration() -> None:
     with pytest.raises(UsageError, match=r"Lines handles urgent data: .*UDPServer is for datagrams, which have none"):
         servers.UDPServer(("127.0.0.1", 0), Lines)
     with pytest.raises(UsageError, match="is for datagrams"):
-        windsock.serving(Lines, transport="unix_datagram").start()
+        windsock.serving(Lines, transport="unix_datagram").__enter__()
     with pytest.raises(UsageError, match=r"Lines handles urgent data: TLS has none"):
-        windsock.serving(Lines, transport="tcp", tls=True).start()
+        windsock.serving(Lines, transport="tcp", tls=True).__enter__()
 
 
 def test_a_handler_without_the_mix_in_pays_nothing() -> None:
@@ -331,6 +335,3 @@ def test_a_handler_without_the_mix_in_pays_nothing() -> None:
             assert client.recv(1) == b""
         server.connections.wait(1)
     assert not any("Urgent" in each.__name__ for each in kinds[0])
-
-
-Handler = Callable[..., Any]

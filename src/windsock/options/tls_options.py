@@ -13,6 +13,7 @@ from windsock.net.system import os
 from windsock.options.combinations import class_for
 from windsock.options.combine import combine
 from windsock.security.tls import TLSMixIn
+from windsock.servers.urgent import check_urgent_in_tls
 
 if TYPE_CHECKING:
     import ssl
@@ -61,6 +62,8 @@ class Encryption:
         else:
             server.ssl_context = shared_context(self, host)
         server.begins_with_tls = self.begins_with_tls
+        if self.begins_with_tls:
+            check_urgent_in_tls(getattr(server, "RequestHandlerClass", None))
 
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         """Return a new context for a client of such a server."""

@@ -10,7 +10,6 @@ from windsock.errors import StillRunning
 from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
-from windsock.servers.urgent import check_urgent
 from windsock.servers.control import Control
 from windsock.servers.loop import LoopSelector, ServeLoop
 from windsock.servers.requests import (
@@ -24,6 +23,7 @@ from windsock.servers.requests import (
     report_failure,
     write_report,
 )
+from windsock.servers.urgent import check_urgent
 
 __all__ = ["BaseServer"]
 

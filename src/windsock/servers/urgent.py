@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 from windsock.net.system import select, socket, threading
 from windsock.net.wakeup import Wakeup
-from windsock.servers.urgent_socket import PRI, UrgentReader, look_first, read_as_usual
+from windsock.servers.urgent_socket import PRI, UrgentReader, look_first, pass_mark, read_as_usual
 
 if TYPE_CHECKING:
     from windsock.servers.handlers import BaseRequestHandler as _AnyHandler
 else:  # a mix-in for any handler class
     _AnyHandler = object
 
-__all__ = ["UrgentMixIn", "check_urgent"]
+__all__ = ["UrgentMixIn", "check_urgent", "check_urgent_in_tls"]
 
 
 class UrgentMixIn(_AnyHandler):
@@ -43,12 +43,12 @@ class UrgentMixIn(_AnyHandler):
         """
         raise NotImplementedError(f"{type(self).__name__}.handle_urgent()")
 
-    def setup(self) -> Awaitable[None] | None:
+    def setup(self) -> Any:
         """Begin to look for urgent data. May be extended (call super)."""
         self._begin_urgent()
         return super().setup()
 
-    def finish(self) -> Awaitable[None] | None:
+    def finish(self) -> Any:
         """Look no more. May be extended (call super)."""
         error = self._end_urgent()
         result = super().finish()
@@ -73,11 +73,13 @@ class UrgentMixIn(_AnyHandler):
         return result
 
     def _begin_urgent(self) -> None:
-        check_urgent_request(self, vars(self).get("stream", self.request))
+        request = vars(self).get("stream", self.request)
+        if hasattr(request, "pending") or hasattr(request, "transport_stream"):
+            check_urgent_in_tls(type(self))
         if "stream" in vars(self):
             from windsock.servers.trio.urgent import UrgentStream
 
-            self._urgent = UrgentStream(self.stream, self.request, self.handle_urgent, is_inline=self.urgent_inline)
+            self._urgent = UrgentStream(self.stream, self.handle_urgent, is_inline=self.urgent_inline)
         else:
             self._urgent = UrgentWatch(self.request, self.handle_urgent, is_inline=self.urgent_inline)
 
@@ -126,13 +128,19 @@ class UrgentWatch:
         """End the thread; do not wait for it if it waits for this one, or is this one."""
         self._reader.is_over = True
         self._reader.alarm = -1
-        self._alarm.call()
-        if self._thread is not None and not self._reader.is_telling_here():
-            self._thread.join()
+        if self._alarm.fileno() >= 0:
+            self._alarm.call()
+        if not self._reader.is_telling_here():
+            if self._thread is not None:
+                self._thread.join()
+            self._alarm.close()
 
     def end(self) -> BaseException | None:
         """Look no more; return an exception that no read has raised."""
         self._stop()
+        self._reader.let_go()
+        if not self._reader.is_inline and self._request.fileno() >= 0:
+            pass_mark(self._request)
         read_as_usual(self._request)
         return self._reader.error
 
@@ -147,10 +155,10 @@ def check_urgent(server: Any, handler: Any) -> None:
         raise _no_urgent_data(handler, f"{type(server).__name__} is for datagrams, which have none; leave it out")
 
 
-def check_urgent_request(handler: Any, request: Any) -> None:
-    """Raise UsageError if the connection of a handler has no urgent data."""
-    if hasattr(request, "pending") or hasattr(request, "transport_stream"):
-        raise _no_urgent_data(type(handler), "TLS has none; leave UrgentMixIn out, or call start_tls() in the handler")
+def check_urgent_in_tls(handler: Any) -> None:
+    """Raise UsageError if a handler handles urgent data: its connections begin with TLS."""
+    if isinstance(handler, type) and issubclass(handler, UrgentMixIn):
+        raise _no_urgent_data(handler, "TLS has none; leave UrgentMixIn out, or begin in plaintext (tls='starttls')")
 
 
 def _no_urgent_data(handler: type[Any], why: str) -> UsageError:

@@ -14,7 +14,18 @@ from windsock.net.pushback import give_back, held_by
 from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.net.urgent import OOB
 
-__all__ = ["IN", "PRI", "UrgentReader", "UrgentSocket", "events_of", "look_first", "pass_mark", "read_as_usual", "reader_of", "size_of"]
+__all__ = [
+    "IN",
+    "PRI",
+    "UrgentReader",
+    "UrgentSocket",
+    "events_of",
+    "look_first",
+    "pass_mark",
+    "read_as_usual",
+    "reader_of",
+    "size_of",
+]
 
 IN, PRI = int(select.POLLIN), int(select.POLLPRI)
 DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
@@ -91,6 +102,10 @@ class UrgentReader:
                 finally:
                     self._teller = before
 
+    def let_go(self) -> None:
+        """Drop the references to the handler: a cycle would wait for the collector."""
+        self._tell = self._note = self.stop = _nothing
+
     def is_telling_here(self) -> bool:
         """Return whether this thread is telling the handler of a byte."""
         return self._teller == threading.get_ident()
@@ -112,12 +127,12 @@ class UrgentReader:
                 is_alone = self.is_inline and bool(events & PRI) and urgent.is_at_mark(twin)
                 if is_alone and not flags & PEEK:
                     found = twin.recv(1, PEEK | DONTWAIT), self._position
+                    self._note()
                 result = call(twin, flags | DONTWAIT, is_alone)
             finally:
                 twin.detach()
             self.passed(0 if flags & PEEK else size_of(result))
         if found is not None:
-            self._note()
             self._tell(*found)
         return result
 
@@ -191,7 +206,7 @@ class UrgentSocket(socket.socket):
             except BlockingIOError:  # a Unix socket is readable until the place of a taken byte was read
                 pass
 
-    def await_events(self, flags: int, deadline: float | None) -> int:  # noqa: ARG002  # an override needs the flags
+    def await_events(self, flags: int, deadline: float | None) -> int:  # an override needs the flags
         """Wait until the deadline for data, ordinary or urgent; return the events. May be overridden."""
         return events_of(self.fileno(), deadline, _readers[self].alarm)
 
@@ -212,7 +227,7 @@ def _too_late(timeout: float | None) -> OSError:
     return TimeoutError("timed out") if timeout else BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
-def pass_mark(sock: socket.socket) -> None:
+def pass_mark(sock: Any) -> None:
     """Read past the place of an urgent byte that was taken, if it comes next."""
     twin = urgent.twin_of(sock)
     try:

@@ -125,7 +125,7 @@ class Tap(_AnySocket):
         self._connection.note(Kind.MARK)
 
     def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
-        """Record an urgent byte that has overtaken `ahead` bytes of the stream; without one, the next byte is urgent."""
+        """Record a byte that has overtaken `ahead` bytes of the stream; without one, that the next byte is urgent."""
         self._connection.note(Kind.URGENT_UP, out_of_line(byte, ahead) if byte else b"")
 
     def _note_failure(self, error: OSError) -> None:

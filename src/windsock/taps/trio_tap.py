@@ -50,7 +50,18 @@ class SocketTap(_TrioTap):
     below. What bypasses them (`os.read` on the descriptor, a duplicate) is not recorded.
     """
 
-    names = ("recv", "recv_now", "note_urgent", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
+    names = (
+        "recv",
+        "recv_now",
+        "note_urgent",
+        "recv_into",
+        "recvmsg",
+        "recvmsg_into",
+        "send",
+        "sendmsg",
+        "shutdown",
+        "close",
+    )
 
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio

@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 
+from windsock.net import urgent
 from windsock.net.system import select, socket
 from windsock.servers.urgent_socket import IN, PRI, UrgentReader, events_of, pass_mark
 
@@ -21,20 +22,20 @@ __all__ = ["UrgentStream"]
 class UrgentStream:
     """Urgent data of one stream: replaces the `recv` of its socket, which all reads of the stream use."""
 
-    def __init__(
-        self, stream: Any, request: socket.socket, tell: Callable[[bytes, int], Any], *, is_inline: bool
-    ) -> None:
-        self._request = request
+    def __init__(self, stream: Any, tell: Callable[[bytes, int], Any], *, is_inline: bool) -> None:
         self._socket = stream.socket
         self._tell = tell
         self._found: list[tuple[bytes, int]] = []
         self._reader = UrgentReader(
-            request, self._keep, is_inline=is_inline, note=getattr(stream.socket, "note_urgent", None)
+            stream.socket, self._keep, is_inline=is_inline, note=getattr(stream.socket, "note_urgent", None)
         )
         self._recv_now = getattr(stream.socket, "recv_now", None)
+        if is_inline:
+            urgent.keep_inline(stream.socket)
         self._telling = trio.Lock()
-        self._either = _Epoll(request, IN | PRI)
-        self._urgent = _Epoll(request, PRI)
+        self._either = _Epoll(stream.socket, IN | PRI)
+        self._urgent = _Epoll(stream.socket, PRI)
+        self._recv_before = vars(stream.socket).get("recv")
         stream.socket.recv = self.recv
 
     def _keep(self, byte: bytes, position: int) -> None:
@@ -44,7 +45,7 @@ class UrgentStream:
         """See socket.socket."""
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
-            events = events_of(self._request.fileno(), 0.0)
+            events = events_of(self._socket.fileno(), 0.0)
             if not events:
                 await self._either.wait()
             elif events & PRI and not self._reader.is_inline:
@@ -110,8 +111,11 @@ class UrgentStream:
     def end(self) -> None:
         """Look no more."""
         del self._socket.recv
-        if not self._reader.is_inline and self._request.fileno() >= 0:
-            pass_mark(self._request)
+        if self._recv_before is not None:
+            self._socket.recv = self._recv_before
+        if not self._reader.is_inline and self._socket.fileno() >= 0:
+            pass_mark(self._socket)
+        self._reader.let_go()
         self._either.close()
         self._urgent.close()
 
@@ -119,7 +123,7 @@ class UrgentStream:
 class _Epoll:
     """An epoll(7) with one socket, for events that trio does not wait for."""
 
-    def __init__(self, sock: socket.socket, events: int) -> None:
+    def __init__(self, sock: Any, events: int) -> None:
         self._epoll = select.epoll()
         self._epoll.register(sock.fileno(), events)
 
