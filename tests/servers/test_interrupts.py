@@ -118,19 +118,19 @@ SHELLS = [*((each, Shell) for each in CONCURRENCIES), ("trio", AsyncShell)]
 def test_a_telnet_client_interrupts_a_command(
     handler: Any, concurrency: str, interrupt: Any, transport: str, route: str
 ) -> None:
-    with address_of(handler, transport, concurrency, route) as address:
-        with socket.socket(socket.AF_INET if transport == "tcp" else socket.AF_UNIX) as client:
-            client.settimeout(DEADLINE)
-            client.connect(address)
-            client.sendall(b"date\n")
-            until(client, b"done: date\n")
-            client.sendall(b"yes\n")
-            until(client, b"y\n")
-            client.sendall(b"typed ahead\n")
-            interrupt(client)
-            until(client, b"done: yes\n")
-            client.sendall(b"date\n")
-            until(client, b"done: date\n")
+    family = socket.AF_INET if transport == "tcp" else socket.AF_UNIX
+    with address_of(handler, transport, concurrency, route) as address, socket.socket(family) as client:
+        client.settimeout(DEADLINE)
+        client.connect(address)
+        client.sendall(b"date\n")
+        until(client, b"done: date\n")
+        client.sendall(b"yes\n")
+        until(client, b"y\n")
+        client.sendall(b"typed ahead\n")
+        interrupt(client)
+        until(client, b"done: yes\n")
+        client.sendall(b"date\n")
+        until(client, b"done: date\n")
 
 
 # --- FTP
