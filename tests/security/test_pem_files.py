@@ -85,7 +85,7 @@ with windsock.serving(tls="mutual") as server:
     assert all(map(os.path.exists, paths))
     print(*paths)
 """
-    paths = run_python(script).split()
+    paths = run_python(script, options=("-W", "ignore:This process:DeprecationWarning")).split()
 
     assert len(paths) == 3
     assert not any(map(os.path.exists, paths))

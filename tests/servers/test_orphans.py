@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -37,9 +38,14 @@ def is_running(pid: int) -> bool:
     return False
 
 
+def state(pid: int) -> str:
+    """Return what proc(5) says of a process: S if it sleeps."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @only_linux
 @pytest.mark.parametrize(
-    "wait", ["threading.Event().wait(60)", "import time; time.sleep(60)", "socket.socketpair()[0].recv(1)"]
+    "wait", ["threading.Event().wait(60)", "import time; time.sleep(60)", "pair = socket.socketpair(); pair[0].recv(1)"]
 )
 @pytest.mark.parametrize("transport", ["tcp", "udp"])
 def test_children_end_with_the_process_that_forked_them(transport: str, wait: str) -> None:
@@ -47,7 +53,7 @@ def test_children_end_with_the_process_that_forked_them(transport: str, wait: st
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
-        assert is_running(child)
+        wait_until(lambda: state(child) == "S", "the child's handler to wait")
 
         parent.send_signal(signal.SIGKILL)
 

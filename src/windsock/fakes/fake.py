@@ -233,6 +233,7 @@ class Fake:
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
+        self._script_queue.wait_for_actions()
         found = self._unmet(is_final=True)
         if found and not self._is_datagram:
             with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from windsock.net import addresses
+from windsock.net.system import monotonic, sleep
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import ScriptState
 from windsock.scripts import Script
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from windsock.fakes.script_run import ScriptRun
 
 __all__ = ["QueuedScript", "ScriptQueue"]
+
+A_MOMENT = 0.2
+"""Seconds in which an action of a script is over, unless it is meant to take longer."""
 
 
 @dataclass(slots=True)
@@ -115,6 +119,16 @@ class ScriptQueue:
         """Accept that scripts in progress are over: an outage has ended them."""
         self._excused = len(self._recorder.connections)
 
+    def wait_for_actions(self) -> None:
+        """Give scripts that are just sending something a moment to go on: their place is the step after it."""
+        deadline = monotonic() + A_MOMENT
+        while any(map(self._is_acting, list(self._recorder.connections))) and monotonic() < deadline:
+            sleep(0.001)
+
+    def _is_acting(self, connection: Connection) -> bool:
+        run = None if self._runs is None else self._runs.get(connection.index)
+        return run is not None and connection.script_state is ScriptState.BEGUN and run.is_acting
+
     def unmet(self, *, is_final: bool) -> Iterator[str]:
         """Yield descriptions of scripts that were not played to the end, except failed ones, which were reported."""
         self._recorder.catch_up()
@@ -153,7 +167,7 @@ class ScriptQueue:
         if connection.script_state is ScriptState.STOPPED:
             where = f"was {(connection.played or '').removeprefix(f'{ScriptState.STOPPED} ')}"
         elif run is not None:
-            where = f"is {run.place_from_outside()}"
+            where = f"is {run.place()}"
         else:
             where = "ended without reporting its progress"
         return f"not played to its end, {_name(connection)} {where}"

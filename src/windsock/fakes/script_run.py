@@ -10,16 +10,13 @@ from windsock.endpoints.outcomes import Outcome
 from windsock.errors import PeerError
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, nothing
 from windsock.net.deadlines import latest
-from windsock.net.system import monotonic, sleep
+from windsock.net.system import monotonic
 from windsock.recording import Connection
 from windsock.recording.events import Kind, ScriptState
 from windsock.scripts import Action, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
 from windsock.security.handshake_info import HandshakeFailed
 
 __all__ = ["ScriptRun", "perform"]
-
-A_MOMENT = 0.2
-"""Seconds in which an action of a script is over, unless it is meant to take longer."""
 
 BY_STOPPING = ("received the end", "was reset")
 """The events that the server's own stop causes at this end."""
@@ -142,12 +139,10 @@ class ScriptRun:
             text += f" {self.place()}"
         self._connection.note(Kind.SCRIPT, text.encode())
 
-    def place_from_outside(self) -> str:
-        """Return the same from another thread, which gives a script that has just sent something a moment to go on."""
-        deadline = monotonic() + A_MOMENT
-        while not (self.progress.is_done or self.progress.is_expecting) and monotonic() < deadline:
-            sleep(0.001)
-        return self.place()
+    @property
+    def is_acting(self) -> bool:
+        """Whether it does something that is its own turn, such as a send."""
+        return not (self.progress.is_done or self.progress.is_expecting)
 
     def place(self) -> str:
         """Return in words where it stands, and what went before."""

@@ -10,7 +10,8 @@ from windsock.net.system import os, select
 __all__ = ["fork"]
 
 PATIENCE = 0.5
-"""Seconds that a child may take for its rehearsal."""
+"""Seconds that the first child may take for its rehearsal. Each further one may take twice as long: perhaps the machine
+is busy."""
 ATTEMPTS = 5
 
 
@@ -20,7 +21,7 @@ def fork(plain_fork: Callable[[], int], rehearse: Callable[[], None]) -> int:
     Raises RuntimeError if none does. A thread that does not exist in the child may hold locks that the child
     needs; the rehearsal finds that out before the child has taken a request, which no other child could take.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         reader, writer = os.pipe()
         pid = -1
         try:
@@ -32,18 +33,18 @@ def fork(plain_fork: Callable[[], int], rehearse: Callable[[], None]) -> int:
             os.close(writer)
             if pid <= 0:
                 os.close(reader)
-        if pid == 0 or _has_come_through(reader):
+        if pid == 0 or _has_come_through(reader, PATIENCE * 2**attempt):
             return pid
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     raise RuntimeError(f"{ATTEMPTS} children in a row got stuck right after the fork, on locks of other threads")
 
 
-def _has_come_through(reader: int) -> bool:
-    """Wait for the child's byte; return False if it hangs or dies (the end of the pipe)."""
+def _has_come_through(reader: int, patience: float) -> bool:
+    """Wait `patience` seconds for the child's byte; return False if it hangs or dies (the end of the pipe)."""
     poll = select.poll()
     poll.register(reader, select.POLLIN)
     try:
-        return bool(poll.poll(PATIENCE * 1000)) and os.read(reader, 1) == b"!"
+        return bool(poll.poll(patience * 1000)) and os.read(reader, 1) == b"!"
     finally:
         os.close(reader)

@@ -31,17 +31,24 @@ def prepare() -> Any:
 def end_with_parent(parent: int) -> None:
     """Have this child exit once its parent, a process id, has ended. In the child's main thread.
 
-    The kernel sends the signal when the thread that forked has ended (prctl(2), PR_SET_PDEATHSIG), which a server's
-    loop may do long before its process: so it is no SIGKILL, but makes the child look for its parent.
+    The kernel sends the signal when the *thread* that forked has ended (prctl(2), PR_SET_PDEATHSIG), which a server's
+    loop may do long before its process. The child's parent is the main thread of that process from then on, so the
+    next signal is one that needs no handler: a second SIGURG right behind the first might come between the first one's
+    handler and a system call that blocks, which would not notice it. (So may the first one, if the process is killed at
+    that very moment of the child.)
     """
     prctl = prepare()
     if prctl is None:
         return
 
-    def look(*_: object) -> None:
+    def exit_without_parent() -> None:
         if os.getppid() != parent:
             os._exit(1)
 
-    signal.signal(SIGNAL, look)
+    def thread_ended(*_: object) -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        exit_without_parent()
+
+    signal.signal(SIGNAL, thread_ended)
     prctl(PR_SET_PDEATHSIG, SIGNAL, 0, 0, 0)
-    look()  # it may have ended just now
+    exit_without_parent()  # it may have ended just now
