@@ -88,6 +88,8 @@ class UrgentReader:
             byte = urgent.take(self._socket)
             if not byte:
                 return None
+            if not sockets.is_ip(self._socket):
+                pass_taken(self._socket)
             self._note(byte, ahead)
             return byte, self._position + ahead
 
@@ -116,7 +118,11 @@ class UrgentReader:
         The twin has no timeout: with one, a read could wait again, and then discard an urgent byte. If another thread
         is telling the handler of a byte, the read waits for that.
         """
-        with self._telling:
+        with self._telling, self._taking:
+            if not self.is_inline:
+                now = events_of(self._socket.fileno(), 0.0)
+                if now & PRI or not now:  # what was there before was taken by another thread
+                    raise BlockingIOError
             return self._read(events, flags, call)
 
     def _read(self, events: int, flags: int, call: Callable[..., Any]) -> Any:
@@ -234,6 +240,17 @@ def pass_mark(sock: Any) -> None:
         if urgent.is_at_mark(twin):
             twin.recv(1, DONTWAIT)
     except OSError:  # nothing is behind it, or the connection is gone
+        pass
+    finally:
+        twin.detach()
+
+
+def pass_taken(sock: Any) -> None:
+    """Read nothing from a Unix socket: until the next read it is readable because of a byte that was taken."""
+    twin = urgent.twin_of(sock)
+    try:
+        twin.recvmsg(0, 0, DONTWAIT)
+    except OSError:  # nothing is behind it
         pass
     finally:
         twin.detach()
