@@ -192,7 +192,10 @@ def test_an_urgent_byte_beneath_tls_that_ends_at_a_proxy_is_in_the_record() -> N
             with socket.create_connection(proxy.address, DEADLINE) as below:
                 context = certificates.client_context(certificate=False)
                 client = context.wrap_socket(below.dup(), server_hostname="localhost")
+                client.sendall(b"w\n")
+                assert client.recv(10) == b"w\n"
                 below.send(b"!", socket.MSG_OOB)
+                wait_until(lambda: any("1 B of urgent data" in line for line in proxy.transcript()), "the note")
                 client.sendall(b"x\n")
                 assert client.recv(10) == b"x\n"
                 client.close()
