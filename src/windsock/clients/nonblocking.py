@@ -43,6 +43,7 @@ def play(progress: Progress, end: OwnEnd) -> Run:
     """Run a script to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken."""
     __tracebackhide__ = True
     clock = end.clock
+    end.prepare_for(progress)
     try:
         while (action := progress.next(clock())) is not None:
             try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.fakes.replies import checked_script
-from windsock.scripts import Script, StartTLS, StopTLS, Urgent
+from windsock.scripts import ExpectUrgent, Script, StartTLS, StopTLS, Urgent
 
 __all__ = ["check_playable"]
 
@@ -19,8 +19,9 @@ def check_playable(method: str, script: Script, server: Any, *, is_datagram: boo
         if isinstance(step, StartTLS | StopTLS):
             _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
             begins_with_tls &= isinstance(step, StartTLS)
-        elif isinstance(step, Urgent) and begins_with_tls:
-            raise UsageError(f"step {number}, {step.text}: TLS has no urgent data; use send(), or pass tls='starttls'")
+        elif isinstance(step, Urgent | ExpectUrgent) and begins_with_tls:
+            remedy = f"use {'send' if isinstance(step, Urgent) else 'expect'}(), or pass tls='starttls'"
+            raise UsageError(f"step {number}, {step.text}: TLS has no urgent data; {remedy}")
 
 
 def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:

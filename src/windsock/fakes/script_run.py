@@ -30,6 +30,7 @@ def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, 
 
 
 def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
+    end.prepare_for(progress)
     try:
         while (action := progress.next(monotonic())) is not None:
             _perform(action, progress, end)

@@ -147,6 +147,12 @@ class ServerStream(StreamEndpoint):
         """See StreamEndpoint. Descriptors that come with the bytes are recorded and closed."""
         return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
 
+    def _is_at_mark(self) -> bool:
+        is_urgent = super()._is_at_mark()
+        if is_urgent and self._connection is not None:
+            self._connection.note(Kind.URGENT_UP)
+        return is_urgent
+
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`. Raises ServerStopped."""
         self._stop_event.sleep(seconds, getattr(kernel_socket(self.sock), "selecting_hub", None))

@@ -167,9 +167,9 @@ class ChainContext:
         return self._ready(outcome)
 
     def _attached_in(self, outcome: list[Item], attached: Attachment) -> list[Item]:
-        """If the fault has dropped an item's descriptors, close them and add that to the log."""
+        """If the fault has dropped what came with an item, release it and add that to the log."""
         if not any(attached_to(each) is attached for each in (*outcome, *self.held)):
-            self.handle.add_words(f", and closed {attached} that came with it")
+            self.handle.add_words(f", and {attached.verb} {attached} that came with it")
             attached.close()
         return outcome
 

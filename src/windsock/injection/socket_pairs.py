@@ -17,7 +17,7 @@ LEVELS = (socket.IPPROTO_TCP, socket.IPPROTO_IP, getattr(socket, "IPPROTO_IPV6",
 """Levels whose options are about how the client is talked to."""
 SOCKET_OPTIONS = frozenset(
     getattr(socket, name)
-    for name in ("SO_KEEPALIVE", "SO_RCVBUF", "SO_SNDBUF", "SO_PRIORITY", "SO_MARK", "SO_OOBINLINE")
+    for name in ("SO_KEEPALIVE", "SO_RCVBUF", "SO_SNDBUF", "SO_PRIORITY", "SO_MARK")
     if hasattr(socket, name)
 )
 """The same of level SOL_SOCKET."""

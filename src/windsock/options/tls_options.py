@@ -14,6 +14,7 @@ from windsock.options.combinations import class_for
 from windsock.options.combine import combine
 from windsock.security.certificate_choice import SERVER_WORDS, certificate_choice, load_files
 from windsock.security.tls import TLSMixIn
+from windsock.servers.urgent import check_urgent_in_tls
 
 if TYPE_CHECKING:
     import ssl
@@ -63,6 +64,8 @@ class Encryption:
         else:
             server.ssl_context = shared_context(self, host)
         server.begins_with_tls = self.begins_with_tls
+        if self.begins_with_tls:
+            check_urgent_in_tls(getattr(server, "RequestHandlerClass", None))
 
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         """Return a new context for a client of such a server."""

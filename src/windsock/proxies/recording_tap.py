@@ -21,6 +21,7 @@ def reason(error: OSError) -> str:
 
 class _RecordingNotes:
     kind: int
+    mark: int
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -30,6 +31,10 @@ class _RecordingNotes:
     def passed(self, data: memoryview) -> None:
         """Note a copy of the data: its memory is used again, and a recording keeps the object that it is given."""
         self._note(self.kind, bytes(data))
+
+    def marked(self) -> None:
+        """Note that the byte noted next is urgent."""
+        self._note(self.mark)
 
     def lend(self) -> memoryview:
         """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
@@ -47,6 +52,7 @@ class ClientNotes(_RecordingNotes):
     """Records the client's data and ends."""
 
     kind = Kind.UP
+    mark = Kind.URGENT_UP
 
     def ended(self, *, is_truncated: bool) -> None:
         """It has sent the end of its stream, perhaps without the end of TLS."""
@@ -65,6 +71,7 @@ class UpstreamNotes(_RecordingNotes):
     """Records the server's data and ends."""
 
     kind = Kind.DOWN
+    mark = Kind.URGENT_DOWN
 
     def ended(self, *, is_truncated: bool) -> None:  # noqa: ARG002  # what both are told
         """It has sent the end of its stream."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windsock.scripts.control import Loop, OneOf
-from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.step import Step, StepSequence
 
 __all__ = ["Cursor"]
 
-EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
+EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent, OneOf)
 
 
 @dataclass(slots=True)

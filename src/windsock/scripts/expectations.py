@@ -10,7 +10,7 @@ from windsock.scripts.checks import Expected, MessageFraming, check_count, check
 from windsock.scripts.repr import code_of
 from windsock.scripts.step import Argument, Step
 
-__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence"]
+__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence", "ExpectUrgent"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -109,6 +109,31 @@ class ExpectSilence(Step):
 
     def _check(self) -> None:
         check_seconds(f"expect_silence({self.for_!r})", self.for_)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectUrgent(Step):
+    """Expect that the next byte of the stream is urgent, and is `what` if that is given. The byte is taken.
+
+    Urgent bytes stay in the stream (SO_OOBINLINE) from the start of a script with this step. A client whose steps are
+    taken one by one keeps them from its first `expect_urgent()`.
+    """
+
+    method = "expect_urgent"
+    is_for = "stream"
+    takes_timeout = True
+    what: bytes | None = None
+
+    def _check(self) -> None:
+        if self.what is not None:
+            object.__setattr__(self, "what", checked_bytes("expect_urgent", self.what))
+            if len(self.what) != 1:
+                raise UsageError(f"expect_urgent({self.what!r}): expected one byte: an urgent byte is always alone")
+
+    def arguments(self) -> list[Argument]:
+        """Return the arguments that create it."""
+        given: list[Argument] = [] if self.what is None else [("", self.what)]
+        return given if self.timeout is None else [*given, ("timeout", self.timeout)]
 
 
 def _check_unit(step: Expect) -> None:

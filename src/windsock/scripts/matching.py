@@ -10,7 +10,7 @@ from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.messages import count_of, difference, ended
 from windsock.scripts.shortest_match import most_of, shortest
-from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, Step
+from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent, Step
 
 __all__ = ["Failed", "Matched", "NeedMore", "Verdict", "first_difference", "judge"]
 
@@ -52,10 +52,24 @@ def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
         return _ending(step, inbox)
     if isinstance(step, ExpectSilence):
         return _silence(inbox)
+    if isinstance(step, ExpectUrgent):
+        return _urgent(step, inbox)
     raise TypeError(f"{step!r} expects nothing")  # not a test's fault: drivers ask for expectations only
 
 
 # --- streams
+
+
+def _urgent(step: ExpectUrgent, inbox: Inbox) -> Verdict:
+    """Look at the next byte: the mark is reported with it."""
+    if not inbox.unread:
+        return Failed(f"{ended(inbox)} before an urgent byte") if inbox.has_ended else OPEN
+    first = bytes(inbox.unread[:1])
+    if inbox.taken not in inbox.marks:
+        return Failed(f"the next byte, {first!r}, is not urgent")
+    if step.what not in (None, first):
+        return Failed(f"the urgent byte is {first!r}, expected {step.what!r}")
+    return Matched(1)
 
 
 def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:

@@ -57,6 +57,11 @@ class Progress:
         return f"<Progress at {self.cursor.where}>"
 
     @property
+    def expects_urgent(self) -> bool:
+        """Whether a step expects urgent data: the endpoint must report the marks from the start."""
+        return self.cursor.script.expects_urgent
+
+    @property
     def deadline(self) -> float:
         """The monotonic time at which the current step times out."""
         step = self.cursor.step
@@ -221,6 +226,7 @@ class Progress:
         kinds.ExpectReset: _look,
         kinds.ExpectEnd: _look,
         kinds.ExpectSilence: _silence,
+        kinds.ExpectUrgent: _look,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
         kinds.HalfClose: _act,
@@ -309,5 +315,5 @@ class Progress:
         )
 
 
-RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
+RANKS = {kinds.Expect: 0, kinds.ExpectUrgent: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
 """The order of expectations met with the same number of bytes: bytes, then a normal end, then a reset."""
