@@ -98,7 +98,8 @@ def servers_to_show() -> list[Any]:
     The latter are kept from now on until the test is over.
     """
     if (subject := sys.modules.get("windsock.recording.subject")) is not None:
-        known = State.servers
+        known = [*State.servers, *State.lines]
+        known += [line for each in State.servers for line in getattr(each, "client_lines", ())]
         State.others = [each for each in subject.living() if each not in known and each.was_active_since(State.began)]
     return [*State.servers, *State.others]
 

@@ -503,9 +503,8 @@ def test_an_error_in_the_test_itself_is_shown_with_what_has_not_happened() -> No
     with pytest.raises(LookupError) as caught, server:
         raise LookupError
 
-    assert caught.value.__notes__ == [
-        "windsock: the fake: play(): script 1 of 1: never played, no connection came for it\n  Script().send(b'1')"
-    ]
+    what = "script 1 of 1: never played, no connection came for it\n  Script().send(b'1')"
+    assert f"windsock: the fake: play(): {what}" in caught.value.__notes__
 
 
 def test_what_a_script_came_to_is_in_the_transcript() -> None:

@@ -25,5 +25,6 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _has_died(connection: ConnectionFacts) -> bool:
-    is_plain = not (connection.faults or connection.has_failed)
-    return is_plain and (connection.has_exited or connection.ending is Ending.HANDLER_DIED)
+    if connection.ending is Ending.HANDLER_DIED:
+        return not connection.faults
+    return connection.has_exited and not (connection.faults or connection.has_failed)

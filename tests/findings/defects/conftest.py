@@ -19,10 +19,12 @@ NameCauses: TypeAlias = Callable[[str, Mapping[str, str]], dict[str, str]]
 
 SCREEN = 60
 """Lines of a report that are seen at once."""
+SECTIONS = re.compile(r"^-+ windsock: ", re.MULTILINE)
+"""What follows a failure: transcripts."""
 VARYING = (
     (r"handler \(\d+\)", "handler (PID)"),
     (r"at /\S+/s\b", "at PATH"),
-    (r"\b\d+ times", "N times"),
+    (r"\b(at least )?\d+ times", "N times"),
     (r"\b\d{6,} B", "N B"),
 )
 
@@ -35,7 +37,7 @@ class Screens:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            lines = report.longreprtext.splitlines()[-SCREEN:]
+            lines = SECTIONS.split(report.longreprtext)[0].splitlines()[-SCREEN:]
             self.texts[report.nodeid.partition("::")[2]] = "\n".join(map(_comparable, lines))
 
 

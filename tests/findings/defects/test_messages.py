@@ -132,10 +132,10 @@ DEFECTS = """
 CAUSES = {
     "test_little_endian_length": (
         "tcp_server #0: the length prefix says N B, 5 came; read as little-endian it says 5: send it as "
-        "big-endian, or say framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
+        "big-endian, or pass framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
     ),
     "test_length_with_its_prefix": (
-        "tcp_server #0: the length prefix says 7 B, 5 came; the client counts with the prefix itself: say "
+        "tcp_server #0: the length prefix says 7 B, 5 came; the client counts with the prefix itself: pass "
         "framing=LengthPrefix(size=2, byteorder='big', includes_prefix=True)"
     ),
     "test_line_feed_alone": "tcp_server #0: 5 B came without the delimiter b'\\r\\n': b'PING\\n'; it ends with b'\\n'",
@@ -152,7 +152,7 @@ CAUSES = {
         "does not have"
     ),
     "test_no_rule": (
-        "the tcp_server had an error too: UnexpectedMessage: received b'PASS secret\\r\\n', which no rule or "
+        "the tcp_server had an error too: UnexpectedMessage: received b'PASS ******\\r\\n', which no rule or "
         "reply answers:"
     ),
     "test_shadowed_rule": (

@@ -123,10 +123,10 @@ CAUSES = {
         "tcp_server #0: the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
     ),
     "test_tls_to_plaintext": (
-        "tcp_server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"
+        "tcp_server #0: the client began a TLS handshake, the server does not speak TLS: pass tls=True"
     ),
     "test_tls_to_a_plaintext_handler": (
-        "threading tcp server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"
+        "threading tcp server #0: the client began a TLS handshake, the server does not speak TLS: pass tls=True"
     ),
     "test_truncated": (
         "tcp_server #0: TLSTruncate(500) ended the stream without the end of TLS (close_notify), and the "
