@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -200,9 +201,22 @@ def _has_exited(connection: Connection, reader: _EventReader) -> bool:
     if connection.pid is None or has_end:
         return False
     try:
-        return os.waitid(os.P_PID, connection.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        is_over = os.waitid(os.P_PID, connection.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
         return True
+    return is_over or _is_exiting(connection.pid)
+
+
+def _is_exiting(pid: int) -> bool:
+    """Return whether a process has closed all its files, which it does a moment before its exit can be seen (Linux)."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return not os.listdir(f"/proc/{pid}/fd")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _latest(chunks: Sequence[Chunk], client_end: float | None, failed_at: float) -> float | None:
