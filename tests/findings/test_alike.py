@@ -81,4 +81,4 @@ def test_connections_that_are_open_at_the_same_time_are_no_attempts(conclude: Co
     """
     )
 
-    assert [each for each in found["test_it"] if "connections" in each] == []
+    assert [each for each in found["test_it"] if "3 connections" in each] == []
