@@ -65,7 +65,7 @@ RETIRED_NAMES = {
     "Turn": "RequestGreenlet",
 }
 """Whole names."""
-FAMILIAR = {"NotInstalled", "GARBAGE_ARGS"}
+FAMILIAR = {"NotInstalled", "GARBAGE_ARGS", "garbage_args"}
 """A package that is not installed is called so by pip too; GARBAGE_ARGS is a status of RFC 5531."""
 STEPS_AND_FAULTS = {"HalfClose", "Pause", "Reset", "Resume", "Stall"}
 """Public names in two namespaces: `Script().reset()` is a step, `faults.Reset()` a fault (docs/weather.md)."""

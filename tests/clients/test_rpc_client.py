@@ -68,7 +68,7 @@ def test_an_async_handler_is_called_likewise(transport: str) -> None:
         (rpc.auth_error(AuthStatus.AUTH_TOOWEAK), RejectStatus.AUTH_ERROR, "AUTH_ERROR AUTH_TOOWEAK"),
     ],
 )
-def test_an_error_names_the_call_and_the_status(transport: str, answer: rpc.Answer, status: Any, words: str) -> None:
+def test_an_error_names_the_call_and_the_status(transport: str, answer: rpc.RPCAnswer, status: Any, words: str) -> None:
     with serving(transport=transport, framing="rpc") as server, server.connect_rpc(PROGRAM, 2) as client:
         server.on(rpc.call(PROGRAM)).reply(answer)
 

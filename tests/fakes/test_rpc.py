@@ -48,7 +48,7 @@ def test_a_queued_reply_takes_the_xid_of_whatever_call_comes(transport: str) -> 
         (rpc.success(xid=8), Accepted(8)),
     ],
 )
-def test_there_is_an_answer_for_every_status(answer: rpc.Answer, reply: Any) -> None:
+def test_there_is_an_answer_for_every_status(answer: rpc.RPCAnswer, reply: Any) -> None:
     assert eval(repr(answer)) == answer  # as a failure shows it
     with serving(framing="rpc") as server, connect(server) as client:
         server.on(rpc.call(1)).reply(answer)

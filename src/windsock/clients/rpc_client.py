@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.clients.client import ScriptedClient
 from windsock.clients.connector import scripted_client
@@ -21,6 +21,9 @@ from windsock.recording import RecordMarking
 from windsock.scripts import ScriptTimeout
 from windsock.scripts.checks import MessageFraming, check_seconds
 from windsock.servers.rpc.procedures import Procedure
+
+if TYPE_CHECKING:
+    from windsock.clients.connect_options import AddressKeywords
 
 NOTHING: Any = type("Nothing", (), {"__repr__": lambda _: "NOTHING", "__slots__": ()})()
 """The arguments that were not passed: None may be a value."""
@@ -223,7 +226,7 @@ def rpc_client(
     *,
     credential: Auth = AUTH_NONE,
     resend_every: float | None = 1.0,
-    **options: Any,
+    **options: Unpack[AddressKeywords],
 ) -> RPCClient:
     """Connect to any address; return a client that calls procedures of Sun RPC. Use it in a `with`.
 

@@ -19,8 +19,8 @@ from windsock.protocols.xdr import XDRType
 from windsock.protocols.xdr.coding import shown
 
 __all__ = [
-    "Answer",
     "CallPattern",
+    "RPCAnswer",
     "ReplyPattern",
     "auth_error",
     "call",
@@ -112,7 +112,7 @@ def reply(xid: int | None = None, status: AcceptStatus | RejectStatus | None = N
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Answer:
+class RPCAnswer:
     """Makes the reply to a call: it takes the call's xid, and has record marks if the call has them.
 
     With `xid` it takes that one instead, which is wrong on purpose.
@@ -146,51 +146,51 @@ class Answer:
         return (shown(given.result),) if given.result else ()
 
 
-def success(result: Any = b"", type: XDRType[Any] | None = None, *, xid: int | None = None) -> Answer:
+def success(result: Any = b"", type: XDRType[Any] | None = None, *, xid: int | None = None) -> RPCAnswer:
     """Return an answer with a result: bytes that are encoded already, or a value of an XDR type."""
     if type is None and not isinstance(result, bytes | bytearray | memoryview):
         raise UsageError(f"rpc.success({result!r}): expected bytes, or a value with its type: success(7, xdr.INT)")
     encoded = bytes(result) if type is None else type.encode(result)
-    return Answer(Accepted(0, result=encoded), xid)
+    return RPCAnswer(Accepted(0, result=encoded), xid)
 
 
-def prog_unavail() -> Answer:
+def prog_unavail() -> RPCAnswer:
     """Return the answer of a server that has not the program."""
     return _failure(AcceptStatus.PROG_UNAVAIL)
 
 
-def prog_mismatch(low: int, high: int) -> Answer:
+def prog_mismatch(low: int, high: int) -> RPCAnswer:
     """Return the answer of a server that has the program in versions `low` to `high`."""
-    return Answer(Accepted(0, AcceptStatus.PROG_MISMATCH, low=low, high=high))
+    return RPCAnswer(Accepted(0, AcceptStatus.PROG_MISMATCH, low=low, high=high))
 
 
-def proc_unavail() -> Answer:
+def proc_unavail() -> RPCAnswer:
     """Return the answer of a program that has not the procedure."""
     return _failure(AcceptStatus.PROC_UNAVAIL)
 
 
-def garbage_args() -> Answer:
+def garbage_args() -> RPCAnswer:
     """Return the answer to arguments that can't be decoded."""
     return _failure(AcceptStatus.GARBAGE_ARGS)
 
 
-def system_err() -> Answer:
+def system_err() -> RPCAnswer:
     """Return the answer of a procedure that failed."""
     return _failure(AcceptStatus.SYSTEM_ERR)
 
 
-def rpc_mismatch(low: int = 2, high: int = 2) -> Answer:
+def rpc_mismatch(low: int = 2, high: int = 2) -> RPCAnswer:
     """Return the answer of a server that speaks versions `low` to `high` of RPC."""
-    return Answer(Denied(0, RejectStatus.RPC_MISMATCH, low=low, high=high))
+    return RPCAnswer(Denied(0, RejectStatus.RPC_MISMATCH, low=low, high=high))
 
 
-def auth_error(reason: AuthStatus) -> Answer:
+def auth_error(reason: AuthStatus) -> RPCAnswer:
     """Return the answer to a credential that is refused."""
-    return Answer(Denied(0, RejectStatus.AUTH_ERROR, reason))
+    return RPCAnswer(Denied(0, RejectStatus.AUTH_ERROR, reason))
 
 
-def _failure(status: AcceptStatus) -> Answer:
-    return Answer(Accepted(0, status))
+def _failure(status: AcceptStatus) -> RPCAnswer:
+    return RPCAnswer(Accepted(0, status))
 
 
 # --- checks

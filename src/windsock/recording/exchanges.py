@@ -8,9 +8,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from windsock.recording.connection import Connection
+from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Direction, Kind
-from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
+from windsock.recording.framing import Framing, UntilEof, is_framed
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked

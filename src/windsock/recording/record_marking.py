@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from windsock.recording.cutter import SHOWN
 from windsock.recording.errors import FramingError
-from windsock.recording.framing import LIMIT, SHOWN, check_limit
+from windsock.recording.framing import LIMIT, check_limit
 from windsock.scripts.checks import MessageFraming
 
 __all__ = ["RecordMarking"]
