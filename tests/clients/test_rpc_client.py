@@ -48,6 +48,8 @@ def test_a_client_of_a_server_with_tls_speaks_tls() -> None:
     with serving(Adder, tls=True) as server, server.connect_rpc() as client:
         assert client.call("add", [1]) == 1
 
+        assert str(server.requests.only().rpc) == f"call 1 program {PROGRAM} v2 add, reply 1 SUCCESS"
+
 
 @on_every_transport
 def test_an_async_handler_is_called_likewise(transport: str) -> None:
