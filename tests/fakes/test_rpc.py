@@ -94,6 +94,19 @@ def test_an_unused_rule_is_shown_as_it_was_written() -> None:
     assert "on(rpc.call(100003, xid=7)).reply(rpc.success())" in str(caught.value.exceptions[0])
 
 
+@on_every_transport
+def test_a_rule_whose_calls_went_to_another_says_so(transport: str) -> None:
+    server = serving(transport=transport, framing="rpc")
+    server.on(rpc.call(PROGRAM)).reply(rpc.success())
+    server.on(rpc.call(PROGRAM, 3, 0)).reply(rpc.success())
+    with connect(server) as client:
+        call(client, Call(7, PROGRAM, 3))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+    assert "1 message that it matches went to on(rpc.call(100003))" in str(caught.value.exceptions[0])
+
+
 def test_a_stream_without_framing_says_what_to_pass() -> None:
     with serving() as server, pytest.raises(UsageError, match=r'(?s)rpc\.call.*framing="rpc"'):
         server.on(rpc.call(PROGRAM))

@@ -31,7 +31,7 @@ def shadowed(
     for index, data in streams:
         here = [rule for rule in rules if rule.is_for(index)]
         with contextlib.suppress(Exception):  # the handler has raised and reported the same
-            for message in _messages(data, framing):
+            for message in _messages(data, None if is_datagram else framing):
                 _replay(here, message, framing, taken, lost, is_whole=framing is not None or is_datagram, echoes=echoes)
     return {rule: _sentence(takers) for rule, takers in lost.items()}
 

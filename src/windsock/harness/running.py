@@ -108,7 +108,7 @@ class RunningServer(FakeAPI, Subject):
         if self._recorder.programs is not None:
             from windsock.recording.rpc import programs_of
 
-            self._recorder.programs = programs_of(self.server.RequestHandlerClass)
+            self._recorder.programs = programs_of(getattr(self.server, "RequestHandlerClass", None))
         self.address = plain_address(self.server.server_address)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
@@ -240,7 +240,7 @@ class RunningServer(FakeAPI, Subject):
         from windsock.clients.rpc_client import Program, RPCClient
         from windsock.protocols.rpc_messages import AUTH_NONE
 
-        handler = self.server.RequestHandlerClass if program is None else program
+        handler = getattr(self.server, "RequestHandlerClass", None) if program is None else program
         found = Program.of(handler, version)
         return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
 

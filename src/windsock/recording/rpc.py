@@ -22,7 +22,7 @@ from windsock.protocols.xdr import DecodeError
 from windsock.recording.framing import LIMIT
 from windsock.servers.rpc.procedures import Procedure
 
-__all__ = ["Programs", "RecordedCall", "in_words", "message_in_words", "programs_of", "recorded_call", "records_in"]
+__all__ = ["Programs", "RecordedCall", "in_words", "programs_of", "recorded_call", "records_in", "reply_among"]
 
 Programs: TypeAlias = Mapping[tuple[int, int], Mapping[int, Procedure]]
 """The procedures of programs, by program and version, and by their numbers."""
