@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.support.rpc import Adder
+from tests.programs.harbour import Harbour
 from windsock import serving
 from windsock.protocols import portmap
 from windsock.servers import rpc
@@ -43,7 +43,7 @@ def start_loopback() -> None:
 def main(command: list[str]) -> int:
     """Return the exit status of the program."""
     start_loopback()
-    with serving(Portmapper, port=portmap.PORT), serving(OverTCP, Adder), serving(OverUDP, Adder):
+    with serving(Portmapper, port=portmap.PORT), serving(OverTCP, Harbour), serving(OverUDP, Harbour):
         return subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=15).returncode
 
 
