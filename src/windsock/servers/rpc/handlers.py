@@ -58,8 +58,8 @@ class RPCRequestHandler(BaseRequestHandler):
     nothing, is there by itself. What is no call ends the request with DecodeError.
 
     Class attributes: `record_limit` is the most bytes of a call on a stream, `fragment_size` the most bytes of a
-    fragment of a reply. `max_packet_size` is the most bytes of a datagram, on a server of the harness whose class has no
-    limit of its own.
+    fragment of a reply. `max_packet_size` is the most bytes of a datagram, on a server of the harness whose class has
+    no limit of its own.
     """
 
     program: int
