@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.programs import harbour
 from tests.programs.conftest import free_port, program, run
 from tests.support.rpc import PROGRAM, VERSION, Adder, AsyncAdder
 from tests.support.servers import on_every_concurrency
@@ -170,7 +171,7 @@ def test_rpcinfo_gives_up_on_silent_servers() -> None:
 
 
 def test_rpcinfo_says_that_a_connection_was_closed() -> None:
-    with serving(Adder) as server, server.fault(Reset(after_bytes=0), direction="downstream"):
+    with serving(Adder) as server, server.fault(Reset(after_bytes=1), direction="downstream"):
         status, text, why = rpcinfo(server, PROGRAM, VERSION)
 
     assert (status, text) == (1, f"program {PROGRAM} version {VERSION} is not available\n")
@@ -245,8 +246,8 @@ def test_rpcinfo_lists_what_is_registered_with_our_portmapper() -> None:
         "100000 2 udp 111 portmapper",
     ]
     assert [re.sub(r"\d+$", "PORT", line) for line in lines[3:]] == [
-        f"{PROGRAM} {VERSION} tcp PORT",
-        f"{PROGRAM} {VERSION} udp PORT",
+        f"{harbour.PROGRAM} {harbour.VERSION} tcp PORT",
+        f"{harbour.PROGRAM} {harbour.VERSION} udp PORT",
     ]
 
 
@@ -264,12 +265,12 @@ def test_rpcinfo_lists_it_in_its_newer_form_too() -> None:
 
 @pytest.mark.parametrize("how", [["-t", "127.0.0.1"], ["-u", "127.0.0.1"], ["-T", "tcp", "127.0.0.1"]])
 def test_rpcinfo_finds_a_server_through_our_portmapper(how: list[str]) -> None:
-    said = with_a_portmapper_on_port_111("rpcinfo", *how, str(PROGRAM), str(VERSION))
+    said = with_a_portmapper_on_port_111("rpcinfo", *how, str(harbour.PROGRAM), str(harbour.VERSION))
 
-    assert said == (0, [READY.strip()], "")
+    assert said == (0, [f"program {harbour.PROGRAM} version {harbour.VERSION} ready and waiting"], "")
 
 
 def test_rpcinfo_does_not_find_what_is_not_registered() -> None:
-    status, _, errors = with_a_portmapper_on_port_111("rpcinfo", "-t", "127.0.0.1", str(PROGRAM + 1), "1")
+    status, _, errors = with_a_portmapper_on_port_111("rpcinfo", "-t", "127.0.0.1", str(harbour.PROGRAM + 1), "1")
 
     assert (status, errors) == (1, "127.0.0.1: RPC: Program not registered\n")
