@@ -16,8 +16,9 @@ from tests.programs.conftest import free_port, program, run
 from tests.support.rpc import PROGRAM, VERSION, Adder, AsyncAdder
 from tests.support.servers import on_every_concurrency
 from windsock import RunningServer, combine, serving
-from windsock.faults import Blackhole, Corrupt, Duplicate, Reset, Segment
+from windsock.faults import Blackhole, Corrupt, Duplicate, Inject, Reset, Segment
 from windsock.protocols.portmap import universal_address
+from windsock.protocols.record_marking import mark_record
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call, Denied, RejectStatus
 from windsock.servers import rpc
 from windsock.servers.rpc import RPCMixIn, RPCRequestHandler
@@ -213,13 +214,21 @@ def test_a_call_of_rpcinfo_arrives_byte_by_byte(concurrency: str) -> None:
     assert fault.fired
 
 
+def test_rpcinfo_over_tcp_waits_for_the_reply_to_its_own_call() -> None:
+    another = Inject(mark_record(Accepted(1).encode()), after_bytes=0)
+    with serving(Adder) as server, server.fault(another, direction="downstream") as fault:
+        assert rpcinfo(server, PROGRAM, VERSION) == (0, READY, "")
+
+    assert fault.fired == 1
+
+
 def test_rpcinfo_takes_the_first_of_two_equal_replies() -> None:
     with serving(Adder, transport="udp") as server, server.fault(Duplicate(), direction="downstream"):
         assert rpcinfo(server, PROGRAM, VERSION) == (0, READY, "")
 
 
-def test_rpcinfo_does_not_take_a_reply_to_another_call() -> None:
-    """Over UDP it gives up at once."""
+def test_rpcinfo_over_udp_does_not_take_a_reply_to_another_call() -> None:
+    """It gives up at once."""
     with (
         serving(Adder, transport="udp") as server,
         server.fault(Corrupt("zero"), direction="downstream"),
