@@ -192,22 +192,15 @@ class InPieces(Adder):
     fragment_size = 1
 
 
+@pytest.mark.parametrize(
+    ("handler", "direction"), [(InPieces, "downstream"), (Adder, "upstream")], ids=["reply", "call"]
+)
 @on_every_concurrency
-def test_rpcinfo_joins_a_reply_in_fragments_of_a_byte_that_arrive_one_by_one(concurrency: str) -> None:
+def test_a_message_that_arrives_byte_by_byte_is_joined(handler: Any, direction: Any, concurrency: str) -> None:
+    """The reply in fragments of a byte, too."""
     with (
-        serving(InPieces, concurrency=concurrency) as server,
-        server.fault(Segment(1, interval=0.001), direction="downstream") as fault,
-    ):
-        assert rpcinfo(server, PROGRAM, VERSION) == (0, READY, "")
-
-    assert fault.fired
-
-
-@on_every_concurrency
-def test_a_call_of_rpcinfo_arrives_byte_by_byte(concurrency: str) -> None:
-    with (
-        serving(Adder, concurrency=concurrency) as server,
-        server.fault(Segment(1, interval=0.001), direction="upstream") as fault,
+        serving(handler, concurrency=concurrency) as server,
+        server.fault(Segment(1, interval=0.001), direction=direction) as fault,
     ):
         assert rpcinfo(server, PROGRAM, VERSION) == (0, READY, "")
 
