@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.programs import harbour
-from tests.programs.conftest import free_port, program, run
+from tests.programs.conftest import program, run
 from tests.support.rpc import PROGRAM, VERSION, Adder, AsyncAdder
 from tests.support.servers import on_every_concurrency
 from windsock import RunningServer, combine, serving
@@ -180,9 +180,10 @@ def test_rpcinfo_says_that_a_connection_was_closed() -> None:
 
 
 def test_rpcinfo_is_refused_where_nothing_listens() -> None:
-    address = universal_address("127.0.0.1", free_port())
-
-    done = run("rpcinfo", "-a", address, "-T", "tcp", str(PROGRAM), str(VERSION))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = universal_address(*bound.getsockname())
+        done = run("rpcinfo", "-a", address, "-T", "tcp", str(PROGRAM), str(VERSION))
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "Connection refused" in done.stderr
@@ -229,6 +230,9 @@ def test_rpcinfo_over_udp_does_not_take_a_reply_to_another_call() -> None:
         assert rpcinfo(server, PROGRAM, VERSION) == not_available(VERSION, "Timed out")
 
 
+REGISTERED = [[str(harbour.PROGRAM), str(harbour.VERSION), each] for each in ("tcp", "udp")]
+
+
 def with_a_portmapper_on_port_111(*command: str) -> tuple[int, list[str], str]:
     """Run a program in a network of its own, with our portmapper and two servers; return status and what it says."""
     own_network = [program("unshare"), "-n" if os.getuid() == 0 else "-rn"]
@@ -242,15 +246,9 @@ def test_rpcinfo_lists_what_is_registered_with_our_portmapper() -> None:
     status, lines, errors = with_a_portmapper_on_port_111("rpcinfo", "-p", "127.0.0.1")
 
     assert (status, errors) == (0, "")
-    assert lines[:3] == [
-        "program vers proto port service",
-        "100000 2 tcp 111 portmapper",
-        "100000 2 udp 111 portmapper",
-    ]
-    assert [re.sub(r"\d+$", "PORT", line) for line in lines[3:]] == [
-        f"{harbour.PROGRAM} {harbour.VERSION} tcp PORT",
-        f"{harbour.PROGRAM} {harbour.VERSION} udp PORT",
-    ]
+    assert lines[0] == "program vers proto port service"
+    assert [line.split()[:4] for line in lines[1:3]] == [["100000", "2", "tcp", "111"], ["100000", "2", "udp", "111"]]
+    assert [line.split()[:3] for line in lines[3:]] == REGISTERED
 
 
 def test_rpcinfo_lists_it_in_its_newer_form_too() -> None:
@@ -258,11 +256,11 @@ def test_rpcinfo_lists_it_in_its_newer_form_too() -> None:
     status, lines, errors = with_a_portmapper_on_port_111("rpcinfo", "127.0.0.1")
 
     assert (status, errors) == (0, "")
-    assert lines[1:3] == [
-        "100000 2 tcp 0.0.0.0.0.111 portmapper unknown",
-        "100000 2 udp 0.0.0.0.0.111 portmapper unknown",
+    assert [line.split()[:4] for line in lines[1:3]] == [
+        ["100000", "2", "tcp", "0.0.0.0.0.111"],
+        ["100000", "2", "udp", "0.0.0.0.0.111"],
     ]
-    assert len(lines) == 5
+    assert [line.split()[:3] for line in lines[3:]] == REGISTERED
 
 
 @pytest.mark.parametrize("how", [["-t", "127.0.0.1"], ["-u", "127.0.0.1"], ["-T", "tcp", "127.0.0.1"]])
