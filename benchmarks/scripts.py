@@ -13,6 +13,7 @@ from benchmarks.exchange import MESSAGE
 from benchmarks.peers import peer
 from benchmarks.table import Bound, Result
 from windsock import Script
+from windsock.clients.connect_options import ConnectOptions
 from windsock.clients.connector import connector_to
 from windsock.clients.crowd import crowd
 
@@ -89,7 +90,7 @@ def bare_crowd(server: Child, rounds: int) -> float:
 
 def scripted_crowd(server: Child, rounds: int) -> float:
     """Return the seconds that it takes as a script."""
-    line = connector_to(server.address, transport="tcp", tls=False)
+    line = connector_to(server.address, ConnectOptions())
     script = EXCHANGE if rounds == 1 else Script().loop(EXCHANGE, times=rounds)
     return crowd(line, CROWD, script).seconds
 

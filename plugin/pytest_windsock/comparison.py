@@ -15,7 +15,7 @@ AROUND = 1
 
 
 def of_bytes(left: bytes | bytearray, right: bytes | bytearray) -> list[str]:
-    """Return the lines behind "assert": what was compared, how the two differ, and a short dump of both."""
+    """Return the explanation of a failed assert: the two values, where they differ, and a short dump of both."""
     offset = first_difference(left, right)
     there = _there(left, right, offset)
     left, right = masked(bytes(left)), masked(bytes(right))

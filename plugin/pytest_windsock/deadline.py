@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
+import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,16 +22,20 @@ __all__ = [
     "hand_over",
     "heeds_debuggers",
     "is_debugging",
+    "is_watched",
     "last_resort",
     "limit_phase",
     "margin_of",
     "of",
+    "postpone",
 ]
 
 MARGIN = 1.0
 """Seconds before the test's end at which waits are over, so that an ordinary failure can be reported..."""
 SHARE = 0.1
 """...or this part of the test's time, where that is less."""
+BEHIND = 10.0
+"""Seconds after a test's time at which pytest-timeout strikes, if the watch over hangs could not end the test."""
 
 monotonic = partial(time.monotonic)
 """The real clock: freezegun replaces `time.monotonic`, but not what stands for it here."""
@@ -40,15 +46,39 @@ _phase = [math.inf]
 """The monotonic time at which waits in the phase that runs have to be over, where pytest-timeout does not limit it."""
 _settings = pytest.StashKey[Any]()
 """The settings of pytest-timeout for a test."""
+_is_postponed = pytest.StashKey[bool]()
+"""Whether its timer strikes later than that."""
 
 
 def begin(item: pytest.Item, settings: Any) -> None:
-    """Note when the test has to be over, by what pytest-timeout was told."""
+    """Note when the test has to be over, from the settings of pytest-timeout."""
     if not settings.disable_debugger_detection and is_debugging():
         return
     item.stash[_settings] = settings
     _running.append((item, monotonic() + settings.timeout - margin_of(settings.timeout)))
     hand_over()
+
+
+def postpone(item: pytest.Item, settings: Any) -> bool | None:
+    """Set the timer of pytest-timeout for a moment at which the watch over hangs has failed to end the test.
+
+    On a busy machine it would otherwise strike before the watch has come to it. Return None if pytest-timeout should
+    set its timer itself.
+    """
+    if settings.method == "thread":
+        item.stash[_is_postponed] = True
+        return True  # the watch does what it would do, once nothing else has helped
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    item.stash[_is_postponed] = True
+    sys.modules["pytest_timeout"].pytest_timeout_set_timer(item, settings)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout + BEHIND)
+    return True
+
+
+def is_watched(item: pytest.Item) -> bool:
+    """Return whether the test has a timeout that the watch over hangs keeps, whether or not there are servers."""
+    return item.stash.get(_settings, None) is not None and item.stash.get(_is_postponed, False)
 
 
 def margin_of(seconds: float) -> float:
@@ -70,7 +100,7 @@ def of(item: pytest.Item) -> tuple[float, float, float]:
 
 
 def last_resort(item: pytest.Item) -> Callable[[], object] | None:
-    """Return what ends a run whose test cannot be ended, if pytest-timeout was told to use a thread for that."""
+    """Return what ends a run whose test cannot be ended, if pytest-timeout is set to use a thread for that."""
     settings = item.stash.get(_settings, None)
     if settings is None or settings.method != "thread":
         return None

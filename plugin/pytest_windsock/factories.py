@@ -1,34 +1,51 @@
-"""Types of what the factory fixtures return, for type hints."""
+"""Types of the factory fixtures, for type hints."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
+    from windsock.clients.connect_options import AddressKeywords
+    from windsock.options.server_options import Handler, ServerKeywords
     from windsock.proxies.proxy import FaultProxy
+
+    class ServeKeywords(ServerKeywords, total=False):
+        """The keywords of the factory of the fixture `serve`."""
+
+        server_class: type[Any] | None
+        handler: Handler | None
+
 
 __all__ = ["Connect", "Proxies", "Serve"]
 
 
 class Serve(Protocol):
-    """The factory that the fixture `serve` gives: takes what `windsock.serving()` takes."""
+    """The factory of the fixture `serve`, with the arguments of `windsock.serving()`."""
 
-    def __call__(self, first: Any = None, second: Any = None, /, **options: Any) -> RunningServer:
+    def __call__(
+        self,
+        server_class_or_handler: type[Any] | Handler | None = None,
+        handler: Handler | None = None,
+        /,
+        **options: Unpack[ServeKeywords],
+    ) -> RunningServer:
         """Start a server that runs until the test ends."""
         ...
 
 
 class Connect(Protocol):
-    """The factory that the fixture `scripted_client` gives: takes what `windsock.scripted_client()` takes."""
+    """The factory of the fixture `scripted_client`, with the arguments of `windsock.scripted_client()`."""
 
-    def __call__(self, address: Any, **options: Any) -> ScriptedClient:
+    def __call__(
+        self, address: Any, *, handshake: bool = ..., name: str = ..., **options: Unpack[AddressKeywords]
+    ) -> ScriptedClient:
         """Connect; the client is closed when the test ends."""
         ...
 
 
 class Proxies(Protocol):
-    """The factory that the fixture `fault_proxy` gives: takes what `windsock.proxy()` takes."""
+    """The factory of the fixture `fault_proxy`, with the arguments of `windsock.proxy()`."""
 
     def __call__(self, address: Any, **options: Any) -> FaultProxy:
         """Start a proxy in front of an address; it is stopped when the test ends."""

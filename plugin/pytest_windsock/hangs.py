@@ -28,7 +28,7 @@ __all__ = ["begin", "close", "end", "report_after"]
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 
 GRACE = 1.0
-"""Seconds in which a test has to end once the connections of its servers have; less where its timeout leaves less."""
+"""Seconds in which a test has to end once the connections of its servers have."""
 INSISTING = 5
 """How often, a second apart, an exception is raised in a test that goes on after one."""
 SIGNAL: int = getattr(signal, "SIGURG", 0)
@@ -211,7 +211,7 @@ def _bound(item: pytest.Item, limit: float) -> tuple[float, float, float, float]
     grace that it then gets."""
     until, margin, seconds = deadline.of(item)
     if until < math.inf:
-        return seconds, until, until + 0.2 * margin, min(GRACE, 0.4 * margin)
+        return seconds, until, until + 0.2 * margin, GRACE
     seconds = min(limit, seconds or math.inf)
     bound = deadline.monotonic() + seconds
     return seconds, bound - deadline.margin_of(seconds), bound, GRACE

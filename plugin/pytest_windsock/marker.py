@@ -15,7 +15,7 @@ __all__ = ["check"]
 
 
 def check(items: Iterable[pytest.Item]) -> None:
-    """Raise pytest.UsageError for the first marker that says what does not exist, with what does."""
+    """Raise pytest.UsageError for the first marker with an unknown keyword; the message lists the known ones."""
     seen: set[int] = set()
     for item in items:
         for mark in item.iter_markers("windsock"):

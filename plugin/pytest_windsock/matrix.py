@@ -16,7 +16,7 @@ GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram")
 
 
 class Combination(NamedTuple):
-    """One kind of server. Plain values, so that other processes can be told of it."""
+    """One kind of server, as plain values, which can be sent to other processes."""
 
     transport: str
     concurrency: str
@@ -47,7 +47,7 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
 def _chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
     if "transport" in options:
         raise windsock.UsageError(
-            f"transport={options['transport']!r}: any_server stands for several; say which with transports="
+            f"transport={options['transport']!r}: any_server stands for several; name them with transports="
         )
     transports = _names("transports", options.get("transports"), TRANSPORTS, GROUPS)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})

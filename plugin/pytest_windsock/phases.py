@@ -27,7 +27,7 @@ def begin(item: pytest.Item) -> None:
     Otherwise the watch begins with the first server.
     """
     deadline = sys.modules.get("pytest_windsock.deadline")
-    if State.servers or (deadline is not None and deadline.last_resort(item) is not None):
+    if State.servers or (deadline is not None and deadline.is_watched(item)):
         from pytest_windsock import hangs
 
         hangs.begin(item)
@@ -98,7 +98,8 @@ def servers_to_show() -> list[Any]:
     The latter are kept from now on until the test is over.
     """
     if (subject := sys.modules.get("windsock.recording.subject")) is not None:
-        known = State.servers
+        known = [*State.servers, *State.lines]
+        known += [line for each in State.servers for line in getattr(each, "client_lines", ())]
         State.others = [each for each in subject.living() if each not in known and each.was_active_since(State.began)]
     return [*State.servers, *State.others]
 

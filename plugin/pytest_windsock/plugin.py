@@ -89,7 +89,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> str:
-    """Say what the seed is."""
+    """Report the seed."""
     return seeds.header(config)
 
 
@@ -139,16 +139,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
-    """Note when the test has to be over; pytest-timeout sets its own timer all the same.
+    """Note when the test has to be over.
 
-    But for its method "thread", which would end the whole run, where the test uses fixtures of ours: the watch over
-    hangs does without that as long as it can.
+    Where the test uses fixtures of ours, the watch over hangs comes first, so the timer of pytest-timeout is set later,
+    or not at all if it would end the whole run (its method "thread").
     """
     from pytest_windsock import deadline
 
     deadline.begin(item, settings)
     is_ours = not fixtures.ALL.keys().isdisjoint(getattr(item, "fixturenames", ()))
-    return True if is_ours and settings.method == "thread" else None
+    return deadline.postpone(item, settings) if is_ours and fixtures.hang_timeout_of(item.config) else None
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -327,7 +327,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Show where tests stood that were interrupted, and say for which passed tests no files could be written."""
+    """Show where interrupted tests stood, and report the passed tests for which no files could be written."""
     interrupted.summarize(terminalreporter, config)
     if artifacts.artifacts_of(config) is not None:
         artifacts.summarize(terminalreporter)

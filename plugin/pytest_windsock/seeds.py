@@ -28,7 +28,7 @@ def add_option(parser: pytest.Parser) -> None:
 def seed_of_run(config: pytest.Config) -> int:
     """Return the seed that was given, or the controller's, or a fresh one of 32 bits: one for the whole run.
 
-    Raises pytest.UsageError for what is no seed.
+    Raises pytest.UsageError for a value that is not a seed.
     """
     seed = config.stash.get(SEED, None)
     if seed is None:
@@ -40,7 +40,7 @@ def seed_of_run(config: pytest.Config) -> int:
 def _given(config: pytest.Config) -> int:
     text = config.getoption("--windsock-seed")
     if text is None:
-        return random.SystemRandom().getrandbits(32)  # whatever the tests do to `random`
+        return random.SystemRandom().getrandbits(32)  # independent of what tests do to `random`
     try:
         seed = int(text, 0)
     except ValueError:
@@ -51,7 +51,7 @@ def _given(config: pytest.Config) -> int:
 
 
 def seed_of_test(item: pytest.Item) -> int:
-    """Return a test's own seed, of the run's and of its node id: whatever other tests there are, and where it runs."""
+    """Return a test's own seed, from the run's and its node id: independent of other tests and of the process."""
     from windsock.faults.seeds import derive
 
     return derive(seed_of_run(item.config), name_of_test(item))
@@ -80,6 +80,6 @@ def tell_worker(node: Any) -> None:
 
 
 def header(config: pytest.Config) -> str:
-    """Return the line that says how to have the same faults again."""
+    """Return the line that names the way to have the same faults again."""
     seed = seed_of_run(config)
     return f"windsock: seed {seed}, --windsock-seed={seed} makes the same faults again"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
-"""Keywords of the marker that say which items of `any_server` there are."""
+"""Keywords of the marker that select the items of `any_server`."""
 OWN = ("artifacts",)
 """Keywords of the marker that are about the test, not its servers."""
 

@@ -62,7 +62,7 @@ def skip_our_start(error: BaseException) -> None:
 
 
 def tidy(report: pytest.TestReport) -> None:
-    """Leave out what is said where all frames of a group are hidden: its own errors have theirs."""
+    """Remove the note of a group whose frames are all hidden: its errors have frames of their own."""
     for element in getattr(report.longrepr, "chain", ()):
         if "entries are hidden" in (getattr(element[0], "extraline", None) or ""):
             element[0].extraline = None

@@ -13,6 +13,7 @@ from tests.clients.helpers import KINDS, Prefixed, each, serving
 from tests.support.handlers import UpperLines
 from tests.support.waiting import HOUR, ends_in_time
 from windsock import CrowdFailed, Script, ScriptMismatch, ScriptTimeout, UsageError
+from windsock.clients.connect_options import ConnectOptions
 from windsock.clients.connector import connector_to
 from windsock.clients.crowd import crowd
 from windsock.clients.summary import CrowdMember, CrowdSummary
@@ -54,7 +55,7 @@ def test_a_server_that_serves_one_after_the_other_shakes_hands_with_all(tls: boo
 @pytest.mark.parametrize("begins", [True, False])
 def test_handshakes_that_nobody_answers_take_the_time_of_one(begins: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        line = connector_to(silent.getsockname()[:2], transport=None, tls=begins, timeout=0.3)
+        line = connector_to(silent.getsockname()[:2], ConnectOptions(tls=begins, timeout=0.3))
         script = Script().send(b"x") if begins else Script().start_tls()
 
         with ends_in_time():  # one after the other they take longer than that
@@ -189,7 +190,7 @@ def test_a_flush_that_takes_long_does_not_hold_up_the_others() -> None:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        line = connector_to(silent.getsockname(), transport=None, tls=False, timeout=0.3, send_buffer=200_000)
+        line = connector_to(silent.getsockname(), ConnectOptions(timeout=0.3, send_buffer=200_000))
 
         summary = crowd(line, 5, script, strict=False)
 

@@ -314,7 +314,7 @@ def test_only_tls_can_be_cut() -> None:
     ],
 )
 @pytest.mark.parametrize("maximum_version", ["TLSv1.2", "TLSv1.3"])
-def test_a_wrong_certificate(certificate: object, outcome: str, maximum_version: str) -> None:
+def test_a_wrong_certificate(certificate: bool | str, outcome: str, maximum_version: str) -> None:
     with windsock.serving(UpperLines, tls="mutual", maximum_version=maximum_version) as server:
         with server.connect(certificate=certificate) as client:
             client.expect_reset()
@@ -507,7 +507,7 @@ def test_what_is_no_address(address: object) -> None:
         ({"transport": "sctp"}, "expected one of 'tcp', 'udp'"),
         ({"transport": "unix_stream"}, "does not fit"),
         ({"tls": "yes"}, "expected True, False or an ssl.SSLContext"),
-        ({"server_hostname": "x"}, "say tls=True as well"),
+        ({"server_hostname": "x"}, "pass tls=True as well"),
         ({"transport": "udp", "tls": True}, "TLS is for streams"),
         ({"source": 7}, "expected a host"),
         ({"timeout": 0}, "expected seconds"),
@@ -522,7 +522,7 @@ def test_options_that_can_not_work(options: dict[str, object], words: str) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"certificate": "expired"}, "say tls='mutual' for the server"),
+        ({"certificate": "expired"}, "pass tls='mutual' for the server"),
         ({"anonymous": True}, "for Unix datagrams"),
         ({"tls": "yes"}, "expected True, False or an ssl.SSLContext"),
     ],

@@ -114,7 +114,7 @@ def test_one_that_need_not_fire_does_not(options: dict[str, Any]) -> None:
     [
         ({"faults": Delay(1)}, "put it into a list"),
         ({"faults": [Drop(1)]}, "acts on datagram, this is a stream"),
-        ({"faults": [Delay(1)], "source": "127.0.0.1"}, "say one of the two"),
+        ({"faults": [Delay(1)], "source": "127.0.0.1"}, "pass one of the two"),
     ],
 )
 def test_what_cannot_work_says_so(options: dict[str, Any], message: str) -> None:

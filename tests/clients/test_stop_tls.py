@@ -152,7 +152,7 @@ def test_in_the_clear_there_is_no_tls_to_end(client: str) -> None:
 def test_what_cannot_work_is_said_before_anything_is_sent() -> None:
     with windsock.serving() as server, pytest.raises(UsageError) as caught:
         server.play(Script().stop_tls())
-    assert str(caught.value) == "step 1, stop_tls(): this server does not speak TLS; say tls='starttls'"
+    assert str(caught.value) == "step 1, stop_tls(): this server does not speak TLS; pass tls='starttls'"
 
     with windsock.serving(transport="udp") as server, pytest.raises(UsageError, match="stop_tls"):
         server.play(Script().stop_tls())

@@ -13,7 +13,7 @@ from tests.fakes.helpers import UNUSED, failures_of, without_times
 from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind, wait_for_error
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import Script, ScriptMismatch
-from windsock.fakes.datagram_sessions import DatagramSessions, _SessionEndpoint
+from windsock.fakes.datagram_sessions import DatagramSessions, SessionEndpoint
 
 TFTP = (
     Script().expect(b"RRQ").send(b"DATA 1").expect(b"ACK 1").send(b"DATA 2").expect(b"ACK 2")
@@ -237,18 +237,13 @@ class HandedOver:
 def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """The third datagram comes in the moment in which the first script has given the second one back."""
     second_has_come, third_is_taken = threading.Event(), threading.Event()
-    hear, leave, take, make = (
-        _SessionEndpoint.hear,
-        _SessionEndpoint.leave,
-        DatagramSessions._take,
-        DatagramSessions.__init__,
-    )
+    hear, leave, take = SessionEndpoint.hear, SessionEndpoint.leave, DatagramSessions.take
 
-    def hear_it(end: _SessionEndpoint, request: Any) -> None:
+    def hear_it(end: SessionEndpoint, request: Any) -> None:
         hear(end, request)
         second_has_come.set()
 
-    def send_third(end: _SessionEndpoint) -> list[Any]:
+    def send_third(end: SessionEndpoint) -> list[Any]:
         left = leave(end)
         if b"2" in [data for data, _ in left]:
             client.send(b"3")
@@ -261,14 +256,10 @@ def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypa
             if request[0] == b"3":
                 third_is_taken.set()
 
-    def make_it(talks: DatagramSessions, *options: Any) -> None:
-        make(talks, *options)
-        vars(talks)["_lock"] = HandedOver(third_is_taken)
-
-    monkeypatch.setattr(_SessionEndpoint, "hear", hear_it)
-    monkeypatch.setattr(_SessionEndpoint, "leave", send_third)
-    monkeypatch.setattr(DatagramSessions, "_take", take_it)
-    monkeypatch.setattr(DatagramSessions, "__init__", make_it)
+    monkeypatch.setattr(SessionEndpoint, "hear", hear_it)
+    monkeypatch.setattr(SessionEndpoint, "leave", send_third)
+    monkeypatch.setattr(DatagramSessions, "take", take_it)
+    monkeypatch.setattr(DatagramSessions, "lock_class", lambda: HandedOver(third_is_taken))
     with windsock.serving(transport="udp") as server:
         server.play(
             Script().expect(b"1").wait_for(second_has_come).send(b"one"),

@@ -134,14 +134,16 @@ def test_no_byte_is_lost_when_faults_come_and_go_in_mid_stream(
     more_at: int,
     data: st.DataObject,
 ) -> None:
-    installed, chain = begin(plan)
+    fault_set = FaultSet()
+    installed = [fault_set.install(fault, **selector) for fault, selector in plan]
+    chain = link(fault_set)
     items = items_of(pieces)
     out: list[Item] = []
     for number, item in enumerate(items):
         if number == switch_at and installed:
             data.draw(st.sampled_from(installed)).pause()
         if number == more_at:
-            installed.append(chain._fault_set.install(data.draw(faithful | holding)))
+            installed.append(fault_set.install(data.draw(faithful | holding)))
         out += settle(chain, item.at)
         chain.feed(item)
         out += chain.due(item.at)

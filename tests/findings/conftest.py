@@ -17,7 +17,7 @@ __all__ = ["run", "run_apart"]
 Conclude: TypeAlias = Callable[..., dict[str, list[str]]]
 
 CLIENT = """
-    import contextlib, http.client, queue, re, socket, ssl, struct, threading, time
+    import asyncio, contextlib, http.client, queue, re, socket, ssl, struct, threading, time
     import pytest, trio
     from windsock import LengthPrefix, Script
     from windsock.faults import Drop, Reset, TLSTruncate, Truncate, first

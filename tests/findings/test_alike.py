@@ -64,3 +64,21 @@ def test_the_fault_that_met_each_of_them_is_named(conclude: Conclude) -> None:
     )
 
     assert found == {"test_it": ["tcp_server: 4 connections, one about every T s, each met by Reset(0)"]}
+
+
+def test_connections_that_are_open_at_the_same_time_are_no_attempts(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    def test_it(tcp_server):
+        tcp_server.echo()
+        clients = []
+        for _ in range(3):
+            clients.append(client_of(tcp_server))
+            time.sleep(0.02)  # as regular as attempts
+        for each in clients:
+            each.close()
+        raise TimeoutError("no answer")
+    """
+    )
+
+    assert [each for each in found["test_it"] if "3 connections" in each] == []

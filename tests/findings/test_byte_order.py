@@ -26,11 +26,11 @@ def test_the_other_byte_order_is_named_with_the_figures_of_both(conclude: Conclu
 
     assert found["test_too_long"] == [
         "tcp_server #0: the length prefix says 503316480 B, 30 came; read as little-endian it says 30: "
-        "send it as big-endian, or say framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
+        "send it as big-endian, or pass framing=LengthPrefix(size=4, byteorder='little', includes_prefix=False)"
     ]
     assert found["test_waits"][:1] == [
         "tcp_server #0: the length prefix says 7680 B, 30 came; read as big-endian it says 30: "
-        "send it as little-endian, or say framing=LengthPrefix(size=2, byteorder='big', includes_prefix=False)"
+        "send it as little-endian, or pass framing=LengthPrefix(size=2, byteorder='big', includes_prefix=False)"
     ]
 
 
@@ -55,11 +55,11 @@ def test_a_prefix_that_counts_itself_or_is_shorter_is_named(conclude: Conclude) 
 
     assert found["test_counts_itself"] == [
         "tcp_server #0: the length prefix says 9 B, 5 came; the client counts with the prefix itself: "
-        "say framing=LengthPrefix(size=4, byteorder='big', includes_prefix=True)"
+        "pass framing=LengthPrefix(size=4, byteorder='big', includes_prefix=True)"
     ]
     assert found["test_two_bytes"] == [
         "tcp_server #0: the length prefix says 354405 B, 3 came; read as 2 B it says 5: "
-        "say framing=LengthPrefix(size=2, byteorder='big', includes_prefix=False)"
+        "pass framing=LengthPrefix(size=2, byteorder='big', includes_prefix=False)"
     ]
 
 

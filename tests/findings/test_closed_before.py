@@ -31,13 +31,17 @@ def test_a_handler_that_answers_once_is_named(conclude: Conclude) -> None:
             client.request("GET", "/")
             client.getresponse().read()
 
-    @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
+    @pytest.mark.windsock(framing="lines")
     def test_short(tcp_server):
-        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhel", end="close")
-        client = http.client.HTTPConnection(*tcp_server.address, timeout=5)
-        with contextlib.closing(client):
-            client.request("GET", "/")
-            client.getresponse().read()
+        tcp_server.reply(b"hel", end="close")
+
+        async def main():
+            reader, writer = await asyncio.open_connection(*tcp_server.address)
+            with contextlib.closing(writer):
+                writer.write(b"GET\\n")
+                await reader.readexactly(5)
+
+        asyncio.run(main())
     """
     )
 
@@ -50,7 +54,7 @@ def test_a_handler_that_answers_once_is_named(conclude: Conclude) -> None:
             "tcp_server #0: the server closed the connection after 1 reply, 38 B, before the client was done with it: "
             "connect again for each request"
         ],
-        "test_short": ["tcp_server #0: the server closed the connection after 41 B, and the client expected more"],
+        "test_short": ["tcp_server #0: the server closed the connection after 3 B, and the client expected more"],
     }
 
 
@@ -73,3 +77,51 @@ def test_a_connection_that_the_client_has_closed_is_not_mentioned(conclude: Conc
     )
 
     assert found == {"test_client": [], "test_in_order": []}
+
+
+def test_a_reset_by_another_peer_is_not_blamed_on_a_server(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    class Once(StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(self.rfile.readline().upper())
+
+    pytestmark = pytest.mark.windsock(handler=Once)
+
+    def ask(server):
+        with client_of(server) as client:
+            client.sendall(b"one\\n")
+            assert client.recv(100) == b"ONE\\n"
+
+    @pytest.fixture
+    def other():
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = socket.create_connection(listener.getsockname(), timeout=5)
+            accepted, _ = listener.accept()
+            accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted.close()
+            with client:
+                yield client
+
+    def test_open(tcp_server, other):
+        ask(tcp_server)
+        other.recv(100)
+
+    def test_closed(tcp_server, other):
+        with client_of(tcp_server) as client, other:
+            client.sendall(b"one\\n")
+            assert client.recv(100) == b"ONE\\n"
+            other.recv(100)
+
+    def test_own(tcp_server):
+        with client_of(tcp_server) as client:
+            client.sendall(b"one\\n")
+            assert client.recv(100) == b"ONE\\n"
+            while True:
+                client.sendall(b"two\\n")
+    """
+    )
+
+    assert (found["test_open"], found["test_closed"]) == ([], [])
+    (own,) = found["test_own"]
+    assert own.startswith("tcp_server #0: the handler closed the connection after 1 reply, 4 B")

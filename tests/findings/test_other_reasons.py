@@ -114,3 +114,63 @@ def test_a_failure_beside_rules_framing_faults_and_proxies_is_left_alone(conclud
 
     assert len(found) == 18
     assert {name: notes for name, notes in found.items() if notes} == {}
+
+
+def test_a_failure_beside_traffic_of_other_kinds_is_left_alone(conclude: Conclude) -> None:
+    found = conclude(
+        REASONS
+        + """
+    import urllib.request
+
+    @pytest.mark.parametrize("reason", REASONS)
+    @pytest.mark.windsock(framing=b"\\r\\n\\r\\n")
+    def test_http(tcp_server, reason):
+        tcp_server.reply(b"HTTP/1.1 200 OK\\r\\nContent-Length: 4\\r\\n\\r\\nPING", times=3, end="close")
+        for _ in range(3):
+            answer = urllib.request.urlopen(f"http://127.0.0.1:{tcp_server.port}/", timeout=5).read()
+        reason(answer)
+
+    class Full(StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(self.request.recv(1024)[:4])
+
+    @pytest.mark.parametrize("reason", REASONS)
+    @pytest.mark.windsock(handler=Full, allow_unused=True)
+    def test_open_connections_and_threads(tcp_server, reason, request):
+        clients = [client_of(tcp_server) for _ in range(3)]
+        for client in clients:
+            client.sendall(b"PING")
+            answer = client.recv(100)
+            request.addfinalizer(client.close)
+        done = threading.Event()
+        threading.Thread(target=done.wait, args=(5,), daemon=True).start()
+        request.addfinalizer(done.set)
+        reason(answer)
+
+    @pytest.mark.parametrize("reason", REASONS)
+    def test_faults(udp_server, reason):
+        from windsock.faults import Delay, Duplicate
+
+        udp_server.echo()
+        udp_server.fault(Delay(0.001), direction="upstream")
+        udp_server.fault(Duplicate(1), direction="downstream")
+        with datagrams_to(udp_server) as client:
+            client.send(b"PING")
+            answer = client.recv(100)
+            client.recv(100)
+        reason(answer)
+
+    @pytest.mark.parametrize("reason", REASONS)
+    @pytest.mark.windsock(framing="lines")
+    def test_retries(tcp_server, reason):
+        tcp_server.on(b"PING").reply(b"", end="reset").then(b"PING", times=None, end="close")
+        for _ in range(4):
+            with contextlib.suppress(ConnectionError), client_of(tcp_server) as client:
+                client.sendall(b"PING\\n")
+                answer = client.recv(100)
+        reason(answer)
+    """
+    )
+
+    assert len(found) == 24
+    assert {name: notes for name, notes in found.items() if notes} == {}

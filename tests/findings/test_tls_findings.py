@@ -84,7 +84,7 @@ def test_versions_and_protocols_are_shown_as_offered_and_as_taken(conclude: Conc
     assert found["test_old_client"] == [f"{versions} TLSv1.2, the server takes TLSv1.3 or later"]
     assert found["test_new_client"] == [f"{versions} TLSv1.3, the server takes TLSv1.2"]
     assert found["test_alpn[taken0]"] == [f"{protocols} h2"]
-    assert found["test_alpn[None]"] == [f"{protocols} none: say alpn=['http/1.1']"]
+    assert found["test_alpn[None]"] == [f"{protocols} none: pass alpn=['http/1.1']"]
 
 
 def test_one_end_without_tls_is_named(conclude: Conclude) -> None:
@@ -114,7 +114,9 @@ def test_one_end_without_tls_is_named(conclude: Conclude) -> None:
         "test_client": [
             "tcp_server #0: the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
         ],
-        "test_server": ["tcp_server #0: the client began a TLS handshake, the server does not speak TLS: say tls=True"],
+        "test_server": [
+            "tcp_server #0: the client began a TLS handshake, the server does not speak TLS: pass tls=True"
+        ],
         "test_starttls": ["tcp_server #0: the client began a TLS handshake before STARTTLS"],
     }
 

@@ -493,22 +493,7 @@ def test_a_relayed_server_checks_the_client_and_not_the_relay(kind: Any, relay: 
         assert seen == [(pid, os.getuid(), os.getgid())]
 
 
-# --- urgent data, and what is left
-
-
-@on_every_middleman
-def test_urgent_data_that_is_not_passed_on_is_in_the_record(route: str) -> None:
-    with windsock.serving(transport="tcp", relay=route == "relayed", framing="lines") as server:
-        server.echo()
-        with contextlib.ExitStack() as stack:
-            faulty: Any = server
-            if route == "proxied":
-                faulty = stack.enter_context(windsock.proxy(server.address))
-            client = stack.enter_context(socket.create_connection(faulty.address, DEADLINE))
-            client.send(b"!", socket.MSG_OOB)
-            client.sendall(b"x\n")
-            assert client.recv(10) == b"x\n"
-            assert any("1 B of urgent data was not passed on: b'!'" in line for line in faulty.transcript())
+# --- what is left
 
 
 def test_thousands_of_descriptors_leave_none_behind() -> None:

@@ -72,7 +72,7 @@ def test_class_and_handler_can_be_named() -> None:
         assert type(server.server) is servers.TCPServer
         client.send(b"a\n").expect(b"A\n")
 
-    with pytest.raises(windsock.UsageError, match="say one of them"):
+    with pytest.raises(windsock.UsageError, match="pass one of them"):
         windsock.serving(Shouting, server_class=servers.TCPServer)
 
 

@@ -44,9 +44,9 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"host": "0.0.0.0"},
-        "host='0.0.0.0' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True",
+        "host='0.0.0.0' can be reached from other machines; use '127.0.0.1' or '::1', or pass allow_external=True",
     ),
-    ({"host": ""}, "host='' can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True"),
+    ({"host": ""}, "host='' can be reached from other machines; use '127.0.0.1' or '::1', or pass allow_external=True"),
     ({"port": 70000}, "port=70000: expected 0 (any free port) to 65535"),
     ({"port": -1}, "port=-1: expected 0 (any free port) to 65535"),
     ({"port": "80"}, "port='80': expected a whole number"),

@@ -71,7 +71,7 @@ def test_it_serves() -> None:
             {"mixins": [servers.UDPServer]},
             "mixins=[UDPServer]: it is a server class; expected mix-ins, which have no socket",
         ),
-        ({"mixins": [servers.ThreadingMixIn]}, "mixins=[ThreadingMixIn]: say concurrency= for it"),
+        ({"mixins": [servers.ThreadingMixIn]}, "mixins=[ThreadingMixIn]: pass concurrency= for it"),
     ],
     ids=lambda each: str(each)[:20],
 )

@@ -111,7 +111,7 @@ def test_no_text_of_a_failure_costs_a_result_in_any_mode(run_apart: Run, tmp_pat
     assert [each for each in ("\x1b[2J", "\x00", "\x9b", "\u202e", "\udc80") if each in text] == []
     suite = next(ElementTree.parse(junit).iter("testsuite"))
     assert int(suite.attrib["failures"]) + int(suite.attrib["errors"]) == COUNT
-    assert len(list((tmp_path / "out").iterdir())) == COUNT - 6  # there are none for serving() without fixtures
+    assert len(list((tmp_path / "out").iterdir())) == COUNT
 
 
 def test_605_equal_errors_are_counted_and_not_listed(run: Run) -> None:

@@ -97,7 +97,7 @@ def test_some(any_server):
         ("transports='sctp'", "transports='sctp': expected one or a list of 'tcp', 'udp', 'unix_stream'"),
         ("concurrency=['green']", "concurrency=['green']: expected one or a list of 'sync'"),
         ("tls='maybe'", "tls='maybe': for any_server expected True, 'mutual', False, or None for both"),
-        ("transport='udp'", "transport='udp': any_server stands for several; say which with transports="),
+        ("transport='udp'", "transport='udp': any_server stands for several; name them with transports="),
         ("flavour=1", "has no keyword 'flavour'; there are: "),
     ],
 )

@@ -142,7 +142,8 @@ def test_the_time_of_one_test_is_no_limit_for_the_next_one(pytester: pytest.Pyte
         """
     )
 
-    pytester.runpytest_subprocess("-W", "error", "-p", "no:cacheprovider").assert_outcomes(passed=2)
+    options = ["-W", "error", "-p", "no:cacheprovider", "-o", "windsock_hang_timeout=0"]
+    pytester.runpytest_subprocess(*options).assert_outcomes(passed=2)
 
 
 def test_a_test_within_a_test_leaves_the_outer_ones_limit_alone(pytester: pytest.Pytester) -> None:

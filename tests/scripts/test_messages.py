@@ -144,7 +144,7 @@ def test_a_pattern_that_matches_no_run_of_all_that_is_looked_at() -> None:
 
     assert message.splitlines()[0] == (
         "step 1, expect(re.compile(b'a+b')): no run of bytes matches in the first 16384; "
-        "say until= or length= to look at more"
+        "pass until= or length= to look at more"
     )
 
 

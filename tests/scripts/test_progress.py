@@ -38,7 +38,7 @@ def test_what_is_sent_is_sent_at_once_until_its_deadline() -> None:
     progress = begin(Script().send(b"a").send(b"b", timeout=2).urgent(b"c"))
 
     assert done_at(progress, 10.0) == [Transmit(b"a", 15.0), Transmit(b"b", 12.0), Transmit(b"c", 15.0, True)]
-    assert progress.is_done
+    assert progress.cursor.is_done
 
 
 def test_time_may_start_at_zero() -> None:
@@ -100,7 +100,7 @@ def test_acts_are_for_the_driver(step: kinds.Step) -> None:
     progress = begin(Script(step))
 
     assert progress.next(1.0) == Act(step, 1.0 + (step.timeout or 5.0))
-    assert progress.step == step
+    assert progress.cursor.step == step
     assert progress.next(1.0) is None
 
 
@@ -319,7 +319,7 @@ def test_a_delimiter_is_looked_for_in_so_many_bytes() -> None:
     assert isinstance(progress.next(0.0), Wait)
     progress.inbox.receive(b"x\n", 0.0)
 
-    with pytest.raises(ScriptMismatch, match=rf"no b'\\n' in the first {most} bytes; say length= to take more"):
+    with pytest.raises(ScriptMismatch, match=rf"no b'\\n' in the first {most} bytes; pass length= to take more"):
         progress.next(0.0)
 
 
@@ -380,7 +380,7 @@ def test_each_step_of_a_loop_has_its_own_time() -> None:
         progress.inbox.receive(b"a", now + 1.5)
         progress.next(now + 1.5)
 
-    assert progress.is_done
+    assert progress.cursor.is_done
 
 
 def test_a_loop_that_ends_too_early_says_in_which_round() -> None:
@@ -480,10 +480,10 @@ def test_it_knows_whether_it_rests_between_two_rounds(body: Script) -> None:
     for said, rests in ((b"", True), (b"a", False), (b"b", True)):
         progress.inbox.receive(said, 0.0)
         done_at(progress, 0.0)
-        assert progress.is_between_rounds is rests
+        assert progress.cursor.is_between_rounds is rests
     progress.inbox.receive_eof(0.0)
     done_at(progress, 0.0)
-    assert not progress.is_between_rounds
+    assert not progress.cursor.is_between_rounds
 
 
 # --- branches
@@ -535,23 +535,23 @@ def test_a_branch_in_a_loop_is_chosen_anew_in_each_round() -> None:
 def test_it_says_where_it_is() -> None:
     progress = begin(Script().send(b"a").expect(b"b"), first=3)
 
-    assert progress.where == "step 3 of 4, send(b'a')"
+    assert progress.cursor.where == "step 3 of 4, send(b'a')"
     progress.next(0.0)
     progress.next(0.0)
-    assert progress.where == "step 4 of 4, expect(b'b')"
+    assert progress.cursor.where == "step 4 of 4, expect(b'b')"
     assert repr(progress) == "<Progress at step 4 of 4, expect(b'b')>"
     progress.inbox.receive(b"b", 0.0)
     progress.next(0.0)
-    assert progress.where == "the end of its 2 steps"
-    assert progress.step is None
+    assert progress.cursor.where == "the end of its 2 steps"
+    assert progress.cursor.step is None
 
 
 def test_an_empty_script_is_over_at_once() -> None:
     progress = begin(Script())
 
-    assert progress.is_done
+    assert progress.cursor.is_done
     assert progress.next(0.0) is None
-    assert progress.where == "the end of its 0 steps"
+    assert progress.cursor.where == "the end of its 0 steps"
 
 
 def test_one_script_can_be_played_many_times_at_once() -> None:

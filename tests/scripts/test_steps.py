@@ -58,7 +58,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     # --- expect
     (
         lambda: Script().expect(re.compile(rb"a*")),
-        "expect(re.compile(b'a*')): it would match before anything comes; say what to expect, or until=",
+        "expect(re.compile(b'a*')): it would match before anything comes; pass what to expect, or until=",
     ),
     (
         lambda: Script().expect(re.compile("a")),  # type: ignore[arg-type]  # that is the mistake
@@ -76,7 +76,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: Script().expect(),
-        "expect(): say what to expect: bytes, a pattern, a predicate, a length, or until=",
+        "expect(): pass what to expect: bytes, a pattern, a predicate, a length, or until=",
     ),
     (lambda: Script().expect(0), "expect(0): expected a whole number, 1 or more"),
     (lambda: Script().expect(3, length=4), "expect(3, length=4): two lengths; use one of them"),
@@ -116,7 +116,7 @@ REFUSED: list[tuple[Callable[[], object], str]] = [
     (lambda: Script().loop(Script().send(b"x"), times=0), "loop(times=0): expected a whole number, 1 or more"),
     (
         lambda: Script().loop(Script().pause(0)),
-        "loop(Script().pause(0)): a round takes no time and nothing from the other end; say times=",
+        "loop(Script().pause(0)): a round takes no time and nothing from the other end; pass times=",
     ),
     (lambda: Script().one_of(), "one_of(): expected scripts to choose from"),
     (
@@ -163,7 +163,7 @@ MISPLACED: list[tuple[Script, bool, str]] = [
     (
         Script().pause(1).expect(b""),
         False,
-        "step 2, expect(b''): an empty pattern would match before anything comes; say what to expect",
+        "step 2, expect(b''): an empty pattern would match before anything comes; pass what to expect",
     ),
     (
         Script().half_close().expect(b"a").send(b"b"),
@@ -200,7 +200,7 @@ def test_a_loop_without_an_end_is_refused_where_one_is_needed(script: Script) ->
     script.check(is_datagram=False)
 
     assert says(lambda: script.check(is_datagram=False, has_to_end=True)).endswith(
-        "this never ends; say times=, or begin the loop with an expectation"
+        "this never ends; pass times=, or begin the loop with an expectation"
     )
 
 

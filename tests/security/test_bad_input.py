@@ -19,8 +19,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"tls": "mutual", "transport": "unix_datagram"},
         "tls='mutual': TLS is for streams, and transport='unix_datagram' carries datagrams",
     ),
-    ({"certificate": "expired"}, "certificate='expired' is for servers with TLS; say tls=True as well"),
-    ({"alpn": ["h2"], "tls": False}, "alpn=['h2'] is for servers with TLS; say tls=True as well"),
+    ({"certificate": "expired"}, "certificate='expired' is for servers with TLS; pass tls=True as well"),
+    ({"alpn": ["h2"], "tls": False}, "alpn=['h2'] is for servers with TLS; pass tls=True as well"),
     (
         {"tls": True, "certificate": "rotten"},
         "certificate='rotten': expected one of 'valid', 'expired', 'not_yet_valid', 'wrong_name', 'self_signed', "
@@ -69,7 +69,7 @@ def test_a_server_without_tls_has_no_context_for_clients() -> None:
     with serving(EchoBytes, name="plain server") as server, pytest.raises(UsageError) as caught:
         server.client_context()
 
-    assert str(caught.value) == "client_context(): the plain server does not speak TLS; say tls=True"
+    assert str(caught.value) == "client_context(): the plain server does not speak TLS; pass tls=True"
 
 
 def test_the_marker_is_checked_before_the_first_test(pytester: pytest.Pytester) -> None:

@@ -96,7 +96,7 @@ def test_a_server_without_tls_has_no_files_for_clients() -> None:
     with serving() as server, pytest.raises(UsageError) as caught:
         server.client_files()
 
-    assert str(caught.value) == 'client_files(): the threading tcp server does not speak TLS; say tls="mutual"'
+    assert str(caught.value) == 'client_files(): the threading tcp server does not speak TLS; pass tls="mutual"'
 
 
 @pytest.mark.parametrize("certificate", ["valid", "self_signed", "expired"])
@@ -144,11 +144,11 @@ def test_mutual_tls_with_rsa_keys_on_both_sides() -> None:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"key_type": "rsa"}, "key_type='rsa' is for servers with TLS; say tls=True as well"),
+        ({"key_type": "rsa"}, "key_type='rsa' is for servers with TLS; pass tls=True as well"),
         ({"key_type": "dsa", "tls": True}, "key_type='dsa': expected one of 'ec', 'rsa'"),
         (
             {"key_type": "rsa", "tls": True, "certificate": "both.pem"},
-            "key_type='rsa' is for certificates made on the spot; certificate= has a key of its own",
+            "key_type='rsa' is for certificates that windsock makes; certificate= has a key of its own",
         ),
         (
             {"key_type": "rsa", "tls": ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)},

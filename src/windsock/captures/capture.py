@@ -19,6 +19,7 @@ from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.events import DATA, firing_text, in_words
 from windsock.recording.transcript.subjects import CaptureSubject
 from windsock.recording.transcript.timeline import merged
+from windsock.recording.urgency import STREAM_OF, in_stream_order
 
 __all__ = ["write_capture"]
 
@@ -129,12 +130,14 @@ def _stream(connection: Connection, conversation: TCPConversation) -> Iterator[t
     last, burst = connection.opened, conversation.open()
     burst.is_encrypted = is_encrypted
     yield last, burst, ""
-    for event in redacted(connection):
+    urgent: set[int] = set()
+    for event in in_stream_order(redacted(connection)):
         last = max(last, event.time)
         if event.kind in (Kind.TLS, Kind.TLS_END):
             is_encrypted = event.kind == Kind.TLS
             clear_ahead -= event.kind == Kind.TLS_END
-        sent = None if is_encrypted and clear_ahead and event.kind in ENDS_OF_TLS else _sent(event, conversation)
+        is_end_of_tls = is_encrypted and clear_ahead and event.kind in ENDS_OF_TLS
+        sent = None if is_end_of_tls else _sent(event, conversation, urgent)
         if sent is not None:
             sent.is_encrypted = is_encrypted
         yield event.time, sent, _comment(event, connection)
@@ -152,11 +155,15 @@ def _begins_encrypted(connection: Connection) -> bool:
     return next(kinds, Kind.TLS) == Kind.TLS
 
 
-def _sent(event: Event, conversation: TCPConversation) -> Burst | None:
-    """Return what an event has put on the wire."""
+def _sent(event: Event, conversation: TCPConversation, urgent: set[int]) -> Burst | None:
+    """Return what an event has put on the wire. `urgent` has the kinds of data whose next byte is urgent."""
     kind = event.kind
     if kind in DATA:
-        return conversation.data(event.data, is_upstream=kind == Kind.UP)
+        is_urgent = kind in urgent
+        urgent.discard(kind)
+        return conversation.data(event.data, is_upstream=kind == Kind.UP, is_urgent=is_urgent)
+    if kind in STREAM_OF:
+        urgent.add(STREAM_OF[kind])
     if kind in (Kind.CLIENT_EOF, Kind.HALF_CLOSE, Kind.CLOSE):
         return conversation.finish(is_upstream=kind == Kind.CLIENT_EOF)
     if kind in (Kind.CLIENT_RESET, Kind.SERVER_RESET):

@@ -69,12 +69,13 @@ class TCPConversation:
         client.sequence, server.sequence = _after(client.sequence, 1), _after(server.sequence, 1)
         return Burst([*packets, self._segment(client, TCPFlags.ACK, server.sequence)])
 
-    def data(self, data: bytes, *, is_upstream: bool) -> Burst | None:
-        """Send data, in segments."""
+    def data(self, data: bytes, *, is_upstream: bool, is_urgent: bool = False) -> Burst | None:
+        """Send data, in segments; `is_urgent`: its first byte is urgent."""
         sender, receiver = self._ends(is_upstream)
         if not data or sender.has_ended or sender.has_reset:
             return None
-        packets = list(self._segments(sender, receiver, memoryview(data)))
+        first = TCPFlags.URG if is_urgent else 0
+        packets = list(self._segments(sender, receiver, memoryview(data), first))
         return self._acknowledged(packets, sender, receiver)
 
     def finish(self, *, is_upstream: bool) -> Burst | None:
@@ -98,11 +99,11 @@ class TCPConversation:
     def _ends(self, is_upstream: bool) -> tuple[_TCPEnd, _TCPEnd]:
         return (self._client, self._server) if is_upstream else (self._server, self._client)
 
-    def _segments(self, sender: _TCPEnd, receiver: _TCPEnd, data: memoryview) -> Iterator[Packet]:
+    def _segments(self, sender: _TCPEnd, receiver: _TCPEnd, data: memoryview, first: int) -> Iterator[Packet]:
         for at in range(0, len(data), SEGMENT):
             piece = data[at : at + SEGMENT]
             flags = TCPFlags.ACK if at + SEGMENT < len(data) else TCPFlags.PSH | TCPFlags.ACK
-            yield self._segment(sender, flags, receiver.sequence, piece)
+            yield self._segment(sender, flags if at else flags | first, receiver.sequence, piece)
             sender.sequence = _after(sender.sequence, len(piece))
 
     def _acknowledged(self, packets: list[Packet], sender: _TCPEnd, receiver: _TCPEnd) -> Burst:

@@ -18,6 +18,7 @@ from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.events import DATA, firing_text, in_words
 from windsock.recording.transcript.subjects import CaptureSubject, start_of
 from windsock.recording.transcript.timeline import merged
+from windsock.recording.urgency import STREAM_OF, urgent_byte
 
 __all__ = ["NAMES", "write_events"]
 
@@ -40,6 +41,8 @@ NAMES = {
     Kind.FAULT: ("fault", None),
     Kind.SCRIPT: ("script", None),
     Kind.NOTE: ("note", None),
+    Kind.URGENT_UP: ("urgent", UP),
+    Kind.URGENT_DOWN: ("urgent", DOWN),
 }
 """The kind and the direction of each event that is written. The others are notes of windsock to itself."""
 
@@ -89,6 +92,9 @@ def _described(event: Event, connection: Connection) -> dict[str, Any]:
     found: dict[str, Any] = {"kind": name, "direction": direction}
     if kind in DATA:
         return found | {"size": len(data)} | _content(data)
+    if kind in STREAM_OF:
+        byte = urgent_byte(event)
+        return found | {"position": byte.position, "inline": byte.is_inline} | _content(byte.data)
     text = redaction.text(data.decode()) if kind in (Kind.TAKEN, Kind.SCRIPT) else in_words(event, connection)
     return found | {"text": text} if text else found
 

@@ -32,6 +32,7 @@ class TCPFlags(enum.IntFlag):
     RST = 4
     PSH = 8
     ACK = 16
+    URG = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,15 @@ class Route:
     def tcp(
         self, sequence: int, acknowledged: int, flags: int, data: Part = b"", options: bytes = b""
     ) -> tuple[Part, Part]:
-        """Return a segment as its headers and its data. `options` are a multiple of 4 bytes."""
+        """Return a segment as its headers and its data. `options` are a multiple of 4 bytes.
+
+        With the flag URG, the first byte is urgent; the pointer names the one behind it (RFC 9293, section 3.8.5).
+        """
+        urgent = 1 if flags & TCPFlags.URG else 0
         size = 20 + len(options)
         fixed = struct.pack(">IIBBH", sequence, acknowledged, size << 2, flags, WINDOW)
-        total = self._sum + ones_sum(fixed) + ones_sum(options) + TCP + size + len(data) + ones_sum(data)
-        header = self._ports + fixed + struct.pack(">HH", complement(total), 0) + options
+        total = self._sum + ones_sum(fixed) + ones_sum(options) + TCP + size + len(data) + ones_sum(data) + urgent
+        header = self._ports + fixed + struct.pack(">HH", complement(total), urgent) + options
         return self._ethernet + self._ip(TCP, size + len(data)) + header, data
 
     def udp(self, data: Part) -> tuple[Part, Part]:

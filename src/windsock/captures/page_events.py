@@ -8,6 +8,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 from windsock import redaction
@@ -19,6 +20,7 @@ from windsock.recording.events import Kind, ScriptState
 from windsock.recording.redacted import redacted
 from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.events import script_text
+from windsock.recording.urgency import urgent_text
 
 __all__ = ["KEPT", "MOST_EVENTS", "PageEvent", "bounded", "events_of", "with_events", "within_budget"]
 
@@ -170,6 +172,8 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
     Kind.SERVER_RESET: ("failed", "down", _said("RST (server reset)")),
     Kind.FAULT: ("fault", "", _said("")),
     Kind.NOTE: ("note", "", _said("")),
+    Kind.URGENT_UP: ("note", "up", partial(urgent_text, Kind.URGENT_UP)),
+    Kind.URGENT_DOWN: ("note", "down", partial(urgent_text, Kind.URGENT_DOWN)),
     Kind.SCRIPT: ("note", "", lambda data: script_text(data.decode(errors="backslashreplace"))),
 }
 """What the page shows of each kind of event: a word of `page.js`, a direction, and the text."""

@@ -1,4 +1,4 @@
-"""A script that plays in a thread of its own, and its failure, which is raised once."""
+"""A script in the background: it plays in its own thread, and its failure is raised once."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ GRACE = 1.0
 
 
 class ScriptUnfinished(UsageError):
-    """A script in the background was not over when its client was closed. `where` says how far it had come."""
+    """A script in the background had not ended when its client was closed. `where` is its position."""
 
     def __init__(self, where: str) -> None:
         self.where = where
         super().__init__(
             f"{where}: the script in the background was not over when its client was closed; join() it, close() the "
-            "client where the script may end in the middle, or say strict=False"
+            "client where the script may end in the middle, or pass strict=False"
         )
 
 
@@ -88,13 +88,13 @@ class Background:
 
     @property
     def where(self) -> str:
-        """In words, how far it is: "step 2 of 3, expect(b'OK')"."""
-        return self._progress.where
+        """The position in words: "step 2 of 3, expect(b'OK')"."""
+        return self._progress.cursor.where
 
     @property
     def is_done(self) -> bool:
         """True once all steps have been taken."""
-        return self._progress.is_done
+        return self._progress.cursor.is_done
 
     @property
     def failure(self) -> BaseException | None:
@@ -104,7 +104,7 @@ class Background:
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end of the script. Raises its failure, or WaitTimeout after `timeout` seconds.
 
-        Without a timeout the steps' own deadlines bound the wait, and what the test has left of its time.
+        Without a timeout, the deadlines of the steps and the time of the test bound the wait.
         """
         __tracebackhide__ = True
         if timeout is not None:
@@ -137,12 +137,12 @@ class Background:
         is_in_the_middle = self.is_playing
         self.call_off()
         was_early = is_in_the_middle and not deadlines.is_over()
-        if was_early and self._was_called_off and not self._progress.is_between_rounds:
+        if was_early and self._was_called_off and not self._progress.cursor.is_between_rounds:
             self._failure = ScriptUnfinished(self.where)
 
     @property
     def _loops_for_ever(self) -> bool:
-        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.script.steps)
+        return any(isinstance(each, kinds.Loop) and each.times is None for each in self._progress.cursor.script.steps)
 
     def unheard(self) -> BaseException | None:
         """Return the failure once, if it was not raised yet, and is more than that the test's time is over."""

@@ -52,7 +52,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     ) -> None:
         self.end = end
         self.timeout = timeout
-        """Seconds that a step may take that does not say so itself."""
+        """Seconds that a step without a timeout of its own may take."""
         self.name = name
         self._is_called(end.sock, private)
         self._begun: float | None = None
@@ -90,7 +90,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         return self
 
     def play_in_background(self, script: Script, *, strict: bool = True) -> Background:
-        """Take all steps of a script in a thread of its own; see Background.
+        """Play a script in its own thread; see Background.
 
         Until it is over no other steps can be taken; `close()` and `reset()` end it. With `strict=False` a failure that
         was not joined is ignored.
@@ -189,7 +189,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Take what comes, which has to be this: bytes, a regular expression, a predicate, a length, a framing.
+        """Expect bytes, a match of a regular expression or predicate, a length, or a message of a framing.
 
         See Steps.expect. Raises ScriptMismatch and ScriptTimeout.
         """
@@ -204,7 +204,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         return super().expect(what, until=until, length=length, timeout=timeout)
 
     def _read_once(self) -> bool:
-        """Read what comes next, in a step's time; return whether something came."""
+        """Read within the time of a step; return whether something came."""
         end = self.end
         self._begun = begun = monotonic()
         if not end.is_quick or end.quick_for != self.timeout:
@@ -225,14 +225,14 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         self.__exit__(None, None, None)
 
     def half_handshake(self) -> Self:
-        """Send the first half of what a client says in TLS, and no more (RFC 8446, section 4.1.2).
+        """Send the first half of a TLS client's first message, and no more (RFC 8446, section 4.1.2).
 
-        For clients that were connected with `handshake=False`. Go on as you like: stay silent, close, reset.
+        For clients that were connected with `handshake=False`. Any step can follow: silence, `close()`, `reset()`.
         """
         __tracebackhide__ = True
         self._check_free("half_handshake()")
         if not isinstance(self.end, ClientStreamEndpoint) or type(self.end.sock) is not client_sockets.QuietSocket:
-            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; say handshake=False")
+            raise UsageError("half_handshake(): this client speaks TLS already, or in datagrams; pass handshake=False")
         hello = malformed.client_hello(self.end.default_context(), "localhost")
         self.send(hello[: len(hello) // 2])
         return self

@@ -87,7 +87,7 @@ class ClientBase:
     # --- for the subclasses
 
     def _is_called(self, sock: Any, private: PrivateSocketPath | None) -> None:
-        """Note the names of a connected socket, and the path to remove in the end: a private one, or what it binds."""
+        """Note the addresses of a connected socket, and the path to remove at the end: a private one, or its own."""
         self._private = private
         self._process_id = os.getpid()
         self._path = _path_of(sock) if private is None else None
@@ -101,7 +101,7 @@ class ClientBase:
         return Progress(script, self.end.inbox, timeout=self.timeout, limit=limit, first=first, whose=whose)
 
     def drain(self) -> None:
-        """Deliver what it has sent so far, as far as its own faults let it through in time."""
+        """Deliver the data sent so far, as far as faults of its own let it through in time."""
         if (drain := getattr(self._private, "drain", None)) is not None:
             drain()
 

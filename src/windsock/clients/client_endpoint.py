@@ -113,8 +113,8 @@ class ClientEndpoint(Endpoint):
     def say_goodbye(self) -> bool:
         """Send close_notify; return True once that is done, not needed, or impossible.
 
-        Never waits: what the kernel does not take now can be tried again. A forked child says nothing: the connection
-        is its parent's.
+        Never waits: data that the kernel does not accept now can be tried again. A forked child sends nothing: the
+        connection belongs to its parent.
         """
         say = getattr(self.sock, "say_goodbye", None)
         if say is not None and not self.is_closed and self._process_id == os.getpid():
@@ -136,7 +136,7 @@ class ClientEndpoint(Endpoint):
             self.close()
 
     def give_back(self) -> None:
-        """Close what is only ours; idempotent."""
+        """Close this process's copy of the socket. Idempotent."""
         if self.wakeup is not None:
             self.wakeup.close()
             self.wakeup = None
@@ -221,9 +221,9 @@ class ClientDatagramEndpoint(ClientEndpoint):
         self.is_plain = False
 
     def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # a datagram
-        """Send it if that goes at once; return how much was sent, or None if the socket takes nothing now.
+        """Send without waiting; return the number of bytes sent, or None if the socket accepts nothing now.
 
-        A receiver that is gone is no error: the inbox says so. Raises UsageError for what no receiver could take.
+        A receiver that is gone is no error: the inbox records it. Raises UsageError for data that no receiver can take.
         """
         self.is_gone = False
         self.inbox.was_reset = False  # each one tries anew

@@ -18,7 +18,7 @@ class Client(Protocol):
     """The methods of a client that a group calls."""
 
     def drain(self) -> None:
-        """Deliver what it has sent."""
+        """Deliver the data that it has sent."""
         ...
 
     def close_at_the_end(self) -> None:
@@ -33,28 +33,28 @@ class ClientGroup:
         self._clients: weakref.WeakSet[Client] = weakref.WeakSet()
         self._playing: list[Background] = []
         self.unfired: list[FaultNeverFired] = []
-        """What went wrong on no client's line, though it was to."""
+        """Errors for faults that never fired on any client's connection."""
         self.lines: list[FaultProxy] = []
         """The private lines of clients with faults of their own, which record what these send and receive."""
 
     def add(self, client: Client, line: FaultProxy | None = None) -> None:
-        """Take a client in, with its private line."""
+        """Add a client, with its private line."""
         self._clients.add(client)
         if line is not None:
             self.lines.append(line)
 
     def leave(self, client: Client, unfired: Iterable[FaultNeverFired] = ()) -> None:
-        """Let a client go that is closed."""
+        """Remove a closed client, and keep the errors for its unfired faults."""
         self._clients.discard(client)
         self.unfired += unfired
 
     def watch(self, background: Background) -> None:
-        """Keep in mind that this may fail; forget those that have done well."""
+        """Watch a background script for a failure; forget those that have succeeded."""
         self._playing = [each for each in self._playing if each.is_playing or each.failure is not None]
         self._playing.append(background)
 
     def drain(self) -> None:
-        """Deliver what clients have sent, as far as their own faults let it through in time."""
+        """Deliver the data that clients have sent, as far as their own faults let it through in time."""
         for client in list(self._clients):
             client.drain()
 

@@ -1,4 +1,4 @@
-"""A client in bad weather: a private proxy between it and where it wants to go."""
+"""A client with faults: a private proxy between it and its address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from windsock.proxies.proxy import FaultProxy
 __all__ = ["ClientProxy"]
 
 FAREWELL = 1.0
-"""Seconds for which what a client has sent before it closed may be on its way, and the other end's answer to that."""
+"""Seconds that data sent before the close, and the other end's answer, may stay in transit."""
 
 
 class ClientProxy:
@@ -35,11 +35,11 @@ class ClientProxy:
             raise
 
     def drain(self) -> None:
-        """Deliver what the client has sent so far."""
+        """Deliver the data that the client has sent so far."""
         self.proxy.drain()
 
     def remove(self) -> None:
-        """End, once what the client has sent has arrived. Idempotent."""
+        """Stop the proxy once the client's data has arrived. Idempotent."""
         self.proxy.settle(FAREWELL)
         self.proxy.stop()
         private, self.private = self.private, None
@@ -58,6 +58,6 @@ def check_source(source: Any) -> None:
     """Raise UsageError for an address that the other end would not see."""
     if source is not None:
         raise UsageError(
-            f"source={source!r} with faults=[...]: the other end sees a proxy's address; say one of the two, or use "
+            f"source={source!r} with faults=[...]: the other end sees a proxy's address; pass one of the two, or use "
             "windsock.proxy()"
         )

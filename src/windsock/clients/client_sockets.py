@@ -7,6 +7,7 @@ import errno
 import struct
 from typing import Any
 
+from windsock.clients.connect_options import ConnectOptions
 from windsock.endpoints.outcomes import outcome_of
 from windsock.errors import PeerError, UsageError, whole
 from windsock.net import addresses, system
@@ -48,7 +49,7 @@ class ConnectFailed(PeerError):
 
 
 def _if_meant(address: Any, error: OSError) -> str:
-    """Say what a path that is not there was perhaps meant to be."""
+    """Return a hint for a path that does not exist and looks like a host and a port."""
     if not isinstance(address, str) or error.errno != errno.ENOENT:
         return ""
     host, colon, port = address.rpartition(":")
@@ -68,20 +69,13 @@ class QuietSocket(socket.socket):
         super(socket.socket, self).close()  # of the kernel's socket: the object may be half made
 
 
-def connect(
-    place: Target,
-    *,
-    source: Any = None,
-    timeout: float,
-    receive_buffer: int | None = None,
-    send_buffer: int | None = None,
-) -> tuple[QuietSocket, PrivateSocketPath | None]:
+def connect(place: Target, options: ConnectOptions, timeout: float) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a connected socket that does not block, and the private path that it is bound to, if it has one.
 
     Raises ConnectFailed.
     """
     for kind in place.kinds:
-        sock, private = prepare(place, kind, source=source, receive_buffer=receive_buffer, send_buffer=send_buffer)
+        sock, private = prepare(place, kind, options)
         try:
             _connect(sock, place, max(0.001, within(timeout)))
         except OSError as error:
@@ -101,14 +95,12 @@ def is_of_another_kind(error: OSError, place: Target, kind: int) -> bool:
     return error.errno == errno.EPROTOTYPE and kind != place.kinds[-1]
 
 
-def prepare(
-    place: Target, kind: int, *, source: Any, receive_buffer: int | None, send_buffer: int | None
-) -> tuple[QuietSocket, PrivateSocketPath | None]:
+def prepare(place: Target, kind: int, options: ConnectOptions) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
     sock = QuietSocket(place.family, kind)
     try:
-        _set_buffers(sock, receive_buffer, send_buffer)
-        return sock, _bind(sock, place, source)
+        _set_buffers(sock, options)
+        return sock, _bind(sock, place, options.source)
     except OSError as error:
         sock.close()
         raise ConnectFailed(place.address, error) from error
@@ -133,11 +125,11 @@ def give_back(sock: socket.socket, private: PrivateSocketPath | None) -> None:
         private.remove()
 
 
-def _set_buffers(sock: socket.socket, receive_buffer: int | None, send_buffer: int | None) -> None:
+def _set_buffers(sock: socket.socket, options: ConnectOptions) -> None:
     """Set the kernel's buffers, in bytes: before there is a connection, or TCP has promised more room already."""
     for name, option, size in (
-        ("receive_buffer", socket.SO_RCVBUF, receive_buffer),
-        ("send_buffer", socket.SO_SNDBUF, send_buffer),
+        ("receive_buffer", socket.SO_RCVBUF, options.receive_buffer),
+        ("send_buffer", socket.SO_SNDBUF, options.send_buffer),
     ):
         if size is None:
             continue
@@ -147,7 +139,7 @@ def _set_buffers(sock: socket.socket, receive_buffer: int | None, send_buffer: i
 
 
 def _bind(sock: socket.socket, place: Target, source: Any) -> PrivateSocketPath | None:
-    """Give the socket an address of its own; a Unix datagram socket gets one in any case, unless source is ""."""
+    """Bind the socket to its source address; a Unix datagram socket without one is bound too, unless source is ""."""
     if place.family != socket.AF_UNIX:
         if source is not None:
             sock.bind(_ip_source(source))

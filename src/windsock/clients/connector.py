@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from windsock.clients import client_sockets, nonblocking
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
+from windsock.clients.connect_options import AddressKeywords, ConnectOptions
 from windsock.clients.nonblocking import OwnEnd, Run
 from windsock.endpoints.outcomes import Outcome
 from windsock.errors import PeerError, UsageError, WaitTimeout, whole
@@ -21,7 +22,7 @@ from windsock.net.permission import check_allowed
 from windsock.net.system import monotonic, os, socket
 from windsock.net.targets import Target, target_of
 from windsock.scripts import StartTLS
-from windsock.scripts.checks import check_seconds
+from windsock.scripts.checks import check_keywords, check_seconds
 
 if TYPE_CHECKING:
     import ssl
@@ -31,101 +32,81 @@ if TYPE_CHECKING:
 
 __all__ = ["Connector", "connector_to", "scripted_client"]
 
+DEFAULT_TIMEOUT = 5.0
+"""Seconds."""
+
 
 def scripted_client(
     address: Any,
     *,
-    transport: str | None = None,
-    tls: bool | ssl.SSLContext = False,
-    server_hostname: str | None = None,
     handshake: bool = True,
-    source: Any = None,
-    timeout: float = 5.0,
     name: str = "",
-    receive_buffer: int | None = None,
-    send_buffer: int | None = None,
-    faults: Iterable[Any] = (),
-    seed: int | None = None,
     _client_group: ClientGroup | None = None,
+    **options: Unpack[AddressKeywords],
 ) -> ScriptedClient:
     """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
 
     `address` is `(host, port)`, or the path or abstract name of a Unix socket. `transport` ("tcp", "udp",
     "unix_stream", "unix_datagram") is needed for UDP only. `tls` is an ssl.SSLContext, or True for one that trusts
-    the certificate authority of this run; with `handshake=False` nothing is said until `client.start_tls()`.
+    the certificate authority of this run; with `handshake=False` nothing is sent until `client.start_tls()`.
 
     `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
     without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
-    `timeout` (seconds) is how long a step may take that does not say so; the buffers (bytes) are the kernel's.
+    `timeout` (seconds) bounds each step without a timeout of its own; the buffers (bytes) are the kernel's.
 
-    `faults` go wrong on the client's own line, through a proxy of its own: faults, pairs of a fault and a dict of what
-    selects, and profiles; `client.faults` are their handles, and `seed` is what they draw from.
+    `faults` act on the client's own connection, in a private proxy: faults, pairs of a fault and a dict of selector
+    keywords, and profiles; `client.faults` are their handles, and `seed` is the seed of their random numbers.
 
-    Raises ConnectFailed if there is no connection. What a handshake comes to is the client's `outcome`, and raises
-    only WaitTimeout, when the other end is silent.
+    Raises ConnectFailed if there is no connection. A failed handshake raises nothing: the client's `outcome` names it;
+    WaitTimeout is raised if the other end is silent.
     """
-    connector = connector_to(
-        address,
-        transport=transport,
-        tls=tls,
-        server_hostname=server_hostname,
-        source=source,
-        timeout=timeout,
-        receive_buffer=receive_buffer,
-        send_buffer=send_buffer,
-        faults=faults,
-        seed=seed,
-    )
+    check_keywords("scripted_client", options, AddressKeywords)
+    connector = connector_to(address, ConnectOptions(**options))
     return connector.client(name=name, handshake=handshake, client_group=_client_group)
 
 
 class Connector:
-    """All that there is to know before a connection: made once for a crowd, and checked."""
+    """The way to an address: what connecting to it needs, checked. One serves all clients of a crowd.
+
+    `context` makes the client's TLS context; None if the client cannot speak TLS.
+    """
 
     def __init__(
         self,
         place: Target,
+        options: ConnectOptions,
         *,
         context: Callable[[], ssl.SSLContext] | None,
         begins_with_tls: bool,
-        server_hostname: str | None = None,
-        source: Any = None,
-        timeout: float = 5.0,
-        receive_buffer: int | None = None,
-        send_buffer: int | None = None,
-        faults: Iterable[Any] = (),
-        seed: int | None = None,
+        server_hostname: str | None,
+        timeout: float,
     ) -> None:
-        self.plans = plans_from(faults)
-        self.seed = seed_from(seed) or 0
+        self.plans = plans_from(options.faults)
+        self.seed = seed_from(options.seed) or 0
         check_seconds(f"timeout={timeout!r}", timeout)
         check_allowed("a client", place.family)
         self.place = place
+        self.options = options
         self.context = context
         self.begins_with_tls = begins_with_tls
         self.server_hostname = server_hostname
         self.timeout = timeout
-        self.options: dict[str, Any] = {
-            "source": source,
-            "receive_buffer": receive_buffer,
-            "send_buffer": send_buffer,
-        }
 
     def connect(self) -> tuple[client_sockets.QuietSocket, Any]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
         if self.plans:
             return self._connect_through_proxy()
-        return client_sockets.connect(self.place, timeout=self.timeout, **self.options)
+        return client_sockets.connect(self.place, self.options, self.timeout)
 
     def _connect_through_proxy(self) -> tuple[client_sockets.QuietSocket, Any]:
         from windsock.clients.client_proxy import ClientProxy, check_source
 
-        check_source(self.options["source"])
+        check_source(self.options.source)
         place = self.place
         behind = ClientProxy(place, self.plans, self.seed, self.timeout)
         try:
             there = Target(behind.proxy.address, place.family, place.kinds)
-            sock, behind.private = client_sockets.connect(there, timeout=self.timeout, **self.options)
+            sock, behind.private = client_sockets.connect(there, self.options, self.timeout)
         except BaseException:
             behind.proxy.stop()
             raise
@@ -162,7 +143,7 @@ class Connector:
         return client
 
     def handshake(self, end: OwnEnd, deadline: float | None = None) -> Run:
-        """Begin TLS. What comes of it is the end's outcome; raises WaitTimeout where the other end is silent."""
+        """Do the TLS handshake, whose result is the outcome of `end`. Raises WaitTimeout if the other end is silent."""
         if deadline is None:
             deadline = monotonic() + within(self.timeout)
         try:
@@ -178,10 +159,9 @@ class Connector:
             raise failure from None
 
 
-def connector_to(
-    address: Any, *, transport: str | None, tls: Any, server_hostname: str | None = None, **options: Any
-) -> Connector:
-    """Return what is known of the way to an address. Raises UsageError."""
+def connector_to(address: Any, options: ConnectOptions) -> Connector:
+    """Return the connector to an address. Raises UsageError."""
+    tls, transport, server_hostname = options.tls, options.transport, options.server_hostname
     place = target_of(address, transport)
     begins_with_tls, context = _context(tls, server_hostname)
     if begins_with_tls and transport in ("udp", "unix_datagram"):
@@ -189,14 +169,19 @@ def connector_to(
     if server_hostname is None and begins_with_tls and isinstance(place.address, tuple):
         server_hostname = place.address[0]
     return Connector(
-        place, context=context, begins_with_tls=begins_with_tls, server_hostname=server_hostname, **options
+        place,
+        options,
+        context=context,
+        begins_with_tls=begins_with_tls,
+        server_hostname=server_hostname,
+        timeout=DEFAULT_TIMEOUT if options.timeout is None else options.timeout,
     )
 
 
 def _context(tls: Any, server_hostname: str | None) -> tuple[bool, Callable[[], Any] | None]:
     if tls is False or tls is None:
         if server_hostname is not None:
-            raise UsageError(f"server_hostname={server_hostname!r} is for clients with TLS; say tls=True as well")
+            raise UsageError(f"server_hostname={server_hostname!r} is for clients with TLS; pass tls=True as well")
         return False, None
     if tls is True:
         from windsock.security import certificates

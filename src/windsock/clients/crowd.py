@@ -1,4 +1,4 @@
-"""Many clients at once, in one thread: the same script, or one for each, and one summary of what became of them."""
+"""Many clients at once, in one thread: the same script, or one for each, and one summary of their outcomes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def crowd(
 
 
 def _scripts(count: int, script: Script | Callable[[int], Script]) -> list[Script]:
-    """Return each client's script. Raises UsageError for what is none."""
+    """Return each client's script. Raises UsageError for a value that is not a script."""
     if isinstance(script, Script):
         return [script] * count
     if not callable(script):
@@ -60,7 +60,7 @@ def _scripts(count: int, script: Script | Callable[[int], Script]) -> list[Scrip
 
 
 class CrowdClient:
-    """One client: its run, and what the event loop watches for it."""
+    """One client: its run, and the events that the loop watches for it."""
 
     __slots__ = ("descriptor", "end", "events", "index", "private", "run", "started", "timer")
 
@@ -98,7 +98,7 @@ class CrowdClient:
 
 
 class Crowd:
-    """Goes on with the run of each client when what it needs is there."""
+    """Continues the run of each client when its socket is ready or its time has come."""
 
     def __init__(self, connector: Connector, scripts: list[Script]) -> None:
         self.clients = [CrowdClient(index, connector, script) for index, script in enumerate(scripts)]
@@ -106,7 +106,7 @@ class Crowd:
         self.loop = EventLoop("windsock crowd", _fail, lambda: None)
 
     def run(self, spread: float) -> CrowdSummary:
-        """Run all. Raises what a mistake in a script raises, such as UsageError; no client is left then, either."""
+        """Run all. Raises the error of a faulty script, such as UsageError, after all clients are closed."""
         started = monotonic()
         for client in self.clients:
             begins = started + client.index * spread / len(self.clients)
@@ -119,7 +119,7 @@ class Crowd:
         return CrowdSummary(tuple(self.results[client.index] for client in self.clients), monotonic() - started)
 
     def go_on(self, client: CrowdClient, ready: int | None = None) -> None:
-        """Have one go on, with the events that its socket is ready for, or as time is up; see to what it needs next."""
+        """Continue one run, with the ready events of its socket or at its time; then wait for its next need."""
         if ready is None:
             client.timer = NEVER
         assert client.run is not None

@@ -21,7 +21,7 @@ def random_bytes(size: int, *, seed: int = 0) -> bytes:
 
 
 def client_hello(context: ssl.SSLContext, server_hostname: str | None) -> bytes:
-    """Return the first thing that a client says in TLS (RFC 8446, section 4.1.2)."""
+    """Return the first message of a client in TLS (RFC 8446, section 4.1.2)."""
     from windsock.net.system import ssl
 
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

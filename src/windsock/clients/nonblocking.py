@@ -43,6 +43,7 @@ def play(progress: Progress, end: OwnEnd) -> Run:
     """Run a script to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken."""
     __tracebackhide__ = True
     clock = end.clock
+    end.prepare_for(progress)
     try:
         while (action := progress.next(clock())) is not None:
             try:
@@ -77,7 +78,7 @@ def play_blocking(progress: Progress, end: OwnEnd) -> None:
 
 
 def carry_out(run: Run, end: OwnEnd) -> None:
-    """Wait in this thread for what a run needs, until it is over. Raises CalledOff."""
+    """Carry out a run in this thread, waiting for what it needs. Raises CalledOff."""
     __tracebackhide__ = True
     is_ready: int | None = None
     with suppress(StopIteration):
@@ -94,7 +95,7 @@ def carry_out(run: Run, end: OwnEnd) -> None:
 
 
 def _send_rest(end: OwnEnd, action: Transmit, taken: int | None) -> Run:
-    """Send what a first try has left, and read meanwhile: the other end may not go on before."""
+    """Send the rest of the data, and read meanwhile: the other end may wait for that."""
     data, sent = memoryview(action.data), taken or 0
     while (taken is None or sent < len(data)) and not end.is_gone:
         if (yield Need(WRITABLE | READABLE if end.may_read() else WRITABLE, action.deadline)) and end.may_read():
@@ -109,7 +110,7 @@ def _send_rest(end: OwnEnd, action: Transmit, taken: int | None) -> Run:
 
 
 def _act(end: OwnEnd, action: Act) -> Run:
-    """Do what a step says."""
+    """Carry out a step."""
     step, deadline = action
     end.check_open(step.text)
     if isinstance(step, StartTLS):

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["CrowdFailed", "CrowdMember", "CrowdSummary"]
 
 SHOWN = 3
-"""Failures of one kind that are named in words."""
+"""The number of failures of a kind that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class CrowdSummary:
 
     @property
     def times(self) -> list[float]:
-        """The seconds that each took who got to the end, sorted."""
+        """The seconds of each client that has reached the end of its script, sorted."""
         return sorted(each.seconds for each in self.members if each.failure is None)
 
     @property
@@ -104,7 +104,7 @@ class CrowdSummary:
         return "\n".join(lines)
 
     def _kinds_of_failures(self) -> list[str]:
-        """Return a line for each kind of failure, with who has met it first."""
+        """Return a line for each kind of failure, with the first client that has met it."""
         kinds: dict[str, list[int]] = {}
         for index, failure in self.failures:
             kinds.setdefault(_kind(failure), []).append(index)
@@ -129,5 +129,5 @@ class CrowdSummary:
 
 
 def _kind(failure: Exception) -> str:
-    """Return what is the same in all failures of a kind: their first line."""
+    """Return the first line of a failure, which is the same for all of its kind."""
     return str(failure).partition("\n")[0]

@@ -7,19 +7,19 @@ import math
 import sys
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.clients import client_sockets
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
+from windsock.clients.connect_options import AddressKeywords, ConnectOptions
 from windsock.errors import UsageError, whole
 from windsock.net import deadlines
 from windsock.net.system import monotonic
 from windsock.scripts import Script, Step, Steps
+from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
-    import ssl
-
     from windsock.clients.connector import Connector
     from windsock.net.addresses import PrivateSocketPath
 
@@ -29,47 +29,33 @@ __all__ = ["TrioClient"]
 class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
 
-    `async with` connects and closes it. What it takes is what `scripted_client()` takes, but for `faults`. Time is
-    trio's, so that a mock clock moves it. Who is cancelled in a step has a client that is closed at once, as by
-    `trio.aclose_forcefully()`. One task may take a step at a time.
+    `async with` connects and closes it. The keywords are those of `scripted_client()` except `faults`. Time is trio's,
+    so a mock clock moves it. If a step is cancelled, the client is closed at once, as by `trio.aclose_forcefully()`.
+    One task may take a step at a time.
     """
 
     def __init__(
         self,
         address: Any = None,
         *,
-        transport: str | None = None,
-        tls: bool | ssl.SSLContext = False,
-        server_hostname: str | None = None,
         handshake: bool = True,
-        source: Any = None,
-        timeout: float = 5.0,
         name: str = "",
-        receive_buffer: int | None = None,
-        send_buffer: int | None = None,
         _connector: Connector | None = None,
+        **options: Unpack[AddressKeywords],
     ) -> None:
+        check_keywords("TrioClient", options, AddressKeywords)
         if _connector is None:
             from windsock.clients.connector import connector_to
 
-            _connector = connector_to(
-                address,
-                transport=transport,
-                tls=tls,
-                server_hostname=server_hostname,
-                source=source,
-                timeout=timeout,
-                receive_buffer=receive_buffer,
-                send_buffer=send_buffer,
-            )
+            _connector = connector_to(address, ConnectOptions(**options))
         if _connector.plans:
             raise UsageError(
-                "faults=[...]: a client of trio has no line of its own to go wrong; say server.fault(...), or connect "
+                "faults=[...]: a client of trio has no proxy of its own for faults; use server.fault(...), or connect "
                 "to a windsock.proxy()"
             )
         self.name = name
         self.timeout = _connector.timeout
-        """Seconds of trio's time that a step may take that does not say so itself."""
+        """Seconds of trio's time that a step without a timeout of its own may take."""
         self._connector = _connector
         self._handshake = handshake
         self._end: ClientStreamEndpoint | ClientDatagramEndpoint | None = None
@@ -101,7 +87,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
         place = self._connector.place
         for kind in place.kinds:
-            sock, private = client_sockets.prepare(place, kind, **self._connector.options)
+            sock, private = client_sockets.prepare(place, kind, self._connector.options)
             try:
                 await self._reach(sock)
             except OSError as error:
@@ -190,7 +176,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         return end
 
     def _limit(self, seconds: float) -> float:
-        """Return the time, on trio's clock, at which something that takes so long has to be over."""
+        """Return the deadline, on trio's clock, of something that may take `seconds`."""
         import trio
 
         testing = sys.modules.get("trio.testing")

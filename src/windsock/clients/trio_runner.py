@@ -1,4 +1,4 @@
-"""Waits for what the run of a script needs, in a task of trio: on its clock, and under its cancellation."""
+"""Runs scripts in a task of trio: on its clock, and under its cancellation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def _connect_to_path(sock: socket.socket, path: Any) -> None:
 async def play(progress: Progress, end: OwnEnd) -> None:
     """Run a script to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken.
 
-    Who is cancelled meanwhile has an end that is closed.
+    If it is cancelled, `end` is closed.
     """
     __tracebackhide__ = True
     try:
@@ -74,7 +74,7 @@ async def part(end: OwnEnd) -> None:
 
 
 async def carry_out(run: Run, end: OwnEnd) -> None:
-    """Go on with a run whenever what it needs is there, until it is over."""
+    """Carry out a run, waiting for what it needs."""
     __tracebackhide__ = True
     is_ready: bool | None = None
     with suppress(StopIteration):
@@ -84,7 +84,7 @@ async def carry_out(run: Run, end: OwnEnd) -> None:
 
 
 async def _is_ready(end: OwnEnd, need: Need) -> bool:
-    """Wait; return whether the socket is ready, rather than that there is another reason to go on."""
+    """Wait; return whether the socket is ready. False: there is another reason to continue."""
     events, until, event = need
     now = trio.current_time()
     if not events and until <= now:  # nothing to wait for: cancelled is what comes after the step

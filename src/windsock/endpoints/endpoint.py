@@ -12,7 +12,7 @@ from windsock.errors import UsageError
 from windsock.net import abort
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, sleep, socket
-from windsock.scripts import Inbox
+from windsock.scripts import Inbox, Progress
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
 from windsock.scripts.steps import Step, Waitable
@@ -74,6 +74,9 @@ class Endpoint:
         """Raise UsageError if the script has closed this end."""
         if self.is_closed:
             raise UsageError(f"{what}: this end has been closed before; end the script there, or connect anew")
+
+    def prepare_for(self, progress: Progress) -> None:
+        """Prepare for a script before its first step. May be overridden."""
 
     def check_may_send(self, data: bytes, *, is_urgent: bool = False) -> None:
         """Raise UsageError if the script has made sending this impossible. May be extended (call super)."""

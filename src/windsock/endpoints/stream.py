@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from windsock.endpoints.endpoint import CHUNK, SLICE, Endpoint
 from windsock.endpoints.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.errors import PeerError, UsageError
-from windsock.net import abort
+from windsock.net import abort, urgent
 from windsock.net.deadlines import capped
 from windsock.net.event_loop import READABLE, WRITABLE
 from windsock.net.system import monotonic, socket
-from windsock.scripts import Inbox
+from windsock.scripts import Inbox, Progress
 from windsock.scripts import steps as kinds
 from windsock.scripts.repr import sketch
 from windsock.scripts.steps import Step
@@ -28,6 +28,7 @@ class StreamEndpoint(Endpoint):
 
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(), clock=clock)
+        self._keeps_marks = False
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of the data. If the peer is gone, note that in the inbox. Raises TimeoutError at the deadline."""
@@ -59,6 +60,22 @@ class StreamEndpoint(Endpoint):
                 f"urgent({sketch(data)}): TLS has no urgent data; use send(), or call urgent() in plaintext, "
                 "before start_tls()"
             )
+
+    def prepare_for(self, progress: Progress) -> None:
+        """See Endpoint. Urgent bytes that the script expects stay in the stream."""
+        if progress.expects_urgent and not self.is_closed:
+            self._keep_marks(progress.cursor.step)
+
+    def _keep_marks(self, step: Step | None) -> None:
+        """Report urgent bytes to the inbox from here on; not beneath TLS, which they would break."""
+        is_layered = hasattr(self.sock, "pending")
+        if is_layered and isinstance(step, kinds.ExpectUrgent):
+            raise UsageError(f"{step.text}: TLS has no urgent data; expect it in plaintext, before start_tls()")
+        if not self._keeps_marks:
+            self._keeps_marks = True
+            self.be_careful()
+            if not is_layered:
+                urgent.keep_inline(self.sock)
 
     def failed_to_send(self, error: OSError) -> None:
         """Read what came before the connection was gone, then note its end. Raises the error if it is not gone."""
@@ -98,19 +115,26 @@ class StreamEndpoint(Endpoint):
 
     def read(self, size: int = CHUNK) -> bytes | None:
         """See End."""
+        is_urgent = self._keeps_marks and self._is_at_mark()
         try:
-            data = self.receive(size)
+            data = self.receive(1 if is_urgent else size)
         except OSError as error:
             if says_nothing(error):
                 return None
             self.lost(error)
             return b""
-        if data:
+        if data and is_urgent:
+            self.inbox.receive_urgent(data, self.clock())
+        elif data:
             self.inbox.receive(data, self.clock())
         else:
             self.inbox.receive_eof(self.clock())
             self.ended_as(Outcome.EOF)
         return data
+
+    def _is_at_mark(self) -> bool:
+        """Return whether the next byte is urgent; never in TLS. May be extended (call super)."""
+        return not hasattr(self.sock, "pending") and urgent.is_at_mark(self.sock)
 
     def receive(self, size: int) -> bytes:
         """Return data of one call of the socket. Raises OSError. May be overridden."""
@@ -187,6 +211,8 @@ class StreamEndpoint(Endpoint):
     def _go_on_in_the_clear(self, unread: bytes) -> None:
         self.sock = self.sock.raw
         self.is_layered = self.may_have_more = False
+        if self._keeps_marks:
+            urgent.keep_inline(self.sock)
         if self.outcome == Outcome.EOF:
             self.outcome = Outcome.OPEN
         self.inbox.end_tls(unread, self.clock())

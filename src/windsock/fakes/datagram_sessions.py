@@ -5,10 +5,11 @@ This does not depend on the server's concurrency: a conversation is longer than 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from windsock.endpoints.endpoint import SLICE
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
@@ -20,15 +21,20 @@ from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.recording.events import Kind
 from windsock.scripts.steps import Waitable
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
-__all__ = ["DatagramSessions"]
+__all__ = ["DatagramSessions", "SessionEndpoint"]
 
 Request: TypeAlias = tuple[bytes, Any]
 
 
 class DatagramSessions:
-    """The conversations of one datagram server: intercepts the datagrams that scripts wait for."""
+    """The conversations of one datagram server: intercepts the datagrams that scripts wait for.
+
+    The server's loop and the threads of conversations hold one lock of the `lock_class` while they call `take()`.
+    """
+
+    lock_class: ClassVar[Callable[[], contextlib.AbstractContextManager[Any]]] = threading.Lock
 
     def __init__(
         self,
@@ -42,7 +48,7 @@ class DatagramSessions:
         self._recorder = recorder
         self.stop_event = stop_event
         self._timeout = timeout
-        self._lock = threading.Lock()
+        self._lock = type(self).lock_class()
         self._open: dict[Any, _DatagramSession] = {}
         self._begun: list[_DatagramSession] = []
         """Sessions whose threads may not have ended."""
@@ -53,11 +59,12 @@ class DatagramSessions:
     def process_request(self, request: Any, client_address: Any) -> None:
         """Replace the server's method: pass a datagram to its conversation, or else to the server."""
         with self._lock:
-            is_taken = self._take(request, client_address)
+            is_taken = self.take(request, client_address)
         if not is_taken:
             self._process(request, client_address)
 
-    def _take(self, request: Request, client_address: Any) -> bool:
+    def take(self, request: Request, client_address: Any) -> bool:
+        """Give a datagram to its conversation, or begin one with it; return whether there is one. With the lock."""
         address = addresses.plain(client_address)
         connection = connection_of(request)
         session = self._open.get(address)
@@ -99,7 +106,7 @@ class DatagramSessions:
         address = session.client_address
         with self._lock:  # throughout: later datagrams must not overtake these
             self._open.pop(addresses.plain(address), None)
-            left = [each for each in session.end.leave() if not (has_kept_to_it and self._take(each, address))]
+            left = [each for each in session.end.leave() if not (has_kept_to_it and self.take(each, address))]
         for request in left:
             self._answer(request, address, is_wanted=has_kept_to_it)
 
@@ -139,13 +146,13 @@ class _DatagramSession:
     def __init__(self, sessions: DatagramSessions, play: QueuedScript, request: Request, client_address: Any) -> None:
         self.play = play
         self.client_address = client_address
-        self.end = _SessionEndpoint(request, client_address, sessions.stop_event)
+        self.end = SessionEndpoint(request, client_address, sessions.stop_event)
         self.thread = threading.Thread(
             target=sessions.play, args=(self,), name=f"windsock script {addresses.show(client_address)}", daemon=True
         )
 
 
-class _SessionEndpoint(ServerDatagram):
+class SessionEndpoint(ServerDatagram):
     """The fake's endpoint of a conversation: waits for datagrams that the server's loop adds."""
 
     def __init__(self, request: Request, client_address: Any, stop_event: StopEvent) -> None:

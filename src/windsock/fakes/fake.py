@@ -10,9 +10,10 @@ from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
-from windsock.fakes.replies import Answer, Delivery, checked_script, checked_times, made_answer
+from windsock.fakes.playable import check_playable
+from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
-from windsock.fakes.rules import Connections, HowToEnd, Rule, checked_after, checked_connections
+from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
@@ -22,9 +23,9 @@ from windsock.net import addresses
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
-from windsock.scripts import Script, StartTLS, StopTLS, Urgent
+from windsock.scripts import Script
 from windsock.scripts.repr import code_of
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
 __all__ = ["Fake"]
 
@@ -101,17 +102,13 @@ class Fake:
         data: bytes,
         *,
         times: int | None = 1,
-        delay: float = 0.0,
-        pieces: Any = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> None:
         """Answer the next message, whatever it is; the next `times` messages, or all of them with None.
 
         For the other options, see Rule.reply.
         """
-        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        answer = made_answer("reply", data, delivery)
         checked_times("reply", times)
         answer.check("reply", is_datagram=self._is_datagram)
         self._check_framing(f"reply({preview(data)})")
@@ -124,14 +121,14 @@ class Fake:
         if self._framing is None and not self._is_datagram:
             raise FramingMissing(call)
 
-    def greet(self, what: object, **how: Unpack[Delivery]) -> None:
+    def greet(self, what: object, **delivery: Unpack[Delivery]) -> None:
         """Send this on each new connection before anything else, also before a script that it plays.
 
         For the options, see Rule.reply.
         """
         if not isinstance(what, bytes | Script) or what == b"":
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
-        greeting = made_answer("greet", what, **how)
+        greeting = made_answer("greet", what, delivery)
         if self._is_datagram:
             raise UsageError("greet(): that is for streams; a datagram server can't speak first")
         greeting.check("greet", is_datagram=False)
@@ -148,27 +145,15 @@ class Fake:
         if not scripts:
             raise UsageError("play(): expected a script, or several for as many connections")
         for each in scripts:
-            self._check("play", server, each)
+            check_playable("play", each, server, is_datagram=self._is_datagram)
         self._prepare(server)
         self._script_queue.queue(scripts)
 
     def play_all(self, server: Any, script: Script) -> None:
         """Let each connection without a script of its own play this script."""
-        self._check("play_all", server, script, has_to_end=True)
+        check_playable("play_all", script, server, is_datagram=self._is_datagram, has_to_end=True)
         self._prepare(server)
         self._script_queue.for_all(script)
-
-    def _check(self, method: str, server: Any, script: Script, *, has_to_end: bool = False) -> None:
-        checked_script(method, script).check(is_datagram=self._is_datagram, has_to_end=has_to_end)
-        begins_with_tls = getattr(server, "begins_with_tls", False)
-        for number, step in enumerate(script.steps, 1):
-            if isinstance(step, StartTLS | StopTLS):
-                _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
-                begins_with_tls &= isinstance(step, StartTLS)
-            elif isinstance(step, Urgent) and begins_with_tls:
-                raise UsageError(
-                    f"step {number}, {step.text}: TLS has no urgent data; use send(), or say tls='starttls'"
-                )
 
     def _prepare(self, server: Any) -> None:
         """Create what playing needs, before the next fork."""
@@ -324,15 +309,3 @@ class Fake:
         """Send one datagram. Does not fail if the client is gone."""
         with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
             server_socket.sendto(data, address)
-
-
-def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
-    """Raise UsageError if a server cannot start or end TLS at this step."""
-    if not hasattr(server, "start_tls"):
-        raise UsageError(f"{where}: this server does not speak TLS; say tls='starttls'")
-    if isinstance(step, StopTLS):
-        return
-    if is_in_tls:
-        raise UsageError(f"{where}: this server speaks TLS from the first byte; say tls='starttls'")
-    if step.context is not None or step.server_hostname is not None:
-        raise UsageError(f"{where}: a server has a context of its own; leave context= and server_hostname= out")

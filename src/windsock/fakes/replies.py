@@ -10,7 +10,7 @@ from windsock.errors import UsageError
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
-from windsock.scripts.checks import check_seconds
+from windsock.scripts.checks import check_keywords, check_seconds
 from windsock.scripts.repr import code_of
 
 __all__ = [
@@ -154,7 +154,7 @@ class Answers:
 
 
 class Delivery(TypedDict, total=False):
-    """How a reply is sent: see Answer."""
+    """The keywords that say how a reply is sent: see Answer."""
 
     delay: float
     pieces: int | Sequence[int] | None
@@ -163,29 +163,26 @@ class Delivery(TypedDict, total=False):
     end: HowToEnd | None
 
 
-def made_answer(
-    method: str,
-    what: object,
-    *,
-    delay: Any = 0.0,
-    pieces: int | Sequence[int] | None = None,
-    every: Any = 0.0,
-    truncate: Any = None,
-    end: Any = None,
-) -> Answer:
+def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
     """Return a reply. Raises UsageError for invalid values."""
-    reply = _checked_reply(method, what)
+    check_keywords(method, delivery, Delivery)
+    keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    answer = Answer(_checked_reply(method, what), **keywords)
+    _check_delivery(method, answer)
+    return answer
+
+
+def _check_delivery(method: str, answer: Any) -> None:
+    delay, truncate, end, pieces = answer.delay, answer.truncate, answer.end, answer.pieces
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
         raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
     if end is not None and end not in ENDS:
         raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
-    answer = Answer(reply, delay, _sizes(pieces), every, truncate, end)
-    if isinstance(reply, Script) and not (answer.is_plain and truncate is None):
+    if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
-    sizes = answer.pieces
-    Script().send(b"?" * (sum(sizes) if isinstance(sizes, tuple) else 1), pieces=sizes, every=every)  # checks both
-    return answer
+    size = sum(pieces) if isinstance(pieces, tuple) else 1
+    Script().send(b"?" * size, pieces=pieces, every=answer.every)  # checks both
 
 
 def checked_times(method: str, times: Any) -> None:

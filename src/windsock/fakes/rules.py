@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Self, TypeAlias
+from collections.abc import Callable
+from typing import Any, Self, TypeAlias, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
-from windsock.fakes.replies import UNSAID, Answer, Answers, HowToEnd, checked_times, made_answer
+from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, checked_times, made_answer
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -60,11 +60,7 @@ class Rule:
         data: bytes,
         *,
         times: int | None = UNSAID,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
@@ -72,7 +68,7 @@ class Rule:
         `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset".
         """
         self._check_is_first("reply")
-        answer = made_answer("reply", data, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        answer = made_answer("reply", data, delivery)
         return self._add("reply", answer, times)
 
     def reply_with(
@@ -80,23 +76,17 @@ class Rule:
         function: Callable[[bytes], bytes | None],
         *,
         times: int | None = UNSAID,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer with the result of a function of the message; with nothing if that is None."""
         self._check_is_first("reply_with")
-        answer = made_answer(
-            "reply_with", function, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end
-        )
+        answer = made_answer("reply_with", function, delivery)
         return self._add("reply_with", answer, times)
 
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
         """Answer with a script, which controls the connection while it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script)
+        answer = made_answer("play", script, {})
         return self._add("play", answer, times)
 
     def then(
@@ -104,11 +94,7 @@ class Rule:
         what: bytes | Callable[[bytes], bytes | None] | Script,
         *,
         times: int | None = UNSAID,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next such message with bytes, the result of a function of the message, or a script.
 
@@ -121,7 +107,7 @@ class Rule:
                 f"{self.code}.then(...): with times=None, the reply before it answers all later messages; "
                 "leave times= out, or pass a number"
             )
-        answer = made_answer("then", what, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        answer = made_answer("then", what, delivery)
         return self._add("then", answer, times)
 
     def optional(self) -> Self:

@@ -175,7 +175,7 @@ class ScriptQueue:
     def place_of(self, connection: int) -> str:
         """Return the name of the script that a connection plays, and the step at which it stands; nothing without."""
         run = None if self._runs is None else self._runs.get(connection)
-        return "" if run is None or run.progress.is_done else f"{run.name} is {run.place()}".partition("\n")[0]
+        return "" if run is None or run.progress.cursor.is_done else f"{run.name} is {run.place()}".partition("\n")[0]
 
     def is_waiting(self) -> bool:
         """Return whether a script has begun and not ended."""

@@ -30,6 +30,7 @@ def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, 
 
 
 def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:
+    end.prepare_for(progress)
     try:
         while (action := progress.next(monotonic())) is not None:
             _perform(action, progress, end)
@@ -89,7 +90,7 @@ class ScriptRun:
 
     def _look(self) -> None:
         """Before a wait, record whether the other end may end the conversation now: a loop waits for its next round."""
-        rests = self.progress.is_between_rounds
+        rests = self.progress.cursor.is_between_rounds
         if rests is not self._rests:
             self._rests = rests
             self._note(ScriptState.RESTING if rests else ScriptState.BEGUN)
@@ -131,13 +132,13 @@ class ScriptRun:
 
     def _when_stopped(self) -> ScriptState:
         """Return the state after the server's stop: done, if it was only waiting for another round."""
-        is_done = self.progress.is_done or self.progress.is_between_rounds
+        is_done = self.progress.cursor.is_done or self.progress.cursor.is_between_rounds
         return ScriptState.DONE if is_done else ScriptState.STOPPED
 
     def _note(self, state: ScriptState) -> None:
         text = f"{self.name}: {state}"
         if state is ScriptState.FAILED:
-            text += f" at {self.progress.where}"
+            text += f" at {self.progress.cursor.where}"
         elif state is ScriptState.STOPPED:
             text += f" {self.place()}"
         self._connection.note(Kind.SCRIPT, text.encode())
@@ -145,11 +146,12 @@ class ScriptRun:
     @property
     def is_acting(self) -> bool:
         """Whether it does something that is its own turn, such as a send."""
-        return not (self.progress.is_done or self.progress.is_expecting)
+        return not (self.progress.cursor.is_done or self.progress.cursor.is_expecting)
 
     def place(self) -> str:
         """Return in words where it stands, and what went before."""
-        return f"at {self.progress.where}" + ("" if self.progress.is_done else f"\n{self._what_went_before()}")
+        cursor = self.progress.cursor
+        return f"at {cursor.where}" + ("" if cursor.is_done else f"\n{self._what_went_before()}")
 
     def _what_went_before(self) -> str:
         failure = self.progress.stopped("", monotonic()).failure

@@ -21,7 +21,7 @@ from windsock.recording.events import Kind
 from windsock.scripts import Inbox
 from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Step
-from windsock.taps.seam import connection_of
+from windsock.taps.requests import connection_of
 
 __all__ = [
     "ServerDatagram",
@@ -146,6 +146,12 @@ class ServerStream(StreamEndpoint):
     def receive(self, size: int) -> bytes:
         """See StreamEndpoint. Descriptors that come with the bytes are recorded and closed."""
         return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
+
+    def _is_at_mark(self) -> bool:
+        is_urgent = super()._is_at_mark()
+        if is_urgent and self._connection is not None:
+            self._connection.note(Kind.URGENT_UP)
+        return is_urgent
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`. Raises ServerStopped."""

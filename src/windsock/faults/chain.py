@@ -2,17 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from windsock.faults.context import NEVER, FaultContext
+from windsock.faults.chain_context import ChainContext
+from windsock.faults.context import NEVER
 from windsock.faults.handle import FaultHandle
 from windsock.faults.items import ConnectionClose, ConnectionReset, Data, End, Item, ResumeReading, StopReading, size_of
 from windsock.faults.selector import ConnectionInfo
-
-if TYPE_CHECKING:
-    from windsock.faults.fault_set import FaultSet
+from windsock.net.system import threading
 
 __all__ = ["Chain"]
+
+
+class ChainFaults(Protocol):
+    """The faults of a chain's server or proxy, as far as the chain knows them: a FaultSet."""
+
+    acting: threading.RLock
+
+    @property
+    def traffic(self) -> str:
+        """Return "stream" or "datagram"."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Return the seed of their random numbers."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """Return a number that increases with each change."""
+        ...
+
+    @property
+    def handles(self) -> tuple[FaultHandle, ...]:
+        """Return the handles of all faults that are not healed."""
+        ...
+
+    def unlink(self, chain: Chain) -> None:
+        """Remove a chain that is closed."""
+        ...
 
 
 class Chain:
@@ -46,7 +75,7 @@ class Chain:
         "waiting",
     )  # fmt: skip
 
-    def __init__(self, fault_set: FaultSet, connection: int, direction: str, now: float, peer: Any = None) -> None:
+    def __init__(self, fault_set: ChainFaults, connection: int, direction: str, now: float, peer: Any = None) -> None:
         self._fault_set = fault_set
         self.acting = fault_set.acting
         """The lock to hold while feeding or asking the chain, until its output has been carried out."""
@@ -58,7 +87,7 @@ class Chain:
         """The number of items that wait anywhere in the chain."""
         self._info = ConnectionInfo(connection, peer)
         self._concerned: dict[int, bool] = {}
-        self._contexts: list[FaultContext] = []
+        self._contexts: list[ChainContext] = []
         self._ready: list[Item] = []
         self._next = NEVER
         self._pending = 0
@@ -174,7 +203,7 @@ class Chain:
         key = (handle.fault.chain_stage, handle.fault.chain_order, handle.order)
         position = sum(context.key < key for context in self._contexts)
         offset = self._contexts[position].offset if position < len(self._contexts) else self._emitted
-        self._contexts.insert(position, FaultContext(self, handle, now, offset))
+        self._contexts.insert(position, ChainContext(self, handle, now, offset))
 
     def _pass(self, item: Item, position: int) -> None:
         if position == len(self._contexts):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import MISSING, fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
+from windsock.faults.context import FaultContext
 from windsock.faults.items import Data, Datagram, Item
 from windsock.faults.stages import Stage
-
-if TYPE_CHECKING:
-    from windsock.faults.context import FaultContext
 
 __all__ = ["ACCEPT", "BOTH", "DATAGRAM", "HANDSHAKE", "PROCESS", "STREAM", "Fault"]
 

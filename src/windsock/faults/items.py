@@ -6,7 +6,7 @@ Times are seconds of the caller's clock (`time.monotonic()` in production, any i
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, Self, TypeAlias
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 __all__ = [
     "Attachment",
@@ -27,14 +27,17 @@ __all__ = [
 
 
 class Attachment(Protocol):
-    """Descriptors that arrived with a byte or a datagram. `str()` tells their number."""
+    """What arrived with a byte or a datagram: descriptors, or the mark of urgent data. `str()` tells the number."""
+
+    verb: ClassVar[str]
+    """What happens to it without its byte: it is closed, or lost."""
 
     def copy(self) -> Self:
         """Return a copy that must be closed separately."""
         ...
 
     def close(self) -> None:
-        """Close the descriptors instead of passing them on. Idempotent."""
+        """Release it instead of passing it on. Idempotent."""
         ...
 
 
@@ -134,7 +137,7 @@ def at_time(item: Item, at: float) -> Item:
 
 
 def attached_to(item: Item) -> Attachment | None:
-    """Return the descriptors that came with an item, or None."""
+    """Return what came with an item, or None."""
     return item.attached if isinstance(item, Data | Datagram) else None
 
 

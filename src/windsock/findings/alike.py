@@ -28,8 +28,13 @@ def find(case: Case) -> Iterator[Finding]:
 
 
 def _are_alike(found: Sequence[ConnectionFacts]) -> bool:
-    """Return whether all came to nothing in the same way; the last one may not have ended yet."""
+    """Return whether all came to nothing in the same way; the last one may not have ended yet.
+
+    Connections that were open at the same time are no attempts of which one follows the other.
+    """
     first = found[0]
+    if first.closed is not None and first.closed > found[-1].opened:
+        return False
     came_to_nothing = bool(first.faults) or not first.downstream or first.ending not in IN_ORDER
     return came_to_nothing and len({_what_became_of(each) for each in found[:-1]}) == 1
 

@@ -36,16 +36,16 @@ def _said(framing: LengthPrefix, connection: ConnectionFacts) -> str:
     order: Literal["big", "little"] = "little" if framing.byteorder == "big" else "big"
     swapped = replace(framing, byteorder=order)
     if _fits(swapped, rest):
-        remedy = f"send it as {framing.byteorder}-endian, or say framing={swapped!r}"
+        remedy = f"send it as {framing.byteorder}-endian, or pass framing={swapped!r}"
         return f"{figures}; read as {order}-endian it says {int.from_bytes(prefix, order)}: {remedy}"
     other = replace(framing, includes_prefix=not framing.includes_prefix)
     if _fits(other, rest):
         counts = "without the prefix itself" if framing.includes_prefix else "with the prefix itself"
-        return f"{figures}; the client counts {counts}: say framing={other!r}"
+        return f"{figures}; the client counts {counts}: pass framing={other!r}"
     for size in (1, 2, 4, 8):
         resized = replace(framing, size=size)
         if size != framing.size and _fits(resized, rest):
-            return f"{figures}; read as {size} B it says {len(rest) - size}: say framing={resized!r}"
+            return f"{figures}; read as {size} B it says {len(rest) - size}: pass framing={resized!r}"
     return ""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 from windsock.findings.phrases import counted_noun
+from windsock.findings.turns import turns_of
 from windsock.recording import Direction, Ending
 
 __all__ = ["find"]
@@ -17,9 +18,18 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        if connection is not None and _was_closed(server, connection):
+        if connection is not None and _was_closed(server, connection) and _is_clients(server, case.failure.sockets):
             sentence = f"{server.at(connection)}: {_said(server, connection, is_short=case.failure.has('short'))}"
             yield Finding(72, sentence, server.about(connection))
+
+
+def _is_clients(server: ServerFacts, sockets: tuple[str, ...]) -> bool:
+    """Return whether a socket in the frame that failed is, or may be, one of this server's clients.
+
+    Those of a library are no variables of a frame, as a rule. The address of a socket that is closed is not known.
+    """
+    peers = {each.peer for each in server.connections} - {""}
+    return not sockets or sockets == ("",) or not peers.isdisjoint(sockets)
 
 
 def _was_closed(server: ServerFacts, connection: ConnectionFacts) -> bool:
@@ -31,16 +41,7 @@ def _said(server: ServerFacts, connection: ConnectionFacts, *, is_short: bool) -
     who = "server" if server.is_fake or server.is_proxy else "handler"
     if is_short:
         return f"the {who} closed the connection after {len(connection.downstream)} B, and the client expected more"
-    replies = sum(1 for each in _changes(connection) if each is Direction.DOWNSTREAM)
+    replies = sum(direction is Direction.DOWNSTREAM for direction, _ in turns_of(connection))
     sent = f"after {counted_noun(replies, 'reply').replace('replys', 'replies')}, {len(connection.downstream)} B"
     remedy = "connect again for each request" + (", or handle more than one in handle()" if who == "handler" else "")
     return f"the {who} closed the connection {sent}, before the client was done with it: {remedy}"
-
-
-def _changes(connection: ConnectionFacts) -> Iterator[Direction]:
-    """Give the direction of each run of chunks."""
-    latest = None
-    for each in connection.chunks:
-        if each.direction is not latest:
-            latest = each.direction
-            yield latest

@@ -8,25 +8,43 @@ from typing import Any, TypeAlias
 
 from windsock.findings import (
     alike,
+    altered_by_fault,
     byte_order,
+    child_died,
     closed_before,
+    dot_stuffing,
+    ended_within,
     handler_stands,
+    http_length,
     incomplete,
+    late_reply,
     left_early,
     lost_by_fault,
     near_match,
     no_client,
     no_return,
+    no_rule,
+    not_reused,
     one_at_a_time,
+    other_reply,
     partial_read,
+    places,
+    read_once,
+    reply_order,
+    same_request,
+    sent_again,
+    sent_late,
+    still_open,
+    threads,
     tls_certificate,
     tls_options_apart,
     tls_plaintext,
     tls_truncated,
     unanswered,
+    unfinished_reply,
     waiting,
 )
-from windsock.findings.facts import Case, Finding, ServerFacts
+from windsock.findings.facts import Case, FailureFacts, Finding, ServerFacts, SourceLine
 from windsock.findings.failure import failure_from
 from windsock.findings.gathering import Handlers, handlers_of, server_from
 from windsock.redaction import line
@@ -40,22 +58,39 @@ Find: TypeAlias = Callable[[Case], Iterator[Finding]]
 
 ALL: tuple[Find, ...] = (
     alike.find,
+    altered_by_fault.find,
     byte_order.find,
+    child_died.find,
     closed_before.find,
+    dot_stuffing.find,
+    ended_within.find,
     handler_stands.find,
+    http_length.find,
     incomplete.find,
+    late_reply.find,
     left_early.find,
     lost_by_fault.find,
     near_match.find,
-    no_return.find,
     no_client.find,
+    no_return.find,
+    no_rule.find,
+    not_reused.find,
     one_at_a_time.find,
+    other_reply.find,
     partial_read.find,
+    read_once.find,
+    reply_order.find,
+    same_request.find,
+    sent_again.find,
+    sent_late.find,
+    still_open.find,
+    threads.find,
     tls_certificate.find,
     tls_options_apart.find,
     tls_plaintext.find,
     tls_truncated.find,
     unanswered.find,
+    unfinished_reply.find,
     waiting.find,
 )
 
@@ -73,11 +108,18 @@ def case_from(subjects: Iterable[Any], error: BaseException) -> Case:
     """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
     subjects = list(subjects)
     failure = failure_from(error)
-    handlers = [_handlers(each) for each in subjects]
+    handlers, others = [_handlers(each) for each in subjects], _threads(failure)
     for each in reversed(subjects):  # the latest is in front of others
         with contextlib.suppress(Exception):
             each.drain()
-    return Case(servers=tuple(_servers(zip(subjects, handlers, strict=True), failure.at)), failure=failure)
+    servers = tuple(_servers(zip(subjects, handlers, strict=True), failure.at))
+    return Case(servers=servers, failure=failure, threads=others)
+
+
+def _threads(failure: FailureFacts) -> tuple[tuple[str, SourceLine], ...]:
+    with contextlib.suppress(Exception):  # likewise: they go on meanwhile
+        return tuple(places.places_of_threads()) if failure.is_about_thread else ()
+    return ()
 
 
 def _handlers(subject: Any) -> Handlers:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Case",
+    "Comparison",
     "ConnectionFacts",
     "FailureFacts",
     "Finding",
@@ -52,10 +53,11 @@ class ConnectionFacts:
     Of a connection that is large, or one of many, only the first bytes are kept, and no `chunks`. `rest` is what has
     come of a message that is not complete. `unsent` is how large the latest reply was, if it did not go out in full,
     and how much of it did. `latest` is when the last bytes passed before the client's end, and before the test failed.
-    `handler` is where the handler stood then.
+    `handler` is where the handler stood then. `has_exited`: its process has, and neither end was recorded.
     """
 
     index: int
+    peer: str = ""
     opened: float = 0.0
     closed: float | None = None
     ending: Ending | None = None
@@ -78,6 +80,7 @@ class ConnectionFacts:
     is_tls_truncated: bool = False
     handler: HandlerPlace | None = None
     pid: int | None = None
+    has_exited: bool = False
 
     def was_in_use(self, failure: FailureFacts) -> bool:
         """Return whether the client was still there when the test failed, or had waited until just before that."""
@@ -121,6 +124,7 @@ class ServerFacts:
     framing: Framing | None = None
     rules: tuple[RuleFacts, ...] = ()
     is_sync: bool = False
+    has_buffered_wfile: bool = False
     is_starttls: bool = False
     profile: str = "valid"
     alpn: tuple[str, ...] = ()
@@ -132,27 +136,63 @@ class ServerFacts:
         """Return the name of a connection in a sentence."""
         return f"{self.name} #{connection.index}"
 
+    def rules_for(self, connection: ConnectionFacts) -> list[RuleFacts]:
+        """Return the rules that count in a connection."""
+        return [rule for rule in self.rules if connection.index in rule.connections]
+
+    def left_by_rules(self, connection: ConnectionFacts) -> bytes:
+        """Return what remains of a stream without framing, behind the bytes that rules answer."""
+        known = [each.pattern for each in self.rules_for(connection) if isinstance(each.pattern, bytes)]
+        rest = connection.upstream
+        while found := next((each for each in known if rest.startswith(each)), b""):
+            rest = rest[len(found) :]
+        return rest
+
     def about(self, connection: ConnectionFacts) -> tuple[object, ...]:
         """Return what a finding about a connection is about."""
         return self.name, self.shown, connection.index
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The bytes of a failed `==`, as far as the report shows them, and how many they are.
+
+    `is_beginning`: the left ones are the beginning of the right ones.
+    """
+
+    left: bytes
+    right: bytes
+    left_size: int
+    right_size: int
+    is_beginning: bool
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the report shows all bytes of both."""
+        return (len(self.left), len(self.right)) == (self.left_size, self.right_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailureFacts:
     """The exception that the test failed with. `kinds` are words for what it says of the network, see `failure.py`.
 
-    `names` are the classes of the exception, its causes and members; `compared` are the bytes of a failed `==`.
-    `client` is the line of the test, or of the user's client, that failed or waited. `tried` is where it wanted to
-    connect to.
+    `names` are the classes of the exception, its causes and members; `compared` are the bytes of a failed `==`,
+    `counted` are the two numbers of one, if the left one is the length of bytes. `client` is the line of the test, or
+    of the user's client, that failed or waited. `tried` is where it wanted to connect to. `sockets` are the own
+    addresses of the sockets in the frame that failed; "" is one that is closed or has none. `waits_in_pool`: a task of
+    a thread pool waited for another task.
     """
 
     kinds: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     text: str = ""
-    compared: tuple[bytes, bytes] | None = None
+    compared: Comparison | None = None
+    counted: tuple[int, int] | None = None
     client: SourceLine | None = None
     has_no_timeout: bool = False
     tried: str = ""
+    sockets: tuple[str, ...] = ()
+    waits_in_pool: bool = False
     at: float = 0.0
 
     @property
@@ -165,6 +205,11 @@ class FailureFacts:
         """Return whether it is about traffic, and more than an error of any kind."""
         return bool(self.kinds - {"other", "error"})
 
+    @property
+    def is_about_thread(self) -> bool:
+        """Return whether the test has waited for another thread, its result, or its end."""
+        return "Empty" in self.names or self.has("timeout", "thread")
+
     def has(self, *kinds: str) -> bool:
         """Return whether it is of one of these kinds."""
         return not self.kinds.isdisjoint(kinds)
@@ -172,10 +217,11 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One failed test: its servers and proxies, and its exception."""
+    """One failed test: its servers and proxies, its exception, and where its other threads stand, by name."""
 
     servers: tuple[ServerFacts, ...]
     failure: FailureFacts = field(default_factory=FailureFacts)
+    threads: tuple[tuple[str, SourceLine], ...] = ()
 
     @property
     def answering(self) -> Iterator[ServerFacts]:

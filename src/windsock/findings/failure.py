@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 from collections.abc import Iterator
 from itertools import islice
 
 from windsock.errors import WaitTimeout, WindsockError, text_of
 from windsock.findings import places
-from windsock.findings.facts import FailureFacts
+from windsock.findings.facts import Comparison, FailureFacts
 from windsock.net import addresses
 from windsock.net.system import monotonic, socket
 from windsock.recording.errors import WHERE
@@ -22,8 +23,14 @@ MOST = 50
 LONGEST = 4000
 """Characters of a text that are looked at."""
 BYTES = r"""b'(?:[^'\\]|\\.)*'|b"(?:[^"\\]|\\.)*\""""
-COMPARED = re.compile(rf"assert ({BYTES}) == ({BYTES})")
-"""A failed comparison, as pytest puts it."""
+SHORTENED = rf"({BYTES})(?:\.\.\. \((\d+) more\))?"
+COMPARED = re.compile(rf"assert {SHORTENED} == {SHORTENED}")
+"""A failed comparison, as our plugin puts it."""
+LEFT_ENDS = "where the left one ends"
+COUNTED = re.compile(r"assert (\d+) == (\d+)\n.*\b\1 = len\(b['\"]")
+"""A failed comparison of a length."""
+ALIVE = re.compile(r"<Thread\(.*>\.is_alive")
+"""What the text of a failed assertion about a thread has."""
 TRAFFIC = re.compile(rf"{BYTES}|bytearray\(|<requests?\b|<Connection|<errors: |RecordedRequest|FaultHandle|\bNone\b|''")
 """What the text of a failed assertion has that was about what a server or a client has got."""
 ADDRESS = re.compile(r"(\d+\.\d+\.\d+\.\d+|localhost|::1)\W+(?:port=)?(\d+)")
@@ -43,8 +50,8 @@ def failure_from(error: BaseException) -> FailureFacts:
     text = "\n".join(text_of(each)[:LONGEST] for each in errors)
     notes = "\n".join(note for each in errors for note in getattr(each, "__notes__", ()) if isinstance(note, str))
     kinds = frozenset(kind for each in errors for kind in _kinds_of(each))
-    compared = _compared(text)
-    if compared is not None and b"" in compared:
+    compared, counted = _compared(text), COUNTED.search(text)
+    if compared is not None and b"" in (compared.left, compared.right):
         kinds |= {"end"}
     return FailureFacts(
         kinds=kinds or frozenset({"other"}),
@@ -52,9 +59,12 @@ def failure_from(error: BaseException) -> FailureFacts:
         | frozenset(re.findall(r"\b[A-Z]\w+(?=\()", notes)),
         text=f"{text}\n{notes}",
         compared=compared,
+        counted=None if counted is None else (int(counted[1]), int(counted[2])),
         client=next((place for each in clients if (place := places.place_of_error(each))), None),
         has_no_timeout="hang" in kinds and any(map(_has_socket_without_timeout, errors)),
         tried=_tried(errors, text) if "refused" in kinds else "",
+        sockets=next((found for each in clients if (found := _sockets(each))), ()),
+        waits_in_pool=any(map(_waits_in_pool, clients)),
         at=monotonic(),
     )
 
@@ -90,6 +100,7 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
     yield from _kinds_of_network(error, names, text)
     if isinstance(error, AssertionError):
         yield from ["traffic"] if TRAFFIC.search(text) else []
+        yield from ["thread"] if ALIVE.search(text) else []
     elif type(error).__name__ == "Failed":  # pytest.fail() and its like
         yield from ("timeout", "hang") if HANG.match(text) else []
         yield from ["not raised"] if "DID NOT RAISE" in text else []
@@ -119,12 +130,38 @@ def _kinds_of_network(error: BaseException, names: set[str], text: str) -> Itera
         yield "missing"
 
 
-def _compared(text: str) -> tuple[bytes, bytes] | None:
+def _compared(text: str) -> Comparison | None:
     found = COMPARED.search(text)
     if found is None:
         return None
-    left, right = (ast.literal_eval(each) for each in found.groups())
-    return left, right
+    left, right = ast.literal_eval(found[1]), ast.literal_eval(found[3])
+    left_size, right_size = len(left) + int(found[2] or 0), len(right) + int(found[4] or 0)
+    begins = right.startswith(left) and 0 < left_size < right_size
+    is_known = (len(left), len(right)) == (left_size, right_size) or LEFT_ENDS in text
+    return Comparison(left, right, left_size, right_size, begins and is_known)
+
+
+def _sockets(error: BaseException) -> tuple[str, ...]:
+    """Return the own addresses of the sockets of the innermost frame that has any; "" is one that is closed."""
+    for frame, _ in places.frames_of(error):
+        found = {each for each in list(frame.f_locals.values()) if isinstance(each, socket.socket)}
+        if found:
+            return tuple(map(_own_address, found))
+    return ()
+
+
+def _own_address(connected: socket.socket) -> str:
+    with contextlib.suppress(OSError):
+        own = connected.getsockname()
+        return addresses.show(own) if own else ""
+    return ""
+
+
+def _waits_in_pool(error: BaseException) -> bool:
+    """Return whether a task of a thread pool has waited for the result of another one."""
+    calls = [(frame.f_globals.get("__name__"), frame.f_code.co_name) for frame, _ in places.frames_of(error)]
+    waits, runs = ("concurrent.futures._base", "result"), ("concurrent.futures.thread", "run")
+    return isinstance(error, TimeoutError) and waits in calls and runs in calls[calls.index(waits) :]
 
 
 def _has_socket_without_timeout(error: BaseException) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -13,6 +14,7 @@ from windsock.faults import Firing
 from windsock.findings import places
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
+from windsock.net.system import os
 from windsock.recording import Connection, Cutter, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
@@ -74,6 +76,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         is_fake=fake is not None,
         is_proxy=options is None,
         is_sync=options is not None and options.concurrency == "sync",
+        has_buffered_wfile=options is not None and bool(getattr(subject.server.RequestHandlerClass, "wbufsize", 0)),
         upstream=None if options is not None else subject.upstream.address,
         never_speaks=fake is not None and fake.never_speaks,
         framing=framing,
@@ -165,6 +168,7 @@ def _connection(
     messages, rest, waits_for = _cut(upstream, framing, has_ended=reader.client_end is not None)
     return ConnectionFacts(
         index=connection.index,
+        peer=addresses.show(connection.peer) if connection.peer else "",
         opened=connection.opened,
         closed=connection.closed_at,
         ending=connection.ending_so_far(),
@@ -187,7 +191,32 @@ def _connection(
         is_tls_truncated=connection.is_tls_truncated,
         handler=handler,
         pid=connection.pid,
+        has_exited=_has_exited(connection, reader),
     )
+
+
+def _has_exited(connection: Connection, reader: _EventReader) -> bool:
+    """Return whether the process of the handler is over, which its server may not have seen yet."""
+    has_end = reader.client_end is not None or reader.server_end is not None or connection.closed_at is not None
+    if connection.pid is None or has_end:
+        return False
+    try:
+        is_over = os.waitid(os.P_PID, connection.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
+    return is_over or _is_exiting(connection.pid)
+
+
+def _is_exiting(pid: int) -> bool:
+    """Return whether a process has closed all its files, which it does a moment before its exit can be seen (Linux)."""
+    if sys.platform != "linux":
+        return False
+    try:
+        return not os.listdir(f"/proc/{pid}/fd")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _latest(chunks: Sequence[Chunk], client_end: float | None, failed_at: float) -> float | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from windsock.fakes import patterns
-from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
+from windsock.findings.facts import Case, ConnectionFacts, FailureFacts, Finding, ServerFacts
 from windsock.findings.phrases import shown
-from windsock.recording import Delimiter, FixedSize, LengthPrefix, Lines, UntilEof
+from windsock.recording import Delimiter, Direction, FixedSize, LengthPrefix, Lines, UntilEof
 from windsock.redaction import masked
 
 __all__ = ["find"]
@@ -19,10 +19,15 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         for connection in server.connections:
-            said = _said(server, connection)
+            said = "" if _was_answered(connection, case.failure) else _said(server, connection)
             if said:
                 yield Finding(86, f"{server.at(connection)}: {said}", server.about(connection))
                 break
+
+
+def _was_answered(connection: ConnectionFacts, failure: FailureFacts) -> bool:
+    """Return whether the server has sent something after the incomplete message, and the client did not wait on."""
+    return connection.last_sender is Direction.DOWNSTREAM and not failure.has("timeout")
 
 
 def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
@@ -66,11 +71,7 @@ def _remedy(framing: Lines | Delimiter, rest: bytes) -> str:
 
 def _begun_rule(server: ServerFacts, connection: ConnectionFacts) -> str:
     """Without framing, say which rule the latest bytes may be the beginning of."""
-    rules = [rule for rule in server.rules if connection.index in rule.connections]
-    rest = connection.upstream
-    known = [rule.pattern for rule in rules if isinstance(rule.pattern, bytes)]
-    while found := next((each for each in known if rest.startswith(each)), b""):
-        rest = rest[len(found) :]
+    rules, rest = server.rules_for(connection), server.left_by_rules(connection)
     rule = next((each for each in rules if rest and patterns.begins(each.pattern, rest)), None)
     if rule is None or not isinstance(rule.pattern, bytes):
         return ""

@@ -22,7 +22,7 @@ def find(case: Case) -> Iterator[Finding]:
         for firing in reversed(server.firings):
             if firing.what.startswith(LOSSES):
                 if not _was_sent_again(server, firing):
-                    yield Finding(80, _said(server, firing), (server.name, server.shown, firing.connection))
+                    yield Finding(80, _said(case, server, firing), (server.name, server.shown, firing.connection))
                 break
 
 
@@ -39,6 +39,9 @@ def _was_sent_again(server: ServerFacts, firing: Firing) -> bool:
     )
 
 
-def _said(server: ServerFacts, firing: Firing) -> str:
+def _said(case: Case, server: ServerFacts, firing: Firing) -> str:
     effect = f"{firing.fault} took effect {firing.direction}".rstrip()
+    is_taken = firing.what.startswith("cut the stream") and firing.direction == "downstream"
+    if is_taken and not case.failure.has("timeout", "reset", "end", "error"):
+        return f"{server.name}: {effect} ({firing.what}), and the client took what had come for the whole"
     return f"{server.name}: {effect} ({firing.what}), and the client sent nothing again after that"

@@ -32,7 +32,7 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _found_in(server: ServerFacts) -> Iterator[Finding]:
     for connection in server.connections:
-        rules = [rule for rule in server.rules if connection.index in rule.connections]
+        rules = server.rules_for(connection)
         for message in _unmatched(server, connection, rules) if connection.played is None else ():
             for rule in rules:
                 thing = _difference(rule, message, server.framing)
@@ -44,7 +44,7 @@ def _found_in(server: ServerFacts) -> Iterator[Finding]:
 def _unmatched(server: ServerFacts, connection: ConnectionFacts, rules: list[RuleFacts]) -> Iterator[bytes]:
     """Give the messages that no rule matches; of a stream without framing, what the rules leave."""
     if server.framing is None and not server.is_datagram:
-        rest = _left_by(rules, connection.upstream)
+        rest = server.left_by_rules(connection)
         yield from [rest] if rest else []
         return
     for message in connection.messages:
@@ -56,13 +56,6 @@ def _matches(rule: RuleFacts, message: bytes, framing: Framing | None) -> bool:
     """Return whether a rule matches; what a function of the test would say is not asked."""
     pattern = rule.pattern
     return not isinstance(pattern, bytes | re.Pattern) or patterns.match_message(pattern, message, framing)
-
-
-def _left_by(rules: list[RuleFacts], data: bytes) -> bytes:
-    known = [rule.pattern for rule in rules if isinstance(rule.pattern, bytes)]
-    while found := next((each for each in known if data.startswith(each)), b""):
-        data = data[len(found) :]
-    return data
 
 
 def _difference(rule: RuleFacts, message: bytes, framing: Framing | None) -> str:

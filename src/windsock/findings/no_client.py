@@ -28,7 +28,14 @@ def find(case: Case) -> Iterator[Finding]:
 def _matters(case: Case, server: ServerFacts) -> bool:
     """Return whether the failure is about this server: others of the test may be none of its business."""
     is_named = server.shown in case.failure.text or NOTHING in case.failure.text
-    return is_named or not any(each.connections for each in case.servers) or _was_passed_by(case, server)
+    is_only_one = not any(each.connections for each in case.servers)
+    return is_named or is_only_one or _was_passed_by(case, server) or _went_astray(case)
+
+
+def _went_astray(case: Case) -> bool:
+    """Return whether a client was refused at an address that no server of the test has."""
+    tried = case.failure.tried
+    return bool(tried) and tried not in [each.shown for each in case.servers]
 
 
 def _was_passed_by(case: Case, server: ServerFacts) -> bool:

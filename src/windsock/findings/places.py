@@ -11,10 +11,17 @@ from typing import Any
 
 from windsock.findings.facts import HandlerPlace, SourceLine
 from windsock.net import whereabouts
-from windsock.net.system import os
-from windsock.taps.seam import connection_of
+from windsock.net.system import os, threading
+from windsock.taps.requests import connection_of
 
-__all__ = ["frames_of", "place_of_error", "places_in_children", "places_of_handlers", "user_frames"]
+__all__ = [
+    "frames_of",
+    "place_of_error",
+    "places_in_children",
+    "places_of_handlers",
+    "places_of_threads",
+    "user_frames",
+]
 
 READS = {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into", "receive_some"}
 """Methods of taps in which a handler waits for its client; other sockets of a handler have no tap."""
@@ -80,6 +87,24 @@ def places_of_handlers(server: Any, is_wanted: Callable[[int], bool]) -> dict[in
         if place is not None:
             found[connection.index] = HandlerPlace(place, _reads(frames))
     return found
+
+
+def places_of_threads() -> Iterator[tuple[str, SourceLine]]:
+    """Give the threads that the test has started, by name, and where in its code they stand: no handlers."""
+    current = threading.get_ident()
+    names = {each.ident: each.name for each in sys.modules["threading"].enumerate() if each.name != "MainThread"}
+    for ident, innermost in sys._current_frames().items():
+        frames = [] if ident == current else [(each, each.f_lineno) for each in whereabouts.outwards(innermost)]
+        users = list(user_frames(frames))
+        if ident in names and users and not _is_called_by_us(frames, users[0]):
+            place = _first_place(users)
+            if place is not None:
+                yield names[ident], place
+
+
+def _is_called_by_us(frames: list[tuple[FrameType, int]], user: tuple[FrameType, int]) -> bool:
+    outer = frames[frames.index(user) :]
+    return any(whereabouts.package_of(frame) in whereabouts.OURS for frame, _ in outer)
 
 
 def _reads(frames: Iterable[tuple[FrameType, int]]) -> bool:

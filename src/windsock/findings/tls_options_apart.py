@@ -31,7 +31,7 @@ def _said(case: Case, server: ServerFacts, tls: TLSHandshake) -> str:
     if asked and tls.alpn is None and ("alpn" in text or any(each.lower() in text for each in asked)):
         offered = f"offered {either(tls.alpn_offered)}" if tls.alpn_offered else "offered no protocol"
         taken = f"the server takes {either(server.alpn)}" if server.alpn else "the server takes none"
-        remedy = "" if server.alpn else f": say alpn={list(tls.alpn_offered)!r}"
+        remedy = "" if server.alpn else f": pass alpn={list(tls.alpn_offered)!r}"
         return f"no protocol was agreed on (ALPN): the client {offered}, {taken}{remedy}"
     return ""
 

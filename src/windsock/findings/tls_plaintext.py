@@ -27,6 +27,8 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
     tls = connection.tls
+    if tls is not None and tls.failure is HandshakeFailure.PLAINTEXT and server.is_starttls:
+        return "the client went on without TLS after STARTTLS: wrap its socket with server.client_context() first"
     if tls is not None and tls.failure is HandshakeFailure.PLAINTEXT:
         return "the client spoke without TLS, the server speaks TLS: connect with server.client_context()"
     if tls is None and not server.is_proxy and connection.upstream.startswith(TLS_BEGINS):
@@ -34,6 +36,6 @@ def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
         return (
             f"{began} before STARTTLS"
             if server.is_starttls
-            else f"{began}, the server does not speak TLS: say tls=True"
+            else f"{began}, the server does not speak TLS: pass tls=True"
         )
     return ""

@@ -61,7 +61,7 @@ def _said(server: ServerFacts, connection: ConnectionFacts, failure: FailureFact
             "end of the stream, and the server kept the connection open for another request"
         )
     if not connection.chunks:
-        is_known = server.is_fake or connection.handler is not None
+        is_known = server.is_fake or connection.handler is not None or connection.client_end is not None
         return 64, _nobody_began(server, connection, client) if is_known else ""
     return 66, "" if server.is_fake else _handler_waits(connection, client)
 

@@ -23,7 +23,7 @@ LOOK = 0.05
 
 
 class Drain:
-    """Drains one server, each time until a deadline in monotonic seconds. What was waited for in vain is not again.
+    """Drains one server, each time until a deadline in monotonic seconds. A wait that was in vain is not repeated.
 
     Each change that matters is recorded, and a wait for the recording looks again then: a request has been accepted, a
     handler has read, a handler has ended.
@@ -49,7 +49,7 @@ class Drain:
         self._wait_for_handlers()
 
     def take_queue(self, faults: ServerFaults | None, deadline: float) -> None:
-        """Wait until the server has taken what is in its queue, handled or not."""
+        """Wait until the server has accepted all connections or datagrams in its queue, handled or not."""
         self._faults, self._deadline = faults, deadline
         self._wait_for_queue()
 

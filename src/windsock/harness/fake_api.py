@@ -1,8 +1,7 @@
-"""The methods by which a test tells a fake server what to do."""
+"""The methods by which a test defines the answers of a fake server."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
@@ -10,14 +9,14 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
-    from windsock.fakes.rules import Connections, HowToEnd, Rule
+    from windsock.fakes.rules import Connections, Rule
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
 
 
 class FakeAPI:
-    """The part of a running server that is told what to answer."""
+    """The methods of a running server that define its answers, if it is a fake."""
 
     name: str
     server: Any
@@ -35,27 +34,23 @@ class FakeAPI:
         data: bytes,
         *,
         times: int | None = 1,
-        delay: float = 0.0,
-        pieces: int | Sequence[int] | None = None,
-        every: float = 0.0,
-        truncate: int | None = None,
-        end: HowToEnd | None = None,
+        **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
-        self._told().reply(data, times=times, delay=delay, pieces=pieces, every=every, truncate=truncate, end=end)
+        self._told().reply(data, times=times, **delivery)
         return self
 
-    def greet(self, what: bytes | Script, **how: Unpack[Delivery]) -> Self:
+    def greet(self, what: bytes | Script, **delivery: Unpack[Delivery]) -> Self:
         """Speak first: send this on each new connection before anything else, also before a script that it plays.
 
-        In TLS it comes after the handshake; with tls="starttls" in the clear, once. `how` are keywords of `reply()`:
-        `delay`, `pieces`, `every`, `truncate` and `end`. The latest greeting counts, for connections from now on.
+        In TLS it comes after the handshake; with tls="starttls" in the clear, once. The keywords are
+        those of `reply()` but `times`. The latest greeting counts, for connections from now on.
         """
-        self._told().greet(what, **how)
+        self._told().greet(what, **delivery)
         return self
 
     def echo(self) -> Self:
@@ -66,7 +61,7 @@ class FakeAPI:
     def play(self, *scripts: Script) -> Self:
         """Have the next connections play these scripts, one each: `server.play(Script().expect(b"A").send(b"B"))`.
 
-        A script is told from the server's side. At its end the connection is ended as at the end of a handler; if
+        A script is written from the server's side. At its end the connection is ended as at the end of a handler; if
         more has come than it expects, that is a mismatch. On a datagram server each is played with the client that
         sends the next datagram, until its end.
 
@@ -76,13 +71,13 @@ class FakeAPI:
         return self
 
     def play_all(self, script: Script) -> Self:
-        """Have each connection from now on that has no script of its own play this one, which has to have an end."""
+        """Play this script, which must have an end, on each later connection that has none of its own."""
         self._playing("play_all").play_all(self.server, script)
         return self
 
     def _playing(self, method: str) -> Fake:
         if self._is_stopped:
-            raise UsageError(f"{method}(): the {self.name} is stopped already; say it before")
+            raise UsageError(f"{method}(): the {self.name} is stopped already; call it before stop()")
         return self._told()
 
     def _told(self) -> Fake:

@@ -23,7 +23,7 @@ class Lifecycle(Protocol):
     stop_timeout: float
 
     def prepare_to_serve(self) -> None:
-        """Make what the next `serve_forever()` needs."""
+        """Prepare the next `serve_forever()`."""
         ...
 
     def serve_forever(self) -> None:
@@ -47,12 +47,12 @@ class Lifecycle(Protocol):
         ...
 
     def wait_for_requests(self, timeout: float) -> list[str]:
-        """Wait for handlers; return what is still running."""
+        """Wait for handlers; return descriptions of those still running."""
         ...
 
 
 def lifecycle_of(server: Any) -> Lifecycle:
-    """Return who runs and stops this server."""
+    """Return the lifecycle for this server."""
     return server if isinstance(server, BaseServer) else ForeignServer(server)
 
 
@@ -104,7 +104,7 @@ class ForeignServer:
             self._server.socket.shutdown(socket.SHUT_RD)
 
     def end_requests(self) -> None:
-        """Shut down the accepted connections; children, who have them for themselves, are sent SIGTERM."""
+        """Shut down the accepted connections; send SIGTERM to children, which have the only copies of theirs."""
         open_requests(self._server).end(socket.SHUT_RDWR)
         children = self._children()
         if children is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.draining import Drain
@@ -22,6 +22,7 @@ from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
 from windsock.recording.subject import Subject, plain_address
+from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_group import ClientGroup
+    from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.summary import CrowdSummary
     from windsock.clients.trio_client import TrioClient
@@ -50,8 +52,8 @@ __all__ = ["RunningServer"]
 class RunningServer(FakeAPI, Subject):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
-    `server` is the instance of the server class, `requests`, `connections` and `errors` are what it has seen.
-    Without a handler it is a fake: say what it answers with `on()`, `reply()` and `echo()`, or `play()` a script.
+    `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
+    handler it is a fake: `on()`, `reply()`, `echo()` and `play()` define its answers.
     """
 
     _client_group: ClientGroup | None = None
@@ -61,7 +63,7 @@ class RunningServer(FakeAPI, Subject):
 
     what_fails = "errors in handlers"
     _faults: ServerFaults | None = None
-    """What goes wrong on purpose, if anything was ever asked for."""
+    """Its faults; None until the first one."""
 
     @uninterrupted_start
     def __init__(
@@ -127,7 +129,7 @@ class RunningServer(FakeAPI, Subject):
 
     @property
     def ca(self) -> trustme.CA:
-        """The certificate authority of this test run, which all certificates made on the spot come from."""
+        """The certificate authority of this test run, which signs all certificates that windsock makes."""
         from windsock.security import certificates
 
         return certificates.authority()
@@ -147,7 +149,7 @@ class RunningServer(FakeAPI, Subject):
         from windsock.security import pem_files
 
         if self.options.encryption is None:
-            raise UsageError(f'client_files(): the {self.name} does not speak TLS; say tls="mutual"')
+            raise UsageError(f'client_files(): the {self.name} does not speak TLS; pass tls="mutual"')
         return pem_files.client_files(self.options.encryption.key_type)
 
     def client_context(self, *, certificate: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
@@ -157,14 +159,14 @@ class RunningServer(FakeAPI, Subject):
         for a server without TLS.
         """
         if self.options.encryption is None:
-            raise UsageError(f"client_context(): the {self.name} does not speak TLS; say tls=True")
+            raise UsageError(f"client_context(): the {self.name} does not speak TLS; pass tls=True")
         return self.options.encryption.client_context(certificate=certificate, alpn=alpn)
 
     # --- what happened
 
     @property
     def firings(self) -> list[Firing]:
-        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        """The firings of the faults, in order of time; of each fault at most the latest 10,000 firings."""
         return [] if self._faults is None else self._faults.fault_set.log
 
     @property
@@ -177,51 +179,27 @@ class RunningServer(FakeAPI, Subject):
         return transcript(self._recorder, self.unrecorded_firings())
 
     def describe(self) -> str:
-        """Return in one line what this server is and where."""
+        """Return one line with the name, class, address and number of connections of this server."""
         return f"{self.name}, {type(self.server).__name__} on {self.shown_address}, {self._counted_connections()}"
 
     @property
     def fake(self) -> Fake | None:
-        """What answers in the place of a handler; None for a server with a handler."""
+        """The fake that answers instead of a handler; None for a server with a handler."""
         return self._fake
 
     # --- its clients
 
-    def connect(
-        self,
-        *,
-        tls: bool | ssl.SSLContext | None = None,
-        certificate: Any = None,
-        handshake: bool = True,
-        source: Any = None,
-        anonymous: bool = False,
-        timeout: float | None = None,
-        name: str = "",
-        server_hostname: str | None = None,
-        receive_buffer: int | None = None,
-        send_buffer: int | None = None,
-        faults: Sequence[Any] = (),
-    ) -> ScriptedClient:
+    def connect(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> ScriptedClient:
         """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
 
-        It speaks TLS if the server does; `tls=False`: plaintext all the same; an ssl.SSLContext: yours.
-        `certificate` is the client's, for tls="mutual": "missing", something to be refused for ("expired",
-        "unknown_authority", ...), or PEM files. With `handshake=False` it is connected and silent. The other keywords
-        are those of `windsock.scripted_client()`; `anonymous=True`: a Unix datagram client without a name.
+        `tls` is True if the server speaks TLS; it may be False, or an ssl.SSLContext. `certificate` is the client's,
+        for tls="mutual": "missing", one that the server refuses ("expired", "unknown_authority", ...), or PEM files.
+        With `handshake=False` the client connects and sends nothing. `anonymous=True` makes a Unix datagram client
+        without a name. The other keywords are those of `windsock.scripted_client()`.
 
-        Whatever is not closed by then is closed when the server is stopped. Raises ConnectFailed.
+        A client that is still open is closed when the server is stopped. Raises ConnectFailed.
         """
-        connector = self._connector(
-            tls=tls,
-            certificate=certificate,
-            source=source,
-            anonymous=anonymous,
-            timeout=timeout,
-            server_hostname=server_hostname,
-            receive_buffer=receive_buffer,
-            send_buffer=send_buffer,
-            faults=faults,
-        )
+        connector = self._connector("connect", options)
         if self._client_group is None:
             from windsock.clients.client_group import ClientGroup
 
@@ -233,11 +211,11 @@ class RunningServer(FakeAPI, Subject):
         """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
         return [] if self._client_group is None else self._client_group.lines
 
-    def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Any) -> TrioClient:
+    def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
         from windsock.clients.trio_client import TrioClient
 
-        return TrioClient(name=name, handshake=handshake, _connector=self._connector(**options))
+        return TrioClient(name=name, handshake=handshake, _connector=self._connector("connect_trio", options))
 
     def crowd(
         self,
@@ -246,9 +224,9 @@ class RunningServer(FakeAPI, Subject):
         *,
         spread: float = 0.0,
         strict: bool = True,
-        **options: Any,
+        **options: Unpack[ConnectKeywords],
     ) -> CrowdSummary:
-        """Play a script with `count` clients at once, in this thread; return one summary of what became of them.
+        """Play a script with `count` clients at once, in this thread; return one summary of their outcomes.
 
         `script` may be a function from the index of a client, from 0, to its script. The clients begin evenly over
         `spread` seconds. `options` are keywords of `connect()`. Connecting holds up the other clients.
@@ -257,7 +235,7 @@ class RunningServer(FakeAPI, Subject):
         """
         from windsock.clients.crowd import crowd
 
-        return crowd(self._connector(**options), count, script, spread=spread, strict=strict)
+        return crowd(self._connector("crowd", options), count, script, spread=spread, strict=strict)
 
     # --- its weather
 
@@ -287,15 +265,16 @@ class RunningServer(FakeAPI, Subject):
         allow_unfired: bool | None = None,
         **selector: Any,
     ) -> FaultHandle | FaultGroup:
-        """Have something go wrong from now on: a fault, a function that is one, or a profile.
+        """Install a fault, a function that acts as one, or a profile; it acts from now on.
 
-        The keywords say where, as those of `windsock.faults.Selector`. What is returned knows what the fault did
-        (`fired`, `log`), and can `pause()`, `resume()` and `heal()` it; a `with` heals it at its end, the stop
-        in any case. What a healed fault has held goes on; what is held when the server stops is lost. `name` is what
-        its random numbers are drawn under. One that never fires fails a strict test, unless `allow_unfired=True`.
+        The other keywords select where it acts, as those of `windsock.faults.Selector`. The handle that is returned
+        knows its firings (`fired`, `log`), and can `pause()`, `resume()` and `heal()` the fault; the end of a `with`,
+        and the stop of the server, heal it. Data that a healed fault has held goes on; data held when the server stops
+        is lost. `name` is the name of its random numbers. If it never fires, a strict test fails, unless
+        `allow_unfired=True`.
 
         On a server made without `faults=` and `relay=True` faults of streams and datagrams act on connections that
-        come from now on. Raises UsageError for what cannot happen to this server.
+        come from now on. Raises UsageError for a fault that cannot happen to this server.
         """
         given = {"name": name, "allow_unfired": allow_unfired}
         keywords = selector | {key: value for key, value in given.items() if value is not None}
@@ -311,7 +290,7 @@ class RunningServer(FakeAPI, Subject):
         return self._faults
 
     def _plan_faults(self) -> None:
-        """Have the faults of `faults=` act from the first connection on."""
+        """Install the faults of `faults=`, which act from the first connection on."""
         fault_set = self._fault_set()
         try:
             for each in self.options.faults:
@@ -321,7 +300,7 @@ class RunningServer(FakeAPI, Subject):
             raise
 
     def fault_report(self) -> list[str]:
-        """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
+        """Return the seed and the firings, one line each, bounded in length; nothing without faults."""
         return [] if self._faults is None else self._faults.report()
 
     def fault_summary(self) -> list[str]:
@@ -332,13 +311,15 @@ class RunningServer(FakeAPI, Subject):
         """Return what faults did to datagrams and to the listener; the rest is recorded with connections."""
         return [] if self._faults is None else self._faults.unrecorded_firings()
 
-    def _connector(self, **options: Any) -> Connector:
-        """Return what is known of the way to this server."""
-        from windsock.harness.connect_options import connector_to_server
+    def _connector(self, method: str, options: ConnectKeywords) -> Connector:
+        """Return the connector to this server for the keywords of a method."""
+        from windsock.clients.connect_options import ConnectKeywords, ConnectOptions
+        from windsock.harness.server_connector import connector_to_server
 
+        check_keywords(method, options, ConnectKeywords)
         if self._is_stopped:
             raise UsageError(f"connect(): the {self.name} is stopped already")
-        return connector_to_server(self, **options)
+        return connector_to_server(self, ConnectOptions(**options))
 
     # --- its life
 
@@ -346,12 +327,13 @@ class RunningServer(FakeAPI, Subject):
         """Handle what clients sent before they left.
 
         Takes the connections or datagrams that wait in the system's queue, has relays deliver what they hold, and waits
-        for handlers: until they have ended, or have read all there is while their client may send more. Takes at
-        most `timeout` seconds (one for async handlers, which a stop cancels), and no time if nothing is left to do;
-        clients that are connected and silent cost nothing. What a fault or a script keeps for longer than `timeout` is
-        not waited for, and nothing is twice that did not end the first time. Ends no connection. Idempotent.
+        for handlers: until they have ended, or have read all there is while their client may send more. Takes at most
+        `timeout` seconds (one for async handlers, which a stop cancels), and no time if nothing is left to do; clients
+        that are connected and silent cost nothing. Data that a fault or a script keeps for longer than `timeout` is not
+        waited for, and a handler that did not end the first time is not waited for again. Ends no connection.
+        Idempotent.
 
-        What a connected client has sent is read by then, and may be recorded a moment later: see `requests.wait()`.
+        Data of connected clients is read by then, and may be recorded a moment later: see `requests.wait()`.
         """
         if self._is_stopped or self._recorder.is_child or not self._loop_thread.is_alive():
             return
@@ -370,13 +352,14 @@ class RunningServer(FakeAPI, Subject):
 
     @uninterrupted
     def stop(self) -> None:
-        """Stop: end the connections, wait for their handlers, give everything back. Idempotent.
+        """Stop: end the connections, wait for their handlers, release all resources. Idempotent.
 
-        Clients that have connected by then are accepted first, but by a server that serves one after the other. What
-        they have sent and no handler has read yet is lost: `drain()` has it handled. In a forked child it only
-        gives the child's copies back: the server is its parent's, and goes on.
+        Clients that have connected by then are accepted first, except by a server that serves one after the other. Data
+        that no handler has read yet is lost: `drain()` has it handled. In a forked child it only closes the child's
+        copies: the server belongs to the parent, and goes on.
 
-        Raises StillRunning, which names what has not ended in `timeout` seconds, and UsageError in a handler.
+        Raises StillRunning, which names the requests that have not ended in `timeout` seconds; UsageError in a
+        handler.
         """
         if self._is_stopped:
             return
@@ -394,7 +377,7 @@ class RunningServer(FakeAPI, Subject):
             return
         if self._faults is not None:
             self._faults.before_stop()
-        self._recorder.stop()  # handlers are not to blame for what the ends of its own clients make of them
+        self._recorder.stop()  # handlers are not to blame for the ends of its own clients
         self._close_clients()
         try:
             self._end(self.options.timeout)
@@ -402,7 +385,7 @@ class RunningServer(FakeAPI, Subject):
             self._clean_up()
 
     def _takes_clients(self) -> bool:
-        """Return whether its loop accepts clients, whatever handlers do: in turn, one is served after the other."""
+        """Return whether its loop accepts clients while handlers run; a sync server serves one after the other."""
         return not self._is_inherited and self.options.concurrency != "sync" and self._loop_thread.is_alive()
 
     def _check_waits_for_another(self, what: str) -> None:
@@ -416,10 +399,10 @@ class RunningServer(FakeAPI, Subject):
             )
 
     def finish(self) -> None:
-        """Drain, stop, and if the server is strict, raise what went wrong in it. In a forked child it is as `stop()`.
+        """Drain, stop, and if the server is strict, raise its errors. In a forked child, the same as `stop()`.
 
-        Raises an ExceptionGroup of all errors of handlers that were not taken; without any, one of all that a fake
-        was told and that has not happened.
+        Raises an ExceptionGroup of all errors of handlers that were not taken; without any, one of the unmet
+        expectations of a fake.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
         self._check_waits_for_another("finish()")
@@ -453,13 +436,13 @@ class RunningServer(FakeAPI, Subject):
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
         if self._fake is not None:
-            if self._has_failed:  # what a failed test has left undone is not told again as a script's mismatch
+            if self._has_failed:  # the expectations that a failed test has not met are not reported again
                 found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 
     def _settle(self) -> None:
-        """Have what was sent handled; of a fake that has to be used, also what its own clients' ends bring about."""
+        """Drain; for a fake whose expectations count, close its own clients first, since their ends may meet some."""
         fake = self._fake if self._is_to_be_used and not self._is_stopped else None
         if fake is not None:
             self._close_clients()
@@ -603,12 +586,12 @@ def _serve(server: Any, lifecycle: Lifecycle, failed: Callable[[Connection | Non
     current_handlers.begin(server)  # for good: the thread's context is its own
     try:
         lifecycle.serve_forever()
-    except BaseException as error:  # of a hook between requests: nothing else would tell of it
+    except BaseException as error:  # of a hook between requests: nothing else would report it
         failed(None, error)
 
 
 def _without_our_way(failures: list[BaseException]) -> None:
-    """Leave the way to a fake's own errors out: it is all our code, and they say what is wrong and where."""
+    """Remove the tracebacks of a fake's own errors: all frames are ours, and the messages say where."""
     for each in failures:
         if isinstance(each, PeerError | WaitTimeout):
             each.__traceback__ = None

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
 from windsock.harness.thread_pool import ThreadPool
-from windsock.net.system import os
-from windsock.options.server_options import Handler, Options
-
-if TYPE_CHECKING:
-    import ssl
+from windsock.options.server_options import Handler, Options, ServerKeywords
+from windsock.scripts.checks import check_keywords
 
 __all__ = ["serving"]
 
@@ -23,92 +20,45 @@ def serving(
     handler: Handler | None = None,
     *,
     server_class: type[Any] | None = None,
-    transport: str | None = None,
-    concurrency: str | None = None,
-    framing: Any = None,
-    host: str | None = None,
-    port: int = 0,
-    path: str | os.PathLike[str] | None = None,
-    backlog: int = 128,
-    strict: bool = True,
-    allow_unused: bool = False,
-    timeout: float = 5.0,
-    allow_external: bool = False,
-    name: str | None = None,
-    tls: bool | str | ssl.SSLContext | None = None,
-    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
-    key_type: str | None = None,
-    alpn: Sequence[str] | None = None,
-    minimum_version: str | ssl.TLSVersion | None = None,
-    maximum_version: str | ssl.TLSVersion | None = None,
-    ciphers: str | None = None,
-    faults: Sequence[Any] = (),
-    relay: bool = False,
-    seed: int | None = None,
-    redact: Any = None,
     _thread_pool: ThreadPool | None = None,
     _seed: Callable[[], int] | None = None,
+    **options: Unpack[ServerKeywords],
 ) -> RunningServer:
     """Start a server for the length of a `with`: `serving(MyHandler)`, `serving(MyServer, MyHandler)`.
 
     Both can be named: `serving(server_class=MyServer, handler=MyHandler)`.
 
-    It is bound and listens when this returns. Without a handler it is a fake that records, and answers as
-    told. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
+    The server listens when this returns. Without a handler it is a fake, which records, and answers by rules and
+    scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", or a
     function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
-    So it does with what a fake was told and what has not happened, unless `allow_unused`. `timeout` (seconds) bounds
-    every wait for it.
+    Unmet expectations of a fake are raised too, unless `allow_unused`. `timeout` (seconds) bounds every wait for the
+    server.
 
-    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", something to fail with
+    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
-    "ec" (the default) or "rsa", for certificates made on the spot; the other keywords for TLS narrow down what the
-    server agrees to.
+    "ec" (the default) or "rsa", for certificates that windsock makes; the other keywords for TLS limit the versions,
+    ciphers and protocols that the server accepts.
 
-    `faults` are there before the first client: faults, pairs of a fault and a dict of what selects, and profiles.
-    With them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are
-    open (see `RunningServer.fault`). `seed` is what faults draw from; 0 by default, the test's own in fixtures.
+    `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles. With
+    them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are open
+    (see `RunningServer.fault`). `seed` is the seed of their random numbers; 0 by default, the test's own in fixtures.
 
     `redact` says what is secret besides the usual: bytes, regular expressions of bytes (their groups, or all that they
     match) and functions that return bytes without the secrets. All that is shown or written has it masked, as long as
     the server exists; what tests read has it in full.
 
-    Raises UsageError for values that can't work, StartError if the address can't be had, RecordingFailed if a forking
+    Raises UsageError for invalid values, StartError if the address is not available, RecordingFailed if a forking
     server could record nothing.
     """
     if server_class is None:
         server_class, handler = _sort_out(server_class_or_handler, handler)
     elif server_class_or_handler is not None:
-        raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): say one of them")
-    options = Options(
-        server_class=server_class,
-        handler=handler,
-        transport=transport,
-        concurrency=concurrency,
-        framing=framing,
-        host=host,
-        port=port,
-        path=path,
-        backlog=backlog,
-        strict=strict,
-        allow_unused=allow_unused,
-        timeout=timeout,
-        allow_external=allow_external,
-        name=name,
-        tls=tls,
-        certificate=certificate,
-        key_type=key_type,
-        alpn=alpn,
-        minimum_version=minimum_version,
-        maximum_version=maximum_version,
-        ciphers=ciphers,
-        faults=faults,
-        relay=relay,
-        seed=seed,
-        redact=redact,
-    )
-    return RunningServer(options.resolved(), _thread_pool, _seed)
+        raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): pass one of them")
+    check_keywords("serving", options, ServerKeywords)
+    given = Options(server_class=server_class, handler=handler, **options)
+    return RunningServer(given.resolved(), _thread_pool, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -13,7 +13,7 @@ __all__ = ["Joinable", "ThreadPool", "start_thread"]
 
 
 class Joinable(Protocol):
-    """A call in another thread: a thread of its own, or a task of a pool's."""
+    """A call in another thread: in a new one, or as a task in a thread of a pool."""
 
     def is_alive(self) -> bool:
         """Return whether it is still running."""
@@ -114,7 +114,7 @@ class _Task:
                 self.worker.join(None if timeout is None else capped(timeout))
 
     def end(self) -> None:
-        """Let those that wait for it go on."""
+        """Wake those that wait for it."""
         self.target = _nothing  # a reference to its server would last until the next task
         self._done.release()
 
@@ -142,7 +142,7 @@ class _Worker(threading.Thread):
             del task
 
     def _run_one(self, task: _Task) -> bool:
-        """Run it in a context of its own; return whether this thread goes on. What it raises ends the thread."""
+        """Run the task in a new context; return whether this thread goes on. An exception ends the thread."""
         self.name = task.name
         is_kept = False
         try:

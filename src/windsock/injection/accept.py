@@ -125,7 +125,7 @@ class AcceptFaults:
         raise TurnedAway
 
     def stop(self) -> None:
-        """Let held connections go on."""
+        """Continue with the held connections."""
         self._stop.set()
 
 

@@ -1,4 +1,4 @@
-"""Relayed datagram servers: the socket moves behind a relay, and handlers see the clients all the same."""
+"""Relayed datagram servers: the socket moves behind a relay, and handlers still see the addresses of the clients."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ AF_UNIX = getattr(socket, "AF_UNIX", -1)
 class DatagramRelays:
     """Relays the datagrams of one server, from the constructor to `stop()`.
 
-    Takes over the server's socket, which clients send to; `socket` is what the server reads from in its place. For
+    Takes over the server's socket, which clients send to; the server reads from `socket` instead. For
     each datagram that it reads, `client_of(address)` is the client's own address, and `RelayedReplies` is the socket
     to answer through. For faults a connection is a client: its index is the order in which clients first appeared.
     After a Rebind the server sees the client under a new address.
 
-    `on_error` is told what should not have happened, such as an error in a fault that is a function.
+    `on_error` is called with unexpected errors, such as one in a fault that is a function.
     """
 
     def __init__(self, server_socket: socket.socket, fault_set: FaultSet, *, name: str, on_error: OnError) -> None:
@@ -96,7 +96,7 @@ class DatagramRelays:
 
 
 class RelayedReplies:
-    """The server's own socket for one datagram's handler: what is sent to the client goes through the relay."""
+    """The server's socket as the handler of one datagram sees it: replies to the client go through the relay."""
 
     __slots__ = ("_relay_loop", "_socket")
 

@@ -21,8 +21,8 @@ TOKEN_SIZE = 16
 class RelayedDatagrams:
     """Between the clients of one datagram server and its handlers.
 
-    While the server runs, the move happens when its loop reads a datagram of ours: what came before that one is read
-    from the old socket, what comes after it by the relay, so that nothing is lost and nothing overtaken.
+    While the server runs, the move happens when its loop reads a datagram of ours: earlier ones are read from the
+    old socket, later ones by the relay, so none is lost or overtaken.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class RelayedDatagrams:
         os.close(descriptor)
 
     def begin_soon(self) -> None:
-        """Have the server's loop move its socket. Whatever is sent from here on will be relayed."""
+        """Have the server's loop move its socket. All later datagrams are relayed."""
         with socket.socket(self._server.address_family, socket.SOCK_DGRAM) as poke:
             poke.sendto(self._token, self._server.server_address)
 

@@ -12,7 +12,8 @@ from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.security.client_hello import is_whole_record
 from windsock.security.handshake_info import HandshakeFailed, HandshakeFailure, TLSHandshake
-from windsock.taps.seam import Seam, connection_of
+from windsock.taps.requests import connection_of
+from windsock.taps.seam import Seam
 
 if TYPE_CHECKING:
     from windsock.options.tls_options import Encryption
@@ -23,7 +24,7 @@ ALERT_RECORD = b"\x15\x03\x03\x00\x02\x02%c"
 LARGEST_READ = 65536
 
 Talk: TypeAlias = Generator[bytes | None, bytes, None]
-"""Yields bytes to send, or None to receive; then it is sent what came, b"" at the end of the stream."""
+"""Yields bytes to send, or None to receive; the received bytes are sent into it, b"" at the end of the stream."""
 
 
 def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str) -> None:
@@ -44,7 +45,7 @@ def check_handshake_fault(fault: Fault, encryption: Encryption | None, name: str
 
 
 class Handshakes:
-    """Acts in the place of the handshakes of one server instance."""
+    """Replaces the handshakes of one server instance."""
 
     def __init__(self, server: Any, seam: Seam, recorder: Recorder, encryption: Encryption, host: str) -> None:
         self._server = server
@@ -105,7 +106,7 @@ class Handshakes:
         return secured
 
     def _talk(self, fault: Fault) -> Talk:
-        """Say what a server with this fault says, up to the end of the connection."""
+        """Act as a server with this fault, up to the end of the connection."""
         hello = b""
         while not is_whole_record(hello):
             more = yield None
@@ -136,7 +137,7 @@ class Handshakes:
         try:
             context.wrap_bio(incoming, outgoing, server_side=True).do_handshake()
         except ssl.SSLError:
-            pass  # it wants more, or has refused the client: either way it has said something
+            pass  # it wants more, or has refused the client: in both cases it has sent something
         return outgoing.read()
 
 

@@ -1,4 +1,4 @@
-"""A listener that is shut or full for a while, whatever loop waits on it: others take its place at its descriptor."""
+"""A listener that is shut or full for a while, under any loop: another socket replaces it at its descriptor."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PATIENCE = 5.0
 class FaultyListener:
     """The listener of one stream server, in a running loop.
 
-    Loops know a listener by its descriptor, so whatever takes its place there must get it in the loop's own thread:
+    Loops know a listener by its descriptor, so a replacement must get that number in the loop's own thread:
     `pass_through()`, which the loop comes through before each accept, does that. Nothing else is done to the loop.
     """
 
@@ -41,7 +41,7 @@ class FaultyListener:
     # --- in the loop's thread
 
     def pass_through(self) -> None:
-        """Put what is next in the listener's place. Raises BlockingIOError if there is no connection to accept."""
+        """Make the next replacement of the listener. Raises BlockingIOError if there is no connection to accept."""
         if self._next is None and self._state == ListenerState.OPEN:
             return
         with self._lock:
@@ -176,4 +176,4 @@ class FaultyListener:
 
 
 def _nothing() -> None:
-    """Open is what it is by itself."""
+    """The initial state is open."""

@@ -16,7 +16,8 @@ from windsock.net.system import os, threading
 from windsock.recording import Connection, Recorder
 from windsock.servers import BaseServer
 from windsock.servers.threads import Threads
-from windsock.taps.seam import Seam, connection_of
+from windsock.taps.requests import connection_of
+from windsock.taps.seam import Seam
 
 __all__ = ["Processes", "check_process_fault"]
 
@@ -62,7 +63,7 @@ def check_process_fault(fault: Fault, concurrency: str, name: str, *, is_async: 
 
 
 class Processes:
-    """Acts on one server instance: around `process_request`, and in the place of its handler."""
+    """Acts on one server instance: around `process_request`, and instead of its handler."""
 
     def __init__(self, server: Any, seam: Seam, recorder: Recorder) -> None:
         self._server = server
@@ -100,7 +101,7 @@ class Processes:
         signals = [each for each in faults if isinstance(each, IN_CHILDREN)]
         for pid in set(self._pids()) - before:
             self._adopt(pid, connection.index)
-            connection.pid = pid  # a child that dies at once does not say so itself
+            connection.pid = pid  # a child that dies at once does not report it
             for each in signals:
                 self._send(each, connection.index)
 
@@ -153,7 +154,7 @@ class Processes:
         serve_request = self._seam.intercept("serve_request", request)
 
     def fail(self, request: Any) -> None:
-        """Raise what the handler of this request is to raise, if anything."""
+        """Raise the error of a fault for the handler of this request, if there is one."""
         connection = connection_of(request)
         error = self._errors.pop(connection.index, None) if connection is not None else None
         if error is not None:
@@ -209,7 +210,7 @@ class Processes:
         return found
 
     def signal_now(self, fault: Fault, connection: Connection) -> None:
-        """Send what a fault says to a child that is `live()`."""
+        """Send a fault's signal to a child that is `live()`."""
         self._send(fault, connection.index)
 
     def close(self) -> None:

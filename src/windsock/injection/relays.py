@@ -1,4 +1,4 @@
-"""Relayed connections of one stream server: what its handlers get in the place of accepted sockets."""
+"""Relayed connections of one stream server: the sockets that its handlers get instead of the accepted ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from windsock.injection.stream_relays import StreamRelays
 from windsock.net.system import socket
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
-from windsock.taps.seam import put_back
+from windsock.taps.hooks import put_back
 
 __all__ = ["Relays"]
 
 
 class Relays:
-    """Between the clients of one server and its handlers, whatever runs those."""
+    """The relays between the clients of one server and its handlers, for every concurrency."""
 
     def __init__(self, server: Any, fault_set: FaultSet, recorder: Recorder, name: str) -> None:
         self._server = server
@@ -95,7 +95,7 @@ class Relays:
         self._relay_loop.drain(seconds)
 
     def _credentials_of_client(self, request: Any) -> Any:
-        """See PeerCredentialsMixIn.peer_credentials; trio's plain socket cannot say it, the one in its place can."""
+        """See PeerCredentialsMixIn.peer_credentials; trio's plain socket does not know them, its replacement does."""
         relayed = self._names.get(request)
         shows_client = relayed is not None and relayed.shown_option(*PEER_CREDENTIALS, 0) is not None
         return self._peer_credentials(relayed if shows_client else request)  # type: ignore[misc]  # it is there

@@ -33,7 +33,8 @@ from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
-from windsock.taps.seam import connection_of, put_back
+from windsock.taps.hooks import put_back
+from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ ON_LINKS = frozenset({"stream", "datagram"})
 
 
 class ServerFaults:
-    """All that goes wrong on purpose with one server.
+    """All faults of one server.
 
     Made when the first fault is installed; a server that has none pays nothing. The hooks stand between the seam of
     recording and the server's own, on the instance.
@@ -144,7 +145,7 @@ class ServerFaults:
         return self.fault_set.fires(handle, "process", ConnectionInfo(index, peer), monotonic(), 0)
 
     def _changed(self) -> None:
-        """Something was installed, paused, resumed or healed: have the listener be what is wanted."""
+        """Apply a change of the fault set to the listener."""
         active = [each for each in self.fault_set.handles if each.is_active]
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
@@ -214,7 +215,7 @@ class ServerFaults:
             connection.note(Kind.FAULT, f"{fault!r}: happens".encode())
 
     def _at_handshake(self, connection: Connection) -> list[Fault]:
-        """Decide in the loop's thread: a forked child could not tell what has fired."""
+        """Decide in the loop's thread: a forked child could not report a firing."""
         assert self._handshakes is not None
         found = self.fault_set.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
         self._handshakes.decide(connection, found)
@@ -241,7 +242,7 @@ class ServerFaults:
         self._processes.resume_all()
 
     def close(self) -> None:
-        """Heal all faults and give everything back; the server is gone. What was held is lost."""
+        """Heal all faults and release all resources; the server is gone. Held data is lost."""
         self.before_stop()
         self.fault_set.unsubscribe(self._changed)
         for each in (self._relays, self._datagrams):
@@ -273,7 +274,7 @@ class ServerFaults:
         return self._listener.copy_of_listener()
 
     def listener_was_closed(self) -> None:
-        """There is an outage: what has to do with the listener of before is closed too."""
+        """Close what belongs to the previous listener: there is an outage."""
         self._listener.close()
 
     def check_outage(self) -> None:
@@ -285,7 +286,7 @@ class ServerFaults:
             )
 
     def report(self) -> list[str]:
-        """Return the seed and what the faults did, for people: bounded in length."""
+        """Return the seed and the firings in words, bounded in length."""
         return report_of(self.fault_set)
 
     def summary(self) -> list[str]:

@@ -17,7 +17,7 @@ LEVELS = (socket.IPPROTO_TCP, socket.IPPROTO_IP, getattr(socket, "IPPROTO_IPV6",
 """Levels whose options are about how the client is talked to."""
 SOCKET_OPTIONS = frozenset(
     getattr(socket, name)
-    for name in ("SO_KEEPALIVE", "SO_RCVBUF", "SO_SNDBUF", "SO_PRIORITY", "SO_MARK", "SO_OOBINLINE")
+    for name in ("SO_KEEPALIVE", "SO_RCVBUF", "SO_SNDBUF", "SO_PRIORITY", "SO_MARK")
     if hasattr(socket, name)
 )
 """The same of level SOL_SOCKET."""
@@ -83,7 +83,7 @@ class RelayedSocket(socket.socket):
         return size, self._theirs(ancillary), flags, address
 
     def _theirs(self, ancillary: list[Any]) -> list[Any]:
-        """Return what came beside the bytes, with the client's credentials where the relay's are (SCM_CREDENTIALS)."""
+        """Return the ancillary data of the bytes, the client's credentials instead of the relay's (SCM_CREDENTIALS)."""
         theirs = self._credentials
         if theirs is None:
             return ancillary
@@ -161,7 +161,7 @@ class Pairs:
             self._listeners.clear()
 
     def after_fork_in_child(self) -> None:
-        """Give back what is the parent's."""
+        """Close the descriptors that belong to the parent."""
         self._lock = threading.Lock()
         listeners, self._listeners = self._listeners, {}
         for each in listeners.values():

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 __all__ = ["StreamRelays"]
 
 ORDER = struct.Struct("qii")
-"""What a child says: which connection, level, name of the option; its value follows."""
+"""A message of a child: the connection, the level and the name of an option; its value follows."""
 
 
 class StreamRelays:
     """The relays of one stream server, all in one thread, from the constructor to `stop()`.
 
     The relay owns the only reference to the client's socket, in this process and in forked children, so that a reset
-    is a real reset whatever handles the connection. For each connection: `relay(client, client_address)` in the place
-    of the accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
+    is a real reset whatever handles the connection. For each connection: `relay(client, client_address)` replaces the
+    accepted socket; with a `connection`, firings are noted in that recording, and when an end has reached the
     client.
 
-    `on_error` is told what should not have happened, such as an error in a fault that is a function. Faults of TLS
+    `on_error` is called with unexpected errors, such as one in a fault that is a function. Faults of TLS
     handshakes are not the relay's: the server's own handshake has them.
     """
 
@@ -68,11 +68,11 @@ class StreamRelays:
         index: int,
         connection: Connection | None = None,
     ) -> RelayedSocket:
-        """Take an accepted connection over; return the socket that its handler gets.
+        """Take over an accepted connection; return the socket that its handler gets.
 
         `client` has lost its descriptor afterwards. `index` is the connection's number for selectors, from 0. Raises
-        OSError for a lack of descriptors, and what a test's own function that selects connections, or fault, raises;
-        the client is reset then.
+        OSError for a lack of descriptors, and the exceptions of a test's own selector or fault; the
+        client is reset then.
         """
         timeout = client.gettimeout()
         owned = socket.socket(client.family, client.type, client.proto, fileno=client.detach())
@@ -117,7 +117,7 @@ class StreamRelays:
             self._close()
 
     def after_fork_in_child(self) -> None:
-        """Give back what is the parent's, but for the line on which it takes orders."""
+        """Close the descriptors that belong to the parent, except the channel on which it takes orders."""
         with contextlib.suppress(OSError):
             os.close(self._orders.detach())
         self._pairs.after_fork_in_child()

@@ -77,7 +77,7 @@ def check_loopback(named: str, host: str) -> None:
     """Raise UsageError if other machines can reach a host to listen on; `named` is what the user wrote."""
     if not is_loopback(host):
         raise UsageError(
-            f"{named} can be reached from other machines; use '127.0.0.1' or '::1', or say allow_external=True"
+            f"{named} can be reached from other machines; use '127.0.0.1' or '::1', or pass allow_external=True"
         )
 
 

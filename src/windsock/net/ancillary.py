@@ -6,7 +6,7 @@ import array
 import contextlib
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from windsock.net.system import os, socket
 
@@ -81,6 +81,7 @@ class Descriptors:
     """Open descriptors that came with a byte or a datagram; owned until they are closed."""
 
     __slots__ = ("numbers",)
+    verb: ClassVar[str] = "closed"
 
     def __init__(self, numbers: Iterable[int]) -> None:
         self.numbers = list(numbers)

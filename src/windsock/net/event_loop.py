@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import heapq
-import math
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from windsock.net.deadlines import LONGEST, capped
-from windsock.net.system import monotonic, os, patched_by_gevent, select, threading
+from windsock.net.deadlines import capped
+from windsock.net.poller import Poller
+from windsock.net.system import monotonic, os, select, threading
 from windsock.net.wakeup import Wakeup
 
 __all__ = ["ERROR", "HUNG_UP", "READABLE", "URGENT", "WRITABLE", "EventLoop", "OnError", "Timer"]
@@ -19,9 +19,6 @@ READABLE, WRITABLE = int(select.POLLIN), int(select.POLLOUT)  # plain numbers, t
 URGENT = int(select.POLLPRI)
 ERROR, HUNG_UP = int(select.POLLERR), int(select.POLLHUP)
 
-SPIN = 0.0002
-"""Seconds before a timer during which the thread stays awake: a sleep ends about 0.1 ms late."""
-MOST_DESCRIPTORS_OF_SELECT = 1024
 
 Action = Callable[[], object]
 OnError: TypeAlias = Callable[[Any], object]
@@ -69,7 +66,7 @@ class EventLoop:
         """Held by callers, so that none writes to a descriptor that was closed and may have been reused."""
         self._wakeup = Wakeup()
         try:
-            self._poller = _Poller()
+            self._poller = Poller()
         except BaseException:
             self._wakeup.close()
             raise
@@ -272,43 +269,3 @@ class EventLoop:
 
 def _nothing(*_: object) -> None:
     """Do nothing."""
-
-
-class _Poller:
-    """Waits with epoll(7) if available, else with poll(2); precisely until a given time."""
-
-    def __init__(self) -> None:
-        self._is_epoll = hasattr(select, "epoll") and not patched_by_gevent()  # which can't wait for an epoll
-        make: Callable[[], Any] = select.epoll if self._is_epoll else select.poll
-        self._poll = make()
-        self._descriptor: int = self._poll.fileno() if self._is_epoll else -1
-        self.register, self.modify, self.unregister = self._poll.register, self._poll.modify, self._poll.unregister
-
-    def wait(self, until: float | None, *, is_exact: bool = True) -> list[tuple[int, int]]:
-        """Return what is ready, or an empty list shortly before `until`; if not exact, shortly after."""
-        if until is None:
-            return self._poll.poll()  # type: ignore[no-any-return]  # two classes with the same methods
-        left = min(until - monotonic(), LONGEST)
-        if not is_exact:
-            whole = max(0, math.ceil(left * 1000))
-            return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above
-        whole = int((left - SPIN) * 1000)
-        if whole >= 1:
-            return self._poll.poll(whole / 1000 if self._is_epoll else whole)  # type: ignore[no-any-return]  # as above
-        if left > SPIN and 0 <= self._descriptor < MOST_DESCRIPTORS_OF_SELECT:
-            select.select([self._descriptor], [], [], left - SPIN)  # an epoll can be waited for, and exactly
-        return self._stay_awake(until)
-
-    def is_ready(self) -> bool:
-        """Return whether something is ready now."""
-        return bool(self._poll.poll(0))
-
-    def _stay_awake(self, until: float) -> list[tuple[int, int]]:
-        while True:
-            ready: list[tuple[int, int]] = self._poll.poll(0)
-            if ready or monotonic() >= until:
-                return ready
-
-    def close(self) -> None:
-        if self._is_epoll:
-            self._poll.close()

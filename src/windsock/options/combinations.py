@@ -20,7 +20,7 @@ CONCURRENCIES = {"sync": "", "threading": "Threading", "forking": "Forking", "se
 
 
 class Unsupported(WindsockError):
-    """This platform lacks what the server needs. The plugin skips a test with it."""
+    """This platform lacks something that the server needs. The plugin skips such a test."""
 
 
 def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:

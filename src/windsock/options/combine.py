@@ -42,7 +42,7 @@ def _check(mixin: Any) -> None:
     if callable(getattr(mixin, "server_bind", None)):
         raise UsageError(f"mixins=[{mixin.__name__}]: it is a server class; expected mix-ins, which have no socket")
     if mixin.__name__.removesuffix("MixIn") in CONCURRENCIES.values():
-        raise UsageError(f"mixins=[{mixin.__name__}]: say concurrency= for it")
+        raise UsageError(f"mixins=[{mixin.__name__}]: pass concurrency= for it")
 
 
 def _make(mixins: tuple[type[Any], ...], base: type[Any]) -> type[Any]:

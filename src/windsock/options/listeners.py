@@ -35,7 +35,7 @@ AF_UNIX = getattr(socket, "AF_UNIX", None)
 
 
 LARGEST_DATAGRAM = 65_535
-"""Bytes: what the length field of UDP can say (RFC 768)."""
+"""The most bytes that the length field of UDP can express (RFC 768)."""
 
 
 class StartError(WindsockError):
@@ -72,10 +72,10 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
 
 
 def _take_longer_datagrams(server: Any, handler: Any) -> None:
-    """Let a fake take the largest datagrams, and a handler those it wants, unless the server has a limit of its own."""
+    """Allow a fake the largest datagrams, and a handler those it asks for, unless the server has a limit of its own."""
     if getattr(server, "max_packet_size", None) == UDPServer.max_packet_size:
-        wanted = LARGEST_DATAGRAM if handler is None else getattr(handler, "max_packet_size", None)
-        server.max_packet_size = wanted or server.max_packet_size
+        wanted = getattr(handler, "max_packet_size", server.max_packet_size)
+        server.max_packet_size = LARGEST_DATAGRAM if handler is None else wanted
 
 
 def _made(options: Resolved, address: Any, handler: Any) -> Any:
@@ -137,7 +137,7 @@ def _no_name_lookups() -> Iterator[None]:
 
 
 def _adjust(server: Any, options: Resolved) -> None:
-    """Set what a server in a test has other than its class."""
+    """Set the attributes in which a server in a test differs from its class."""
     if ":" in options.host and not options.is_unix and server.address_family != socket.AF_INET6:
         server.address_family = socket.AF_INET6
         server.socket.close()
@@ -244,7 +244,7 @@ def backlog_of(server: Any) -> int:
 
 
 def listen_beside(server: Any) -> socket.socket:
-    """Return a new socket that listens in the place of a Unix server's, which was shut down.
+    """Return a new socket that listens instead of a Unix server's, which was shut down.
 
     Raises OSError; EADDRINUSE while a process holds an abstract name.
     """

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.faults import options as fault_options
@@ -20,7 +20,10 @@ from windsock.scripts.checks import check_seconds
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
 
-__all__ = ["Handler", "Options"]
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["Handler", "Options", "ServerKeywords"]
 
 Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""
@@ -56,12 +59,37 @@ SERVER_PROTOCOL = (
 )
 
 
+class ServerKeywords(TypedDict, total=False):
+    """The keywords of `serving()`, of the fixture `serve` and of the marker; their defaults are in Options."""
+
+    transport: str | None
+    concurrency: str | None
+    framing: Any
+    host: str | None
+    port: int
+    path: str | os.PathLike[str] | None
+    backlog: int
+    strict: bool
+    allow_unused: bool
+    timeout: float
+    allow_external: bool
+    name: str | None
+    tls: bool | str | ssl.SSLContext | None
+    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+    key_type: str | None
+    alpn: Sequence[str] | None
+    minimum_version: str | ssl.TLSVersion | None
+    maximum_version: str | ssl.TLSVersion | None
+    ciphers: str | None
+    faults: Sequence[Any]
+    relay: bool
+    seed: int | None
+    redact: Any
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """The keywords of `serving()`, of the fixture `serve` and of the marker.
-
-    `timeout` and the deadlines are in seconds. `resolved()` checks them.
-    """
+    """The values of ServerKeywords, and the classes. `timeout` is in seconds. `resolved()` checks them."""
 
     server_class: type[Any] | None = None
     handler: Handler | None = None
@@ -216,7 +244,7 @@ def _is_ours(server_class: Any) -> bool:
 
 
 def check_class(server_class: Any) -> None:
-    """Raise UsageError for what is no class of servers."""
+    """Raise UsageError for a value that is not a server class."""
     if not isinstance(server_class, type):
         raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
     missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
@@ -234,7 +262,7 @@ def constructor_of(server_class: Any) -> tuple[str, ...]:
 
 
 def check_handler(handler: Any, concurrency: str) -> None:
-    """Raise UsageError for what can't be called as handlers are, with request, client_address and server; or here."""
+    """Raise UsageError for a handler that cannot be called with request, client_address and server, or not here."""
     if concurrency != "trio" and is_async(handler):
         name = getattr(handler, "__name__", repr(handler))
         raise UsageError(f"handler={name} is async, which needs concurrency='trio'; this server is {concurrency!r}")

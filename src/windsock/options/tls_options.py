@@ -12,7 +12,9 @@ from windsock.errors import UsageError
 from windsock.net.system import os
 from windsock.options.combinations import class_for
 from windsock.options.combine import combine
+from windsock.security.certificate_choice import SERVER_WORDS, certificate_choice, load_files
 from windsock.security.tls import TLSMixIn
+from windsock.servers.urgent import check_urgent_in_tls
 
 if TYPE_CHECKING:
     import ssl
@@ -23,10 +25,11 @@ __all__ = ["Encryption", "class_with_tls", "encryption_from"]
 WAYS = ("mutual", "starttls")
 DETAILS = ("certificate", "key_type", "alpn", "minimum_version", "maximum_version", "ciphers")
 KEY_TYPES = ("ec", "rsa")
-PROFILES = ("valid", "expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority")
+CERTIFICATE = "certificate={!r}"
+"""The option in messages."""
 VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
 NAMES = ("localhost", "127.0.0.1", "::1")
-"""What certificates are made for, beside the server's own host."""
+"""The names in certificates, besides the server's own host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Encryption:
         else:
             server.ssl_context = shared_context(self, host)
         server.begins_with_tls = self.begins_with_tls
+        if self.begins_with_tls:
+            check_urgent_in_tls(getattr(server, "RequestHandlerClass", None))
 
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         """Return a new context for a client of such a server."""
@@ -82,7 +87,7 @@ class Encryption:
 
         context = certificates.server_context(is_mutual=self.is_mutual)
         if self.files:
-            self._load_files(context)
+            load_files(CERTIFICATE, context, self.files)
         else:
             names = NAMES if host in NAMES else (*NAMES, host)
             certificates.configure(context, certificates.certificate(self.profile, names, self.key_type))
@@ -101,13 +106,6 @@ class Encryption:
                 ) from None
         return context
 
-    def _load_files(self, context: ssl.SSLContext) -> None:
-        try:
-            context.load_cert_chain(*self.files)
-        except OSError as error:
-            shown = self.files[0] if len(self.files) == 1 else self.files
-            raise UsageError(f"certificate={shown!r}: {_explained(error)}") from error
-
 
 @lru_cache(maxsize=32)
 def shared_context(encryption: Encryption, host: str) -> ssl.SSLContext:
@@ -116,12 +114,14 @@ def shared_context(encryption: Encryption, host: str) -> ssl.SSLContext:
 
 
 def encryption_from(options: Any, transport: str) -> Encryption | None:
-    """Return what `Options` say about TLS; None if they want none. Raises UsageError."""
+    """Return the TLS options of `Options`, checked; None without TLS. Raises UsageError."""
     tls = options.tls
     given = [name for name in DETAILS if getattr(options, name) is not None]
     if tls is None or tls is False:
         if given:
-            raise UsageError(f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; say tls=True as well")
+            raise UsageError(
+                f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; pass tls=True as well"
+            )
         return None
     is_own = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
     if not (is_own or tls is True or (isinstance(tls, str) and tls in WAYS)):
@@ -130,11 +130,11 @@ def encryption_from(options: Any, transport: str) -> Encryption | None:
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
     if is_own:
         return Encryption(own_context=_checked_context(tls, given))
-    profile, files = _certificate(options.certificate)
+    profile, files = certificate_choice(CERTIFICATE, options.certificate, SERVER_WORDS)
     return Encryption(
         is_mutual=tls == "mutual",
         begins_with_tls=tls != "starttls",
-        profile=profile,
+        profile=profile or "valid",
         key_type=_key_type(options.key_type, files),
         files=files,
         alpn=_protocols(options.alpn),
@@ -170,34 +170,16 @@ def _checked_context(context: Any, given: list[str]) -> Any:
     return context
 
 
-def _certificate(value: Any) -> tuple[str, tuple[str, ...]]:
-    """Return (profile, files)."""
-    if value is None:
-        return "valid", ()
-    if isinstance(value, str) and value in PROFILES:
-        return value, ()
-    files = value if isinstance(value, tuple | list) else (value,)
-    is_path = all(
-        isinstance(each, os.PathLike) or (isinstance(each, str) and _looks_like_a_path(each)) for each in files
-    )
-    if not is_path or len(files) not in (1, 2):
-        expected = ", ".join(map(repr, PROFILES))
-        raise UsageError(f"certificate={value!r}: expected one of {expected}, or files: ('cert.pem', 'key.pem')")
-    return "valid", tuple(os.fspath(each) for each in files)
-
-
 def _key_type(value: Any, files: tuple[str, ...]) -> str:
     if value is None:
         return "ec"
     if value not in KEY_TYPES:
         raise UsageError(f"key_type={value!r}: expected one of {', '.join(map(repr, KEY_TYPES))}")
     if files:
-        raise UsageError(f"key_type={value!r} is for certificates made on the spot; certificate= has a key of its own")
+        raise UsageError(
+            f"key_type={value!r} is for certificates that windsock makes; certificate= has a key of its own"
+        )
     return str(value)
-
-
-def _looks_like_a_path(text: str) -> bool:
-    return os.sep in text or "." in text
 
 
 def _protocols(value: Any) -> tuple[str, ...]:
@@ -238,15 +220,3 @@ def _text(name: str, value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{name}={value!r}: expected text, such as 'ECDHE+AESGCM'")
     return value
-
-
-def _explained(error: OSError) -> str:
-    """Say what is wrong with certificate files in words."""
-    reason = str(getattr(error, "reason", None) or "")
-    if "KEY_VALUES_MISMATCH" in reason or "KEY_TYPE_MISMATCH" in reason:
-        return "the key is not the one of the certificate"
-    if isinstance(error, FileNotFoundError):
-        return "there is no such file"
-    if reason or type(error).__name__ == "SSLError":
-        return f"expected a certificate and its key in PEM ({reason.replace('_', ' ').lower() or error.args[-1]})"
-    return error.strerror or str(error)

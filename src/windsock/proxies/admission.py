@@ -22,7 +22,7 @@ __all__ = ["Admission", "AdmissionVerdict"]
 class AdmissionVerdict:
     """The decision on one client: `turned_away` ("reset" or "close", with a reason), `error`, or served after `delay`.
 
-    `stalled_by` is what it has to wait for without a word.
+    `stalled_by` is the fault that makes it wait in silence.
     """
 
     __slots__ = ("delay", "error", "reason", "stalled_by", "turned_away", "words")
@@ -58,7 +58,7 @@ class Admission:
                 each.fire(monotonic(), "the listener is {}", state)
 
     def verdict_on(self, index: int, peer: Any) -> AdmissionVerdict:
-        """Return what becomes of the next client."""
+        """Return the decision on the next client."""
         verdict = AdmissionVerdict()
         if any("accept" in each.fault.applies_to for each in self._fault_set.handles):
             found = self._fault_set.at_accept(connection=index, now=monotonic(), peer=peer, active=self._active())

@@ -15,7 +15,7 @@ from windsock.relay.loop import RelayLoop
 __all__ = ["EXHAUSTED", "ConnectAttempt"]
 
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-"""What accept(2) and socket(2) say when there is no room for one more; it may pass."""
+"""The errors of accept(2) and socket(2) for a lack of descriptors or memory, which may be temporary."""
 IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY)
 FIRST_REST = 0.005
 LONGEST_REST = 0.25
@@ -23,10 +23,10 @@ LONGEST_REST = 0.25
 
 class ConnectAttempt:
     """One attempt to connect, for at most `seconds`; then `on_done` gets the socket, or the error, once; or
-    both, for a connection that was made and has been reset since: what came before can be read, the error cannot.
+    both, for a connection that was made and has been reset since: earlier data can be read, the error cannot.
 
     A lack of descriptors, and a Unix server whose backlog is full (EAGAIN, unix(7)), are waited for; `on_lack` is
-    told of the former.
+    called with the former.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ConnectAttempt:
         self._done(None, OSError(errno.ECANCELED, "the proxy was stopped"))
 
     def sockets(self) -> Iterable[Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return [*self._others, *([self._socket] if self._socket is not None else [])]
 
     def _try(self) -> None:
@@ -92,12 +92,15 @@ class ConnectAttempt:
         else:
             raise OSError(number, os.strerror(number))
 
-    def _ready(self, events: int) -> None:  # noqa: ARG002  # whatever it is, SO_ERROR says it
+    def _ready(self, events: int) -> None:  # noqa: ARG002  # SO_ERROR has the error
         assert self._socket is not None
         number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         self._stop_waiting()
         error = OSError(number, os.strerror(number)) if number else None
-        if number in (0, errno.ECONNRESET):  # refused is ECONNREFUSED: this one was there, and may have said something
+        if number in (
+            0,
+            errno.ECONNRESET,
+        ):  # refused is ECONNREFUSED: this one was accepted, and may have sent something
             self._done(self._take(), error)
         elif error is not None:
             self._failed(error)

@@ -1,4 +1,4 @@
-"""The datagram side of a proxy: each client has a socket of its own towards the server."""
+"""The datagram side of a proxy: each client has its own socket towards the server."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class DatagramFront:
         """Nothing: a cut line takes datagrams, and loses them."""
 
     def refresh(self, now: float) -> None:
-        """Nothing: each client is told."""
+        """Do nothing: each client notes it."""
 
     def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
         """Return whether datagrams wait here until there is room behind."""
@@ -89,7 +89,7 @@ class DatagramFront:
         self._clients.clear()  # they refer to this front
 
     def sockets(self) -> Iterable[Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return [self._listener]
 
     def _watch(self) -> None:

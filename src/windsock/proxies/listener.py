@@ -76,7 +76,7 @@ class SwitchableListener:
         self.socket.listen(BACKLOG)
 
     def _beside(self) -> socket.socket:
-        """Put a new socket in the place of the old one's file, in one step (rename(2))."""
+        """Replace the old socket's file by a new socket's in one step (rename(2))."""
         made = socket.socket(AF_UNIX, socket.SOCK_STREAM)
         try:
             path = addresses.plain(self.name)
@@ -107,7 +107,7 @@ class SwitchableListener:
         self._fillers.leave()
 
     def all(self) -> Iterable[socket.socket]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return [self.socket, *self._fillers.sockets, *([self._holder] if self._holder is not None else [])]
 
     def close(self) -> None:

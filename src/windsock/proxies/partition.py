@@ -26,7 +26,7 @@ class Partition:
         self.repair()
 
     def repair(self) -> None:
-        """Have all lines up again: what was on its way on streams goes on. Idempotent."""
+        """Restore all lines; data in transit on streams goes on. Idempotent."""
         for each in self.lines:
             each.reconnect()
 
@@ -34,8 +34,9 @@ class Partition:
 def partition(*groups: Any) -> Partition:
     """Cut the lines of these proxies, all of them now, until `repair()` or the end of a `with`.
 
-    Each group is a proxy, or a list of the proxies behind which one part of the network is. Nothing passes a line
-    that is down, neither ends nor resets, and new connections are not answered. Raises UsageError for what is no proxy.
+    Each group is a proxy, or a list of the proxies in front of one part of the network. Nothing passes a line that is
+    down, neither ends nor resets, and new connections are not answered. Raises UsageError for a value that is not a
+    proxy.
     """
     lines = tuple(each for group in groups for each in (group if isinstance(group, list | tuple) else (group,)))
     wrong = next((each for each in lines if not isinstance(each, FaultProxy)), None)

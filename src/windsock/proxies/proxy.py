@@ -41,21 +41,22 @@ __all__ = ["FaultProxy", "proxy"]
 class FaultProxy(Subject):
     """A proxy from its constructor to `stop()`; also a context manager, which finishes it.
 
-    `address` is where it leads: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
+    `address` is the server's: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
     a Unix socket, of the kind that is bound there. It listens on an ephemeral loopback port, or on a private path of
-    its own; `listen` is another place, which other machines can reach only with `allow_external=True`. `proxy.address`
-    is where clients go.
+    its own, or on `listen`, which other machines can reach only with `allow_external=True`. Clients connect to
+    `proxy.address`.
 
     `framing` says where messages end, for `requests` (see `framing_from`). With `recorded=False` nothing is recorded.
-    `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles; `seed` is
-    what they draw from, and if the proxy is strict, each of them has to fire. `timeout`: seconds that connecting
-    onwards, and stopping, may take. TLS passes through as it is, unless `tls` (a server's SSLContext) has the proxy
-    end the client's TLS; with `upstream_tls` (a client's SSLContext; `server_name` is whom it expects) it speaks TLS
-    onwards. `redact` says what is secret in all that is shown (see `serving`).
+    `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles;
+    `seed` is the seed of their random numbers, and if the proxy is strict, each of them has to fire. `timeout`: seconds
+    that connecting onwards, and stopping, may take. TLS passes through as it is, unless `tls` (a server's SSLContext)
+    has the proxy end the client's TLS; with `upstream_tls` (a client's SSLContext; `server_name` is the name that it
+    expects) it speaks TLS onwards. `redact` says what is secret in all that is shown (see `serving`).
 
     A client's connection is accepted by the system before any proxy hears of it, so a client never sees a refused
     connect: it is reset if there is no connection onwards (on a Unix socket it sees the end of the stream, unless it
-    has sent something: then a reset, too). Raises UsageError for what cannot work, such as a proxy to itself.
+    has sent something: then a reset, too). Raises UsageError for values that cannot work, such as the proxy's own
+    address.
     """
 
     what_is_unmet = "faults that never fired"
@@ -164,7 +165,7 @@ class FaultProxy(Subject):
 
     @property
     def firings(self) -> list[Firing]:
-        """What the faults did, in order of time; of each fault at most the latest 10,000 firings."""
+        """The firings of the faults, in order of time; of each fault at most the latest 10,000 firings."""
         return self.fault_set.log
 
     def unrecorded_firings(self) -> list[Firing]:
@@ -185,7 +186,7 @@ class FaultProxy(Subject):
         return f"{self!r}, {self._counted_connections()}"
 
     def fault_report(self) -> list[str]:
-        """Return the seed and what the faults did, a line a firing, bounded in length; nothing without faults."""
+        """Return the seed and the firings, one line each, bounded in length; nothing without faults."""
         return report_of(self.fault_set)
 
     def fault_summary(self) -> list[str]:
@@ -226,7 +227,7 @@ class FaultProxy(Subject):
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:
-        """Undo `disconnect()`: what was on its way on a stream goes on, and new connections are answered.
+        """Undo `disconnect()`: data in transit on streams goes on, and new connections are answered.
         Idempotent."""
         outage, self._outage = self._outage, None
         if outage is not None:
@@ -237,10 +238,10 @@ class FaultProxy(Subject):
     # --- its life
 
     def drain(self) -> None:
-        """Deliver what clients have sent so far, also those that have left since: bytes, ends and datagrams.
+        """Deliver the bytes, ends and datagrams sent so far, also of clients that have left since.
 
-        Takes at most `timeout` seconds, and no time if there is nothing to deliver. What a fault keeps for longer, or
-        until it is healed, stays where it is. Connections stay open. Idempotent.
+        Takes at most `timeout` seconds, and no time if there is nothing to deliver. Data that a fault keeps for longer,
+        or until it is healed, stays where it is. Connections stay open. Idempotent.
         """
         if not self._is_stopped:
             self._relay_loop.drain(self.timeout)
@@ -252,9 +253,9 @@ class FaultProxy(Subject):
 
     @uninterrupted
     def stop(self) -> None:
-        """Stop: end all connections, and give everything back. Idempotent; in a forked child it does nothing.
+        """Stop: end all connections, and release all resources. Idempotent; in a forked child it does nothing.
 
-        What has not been delivered is lost: `drain()` delivers it.
+        Data that has not been delivered is lost: `drain()` delivers it.
 
         Raises StillRunning if its thread has not ended in `timeout` seconds.
         """
@@ -302,11 +303,11 @@ class FaultProxy(Subject):
 def proxy(address: Any, *, faults: Iterable[Any] = (), seed: int | None = None, **options: Any) -> FaultProxy:
     """Start a proxy in front of an address, for the length of a `with`: clients go to `proxy.address`.
 
-    `faults` act from the first client on: faults, pairs of a fault and a dict of what selects, and profiles.
-    `seed` is what they draw from; 0 by default, the test's own in the fixture `fault_proxy`. The other keywords are
-    those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`, `timeout`,
-    `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for what cannot work, such as
-    a proxy to itself.
+    `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles.
+    `seed` is the seed of their random numbers; 0 by default, the test's own in the fixture `fault_proxy`. The other
+    keywords are those of `windsock.FaultProxy`: `transport`, `listen`, `allow_external`, `framing`, `recorded`,
+    `timeout`, `tls`, `upstream_tls`, `server_name`, `name`, `strict`, `redact`. Raises UsageError for values that
+    cannot work, such as the address of the proxy itself.
     """
     return FaultProxy(address, faults=faults, seed=seed, **options)
 

@@ -12,7 +12,7 @@ __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
 
 
 def reason(error: OSError) -> str:
-    """Return what went wrong in a few words."""
+    """Return an error in a few words."""
     alert = alert_of(error)
     if alert is not None:
         return f"TLS alert: {alert}"
@@ -21,6 +21,7 @@ def reason(error: OSError) -> str:
 
 class _RecordingNotes:
     kind: int
+    mark: int
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -28,8 +29,12 @@ class _RecordingNotes:
         self._loan: tuple[Buffer, int] | None = None
 
     def passed(self, data: memoryview) -> None:
-        """Note a copy of the data: its memory is used again, and a recording may keep what it is given as it is."""
+        """Note a copy of the data: its memory is used again, and a recording keeps the object that it is given."""
         self._note(self.kind, bytes(data))
+
+    def marked(self) -> None:
+        """Note that the byte noted next is urgent."""
+        self._note(self.mark)
 
     def lend(self) -> memoryview:
         """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
@@ -44,9 +49,10 @@ class _RecordingNotes:
 
 
 class ClientNotes(_RecordingNotes):
-    """Records what the client does."""
+    """Records the client's data and ends."""
 
     kind = Kind.UP
+    mark = Kind.URGENT_UP
 
     def ended(self, *, is_truncated: bool) -> None:
         """It has sent the end of its stream, perhaps without the end of TLS."""
@@ -62,9 +68,10 @@ class ClientNotes(_RecordingNotes):
 
 
 class UpstreamNotes(_RecordingNotes):
-    """Records what the server does."""
+    """Records the server's data and ends."""
 
     kind = Kind.DOWN
+    mark = Kind.URGENT_DOWN
 
     def ended(self, *, is_truncated: bool) -> None:  # noqa: ARG002  # what both are told
         """It has sent the end of its stream."""

@@ -132,7 +132,7 @@ class StreamFront:
             client.close()
 
     def sockets(self) -> Iterable[Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return [*self._listener.all(), *self._waiting()]
 
     def _waiting(self) -> list[socket.socket]:
@@ -170,7 +170,7 @@ class StreamFront:
             self._add(client, peer, verdict)
 
     def _next(self) -> tuple[socket.socket, Any, AdmissionVerdict]:
-        """Return who comes next, and what becomes of them. Raises OSError as accept(2)."""
+        """Accept the next client; return it with the decision on it. Raises OSError as accept(2)."""
         client, peer = self._put_back.popleft() if self._put_back else self._listener.accept()
         verdict = self._admission.verdict_on(self._count, peer)
         error = verdict.error
@@ -244,7 +244,7 @@ class StreamFront:
         self._relay_loop.event_loop.at(when, serve)
 
     def _look_at_stalled(self) -> None:
-        """Serve those who have waited for a fault that has passed."""
+        """Serve the clients that have waited for a fault that has passed."""
         waiting, self._stalled = self._stalled, []
         for pending, verdict in waiting:
             if verdict.stalled_by is not None and self._admission.still_stalls(verdict.stalled_by):
@@ -365,7 +365,7 @@ class StreamFront:
         relay.start()
 
     def _note_credentials(self, pending: _PendingConnection) -> None:
-        """Say that the server sees this process in the place of a client that is another one (SO_PEERCRED)."""
+        """Note that the server sees this process instead of the client's (SO_PEERCRED)."""
         theirs = peer_credentials(pending.socket)
         if theirs is not None and theirs != own_credentials():
             pending.say(f"the client is {theirs}; SO_PEERCRED shows the server {own_credentials()}")
@@ -407,7 +407,7 @@ class _PendingConnection:
         """What faults do to it, and is noted when it has been done."""
 
     def say(self, words: str) -> None:
-        """Write down what came beside its bytes, or cannot be passed on."""
+        """Note what came besides the bytes, or cannot be passed on."""
         self.note(Kind.NOTE, words.encode())
 
     def note(self, kind: int, data: bytes = b"") -> None:

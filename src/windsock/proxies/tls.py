@@ -14,7 +14,7 @@ from windsock.net.system import monotonic, socket, threading
 from windsock.net.targets import Target
 from windsock.recording import Connection
 from windsock.relay.loop import RelayLoop
-from windsock.taps.seam import noting_handshake
+from windsock.taps.requests import noting_handshake
 
 if TYPE_CHECKING:
     import ssl
@@ -34,7 +34,7 @@ class Termination:
     def of(
         cls, place: Target, client: ssl.SSLContext | None, upstream: ssl.SSLContext | None, server_name: str | None
     ) -> Termination | None:
-        """Return what was asked for, or None; raise UsageError for what cannot be."""
+        """Return the termination for these options, or None; raise UsageError for options that cannot work."""
         if client is None and upstream is None:
             if server_name is not None:
                 raise UsageError(f"server_name={server_name!r}: whom upstream_tls= is to expect; there is none")
@@ -85,7 +85,7 @@ class HandshakeAttempt:
         """Nothing: no data passes yet."""
 
     def delivers_by(self, time: float) -> bool:  # noqa: ARG002  # what all members are asked
-        """Return whether the client has sent something, or left; it is not waited for if it says nothing."""
+        """Return whether the client has sent something or left, without waiting."""
         descriptor = self._raw[0].fileno()
         return descriptor >= 0 and sockets.has_unread(descriptor)
 
@@ -99,7 +99,7 @@ class HandshakeAttempt:
             each.close()
 
     def sockets(self) -> Iterable[Any]:
-        """Return what a forked child has to give back."""
+        """Return the sockets that a forked child must close."""
         return self._raw
 
     def _run(self) -> None:

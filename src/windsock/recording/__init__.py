@@ -2,6 +2,7 @@
 
 from windsock.recording.connection import Connection
 from windsock.recording.connections import Connections
+from windsock.recording.cutter import Cutter
 from windsock.recording.errors import (
     FramingError,
     HandlerDied,
@@ -16,7 +17,6 @@ from windsock.recording.events import Chunk, Direction, Ending
 from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import (
     AsItArrives,
-    Cutter,
     Delimiter,
     FixedSize,
     Framing,

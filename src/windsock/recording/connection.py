@@ -15,6 +15,7 @@ from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
 from windsock.recording.store.spill_file import Event, SpilledEvents
 from windsock.recording.unsent import OF
+from windsock.recording.urgency import STREAM_OF, UrgentByte, urgent_byte
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
@@ -147,6 +148,11 @@ class Connection(Log):
                 yield Chunk(event.time, DIRECTIONS[event.kind], event.data)
 
     @property
+    def urgent(self) -> list[UrgentByte]:
+        """The urgent bytes of both directions, in the order in which they were received and sent."""
+        return [urgent_byte(event) for event in self.settled() if event.kind in STREAM_OF]
+
+    @property
     def upstream(self) -> bytes:
         """All bytes from the client."""
         return self.read(Kind.UP)
@@ -237,12 +243,14 @@ class Connection(Log):
             self._ending = self._ending or (Ending.STOPPED if is_stopped else ending)
 
     def _apply_rest(self, kind: int, data: bytes) -> None:
-        """Store the progress of a script, and ends of TLS after the handshake."""
+        """Store the progress of a script, that there is urgent data, and ends of TLS after the handshake."""
         if kind == Kind.SCRIPT:
             state, space, where = data.decode().partition(": ")[2].partition(" ")
             self._script = ScriptState(state), space + where
         elif kind == Kind.REST:
             self.rests_until = float(data)
+        elif kind in STREAM_OF:
+            self._has_urgent = True
         elif kind == Kind.TLS_END:
             if self._ending is Ending.CLIENT_EOF and not self._is_tls_truncated:
                 self._ending = None  # that was only the end of TLS

@@ -65,6 +65,10 @@ class Kind:
     """The client has ended TLS with an alert; the data is its name."""
     NOTE = 22
     """Something other than stream bytes came, went or was lost; the data describes it."""
+    URGENT_UP = 23
+    """The next byte from the client is urgent. With data: an urgent byte came out of line (`urgency.out_of_line`)."""
+    URGENT_DOWN = 24
+    """The next byte for the client is urgent."""
 
 
 class ScriptState(enum.StrEnum):

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from itertools import islice
 
 from windsock.recording.connection import Connection
+from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Kind
-from windsock.recording.framing import Cutter, Framing, UntilEof, is_framed
+from windsock.recording.framing import Framing, UntilEof, is_framed
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from windsock.errors import UsageError
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
+from windsock.recording.urgency import STREAM_OF, in_stream_order
 from windsock.scripts import Script, Step
 from windsock.scripts import steps as kinds
 
@@ -38,6 +39,8 @@ class ScriptWriter:
         self._is_mine = False
         self._gap = 0.0
         self._latest = began
+        self._urgent: set[int] = set()
+        """The kinds of data whose next byte is urgent."""
         self._ended: set[bool] = set()
         """The ends whose stream has ended: True for this one, False for the other."""
 
@@ -47,8 +50,10 @@ class ScriptWriter:
         Raises UsageError for more data than fits into a script.
         """
         size = 0
-        for event in events:
-            if event.kind <= Kind.DOWN:
+        for event in in_stream_order(events):
+            if event.kind in STREAM_OF:
+                self._urgent_next(event)
+            elif event.kind <= Kind.DOWN:
                 size += len(event.data)
                 if size > LARGEST:
                     raise UsageError(
@@ -69,6 +74,9 @@ class ScriptWriter:
         """Add to the data being sent or expected, or start a new run."""
         is_mine = (event.kind == Kind.UP) == self._is_client
         gap = self._since_latest(event)
+        if event.kind in self._urgent:
+            self._urgent_passed(event, gap, is_mine=is_mine)
+            return
         is_late = self._has_timing and is_mine and gap >= SHORTEST
         if self._run and not self._is_datagram and is_mine == self._is_mine and not is_late:
             self._run.append(event.data)
@@ -76,6 +84,19 @@ class ScriptWriter:
             return
         self._end_run()
         self._run, self._is_mine, self._gap = [event.data], is_mine, gap
+
+    def _urgent_next(self, event: Event) -> None:
+        self._urgent.add(STREAM_OF[event.kind])
+
+    def _urgent_passed(self, event: Event, gap: float, *, is_mine: bool) -> None:
+        """Add the step of the urgent byte that the mark before has announced, and go on with what follows."""
+        self._urgent.remove(event.kind)
+        self._end_run()
+        if is_mine:
+            self._add(kinds.Urgent(event.data[:1]), gap)
+        else:
+            self._steps.append(kinds.ExpectUrgent(event.data[:1], timeout=patience(gap)))
+        self._run, self._is_mine, self._gap = [event.data[1:]], is_mine, 0.0
 
     def _something_ended(self, event: Event) -> None:
         """Add an end of the connection."""
@@ -135,9 +156,9 @@ class ScriptWriter:
 
     def _end_run(self) -> None:
         run, self._run = self._run, []
-        if not run:
-            return
         data = b"".join(run)
+        if not (data or (run and self._is_datagram)):
+            return
         if self._is_mine:
             self._add(kinds.Send(data), self._gap)
         else:

@@ -153,9 +153,9 @@ class StreamRelay:
             self._on_note(words)
 
     def lose(self, attached: Attachment | None) -> None:
-        """Close descriptors that came with bytes that are not passed on, and report that."""
+        """Release what came with bytes that are not passed on, and report that."""
         if attached is not None:
-            self.note(f"{attached} closed: the bytes that came with it were not passed on")
+            self.note(f"{attached} {attached.verb}: the bytes that came with it were not passed on")
             attached.close()
 
     def finish_if_done(self) -> None:

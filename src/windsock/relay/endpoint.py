@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from typing import TYPE_CHECKING, Any, Protocol
 
-from windsock.net import sockets
+from windsock.net import sockets, urgent
 from windsock.net.event_loop import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
 from windsock.net.system import socket
 
@@ -29,6 +30,10 @@ class TrafficObserver(Protocol):
 
     def passed(self, data: memoryview) -> None:
         """Note data that this end has sent. The memory is reused afterwards."""
+        ...
+
+    def marked(self) -> None:
+        """Note that the next byte that this end has sent is urgent."""
         ...
 
     def lend(self) -> memoryview:
@@ -69,12 +74,16 @@ class RelayEndpoint:
         self.carried = 0
         """The number of bytes received from it."""
         self.attached: Attachment | None = None
-        """The descriptors that came with the first of the latest bytes."""
-        self._urgent = URGENT
+        """What came with the first of the latest bytes: descriptors, or the mark of urgent data."""
         self._is_bulk = False
         self._watched: int | None = None
         self._scratch = relay.scratch
         self._receive = sock.recv_into
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Keep urgent bytes in the stream, so that none is lost. May be overridden."""
+        urgent.keep_inline(self.socket)
 
     def ready(self, events: int) -> None:
         """Handle events: readable, writable, or an error."""
@@ -124,7 +133,7 @@ class RelayEndpoint:
             flow.feed(bytes(data))
 
     def _carry_attached(self, data: memoryview) -> None:
-        """Pass on data whose first byte came with descriptors, which no handshake uses."""
+        """Pass on data whose first byte came with descriptors or is urgent; no handshake uses either."""
         attached, self.attached = self.attached, None
         if self.relay.handshake_faults is not None:
             self.relay.lose(attached)
@@ -161,22 +170,35 @@ class RelayEndpoint:
             self.inflow.drain()
         if self._is_done():
             return
-        if events & URGENT:
-            self._lose_urgent_data()
-        if events & READABLE and self.flow.is_open():
+        if events & URGENT and self.flow.is_open() and self._is_at_mark():
+            self._carry_urgent()
+        elif events & READABLE and self.flow.is_open():
             self._carry()
         elif events & (ERROR | HUNG_UP):
             self._hang_up(events)
         self.update()
 
-    def _lose_urgent_data(self) -> None:
-        """Report that urgent data is not passed on; do not wait for it where it comes in line (SO_OOBINLINE)."""
+    def _is_at_mark(self) -> bool:
+        """Return whether the next byte is urgent. May be overridden."""
+        return urgent.is_at_mark(self.socket)
+
+    def _carry_urgent(self) -> None:
+        """Read the urgent byte alone, and pass it on with its mark."""
+        memory = self._scratch.memory[:1]
         try:
-            data = self.socket.recv(1, socket.MSG_OOB)
-        except OSError:
-            self._urgent = 0
-        else:
-            self.relay.note(f"1 B of urgent data was not passed on: {data!r}")
+            size = self._receive(memory)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.vanish(error)
+            return
+        self.relay.lose(self.attached)
+        self.attached = urgent.UrgentMark()
+        self.carried += size
+        if self.notes is not None:
+            self.notes.marked()
+            self.notes.passed(memory)
+        self._carry_attached(memory)
 
     def _is_done(self) -> bool:
         return self.is_gone or self.relay.is_over
@@ -233,7 +255,7 @@ class RelayEndpoint:
         """Watch for the events that matter now."""
         if self.is_gone or self.relay.is_over:
             return
-        events = (READABLE | self._urgent if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
+        events = (READABLE | URGENT if self.flow.is_open() else 0) | (WRITABLE if self.inflow.is_blocked else 0)
         if events == self._watched:
             return
         if self._watched is not None:
@@ -252,6 +274,29 @@ class RelayEndpoint:
             return 0
 
     def write_with(self, data: memoryview, attached: Attachment) -> int:
+        """Write data with what came with its first byte; return the number of bytes."""
+        if isinstance(attached, urgent.UrgentMark):
+            return self._write_urgent(data[:1])
+        return self._write_attached(data, attached)
+
+    def _write_urgent(self, data: memoryview) -> int:
+        """Write an urgent byte. May be overridden."""
+        try:
+            return self.socket.send(data, urgent.OOB)  # type: ignore[no-any-return]  # a socket
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+        return self._write_unmarked(data, "this system has no urgent data on Unix sockets")
+
+    def _write_unmarked(self, data: memoryview, why: str) -> int:
+        size = self.write(data)
+        if size:
+            self.relay.note(f"1 urgent mark of {bytes(data)!r} could not be passed on: {why}")
+        return size
+
+    def _write_attached(self, data: memoryview, attached: Attachment) -> int:
         """Write data, and close its descriptors with the first byte: only Unix sockets can pass them on."""
         size = self.write(data)
         if size:

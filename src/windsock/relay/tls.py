@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from windsock.net import sockets
+from windsock.net import sockets, urgent
 from windsock.net.system import socket, ssl
 from windsock.relay.buffered_endpoint import BufferedEndpoint
 from windsock.security.tls_socket import TLSSocket
@@ -50,6 +50,19 @@ class TLSEnd(TLSSocket):
 
 class TLSEndpoint(BufferedEndpoint):
     """An endpoint that speaks TLS, which may receive several records at once."""
+
+    def _prepare(self) -> None:
+        """Leave urgent bytes out of the stream: TLS has none, and one in line would break it."""
+
+    def _is_at_mark(self) -> bool:
+        """Drop an urgent byte, and report it."""
+        data = urgent.take(self.socket.raw)
+        if data:
+            self.relay.note(f"1 B of urgent data was not passed on, since TLS has none: {data!r}")
+        return False
+
+    def _write_urgent(self, data: memoryview) -> int:
+        return self._write_unmarked(data, "the other end speaks TLS, which has no urgent data")
 
     def half_close(self) -> None:
         """Send the end of the stream; with close_notify, unless the other end has omitted it."""

@@ -54,8 +54,10 @@ class UnixEndpoint(BufferedEndpoint):
         """See RelayEndpoint."""
         return self._write(data, None)
 
-    def write_with(self, data: memoryview, attached: Attachment) -> int:
-        """See RelayEndpoint."""
+    def _is_at_mark(self) -> bool:
+        return not self._reader.has_more() and super()._is_at_mark()
+
+    def _write_attached(self, data: memoryview, attached: Attachment) -> int:
         size = self._write(data, attached)
         if size:
             attached.close()

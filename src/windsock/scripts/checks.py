@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.deadlines import is_seconds
 
-__all__ = ["Expected", "MessageFraming", "check_count", "check_seconds", "checked_bytes", "checked_pattern"]
+__all__ = [
+    "Expected",
+    "MessageFraming",
+    "check_count",
+    "check_keywords",
+    "check_seconds",
+    "checked_bytes",
+    "checked_pattern",
+]
 
 Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
 """Bytes, a compiled regular expression over bytes, or a predicate."""
@@ -48,6 +56,14 @@ def check_count(where: str, value: Any) -> None:
     """Raise UsageError if a value is not a whole number from 1 up."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"{where}: expected a whole number, 1 or more")
+
+
+def check_keywords(call: str, given: Mapping[str, object], known: Any) -> None:
+    """Raise TypeError, as Python does, for a keyword that a TypedDict does not have."""
+    names = known.__required_keys__ | known.__optional_keys__
+    for name in given:
+        if name not in names:
+            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
 
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:

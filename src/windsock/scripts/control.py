@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from windsock.errors import UsageError
 from windsock.scripts.actions import Pause
 from windsock.scripts.checks import check_count
-from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent
 from windsock.scripts.repr import BRIEF
 from windsock.scripts.step import Argument, Step, StepSequence, steps_of, written
 
@@ -30,7 +30,7 @@ class Loop(Step):
         if self.times is not None:
             check_count(f"loop(times={self.times!r})", self.times)
         elif not any(map(_can_rest, steps)):
-            raise UsageError(f"{self.text}: a round takes no time and nothing from the other end; say times=")
+            raise UsageError(f"{self.text}: a round takes no time and nothing from the other end; pass times=")
 
     @property
     def has_no_end(self) -> bool:
@@ -39,7 +39,7 @@ class Loop(Step):
         while isinstance(first, Loop):
             first = first.script.steps[0]
         return self.times is None and not isinstance(
-            first, Expect | ExpectEnd | ExpectEof | ExpectReset | ExpectSilence | OneOf
+            first, Expect | ExpectEnd | ExpectEof | ExpectReset | ExpectSilence | ExpectUrgent | OneOf
         )
 
 
@@ -77,7 +77,7 @@ class OneOf(Step):
             raise UsageError("one_of(): expected scripts to choose from")
         for each in self.scripts:
             steps = steps_of("one_of", each)
-            if not steps or not isinstance(steps[0], Expect | ExpectEof | ExpectReset):
+            if not steps or not isinstance(steps[0], Expect | ExpectEof | ExpectReset | ExpectUrgent):
                 first = steps[0].text if steps else "nothing"
                 raise UsageError(
                     f"one_of(): each script must begin with expect(), expect_eof() or expect_reset(); "

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from windsock.scripts.control import Loop, OneOf
-from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.step import Step, StepSequence
 
 __all__ = ["Cursor"]
 
-EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, OneOf)
+EXPECTATIONS = (Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent, OneOf)
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Cursor:
 
     @property
     def step(self) -> Step | None:
-        """The current step; None when all steps are done."""
+        """The current step; None at the end of a script."""
         return self._steps[self._index] if self._index < len(self._steps) else None
 
     @property
@@ -52,7 +52,9 @@ class Cursor:
 
     @property
     def number(self) -> str:
-        """The number of the current step, such as "3", or "2.1 (round 3)" within a loop."""
+        """The number of the current step, such as "3", or "2.1 (round 3)" within a loop; of the last one at the end."""
+        if self.step is None:
+            return str(len(self.script.steps) + self._first - 1)
         parts: list[int] = []
         rounds: list[str] = []
         for frame in self._frames:
@@ -72,12 +74,16 @@ class Cursor:
             return f"the end of its {len(self.script.steps)} step{'' if len(self.script.steps) == 1 else 's'}"
         return f"step {self.number} of {len(self.script.steps) + self._first - 1}, {self.step.text}"
 
-    def _enter(self, script: StepSequence, *, loop: Loop | None = None, branch: int = 0) -> None:
+    def advance(self) -> None:
+        """Go to what follows the current step."""
+        self._index += 1
+
+    def enter(self, script: StepSequence, *, loop: Loop | None = None, branch: int = 0) -> None:
         """Go to the first step of a script within the current step."""
         self._frames.append(Frame(self._steps, self._index, loop, branch, takes=self.inbox.takes))
         self._steps, self._index = script.steps, 0
 
-    def _go_on(self) -> bool:
+    def go_on(self) -> bool:
         """At the end of a script, move to its next round or to what follows it; return False at the end of all."""
         if not self._frames:
             return False
@@ -111,7 +117,7 @@ class Cursor:
         is_waiting = self.is_expecting and not self.inbox
         return is_waiting and self._idle_loop() is not None
 
-    def _ends_loop(self) -> bool:
+    def end_loop(self) -> bool:
         """End an endless loop if the other end has ended at the first step of a round; return whether it did."""
         depth = self._idle_loop() if self.inbox.has_ended and not self.inbox else None
         if depth is None:

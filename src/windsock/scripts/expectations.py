@@ -10,7 +10,7 @@ from windsock.scripts.checks import Expected, MessageFraming, check_count, check
 from windsock.scripts.repr import code_of
 from windsock.scripts.step import Argument, Step
 
-__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence"]
+__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence", "ExpectUrgent"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -52,7 +52,7 @@ class Expect(Step):
         if kind == "datagram":
             return "a datagram ends by itself; leave until= out" if self.until is not None else ""
         if self.what == b"":
-            return "an empty pattern would match before anything comes; say what to expect"
+            return "an empty pattern would match before anything comes; pass what to expect"
         return ""
 
     def arguments(self) -> list[Argument]:
@@ -111,6 +111,31 @@ class ExpectSilence(Step):
         check_seconds(f"expect_silence({self.for_!r})", self.for_)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ExpectUrgent(Step):
+    """Expect that the next byte of the stream is urgent, and is `what` if that is given. The byte is taken.
+
+    Urgent bytes stay in the stream (SO_OOBINLINE) from the start of a script with this step. A client whose steps are
+    taken one by one keeps them from its first `expect_urgent()`.
+    """
+
+    method = "expect_urgent"
+    is_for = "stream"
+    takes_timeout = True
+    what: bytes | None = None
+
+    def _check(self) -> None:
+        if self.what is not None:
+            object.__setattr__(self, "what", checked_bytes("expect_urgent", self.what))
+            if len(self.what) != 1:
+                raise UsageError(f"expect_urgent({self.what!r}): expected one byte: an urgent byte is always alone")
+
+    def arguments(self) -> list[Argument]:
+        """Return the arguments that create it."""
+        given: list[Argument] = [] if self.what is None else [("", self.what)]
+        return given if self.timeout is None else [*given, ("timeout", self.timeout)]
+
+
 def _check_unit(step: Expect) -> None:
     """Check the combination of values that determine which bytes to look at."""
     if step.until is not None:
@@ -123,10 +148,10 @@ def _check_unit(step: Expect) -> None:
         raise UsageError("expect(until=..., length=...): two ways to find the end; use one of them")
     if step.until is None and step.length is None:
         if step.what is None:
-            raise UsageError("expect(): say what to expect: bytes, a pattern, a predicate, a length, or until=")
+            raise UsageError("expect(): pass what to expect: bytes, a pattern, a predicate, a length, or until=")
         if isinstance(step.what, re.Pattern) and step.what.fullmatch(b""):
             raise UsageError(
-                f"expect({code_of(step.what)}): it would match before anything comes; say what to expect, or until="
+                f"expect({code_of(step.what)}): it would match before anything comes; pass what to expect, or until="
             )
     elif isinstance(step.what, bytes):
         raise UsageError(f"expect({step.what!r}, ...): bytes have a length of their own; leave until= and length= out")

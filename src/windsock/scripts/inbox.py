@@ -48,6 +48,7 @@ class Inbox:
         "how",
         "is_datagram",
         "is_sealed",
+        "marks",
         "received",
         "sent",
         "taken",
@@ -70,6 +71,8 @@ class Inbox:
         """The description of a reset."""
         self.is_sealed = False
         """Whether not even a reset can come after the end, as with a Unix socket whose other end is gone."""
+        self.marks: tuple[int, ...] = ()
+        """The offsets of urgent bytes in the stream, where they are asked for."""
         self.came_at = -math.inf
         self._deeds: deque[tuple[float, str, int, bytes, int]] = deque(maxlen=REMEMBERED)
         self._received_tail = bytearray()
@@ -98,6 +101,11 @@ class Inbox:
         self.received += len(data)
         _keep_end(self._received_tail, data)
         self._deeds.append((now, "received", len(data), data[:EXCERPT], self.received))
+
+    def receive_urgent(self, data: bytes, now: float) -> None:
+        """Add an urgent byte of a stream."""
+        self.marks = (*(each for each in self.marks if each >= self.taken), self.taken + len(self.unread))
+        self.receive(data, now)
 
     def receive_eof(self, now: float) -> None:
         """Note that the other end will send no more."""

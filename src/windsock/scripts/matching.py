@@ -10,7 +10,7 @@ from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.messages import count_of, difference, ended
 from windsock.scripts.shortest_match import most_of, shortest
-from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, Step
+from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent, Step
 
 __all__ = ["Failed", "Matched", "NeedMore", "Verdict", "first_difference", "judge"]
 
@@ -52,10 +52,24 @@ def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
         return _ending(step, inbox)
     if isinstance(step, ExpectSilence):
         return _silence(inbox)
+    if isinstance(step, ExpectUrgent):
+        return _urgent(step, inbox)
     raise TypeError(f"{step!r} expects nothing")  # not a test's fault: drivers ask for expectations only
 
 
 # --- streams
+
+
+def _urgent(step: ExpectUrgent, inbox: Inbox) -> Verdict:
+    """Look at the next byte: the mark is reported with it."""
+    if not inbox.unread:
+        return Failed(f"{ended(inbox)} before an urgent byte") if inbox.has_ended else OPEN
+    first = bytes(inbox.unread[:1])
+    if inbox.taken not in inbox.marks:
+        return Failed(f"the next byte, {first!r}, is not urgent")
+    if step.what not in (None, first):
+        return Failed(f"the urgent byte is {first!r}, expected {step.what!r}")
+    return Matched(1)
 
 
 def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
@@ -89,7 +103,7 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         found = unread.find(step.until, max(0, tried - len(step.until) + 1))
         size = found + len(step.until) if found >= 0 else 0
         if (size or len(unread)) > MOST_UNTIL:
-            return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; say length= to take more", MOST_UNTIL)
+            return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; pass length= to take more", MOST_UNTIL)
     else:
         size = step.length or 0
     if not size or len(unread) < size:
@@ -118,7 +132,7 @@ def _shortest(step: Expect, unread: bytearray, tried: int) -> Verdict:
     if size is not None:
         return Matched(size)
     if len(unread) >= most:
-        return Failed(f"no run of bytes matches in the first {most}; say until= or length= to look at more", most)
+        return Failed(f"no run of bytes matches in the first {most}; pass until= or length= to look at more", most)
     return NeedMore(len(unread))
 
 

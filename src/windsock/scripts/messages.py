@@ -8,7 +8,7 @@ from windsock.errors import whole
 from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import HistoryEntry, Inbox
 from windsock.scripts.repr import sketch
-from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, OneOf, Step, WaitFor
+from windsock.scripts.steps import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectUrgent, OneOf, Step, WaitFor
 
 __all__ = ["count_of", "difference", "ended", "hexdump", "history", "lack_of", "none_of", "side_by_side", "sketch"]
 
@@ -57,6 +57,8 @@ def lack_of(step: Step, inbox: Inbox, seconds: float, *, is_cut: bool) -> str:
         what = "the other end did not end the connection"
     elif isinstance(step, ExpectReset):
         what = f"{ended(inbox)}, but no reset came" if inbox.has_eof else "no reset came"
+    elif isinstance(step, ExpectUrgent):
+        what = "no urgent byte came"
     elif isinstance(step, Expect | OneOf):
         what, but = _what_came(step, len(inbox.unread)) if inbox else ("nothing came", "")
     else:

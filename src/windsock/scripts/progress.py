@@ -24,14 +24,12 @@ from windsock.scripts.steps import Step
 __all__ = ["Act", "Action", "Progress", "Transmit", "Wait"]
 
 
-class Progress(Cursor):
+class Progress:
     """One script being played with one inbox.
 
     `timeout` is for steps that have none of their own; `limit` is the monotonic time at which everything must be over;
-    `first` is the number of the first step, and `whose` a prefix of error messages.
+    `first` is the number of the first step, and `whose` a prefix of error messages. `cursor` is the position.
     """
-
-    __slots__ = ("_begun", "_is_acting", "_limit", "_piece_at", "_pieces", "_timeout", "_tried", "_whose")
 
     def __init__(
         self,
@@ -44,7 +42,8 @@ class Progress(Cursor):
         whose: str = "",
     ) -> None:
         script.check(is_datagram=inbox.is_datagram)
-        Cursor.__init__(self, script, inbox, first)
+        self.inbox = inbox
+        self.cursor = Cursor(script, inbox, first)
         self._timeout = timeout
         self._limit = limit
         self._whose = whose
@@ -55,12 +54,17 @@ class Progress(Cursor):
         self._piece_at = 0.0
 
     def __repr__(self) -> str:
-        return f"<Progress at {self.where}>"
+        return f"<Progress at {self.cursor.where}>"
+
+    @property
+    def expects_urgent(self) -> bool:
+        """Whether a step expects urgent data: the endpoint must report the marks from the start."""
+        return self.cursor.script.expects_urgent
 
     @property
     def deadline(self) -> float:
         """The monotonic time at which the current step times out."""
-        step = self.step
+        step = self.cursor.step
         if step is None or self._begun is None:
             return self._limit
         end = self._begun + self._seconds
@@ -76,11 +80,11 @@ class Progress(Cursor):
         """
         __tracebackhide__ = True
         while True:
-            if self._index == len(self._steps):
-                if not self._go_on():
+            step = self.cursor.step
+            if step is None:
+                if not self.cursor.go_on():
                     return None
                 continue
-            step = self._steps[self._index]
             if self._begun is None:
                 self._begun = now
             action = self._handlers[type(step)](self, step, now)
@@ -98,7 +102,7 @@ class Progress(Cursor):
         return ScriptTimeout(self._failure(what, 0, now, is_cut=is_cut))
 
     def _advance(self) -> None:
-        self._index += 1
+        self.cursor.advance()
         self._begun = None
         self._tried = None
 
@@ -188,7 +192,7 @@ class Progress(Cursor):
         return None
 
     def _loop(self, step: kinds.Loop, now: float) -> Action | None:  # noqa: ARG002  # one signature for all
-        self._enter(step.script, loop=step)
+        self.cursor.enter(step.script, loop=step)
         self._begun = None
         return None
 
@@ -203,7 +207,7 @@ class Progress(Cursor):
         if met:
             number = min(met)[2]
             self._tried = None
-            self._enter(step.scripts[number], branch=number + 1)
+            self.cursor.enter(step.scripts[number], branch=number + 1)
             return None
         if any(isinstance(each, NeedMore) for each in verdicts):
             return self._patience(now)
@@ -222,6 +226,7 @@ class Progress(Cursor):
         kinds.ExpectReset: _look,
         kinds.ExpectEnd: _look,
         kinds.ExpectSilence: _silence,
+        kinds.ExpectUrgent: _look,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
         kinds.HalfClose: _act,
@@ -247,7 +252,7 @@ class Progress(Cursor):
     def _unmet(self, verdict: Failed, now: float) -> None:
         """Raise the mismatch, unless it ends an endless loop."""
         __tracebackhide__ = True
-        if not self._ends_loop():
+        if not self.cursor.end_loop():
             raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
         self._begun = None
         self._tried = None
@@ -276,13 +281,14 @@ class Progress(Cursor):
 
     def _lack(self, now: float) -> str:
         """Return what did not happen in time, in words."""
-        assert self.step is not None
-        return lack_of(self.step, self.inbox, self._seconds, is_cut=self._is_cut(now))
+        step = self.cursor.step
+        assert step is not None
+        return lack_of(step, self.inbox, self._seconds, is_cut=self._is_cut(now))
 
     @property
     def _seconds(self) -> float:
         """How long the step may take."""
-        step = self.step
+        step = self.cursor.step
         return self._timeout if step is None or step.timeout is None else step.timeout
 
     def _is_cut(self, now: float) -> bool:
@@ -290,10 +296,10 @@ class Progress(Cursor):
         return self._limit <= now < self._since(now) + self._seconds
 
     def _failure(self, why: str, offset: int, now: float, *, is_cut: bool = False) -> Failure:
-        step = self.step or self.script.steps[-1]  # after the last one: more came than expected
+        step = self.cursor.step or self.cursor.script.steps[-1]  # after the last one: more came than expected
         received, sent = (b"", b"") if self.inbox.is_datagram else self.inbox.latest
         return Failure(
-            number=self.number if self.step else str(len(self.script.steps) + self._first - 1),
+            number=self.cursor.number,
             step=step,
             why=why,
             offset=offset,
@@ -309,5 +315,5 @@ class Progress(Cursor):
         )
 
 
-RANKS = {kinds.Expect: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
+RANKS = {kinds.Expect: 0, kinds.ExpectUrgent: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
 """The order of expectations met with the same number of bytes: bytes, then a normal end, then a reset."""

@@ -93,6 +93,11 @@ class Steps(Generic[R]):
         __tracebackhide__ = True
         return self._take(kinds.ExpectSilence(for_))
 
+    def expect_urgent(self, what: bytes | None = None, *, timeout: float | None = None) -> R:
+        """Expect that the next byte of the stream is urgent (MSG_OOB), and is `what` if that is given."""
+        __tracebackhide__ = True
+        return self._take(kinds.ExpectUrgent(what, timeout=timeout))
+
     def pause(self, seconds: float) -> R:
         """Do nothing for `seconds`; bytes that arrive meanwhile are read, but not examined."""
         __tracebackhide__ = True
@@ -204,8 +209,24 @@ class Script(Steps["Script"]):
         """Raise UsageError for a step that such sockets do not support, or an endless loop if `has_to_end`."""
         _check(self.steps, "", "datagram" if is_datagram else "stream", has_to_end)
 
+    @property
+    def expects_urgent(self) -> bool:
+        """Whether a step expects urgent data, so that its mark matters from the start."""
+        return _expects_urgent(self.steps)
+
     def _take(self, step: Step) -> Script:
         return Script(*self.steps, step)
+
+
+def _expects_urgent(steps: tuple[Step, ...]) -> bool:
+    for step in steps:
+        if isinstance(step, kinds.Loop | kinds.OneOf):
+            within = (step.script,) if isinstance(step, kinds.Loop) else step.scripts
+            if any(_expects_urgent(each.steps) for each in within):
+                return True
+        elif type(step) is kinds.ExpectUrgent:
+            return True
+    return False
 
 
 def _check(steps: tuple[Step, ...], within: str, kind: str, has_to_end: bool) -> None:
@@ -225,7 +246,7 @@ def _check(steps: tuple[Step, ...], within: str, kind: str, has_to_end: bool) ->
 def _check_within(step: kinds.Loop | kinds.OneOf, number: str, kind: str, has_to_end: bool) -> None:
     if isinstance(step, kinds.Loop):
         if has_to_end and step.has_no_end:
-            words = "this never ends; say times=, or begin the loop with an expectation"
+            words = "this never ends; pass times=, or begin the loop with an expectation"
             raise UsageError(f"step {number}, {step.text}: {words}")
         _check(step.script.steps, f"{number}.", kind, has_to_end)
     else:

@@ -24,6 +24,11 @@ class StepSequence(Protocol):
         """The steps, in order."""
         ...
 
+    @property
+    def expects_urgent(self) -> bool:
+        """Whether a step expects urgent data."""
+        ...
+
     def check(self, *, is_datagram: bool) -> None:
         """Raise UsageError for a step that such sockets do not support."""
         ...

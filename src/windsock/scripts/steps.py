@@ -17,7 +17,7 @@ from windsock.scripts.actions import (
 )
 from windsock.scripts.checks import Expected
 from windsock.scripts.control import Loop, OneOf
-from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence
+from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent
 from windsock.scripts.step import Step, Waitable
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "ExpectEof",
     "ExpectReset",
     "ExpectSilence",
+    "ExpectUrgent",
     "Expected",
     "HalfClose",
     "Loop",

@@ -18,6 +18,7 @@ from windsock.servers.selecting.mixin import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer
 from windsock.servers.trio.mixin import TrioMixIn
+from windsock.servers.urgent import UrgentMixIn
 
 __all__ = [
     "BaseRequestHandler",
@@ -35,6 +36,7 @@ __all__ = [
     "TrioTCPServer",
     "TrioUDPServer",
     "UDPServer",
+    "UrgentMixIn",
 ]
 
 __version__ = "0.4"

@@ -72,7 +72,8 @@ async def run_class(handler_class: Any, request: Any, client_address: Any, serve
     try:
         if getattr(handler, "timeout", None) is not None and hasattr(request, "setblocking"):
             request.setblocking(False)  # a blocking setup() may have set a timeout
-        await _step(handler.handle)
+        beside = getattr(handler, "run_beside", None)
+        await (_step(handler.handle) if beside is None else beside(handler.handle))
     finally:
         await _step(handler.finish)
 

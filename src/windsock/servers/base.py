@@ -24,6 +24,7 @@ from windsock.servers.requests import (
     report_failure,
     write_report,
 )
+from windsock.servers.urgent import check_urgent
 
 __all__ = ["BaseServer"]
 
@@ -56,6 +57,7 @@ class BaseServer:
     def __init__(self, server_address: Any, RequestHandlerClass: Any) -> None:
         """May be extended (call super). Do not override."""
         refuse_async(self, RequestHandlerClass)
+        check_urgent(self, RequestHandlerClass)
         self.server_address = server_address
         self.RequestHandlerClass = RequestHandlerClass
         self._control = Control(self._loop_class())

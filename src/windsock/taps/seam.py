@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import pickle
 import sys
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,51 +13,16 @@ from windsock.net.pushback import held_by
 from windsock.net.system import os, socket
 from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
-from windsock.security.handshake_info import HandshakeFailed
 from windsock.servers import SelectingMixIn
-from windsock.servers.requests import client_is_gone
 from windsock.servers.transports import TCPServer
 from windsock.taps import current_handlers
 from windsock.taps.datagram_tap import DatagramTap
-from windsock.taps.stream_tap import Tap, TappedSocket, is_lost, tap
+from windsock.taps.hooks import HOOKS, hooks_of_its_own, is_default, put_back
+from windsock.taps.requests import connection_of, meant, muted, noting_handshake, says_client_is_gone
+from windsock.taps.stream_tap import Tap, TappedSocket, tap
 from windsock.taps.unread import Unread
 
 __all__ = ["Seam"]
-
-
-def stand_ins(*hooks: str) -> dict[str, str]:
-    """Return the name of the replacement method for each hook; computed once, to save time for each server."""
-    return {hook: sys.intern(f"_{hook}") for hook in hooks}
-
-
-HOOKS = stand_ins(
-    "get_request",
-    "verify_request",
-    "start_tls",
-    "authenticate",
-    "finish_request",
-    "handle_refused",
-    "handle_error",
-    "handle_accept_error",
-    "handle_truncated",
-    "handle_descriptors",
-    "child_exited",
-)
-
-GUARDED = (
-    "verify_request",
-    "process_request",
-    "process_request_thread",
-    "process_request_greenlet",
-    "shutdown_request",
-    "close_request",
-)
-"""Hooks that a class may define itself, whose errors are not those of its handler."""
-
-OWN_HOOKS: weakref.WeakKeyDictionary[type, tuple[str, ...]] = weakref.WeakKeyDictionary()
-
-UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
-"""Classes of requests whose traffic is recorded elsewhere than on the socket itself."""
 
 
 class Seam:
@@ -299,86 +261,3 @@ class Seam:
         self._originals["child_exited"](pid, exit_code)
         self._recorder.child_exited(pid, exit_code)
         self._unread.forget_closed()
-
-
-@contextlib.contextmanager
-def muted(request: Any) -> Iterator[None]:
-    """Record nothing that passes through the request's tap, if it has one, in this block."""
-    if isinstance(request, Tap):
-        request.mute()
-    try:
-        yield
-    finally:
-        if isinstance(request, Tap):
-            request.unmute()
-
-
-@contextlib.contextmanager
-def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
-    """Record the result of a handshake: what the block reports, or the HandshakeFailed that it raises."""
-
-    def note(handshake: Any) -> None:
-        if connection is not None and handshake is not None:
-            connection.note(Kind.TLS, pickle.dumps(handshake))
-
-    try:
-        yield note
-    except HandshakeFailed as error:
-        note(error.handshake)
-        raise
-
-
-def connection_of(request: Any) -> Connection | None:
-    """Return the recorded connection of a request that has passed the seam."""
-    if isinstance(request, tuple) and len(request) == 2:
-        request = request[1]
-    if isinstance(request, Tap):
-        return request.recorded_as
-    if type(request) is socket.socket:
-        return UNTAPPED.get(request)
-    return request.recorded_as if isinstance(request, DatagramTap) else None
-
-
-def says_client_is_gone(request: Any, error: BaseException) -> bool:
-    """Return whether an exception means that this client reset, left or ended its connection with an alert.
-
-    A handler's other connections (to a database, say) fail with the same errors. So where this connection has a tap,
-    only errors that the tap has seen count. An alert has its connection (`windsock.security.alerts`).
-    """
-    if not isinstance(error, OSError) or not client_is_gone(request, error):
-        return False
-    connection = connection_of(request)
-    return connection is None or hasattr(error, "ended_by_alert") or is_lost(error, connection)
-
-
-def meant(error: BaseException) -> BaseException:
-    """Return the handler's exception behind a stand-in, which trio may have put into groups."""
-    leaf = error
-    while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
-        leaf = leaf.exceptions[0]
-    return leaf.__cause__ or error if isinstance(leaf, HandlerFailed) else error
-
-
-def hooks_of_its_own(server_class: type) -> tuple[str, ...]:
-    """Return the hooks of GUARDED that a class of servers defines itself; cached, since each test creates a server."""
-    found = OWN_HOOKS.get(server_class)
-    if found is None:
-        found = tuple(name for name in GUARDED if not is_default(getattr(server_class, name, None)))
-        OWN_HOOKS[server_class] = found
-    return found
-
-
-def put_back(server: Any, name: str, original: Callable[..., Any]) -> None:
-    """Undo `setattr(server, name, ...)`; for a method of the class, delete the attribute."""
-    if getattr(original, "__self__", None) is server:
-        vars(server).pop(name, None)
-    else:
-        setattr(server, name, original)
-
-
-def is_default(hook: Callable[..., Any] | None) -> bool:
-    """Return whether a hook is a default; those for errors only write to stderr what is recorded already."""
-    if hook is None:
-        return True
-    function = getattr(hook, "__func__", hook)
-    return getattr(function, "__module__", "").split(".")[0] in ("socketserver", "windsock")

@@ -11,8 +11,10 @@ from windsock.net import ancillary as ancillary_data
 from windsock.net import sockets
 from windsock.net.sendfile import send_file
 from windsock.net.system import monotonic, socket
+from windsock.net.urgent import OOB
 from windsock.recording import Connection
 from windsock.recording.events import Kind
+from windsock.recording.urgency import out_of_line
 from windsock.security.alerts import alert_of
 from windsock.servers import fork_hooks
 
@@ -23,6 +25,7 @@ __all__ = [
     "mark_lost",
     "note_descriptors",
     "note_failure",
+    "note_sent",
     "scatter",
     "tap",
     "unread_at_end",
@@ -73,6 +76,17 @@ def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]
         connection.note(Kind.NOTE, f"{what} {ancillary_data.in_words(count)}".encode())
 
 
+def note_sent(connection: Connection, whole: bytes, flags: int) -> None:
+    """Record data for the client; with MSG_OOB, its last byte is urgent."""
+    if not (flags & OOB and whole):
+        connection.note(Kind.DOWN, whole)
+        return
+    if len(whole) > 1:
+        connection.note(Kind.DOWN, whole[:-1])
+    connection.note(Kind.URGENT_DOWN)
+    connection.note(Kind.DOWN, whole[-1:])
+
+
 def scatter(data: bytes, views: Iterable[memoryview]) -> None:
     """Copy data into several buffers, one after the other."""
     position = 0
@@ -118,6 +132,10 @@ class Tap(_AnySocket):
     def mark_exchange(self) -> None:
         """Record that the server starts with the next message."""
         self._connection.note(Kind.MARK)
+
+    def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
+        """Record a byte that has overtaken `ahead` bytes of the stream; without one, that the next byte is urgent."""
+        self._connection.note(Kind.URGENT_UP, out_of_line(byte, ahead) if byte else b"")
 
     def _note_failure(self, error: OSError) -> None:
         note_failure(self._connection, error, self.recorded_as)
@@ -195,7 +213,10 @@ class Tap(_AnySocket):
     def send(self, data: Any, flags: int = 0, /) -> int:
         """See socket.socket."""
         whole = data if type(data) is bytes else bytes(memoryview(data).cast("B"))
-        self._connection.note(Kind.DOWN, whole)
+        if flags:
+            note_sent(self._connection, whole, flags)
+        else:
+            self._connection.note(Kind.DOWN, whole)
         size = 0
         try:
             size = super().send(whole, flags)
@@ -219,11 +240,15 @@ class Tap(_AnySocket):
     def _send_blocks(self, data: memoryview, flags: int) -> None:
         timeout = self.gettimeout()
         deadline = None if timeout is None else monotonic() + timeout
+        last = (len(data) - 1) // BLOCK * BLOCK
         for start in range(0, len(data), BLOCK):
-            self._send_whole(bytes(data[start : start + BLOCK]), flags, deadline)
+            self._send_whole(bytes(data[start : start + BLOCK]), flags if start == last else flags & ~OOB, deadline)
 
     def _send_whole(self, whole: bytes, flags: int, deadline: float | None) -> None:
-        self._connection.note(Kind.DOWN, whole)
+        if flags:
+            note_sent(self._connection, whole, flags)
+        else:
+            self._connection.note(Kind.DOWN, whole)
         size = 0
         try:
             size = super().send(whole, flags)
@@ -248,7 +273,7 @@ class Tap(_AnySocket):
         ancdata = list(ancdata)
         if ancdata:
             note_descriptors(self._connection, "gave", ancdata)
-        self._connection.note(Kind.DOWN, whole)
+        note_sent(self._connection, whole, flags)
         size = 0
         try:
             size = super().sendmsg([whole], ancdata, flags, *([] if address is None else [address]))

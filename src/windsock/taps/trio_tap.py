@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.taps.stream_tap import note_descriptors, note_failure, scatter, unread_at_end
+from windsock.recording.urgency import out_of_line
+from windsock.taps.stream_tap import note_descriptors, note_failure, note_sent, scatter, unread_at_end
 
 if TYPE_CHECKING:
     import trio
@@ -49,7 +50,18 @@ class SocketTap(_TrioTap):
     below. What bypasses them (`os.read` on the descriptor, a duplicate) is not recorded.
     """
 
-    names = ("recv", "recv_into", "recvmsg", "recvmsg_into", "send", "sendmsg", "shutdown", "close")
+    names = (
+        "recv",
+        "recv_now",
+        "note_urgent",
+        "recv_into",
+        "recvmsg",
+        "recvmsg_into",
+        "send",
+        "sendmsg",
+        "shutdown",
+        "close",
+    )
 
     def __init__(self, stream: trio.SocketStream, connection: Connection, plain: socket.socket) -> None:
         import trio
@@ -95,6 +107,25 @@ class SocketTap(_TrioTap):
             self._connection.note(Kind.CLIENT_EOF)
         return data
 
+    def recv_now(self, bufsize: int, flags: int = 0) -> bytes:
+        """Receive without waiting. Raises BlockingIOError."""
+        try:
+            data = self._plain.recv(bufsize, flags)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            note_failure(self._connection, error)
+            raise
+        if data:
+            self._connection.note(Kind.UP, data)
+        elif bufsize:
+            self._connection.note(Kind.CLIENT_EOF)
+        return data
+
+    def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
+        """See Tap."""
+        self._connection.note(Kind.URGENT_UP, out_of_line(byte, ahead) if byte else b"")
+
     async def _recv_when_ready(self, bufsize: int, flags: int) -> bytes:
         while True:
             await self._lowlevel.wait_readable(self._plain)
@@ -139,7 +170,7 @@ class SocketTap(_TrioTap):
         whole = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
         ancdata = list(ancdata)
         note_descriptors(self._connection, "gave", ancdata)
-        self._connection.note(Kind.DOWN, whole)
+        note_sent(self._connection, whole, flags)
         size = 0
         try:
             size = await self._sendmsg([whole], ancdata, flags, *([] if address is None else [address]))
@@ -213,7 +244,10 @@ class SocketTap(_TrioTap):
     def _send_now(self, whole: bytes, flags: int) -> int | None:
         """Return how many bytes the kernel has taken; None if it has no room."""
         connection = self._connection
-        connection.note(Kind.DOWN, whole)
+        if flags:
+            note_sent(connection, whole, flags)
+        else:
+            connection.note(Kind.DOWN, whole)
         size = None
         try:
             size = self._plain.send(whole, flags)

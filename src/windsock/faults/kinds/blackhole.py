@@ -60,12 +60,12 @@ class Blackhole(Fault):
     def passes(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return an item, treated like a chosen one once the schedule has started: an outage affects both."""
         until = self.dark_until(item.at - context.state[0])
-        if until == 0 or (context.handle.is_used_up() and not context.held):
+        if until == 0 or (context.is_used_up() and not context.held):
             return (item,)
         if isinstance(item, Datagram) or (self.discard and isinstance(item, Data)):
             context.fire("swallowed {} B", len(item.data))
             return ()
-        if not context.handle.is_used_up():
+        if not context.is_used_up():
             context.fire("held {}", f"{len(item.data)} B" if isinstance(item, Data) else type(item).__name__)
         if until == NEVER:
             context.hold(item)

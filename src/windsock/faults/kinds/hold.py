@@ -29,7 +29,7 @@ class Hold(Fault):
 
     def begin(self, context: FaultContext) -> list[int]:
         """Return the number of items that have continued."""
-        return [context.handle.credit]
+        return [context.credit]
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the items that may continue."""
@@ -46,8 +46,8 @@ class Hold(Fault):
         return self._free(context)
 
     def _free(self, context: FaultContext) -> Iterable[Item]:
-        if context.handle.is_released:
+        if context.is_released:
             return context.take_held()
-        free = context.take_held(max(0, context.handle.credit - context.state[0]))
+        free = context.take_held(max(0, context.credit - context.state[0]))
         context.state[0] += len(free)
         return free

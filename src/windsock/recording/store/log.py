@@ -12,6 +12,7 @@ from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 from windsock.recording.store.buffer_pool import Buffer, BufferedEvent, ConnectionBuffers
 from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents, SpillFile
 from windsock.recording.unsent import cuts_in, unsent_in, without
+from windsock.recording.urgency import located
 
 __all__ = ["FIRST_LARGE", "LARGE", "OVERHEAD", "Log"]
 
@@ -38,6 +39,8 @@ class Log:
     _held = 0
     _retracted: frozenset[int] = frozenset()
     """The kinds of data of which some was retracted."""
+    _has_urgent = False
+    """Whether there are marks of urgent data, which `settled()` locates."""
 
     def __init__(self, recorder: NullRecorder) -> None:
         self._recorder = recorder
@@ -72,7 +75,8 @@ class Log:
 
         Data for the client is recorded before it is sent, so that it is recorded when the client has it.
         """
-        return without(self.events(), cuts_in(self.events()) if self._retracted else {})
+        events = without(self.events(), cuts_in(self.events()) if self._retracted else {})
+        return located(events) if self._has_urgent else events
 
     @property
     def unsent(self) -> int:

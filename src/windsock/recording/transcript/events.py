@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from windsock import redaction
 from windsock.errors import text_of
 from windsock.recording.events import Kind, ScriptState
+from windsock.recording.urgency import urgent_text
 
 if TYPE_CHECKING:
     from windsock.faults import Firing
@@ -28,6 +29,8 @@ FACTS = {
     Kind.HALF_CLOSE: "server half-close",
     Kind.TLS_END: "TLS ended, unencrypted from here",
 }
+
+SIGNS = {Kind.URGENT_UP: ">", Kind.URGENT_DOWN: "<"}
 
 
 def preview(data: bytes, limit: int = PREVIEW) -> str:
@@ -57,12 +60,12 @@ def _words(kind: int, data: bytes, connection: Connection) -> str:
         return _on_purpose(kind, data.decode(errors="replace"))
     if kind == Kind.CLIENT_EOF and data:
         return "client EOF, TLS truncated (no close_notify)"
-    return FACTS.get(kind, "")
+    return f"{SIGNS[kind]} {urgent_text(kind, data)}" if kind in SIGNS else FACTS.get(kind, "")
 
 
 def in_words(event: Event, connection: Connection) -> str:
     """Return what a transcript says of an event, without the sign before it; nothing of data."""
-    return event_text(event.kind, event.data, connection).lstrip("~! ")
+    return event_text(event.kind, event.data, connection).lstrip("~!<> ")
 
 
 def _on_purpose(kind: int, text: str) -> str:

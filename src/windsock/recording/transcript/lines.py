@@ -12,7 +12,7 @@ from windsock.recording.redacted import redacted
 from windsock.recording.transcript.data import shown
 from windsock.recording.transcript.events import DATA, PREVIEW, event_text
 
-__all__ = ["OPENED", "Line", "lines_of"]
+__all__ = ["OPENED", "TranscriptLine", "lines_of"]
 
 OPENED, ENDED = -1, -2
 """Kinds of lines that are no events: the beginning of a connection, and its end."""
@@ -21,7 +21,7 @@ ONCE = (Kind.CLIENT_EOF, Kind.CLIENT_RESET, Kind.HALF_CLOSE)
 
 
 @dataclass(slots=True)
-class Line:
+class TranscriptLine:
     """One line: an event, or several of a kind. Times are monotonic seconds.
 
     Of data there are `count` pieces of `size` bytes in all, of which `data` is the beginning; otherwise there is
@@ -56,21 +56,21 @@ class Line:
             self.data += data[: PREVIEW - len(self.data)]
 
 
-def lines_of(connection: Connection) -> Iterator[Line]:
+def lines_of(connection: Connection) -> Iterator[TranscriptLine]:
     """Give the lines of a connection in the order of time. The last one says how it ended, if it has."""
     last = connection.opened
-    yield Line(last, OPENED, f"from {addresses.show(connection.peer)}", b"", 0, 1, last)
+    yield TranscriptLine(last, OPENED, f"from {addresses.show(connection.peer)}", b"", 0, 1, last)
     for line in _events_of(connection):
         if line.time < last:  # of a child, or of another thread
             line.time = last
         last = max(line.time, line.latest)
         yield line
     if (closed := connection.closed) is not None:
-        yield Line(max(last, closed), ENDED, f"ended: {connection.ending}{_left_of(connection)}")
+        yield TranscriptLine(max(last, closed), ENDED, f"ended: {connection.ending}{_left_of(connection)}")
 
 
-def _events_of(connection: Connection) -> Iterator[Line]:
-    line: Line | None = None
+def _events_of(connection: Connection) -> Iterator[TranscriptLine]:
+    line: TranscriptLine | None = None
     words = _Words(connection)
     is_datagram = connection.is_datagram
     for time, kind, data in redacted(connection):
@@ -80,14 +80,14 @@ def _events_of(connection: Connection) -> Iterator[Line]:
                 continue
             if not data and kind == Kind.DOWN and not is_datagram:
                 continue
-            following = Line(time, kind, "", data[:PREVIEW], len(data), 1, time)
+            following = TranscriptLine(time, kind, "", data[:PREVIEW], len(data), 1, time)
         else:
             if not (text := words.of(kind, data)):
                 continue
             if line is not None and line.text == text:
                 line.take(time, b"")
                 continue
-            following = Line(time, kind, text, b"", 0, 1, time)
+            following = TranscriptLine(time, kind, text, b"", 0, 1, time)
         if line is not None:
             yield line
         line = following

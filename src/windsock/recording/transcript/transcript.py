@@ -11,7 +11,7 @@ from windsock import redaction
 from windsock.errors import visible
 from windsock.recording.connection import Connection
 from windsock.recording.transcript.events import firing_text
-from windsock.recording.transcript.lines import Line, lines_of
+from windsock.recording.transcript.lines import TranscriptLine, lines_of
 from windsock.recording.transcript.subjects import CaptureSubject, start_of
 from windsock.recording.transcript.timeline import merged
 
@@ -25,7 +25,7 @@ Mark: TypeAlias = tuple[float, str]
 """What happened in the test, and when, in monotonic seconds."""
 Places: TypeAlias = Sequence[Mapping[int, str]]
 """What handlers do, for each subject, by the index of the connection."""
-Named: TypeAlias = tuple[str, Line]
+Named: TypeAlias = tuple[str, TranscriptLine]
 """A line, and the name of what it is about."""
 
 
@@ -102,11 +102,13 @@ class Transcript:
     def others(self) -> list[tuple[float, Named]]:
         """Return the lines that belong to no connection, in the order of time."""
         firings = [
-            (each.at, (self._name(subject), Line(each.at, FIRING, f"~ {firing_text(each)}")))
+            (each.at, (self._name(subject), TranscriptLine(each.at, FIRING, f"~ {firing_text(each)}")))
             for subject in self.subjects
             for each in subject.firings
         ]
-        marks: list[tuple[float, Named]] = [(time, ("", Line(time, MARK, f"--- {text}"))) for time, text in self._marks]
+        marks: list[tuple[float, Named]] = [
+            (time, ("", TranscriptLine(time, MARK, f"--- {text}"))) for time, text in self._marks
+        ]
         return sorted([*firings, *marks], key=lambda each: each[0])
 
     def _name(self, subject: CaptureSubject) -> str:

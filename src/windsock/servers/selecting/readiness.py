@@ -11,10 +11,11 @@ from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, select, socket
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["DONTWAIT", "IN", "OUT", "Readiness", "wait_alone"]
+__all__ = ["DONTWAIT", "IN", "OUT", "PRI", "Readiness", "wait_alone"]
 
 IN = select.POLLIN
 OUT = select.POLLOUT
+PRI = select.POLLPRI
 DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))  # a plain number: enum operators are slow
 
 

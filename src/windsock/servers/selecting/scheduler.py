@@ -11,7 +11,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from windsock.net.system import monotonic, os, threading
 from windsock.servers.loop import HasFileno, ServeLoop
-from windsock.servers.selecting.readiness import IN, OUT, Readiness, wait_alone
+from windsock.servers.selecting.readiness import IN, OUT, PRI, Readiness, wait_alone
 from windsock.servers.selecting.request_greenlet import RUNNING, WAITING, Alarms, RequestGreenlet
 
 __all__ = ["Scheduler"]
@@ -48,6 +48,8 @@ class Scheduler(ServeLoop):
         self._readers: dict[int, RequestGreenlet] = {}
         self._writers: dict[int, RequestGreenlet] = {}
         self._queues: dict[tuple[int, int], list[RequestGreenlet]] = {}
+        self._urgent: set[int] = set()
+        """Descriptors whose waits end for urgent data too."""
         self._alarms = Alarms()
         self.ran = 0
         """The number of greenlets that ran in the latest round."""
@@ -113,9 +115,15 @@ class Scheduler(ServeLoop):
         turn.doing = RUNNING
         turn.since = monotonic()
 
+    def watch_urgent(self, descriptor: int) -> None:
+        """End waits for a descriptor for urgent data too, until it is closed."""
+        self._urgent.add(descriptor)
+        self._watched.forget(descriptor)
+
     def closing(self, descriptor: int) -> None:
         """End all waits for a descriptor that is about to be closed; they raise an error."""
         with self._books:
+            self._urgent.discard(descriptor)
             self._watched.forget(descriptor)
             waiting = []
             for what, book in ((IN, self._readers), (OUT, self._writers)):
@@ -213,7 +221,7 @@ class Scheduler(ServeLoop):
         with self._books:
             if not owner.is_parting:
                 what = (IN if descriptor in self._readers else 0) | (OUT if descriptor in self._writers else 0)
-                self._watched.watch(descriptor, what)
+                self._watched.watch(descriptor, what | PRI if what and descriptor in self._urgent else what)
 
     def _patience(self, end: float | None) -> float | None:
         """Return the longest wait, in seconds, or None for no limit."""

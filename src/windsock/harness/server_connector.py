@@ -1,0 +1,94 @@
+"""The way from a client to a server in a test, from the keywords of `server.connect()`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from windsock.clients.connect_options import ConnectOptions
+from windsock.clients.connector import Connector
+from windsock.errors import UsageError
+from windsock.net.targets import target_of
+from windsock.security.certificate_choice import CLIENT_WORDS, certificate_choice, load_files
+
+if TYPE_CHECKING:
+    from windsock.options.server_options import Resolved
+
+__all__ = ["connector_to_server"]
+
+CERTIFICATE = "connect(certificate={!r})"
+"""The keyword in messages."""
+
+
+class Server(Protocol):
+    """The attributes of a server that connecting to it needs."""
+
+    name: str
+    address: Any
+    options: Resolved
+
+    @property
+    def seed(self) -> int:
+        """The seed for the faults of its clients."""
+        ...
+
+    def client_context(self, *, certificate: bool = ...) -> Any:
+        """Return a context for a client with TLS."""
+        ...
+
+
+def connector_to_server(server: Server, wanted: ConnectOptions) -> Connector:
+    """Return the connector to a server. Raises UsageError for what does not fit it."""
+    options = server.options
+    if wanted.anonymous:
+        if options.transport != "unix_datagram":
+            raise UsageError(f"connect(anonymous=True) is for Unix datagrams; the {server.name} is {options.transport}")
+        if wanted.source:
+            raise UsageError(f"connect(anonymous=True, source={wanted.source!r}): pass one of the two")
+        wanted = replace(wanted, source="")
+    begins_with_tls, context = _tls(server, wanted.tls, wanted.certificate)
+    return Connector(
+        target_of(server.address, options.transport),
+        replace(wanted, seed=server.seed) if wanted.faults else wanted,
+        context=context,
+        begins_with_tls=begins_with_tls,
+        server_hostname=wanted.server_hostname or "localhost",
+        timeout=options.timeout if wanted.timeout is None else wanted.timeout,
+    )
+
+
+def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
+    """Return whether the client begins with TLS, and a function that makes its context."""
+    encryption = server.options.encryption
+    is_context = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
+    if tls not in (None, True, False) and not is_context:
+        raise UsageError(f"connect(tls={tls!r}): expected True, False or an ssl.SSLContext")
+    if tls and server.options.is_datagram:
+        raise UsageError(f"connect(tls={tls!r}): TLS is for streams, and the {server.name} takes datagrams")
+    if certificate is not None and (is_context or encryption is None):
+        raise UsageError(
+            f"connect(certificate={certificate!r}): the {server.name} asks for none; pass tls='mutual' for the server"
+            if not is_context
+            else f"connect(certificate={certificate!r}): load it into the context that tls= has"
+        )
+    if is_context:
+        return True, lambda: tls
+    begins = (encryption is not None and encryption.begins_with_tls) if tls is None else bool(tls)
+    if encryption is None:
+        return begins, None
+    profile, files = certificate_choice(CERTIFICATE, certificate, CLIENT_WORDS)
+    if files:
+        own = server.client_context(certificate=False)
+        load_files(CERTIFICATE, own, files)
+        return begins, lambda: own
+    return begins, lambda: _context(server, profile)
+
+
+def _context(server: Server, profile: str | None) -> Any:
+    from windsock.security import certificates
+
+    context = server.client_context(certificate=profile == "valid")
+    if profile not in (None, "valid"):
+        certificates.configure(context, certificates.certificate(profile, (certificates.CLIENT,)))
+    return context

@@ -1,0 +1,68 @@
+"""Urgent data of stream sockets: one byte and its mark (tcp(7), unix(7), RFC 9293)."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import struct
+import sys
+from typing import Any, ClassVar
+
+from windsock.net.system import fcntl, socket
+
+__all__ = ["OOB", "UrgentMark", "is_at_mark", "keep_inline", "take", "twin_of"]
+
+OOB = int(socket.MSG_OOB)
+AT_MARK = 0x8905 if sys.platform == "linux" else 0x40047307
+"""SIOCATMARK: whether the next byte is the urgent one."""
+NONE_THERE = (errno.EINVAL, errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOTCONN)
+"""Errors of recv(2) with MSG_OOB: no urgent byte, not received yet, or none of this socket."""
+
+
+class UrgentMark:
+    """The mark of one byte of a stream, which a chain of faults carries with the byte."""
+
+    verb: ClassVar[str] = "lost"
+
+    def __str__(self) -> str:
+        return "1 urgent mark"
+
+    def copy(self) -> UrgentMark:
+        """Return a mark for a copy of the byte."""
+        return UrgentMark()
+
+    def close(self) -> None:
+        """Do nothing: a mark holds no descriptor."""
+
+
+def keep_inline(sock: socket.socket) -> None:
+    """Leave urgent bytes in the stream (SO_OOBINLINE), so that none is lost."""
+    with contextlib.suppress(OSError):  # the other end may have reset it by now (macOS)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+
+
+def is_at_mark(sock: Any) -> bool:
+    """Return whether the next byte of the stream is the urgent one, or was before it was taken."""
+    answer: Any = fcntl.ioctl(sock.fileno(), AT_MARK, bytes(4))
+    return bool(struct.unpack("i", answer)[0])
+
+
+def twin_of(sock: Any) -> socket.socket:
+    """Return another object for the same descriptor, without a timeout. Must be detached, not closed."""
+    return socket.socket(sock.family, sock.type, sock.proto, sock.fileno())
+
+
+def take(sock: Any) -> bytes:
+    """Return the urgent byte that waits beside the stream; b"" without one. Never waits.
+
+    A twin reads it: with a timeout, a socket waits for data of the stream before it reads an urgent byte.
+    """
+    twin = twin_of(sock)
+    try:
+        return twin.recv(1, OOB)
+    except OSError as error:
+        if error.errno in NONE_THERE:
+            return b""
+        raise
+    finally:
+        twin.detach()

@@ -1,0 +1,142 @@
+"""Cutting messages out of a stream with a framing, whatever pieces it arrives in. No I/O."""
+
+from __future__ import annotations
+
+from windsock.errors import UsageError, WindsockError
+from windsock.recording.errors import FramingError, MessageTooLong
+from windsock.recording.framing import LIMIT, Delimiter, Framing, Lines
+
+__all__ = ["Cutter", "checked_size"]
+
+WINDOW = 4096
+"""The bytes that a framing is shown at first."""
+SHOWN = 32
+"""The bytes of a message that an error shows."""
+COMPACT = 64 * 1024
+"""The most bytes that were cut off and are still kept, unless they are half of all."""
+
+
+class Cutter:
+    """Cuts messages out of bytes as they arrive; how the bytes were split on the way does not matter.
+
+    `connection` is the index of their connection, for errors. Looks at each byte a bounded number of times, whether
+    messages are short and many or long and few. For a message longer than its framing's `limit`, `cut` and `skip` raise
+    MessageTooLong.
+    """
+
+    def __init__(self, framing: Framing, connection: int | None = None) -> None:
+        self._framing = framing
+        self._connection = connection
+        self._offset = 0
+        self._limit: int = getattr(framing, "limit", LIMIT)
+        self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
+        self._is_delimited = isinstance(framing, Lines | Delimiter)
+        self._bytes = bytearray()
+        self._start = 0
+        self._wanted = 1  # the bytes needed before the next look
+        self._searched = 0
+
+    def __len__(self) -> int:
+        """Return the number of bytes left, which make no complete message."""
+        return len(self._bytes) - self._start
+
+    def feed(self, data: bytes) -> None:
+        """Add bytes that have arrived."""
+        self._bytes += data
+
+    def cut(self) -> bytes | None:
+        """Cut off the first message and return it; None if it is not complete.
+
+        Raises FramingError, at each call, for bytes that are no message, and UsageError if the framing returns
+        anything but None or a size of 1 or more.
+        """
+        size = self._size()
+        if size is None:
+            return None
+        message = bytes(self._bytes[self._start : self._start + size])
+        self._drop(size)
+        return message
+
+    def skip(self) -> int | None:
+        """Cut off the first message and return only its size; None if it is not complete. Raises as `cut()`."""
+        size = self._size()
+        if size is not None:
+            self._drop(size)
+        return size
+
+    def rest(self) -> bytes:
+        """Return and remove the remaining bytes."""
+        left = bytes(self._bytes[self._start :])
+        self._offset += len(left)
+        self._bytes.clear()
+        self._start = 0
+        return left
+
+    @property
+    def waits_for(self) -> str:
+        """Describe what an incomplete message waits for."""
+        if self._is_delimited:
+            return "a line end" if isinstance(self._framing, Lines) else f"the delimiter {self._delimiter!r}"
+        missing = self._wanted - len(self)
+        return f"{missing} more" if missing > 1 else "the rest of the message"
+
+    def _size(self) -> int | None:
+        there = len(self)
+        if there < self._wanted:
+            return None
+        size = self._find(there) if self._is_delimited else self._ask(there)
+        if (size or there) > self._limit:
+            data = bytes(self._bytes[self._start : self._start + WINDOW])
+            raise MessageTooLong(
+                self._framing, self._limit, size, data, connection=self._connection, offset=self._offset
+            )
+        if size is None or size > there:
+            self._wanted = size or there + 1
+            return None
+        return size
+
+    def _find(self, there: int) -> int | None:
+        searched_before = max(0, self._searched - len(self._delimiter) + 1)
+        found = self._bytes.find(self._delimiter, self._start + searched_before)
+        self._searched = there
+        return None if found < 0 else found - self._start + len(self._delimiter)
+
+    def _ask(self, there: int) -> int | None:
+        """Call the framing with a few bytes first: most messages are short, and copies cost time."""
+        window = WINDOW
+        while True:
+            data = bytes(self._bytes[self._start : self._start + window])
+            size = self._size_by_framing(data)
+            if size is not None or window >= there:
+                return size
+            window *= 16
+
+    def _size_by_framing(self, data: bytes) -> int | None:
+        try:
+            return checked_size(self._framing, data)
+        except FramingError as error:
+            raise error.at(self._connection, self._offset) from error.__cause__
+        except WindsockError:
+            raise
+        except Exception as error:
+            problem = FramingError(self._framing, data[:SHOWN], f"it raised {type(error).__name__}: {error}")
+            raise problem.at(self._connection, self._offset) from error
+
+    def _drop(self, size: int) -> None:
+        self._offset += size
+        self._start += size
+        self._wanted = 1
+        self._searched = 0
+        if self._start == len(self._bytes) or self._start > max(COMPACT, len(self._bytes) // 2):
+            del self._bytes[: self._start]
+            self._start = 0
+
+
+def checked_size(framing: Framing, data: bytes) -> int | None:
+    """Return the framing's result. Raises UsageError if it is anything but None or a size of 1 or more."""
+    size = framing(data)
+    if size is None or (type(size) is int and size >= 1):
+        return size
+    raise UsageError(
+        f"framing {framing!r} returned {size!r} for {data[:SHOWN]!r}: expected None, or a size of 1 or more"
+    )

@@ -1,0 +1,80 @@
+"""The recorded connection behind a request, and what of the request's errors is the client's doing."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from windsock.net.system import socket
+from windsock.recording import Connection, HandlerFailed
+from windsock.recording.events import Kind
+from windsock.security.handshake_info import HandshakeFailed
+from windsock.servers.requests import client_is_gone
+from windsock.taps.datagram_tap import DatagramTap
+from windsock.taps.stream_tap import Tap, is_lost
+
+__all__ = ["UNTAPPED", "connection_of", "meant", "muted", "noting_handshake", "says_client_is_gone"]
+
+UNTAPPED: weakref.WeakKeyDictionary[socket.socket, Connection] = weakref.WeakKeyDictionary()
+"""Classes of requests whose traffic is recorded elsewhere than on the socket itself."""
+
+
+@contextlib.contextmanager
+def muted(request: Any) -> Iterator[None]:
+    """Record nothing that passes through the request's tap, if it has one, in this block."""
+    if isinstance(request, Tap):
+        request.mute()
+    try:
+        yield
+    finally:
+        if isinstance(request, Tap):
+            request.unmute()
+
+
+@contextlib.contextmanager
+def noting_handshake(connection: Connection | None) -> Iterator[Callable[[Any], None]]:
+    """Record the result of a handshake: what the block reports, or the HandshakeFailed that it raises."""
+
+    def note(handshake: Any) -> None:
+        if connection is not None and handshake is not None:
+            connection.note(Kind.TLS, pickle.dumps(handshake))
+
+    try:
+        yield note
+    except HandshakeFailed as error:
+        note(error.handshake)
+        raise
+
+
+def connection_of(request: Any) -> Connection | None:
+    """Return the recorded connection of a request that has passed the seam."""
+    if isinstance(request, tuple) and len(request) == 2:
+        request = request[1]
+    if isinstance(request, Tap):
+        return request.recorded_as
+    if type(request) is socket.socket:
+        return UNTAPPED.get(request)
+    return request.recorded_as if isinstance(request, DatagramTap) else None
+
+
+def says_client_is_gone(request: Any, error: BaseException) -> bool:
+    """Return whether an exception means that this client reset, left or ended its connection with an alert.
+
+    A handler's other connections (to a database, say) fail with the same errors. So where this connection has a tap,
+    only errors that the tap has seen count. An alert has its connection (`windsock.security.alerts`).
+    """
+    if not isinstance(error, OSError) or not client_is_gone(request, error):
+        return False
+    connection = connection_of(request)
+    return connection is None or hasattr(error, "ended_by_alert") or is_lost(error, connection)
+
+
+def meant(error: BaseException) -> BaseException:
+    """Return the handler's exception behind a stand-in, which trio may have put into groups."""
+    leaf = error
+    while isinstance(leaf, BaseExceptionGroup) and len(leaf.exceptions) == 1:
+        leaf = leaf.exceptions[0]
+    return leaf.__cause__ or error if isinstance(leaf, HandlerFailed) else error
