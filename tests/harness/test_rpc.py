@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from tests.support.rpc import PROGRAM, VERSION, Adder, AsyncAdder, adding, call, calling, sum_of
-from tests.support.servers import connect, on_every_kind, on_every_stream_kind
+from tests.support.servers import connect, on_every_datagram_kind, on_every_kind, on_every_stream_kind
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, StartError, combine, proxy, serving
 from windsock.errors import UsageError
+from windsock.protocols import xdr
 from windsock.protocols.portmap import Protocol
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call
 from windsock.servers import rpc
@@ -30,20 +31,32 @@ def client_of(transport: str, address: Any) -> socket.socket:
     return made
 
 
+def served(stack: contextlib.ExitStack, transport: str, concurrency: str, way: str) -> Any:
+    """Serve the adder; return the address for its clients."""
+    server = stack.enter_context(serving(Adder, transport=transport, concurrency=concurrency, relay=way == "relayed"))
+    if way == "proxied":
+        return stack.enter_context(proxy(server.address, transport=transport)).address
+    return server.server.server_address
+
+
 @pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
 @on_every_kind
 def test_an_rpc_handler_is_served_like_any_other(transport: str, concurrency: str, way: str) -> None:
     with contextlib.ExitStack() as stack:
-        server = stack.enter_context(
-            serving(Adder, transport=transport, concurrency=concurrency, relay=way == "relayed")
-        )
-        address = server.server.server_address
-        if way == "proxied":
-            address = stack.enter_context(proxy(server.address, transport=transport)).address
-        client = stack.enter_context(client_of(transport, address))
+        client = stack.enter_context(client_of(transport, served(stack, transport, concurrency, way)))
 
         assert call(client, adding(1, 2)) == sum_of(3)
         assert call(client, Call(8, PROGRAM, VERSION)) == Accepted(8)
+
+
+@pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
+@on_every_datagram_kind
+def test_a_call_of_60000_bytes_is_whole(transport: str, concurrency: str, way: str) -> None:
+    data = xdr.OPAQUE.encode(bytes(60_000))
+    with contextlib.ExitStack() as stack:
+        client = stack.enter_context(client_of(transport, served(stack, transport, concurrency, way)))
+
+        assert call(client, calling(4, data)) == Accepted(7, result=data)
 
 
 @pytest.mark.parametrize("transport", ["tcp", "udp", "unix_stream", "unix_datagram"])

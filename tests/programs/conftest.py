@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -33,11 +34,14 @@ class ProgramFailed(AssertionError):
 def program(name: str) -> str:
     """Return the path of a program; skip the test without it, or fail where programs are required."""
     found = shutil.which(name) or next(iter(sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)), None)
-    if found is None:
-        if os.environ.get(REQUIRED) == "1":
-            pytest.fail(f"{name} is not installed, and {REQUIRED}=1 says that it must be; see .ci/programs")
-        pytest.skip(f"{name} is not installed; `bash .ci/programs` installs it")
-    return found
+    return found or missing(name)
+
+
+def missing(name: str) -> NoReturn:
+    """Skip the test without what it needs, or fail where programs are required."""
+    if os.environ.get(REQUIRED) == "1":
+        pytest.fail(f"{name} is not installed, and {REQUIRED}=1 says that it must be; see .ci/programs")
+    pytest.skip(f"{name} is not installed; `bash .ci/programs` installs it")
 
 
 def free_port(kind: int = socket.SOCK_STREAM) -> int:

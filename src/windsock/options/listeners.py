@@ -60,8 +60,8 @@ def listen(options: Resolved, handler: Any, private: PrivateSocketPath | None) -
 
 def _make(options: Resolved, address: Any, handler: Any) -> Any:
     server = _made(options, address, handler)
-    if options.is_datagram and options.handler is None:
-        _take_whole_datagrams(server)
+    if options.is_datagram:
+        _take_longer_datagrams(server, options.handler)
     if options.encryption is not None:
         try:
             options.encryption.apply_to(server, options.host)
@@ -71,10 +71,11 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
     return server
 
 
-def _take_whole_datagrams(server: Any) -> None:
-    """Allow a fake the largest datagrams, unless its class has a limit of its own."""
+def _take_longer_datagrams(server: Any, handler: Any) -> None:
+    """Allow a fake the largest datagrams, and a handler those it asks for, unless the server has a limit of its own."""
     if getattr(server, "max_packet_size", None) == UDPServer.max_packet_size:
-        server.max_packet_size = LARGEST_DATAGRAM
+        wanted = getattr(handler, "max_packet_size", server.max_packet_size)
+        server.max_packet_size = LARGEST_DATAGRAM if handler is None else wanted
 
 
 def _made(options: Resolved, address: Any, handler: Any) -> Any:

@@ -59,7 +59,8 @@ class RPCRequestHandler(BaseRequestHandler):
     nothing, is there by itself. What is no call ends the request with DecodeError.
 
     Class attributes: `record_limit` is the most bytes of a call on a stream, `fragment_size` the most bytes of a
-    fragment of a reply.
+    fragment of a reply. `max_packet_size` is the most bytes of a datagram, on a server of the harness whose class has
+    no limit of its own.
     """
 
     windsock_framing: ClassVar[str] = "rpc"
@@ -68,6 +69,7 @@ class RPCRequestHandler(BaseRequestHandler):
     version: int
     record_limit: int = RECORD_LIMIT
     fragment_size: int = 0x7FFFFFFF
+    max_packet_size: int = 65536
     procedures: ClassVar[Mapping[int, Procedure]] = {0: NULL}
     call: Call
 
