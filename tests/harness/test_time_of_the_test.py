@@ -114,6 +114,12 @@ def handshake_with_trio(shorten: Shorten) -> None:
         trio.run(main)
 
 
+def rpc_call(shorten: Shorten) -> None:
+    with silent_server() as server, server.connect_rpc(7, 1, timeout=HOUR) as client:
+        shorten()
+        client.call(0, b"")
+
+
 def crowd(shorten: Shorten) -> None:
     with silent_server() as server:
         shorten()
@@ -127,6 +133,7 @@ EVENT = threading.Event()
 STEPS: dict[str, Callable[[Any], Any]] = {
     "expect": lambda client: client.expect(b"x"),
     "expect ": lambda client: client.expect(b"x", timeout=HOUR),
+    "expect_urgent": lambda client: client.expect_urgent(b"x"),
     "expect_eof": lambda client: client.expect_eof(),
     "expect_reset": lambda client: client.expect_reset(),
     "expect_end": lambda client: client.expect_end(),
@@ -146,6 +153,7 @@ WAITS: dict[str, Callable[[Shorten], None]] = {
     "Requests.wait": of_recording(lambda server: server.requests.wait(timeout=HOUR)),
     "RunningServer.connect": connect,
     "TrioClient.connect": connect_with_trio,
+    "RPCClient.call": rpc_call,
     "scripted_client": handshake,
     "TrioClient.__aenter__": handshake_with_trio,
     "RunningServer.crowd": crowd,

@@ -75,6 +75,7 @@ def test_greenlets_go_on_while_the_test_waits_for_windsock(patched: str, run: Ru
         import socket
         import gevent, gevent.server
         import windsock
+        from windsock.clients.connect_options import ConnectOptions
         from windsock.clients.connector import connector_to
         from windsock.clients.crowd import crowd
 
@@ -104,7 +105,7 @@ def test_greenlets_go_on_while_the_test_waits_for_windsock(patched: str, run: Ru
         def test_a_crowd_of_clients_of_a_server_of_gevents():
             server = gevent.server.StreamServer(("127.0.0.1", 0), lambda sock, _: sock.sendall(sock.recv(1)))
             server.start()
-            connector = connector_to(server.address, transport=None, tls=False)
+            connector = connector_to(server.address, ConnectOptions())
 
             assert crowd(connector, 5, windsock.Script().send(b"x").expect(b"x"), spread=0.01).met == 5
 

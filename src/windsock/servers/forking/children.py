@@ -59,8 +59,6 @@ class Children:
         self._clients.clear()
         self._told.clear()
         self.stop_watching()
-        for pid in list(self._stacks):
-            self._close_stack(pid)
 
     def add(self, pid: int, client_address: Any, loop: ServeLoop | None, stack: ChildStack | None = None) -> None:
         """Add a child. If a loop is given, the loop collects the child as soon as it ends."""
@@ -164,7 +162,9 @@ class Children:
             stack.close()
 
     def stop_watching(self) -> None:
-        """Close the pidfds, also of running children; from then on, waiting checks each child at intervals."""
+        """Close pidfds and pipes, also of running children; from then on, waiting checks each child at intervals."""
+        for pid in list(self._stacks):
+            self._close_stack(pid)
         for pid, (descriptor, loop) in list(self._watched.items()):
             if loop is None or loop.unwatch(descriptor):
                 del self._watched[pid]
@@ -186,6 +186,7 @@ class Children:
         with self._lock:
             descriptor, loop = self._watched.get(pid, (-1, None))
             if pid not in self.pids:
+                self._close_stack(pid)
                 self._unwatch(pid)
             elif loop is not None and loop.unwatch(descriptor):
                 self._watched[pid] = (descriptor, None)
