@@ -23,9 +23,9 @@ from windsock.recording.framing import (
     LengthPrefix,
     Lines,
     UntilEof,
-    framing_from,
     is_framed,
 )
+from windsock.recording.framing_choice import framing_from
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words

@@ -24,7 +24,6 @@ __all__ = [
     "Lines",
     "UntilEof",
     "check_limit",
-    "framing_from",
     "is_framed",
 ]
 
@@ -150,39 +149,9 @@ class AsItArrives(MessageFraming):
         return len(data) or None
 
 
-EXPECTED = (
-    "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
-    "or a function from bytes to the size of the first message or None"
-)
-
-
 def is_framed(framing: Framing | None) -> bool:
     """Return whether a framing finds the ends of messages."""
     return framing is not None and not isinstance(framing, AsItArrives)
-
-
-def framing_from(value: object) -> Framing | None:
-    """Return the framing for a value such as "lines"; None for None.
-
-    Raises UsageError for any other value.
-    """
-    if value is None or callable(value):
-        return value
-    if isinstance(value, bytes):
-        return Delimiter(value)
-    if value == "lines":
-        return Lines()
-    if value == "eof":
-        return UntilEof()
-    if value == "rpc":
-        from windsock.recording.record_marking import RecordMarking
-
-        return RecordMarking()
-    if value == "any":
-        return AsItArrives()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return FixedSize(value)
-    raise UsageError(f"framing={value!r}: expected {EXPECTED}")
 
 
 def check_limit(limit: Any) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 from windsock.errors import PeerError, WaitTimeout
+from windsock.redaction import masked
 from windsock.scripts.inbox import HistoryEntry
 from windsock.scripts.messages import ROW, count_of, history, side_by_side, sketch
-from windsock.scripts.redacted import redacted
-from windsock.scripts.steps import Expect, Step
+from windsock.scripts.steps import Expect, Send, Step
 
 __all__ = ["Failure", "ScriptMismatch", "ScriptTimeout"]
 
@@ -39,7 +40,7 @@ class Failure:
     is_cut: bool = False
 
     def __str__(self) -> str:
-        return redacted(self)._in_words()
+        return _redacted(self)._in_words()
 
     def _in_words(self) -> str:
         lines = [f"{self.whose}step {self.number}, {self.step.text}: {self.why}"]
@@ -82,3 +83,42 @@ class ScriptTimeout(WaitTimeout):
 
     def __reduce__(self) -> tuple[type[ScriptTimeout], tuple[Failure]]:
         return type(self), (self.failure,)
+
+
+def _redacted(failure: Failure) -> Failure:
+    """Return the failure with secrets masked in all its bytes, also those that began in bytes before."""
+    unread = failure.unread
+    before = failure.received[: len(failure.received) - len(unread)]
+    shown = _after(before, unread)
+    at = slice(failure.offset, failure.offset + 1)
+    return replace(
+        failure,
+        step=_step(failure.step, before, failure.sent),
+        why=failure.why if shown[at] == unread[at] else failure.why.partition(", b")[0],
+        unread=shown,
+        deeds=tuple(_deeds(failure)),
+    )
+
+
+def _after(before: bytes, data: bytes) -> bytes:
+    """Return what follows other bytes, masked."""
+    return masked(before + data)[len(before) :]
+
+
+def _step(step: Step, before: bytes, sent: bytes) -> Step:
+    if isinstance(step, Expect) and isinstance(step.what, bytes):
+        return replace(step, what=_after(before, step.what))
+    if isinstance(step, Send):
+        return replace(step, data=_after(sent, step.data))
+    return step
+
+
+def _deeds(failure: Failure) -> Iterator[HistoryEntry]:
+    ends = {each.what: each.end for each in failure.deeds}
+    latest = {"received": failure.received, "sent": failure.sent}
+    shown = {what: masked(data) for what, data in latest.items()}
+    for each in failure.deeds:
+        known = shown.get(each.what, b"")
+        start = len(known) - (ends[each.what] - each.end) - each.size
+        is_known = bool(known) and start >= 0
+        yield replace(each, data=known[start : start + len(each.data)] if is_known else masked(each.data))

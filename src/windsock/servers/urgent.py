@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.errors import UsageError
 from windsock.net.system import select, socket, threading
 from windsock.net.wakeup import Wakeup
-from windsock.servers.urgent_socket import PRI, UrgentReader, look_first, pass_mark, read_as_usual
+from windsock.servers.urgent_socket import PRI, UrgentReader, UrgentSocket, look_first, pass_mark, read_as_usual
 
 if TYPE_CHECKING:
     from windsock.servers.handlers import BaseRequestHandler as _AnyHandler
@@ -100,7 +100,7 @@ class UrgentWatch:
         self._reader = UrgentReader(request, tell, is_inline=is_inline)
         self._alarm = Wakeup()
         self._thread: threading.Thread | None = None
-        look_first(request, self._reader)
+        look_first(request, self._reader, _base_for(request))
         if is_inline:
             return  # urgent data waits in its place, and is reported with ordinary data
         watch = getattr(request, "watch_urgent", self._start)
@@ -163,3 +163,12 @@ def check_urgent_in_tls(handler: Any) -> None:
 
 def _no_urgent_data(handler: type[Any], why: str) -> UsageError:
     return UsageError(f"{handler.__name__} handles urgent data: {why}")
+
+
+def _base_for(request: Any) -> type[UrgentSocket]:
+    """Return the class that looks first for a kind of socket: one that waits as it does."""
+    if not hasattr(request, "selecting_hub"):
+        return UrgentSocket
+    from windsock.servers.selecting.green_urgent import UrgentGreenSocket
+
+    return UrgentGreenSocket
