@@ -26,6 +26,7 @@ BENCHMARKS = {
     "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
     "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
+    "findings": ("benchmarks.findings", "conclusions about a test whose server had many connections"),
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
