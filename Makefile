@@ -5,7 +5,7 @@ CHECKS := .venv-check
 # Most tests wait for something rather than compute: more workers than cores are worth it. WORKERS=0: one after the other.
 WORKERS ?= 4
 PYTEST := -m pytest
-PARALLEL := -n $(WORKERS)
+PARALLEL := -n $(WORKERS) --dist worksteal
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 

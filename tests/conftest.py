@@ -44,7 +44,10 @@ def inner_tests_in_order(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("pytester")  # which takes the outer run's options away
         left_out = ["no:randomly", *(each for each in request.config.getini("addopts") if each.startswith("no:"))]
         options = " ".join(f"-p {each}" for each in left_out)
-        request.getfixturevalue("monkeypatch").setenv("PYTEST_ADDOPTS", options)
+        monkeypatch = request.getfixturevalue("monkeypatch")
+        monkeypatch.setenv("PYTEST_ADDOPTS", options)
+        for name in ("CI", "BUILD_NUMBER"):  # with them pytest says more in its summary
+            monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,13 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _said(connection: ConnectionFacts, since: str) -> tuple[int, str]:
     handler = connection.handler
-    if handler is not None and not handler.is_waiting:
+    if handler is not None and not handler.is_waiting and not _is_busy(connection):
         return 82, f"its handler {handler}, {since} after the last byte"
     if connection.pid is not None and connection.closed is None:
         return 55, f"its handler, process {connection.pid}, has neither read nor sent anything for {since}"
     return 0, ""
+
+
+def _is_busy(connection: ConnectionFacts) -> bool:
+    """Return whether bytes passed after the failure: the handler is just at work on them."""
+    return bool(connection.chunks) and connection.chunks[-1].time > connection.latest
