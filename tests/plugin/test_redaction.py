@@ -184,7 +184,7 @@ def test_a_marker_that_cannot_work_is_an_error_before_the_first_test(run: Run) -
         f"import pytest\n@pytest.mark.windsock(redact='alpha'){SIMPLE.replace('import socket', '')}import socket"
     )
 
-    result.stderr.fnmatch_lines(["ERROR: *::test_it: @pytest.mark.windsock: redact='alpha': expected bytes, *"])
+    result.stderr.fnmatch_lines(["ERROR: *::test_it: @pytest.mark.windsock: redact=<str>: expected bytes, *"])
 
 
 def test_a_function_that_fails_while_a_report_is_made_has_the_text_withheld(run: Run, tmp_path: Path) -> None:

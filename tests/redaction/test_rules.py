@@ -87,11 +87,11 @@ def raising(_: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ("alpha", "redact='alpha': expected bytes, regular expressions of bytes (re.compile(rb'...')), and functions"),
-        (7, "redact=7: expected bytes, regular expressions of bytes"),
-        ([b"x", None], "redact=None: expected bytes, regular expressions"),
+        ("alpha", "redact=<str>: expected bytes, regular expressions of bytes (re.compile(rb'...')), and functions"),
+        (7, "redact=<int>: expected bytes, regular expressions of bytes"),
+        ([b"x", None], "redact=<NoneType>: expected bytes, regular expressions"),
         (b"", "redact=b'': expected bytes, regular"),
-        (re.compile("x"), "redact=re.compile('x'): expected bytes, regular expressions of bytes"),
+        (re.compile("x"), "redact=<Pattern>: expected bytes, regular expressions of bytes"),
         (raising, "redact=raising: raising(b'') raised KeyError; expected a function that takes any bytes and returns"),
         (repr, "redact=repr: repr(b'') returned str; expected a function that takes any bytes"),
         (lambda: b"", "redact=<lambda>: <lambda>(b'') raised TypeError; expected a function"),

@@ -160,6 +160,18 @@ def test_a_handler_decides_which_credentials_are_enough(place: Place, kind: Any)
     assert call(client, calling(6, credential=AuthSys(0, "host", 1000, 100).credential())) == sum_of(1000)
 
 
+class Careless(Adder):
+    def check_credential(self, call: Call) -> AuthStatus:
+        return False  # type: ignore[return-value]  # which is equal to AUTH_OK
+
+
+@each([servers.ThreadingTCPServer, servers.ThreadingUDPServer])
+def test_a_decision_about_credentials_that_is_none_admits_no_caller(place: Place, kind: Any) -> None:
+    server = place.start(kind, Careless)
+
+    assert call(place.connect(server), calling(6)) == Accepted(7, AcceptStatus.SYSTEM_ERR)
+
+
 @on(STREAMS)
 def test_a_call_cut_anywhere_is_the_same_call(place: Place, kind: Any, handler: Any) -> None:
     record = mark_record(adding(1, 2).encode())

@@ -35,7 +35,7 @@ PATTERNS: tuple[tuple[bytes, bytes], ...] = (
     (b"auth", rb"<begin>HELLO[ \t]+\d[ \t]+AUTH[ \t]+(<value>)"),
     (b"auth", rb"<word>AUTH<end>\$\d+<end>(<value>)(?:<end>\$\d+<end>(<value>))?"),
     # IMAP (RFC 9051), whose strings may follow on lines of their own
-    (b"login", rb"<begin>(?:\S{1,32}[ \t]+)?LOGIN[ \t]+((?:[^\r\n{]*\{\d+\+?\}<end>)*<value>)"),
+    (b"login", rb"<begin>(?:(?!\d{3}[ \t])\S{1,32}[ \t]+)?LOGIN[ \t]+((?:[^\r\n{]*\{\d+\+?\}<end>)*<value>)"),
     (b"auth", rb"<begin>\S{1,32}[ \t]+AUTHENTICATE[ \t]+[\w-]+[ \t]+(<value>)"),
     (b"auth", rb"<begin>\S{1,32}[ \t]+AUTHENTICATE[ \t]+[\w-]+[ \t]*<end>(<value>)"),
     (b"auth", rb"<begin>\S{1,32}[ \t]+AUTHENTICATE[ \t]+LOGIN[ \t]*<end><value><end>(<value>)"),

@@ -47,7 +47,7 @@ def rules_from(given: Any) -> tuple[SecretRule, ...]:
     try:
         values = list(given)
     except TypeError:
-        raise UsageError(f"redact={given!r}: {EXPECTED}") from None
+        raise UsageError(f"redact={_kind(given)}: {EXPECTED}") from None
     return tuple(map(_rule, values))
 
 
@@ -58,13 +58,18 @@ def _rule(value: Any) -> SecretRule:
         return rule_of_pattern(value)
     if not isinstance(value, re.Pattern) and callable(value):
         return _rule_of_function(value)
-    raise UsageError(f"redact={value!r}: {EXPECTED}")
+    raise UsageError(f"redact={_kind(value)}: {EXPECTED}")
+
+
+def _kind(value: Any) -> str:
+    """Return the class of a value that is no rule; not the value, which may be the secret itself."""
+    return "b''" if value == b"" else f"<{type(value).__name__}>"
 
 
 def rule_of_literal(secret: bytes) -> SecretRule:
     """Return a rule for a secret that is known, also as text shows it."""
     shown = repr(secret)[2:-1].encode()
-    forms = b"|".join(re.escape(each) for each in dict.fromkeys((secret, shown)))
+    forms = b"|".join(re.escape(each) for each in dict.fromkeys((secret, shown, shown.replace(b"'", rb"\'"))))
     return rule_of_pattern(re.compile(forms))
 
 

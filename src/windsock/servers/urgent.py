@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -44,21 +45,28 @@ class UrgentMixIn(_AnyHandler):
         raise NotImplementedError(f"{type(self).__name__}.handle_urgent()")
 
     def setup(self) -> Any:
-        """Begin to look for urgent data. May be extended (call super)."""
-        self._begin_urgent()
+        """Have `handle()` run while urgent data is looked for. May be extended (call super)."""
+        if "stream" not in vars(self):  # the server calls run_beside() for an async handler
+            self.handle = partial(self._handle_beside, self.handle)  # type: ignore[method-assign]
         return super().setup()
 
-    def finish(self) -> Any:
-        """Look no more. May be extended (call super)."""
-        error = self._end_urgent()
-        result = super().finish()
+    def _handle_beside(self, handle: Callable[[], Any]) -> Any:
+        self._begin_urgent()
+        try:
+            result = handle()
+        finally:
+            error = self._end_urgent()
         if error is not None:
             raise error
         return result
 
     async def run_beside(self, handle: Callable[[], Awaitable[None] | None]) -> None:
         """Run an async `handle()` beside a task that watches for urgent data. For the server."""
-        await self._urgent.run_beside(handle)
+        self._begin_urgent()
+        try:
+            await self._urgent.run_beside(handle)
+        finally:
+            self._end_urgent()
 
     def start_tls(self, *, unread: bytes = b"") -> Any:
         """See BaseRequestHandler. TLS has no urgent data, so none is looked for until TLS ends."""

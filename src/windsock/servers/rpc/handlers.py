@@ -168,6 +168,8 @@ class RPCRequestHandler(BaseRequestHandler):
     def _answered(self, data: bytes) -> tuple[bytes, Exception | None]:
         """Return the reply to a message, and the exception of the procedure. Raises DecodeError for what is no call."""
         found = self._begun(data)
+        if isinstance(found, Exception):
+            return self._system_error(), found
         if not isinstance(found, tuple):
             return found.encode(), None
         try:
@@ -177,6 +179,8 @@ class RPCRequestHandler(BaseRequestHandler):
 
     async def _answered_in_task(self, data: bytes) -> tuple[bytes, Exception | None]:
         found = self._begun(data)
+        if isinstance(found, Exception):
+            return self._system_error(), found
         if not isinstance(found, tuple):
             return found.encode(), None
         try:
@@ -185,8 +189,11 @@ class RPCRequestHandler(BaseRequestHandler):
         except Exception as error:
             return self._system_error(), error
 
-    def _begun(self, data: bytes) -> Reply | tuple[Procedure, tuple[Any, ...]]:
-        """Return the procedure that a message calls, with its arguments, or the reply if it is not called."""
+    def _begun(self, data: bytes) -> Reply | Exception | tuple[Procedure, tuple[Any, ...]]:
+        """Return the procedure that a message calls, with its arguments, or the reply if it is not called.
+
+        An exception is what `check_credential()` has raised.
+        """
         try:
             call = decode_message(data)
         except MalformedCall as error:
@@ -194,7 +201,10 @@ class RPCRequestHandler(BaseRequestHandler):
         if not isinstance(call, Call):
             raise DecodeError(4, "msg_type", 1, "a reply, where a call was expected")
         self.call = call
-        refusal = self._refusal(call)
+        try:
+            refusal = self._refusal(call)
+        except Exception as error:
+            return error
         if refusal is not None:
             return refusal
         called = self.procedures[call.procedure]
@@ -206,6 +216,8 @@ class RPCRequestHandler(BaseRequestHandler):
     def _refusal(self, call: Call) -> Reply | None:
         """Return the reply to a call of what there is not, or by one who may not."""
         status = self.check_credential(call)
+        if not isinstance(status, AuthStatus):
+            raise UsageError(f"{type(self).__name__}.check_credential() returned {status!r}: expected an AuthStatus")
         if status != AuthStatus.AUTH_OK:
             return Denied(call.xid, RejectStatus.AUTH_ERROR, status)
         if call.program != self.program:
