@@ -11,19 +11,21 @@ import pytest
 from tests.plugin.conftest import PLUGIN, Run
 
 KILLED = """
-    import os, signal, socket, threading
+    import os, pathlib, signal, socket, threading, time
     import pytest
     from windsock import servers
 
     class Waits(servers.StreamRequestHandler):
         def handle(self):
-            self.request.sendall(b"!")
+            self.request.sendall(b"%d\\n" % os.getpid())
             threading.Event().wait(600)
 
     @pytest.mark.windsock(handler=Waits)
     def test_it(forking_tcp_server):
         with socket.create_connection(forking_tcp_server.address) as client:
-            client.recv(1)
+            pid = int(client.makefile().readline())
+            while " S " not in pathlib.Path(f"/proc/{pid}/stat").read_text():
+                time.sleep(0.01)  # until the handler waits
             os.kill(os.getpid(), signal.SIGKILL)
 
     def test_next(tcp_server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 from pathlib import Path
 
@@ -97,6 +98,7 @@ def test_a_secret_is_in_no_report_and_no_file_however_it_came(
     run_apart: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     monkeypatch.setenv("SOMETHING", SECRET.decode())
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
 
     result = run_apart(
         MATRIX,
@@ -104,7 +106,6 @@ def test_a_secret_is_in_no_report_and_no_file_however_it_came(
         f"--junitxml={tmp_path}/junit.xml",
         "--showlocals",
         f"--rootdir={tmp_path}",
-        "-opythonpath=" + str(Path(__file__).parents[2]),
         *("-k", way if way != "direct" else "direct or script or handler"),
     )
 
@@ -125,8 +126,9 @@ def test_a_secret_is_in_no_report_however_it_is_shown(
     run_apart: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     monkeypatch.setenv("SOMETHING", SECRET.decode())
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]), prepend=os.pathsep)
 
-    result = run_apart(MATRIX, "-k", "pop3 or handler", how, "-opythonpath=" + str(Path(__file__).parents[2]))
+    result = run_apart(MATRIX, "-k", "pop3 or handler", how)
 
     result.assert_outcomes(failed=4 * 2 + 4 * 2 + 2 + 1)
     assert SECRET.decode() not in result.stdout.str() + result.stderr.str()
