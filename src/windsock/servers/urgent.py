@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net.system import select, socket, threading
 from windsock.net.wakeup import Wakeup
-from windsock.servers.urgent_socket import PRI, UrgentReader, UrgentSocket, look_first, pass_mark, read_as_usual
+from windsock.servers.urgent_socket import PRI, UrgentReader, look_first, pass_mark, read_as_usual
 
 if TYPE_CHECKING:
     from windsock.servers.handlers import BaseRequestHandler as _AnyHandler
@@ -45,28 +44,21 @@ class UrgentMixIn(_AnyHandler):
         raise NotImplementedError(f"{type(self).__name__}.handle_urgent()")
 
     def setup(self) -> Any:
-        """Have `handle()` run while urgent data is looked for. May be extended (call super)."""
-        if "stream" not in vars(self):  # the server calls run_beside() for an async handler
-            self.handle = partial(self._handle_beside, self.handle)  # type: ignore[method-assign]
+        """Begin to look for urgent data. May be extended (call super)."""
+        self._begin_urgent()
         return super().setup()
 
-    def _handle_beside(self, handle: Callable[[], Any]) -> Any:
-        self._begin_urgent()
-        try:
-            result = handle()
-        finally:
-            error = self._end_urgent()
+    def finish(self) -> Any:
+        """Look no more. May be extended (call super)."""
+        error = self._end_urgent()
+        result = super().finish()
         if error is not None:
             raise error
         return result
 
     async def run_beside(self, handle: Callable[[], Awaitable[None] | None]) -> None:
         """Run an async `handle()` beside a task that watches for urgent data. For the server."""
-        self._begin_urgent()
-        try:
-            await self._urgent.run_beside(handle)
-        finally:
-            self._end_urgent()
+        await self._urgent.run_beside(handle)
 
     def start_tls(self, *, unread: bytes = b"") -> Any:
         """See BaseRequestHandler. TLS has no urgent data, so none is looked for until TLS ends."""
@@ -108,7 +100,7 @@ class UrgentWatch:
         self._reader = UrgentReader(request, tell, is_inline=is_inline)
         self._alarm = Wakeup()
         self._thread: threading.Thread | None = None
-        look_first(request, self._reader, _base_for(request))
+        look_first(request, self._reader)
         if is_inline:
             return  # urgent data waits in its place, and is reported with ordinary data
         watch = getattr(request, "watch_urgent", self._start)
@@ -171,12 +163,3 @@ def check_urgent_in_tls(handler: Any) -> None:
 
 def _no_urgent_data(handler: type[Any], why: str) -> UsageError:
     return UsageError(f"{handler.__name__} handles urgent data: {why}")
-
-
-def _base_for(request: Any) -> type[UrgentSocket]:
-    """Return the class that looks first for a kind of socket: one that waits as it does."""
-    if not hasattr(request, "selecting_hub"):
-        return UrgentSocket
-    from windsock.servers.selecting.green_urgent import UrgentGreenSocket
-
-    return UrgentGreenSocket
