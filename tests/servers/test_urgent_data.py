@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -338,3 +339,27 @@ def test_a_handler_without_the_mix_in_pays_nothing() -> None:
             assert client.recv(1) == b""
         server.connections.wait(1)
     assert not any("Urgent" in each.__name__ for each in kinds[0])
+
+
+class OnlySends(UrgentMixIn, BaseRequestHandler):
+    """Sends although nothing ever makes it wait."""
+
+    is_told = False
+
+    def handle(self) -> None:
+        poll = select.poll()
+        poll.register(self.request.fileno(), select.POLLPRI)
+        assert poll.poll(DEADLINE * 1000)
+        self.request.sendall(b"one ")
+        self.request.send(b"told" if self.is_told else b"not told")
+
+    def handle_urgent(self, byte: bytes, position: int) -> None:
+        self.is_told = True
+
+
+@on_every_stream
+def test_a_greenlet_that_only_sends_is_told_of_urgent_data(transport: str) -> None:
+    with client_of(OnlySends, transport, "selecting", "direct") as (client, _):
+        client.send(b"X", socket.MSG_OOB)
+
+        assert receive(client, 8) == b"one told"

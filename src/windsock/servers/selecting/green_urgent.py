@@ -14,7 +14,7 @@ __all__ = ["UrgentGreenSocket"]
 
 
 class UrgentGreenSocket(GreenSocket, UrgentSocket):
-    """Waits in the loop for ordinary and urgent data; told of urgent data while it waits to send, too."""
+    """Waits in the loop for ordinary and urgent data; looks for urgent data before it sends, and while it waits to."""
 
     __slots__ = ()
 
@@ -37,10 +37,30 @@ class UrgentGreenSocket(GreenSocket, UrgentSocket):
             super()._wait(IN, flags, deadline)  # raises TimeoutError and BlockingIOError
         return events
 
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        self._tell_of_urgent()
+        return super().send(data, flags)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """See socket.socket."""
+        self._tell_of_urgent()
+        super().sendall(data, flags)
+
+    def _send(self, call: Any, flags: int, *args: Any) -> int:
+        self._tell_of_urgent()
+        return super()._send(call, flags, *args)
+
+    def _tell_of_urgent(self) -> None:
+        """Tell the handler of an urgent byte that has come: nothing does while it only sends."""
+        reader = reader_of(self)
+        if not reader.is_inline and events_of(self.fileno(), 0.0) & PRI:
+            reader.tell()
+
     def _wait(self, what: int, flags: int, deadline: float | None) -> float | None:
         deadline = super()._wait(what, flags, deadline)
-        if what == OUT and events_of(self.fileno(), 0.0) & PRI and not reader_of(self).is_inline:
-            reader_of(self).tell()
+        if what == OUT:
+            self._tell_of_urgent()
         return deadline
 
     def _look(self, flags: int, call: Callable[..., Any]) -> Any:
