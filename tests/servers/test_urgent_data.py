@@ -363,3 +363,41 @@ def test_a_greenlet_that_only_sends_is_told_of_urgent_data(transport: str) -> No
         client.send(b"X", socket.MSG_OOB)
 
         assert receive(client, 8) == b"one told"
+
+
+class WithPhases(UrgentMixIn, StreamRequestHandler):
+    """Notes in which of its methods it was told of urgent data."""
+
+    def setup(self) -> None:
+        super().setup()
+        self._wait_for_urgent_data()
+        self.told: list[bytes] = []
+
+    def handle(self) -> None:
+        self.rfile.readline()
+        self.wfile.write(b"told " + b"".join(self.told) + b"\n")
+
+    def finish(self) -> None:
+        self.wfile.write(b"end\n")
+        self._wait_for_urgent_data()
+        self.wfile.write(b"told " + b"".join(self.told) + b"\n")
+        super().finish()
+
+    def handle_urgent(self, byte: bytes, position: int) -> None:
+        self.told.append(byte)
+
+    def _wait_for_urgent_data(self) -> None:
+        poll = select.poll()
+        poll.register(self.request.fileno(), select.POLLPRI)
+        assert poll.poll(DEADLINE * 1000)
+
+
+@on_every_concurrency
+@on_every_stream
+def test_a_handler_is_told_of_urgent_data_only_while_handle_runs(transport: str, concurrency: str) -> None:
+    with client_of(WithPhases, transport, concurrency, "direct") as (client, _):
+        client.send(b"X", socket.MSG_OOB)
+        client.sendall(b"line\n")
+        assert receive(client, 11) == b"told X\nend\n"
+        client.send(b"Y", socket.MSG_OOB)
+        assert receive(client, 7) == b"told X\n"

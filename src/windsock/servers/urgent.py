@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net.system import select, socket, threading
 from windsock.net.wakeup import Wakeup
-from windsock.servers.urgent_socket import PRI, UrgentReader, look_first, pass_mark, read_as_usual
+from windsock.servers.urgent_socket import PRI, UrgentReader, UrgentSocket, look_first, pass_mark, read_as_usual
 
 if TYPE_CHECKING:
     from windsock.servers.handlers import BaseRequestHandler as _AnyHandler
@@ -44,21 +45,29 @@ class UrgentMixIn(_AnyHandler):
         raise NotImplementedError(f"{type(self).__name__}.handle_urgent()")
 
     def setup(self) -> Any:
-        """Begin to look for urgent data. May be extended (call super)."""
-        self._begin_urgent()
+        """Have `handle()` run while urgent data is looked for. May be extended (call super)."""
+        if "stream" not in vars(self):  # the server calls run_beside() for an async handler
+            self.handle = partial(self._handle_beside, self.handle)  # type: ignore[method-assign]
         return super().setup()
 
-    def finish(self) -> Any:
-        """Look no more. May be extended (call super)."""
-        error = self._end_urgent()
-        result = super().finish()
+    def _handle_beside(self, handle: Callable[[], Any]) -> Any:
+        del self.handle  # no cycle
+        self._begin_urgent()
+        try:
+            result = handle()
+        finally:
+            error = self._end_urgent()
         if error is not None:
             raise error
         return result
 
     async def run_beside(self, handle: Callable[[], Awaitable[None] | None]) -> None:
         """Run an async `handle()` beside a task that watches for urgent data. For the server."""
-        await self._urgent.run_beside(handle)
+        self._begin_urgent()
+        try:
+            await self._urgent.run_beside(handle)
+        finally:
+            self._end_urgent()
 
     def start_tls(self, *, unread: bytes = b"") -> Any:
         """See BaseRequestHandler. TLS has no urgent data, so none is looked for until TLS ends."""
@@ -88,6 +97,7 @@ class UrgentMixIn(_AnyHandler):
         return None if watch is None else watch.end()
 
     def _close_files(self) -> None:
+        vars(self).pop("handle", None)
         self._end_urgent()
         super()._close_files()
 
@@ -100,7 +110,7 @@ class UrgentWatch:
         self._reader = UrgentReader(request, tell, is_inline=is_inline)
         self._alarm = Wakeup()
         self._thread: threading.Thread | None = None
-        look_first(request, self._reader)
+        look_first(request, self._reader, _base_for(request))
         if is_inline:
             return  # urgent data waits in its place, and is reported with ordinary data
         watch = getattr(request, "watch_urgent", self._start)
@@ -125,7 +135,7 @@ class UrgentWatch:
             self._alarm.call()
 
     def _stop(self) -> None:
-        """End the thread; do not wait for it if it waits for this one, or is this one."""
+        """End the thread, and wait for the `handle_urgent()` that runs in it, unless this is called from there."""
         self._reader.is_over = True
         self._reader.alarm = -1
         if self._alarm.fileno() >= 0:
@@ -163,3 +173,12 @@ def check_urgent_in_tls(handler: Any) -> None:
 
 def _no_urgent_data(handler: type[Any], why: str) -> UsageError:
     return UsageError(f"{handler.__name__} handles urgent data: {why}")
+
+
+def _base_for(request: Any) -> type[UrgentSocket]:
+    """Return the class that looks first for a kind of socket: one that waits as it does."""
+    if not hasattr(request, "selecting_hub"):
+        return UrgentSocket
+    from windsock.servers.selecting.green_urgent import UrgentGreenSocket
+
+    return UrgentGreenSocket

@@ -275,15 +275,15 @@ def size_of(result: Any) -> int:
     return what if isinstance(what, int) else len(what)
 
 
-def look_first(sock: Any, reader: UrgentReader) -> None:
-    """Make a socket look for urgent data before each read, from here on; its class becomes a subclass."""
+def look_first(sock: Any, reader: UrgentReader, base: type[UrgentSocket] = UrgentSocket) -> None:
+    """Make a socket look for urgent data before each read; its class becomes a subclass, of `base` too."""
     held = held_by(sock)
     if held:
         sock.recv(len(held))  # restores its class
     if reader.is_inline:
         urgent.keep_inline(sock)
     _readers[sock] = reader
-    sock.__class__ = _looking_class(type(sock))  # type: ignore[arg-type]  # classes are hashable
+    sock.__class__ = _looking_class(type(sock), base)  # type: ignore[arg-type]  # classes are hashable
     give_back(sock, held)
 
 
@@ -308,12 +308,11 @@ _PLAIN: dict[type[Any], type[Any]] = {}
 
 
 @cache
-def _looking_class(kind: type[Any]) -> type[Any]:
-    """Return a subclass of a class of sockets with UrgentSocket, or a class of its own, next to the kernel's socket.
+def _looking_class(kind: type[Any], base: type[Any]) -> type[Any]:
+    """Return a subclass of a class of sockets with a class that looks first, next to the kernel's socket.
 
     So a tap above it records what is read, and nothing before.
     """
-    base = getattr(kind, "urgent_class", lambda: UrgentSocket)()
     bases = (base,) if issubclass(base, kind) else (kind, base)
     made = type(kind.__name__, bases, {"__slots__": (), "__module__": kind.__module__})
     _PLAIN[made] = kind

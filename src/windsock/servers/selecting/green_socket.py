@@ -41,13 +41,6 @@ class GreenSocket(socket.socket):
     """The number of bytes received and sent."""
     sent = 0
 
-    @staticmethod
-    def urgent_class() -> type[GreenSocket]:
-        """Return the class of sockets that look for urgent data before each read."""
-        from windsock.servers.selecting.green_urgent import UrgentGreenSocket
-
-        return UrgentGreenSocket
-
     # --- behaving like a blocking socket
 
     def gettimeout(self) -> float | None:

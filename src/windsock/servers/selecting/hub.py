@@ -96,6 +96,9 @@ class Hub(Scheduler):
             finished, self.finished, self.handle = self.finished, _nothing, _nobody
             self.seconds_to_end = float
             finished(self)
+            # A collection that frees the main greenlet of a thread which has just ended may crash (greenlet 3.5.6
+            # drops what it takes for a leaked reference), and a handler with a cycle leads to this object.
+            vars(self).pop("home", None)
             with self.has_ended_one:
                 self.has_ended_one.notify_all()
 
