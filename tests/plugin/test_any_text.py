@@ -140,4 +140,4 @@ def test_605_equal_errors_are_counted_and_not_listed(run: Run) -> None:
     result.stdout.fnmatch_lines(["*windsock: 605 times, this is the first"])
     result.stdout.fnmatch_lines(["E*had an error too (605 times): ZeroDivisionError: *"])
     assert result.stdout.str().count("ZeroDivisionError: integer") == 2
-    assert len(result.outlines) < 150  # pytest 8.0 says more of a group
+    assert len(result.outlines) < (100 if pytest.version_tuple >= (8, 4) else 150)  # which showed all frames of groups

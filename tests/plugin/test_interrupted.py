@@ -7,57 +7,85 @@ import pytest
 from tests.plugin.conftest import Run
 
 INTERRUPTS = """
-    import asyncio, os, signal, socket, threading, time
+    import asyncio, linecache, os, signal, socket, sys, threading, time
     import pytest, trio
     from windsock import servers
 
-    class Interrupts(servers.StreamRequestHandler):
+    WAITING, HANDLING = os.pipe()
+
+    class Waits(servers.StreamRequestHandler):
         def handle(self):
             self.request.recv(4)
-            for pid in {pids}:
-                os.kill(pid, signal.SIGINT)
-            threading.Event().wait(2)
+            os.write(HANDLING, b"%d\\n" % os.getpid())
+            threading.Event().wait(5)
 
-    @pytest.mark.windsock(handler=Interrupts, timeout=0.5)
+    def is_at(frame, name, code):
+        return frame.f_code.co_name == name and code in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
+
+    def client_waits():
+        frame = sys._current_frames()[threading.main_thread().ident]
+        return frame.f_code.co_name in ("get_events", "select") or is_at(frame, "wait", "client.recv")
+
+    def handler_waits(pid):
+        if pid != os.getpid():
+            with open(f"/proc/{{pid}}/stat") as stat:
+                return " S " in stat.read()
+        frames = list(sys._current_frames().values())
+        return any(is_at(each, "handle", "wait(5)") for frame in frames for each in outwards(frame))
+
+    def outwards(frame):
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+    def until(condition, *arguments):
+        deadline = time.monotonic() + 10
+        while not condition(*arguments) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def interrupt(descriptor):
+        until(client_waits)
+        os.write(descriptor, b"PING")
+        until(handler_waits, int(os.read(WAITING, 20)))
+        for pid in {pids}:
+            os.kill(pid, signal.SIGINT)
+
+    def begin(descriptor):
+        threading.Thread(target=interrupt, args=(descriptor,), daemon=True).start()
+
+    @pytest.mark.windsock(handler=Waits, timeout=0.5)
     @pytest.mark.parametrize("concurrency", ["{concurrency}"])
     def test_it(serve, concurrency):
         server = serve(concurrency=concurrency)
         {body}
 
-    def let_fork(server):
-        while not getattr(server.server, "active_children", True):
-            time.sleep(0.001)
-
     def wait(server):
         with socket.create_connection(server.address) as client:
-            let_fork(server)
-            client.sendall(b"PING")
+            begin(client.fileno())
             client.recv(1)
 
     async def wait_with_trio(server):
         async with await trio.open_tcp_stream(*server.address) as client:
-            let_fork(server)
-            await client.send_all(b"PING")
+            begin(client.socket.fileno())
             await client.receive_some(1)
 
     async def wait_with_asyncio(server):
         reader, writer = await asyncio.open_connection(*server.address)
-        let_fork(server)
         try:
-            writer.write(b"PING")
+            begin(writer.get_extra_info("socket").fileno())
             await reader.read(1)
         finally:
             writer.close()
 """
 BODIES = {
-    "wait(server)": "*the test stood at *in wait: client.*",  # in sendall(), or in recv() already
-    "trio.run(wait_with_trio, server)": "*the test stood at *in wait_with_trio: await client.*",
+    "wait(server)": "*the test stood at *in wait: client.recv(1)",
+    "trio.run(wait_with_trio, server)": "*the test stood at *in wait_with_trio: await client.receive_some(1)",
     "asyncio.run(wait_with_asyncio(server))": "*the test stood at *in test_it: asyncio.run(*",
 }
 SHOWN = [
     "*= interrupted tests =*",
     "windsock: *::test_it* was interrupted",
-    "*in handle: *",
+    "*in handle: threading.Event().wait(5)",
     "*windsock: * tcp server, *TCPServer on 127.0.0.1:*, 1 connection",
     "*#0 > 4 B b'PING'*",
 ]
@@ -66,9 +94,7 @@ SHOWN = [
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("concurrency", ["threading", "forking", "selecting"])
 def test_a_hang_that_is_interrupted_shows_where_everyone_stood(run_apart: Run, concurrency: str, body: str) -> None:
-    pids = "[os.getppid()]" if concurrency == "forking" else "[os.getpid()]"
-
-    result = run_apart(INTERRUPTS.format(pids=pids, concurrency=concurrency, body=body), "-p", "no:xdist")
+    result = run_apart(INTERRUPTS.format(pids="[os.getpid()]", concurrency=concurrency, body=body), "-p", "no:xdist")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.stdout.fnmatch_lines_random([*SHOWN, BODIES[body], "*KeyboardInterrupt*"])
@@ -81,7 +107,7 @@ def test_an_interrupted_run_of_workers_shows_it_too(run_apart: Run) -> None:
     result = run_apart(code, "-n1")
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines_random([*SHOWN, "*the test stood at *in wait: client.*"])
+    result.stdout.fnmatch_lines_random([*SHOWN, "*the test stood at *in wait: client.recv(1)"])
 
 
 def test_what_an_interrupted_test_has_left_undone_is_no_failure(run_apart: Run) -> None:
