@@ -19,7 +19,7 @@ DIRECTORY: pytest.StashKey[str] = pytest.StashKey()
 INTERVAL = 0.2
 """Seconds between two looks at what the servers of the running test have recorded..."""
 SHARE = 20
-"""...or so many times what the last look has taken, where that is more."""
+"""...or this multiple of the time that the last look took, where that is more."""
 
 
 # --- in the controller

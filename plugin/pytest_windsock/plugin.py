@@ -16,10 +16,9 @@ from pytest_windsock import (
     interrupted,
     phases,
     presentation,
+    reports,
     secrets,
     seeds,
-    texts,
-    tracebacks,
 )
 
 __all__ = [
@@ -250,69 +249,17 @@ def pytest_runtest_makereport(
     made all the same, with what there is, and the run ends after this test. So nothing is imported here.
     """
     raised = call.excinfo and call.excinfo.value
-    with _whatever_strikes:
-        tracebacks.shorten(call, item.config)
-        texts.with_text(call)
-        if call.excinfo is not None and phases.servers_to_show():
-            (phases.part_failed if fixtures.State.is_in_body else phases.conclude)(call.excinfo.value)
+    reports.prepare(call, item.config)
     report: pytest.TestReport | None = None
-    with _whatever_strikes:
+    with reports.whatever_strikes:
         report = yield
     if report is None:
         report = pytest.TestReport.from_item_and_call(item, call)
-    servers = [*fixtures.State.servers, *fixtures.State.others]
-    if servers:
-        verdict, fixtures.State.verdict = fixtures.State.verdict, None
-        if verdict is not None and raised is verdict.error:
-            verdict.settle()
-        if report.failed:
-            _show(servers, report)
-    if report.failed:
-        texts.clean(report)
-    if (files := artifacts.artifacts_of(item.config)) is not None:
-        with _whatever_strikes:
-            files.look(item, report, servers)
-    if report.failed and servers:
-        with _whatever_strikes:
-            presentation.into_failure(report, item)
+    reports.complete(report, item, raised)
     if call.when == "teardown":
         secrets.forget()
         fixtures.State.begin(phases.monotonic())  # the test may run again
     return report
-
-
-def _show(servers: list[Any], report: pytest.TestReport) -> None:
-    from pytest_windsock import sections  # which the fixtures, or the explanation of the failure, have imported
-
-    text = "the test's time was over before all that was recorded could be shown"
-    with _whatever_strikes:
-        try:
-            tracebacks.tidy(report)
-            for each in sections.sections(servers, report.when):
-                report.sections.append(each)
-            return
-        except Exception as error:
-            text = f"what was recorded could not be shown: {error!r}"
-    report.sections.append(("windsock", text))
-
-
-class _WhateverStrikes:
-    """Suppresses what signal handlers raise; for Ctrl-C the run ends after the test that runs.
-
-    An exception here would be lost with the report in it, or end the run with an internal error where an old-style
-    wrapper of another plugin is around this one.
-    """
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
-        if kind is KeyboardInterrupt:
-            fixtures.State.was_interrupted_late = True
-        return kind in (KeyboardInterrupt, pytest.fail.Exception)
-
-
-_whatever_strikes = _WhateverStrikes()
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

@@ -61,8 +61,12 @@ def judge(servers: Servers) -> None:
 def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:
     """Note on the exception of a test, or of its setup, what went wrong in its servers; teardown does not raise that.
 
-    Skips, and exceptions that end the run, are left alone.
+    A test that is skipped, or xfails, from within has no notes, and need not meet what it expected. Exceptions that end
+    the run are left alone.
     """
+    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+        for server in servers:
+            server.excuse(())
     if not isinstance(error, Exception | pytest.fail.Exception) or isinstance(error, pytest.xfail.Exception):
         return
     _drain()

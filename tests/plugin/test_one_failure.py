@@ -126,6 +126,23 @@ def test_an_outcome_that_is_no_failure_gets_no_notes(run_apart: Run, outcome: st
     assert "E       windsock:" not in result.stdout.str()
 
 
+@pytest.mark.parametrize("outcome", ["skip", "xfail"])
+def test_a_test_that_leaves_early_need_not_meet_what_it_expected(run: Run, outcome: str) -> None:
+    result = run(
+        f"""
+    import pytest
+    from windsock.faults import Drop
+
+    def test_it(tcp_server, udp_server):
+        tcp_server.on(b"a").reply(b"b")
+        udp_server.fault(Drop(1))
+        pytest.{outcome}("today")
+    """
+    )
+
+    result.assert_outcomes(**{"skip": {"skipped": 1}, "xfail": {"xfailed": 1}}[outcome])
+
+
 def test_a_test_that_is_expected_to_fail_has_one_outcome(run: Run) -> None:
     result = run(
         HANDLER

@@ -31,7 +31,7 @@ def write_length(encoder: Encoder, kind: XDRType[Any], length: int, limit: int) 
 
 
 def read_length(decoder: Decoder, name: str, limit: int, least: int) -> int:
-    """Take a length from a decoder. Raises DecodeError if so many elements of `least` bytes can't follow."""
+    """Take a length from a decoder. Raises DecodeError if too few bytes follow for elements of `least` bytes."""
     start = decoder.offset
     length = int.from_bytes(decoder.take(4, name), "big")
     if length > limit:
