@@ -112,6 +112,11 @@ def test_a_stream_without_framing_says_what_to_pass() -> None:
         server.on(rpc.call(PROGRAM))
 
 
+def test_an_answer_is_no_pattern() -> None:
+    with serving(framing="rpc") as server, pytest.raises(UsageError, match=r"that is an answer; pass the call"):
+        server.on(rpc.success())
+
+
 @pytest.mark.parametrize("number", [-1, 2**32, True, "3"])
 def test_a_number_that_no_call_can_name_is_refused(number: Any) -> None:
     with pytest.raises(UsageError, match="expected a number from 0 to 4294967295"):

@@ -116,6 +116,8 @@ def test_ipv6_is_carried_over_ipv6() -> None:
         (("127.0.0.1", 80), {"listen": ("0.0.0.0", 0)}, r"listen=.* can be reached from other machines"),
         (("nowhere.invalid", 80), {}, "can't be found"),
         (("127.0.0.1", 80), {"framing": 1.5}, "framing="),
+        (("127.0.0.1", 80), {"tls": True}, r"tls=True: expected an ssl\.SSLContext"),
+        (("127.0.0.1", 80), {"upstream_tls": True}, r"upstream_tls=True: expected an ssl\.SSLContext"),
     ],
 )
 def test_what_cannot_work_is_said_at_once(address: Any, options: dict[str, Any], message: str) -> None:

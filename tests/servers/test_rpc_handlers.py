@@ -287,6 +287,13 @@ def test_a_class_without_a_program_says_so_when_it_is_called(place: Place) -> No
     assert place.notes.read() == "error UsageError"
 
 
+def named(name: str) -> Any:
+    def method(self: Any) -> None: ...
+
+    method.__name__ = name
+    return procedure(1)(method)
+
+
 def declare(**attributes: Any) -> Any:
     return type("Declared", (RPCRequestHandler,), attributes)
 
@@ -302,6 +309,8 @@ def declare(**attributes: Any) -> Any:
             lambda: declare(one=procedure(1)(lambda self: None), two=procedure(1)(lambda self: None)),
             "are both procedure 1; number one of them otherwise",
         ),
+        (lambda: declare(handle=named("handle")), r"Declared: handlers have a handle of their own; rename the procedure"),
+        (lambda: declare(request=named("request")), "Declared: handlers have a request of their own"),
     ],
 )
 def test_a_class_that_cannot_be_is_refused_where_it_is_declared(make: Any, message: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from windsock.errors import UsageError
 from windsock.protocols import xdr
@@ -118,6 +118,7 @@ class RPCAnswer:
     With `xid` it takes that one instead, which is wrong on purpose.
     """
 
+    is_answer: ClassVar = True
     reply: Reply
     xid: int | None = None
 

@@ -39,11 +39,20 @@ class Termination:
             if server_name is not None:
                 raise UsageError(f"server_name={server_name!r}: whom upstream_tls= is to expect; there is none")
             return None
+        _check_context("tls", client)
+        _check_context("upstream_tls", upstream)
         if place.is_datagram:
             raise UsageError(f"tls= in front of {place.address!r}: TLS is for streams, and datagrams go there")
         if upstream is not None and server_name is None and upstream.check_hostname:
             server_name = str(place.address[0]) if isinstance(place.address, tuple) else "localhost"
         return cls(client, upstream, server_name)
+
+
+def _check_context(name: str, given: Any) -> None:
+    from windsock.net.system import ssl  # of which proxies without TLS have no need
+
+    if given is not None and not isinstance(given, ssl.SSLContext):
+        raise UsageError(f"{name}={given!r}: expected an ssl.SSLContext; without one, TLS passes through as it is")
 
 
 class HandshakeAttempt:

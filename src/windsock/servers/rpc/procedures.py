@@ -12,6 +12,9 @@ from windsock.protocols.rpc import check_numbers
 
 __all__ = ["Procedure", "procedure", "procedures_of"]
 
+ATTRIBUTES = ("call", "client_address", "request", "server", "stream")
+"""What handlers have besides their methods."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -54,8 +57,20 @@ def procedures_of(handler_class: type) -> dict[int, Procedure]:
     """Return the procedures of a class and its bases. Raises UsageError for two methods of a class with one number."""
     found: dict[int, Procedure] = {}
     for base in reversed(handler_class.__mro__):
-        found |= _procedures_in(base)
+        of_base = _procedures_in(base)
+        for each in of_base.values():
+            _check_name(each.method, base)
+        found |= of_base
     return {number: each for number, each in found.items() if getattr(handler_class, each.method, None) is not None}
+
+
+def _check_name(name: str, owner: type) -> None:
+    """Raise UsageError for a procedure that would take the place of something else."""
+    others = [vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)]
+    if name in ATTRIBUTES or any(not hasattr(each, "rpc_procedure") for each in others):
+        raise UsageError(
+            f"{owner.__name__}: handlers have a {name} of their own; rename the procedure"
+        )
 
 
 def _procedures_in(base: type) -> dict[int, Procedure]:
