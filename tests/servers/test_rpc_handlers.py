@@ -309,7 +309,10 @@ def declare(**attributes: Any) -> Any:
             lambda: declare(one=procedure(1)(lambda self: None), two=procedure(1)(lambda self: None)),
             "are both procedure 1; number one of them otherwise",
         ),
-        (lambda: declare(handle=named("handle")), r"Declared: handlers have a handle of their own; rename the procedure"),
+        (
+            lambda: declare(handle=named("handle")),
+            "Declared: handlers have a handle of their own; rename the procedure",
+        ),
         (lambda: declare(request=named("request")), "Declared: handlers have a request of their own"),
     ],
 )

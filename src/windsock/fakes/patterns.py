@@ -38,9 +38,7 @@ def checked(pattern: object) -> Pattern:
             return pattern
         raise UsageError(f"on({pattern!r}): expected a pattern over bytes, as in re.compile(rb'...')")
     if getattr(pattern, "is_answer", False):
-        raise UsageError(
-            f"on({pattern!r}): that is an answer; pass the call that it is for: rpc.call(100003, 3)"
-        )
+        raise UsageError(f"on({pattern!r}): that is an answer; pass the call that it is for: rpc.call(100003, 3)")
     if callable(pattern):
         return pattern
     raise UsageError(f"on({pattern!r}): expected bytes, a compiled regular expression over bytes, or a predicate")

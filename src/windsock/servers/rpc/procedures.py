@@ -68,9 +68,7 @@ def _check_name(name: str, owner: type) -> None:
     """Raise UsageError for a procedure that would take the place of something else."""
     others = [vars(base)[name] for base in owner.__mro__[1:] if name in vars(base)]
     if name in ATTRIBUTES or any(not hasattr(each, "rpc_procedure") for each in others):
-        raise UsageError(
-            f"{owner.__name__}: handlers have a {name} of their own; rename the procedure"
-        )
+        raise UsageError(f"{owner.__name__}: handlers have a {name} of their own; rename the procedure")
 
 
 def _procedures_in(base: type) -> dict[int, Procedure]:
