@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -269,3 +270,17 @@ def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypa
             client.send(b"1")
             client.send(b"2")
             assert [client.recv(10) for _ in range(3)] == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
+def test_a_unix_datagram_of_more_than_64_kib_is_read_whole_on_both_sides(way: str) -> None:
+    data = bytes(range(256)) * 700
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(windsock.serving(transport="unix_datagram", relay=way == "relayed"))
+        server.on(data).reply(data)
+        address: Any = server.address
+        if way == "proxied":
+            address = stack.enter_context(windsock.proxy(address, transport="unix_datagram")).address
+
+        with windsock.scripted_client(address, transport="unix_datagram") as client:
+            client.send(data).expect(data)

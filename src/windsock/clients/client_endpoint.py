@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_HANDSHAKE", "CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
 
 NO_HANDSHAKE = "the other end did not do its part of the handshake"
-LARGEST = 65536
-"""Bytes of the largest datagram."""
 
 
 class CalledOff(WindsockError):
@@ -219,6 +217,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), clock=clock)
         self.is_plain = False
+        self._largest = sockets.largest_datagram(sock.family)
 
     def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # a datagram
         """Send without waiting; return the number of bytes sent, or None if the socket accepts nothing now.
@@ -242,7 +241,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def read(self) -> bytes | None:
         """See Endpoint. One datagram."""
         try:
-            data: bytes = self.sock.recv(LARGEST)
+            data: bytes = self.sock.recv(self._largest)
         except OSError as error:
             if says_nothing(error):
                 return None

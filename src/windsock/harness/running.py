@@ -237,12 +237,14 @@ class RunningServer(FakeAPI, Subject):
         It calls the program of the server's handler; or that of another handler class, or one given by its number and
         `version`. `options` are those of `connect()`; for the rest, see `windsock.rpc_client()`. Raises ConnectFailed.
         """
-        from windsock.clients.rpc_client import Program, RPCClient
-        from windsock.protocols.rpc_messages import AUTH_NONE
+        from windsock.clients.rpc_client import Program, RPCClient, check_calls
+        from windsock.protocols.rpc_auth import AUTH_NONE
 
+        credential = AUTH_NONE if credential is None else credential
+        check_calls(credential, resend_every)
         handler = getattr(self.server, "RequestHandlerClass", None) if program is None else program
         found = Program.of(handler, version)
-        return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
+        return RPCClient(self.connect(**options), found, credential=credential, resend_every=resend_every)
 
     def crowd(
         self,

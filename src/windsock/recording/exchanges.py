@@ -68,7 +68,7 @@ class RecordedRequest:
     @property
     def rpc(self) -> RecordedCall:
         """The message as a call of Sun RPC, with its reply. For servers and proxies with `framing="rpc"`."""
-        from windsock.protocols.record_marking import record_in
+        from windsock.protocols.record_marking import record_in, unfinished
         from windsock.recording.rpc import recorded_call, records_in, reply_among
 
         source = self._source
@@ -76,8 +76,9 @@ class RecordedRequest:
             own = [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
             return recorded_call(self.data, reply_among(own, self.data[:4]), source.programs)
         data = record_in(self.data)
+        ended = None if self.is_complete else unfinished(self.data)
         own = [record for _, record in records_in(self.reply)]
-        return recorded_call(data, reply_among(own, data[:4], self._later_records()), source.programs)
+        return recorded_call(data, reply_among(own, data[:4], self._later_records()), source.programs, ended)
 
     def _later_records(self) -> Iterator[bytes]:
         """Give the records of the whole connection that the server sent when this message had begun."""

@@ -102,12 +102,15 @@ class RecordedCall:
             else {(self.program, self.version): {self.procedure: self.type}}
         )
         reply = f", {in_words(self.reply_data, known)}" if self.reply_data else ""
-        return f"{in_words(self.data, known)}{reply}"
+        words = in_words(self.data, known) if self.error is None else f"no RPC message ({self.error})"
+        return f"{words}{reply}"
 
 
-def recorded_call(data: bytes, reply_data: bytes, programs: Programs | None) -> RecordedCall:
-    """Return a message and its reply as a call."""
-    call, error = decoded(data)
+def recorded_call(
+    data: bytes, reply_data: bytes, programs: Programs | None, ended: DecodeError | None = None
+) -> RecordedCall:
+    """Return a message and its reply as a call. `ended` says why a record has come in part only."""
+    call, error = decoded(data) if ended is None else (None, ended)
     reply, reply_error = decoded(reply_data) if reply_data else (None, None)
     return RecordedCall(
         data,
