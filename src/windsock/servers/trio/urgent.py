@@ -14,7 +14,7 @@ import trio
 
 from windsock.net import urgent
 from windsock.net.system import select, socket
-from windsock.servers.urgent_socket import IN, PRI, UrgentReader, events_of, pass_mark
+from windsock.servers.urgent_socket import IN, PRI, UrgentReader, events_of
 
 __all__ = ["UrgentStream"]
 
@@ -114,7 +114,7 @@ class UrgentStream:
         if self._recv_before is not None:
             self._socket.recv = self._recv_before
         if not self._reader.is_inline and self._socket.fileno() >= 0:
-            pass_mark(self._socket)
+            urgent.pass_mark(self._socket)
         self._reader.let_go()
         self._either.close()
         self._urgent.close()
