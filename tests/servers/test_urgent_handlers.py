@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
 import socketserver
 import threading
@@ -115,6 +117,48 @@ def test_a_handler_without_a_file_has_none() -> None:
     with client_of(NoFile, "tcp", "threading", "direct") as (client, _):
         assert client.recv(1) == b""
     assert found == [False]
+
+
+class EndsAtOnce(UrgentMixIn, BaseRequestHandler):
+    """Has something urgent to read, neither reads nor sends, and ends."""
+
+    told: list[tuple[bytes, int]]
+
+    def setup(self) -> None:
+        poll = select.poll()
+        poll.register(self.request.fileno(), select.POLLPRI)
+        assert poll.poll(DEADLINE * 1000)
+        super().setup()
+
+    def handle(self) -> None:
+        """Do nothing."""
+
+    def handle_urgent(self, byte: bytes, position: int) -> None:
+        self.told.append((byte, position))
+
+
+class AsyncEndsAtOnce(EndsAtOnce):
+    async def handle(self) -> None:
+        """Do nothing."""
+
+
+AT_ONCE = [("sync", EndsAtOnce), ("threading", EndsAtOnce), ("selecting", EndsAtOnce), ("trio", EndsAtOnce)]
+
+
+@on_every_stream
+@pytest.mark.parametrize(("concurrency", "handler"), [*AT_ONCE, ("trio", AsyncEndsAtOnce)])
+def test_a_handler_that_does_not_read_is_told_at_its_end_at_the_latest(
+    handler: Any, transport: str, concurrency: str
+) -> None:
+    class Mine(handler):  # type: ignore[misc]
+        told: list[tuple[bytes, int]] = []  # noqa: RUF012  # of this test
+
+    with client_of(Mine, transport, concurrency, "direct") as (client, _):
+        client.send(b"abcX", socket.MSG_OOB)
+        with contextlib.suppress(ConnectionResetError):  # it leaves data unread
+            assert client.recv(1) == b""
+
+    assert Mine.told == [(b"X", 3)]
 
 
 # --- declarations

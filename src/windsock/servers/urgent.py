@@ -86,6 +86,8 @@ class UrgentMixIn(_AnyHandler):
         self._begin_urgent()
         try:
             result = handle()
+            if self._urgent is not None:
+                self._urgent.look_at_end()
         finally:
             error = self._end_urgent()
         if error is not None:
@@ -169,34 +171,51 @@ class UrgentWatch:
         self._thread.start()
 
     def _watch(self, descriptor: int) -> None:
+        alarm = self._alarm.fileno()
         poll = select.poll()
         poll.register(descriptor, PRI)
-        poll.register(self._alarm.fileno(), select.POLLIN)
+        poll.register(alarm, select.POLLIN)
+        found: dict[int, int] = {}
         try:
-            while not self._reader.is_over and dict(poll.poll()).get(descriptor, 0) & PRI:
+            while alarm not in found and not self._reader.is_over:
+                found = dict(poll.poll())
+                if not found.get(descriptor, 0) & PRI:
+                    return
                 self._reader.tell()
         except BaseException as error:
             self._reader.error = error
             with contextlib.suppress(OSError):  # closed, if it is late
                 self._alarm.call()
 
+    def look_at_end(self) -> None:
+        """Tell of an urgent byte that has come, unless a thread does: a greenlet may have waited for something else."""
+        if self._thread is None and not self._reader.is_inline and self._request.fileno() >= 0:
+            self._reader.tell()
+
     def _stop(self) -> None:
         """End the thread, and wait for the `handle_urgent()` that runs in it, unless this is called from there.
 
-        Raises StillRunning at the deadline, once.
+        The thread tells of a byte that has come before. Raises StillRunning at the deadline, once.
         """
-        self._reader.is_over = True
         self._reader.alarm = -1
         if self._alarm.fileno() >= 0:
             self._alarm.call()
         if self._reader.is_telling_here():
+            self._reader.is_over = True
             return
-        if self._thread is not None and not self._is_late:
-            self._thread.join(self._seconds)
-            self._is_late = self._thread.is_alive()
-            if self._is_late:
-                raise StillRunning(f"{self._name}()", self._seconds, [f"thread {self._thread.name!r}"])
+        try:
+            self._join()
+        finally:
+            self._reader.is_over = True
         self._alarm.close()
+
+    def _join(self) -> None:
+        if self._thread is None or self._is_late:
+            return
+        self._thread.join(self._seconds)
+        self._is_late = self._thread.is_alive()
+        if self._is_late:
+            raise StillRunning(f"{self._name}()", self._seconds, [f"thread {self._thread.name!r}"])
 
     def end(self) -> BaseException | None:
         """Look no more; return an exception that no read has raised."""

@@ -97,6 +97,8 @@ class UrgentStream:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
                 await _run(handle)
+                if self._socket.fileno() >= 0:
+                    await self.tell()  # of a byte that the task had no time for
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             if len(group.exceptions) > 1:
