@@ -138,7 +138,7 @@ class EndsAtOnce(UrgentMixIn, BaseRequestHandler):
 
 
 class AsyncEndsAtOnce(EndsAtOnce):
-    async def handle(self) -> None:
+    async def handle(self) -> None:  # type: ignore[override]  # as trio servers allow
         """Do nothing."""
 
 
