@@ -13,7 +13,7 @@ import windsock
 from tests.fakes.helpers import UNUSED, failures_of, without_times
 from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind, wait_for_error
 from tests.support.waiting import DEADLINE, wait_until
-from windsock import Script, ScriptMismatch
+from windsock import Script, ScriptMismatch, UsageError
 from windsock.fakes.datagram_sessions import DatagramSessions, SessionEndpoint
 
 TFTP = (
@@ -284,3 +284,19 @@ def test_a_unix_datagram_of_more_than_64_kib_is_read_whole_on_both_sides(way: st
 
         with windsock.scripted_client(address, transport="unix_datagram") as client:
             client.send(data).expect(data)
+
+
+@on_every_datagram_kind
+@pytest.mark.parametrize("way", ["rule", "script"])
+def test_a_reply_too_long_for_a_datagram_fails_the_test(transport: str, concurrency: str, way: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency, strict=False) as server:
+        if way == "rule":
+            server.on(b"x").reply(bytes(300_000))
+        else:
+            server.play(Script().expect(b"x").send(bytes(300_000)))
+        with server.connect() as client:
+            client.send(b"x")
+            wait_for_error(server)
+
+    assert isinstance(server.errors[0], UsageError)
+    assert "(...): 300000 bytes are too many for one datagram here" in str(server.errors[0])

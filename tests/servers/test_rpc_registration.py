@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -155,6 +157,23 @@ def silent() -> Iterator[socket.socket]:
 def test_a_silent_rpcbind_is_an_error_at_the_deadline(place: Place, silent: socket.socket) -> None:
     with pytest.raises(RegistrationFailed, match="it does not answer in time"):
         place.make(rpc.RPCTCPServer, Adder, portmapper=silent.getsockname(), portmapper_timeout=0.05)
+
+
+class Endless(BaseRequestHandler):
+    """Sends fragments without a byte, slowly and without end."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.request.sendall(bytes(4))
+                select.select([], [], [], 0.01)
+
+
+def test_an_rpcbind_that_does_not_come_to_an_end_is_an_error_at_the_deadline(place: Place) -> None:
+    endless = place.start(rpc.ThreadingRPCTCPServer, Endless)
+
+    with pytest.raises(RegistrationFailed, match="it does not answer in time"):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=endless.server_address, portmapper_timeout=0.2)
 
 
 class Junk(BaseRequestHandler):

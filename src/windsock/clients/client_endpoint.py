@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.endpoints.endpoint import DONTWAIT, Endpoint
 from windsock.endpoints.outcomes import is_only_later, is_own_timeout, says_nothing
 from windsock.endpoints.stream import StreamEndpoint, what_it_waits_for
-from windsock.errors import PeerError, UsageError, WindsockError
+from windsock.errors import PeerError, WindsockError
 from windsock.net import sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
@@ -231,8 +230,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
         except OSError as error:
             if is_only_later(error):
                 return None
-            if error.errno == errno.EMSGSIZE:
-                raise UsageError(f"send(...): {len(data)} bytes are too many for one datagram here") from None
+            sockets.check_datagram(error, "send(...)", len(data))
             self.is_gone = True
             self.lost(error)
             return 0

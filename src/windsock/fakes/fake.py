@@ -19,7 +19,7 @@ from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
-from windsock.net import addresses
+from windsock.net import addresses, sockets
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
@@ -310,5 +310,9 @@ class Fake:
 
     def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
         """Send one datagram. Does not fail if the client is gone."""
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            server_socket.sendto(data, address)
+        try:
+            with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+                server_socket.sendto(data, address)
+        except OSError as error:
+            sockets.check_datagram(error, "reply(...)", len(data))
+            raise

@@ -9,11 +9,13 @@ import struct
 import sys
 from typing import Any
 
+from windsock.errors import UsageError
 from windsock.net import system
 from windsock.net.system import os, select, socket
 
 __all__ = [
     "LARGEST_UNIX_DATAGRAM",
+    "check_datagram",
     "close",
     "dissolve",
     "end",
@@ -50,6 +52,12 @@ def largest_datagram(family: int) -> int:
     """Return the most bytes that are read of a datagram of an address family."""
     is_unix = family == getattr(socket, "AF_UNIX", None)
     return LARGEST_UNIX_DATAGRAM if is_unix else LARGEST_UDP_DATAGRAM
+
+
+def check_datagram(error: OSError, what: str, size: int) -> None:
+    """Raise UsageError in place of an error that says that a datagram is too long to be sent (EMSGSIZE)."""
+    if error.errno == errno.EMSGSIZE:
+        raise UsageError(f"{what}: {size} bytes are too many for one datagram here") from None
 
 
 def prepare(each: socket.socket) -> None:

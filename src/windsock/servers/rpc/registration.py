@@ -6,8 +6,8 @@ from typing import Any
 
 from windsock.errors import PeerError, UsageError
 from windsock.net import addresses
-from windsock.net.deadlines import is_seconds
-from windsock.net.system import connect, os, socket
+from windsock.net.deadlines import capped, is_seconds
+from windsock.net.system import connect, monotonic, os, socket
 from windsock.net.targets import Target, target_of
 from windsock.protocols import portmap, xdr
 from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, Protocol, RpcbindProcedure
@@ -210,11 +210,16 @@ def _remedy(reply: Reply, version: int) -> str:
 def _exchange(target: Target, message: bytes, timeout: float) -> bytes:
     """Send a message over a stream of its own, and return the reply."""
     reader = RecordReader()
+    deadline = monotonic() + timeout
     with socket.socket(target.family, socket.SOCK_STREAM) as client:
-        client.settimeout(timeout)
+        client.settimeout(capped(timeout))
         connect(client, target.address)
         client.sendall(mark_record(message))
         while (reply := reader.next_record()) is None:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError
+            client.settimeout(capped(left))
             data = client.recv(PIECE)
             if not data:
                 raise ConnectionResetError("it closed the connection")
