@@ -220,11 +220,13 @@ class Stuck(UrgentMixIn, BaseRequestHandler):
     urgent_timeout = 0.05
     is_told: threading.Event
     go_on: threading.Event
+    threads: list[threading.Thread]
 
     def handle(self) -> None:
         assert self.is_told.wait(DEADLINE)
 
     def handle_urgent(self, byte: bytes, position: int) -> None:
+        self.threads.append(threading.current_thread())
         self.is_told.set()
         assert self.go_on.wait(DEADLINE)
 
@@ -242,12 +244,14 @@ def test_a_handle_urgent_that_does_not_end_is_named(handler: Any, transport: str
     class Mine(handler):  # type: ignore[misc]
         is_told = threading.Event()
         go_on = threading.Event()
+        threads: list[threading.Thread] = []  # noqa: RUF012  # of this test
 
     with client_of(Mine, transport, concurrency, "direct", strict=False) as (client, server):
         client.send(b"X", socket.MSG_OOB)
         assert client.recv(1) == b""
         wait_for_error(server)
         Mine.go_on.set()
+        Mine.threads[0].join(DEADLINE)
 
     (error,) = server.errors
     assert isinstance(error, StillRunning)
