@@ -14,7 +14,7 @@ import pytest
 import windsock
 from tests.servers.helpers import only_linux
 from tests.servers.test_urgent_data import KINDS, Lines, client_of, says
-from tests.support.servers import on_every_stream, wait_for_error
+from tests.support.servers import on_every_stream, reset, wait_for_end, wait_for_error
 from tests.support.waiting import DEADLINE
 from windsock import StillRunning
 from windsock.errors import UsageError
@@ -159,6 +159,34 @@ def test_a_handler_that_does_not_read_is_told_at_its_end_at_the_latest(
             assert client.recv(1) == b""
 
     assert Mine.told == [(b"X", 3)]
+
+
+class ReadsLate(UrgentMixIn, BaseRequestHandler):
+    """Reads once the client has reset the connection behind an urgent byte."""
+
+    def setup(self) -> None:
+        poll = select.poll()
+        poll.register(self.request.fileno(), 0)
+        assert poll.poll(DEADLINE * 1000)  # POLLHUP, POLLERR
+        super().setup()
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while self.request.recv(1):
+                pass
+
+    def handle_urgent(self, byte: bytes, position: int) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize("concurrency", [concurrency for concurrency, _ in KINDS])
+def test_a_connection_that_is_reset_behind_an_urgent_byte_ends(concurrency: str) -> None:
+    with windsock.serving(ReadsLate, transport="tcp", concurrency=concurrency, strict=False) as server:
+        with socket.create_connection(server.address, DEADLINE) as client:
+            client.send(b"X", socket.MSG_OOB)
+            reset(client)
+
+        wait_for_end(server)
 
 
 # --- declarations

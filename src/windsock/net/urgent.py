@@ -18,6 +18,7 @@ __all__ = [
     "UrgentMark",
     "bytes_before_mark",
     "is_at_mark",
+    "is_gone",
     "keep_inline",
     "pass_mark",
     "pass_taken",
@@ -83,6 +84,15 @@ def take(sock: Any) -> bytes:
         raise
     finally:
         twin.detach()
+
+
+def is_gone(sock: Any) -> bool:
+    """Return whether the connection of a socket was reset or closed by both ends, so that nothing more can come."""
+    try:
+        sock.getpeername()
+    except OSError as error:
+        return error.errno in (errno.ENOTCONN, errno.EINVAL)
+    return False
 
 
 def pass_mark(sock: Any) -> None:

@@ -179,7 +179,7 @@ class UrgentWatch:
         try:
             while alarm not in found and not self._reader.is_over:
                 found = dict(poll.poll())
-                if not found.get(descriptor, 0) & PRI:
+                if not found.get(descriptor, 0) & PRI or self._reader.is_gone:
                     return
                 self._reader.tell()
         except BaseException as error:

@@ -62,6 +62,8 @@ class UrgentReader:
         """Called before the socket is closed, or given away."""
         self.is_over = False
         """True once there is nothing more to tell."""
+        self.is_gone = False
+        """True once the connection was reset in front of an urgent byte, which poll(2) goes on to report."""
         self._teller: int | None = None
         self._position = 0
         self._socket = sock
@@ -82,6 +84,7 @@ class UrgentReader:
             ahead = bytes_before_mark(self._socket)
             byte = urgent.take(self._socket)
             if not byte:
+                self.is_gone = urgent.is_gone(self._socket)
                 return None
             if not sockets.is_ip(self._socket):
                 pass_taken(self._socket)
@@ -117,7 +120,7 @@ class UrgentReader:
         is telling the handler of a byte, the read waits for that.
         """
         with self._telling, self._taking:
-            if not self.is_inline:
+            if not (self.is_inline or self.is_gone):
                 now = events_of(self._socket.fileno(), 0.0)
                 if now & PRI or not now:  # what was there before was taken by another thread
                     raise BlockingIOError
@@ -202,7 +205,7 @@ class UrgentSocket(socket.socket):
             reader.check()
             if not events:
                 raise _too_late(timeout)
-            if events & PRI and not reader.is_inline:
+            if events & PRI and not (reader.is_inline or reader.is_gone):
                 reader.tell()
                 continue
             try:

@@ -48,7 +48,7 @@ class UrgentStream:
             events = events_of(self._socket.fileno(), 0.0)
             if not events:
                 await self._either.wait()
-            elif events & PRI and not self._reader.is_inline:
+            elif events & PRI and not (self._reader.is_inline or self._reader.is_gone):
                 await self.tell()
             else:
                 async with self._turn():
@@ -106,7 +106,7 @@ class UrgentStream:
             raise group.exceptions[0] from None
 
     async def _watch(self) -> None:
-        while True:
+        while not self._reader.is_gone:
             await self._urgent.wait()
             await self.tell()
 
