@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.spill_file import Event
-from windsock.redaction import MaskedStream, masked
+from windsock.redaction import MaskedStream
 
 __all__ = ["redacted"]
 
@@ -20,12 +20,16 @@ def redacted(connection: Connection) -> Iterator[Event]:
     Each direction of a stream is looked at as a whole, a little ahead; datagrams are looked at one by one.
     """
     if connection.is_datagram:
-        return (_with_data(each, masked(each.data)) if each.kind in DATA else each for each in connection.settled())
+        return (_with_data(each, _masked(each.data)) if each.kind in DATA else each for each in connection.settled())
     streams = {kind: MaskedStream(_pieces(connection, kind)) for kind in DATA}
     return (
         _with_data(each, streams[each.kind].take(len(each.data))) if each.kind in DATA else each
         for each in connection.settled()
     )
+
+
+def _masked(datagram: bytes) -> bytes:
+    return MaskedStream(iter([datagram])).take(len(datagram))
 
 
 def _with_data(event: Event, data: bytes) -> Event:
