@@ -108,7 +108,7 @@ def line(words: str) -> str:
 
 
 def spans(data: bytes, *, is_shown: bool = False) -> list[Span]:
-    """Return where the secrets are, in order and apart from each other; touching ones are one. `is_shown`: the data is text about bytes.
+    """Return where the secrets are, in order; touching ones are one. `is_shown`: the data is text about bytes.
 
     Raises RuleFailed. Looking for a few words costs less than looking for all that may follow them.
     """
