@@ -39,7 +39,7 @@ def preview(data: bytes, limit: int = PREVIEW) -> str:
 
 
 def event_text(kind: int, data: bytes, connection: Connection) -> str:
-    """Return what a transcript says of an event of `redacted()`; nothing of data, and of one that is not worth a line."""
+    """Return what a transcript says of an event of `redacted()`; nothing of data, and of what is not worth a line."""
     return FACTS[kind] if kind in FACTS and not data else redaction.line(_words(kind, data, connection))
 
 
