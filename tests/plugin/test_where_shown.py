@@ -82,6 +82,9 @@ IN_SETUP = (
             talk(self.server)
 """
 )
+EXPLAINED = IN_SETUP.replace("(unittest.TestCase)", "(ExplainMixIn, unittest.TestCase)").replace(
+    "class Ping", "from windsock.testing import ExplainMixIn\n\n    class Ping"
+)
 CRASH = """
     import os, time
     from pathlib import Path
@@ -189,6 +192,7 @@ PLACES: dict[str, Show] = {
     "`unittest.TestCase`, `serving()` in `setUp()`": output(IN_SETUP),
     "`python -m unittest`": of_unittest(UNITTEST),
     "`python -m unittest`, `serving()` in `setUp()`": of_unittest(IN_SETUP),
+    "`python -m unittest`, `serving()` in `setUp()`, `ExplainMixIn`": of_unittest(EXPLAINED),
 }
 
 

@@ -104,8 +104,16 @@ class Subject:
             for sentence in self.conclude(error):
                 error.add_note(FindingNote(f"windsock: {sentence}"))
         self.stop()
-        for note in self.notes(is_over=not isinstance(error, UsageError)):
+        self.note_on(error)
+
+    def note_on(self, error: BaseException, *, is_over: bool = True) -> None:
+        """Note on the exception of a test what went wrong here, which `finish()` does not raise then, and what came.
+
+        `is_over`: it has ended the test. After a wrong call of windsock nothing is said of expectations.
+        """
+        for note in self.notes(is_over=is_over and not isinstance(error, UsageError)):
             error.add_note(f"windsock: {note}")
+        self.excuse(self.errors)
         if isinstance(error, Exception):
             error.add_note(self._transcript_note())
 
