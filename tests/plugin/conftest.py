@@ -36,13 +36,15 @@ def run(pytester: pytest.Pytester) -> Run:
 
 
 @pytest.fixture
-def run_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run these tests in a process of their own."""
+def run_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Run:
+    """Run these tests in a process of their own, within ten seconds less than the test has itself."""
+    marker = request.node.get_closest_marker("timeout")
+    seconds = 60 if marker is None else marker.args[0]
     root = Path(__file__).parents[2]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root / "src"), str(root / "plugin")]))
 
     def run(code: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(code)
-        return pytester.runpytest_subprocess(*PLUGIN, "-W", "error", *options, timeout=50)
+        return pytester.runpytest_subprocess(*PLUGIN, "-W", "error", *options, timeout=seconds - 10)
 
     return run
