@@ -312,3 +312,16 @@ def test_ctrl_c_at_the_end_of_a_wait_stays_ctrl_c() -> None:
     others.start()
     others.join(DEADLINE)
     assert not others.is_alive()
+
+
+def test_a_secret_that_an_earlier_message_announces_is_not_shown() -> None:
+    with windsock.serving(framing="lines").echo() as server:
+        ask(server, b"AUTH LOGIN\r\n", b"dXNlcg==\r\n", b"aGk=\r\n", b"NOOP\r\n")
+
+        assert [re.sub(rb"\*+", b"*", each.shown_beginning()) for each in server.requests] == [
+            b"AUTH LOGIN\r\n",
+            b"*\r\n",
+            b"*\r\n",
+            b"NOOP\r\n",
+        ]
+        assert server.requests[2].data == b"aGk=\r\n"
