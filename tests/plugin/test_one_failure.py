@@ -184,3 +184,20 @@ def test_a_handlers_error_is_told_beside_a_wrong_call(run: Run) -> None:
     )
 
     result.stdout.fnmatch_lines(["E *UsageError: 'x': expected a fault*", "E *had an error too: LookupError: broken"])
+
+
+def test_colors_in_a_handlers_message_are_escaped(run: Run) -> None:
+    result = run(
+        HANDLER
+        + r"""
+    class Red(servers.StreamRequestHandler):
+        def handle(self):
+            raise LookupError("\x1b[31mred")
+
+    def test_it(serve):
+        provoke(serve(Red))
+        assert not "mine"
+    """
+    )
+
+    result.stdout.fnmatch_lines([r"E *had an error too: LookupError: \x1b[[]31mred"])

@@ -11,7 +11,7 @@ from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
 from windsock import redaction
-from windsock.errors import UsageError, text_of
+from windsock.errors import UsageError, text_of, visible
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
@@ -231,7 +231,8 @@ class Subject:
         """
         for failure, times in counted(self._failures() if is_over else self._new_errors()):
             said = f" ({times} times)" if times > 1 else ""
-            yield f"the {self.name} had an error too{said}: {redaction.text(_told(failure))}"
+            told = visible(redaction.text(_told(failure)), but="\n")
+            yield f"the {self.name} had an error too{said}: {told}"
         if is_over:
             yield from (f"the {self.name}: {redaction.text(each.what)}" for each in self._unmet())
 
