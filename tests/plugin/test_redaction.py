@@ -93,7 +93,6 @@ def everything_in(directory: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.timeout(240)  # for two tests of each form, each with its files
 @pytest.mark.parametrize("way", ["direct", "relayed", "proxied", "tls"])
 def test_a_secret_is_in_no_report_and_no_file_however_it_came(
     run_apart: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

@@ -256,7 +256,6 @@ OURS = re.compile(r'/(?:windsock/|pytest_windsock/|socketserver)[\w/]*\.py(?::\d
 
 
 @pytest.mark.skipif(pytest.version_tuple < (8, 4), reason="pytest shows all frames of an exception group before 8.4")
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("style", ["auto", "short", "native"])
 def test_no_report_has_a_frame_of_ours(run_apart: Run, style: str) -> None:
     result = run_apart(EVERY_KIND, f"--tb={style}")
