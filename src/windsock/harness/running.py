@@ -464,9 +464,14 @@ class RunningServer(FakeAPI, Subject):
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
+        if self._fake is not None and self._has_failed:
+            # the expectations that a failed test has not met are not reported again
+            return [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        return found
+
+    def _new_errors(self) -> list[BaseException]:
+        found = super()._new_errors()
         if self._fake is not None:
-            if self._has_failed:  # the expectations that a failed test has not met are not reported again
-                found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
 from windsock.harness.thread_pool import ThreadPool
 from windsock.options.server_options import Handler, Options, ServerKeywords
+from windsock.recording.subject import distinct_name
 from windsock.scripts.checks import check_keywords
 
 __all__ = ["serving"]
@@ -57,8 +59,10 @@ def serving(
     elif server_class_or_handler is not None:
         raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): pass one of them")
     check_keywords("serving", options, ServerKeywords)
-    given = Options(server_class=server_class, handler=handler, **options)
-    return RunningServer(given.resolved(), _thread_pool, _seed)
+    resolved = Options(server_class=server_class, handler=handler, **options).resolved()
+    if not options.get("name"):
+        resolved = replace(resolved, name=distinct_name(resolved.name))
+    return RunningServer(resolved, _thread_pool, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -105,6 +105,12 @@ class Connection(Log):
         return self._errors[0] if self._errors else None
 
     @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """The exceptions of its handler and of the server around it, the oldest first."""
+        self._recorder.catch_up()
+        return self._errors
+
+    @property
     def tls(self) -> TLSHandshake | None:
         """The result of the latest TLS handshake; None without one."""
         self._recorder.catch_up()

@@ -95,8 +95,11 @@ class RecordedRequest:
         return self._source.read(Kind.UP, start, min(end, start + size))
 
     def shown_beginning(self) -> bytes:
-        """Return the first 64 bytes, with secrets masked: for messages."""
-        return masked(self.beginning(LOOKED_AT))[:SHOWN]
+        """Return the first 64 bytes, with secrets masked, also those that earlier messages announce: for messages."""
+        start, end = self._data
+        first = max(0, start - LOOKED_AT)
+        data = self._source.read(Kind.UP, first, min(end, start + LOOKED_AT))
+        return masked(data)[start - first :][:SHOWN]
 
     def __repr__(self) -> str:
         data = self.shown_beginning()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import weakref
 from collections.abc import Callable
@@ -175,18 +176,21 @@ class Recorder(NullRecorder):
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
         """Wait until `is_enough()` returns true, for at most `seconds`; return False if it did not."""
         deadline = monotonic() + seconds
-        with self._changed:
+        self._changed.acquire()
+        try:
             self.waiters += 1
-            try:
-                while not is_enough():
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        return False
-                    self._wait_for_news(left)
-                return True
-            finally:
+            while not is_enough():
+                left = deadline - monotonic()
+                if left <= 0:
+                    return False
+                self._wait_for_news(left)
+            return True
+        finally:
+            with self._changed:  # again: Ctrl-C may have come in a wait before that had the lock back
                 self.waiters -= 1
                 self._changed.notify_all()
+            with contextlib.suppress(RuntimeError):  # likewise
+                self._changed.release()
 
     def wake(self) -> None:
         """Make waiting threads check again."""
