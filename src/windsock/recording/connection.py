@@ -19,7 +19,7 @@ from windsock.recording.urgency import STREAM_OF, UrgentByte, urgent_byte
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -51,8 +51,8 @@ class Connection(Log):
     """The size in bytes of a datagram before the server truncated it to its `max_packet_size`."""
     is_datagram = False
     """Whether it is one datagram with its replies."""
-    programs: Programs | None = None
-    """The procedures that are known, if it speaks Sun RPC; None if it does not."""
+    protocol: Protocol | None = None
+    """The protocol of its messages, if it is known."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None

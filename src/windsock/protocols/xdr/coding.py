@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from windsock.errors import PeerError, UsageError
+from windsock.errors import UsageError
+from windsock.protocols.errors import DecodeError as MalformedMessage
 
 __all__ = ["MAXIMUM", "DecodeError", "Decoder", "EncodeError", "Encoder", "XDRType", "checked_limit", "shown"]
 
@@ -17,7 +18,7 @@ SHOWN = 64
 """The most characters of a value that an error shows."""
 
 
-class DecodeError(PeerError):
+class DecodeError(MalformedMessage):
     """Bytes that are not what a type or a message has to be.
 
     `offset` is where in the data, in bytes; `type` what was expected there, as the XDR language writes it; `value` what
@@ -28,8 +29,8 @@ class DecodeError(PeerError):
         self.offset = offset
         self.type = type
         self.value = value
-        self.reason = reason
         super().__init__(f"offset {offset}, {type}: {reason}")
+        self.reason = reason
 
 
 class EncodeError(UsageError):

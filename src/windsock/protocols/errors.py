@@ -1,0 +1,55 @@
+"""Errors about messages: bytes that are no message, and streams that a framing can't cut into messages."""
+
+from __future__ import annotations
+
+from windsock.errors import PeerError
+from windsock.redaction import masked
+
+__all__ = ["DecodeError", "FramingError"]
+
+
+class DecodeError(PeerError):
+    """Bytes that are no message of a protocol. `reason` says what is wrong with them."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class FramingError(PeerError):
+    """A client's bytes are no message of the framing: an impossible length, or rejected by a framing function.
+
+    `data` is their beginning, `value` the length given there (None if unknown), `why` the reason. `connection` is its
+    index, and `offset` the number of bytes that the client had sent before; both are None if the connection is unknown.
+    """
+
+    def __init__(
+        self,
+        framing: object,
+        data: bytes,
+        why: str,
+        *,
+        value: int | None = None,
+        connection: int | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.framing = framing
+        self.data = data
+        self.why = why
+        self.value = value
+        self.connection = connection
+        self.offset = offset
+        super().__init__(f"{_place(connection, offset)}{self._words()}")
+
+    def _words(self) -> str:
+        return f"{masked(self.data)!r} does not start a message of framing {self.framing!r}: {self.why}"
+
+    def at(self, connection: int | None, offset: int) -> FramingError:
+        """Return the same error with the position of the message."""
+        return FramingError(self.framing, self.data, self.why, value=self.value, connection=connection, offset=offset)
+
+
+def _place(connection: int | None, offset: int | None) -> str:
+    places = [] if connection is None else [f"connection #{connection}"]
+    places += [] if offset is None else [f"byte {offset}"]
+    return f"{', '.join(places)}: " if places else ""
