@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, SupportsBytes, TypeAlias
 
-__all__ = ["MessageAnswer", "Sendable", "as_bytes"]
+__all__ = ["MessageAnswer", "Sendable", "as_bytes", "message_in"]
 
 
 class MessageAnswer:
@@ -32,3 +32,9 @@ def as_bytes(value: object) -> bytes | None:
     if hasattr(value, "__bytes__") and not hasattr(value, "__fspath__") and not isinstance(value, type):
         return bytes(value)
     return None
+
+
+def message_in(value: object) -> object:
+    """Return a value that is encoded by `__bytes__`, as messages of protocols are; None for bytes and anything else."""
+    is_message = not isinstance(value, bytes | bytearray | memoryview) and as_bytes(value) is not None
+    return value if is_message else None

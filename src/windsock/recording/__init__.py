@@ -26,6 +26,7 @@ from windsock.recording.framing import (
     is_framed,
 )
 from windsock.recording.framing_choice import framing_from
+from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
@@ -49,6 +50,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "ProtocolFraming",
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
@@ -58,6 +60,7 @@ __all__ = [
     "TruncatedDatagram",
     "UntilEof",
     "framing_from",
+    "protocol_of",
     "is_framed",
     "preview",
     "transcript",
