@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from windsock.faults.context import NEVER
 from windsock.faults.handle import FaultHandle
 from windsock.faults.item_matcher import matcher_for
-from windsock.faults.message_items import messages_for
 from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
+from windsock.faults.message_items import messages_for
 from windsock.faults.seeds import derive
 from windsock.faults.selector import holds
 
@@ -228,6 +228,8 @@ class ChainContext:
 
     def _is_selected(self, item: Item) -> bool:
         selector = self.selector
+        if self._messages is not None and not self._messages.is_message:
+            return False
         if self._matcher is not None and not self._matcher.matches(item):
             return False
         self.counted += 1

@@ -28,7 +28,7 @@ class MessageItems:
     and data with descriptors or urgent marks, which stay with their byte.
     """
 
-    __slots__ = ("_chain", "_data", "_is_lost", "_protocol", "_wanted", "is_reply")
+    __slots__ = ("_chain", "_data", "_is_lost", "_protocol", "_wanted", "is_message", "is_reply")
 
     def __init__(self, pattern: MessagePattern, chain: Waiting, *, is_reply: bool) -> None:
         self._protocol = pattern.protocol.begin()
@@ -37,6 +37,8 @@ class MessageItems:
         self._data = bytearray()
         self._wanted = 1
         self._is_lost = False
+        self.is_message = False
+        """Whether the item that was given last is a whole message."""
 
     def __bool__(self) -> bool:
         """Return whether data waits for the rest of its message."""
@@ -54,7 +56,9 @@ class MessageItems:
             while (size := self._size()) is not None:
                 data = self._take(size)
                 self._protocol.passed(data, is_reply=self.is_reply)
+                self.is_message = True
                 yield Data(item.at, data)
+                self.is_message = False
             if self._is_lost:
                 yield from self.rest(item.at)
 

@@ -14,7 +14,16 @@ from windsock.errors import UsageError
 from windsock.protocols import xdr
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.record_marking import mark_record, record_in
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call, Denied, Message, RejectStatus, Reply
+from windsock.protocols.rpc_messages import (
+    Accepted,
+    AcceptStatus,
+    AuthStatus,
+    Call,
+    Denied,
+    Message,
+    RejectStatus,
+    Reply,
+)
 from windsock.protocols.rpc_protocol import PROTOCOL
 from windsock.protocols.values import MessageAnswer
 from windsock.protocols.xdr import XDRType

@@ -33,7 +33,7 @@ class RPCProtocol(Protocol):
 
     def of_server(self, server: Any) -> Protocol:
         """Return the protocol with the procedures of the server's handler class, if that is one for Sun RPC."""
-        handler = getattr(server, "RequestHandlerClass", None)
+        handler: Any = getattr(server, "RequestHandlerClass", None)
         procedures = getattr(handler, "procedures", None)
         if not procedures or not (hasattr(handler, "program") and hasattr(handler, "version")):
             return self

@@ -60,9 +60,9 @@ __all__ = [
     "TruncatedDatagram",
     "UntilEof",
     "framing_from",
-    "protocol_of",
     "is_framed",
     "preview",
+    "protocol_of",
     "transcript",
     "unfinished_words",
 ]

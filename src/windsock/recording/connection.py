@@ -169,12 +169,15 @@ class Connection(Log):
         """Return what one end did as a script, to play it again, or to `print()` it and paste it into a test.
 
         `side` is "client" or "server" (for a fake). `timing` adds the original pauses, rounded; without it, data
-        sent in a row is sent at once. For TLS it has the plaintext. A connection that the server's stop ended is left
-        open. Raises UsageError for more data than a script should hold (16 MiB).
+        sent in a row is sent at once. With a protocol, messages are its values. For TLS it has the plaintext. A
+        connection that the server's stop ended is left open. Raises UsageError for more data than a script should hold
+        (16 MiB).
         """
         from windsock.recording.to_script import ScriptWriter
 
-        writer = ScriptWriter(side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened)
+        writer = ScriptWriter(
+            side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened, protocol=self.protocol
+        )
         return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 
     # --- for recorders

@@ -26,9 +26,10 @@ class Cutter:
     """
 
     def __init__(self, framing: Framing, connection: int | None = None) -> None:
-        self.framing = framing.begin() if isinstance(framing, ProtocolFraming) else framing
+        begun = framing.begin() if isinstance(framing, ProtocolFraming) else None
+        self.framing: Framing = begun or framing
         """The framing, for this connection alone if its messages depend on those before."""
-        self._passed = self.framing.passed if getattr(self.framing, "has_state", False) else None
+        self._passed = begun.passed if begun is not None and begun.has_state else None
         self._connection = connection
         self._offset = 0
         self._limit: int = getattr(framing, "limit", LIMIT)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from windsock.protocols.protocol import Protocol
+from windsock.protocols.values import as_bytes, message_in
 from windsock.recording.cutter import Cutter
 from windsock.recording.framing import Framing
 from windsock.recording.protocol_framing import ProtocolFraming
 
-__all__ = ["OtherDirection", "messages_in", "replies_cutter"]
+__all__ = ["MessageValues", "OtherDirection", "messages_in", "replies_cutter"]
 
 
 class OtherDirection:
@@ -52,3 +53,37 @@ def messages_in(replies: bytes, protocol: Protocol, *, after: bytes) -> Iterator
             yield len(replies) - len(cutter), message
     except Exception:
         yield len(replies), cutter.rest()
+
+
+class MessageValues:
+    """The messages of both directions of a connection as values, where these are encoded to just the same bytes."""
+
+    def __init__(self, protocol: Protocol, *, is_datagram: bool) -> None:
+        self._protocol = protocol
+        self._is_datagram = is_datagram
+        framing = ProtocolFraming(protocol).begin()
+        self._cutters: dict[bool, Cutter | None] = {False: Cutter(framing), True: Cutter(framing.replies)}
+
+    def of(self, data: bytes, *, is_reply: bool) -> Iterable[object]:
+        """Return the messages in data of one direction: values, and bytes where it has no whole message."""
+        cutter = self._cutters[is_reply]
+        if self._is_datagram or cutter is None:
+            return [self._value(data, is_reply=is_reply) if self._is_datagram else data]
+        cutter.feed(data)
+        found: list[object] = []
+        try:
+            while (message := cutter.cut()) is not None:
+                found.append(self._value(message, is_reply=is_reply))
+        except Exception:  # there are no more messages
+            self._cutters[is_reply] = None
+        if rest := cutter.rest():
+            found.append(rest)
+            self._cutters[is_reply] = None  # what follows is the rest of a message
+        return found
+
+    def _value(self, data: bytes, *, is_reply: bool) -> object:
+        try:
+            value = message_in(self._protocol.decoded(data, is_reply=is_reply))
+            return data if value is None or as_bytes(value) != data else value
+        except Exception:  # malformed, or it can't be encoded: bytes can
+            return data

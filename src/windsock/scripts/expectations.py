@@ -19,9 +19,9 @@ class Expect(Step):
     """Take what comes, and check that it is what was expected.
 
     On a stream: bytes must be the next ones; a regular expression or a predicate takes the shortest run that it matches
-    in full; a number takes that many bytes; a framing, or a pattern of a protocol, takes one whole message. `until` takes everything up to and
-    including a delimiter, `length` takes that many bytes; a regular expression must be found in them, or a predicate
-    must accept them. With datagrams: the whole next one.
+    in full; a number takes that many bytes; a framing, or a pattern of a protocol, takes one whole message. `until`
+    takes everything up to and including a delimiter, `length` takes that many bytes; a regular expression must be found
+    in them, or a predicate must accept them. With datagrams: the whole next one.
     """
 
     method = "expect"

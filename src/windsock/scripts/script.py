@@ -46,10 +46,10 @@ class Steps(Generic[R]):
         every: float = 0.0,
         timeout: float | None = None,
     ) -> R:
-        """Send bytes, or a message of a protocol: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
+        """Send bytes, or a message of a protocol: at once, or in `pieces`, one every `every` seconds.
 
-        With `every` alone, each byte is a piece. Each piece has the whole `timeout`. A peer that is gone is not an
-        error here; the next expectation fails.
+        `pieces` is their number or their sizes. With `every` alone, each byte is a piece. Each piece has the whole
+        `timeout`. A peer that is gone is not an error here; the next expectation fails.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
@@ -67,8 +67,9 @@ class Steps(Generic[R]):
 
         On a stream, bytes must be the next ones; an expression or a predicate (a function of the bytes) takes the
         shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
-        one whole message; so does a pattern of a protocol, such as `redis.command("GET")`. `until` takes everything up to and including a delimiter, `length` takes that many bytes; an
-        expression must be found in them, or a predicate must accept them. With datagrams, it is the whole next one.
+        or a pattern of a protocol, such as `redis.command("GET")`, one whole message. `until` takes everything up to
+        and including a delimiter, `length` takes that many bytes; an expression must be found in them, or a predicate
+        must accept them. With datagrams, it is the whole next one.
         """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))

@@ -70,5 +70,6 @@ class _MessageCutter:
 def _words(message: bytes, protocol: Protocol, *, is_reply: bool) -> str:
     words, is_message = protocol.in_words(message, is_reply=is_reply)
     if not is_message:
-        return f"{words}: {shown(message[:PREVIEW], len(message))}"
+        body = protocol.body(message)
+        return f"{words}: {shown(body[:PREVIEW], len(body))}"
     return words if len(words) <= MOST else f"{words[:MOST]}..."
