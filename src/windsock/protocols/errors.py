@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from windsock.errors import PeerError
 from windsock.redaction import masked
 
@@ -9,11 +11,18 @@ __all__ = ["DecodeError", "FramingError"]
 
 
 class DecodeError(PeerError):
-    """Bytes that are no message of a protocol. `reason` says what is wrong with them."""
+    """Bytes that are not what a message, or a part of it, has to be. `reason` says what is wrong with them.
 
-    def __init__(self, reason: str) -> None:
+    `offset` is where in the data, in bytes; `type` what was expected there, "" if that is not known; `value` what was
+    found, or None where the data end.
+    """
+
+    def __init__(self, reason: str, *, offset: int = 0, type: str = "", value: Any = None) -> None:
         self.reason = reason
-        super().__init__(reason)
+        self.offset = offset
+        self.type = type
+        self.value = value
+        super().__init__(f"offset {offset}, {type}: {reason}" if type else reason)
 
 
 class FramingError(PeerError):

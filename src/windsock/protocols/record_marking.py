@@ -22,7 +22,8 @@ class RecordTooLong(DecodeError):
 
     def __init__(self, offset: int, size: int, limit: int) -> None:
         self.limit = limit
-        super().__init__(offset, "record mark", size, f"a record of {size} bytes or more, over the limit of {limit}")
+        reason = f"a record of {size} bytes or more, over the limit of {limit}"
+        super().__init__(reason, offset=offset, type="record mark", value=size)
 
 
 class RecordReader:
@@ -150,4 +151,4 @@ def record_in(data: bytes) -> bytes:
 
 def _too_many_empty(offset: int) -> DecodeError:
     reason = f"more than {EMPTY_LIMIT} fragments without a byte in one record"
-    return DecodeError(offset, "record mark", 0, reason)
+    return DecodeError(reason, offset=offset, type="record mark", value=0)

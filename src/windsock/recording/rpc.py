@@ -86,7 +86,7 @@ class RecordedCall:
     @property
     def _call(self) -> Call:
         if self.call is None:
-            raise self.error or DecodeError(4, "msg_type", 1, "a reply, where a call was expected")
+            raise self.error or DecodeError("a reply, where a call was expected", offset=4, type="msg_type", value=1)
         return self.call
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from windsock.errors import PeerError, UsageError
 from windsock.net import addresses
 from windsock.net.system import connect, os, socket
 from windsock.protocols import portmap, xdr
-from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, Protocol, RpcbindProcedure
+from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
 from windsock.protocols.record_marking import RecordReader, mark_record
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call, decode_message
 from windsock.protocols.xdr import DecodeError
@@ -102,7 +102,7 @@ class _Portmap:
         self._registration = registration
         if server.address_family != socket.AF_INET:
             raise registration.failure("version 2 knows IPv4 only: set portmapper_version = 4")
-        protocol = Protocol.UDP if server.socket_type == socket.SOCK_DGRAM else Protocol.TCP
+        protocol = PortmapProtocol.UDP if server.socket_type == socket.SOCK_DGRAM else PortmapProtocol.TCP
         handler = server.RequestHandlerClass
         self._mapping = Mapping(handler.program, handler.version, protocol, server.server_address[1])
 
