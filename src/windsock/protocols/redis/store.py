@@ -10,7 +10,7 @@ from windsock.net.system import threading
 from windsock.protocols.redis import builders
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
-from windsock.protocols.redis.values import Command, RedisReply, text_of
+from windsock.protocols.redis.values import Command, RedisReply, encoded, text_of
 
 __all__ = ["Store", "store"]
 
@@ -38,11 +38,12 @@ class Store:
         """Keys with their values: bytes, a dict (hash), a list, or a set."""
         self._sessions: dict[int, Session] = {}
         self._lock = threading.RLock()
-        self._here = threading.local()
+        self._here: dict[int, int] = {}
+        """The connection whose message is being answered, by the thread."""
 
     def is_here(self, connection: int) -> bool:
         """Note the connection whose message is answered next by this thread; return True."""
-        self._here.connection = connection
+        self._here[threading.get_ident()] = connection
         return True
 
     def answer(self, message: bytes) -> RedisReply | None:
@@ -50,7 +51,7 @@ class Store:
         given = PROTOCOL.decode(message)
         if not given.words:
             return None
-        index = getattr(self._here, "connection", -1)
+        index = self._here.get(threading.get_ident(), -1)
         with self._lock:
             session = self._sessions.setdefault(index, Session())
             return spoken(self._reply(given, session, index), session.resp)
@@ -129,7 +130,7 @@ def _check(given: Command) -> None:
 
 
 def _key(key: Any) -> bytes:
-    return builders.encoded(key)
+    return encoded(key)
 
 
 def _value(value: Any) -> Any:
