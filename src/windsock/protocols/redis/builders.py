@@ -107,14 +107,14 @@ def attributes(pairs: Mapping[Any, Any] | Iterable[tuple[Any, Any]], reply: Any)
     return RedisReply("|", (_pairs("attributes", pairs), as_reply(reply)))
 
 
-def boolean(value: bool) -> RedisReply:  # noqa: FBT001  # it is what the reply is
+def boolean(value: bool) -> RedisReply:  # it is what the reply is
     """Return a boolean of RESP3."""
     return RedisReply("#", bool(value))
 
 
 def double(value: float) -> RedisReply:
     """Return a double of RESP3."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
+    if type(value) not in (int, float):
         raise UsageError(f"redis.double({value!r}): expected a number")
     return RedisReply(",", float(value))
 
@@ -143,7 +143,7 @@ def as_reply(value: Any) -> RedisReply:
     if isinstance(value, RedisReply):
         return value
     if isinstance(value, bytes | bytearray | memoryview | str):
-        return bulk(value)
+        return RedisReply("$", encoded(value))
     if isinstance(value, bool):
         return boolean(value)
     if isinstance(value, int):
@@ -156,7 +156,7 @@ def as_reply(value: Any) -> RedisReply:
         return map(value)
     if value is None:
         return nil()
-    raise UsageError(f"redis: {value!r} is no reply; expected bytes, str, numbers, None, lists, dicts, or redis.set(), ...")
+    raise UsageError(f"redis: {value!r} is no reply; expected bytes, str, numbers, None, lists or dicts")
 
 
 def code_of(reply: RedisReply) -> str:

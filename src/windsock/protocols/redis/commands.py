@@ -96,12 +96,12 @@ def without_empty(data: Data, key: bytes) -> None:
 
 
 @known("PING", 0, 1)
-def ping(data: Data, *args: bytes) -> Any:
+def ping(_: Data, *args: bytes) -> Any:
     return args[0] if args else builders.simple("PONG")
 
 
 @known("ECHO", 1)
-def echo(data: Data, text: bytes) -> bytes:
+def echo(_: Data, text: bytes) -> bytes:
     return text
 
 
@@ -201,8 +201,9 @@ def exists(data: Data, *keys: bytes) -> int:
 
 @known("TYPE", 1)
 def type_(data: Data, key: bytes) -> RedisReply:
-    names = {bytes: "string", dict: "hash", list: "list", set: "set"}
-    return builders.simple(names[type(data[key])] if key in data else "none")
+    found = data.get(key)
+    names = {"bytes": "string", "dict": "hash"}
+    return builders.simple("none" if found is None else names.get(type(found).__name__, type(found).__name__))
 
 
 @known("DBSIZE", 0)
@@ -212,7 +213,7 @@ def dbsize(data: Data) -> int:
 
 @known("FLUSHDB", 0, 1)
 @known("FLUSHALL", 0, 1)
-def flush(data: Data, *how: bytes) -> RedisReply:
+def flush(data: Data, *_: bytes) -> RedisReply:
     data.clear()
     return OK
 

@@ -34,15 +34,17 @@ AGGREGATES = b"*~>%|"
 
 
 def command_size(data: bytes) -> int | None:
-    """Return the size of the first command, with blank lines before it, or None. Raises DecodeError for what is none."""
+    """Return the size of the first command, with blank lines before it, or None. Raises DecodeError."""
     start = 0 if data[0] == 0x2A else _blank(data)
     if start == len(data):
         return None
     if data[start] != 0x2A:
-        return data.find(b"\n", start) + 1 or _none_yet(data, start)
+        _check_line(data, start)
+        return data.find(b"\n", start) + 1 or None
     position = data.find(b"\r\n", start) + 2
     if position == 1:
-        return _none_yet(data, start)
+        _check_line(data, start)
+        return None
     size = len(data)
     for _ in range(_length(data[start + 1 : position - 2])):
         if position >= size:
@@ -51,7 +53,8 @@ def command_size(data: bytes) -> int | None:
             raise DecodeError(f"expected '$', got {data[position : position + 1]!r}", offset=position, type="argument")
         end = data.find(b"\r\n", position)
         if end < 0:
-            return _none_yet(data, position)
+            _check_line(data, position)
+            return None
         position = end + 4 + _length(data[position + 1 : end])
     return position
 
@@ -110,7 +113,8 @@ def reply_size(data: bytes) -> int | None:
         end = data.find(b"\r\n", position)
         if end < 0:
             _check_kind(kind, position)
-            return _none_yet(data, position)
+            _check_line(data, position)
+            return None
         head, position = data[position + 1 : end], end + 2
         missing -= 1
         if kind in STRINGS:
@@ -210,7 +214,7 @@ def _length(head: bytes) -> int:
     raise DecodeError(f"{head[:32]!r} is no length", type="length")
 
 
-def _none_yet(data: bytes, start: int) -> None:
-    """Return None while a line may have no end yet. Raises DecodeError for one that is too long."""
-    if len(data) - start > LONGEST_LINE:
+def _check_line(data: bytes, start: int) -> None:
+    """Raise DecodeError for a line without an end that is too long."""
+    if len(data) - start > LONGEST_LINE and data.find(b"\n", start, start + LONGEST_LINE) < 0:
         raise DecodeError(f"a line of more than {LONGEST_LINE} bytes", offset=start, type="line")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from windsock.errors import UsageError
 from windsock.net.system import threading
 from windsock.protocols.redis import builders
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
@@ -14,8 +15,9 @@ from windsock.protocols.redis.values import Command, RedisReply, encoded, text_o
 
 __all__ = ["Store", "store"]
 
-VERSION = "7.0.0"
+VERSION = "7.2.0"
 """The version of redis that HELLO tells."""
+NO_VERSION = "NOPROTO unsupported protocol version"
 
 
 @dataclass(slots=True)
@@ -27,7 +29,6 @@ class Session:
     queued: list[Command] | None = None
     is_spoilt: bool = False
     """Whether a command since MULTI was refused."""
-    extra: dict[str, bytes] = field(default_factory=dict)
 
 
 class Store:
@@ -99,6 +100,8 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
+    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
+        raise UsageError("redis.store(): a child of a forking server has a memory of its own; use another concurrency")
     made = Store(data or {})
     server.on(command(), connections=made.is_here).reply_with(made.answer).optional()
     return made
@@ -146,10 +149,8 @@ def _value(value: Any) -> Any:
 
 def _hello(session: Session, args: tuple[bytes, ...], index: int) -> RedisReply:
     if args and args[0] not in (b"2", b"3"):
-        number = args[0].isdigit()
-        return builders.error(
-            "NOPROTO unsupported protocol version" if number else "ERR Protocol version is not an integer or out of range"
-        )
+        is_number = args[0].isdigit()
+        raise CommandFailed(NO_VERSION if is_number else "ERR Protocol version is not an integer or out of range")
     session.resp = int(args[0]) if args else session.resp
     if b"SETNAME" in args[1:-1]:
         session.name = args[args.index(b"SETNAME") + 1]
@@ -171,13 +172,20 @@ def _client(session: Session, args: tuple[bytes, ...], index: int) -> RedisReply
     raise CommandFailed(f"ERR unknown subcommand '{text_of(args[0]) if args else ''}'. Try CLIENT HELP.")
 
 
-def _reset(session: Session, args: tuple[bytes, ...], index: int) -> RedisReply:
+def _reset(session: Session, *_: object) -> RedisReply:
     session.resp, session.name, session.queued = 2, b"", None
     return builders.simple("RESET")
 
 
-def _fine(session: Session, args: tuple[bytes, ...], index: int) -> RedisReply:
+def _fine(*_: object) -> RedisReply:
     return builders.ok()
 
 
-OF_CONNECTION = {"HELLO": _hello, "CLIENT": _client, "SELECT": _fine, "AUTH": _fine, "QUIT": _fine, "RESET": _reset}
+OF_CONNECTION: dict[str, Callable[[Session, tuple[bytes, ...], int], RedisReply]] = {
+    "HELLO": _hello,
+    "CLIENT": _client,
+    "SELECT": _fine,
+    "AUTH": _fine,
+    "QUIT": _fine,
+    "RESET": _reset,
+}

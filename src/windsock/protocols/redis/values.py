@@ -98,7 +98,7 @@ class RedisReply:
         if value is None:
             return "nil"
         if kind in "-!":
-            return f"error {value if kind == '-' else text_of(value)}"
+            return f"error {value if kind == '-' else _word(value)}"
         if kind in "*~>":
             return f"{'push ' if kind == '>' else ''}[{_listed(map(str, value[:MOST]), len(value))}]"
         if kind == "%":
