@@ -14,6 +14,8 @@ LIMIT = 16 * 1024 * 1024
 """The most bytes of a message, unless its framing has a `limit` of its own."""
 SHOWN = 32
 """The bytes of a message that an error shows."""
+REMEMBERED = 64 * 1024
+"""The most bytes of a message that is remembered, with its value."""
 
 
 class Protocol:
@@ -30,6 +32,9 @@ class Protocol:
     """The name in sentences, if it is written in another way: "no RPC message"."""
     limit: int = LIMIT
     """The most bytes of a message on a stream."""
+
+    _latest: tuple[bytes, bool, Any] | None = None
+    """The message that was decoded last: each rule of a fake asks for it."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -115,8 +120,14 @@ class Protocol:
 
     def decoded(self, data: bytes, *, is_reply: bool = False) -> Any:
         """Return a message as a value. Raises DecodeError for what is none, FramingError if decoding fails itself."""
+        latest = self._latest
+        if latest is not None and latest[0] is data and latest[1] is is_reply:
+            return latest[2]
         try:
-            return self.decode_reply(data) if is_reply else self.decode(data)
+            message = self.decode_reply(data) if is_reply else self.decode(data)
+            if len(data) <= REMEMBERED:
+                vars(self)["_latest"] = (data, is_reply, message)
+            return message
         except (DecodeError, FramingError):
             raise
         except Exception as error:

@@ -47,14 +47,23 @@ class CommandPattern(MessagePattern):
     is_reply = False
     wanted: Command
     usual: bytes = field(init=False, compare=False)
-    """The bytes in which clients send just this command: found without decoding."""
+    """The bytes in which clients send just this command: found without decoding..."""
+    start: bytes = field(init=False, compare=False)
+    """...as are commands with another name: this, in upper case, stands behind the number of their words."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "usual", bytes(self.wanted))
+        object.__setattr__(self, "start", bytes(Command(self.wanted.name))[4:] if self.wanted.words else b"")
 
     def __call__(self, data: bytes) -> bool:
         """Return whether a message is such a command."""
-        return data == self.usual or MessagePattern.__call__(self, data)
+        if data == self.usual:
+            return True
+        at = data.find(b"\r\n") + 2
+        has_other_name = data[:1] == b"*" and data[at : at + len(self.start)].upper() != self.start
+        if has_other_name and data[at + 1 : at + 2] != b"0":  # which may begin a number in another way
+            return False
+        return MessagePattern.__call__(self, data)
 
     def matches(self, message: Command) -> bool:
         """Return whether a command has the name and begins with the arguments."""

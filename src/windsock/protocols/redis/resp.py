@@ -64,10 +64,16 @@ def command_in(data: bytes) -> Command:
     data = data[_blank(data) :]
     if data[:1] != b"*":
         return Command(*_inline_words(data))
-    reply = reply_in(data)
-    if reply.value is None or any(each.kind != "$" or each.value is None for each in reply.value):
-        raise DecodeError("a command is an array of strings")
-    return Command(*(each.value for each in reply.value))
+    position, words = data.find(b"\r\n") + 2, []
+    for _ in range(_length(data[1 : position - 2])):
+        end = data.find(b"\r\n", position)
+        if end < 0 or data[position] != 0x24:
+            raise DecodeError("a command is an array of strings", offset=position, type="argument")
+        start, position = end + 2, end + 4 + _length(data[position + 1 : end])
+        words.append(data[start : position - 2])
+    if data[-2:] != b"\r\n" or position != len(data):
+        raise DecodeError(f"expected the end at {position}, and it is at {len(data)}", offset=position, type="end")
+    return Command(*words)
 
 
 def _blank(data: bytes) -> int:
