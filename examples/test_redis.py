@@ -81,9 +81,8 @@ def test_a_connection_that_ends_between_two_replies_of_a_pipeline_is_an_error(tc
     redis.store(tcp_server, {"wind": "NW", "rain": "none"})
     tcp_server.fault(HalfClose(), direction="downstream", match=redis.reply(b"none"))
 
-    with client_of(tcp_server) as client, client.pipeline(transaction=False) as both:
-        with pytest.raises(library.exceptions.ConnectionError, match="closed by server"):
-            both.get("wind").get("rain").execute()
+    with client_of(tcp_server) as client, pytest.raises(library.ConnectionError, match="closed by server"):
+        client.pipeline(transaction=False).get("wind").get("rain").execute()
 
     assert tcp_server.connections[0].downstream.endswith(b"NW\r\n$4\r\nnone\r\n")
 
