@@ -40,6 +40,11 @@ class Cutter:
         self._wanted = 1  # the bytes needed before the next look
         self._searched = 0
 
+    @property
+    def has_state(self) -> bool:
+        """Whether the ends of messages depend on what has passed, also in the other direction."""
+        return self._passed is not None
+
     def __len__(self) -> int:
         """Return the number of bytes left, which make no complete message."""
         return len(self._bytes) - self._start
