@@ -15,7 +15,7 @@ from tests.servers.helpers import Place, each
 from tests.support.rpc import PROGRAM, VERSION, Adder, call
 from windsock.errors import UsageError
 from windsock.protocols import portmap, xdr
-from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, Protocol, RpcbindProcedure
+from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call
 from windsock.servers import BaseRequestHandler, rpc
 from windsock.servers.rpc import Portmapper, PortmapRequestHandler, RegistrationFailed, RPCRequestHandler, procedure
@@ -64,7 +64,7 @@ def registered(portmapper: Portmapper) -> set[tuple[int, int]]:
 
 @each(IP)
 def test_a_server_is_registered_from_its_start_to_its_close(place: Place, portmapper: Any, kind: Any) -> None:
-    protocol = Protocol.UDP if kind.socket_type == socket.SOCK_DGRAM else Protocol.TCP
+    protocol = PortmapProtocol.UDP if kind.socket_type == socket.SOCK_DGRAM else PortmapProtocol.TCP
     server = place.start(kind, Adder, portmapper=portmapper.server_address)
 
     assert registered(portmapper) == {(protocol, server.server_address[1])}
@@ -98,7 +98,7 @@ def test_a_forked_child_that_closes_the_server_leaves_its_registration(place: Pl
     server = place.start(rpc.ForkingRPCTCPServer, Closing, portmapper=portmapper.server_address)
 
     assert call(place.connect(server), Call(1, PROGRAM, VERSION)) == Accepted(1)
-    assert registered(portmapper) == {(Protocol.TCP, server.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.TCP, server.server_address[1])}
 
 
 def test_servers_of_one_program_on_tcp_and_udp_leave_each_other_alone(place: Place, portmapper: Any) -> None:
@@ -107,7 +107,7 @@ def test_servers_of_one_program_on_tcp_and_udp_leave_each_other_alone(place: Pla
 
     over_tcp.server_close()
 
-    assert registered(portmapper) == {(Protocol.UDP, over_udp.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.UDP, over_udp.server_address[1])}
 
 
 def test_a_program_that_is_registered_twice_is_an_error_that_says_where_it_is(place: Place, portmapper: Any) -> None:
@@ -117,7 +117,7 @@ def test_a_program_that_is_registered_twice_is_an_error_that_says_where_it_is(pl
         place.make(rpc.ThreadingRPCTCPServer, Adder, portmapper=portmapper.server_address)
 
     assert (found.value.program, found.value.version, found.value.transport) == (PROGRAM, VERSION, "tcp")
-    assert registered(portmapper) == {(Protocol.TCP, first.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.TCP, first.server_address[1])}
 
 
 def test_the_same_with_rpcbind(place: Place, rpcbind: Any) -> None:
@@ -292,10 +292,10 @@ def test_a_registration_that_cannot_be_is_refused(
 # --- the portmapper
 
 
-KIND_OF = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
+KIND_OF = {PortmapProtocol.TCP: socket.SOCK_STREAM, PortmapProtocol.UDP: socket.SOCK_DGRAM}
 
 
-@pytest.fixture(params=list(Protocol), ids=lambda protocol: protocol.name)
+@pytest.fixture(params=list(PortmapProtocol), ids=lambda protocol: protocol.name)
 def client(request: pytest.FixtureRequest, place: Place, portmapper: Any) -> socket.socket:
     """A client of the portmapper over TCP and over UDP."""
     made = place.closing.enter_context(socket.socket(socket.AF_INET, KIND_OF[request.param]))
@@ -313,15 +313,15 @@ def ask(client: socket.socket, number: int, kind: Any, mapping: Mapping | None =
 
 
 def test_a_portmapper_maps_programs_to_ports_over_tcp_and_udp(portmapper: Any, client: socket.socket) -> None:
-    one = Mapping(PROGRAM, VERSION, Protocol.TCP, 4001)
-    own = [Mapping(portmap.PROGRAM, 2, protocol, portmapper.server_address[1]) for protocol in Protocol]
+    one = Mapping(PROGRAM, VERSION, PortmapProtocol.TCP, 4001)
+    own = [Mapping(portmap.PROGRAM, 2, protocol, portmapper.server_address[1]) for protocol in PortmapProtocol]
 
     assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, one) == 0
     assert ask(client, PortmapProcedure.SET, xdr.BOOL, one) is True
-    assert ask(client, PortmapProcedure.SET, xdr.BOOL, Mapping(PROGRAM, VERSION, Protocol.TCP, 4002)) is False
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, Protocol.TCP)) == 4001
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, Protocol.UDP)) == 0
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, 0, Protocol.TCP)) == 4001
+    assert ask(client, PortmapProcedure.SET, xdr.BOOL, Mapping(PROGRAM, VERSION, PortmapProtocol.TCP, 4002)) is False
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, PortmapProtocol.TCP)) == 4001
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, PortmapProtocol.UDP)) == 0
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, 0, PortmapProtocol.TCP)) == 4001
     assert ask(client, PortmapProcedure.DUMP, portmap.MAPPINGS) == [*own, one]
     assert ask(client, PortmapProcedure.UNSET, xdr.BOOL, one) is True
     assert ask(client, PortmapProcedure.UNSET, xdr.BOOL, one) is False

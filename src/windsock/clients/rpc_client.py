@@ -280,7 +280,7 @@ def _encoded(arguments: Any, args: XDRType[Any] | None) -> bytes:
 def _decoded(message: bytes) -> Reply:
     reply = decode_message(message)
     if isinstance(reply, Call):
-        raise DecodeError(4, "msg_type", 0, "a call, where a reply was expected")
+        raise DecodeError("a call, where a reply was expected", offset=4, type="msg_type", value=0)
     return reply
 
 

@@ -105,10 +105,8 @@ class RunningServer(FakeAPI, Subject):
             self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
             raise
-        if self._recorder.programs is not None:
-            from windsock.recording.rpc import programs_of
-
-            self._recorder.programs = programs_of(getattr(self.server, "RequestHandlerClass", None))
+        if self._recorder.protocol is not None:
+            self._recorder.protocol = self._recorder.protocol.of_server(self.server)
         self.address = plain_address(self.server.server_address)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end

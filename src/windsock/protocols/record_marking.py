@@ -31,7 +31,7 @@ class RecordTooLong(DecodeError):
         self.data = data
         what = f"; is this Sun RPC? {shown(data)}" if data else ""
         reason = f"a record of {size} bytes or more, over the limit of {limit}{what}"
-        super().__init__(offset, "record mark", size, reason)
+        super().__init__(reason, offset=offset, type="record mark", value=size)
 
 
 class RecordReader:
@@ -165,9 +165,9 @@ def unfinished(data: bytes) -> DecodeError | None:
     whole = (
         "before the last fragment of a record" if size is None else f"within a record of {size} bytes with its marks"
     )
-    return DecodeError(len(data), "record", None, f"what came ends here, {whole}")
+    return DecodeError(f"what came ends here, {whole}", offset=len(data), type="record")
 
 
 def _too_many_empty(offset: int) -> DecodeError:
     reason = f"more than {EMPTY_LIMIT} fragments without a byte in one record"
-    return DecodeError(offset, "record mark", 0, reason)
+    return DecodeError(reason, offset=offset, type="record mark", value=0)

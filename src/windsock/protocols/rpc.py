@@ -8,13 +8,24 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.protocols import xdr
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.record_marking import mark_record, record_in
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call, Denied, RejectStatus, Reply
-from windsock.protocols.rpc_words import decoded, message_in_words
+from windsock.protocols.rpc_messages import (
+    Accepted,
+    AcceptStatus,
+    AuthStatus,
+    Call,
+    Denied,
+    Message,
+    RejectStatus,
+    Reply,
+)
+from windsock.protocols.rpc_protocol import PROTOCOL
+from windsock.protocols.values import MessageAnswer
 from windsock.protocols.xdr import XDRType
 from windsock.protocols.xdr.coding import shown
 
@@ -41,9 +52,10 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CallPattern:
+class CallPattern(MessagePattern):
     """Matches calls; see `call()`."""
 
+    protocol = PROTOCOL
     program: int
     version: int | None = None
     procedure: int | None = None
@@ -52,14 +64,9 @@ class CallPattern:
     def __post_init__(self) -> None:
         check_numbers(**dict(self._given()))
 
-    def __call__(self, message: bytes) -> bool:
+    def matches(self, message: Message) -> bool:
         """Return whether a message is such a call."""
-        found, _ = decoded(record_in(message))
-        return isinstance(found, Call) and all(getattr(found, name) == value for name, value in self._given())
-
-    def why_not(self, message: bytes) -> str:
-        """Return what a message is instead, in words."""
-        return f"it is {message_in_words(record_in(message))}"
+        return isinstance(message, Call) and all(getattr(message, name) == value for name, value in self._given())
 
     def __repr__(self) -> str:
         return f"rpc.call({', '.join(_arguments(self))})"
@@ -69,9 +76,10 @@ class CallPattern:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ReplyPattern:
+class ReplyPattern(MessagePattern):
     """Matches replies; see `reply()`."""
 
+    protocol = PROTOCOL
     xid: int | None = None
     status: AcceptStatus | RejectStatus | None = None
 
@@ -81,16 +89,11 @@ class ReplyPattern:
         if self.status is not None:
             _check_member("status", self.status, AcceptStatus, RejectStatus)
 
-    def __call__(self, message: bytes) -> bool:
+    def matches(self, message: Message) -> bool:
         """Return whether a message is such a reply."""
-        found, _ = decoded(record_in(message))
-        if not isinstance(found, Accepted | Denied) or self.xid not in (None, found.xid):
+        if not isinstance(message, Accepted | Denied) or self.xid not in (None, message.xid):
             return False
-        return self.status is None or found.status is self.status
-
-    def why_not(self, message: bytes) -> str:
-        """Return what a message is instead, in words."""
-        return f"it is {message_in_words(record_in(message))}"
+        return self.status is None or message.status is self.status
 
     def __repr__(self) -> str:
         return f"rpc.reply({', '.join(_arguments(self))})"
@@ -115,13 +118,12 @@ def reply(xid: int | None = None, status: AcceptStatus | RejectStatus | None = N
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class RPCAnswer:
+class RPCAnswer(MessageAnswer):
     """Makes the reply to a call: it takes the call's xid, and has record marks if the call has them.
 
     With `xid` it takes that one instead, which is wrong on purpose.
     """
 
-    is_answer: ClassVar = True
     reply: Reply
     xid: int | None = None
 

@@ -73,7 +73,9 @@ class AuthSys:
     def of(cls, credential: Auth) -> AuthSys:
         """Return what a credential says. Raises DecodeError unless it is one of AUTH_SYS."""
         if credential.flavor != AuthFlavor.SYS:
-            raise DecodeError(0, "auth_flavor", credential.flavor, f"{credential.flavor} is not AUTH_SYS")
+            raise DecodeError(
+                f"{credential.flavor} is not AUTH_SYS", offset=0, type="auth_flavor", value=credential.flavor
+            )
         return _AUTH_SYS.decode(credential.body)
 
 

@@ -167,7 +167,7 @@ class MalformedCall(DecodeError):
 
     def __init__(self, error: DecodeError, reply: Denied) -> None:
         self.reply = reply
-        super().__init__(error.offset, error.type, error.value, error.reason)
+        super().__init__(error.reason, offset=error.offset, type=error.type, value=error.value)
 
 
 def decode_message(data: bytes) -> Message:
@@ -185,13 +185,13 @@ def decode_message(data: bytes) -> Message:
         return _call(decoder, xid)
     if kind == REPLY:
         return _reply(decoder, xid)
-    raise DecodeError(4, "msg_type", kind, f"{kind} is neither a call (0) nor a reply (1)")
+    raise DecodeError(f"{kind} is neither a call (0) nor a reply (1)", offset=4, type="msg_type", value=kind)
 
 
 def _call(decoder: Decoder, xid: int) -> Call:
     rpc_version = decoder.get(xdr.UINT)
     if rpc_version != RPC_VERSION:
-        error = DecodeError(8, "rpcvers", rpc_version, f"{rpc_version} is not {RPC_VERSION}")
+        error = DecodeError(f"{rpc_version} is not {RPC_VERSION}", offset=8, type="rpcvers", value=rpc_version)
         raise MalformedCall(error, Denied(xid, RejectStatus.RPC_MISMATCH))
     program, version, procedure = (decoder.get(xdr.UINT) for _ in range(3))
     credential = _auth(decoder, xid, AuthStatus.AUTH_BADCRED)
@@ -210,7 +210,7 @@ def _auth(decoder: Decoder, xid: int, reason: AuthStatus) -> Auth:
 def _reply(decoder: Decoder, xid: int) -> Reply:
     status = decoder.get(xdr.UINT)
     if status > MSG_DENIED:
-        raise DecodeError(8, "reply_stat", status, f"{status} is neither accepted (0) nor denied (1)")
+        raise DecodeError(f"{status} is neither accepted (0) nor denied (1)", offset=8, type="reply_stat", value=status)
     return _accepted(decoder, xid) if status == MSG_ACCEPTED else _denied(decoder, xid)
 
 

@@ -24,7 +24,7 @@ from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event,
 
 if TYPE_CHECKING:
     from windsock.net.wakeup import Wakeup
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
 
 __all__ = ["Recorder"]
 
@@ -54,8 +54,8 @@ class Recorder(NullRecorder):
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
-        self.programs: Programs | None = None
-        """The procedures that are known, if its connections speak Sun RPC; None if they do not."""
+        self.protocol: Protocol | None = None
+        """The protocol of its connections, if it is known."""
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
@@ -76,8 +76,8 @@ class Recorder(NullRecorder):
         """Begin a new connection."""
         with self._changed:
             connection = Connection(self, len(self.connections), peer)
-            if self.programs is not None:
-                connection.programs = self.programs
+            if self.protocol is not None:
+                connection.protocol = self.protocol
             self.connections.append(connection)
         if self.waiters:
             self.wake()

@@ -19,7 +19,7 @@ from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
 from windsock.recording.exception_pickle import from_handler_on, without_our_frames
 from windsock.recording.notes import FindingNote, TranscriptNote
-from windsock.recording.record_marking import RecordMarking
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
 
@@ -68,8 +68,7 @@ class Subject:
         self.is_datagram = is_datagram
         self.began = monotonic()
         self._recorder = Recorder()
-        if isinstance(framing, RecordMarking):
-            self._recorder.programs = {}
+        self._recorder.protocol = protocol_of(framing)
         self._has_failed = False
         self._process_id = os.getpid()
         redaction.keep(self, redaction.rules_from(redact))

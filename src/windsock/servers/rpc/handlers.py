@@ -234,7 +234,7 @@ class RPCRequestHandler(BaseRequestHandler):
         except MalformedCall as error:
             return error.reply
         if not isinstance(call, Call):
-            raise DecodeError(4, "msg_type", 1, "a reply, where a call was expected")
+            raise DecodeError("a reply, where a call was expected", offset=4, type="msg_type", value=1)
         self.call = call
         try:
             refusal = self._refusal(call)

@@ -10,7 +10,7 @@ from windsock.net.deadlines import capped, is_seconds
 from windsock.net.system import connect, monotonic, os, socket
 from windsock.net.targets import Target, target_of
 from windsock.protocols import portmap, xdr
-from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, Protocol, RpcbindProcedure
+from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
 from windsock.protocols.record_marking import RecordReader, mark_record
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call, RejectStatus, Reply, decode_message
 from windsock.protocols.rpc_words import message_in_words, status_in_words
@@ -97,10 +97,9 @@ class Registration:
         """Call rpcbind, and return the decoded result. Raises RegistrationFailed."""
         call = Call(int.from_bytes(os.urandom(4), "big"), portmap.PROGRAM, version, procedure, arguments)
         try:
-            data = _exchange(self._target, call.encode(), self._timeout)
-            reply = decode_message(data)
+            reply = decode_message(_exchange(self._target, call.encode(), self._timeout))
             if isinstance(reply, Call) or reply.xid != call.xid:
-                raise self.failure(f"it answered {message_in_words(data)} to call {call.xid}; {NO_RPCBIND}")
+                raise self.failure(f"it answered {message_in_words(reply)} to call {call.xid}; {NO_RPCBIND}")
             if not isinstance(reply, Accepted) or reply.status != AcceptStatus.SUCCESS:
                 raise self.failure(f"it answered {status_in_words(reply)}; {_remedy(reply, version)}")
             return result.decode(reply.result)
@@ -117,7 +116,7 @@ class _Portmap:
         self._registration = registration
         if server.address_family != socket.AF_INET:
             raise registration.failure("version 2 knows IPv4 only: set portmapper_version = 4")
-        protocol = Protocol.UDP if server.socket_type == socket.SOCK_DGRAM else Protocol.TCP
+        protocol = PortmapProtocol.UDP if server.socket_type == socket.SOCK_DGRAM else PortmapProtocol.TCP
         handler = server.RequestHandlerClass
         self._mapping = Mapping(handler.program, handler.version, protocol, server.server_address[1])
 
