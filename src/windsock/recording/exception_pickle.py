@@ -17,8 +17,10 @@ from windsock.errors import WindsockError, text_of
 from windsock.net.system import os
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
-__all__ = ["from_handler_on", "pack", "unpack", "without_our_frames"]
+__all__ = ["from_handler_on", "in_short", "pack", "unpack", "without_our_frames"]
 
+MOST_FRAMES = 3
+"""Frames of a handler's traceback that stand beside another failure."""
 FRAME = re.compile(r'^( *)File "(.*)", line \d+, in .*\n(?:\1 .*\n)*', re.MULTILINE)
 """A frame in the text of a traceback."""
 OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -102,3 +104,14 @@ def _words(error: BaseException) -> str:
         return f"{type(error).__name__}: {text_of(error)}"
     except Exception:  # as above
         return f"{type(error).__name__} (its __str__ raises)"
+
+
+def in_short(error: BaseException) -> str:
+    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
+    if isinstance(error.__cause__, RemoteTraceback):
+        lines = without_our_frames(str(error.__cause__)).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
+    else:
+        frames = traceback.format_tb(from_handler_on(error.__traceback__))
+        lines = "".join([each for each in frames if without_our_frames(each)][-MOST_FRAMES:]).splitlines()
+    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
+    return text + "".join(f"\n  {line}" for line in lines)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 import weakref
 from collections.abc import Iterable, Iterator
 from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
 from windsock import redaction
-from windsock.errors import UsageError, text_of, visible
+from windsock.errors import UsageError, visible
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
 from windsock.recording.connections import Connections
-from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
-from windsock.recording.exception_pickle import from_handler_on, without_our_frames
+from windsock.recording.errors import HandlerErrors, counted, first_of_each
+from windsock.recording.exception_pickle import in_short
 from windsock.recording.notes import FindingNote, TranscriptNote
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
@@ -26,8 +25,6 @@ from windsock.recording.requests import Requests
 __all__ = ["Subject", "distinct_name", "living", "plain_address"]
 
 E = TypeVar("E", bound=BaseException)
-MOST_FRAMES = 3
-"""Frames of a handler's traceback that stand beside another failure."""
 
 
 class Subject:
@@ -230,7 +227,7 @@ class Subject:
         """
         for failure, times in counted(self._failures() if is_over else self._new_errors()):
             said = f" ({times} times)" if times > 1 else ""
-            told = visible(redaction.text(_told(failure)), but="\n")
+            told = visible(redaction.text(in_short(failure)), but="\n")
             yield f"the {self.name} had an error too{said}: {told}"
         if is_over:
             yield from (f"the {self.name}: {redaction.text(each.what)}" for each in self._unmet())
@@ -294,14 +291,3 @@ def distinct_name(name: str) -> str:
 def plain_address(name: Any) -> Any:
     """Return (host, port), also for IPv6, or the path."""
     return name[:2] if isinstance(name, tuple) else addresses.plain(name)
-
-
-def _told(error: BaseException) -> str:
-    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
-    if isinstance(error.__cause__, RemoteTraceback):
-        lines = without_our_frames(str(error.__cause__)).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
-    else:
-        frames = traceback.format_tb(from_handler_on(error.__traceback__))
-        lines = "".join([each for each in frames if without_our_frames(each)][-MOST_FRAMES:]).splitlines()
-    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
-    return text + "".join(f"\n  {line}" for line in lines)
