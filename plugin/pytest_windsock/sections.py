@@ -44,6 +44,9 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
         count = len(transcript.subjects)
         title = transcript.heading[0] if count == 1 else f"{count} servers and proxies"
         yield f"windsock: {title}{suffix}", "\n".join([*_heading(transcript), *lines])
+    for each in servers:
+        if lines := getattr(each, "state_table", list)():
+            yield f"windsock: rules and states of {each.name}{suffix}", "\n".join(lines)
     if faults := list(transcript.faults):
         names = [each.name for each in transcript.subjects if each.fault_lines]
         whose = f" of {names[0]}" if len(names) == 1 else ""

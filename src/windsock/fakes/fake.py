@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
 from windsock.fakes.datagram_sessions import DatagramSessions
-from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
+from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
@@ -17,12 +17,14 @@ from windsock.fakes.rules import Connections, Rule, checked_after, checked_conne
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
+from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
 from windsock.net import addresses
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
+from windsock.recording.events import Kind
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
@@ -58,7 +60,7 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=self._note_state)
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
@@ -79,7 +81,13 @@ class Fake:
     # --- rules, replies and scripts
 
     def on(
-        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
@@ -90,15 +98,31 @@ class Fake:
 
         `after`: the number of matches to skip first. `connections`: the connections that the rule is for, by index
         from 0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
-        `first`: the rule comes before existing rules, not after them.
+        `first`: the rule comes before existing rules, not after them. `state`: the state or states in which the rule
+        answers, all by default; see `states()`.
         """
         checked_after(after)
-        which = checked_connections(connections)
+        which, states = checked_connections(connections), checked_states(state)
         if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_stop_event()
-            return self._responder.rule(pattern, after=after, connections=which, first=first)
+            return self._responder.rule(pattern, after=after, connections=which, first=first, states=states)
+
+    def states(self, *, start: str = "start", per: Scope = "connection") -> None:
+        """Name the first state, and say what has a state: each connection, or the server as a whole.
+
+        On a datagram server "connection" means the client's address. Raises UsageError if a rule names a state already.
+        """
+        self._responder.states.choose(start, per)
+
+    def _note_state(self, connection: int, state: str) -> None:
+        if 0 <= connection < len(self._recorder.connections):
+            self._recorder.connections[connection].note(Kind.NOTE, f"is in state {state!r}".encode())
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, one a line; nothing if no rule names a state."""
+        return self._responder.state_table()
 
     def reply(
         self,
@@ -221,6 +245,10 @@ class Fake:
         """Return whether a client, or a script, may still go on, and so meet an expectation."""
         return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
 
+    def unreachable(self) -> list[UnreachableRule]:
+        """Return the rules that no message can reach because of their states."""
+        return self._responder.unreachable()
+
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
         self._script_queue.wait_for_actions()
@@ -294,9 +322,9 @@ class Fake:
 
     def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
         message, server_socket = request
-        answer = self._responder.answer(message, connection)
-        plan = None if answer is None else answer.plan(message)
         address = addresses.plain(client_address)
+        answer = self._responder.answer(message, connection, address)
+        plan = None if answer is None else answer.plan(message)
         if plan is None or address is None:
             return
         if isinstance(plan, bytes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
     from windsock.fakes.rules import Connections, Rule
+    from windsock.fakes.states import Scope
     from windsock.protocols.rpc import RPCAnswer
     from windsock.scripts import Script
 
@@ -25,10 +27,29 @@ class FakeAPI:
     _is_stopped: bool
 
     def on(
-        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
-        return self._told().on(pattern, after=after, connections=connections, first=first)
+        return self._told().on(pattern, after=after, connections=connections, first=first, state=state)
+
+    def states(self, *, start: str = "start", per: Scope = "connection") -> Self:
+        """Name the first state of rules with `state=`, and say what has a state: each connection, or the server.
+
+        Without this call each connection has a state (on a datagram server, each client's address), and the first one
+        is "start". Raises UsageError if a rule names a state already.
+        """
+        self._told().states(start=start, per=per)
+        return self
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, one a line; nothing if no rule names a state."""
+        return [] if self._fake is None else self._fake.state_table()
 
     def reply(
         self,
