@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
+from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
+from windsock.fakes.pace import Pacing
+from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent, ready_among
 from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
-from windsock.net import addresses
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
@@ -66,6 +68,10 @@ class Fake:
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
+        self._pacing = Pacing(is_datagram=is_datagram)
+        self._datagram_replies = DatagramReplies(
+            self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
+        )
         self._lock = threading.Lock()
 
     @property
@@ -163,6 +169,16 @@ class Fake:
             self._make_stop_event()
             self._greeting = greeting
 
+    def pacing(self) -> Pacing:
+        """Return where the order of replies, the idle timeout and the limit of messages are set."""
+        with self._lock:
+            self._make_stop_event()
+            return self._pacing
+
+    def let_datagrams_overtake(self) -> None:
+        """Give each delayed reply to a datagram a thread: the server handles one after the other."""
+        self._datagram_replies.has_threads = True
+
     def echo(self) -> None:
         """Answer every message with itself."""
         self._responder.echo()
@@ -203,6 +219,7 @@ class Fake:
             self._stop_event.set()
         if self._sessions is not None:
             self._sessions.stop(seconds)
+        self._datagram_replies.stop(seconds)
 
     def resume(self) -> None:
         """Undo `stop()` after an outage; the scripts that it ended are over."""
@@ -279,10 +296,10 @@ class Fake:
 
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
-        connection = connection_of(request)
         if isinstance(request, tuple):
-            self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
+            self._datagram_replies.handle(request, client_address)
             return
+        connection = connection_of(request)
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
             self._play(play, request, server, connection)
@@ -290,16 +307,14 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        conversation = StreamSession(
-            self._responder,
-            request,
-            server,
-            index,
-            self._framing,
-            stop_event=self._make_stop_event,
-            timeout=self.timeout,
-        )
-        conversation.run(self._greeting)
+        self._session(request, server, index).run(self._greeting)
+
+    def _session(self, request: Any, server: Any, index: int) -> StreamSession:
+        keywords: Any = {"stop_event": self._make_stop_event, "timeout": self.timeout}
+        pace = self._pacing.pace
+        if pace is None:
+            return StreamSession(self._responder, request, server, index, self._framing, **keywords)
+        return PacedSession(PacedResponder(self._responder, pace), request, server, index, self._framing, **keywords)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         stop_event = self._make_stop_event()
@@ -319,24 +334,3 @@ class Fake:
             except ServerStopped:
                 return False
         return not end.is_closed
-
-    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
-        message, server_socket = request
-        address = addresses.plain(client_address)
-        answer = self._responder.answer(message, connection, address)
-        plan = None if answer is None else answer.plan(message)
-        if plan is None or address is None:
-            return
-        if isinstance(plan, bytes):
-            self._send_datagram(server_socket, plan, address)
-            return
-        end = ServerDatagram(request, client_address, self._make_stop_event())
-        try:
-            perform(plan, end, self.timeout())
-        except ServerStopped:
-            pass  # the server stops in the middle of a reply
-
-    def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
-        """Send one datagram. Does not fail if the client is gone."""
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            server_socket.sendto(data, address)

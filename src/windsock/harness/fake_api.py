@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock.errors import UsageError
@@ -10,8 +10,9 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
-    from windsock.fakes.rules import Connections, Rule
+    from windsock.fakes.rules import Connections, HowToEnd, Rule
     from windsock.fakes.states import Scope
+    from windsock.options.server_options import Resolved
     from windsock.protocols.rpc import RPCAnswer
     from windsock.scripts import Script
 
@@ -23,6 +24,7 @@ class FakeAPI:
 
     name: str
     server: Any
+    options: Resolved
     _fake: Fake | None
     _is_stopped: bool
 
@@ -73,6 +75,38 @@ class FakeAPI:
         those of `reply()` but `times`. The latest greeting counts, for connections from now on.
         """
         self._told().greet(what, **delivery)
+        return self
+
+    def idle(self, seconds: float, *, end: HowToEnd = "close", reply: bytes | None = None) -> Self:
+        """End a connection on which no message has come for `seconds`: `server.idle(5.0, reply=b"421 timeout\\r\\n")`.
+
+        `reply` is sent first; `end` is "close", "half_close" or "reset". The time begins anew with each reply, and
+        does not pass while delayed replies are pending. For connections from now on that play no script of their own.
+        """
+        self._told().pacing().idle(seconds, end=end, reply=reply)
+        return self
+
+    def limit(self, messages: int, *, end: HowToEnd = "close", reply: bytes | None = None) -> Self:
+        """Take at most so many messages on each connection: `server.limit(messages=100)` ends it after the 100th reply.
+
+        With `reply`, the connection goes on until one message more comes; it gets this reply, and then the connection
+        is ended: `end` is "close", "half_close" or "reset". For connections from now on that play no script of their
+        own.
+        """
+        self._told().pacing().limit(messages, end=end, reply=reply)
+        return self
+
+    def unordered(self, *, key: Callable[[bytes], object] | None = None) -> Self:
+        """Let later replies of a connection overtake a delayed one, as of a server that works on several requests.
+
+        `key` is a function of the message, such as `lambda data: data[:4]`: replies to messages with equal keys stay
+        in order. On a datagram server a delayed reply does not hold up those to other datagrams, whatever the
+        concurrency. For connections from now on.
+        """
+        fake = self._told()
+        fake.pacing().unordered(key)
+        if self.options.is_datagram and self.options.concurrency == "sync":
+            fake.let_datagrams_overtake()
         return self
 
     def echo(self) -> Self:
