@@ -167,8 +167,9 @@ class Responder:
         return self.states.with_state(origin, lambda now: self._answer(message, now))
 
     def _answer(self, message: bytes, origin: Origin) -> Answer | None:
+        connection, _, state = origin
         for rule in self._rules:
-            if self._is_for(rule, origin) and patterns.match_message(rule.pattern, message, self._framing):
+            if rule.is_for(connection, state) and patterns.match_message(rule.pattern, message, self._framing):
                 turn = self._take(rule, origin)
                 if turn is not None:
                     return self._answer_of(rule, turn, message, origin)
@@ -208,17 +209,14 @@ class Responder:
         size = known or self._unanswered(arrived)
         return size, self._otherwise(arrived[:size], origin)
 
-    def _is_for(self, rule: Rule, origin: Origin) -> bool:
-        return rule.is_for(origin.connection) and rule.is_in(origin.state)
-
     def _take(self, rule: Rule, origin: Origin) -> int | None:
         return rule.take() if origin.state is None else self.states.take(rule, origin)
 
     def _size(self, rule: Rule, arrived: bytes, origin: Origin) -> int:
-        return patterns.match_start(rule.pattern, arrived) if self._is_for(rule, origin) else 0
+        return patterns.match_start(rule.pattern, arrived) if rule.is_for(origin.connection, origin.state) else 0
 
     def _is_alive(self, rule: Rule, origin: Origin) -> bool:
-        return self._is_for(rule, origin) and not rule.is_used_up()
+        return rule.is_for(origin.connection, origin.state) and not rule.is_used_up()
 
     def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, origin: Origin) -> bool:
         """Return whether to wait for more data if no rule matches its start, and nothing else answers it.

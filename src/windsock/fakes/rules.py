@@ -163,8 +163,10 @@ class Rule:
         """The states that its replies lead to."""
         return self._answers.states
 
-    def is_for(self, connection: int) -> bool:
-        """Return whether the rule is for this connection."""
+    def is_for(self, connection: int, state: str | None = None) -> bool:
+        """Return whether the rule is for this connection, in this state; None: the fake has no states."""
+        if self.states and not self.is_in(state):
+            return False
         which = self.connections
         if which is None:
             return True

@@ -38,15 +38,16 @@ def _row(rule: Rule) -> tuple[str, str, str, str]:
 def unreachable(rules: Sequence[Rule], start: str) -> Iterator[tuple[Rule, UnreachableRule]]:
     """Give the rules that no message can reach: in states that no rule leads to, or behind others for the same."""
     reached = _reached(rules, start)
-    for number, rule in enumerate(rules):
+    before: dict[object, list[Rule]] = {}
+    for rule in rules:
+        takers = before.setdefault(_key(rule.pattern), [])
         lost = [each for each in rule.states if each not in reached]
         if lost:
             yield rule, UnreachableRule(rule.code, "; ".join(not_led_to(each, rules, start) for each in lost))
-            continue
-        taker = next((each for each in rules[:number] if _takes_all_of(each, rule)), None)
-        if taker is not None:
+        elif (taker := next((each for each in takers if _takes_all_in(each, rule.states)), None)) is not None:
             why = f"{taker.code} stands before it, and takes all such messages{_in(rule)}"
             yield rule, UnreachableRule(rule.code, why)
+        takers.append(rule)
 
 
 def not_led_to(state: str, rules: Iterable[Rule], start: str) -> str:
@@ -70,17 +71,17 @@ def _reached(rules: Iterable[Rule], start: str) -> set[str]:
     return reached
 
 
-def _takes_all_of(taker: Rule, rule: Rule) -> bool:
-    """Return whether a rule takes every message of a later one. It may, on purpose, with `first=True`."""
+def _takes_all_in(taker: Rule, states: Sequence[str]) -> bool:
+    """Return whether a rule takes every message in some states. It may, on purpose, with `first=True`."""
     is_for_all = taker.connections is None and not taker.after and taker.most is None and not taker.is_first
-    is_in_all = not taker.states or (bool(rule.states) and set(rule.states) <= set(taker.states))
-    return is_for_all and is_in_all and _same(taker.pattern, rule.pattern)
+    return is_for_all and (not taker.states or (bool(states) and set(states) <= set(taker.states)))
 
 
-def _same(one: Pattern, other: Pattern) -> bool:
-    if isinstance(one, re.Pattern) and isinstance(other, re.Pattern):
-        return (one.pattern, one.flags) == (other.pattern, other.flags)
-    return type(one) is type(other) and one == other
+def _key(pattern: Pattern) -> object:
+    """Return what is equal for patterns that match the same."""
+    if isinstance(pattern, re.Pattern):
+        return pattern.pattern, pattern.flags
+    return pattern if isinstance(pattern, bytes) else id(pattern)
 
 
 def _in(rule: Rule) -> str:

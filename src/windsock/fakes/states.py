@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from windsock.errors import UsageError
 from windsock.fakes.state_cells import StateCells
@@ -22,8 +21,7 @@ START = "start"
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a message comes from: the index of its connection, and the state in which it comes.
 
     `client` is the address of a datagram's client. `state` is None for a fake without states.
@@ -49,17 +47,14 @@ class States:
     ) -> None:
         self.start = START
         self.scope: Scope = "connection"
+        self.are_used = False
+        """Whether a rule names a state."""
         self._is_chosen = False
         self._is_datagram = is_datagram
         self._across_processes = across_processes
         self._noted = noted
         self._names = [START]
         self._cells: StateCells | None = None
-
-    @property
-    def are_used(self) -> bool:
-        """Return whether a rule names a state."""
-        return self._cells is not None
 
     @property
     def whose(self) -> str:
@@ -84,6 +79,7 @@ class States:
         self._names += [each for each in names if each not in self._names]
         if self._cells is None:
             self._cells = StateCells(across_processes=self._across_processes)
+            self.are_used = True
 
     def with_state(self, origin: Origin, function: Callable[[Origin], Result]) -> Result:
         """Call a function with the origin in its present state; again if another message has changed the state."""
