@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-from windsock.errors import RecordingFailed, UsageError
+from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
+from windsock.fakes.expectations import Expectations
 from windsock.fakes.pace import Pacing
 from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
@@ -19,12 +19,10 @@ from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent, ready_among
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
 from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
-from windsock.fakes.unfinished import unfinished
-from windsock.net.deadlines import within
-from windsock.net.system import monotonic, threading
+from windsock.net.system import threading
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.recording.events import Kind
 from windsock.scripts import Script
@@ -35,11 +33,6 @@ if TYPE_CHECKING:
     from windsock.protocols.rpc import RPCAnswer
 
 __all__ = ["Fake"]
-
-GRACE = 1.0
-"""Seconds that a stopping server gives to messages in transit."""
-LOOK = 0.05
-"""Seconds between two checks for clients."""
 
 
 class Fake:
@@ -72,6 +65,7 @@ class Fake:
         self._datagram_replies = DatagramReplies(
             self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
         )
+        self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._lock = threading.Lock()
 
     @property
@@ -239,28 +233,11 @@ class Fake:
 
     def settle(self, server: Any, seconds: float) -> None:
         """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
-        deadline = monotonic() + within(min(seconds, GRACE))
-        quiet = 0
-        while quiet < 2 and monotonic() < deadline:
-            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
-                return
-            quiet = 0 if self._is_busy(server) else quiet + 1
-
-    def _is_decided(self) -> bool:
-        return bool(self._recorder.errors) or not self._unmet(is_final=False)
-
-    def _is_busy(self, server: Any) -> bool:
-        """Return whether there are clients, accepted or not."""
-        if any(not each.is_closed for each in self._recorder.connections):
-            return True
-        try:
-            return bool(ready_among([server.socket.fileno()], 0.0))
-        except (AttributeError, OSError, ValueError):  # it has no listener, or no longer
-            return False
+        self._expectations.settle(server, seconds)
 
     def is_waiting(self) -> bool:
         """Return whether a client, or a script, may still go on, and so meet an expectation."""
-        return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
+        return self._expectations.is_waiting()
 
     def unreachable(self) -> list[UnreachableRule]:
         """Return the rules that no message can reach because of their states."""
@@ -268,29 +245,11 @@ class Fake:
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
-        self._script_queue.wait_for_actions()
-        found = self._unmet(is_final=True)
-        if found and not self._is_datagram:
-            with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere
-                begun = unfinished(self._recorder, self._framing, self._responder)
-                found[0] += "".join(f"\n  {each}" for each in begun)
-        return [Unmet(each) for each in found]
+        return self._expectations.unmet()
 
     def place_of(self, connection: int) -> str:
         """Return where the script of an open connection stands; nothing if it has none in this process."""
         return self._script_queue.place_of(connection)
-
-    def _unmet(self, *, is_final: bool) -> list[str]:
-        if not (self._script_queue or self._responder):
-            return []
-        streams = self._streams() if is_final else ()
-        return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
-
-    def _streams(self) -> Iterator[tuple[int, bytes]]:
-        """Yield what came on each connection that played no script, with its index."""
-        for each in list(self._recorder.connections):
-            if each.played is None:
-                yield each.index, each.upstream
 
     # --- answering
 

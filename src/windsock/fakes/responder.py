@@ -38,7 +38,7 @@ class Responder:
     ) -> None:
         self._framing = framing
         self._forks = forks
-        self._is_datagram = is_datagram
+        self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
         self.plays_too = False
         self._rules: list[Rule] = []
@@ -74,7 +74,7 @@ class Responder:
             after=after,
             connections=connections,
             is_first=first,
-            is_datagram=self._is_datagram,
+            is_datagram=self.is_datagram,
         )
         rule.set_states(states, self.states)
         self._rules = [rule, *self._rules] if first else [*self._rules, rule]
@@ -119,7 +119,7 @@ class Responder:
                 self._rules,
                 streams,
                 framing,
-                is_datagram=self._is_datagram,
+                is_datagram=self.is_datagram,
                 echoes=self._echoes and self._framing is None,
             ).items():
                 if rule in found:
@@ -167,7 +167,7 @@ class Responder:
         return self.states.with_state(origin, lambda now: self._answer(message, now))
 
     def _answer(self, message: bytes, origin: Origin) -> Answer | None:
-        connection, _, state = origin
+        connection, state = origin.connection, origin.state
         for rule in self._rules:
             if rule.is_for(connection, state) and patterns.match_message(rule.pattern, message, self._framing):
                 turn = self._take(rule, origin)

@@ -24,12 +24,14 @@ Result = TypeVar("Result")
 class Origin(NamedTuple):
     """Where a message comes from: the index of its connection, and the state in which it comes.
 
-    `client` is the address of a datagram's client. `state` is None for a fake without states.
+    `client` is the address of a datagram's client. `state` is None for a fake without states. `skipped` are the rules
+    that have counted the message, and left it to later ones.
     """
 
     connection: int
     client: object = None
     state: str | None = None
+    skipped: set[Rule] | None = None
 
 
 class StateChanged(Exception):
@@ -83,10 +85,11 @@ class States:
 
     def with_state(self, origin: Origin, function: Callable[[Origin], Result]) -> Result:
         """Call a function with the origin in its present state; again if another message has changed the state."""
+        skipped: set[Rule] = set()
         while True:
             state = self._name(self._now(origin))
             try:
-                return function(Origin(origin.connection, origin.client, state))
+                return function(Origin(origin.connection, origin.client, state, skipped))
             except StateChanged:
                 continue
 
@@ -107,8 +110,13 @@ class States:
 
         assert self._cells is not None
         assert origin.state is not None
+        assert origin.skipped is not None
+        if rule in origin.skipped:
+            return None
         if not self._cells.change(self._key(origin), self._number(origin.state), decide):
             raise StateChanged
+        if turn is None:
+            origin.skipped.add(rule)
         if self._noted is not None and led_to not in (None, origin.state):
             self._noted(origin.connection, str(led_to))
         return turn
