@@ -15,6 +15,7 @@ from tests.support.servers import (
     on_every_datagram_kind,
     on_every_stream_kind,
     receive,
+    reset,
     wait_for_error,
 )
 from tests.support.waiting import wait_until
@@ -148,6 +149,21 @@ def test_a_client_that_leaves_before_its_reply_is_no_error() -> None:
         with connect(server) as client:
             client.sendall(b"slow\n")
         server.connections.wait(1)
+
+
+@on_every_concurrency
+def test_a_connection_that_its_client_resets_does_not_wait_for_pending_replies(concurrency: str) -> None:
+    with windsock.serving(concurrency=concurrency, framing="lines") as server:
+        server.unordered()
+        server.on(b"slow").reply(b"never\n", delay=30.0)
+        server.on(b"fast").reply(b"now\n")
+        client = connect(server)
+        client.sendall(b"slow\nfast\n")
+        assert receive(client, 4) == b"now\n"
+        reset(client)
+
+        (connection,) = server.connections.wait(1)
+        assert connection.ending == "client reset"
 
 
 @pytest.mark.parametrize(

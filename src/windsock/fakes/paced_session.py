@@ -100,7 +100,7 @@ class PacedSession(StreamSession):
         self._end_with(idle.answer)
 
     def _end_with(self, answer: Answer) -> None:
-        plan = answer.plan(b"")
+        plan = super()._plan(answer, b"")
         if isinstance(plan, Script):
             self._arrived += self._perform(plan, b"")
 
@@ -122,7 +122,7 @@ class PacedSession(StreamSession):
         key = unordered.key_of(message)
         if not answer.delay and not self._pending.holds_up(key):
             return super()._plan(answer, message)
-        plan = replace(answer, delay=0.0).plan(message)
+        plan = super()._plan(replace(answer, delay=0.0), message)
         if plan is not None:
             self._pending.add(PendingReply(monotonic() + answer.delay, self._paced.count, key, plan))
         return None
@@ -147,9 +147,9 @@ class PacedSession(StreamSession):
             self._since = monotonic()
 
     def _flush(self) -> None:
-        """Send all pending replies, each when it is due."""
+        """Send all pending replies, each when it is due, unless the client has reset the connection."""
         end = self._endpoint()
-        while self._pending and not self._is_over:
+        while self._pending and not (self._is_over or end.inbox.was_reset):
             with resting([connection_of(self._request)], self._pending.due):
                 end.sleep(self._pending.due - monotonic())
             self._send_due()
