@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
-    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.protocols import rpc
@@ -97,6 +97,7 @@ __all__ = [
     "UnexpectedConnection",
     "UnexpectedMessage",
     "Unmet",
+    "UnreachableRule",
     "Unsupported",
     "UntilEof",
     "UsageError",
@@ -136,6 +137,7 @@ ON_FIRST_USE = {
     "TrioClient": "windsock.clients.trio_client",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
+    "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",

@@ -6,7 +6,7 @@ from windsock.errors import PeerError, UsageError
 from windsock.recording import preview
 from windsock.redaction import masked
 
-__all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
+__all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet", "UnreachableRule"]
 
 FRAMINGS = (
     ('"lines"', "a message ends with a line feed"),
@@ -65,3 +65,16 @@ class Unmet(PeerError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what}\n(if that is expected, pass allow_unused=True)")
+
+
+class UnreachableRule(UsageError):
+    """A rule that no message can reach: no rule leads to its state, or one before it takes all of its messages.
+
+    `rule` is the rule as the test has it, `why` a sentence, `what` both.
+    """
+
+    def __init__(self, rule: str, why: str) -> None:
+        self.rule = rule
+        self.why = why
+        self.what = f"{rule}: no message can reach this rule: {why}"
+        super().__init__(self.what)

@@ -180,7 +180,7 @@ class RunningServer(FakeAPI, Subject):
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
-        return transcript(self._recorder, self.unrecorded_firings())
+        return [*transcript(self._recorder, self.unrecorded_firings()), *self.state_table()]
 
     def describe(self) -> str:
         """Return one line with the name, class, address and number of connections of this server."""
@@ -485,6 +485,8 @@ class RunningServer(FakeAPI, Subject):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._fake is not None and self.strict:
+            found += self._fake.unreachable()
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
         if self.strict and self._faults is not None:

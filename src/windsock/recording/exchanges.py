@@ -173,7 +173,7 @@ class Exchanges:
     """The exchanges of one connection; each look continues where the previous one stopped.
 
     A reply belongs to the latest message that was complete before it, or, if the server marks the message that it is
-    processing, to that one.
+    answering, to that one.
     """
 
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
@@ -195,7 +195,10 @@ class Exchanges:
         self._open: _Exchange | None = None
         self._up = 0
         self._down = 0
+        self._begun = 0
+        """How many messages the server has marked as begun."""
         self._marked = 0
+        """The number of the message that it answers, from 1."""
 
     def requests(self) -> list[RecordedRequest]:
         """Return the requests so far, in order."""
@@ -234,9 +237,15 @@ class Exchanges:
         elif event.kind == Kind.RETRACT:
             self._answer(event.time, -int(event.data))
         elif event.kind == Kind.MARK:
-            self._marked += 1
+            self._mark(event.data)
         elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
             self._complete(event.time, self._up - self._open.data_start)
+
+    def _mark(self, number: bytes) -> None:
+        """Note which message the server answers: the next one, or the one with that number."""
+        if not number:
+            self._begun += 1
+        self._marked = int(number or self._begun)
 
     def _take(self, time: float, data: bytes) -> None:
         if self._open is None:
