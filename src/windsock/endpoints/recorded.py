@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from windsock.endpoints.stream import StreamEndpoint
+from windsock.errors import PeerError
 from windsock.net.abort import kernel_socket
 from windsock.net.ancillary import receive_without
+from windsock.net.pushback import give_back, is_tls_handshake
 from windsock.net.system import socket
 from windsock.recording.events import Kind
 from windsock.scripts import steps as kinds
@@ -39,6 +41,17 @@ class RecordedStream(StreamEndpoint):
         if isinstance(step, kinds.Reset):
             self._note_reset()
         super().act(step, deadline)
+
+    def give_back_handshake(self) -> None:
+        """Give back to the socket what has come of a client's TLS handshake.
+
+        Raises PeerError for other bytes: what came in the clear must not count as encrypted (RFC 3207, section 6).
+        """
+        unread = bytes(self.inbox.unread)
+        if not is_tls_handshake(unread):
+            raise PeerError("unencrypted data came after the request for TLS")
+        if unread:
+            give_back(self.sock, self.inbox.take(len(unread)))
 
     def _note_reset(self) -> None:
         """Record a reset before the client can notice it; on a Unix socket it may not be one."""

@@ -65,6 +65,8 @@ class Fake:
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
+        self.hand_overs: dict[int, Callable[[Any], None]] = {}
+        """What gets the request of a connection instead of the fake, and returns at its end; by the connection's index."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -231,6 +233,12 @@ class Fake:
                 found[0] += "".join(f"\n  {each}" for each in begun)
         return [Unmet(each) for each in found]
 
+    def plays_on(self, connection: Connection, client_address: Any) -> bool:
+        """Return whether a queued script is for a connection or datagram that has just come."""
+        if self._sessions is not None:
+            return self._sessions.wants(client_address)
+        return not self._is_datagram and self._script_queue.is_queued_for(connection.index)
+
     def place_of(self, connection: int) -> str:
         """Return where the script of an open connection stands; nothing if it has none in this process."""
         return self._script_queue.place_of(connection)
@@ -252,6 +260,9 @@ class Fake:
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
+        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
+            self.hand_overs.pop(connection.index)(request)
+            return
         if isinstance(request, tuple):
             self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
             return

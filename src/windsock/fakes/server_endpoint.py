@@ -8,11 +8,9 @@ from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
 from windsock.endpoints.recorded import RecordedStream, is_unix_stream
-from windsock.errors import PeerError
 from windsock.net import addresses
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import milliseconds
-from windsock.net.pushback import give_back, is_tls_handshake
 from windsock.net.system import monotonic, select
 from windsock.net.wakeup import Wakeup
 from windsock.recording import Connection
@@ -148,11 +146,7 @@ class ServerStream(RecordedStream):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
-        unread = bytes(self.inbox.unread)
-        if not is_tls_handshake(unread):
-            raise PeerError("unencrypted data came after the request for TLS")  # RFC 3207, section 6
-        if unread:
-            give_back(self.sock, self.inbox.take(len(unread)))
+        self.give_back_handshake()
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)
         self.may_have_more = True

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
+from windsock.harness.accept_api import AcceptAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     import trustme
 
     from windsock.clients.client import ScriptedClient
-    from windsock.clients.client_group import ClientGroup
     from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
@@ -51,15 +51,13 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, Subject):
+class RunningServer(FakeAPI, AcceptAPI, Subject):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
     handler it is a fake: `on()`, `reply()`, `echo()` and `play()` define its answers.
     """
 
-    _client_group: ClientGroup | None = None
-    """Its clients, if it has had any."""
     _client_failures: tuple[BaseException, ...] = ()
     """Failures of background scripts that were not raised yet."""
 
@@ -207,8 +205,7 @@ class RunningServer(FakeAPI, Subject):
         """
         connector = self._connector("connect", options)
         if self._client_group is None:
-            from windsock.clients.client_group import ClientGroup
-
+        
             self._client_group = ClientGroup()
         return connector.client(name=name, handshake=handshake, client_group=self._client_group)
 
@@ -482,6 +479,7 @@ class RunningServer(FakeAPI, Subject):
         found: list[Any] = []
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
+            found += self._never_entered()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
         if self.strict and self._client_group is not None:
@@ -542,6 +540,8 @@ class RunningServer(FakeAPI, Subject):
                 self._recorder.resume()
                 if self._fake is not None:
                     self._fake.resume()
+                if self._acceptances is not None:
+                    self._acceptances.resume()
                 self._start()
 
     def _copy_of_listener(self) -> socket.socket:
@@ -572,6 +572,8 @@ class RunningServer(FakeAPI, Subject):
         self._lifecycle.stop_timeout = left
         if self._fake is not None:
             self._fake.stop(left)
+        if self._acceptances is not None:
+            self._acceptances.stop()
         self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._lifecycle.end_requests()  # serve_forever() ends no sooner
@@ -588,6 +590,8 @@ class RunningServer(FakeAPI, Subject):
         except StillRunning as error:
             raise self._still_running(seconds, error.what) from None
         running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
+        if self._acceptances is not None:
+            running += self._acceptances.wait_for_end(deadline)
         if running:
             raise self._still_running(seconds, running)
 
@@ -600,6 +604,8 @@ class RunningServer(FakeAPI, Subject):
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
+        if self._acceptances is not None:
+            self._acceptances.close()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()

@@ -159,6 +159,11 @@ class ServerFaults:
 
     # --- hooks
 
+    def intercept_process(self, stand_in: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Call the stand-in instead of the server's `process_request`, under these faults; return what it replaces."""
+        before, self._process_request = self._process_request, stand_in
+        return before
+
     def _hook(self) -> None:
         seam, server = self._seam, self._server
         self._process_request: Callable[[Any, Any], None] = server.process_request
