@@ -40,15 +40,17 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
-    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
+    "AcceptTimeout",
     "AsItArrives",
     "Background",
     "CallFailed",
@@ -90,9 +92,11 @@ __all__ = [
     "ScriptTimeout",
     "ScriptUnfinished",
     "ScriptedClient",
+    "ScriptedPeer",
     "StartError",
     "StillRunning",
     "TrioClient",
+    "TrioPeer",
     "TruncatedDatagram",
     "UnexpectedConnection",
     "UnexpectedMessage",
@@ -114,6 +118,7 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "AcceptTimeout": "windsock.fakes.errors",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
@@ -132,7 +137,9 @@ ON_FIRST_USE = {
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
+    "ScriptedPeer": "windsock.harness.accepted_peers",
     "TrioClient": "windsock.clients.trio_client",
+    "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",

@@ -66,7 +66,7 @@ class Fake:
         self._greeting: Answer | None = None
         self._lock = threading.Lock()
         self.hand_overs: dict[int, Callable[[Any], None]] = {}
-        """What gets the request of a connection instead of the fake, and returns at its end; by the connection's index."""
+        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:

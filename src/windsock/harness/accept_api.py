@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.harness.accepted_peers import Accepting, TrioPeer
     from windsock.harness.acceptances import Acceptances, Claim, Which
+    from windsock.harness.accepted_peers import Accepting, TrioPeer
     from windsock.injection.server_faults import ServerFaults
     from windsock.options.server_options import Resolved
     from windsock.recording import Recorder
@@ -38,8 +38,8 @@ class AcceptAPI:
     def accept(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> Accepting:
         """Return a context manager whose `with` waits for a client, and gives the server's side of its connection.
 
-        `with server.accept() as peer: peer.expect(b"PING\\r\\n").send(b"PONG\\r\\n")`. The steps of a peer are those of a
-        scripted client. On a datagram server it is the conversation with the client that sends the next datagram.
+        `with server.accept() as peer: peer.expect(b"PING").send(b"PONG")`. The steps of a peer are those of a scripted
+        client. On a datagram server it is the conversation with the client that sends the next datagram.
 
         It is for the next connection from this call on: call it before the client connects. `which` is the index of a
         connection instead, from 0, or a function that gets a Connection and returns whether to accept it. Connections
@@ -48,15 +48,14 @@ class AcceptAPI:
         process, whatever the server's concurrency.
 
         `timeout` bounds the wait for the client, in seconds; the server's own by default. `name` is for messages.
-        The `with` raises AcceptTimeout if no client comes, and ScriptMismatch if more has come than was expected by its
-        end, when the connection is closed. Raises UsageError for a server with a handler, and for an index that is past.
+        The `with` raises AcceptTimeout if no client comes, and ScriptMismatch if more has come by its end than was
+        expected; then the connection is closed. Raises UsageError for a server with a handler, and for an index that is
+        past.
         """
         from windsock.harness.accepted_peers import Accepting
 
         acceptances, claim, seconds = self._claim("accept", which, timeout)
-        return Accepting(
-            acceptances, claim, self._group(), seconds=seconds, timeout=self.options.timeout, name=name
-        )
+        return Accepting(acceptances, claim, self._clients(), seconds=seconds, timeout=self.options.timeout, name=name)
 
     def accept_trio(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> TrioPeer:
         """Return the server's side of a connection for trio: `async with server.accept_trio() as peer`.
@@ -103,7 +102,7 @@ class AcceptAPI:
 
         return [Unmet(f"{call}: its `with` was never entered") for call in self._acceptances.unentered()]
 
-    def _group(self) -> ClientGroup:
+    def _clients(self) -> ClientGroup:
         if self._client_group is None:
             from windsock.clients.client_group import ClientGroup
 

@@ -63,6 +63,10 @@ class Claim:
         """Make the test look again."""
         self._wakeup.call()
 
+    def close(self) -> None:
+        """Close the descriptor."""
+        self._wakeup.close()
+
     def wait(self, until: float) -> None:
         """Wait until something has changed, at most until then, in monotonic seconds."""
         ready_among([self.fileno()], max(0.0, until - monotonic()))
@@ -138,9 +142,10 @@ class Acceptances:
         arrival.claim, claim.arrival = claim, arrival
         claim.wake()
 
-    def is_ready(self, arrival: Arrival) -> None:
-        """Tell the `accept()` of an arrival that its socket is ready."""
+    def is_ready(self, arrival: Arrival, sock: Any) -> None:
+        """Give an arrival its socket, and tell its `accept()`."""
         with self._lock:
+            arrival.socket = sock
             if arrival.claim is not None:
                 arrival.claim.wake()
 
@@ -190,6 +195,7 @@ class Acceptances:
             if not claim.is_ready:
                 return None
             self._claims.remove(claim)
+            claim.close()
             return claim.arrival
 
     def wait(self, claim: Claim, seconds: float, until: float) -> Arrival:
@@ -205,6 +211,7 @@ class Acceptances:
         with self._lock:
             if claim in self._claims:
                 self._claims.remove(claim)
+            claim.close()
             if claim.arrival is not None:
                 claim.arrival.claim = None
 
@@ -213,12 +220,12 @@ class Acceptances:
         self.withdraw(claim)
         self._recorder.catch_up()
         connections = list(self._recorder.connections)
-        came = [self._described(each, claim) for each in connections[-MOST:]]
+        came = [self._described(each) for each in connections[-MOST:]]
         if len(connections) > MOST:
             came.insert(0, f"({len(connections) - MOST} others before)")
         return AcceptTimeout(claim.call, seconds, came, is_cut=is_over())
 
-    def _described(self, connection: Connection, claim: Claim) -> str:
+    def _described(self, connection: Connection) -> str:
         who = f"#{connection.index} from {addresses.show(connection.peer)}"
         arrival = next((each for each in self._arrivals if each.connection is connection), None)
         if arrival is not None:
@@ -257,5 +264,7 @@ class Acceptances:
         self._is_stopped = False
 
     def close(self) -> None:
-        """Restore the server's own hook."""
+        """Restore the server's own hook, and close descriptors."""
+        for claim in self._claims:
+            claim.close()
         put_back(self.server, "process_request", self._process)

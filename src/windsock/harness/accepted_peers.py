@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any
 
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_group import ClientGroup
 from windsock.clients.nonblocking import OwnEnd
 from windsock.clients.trio_client import TrioClient
-from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.acceptances import Acceptances, Claim
+from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.arrivals import Arrival
 from windsock.net.deadlines import latest, within
 from windsock.net.system import monotonic
@@ -75,11 +75,12 @@ class Accepting:
         __tracebackhide__ = True
         until = monotonic() + within(self._seconds)
         arrival = self._acceptances.wait(self._claim, self._seconds, until)
+        as_private: Any = arrival  # its `remove()` gives the connection back
         self._peer = peer = ScriptedPeer(
             end_over(arrival.socket, self._acceptances.server),
             timeout=self._timeout,
             name=self._name,
-            private=arrival,
+            private=as_private,
             client_group=self._client_group,
         )
         return peer

@@ -50,8 +50,8 @@ class Arrival:
         self._acceptances.forget(self)
 
     def wait(self, seconds: float) -> list[str]:
-        """Wait until the server has released it; return a description if it has not in `seconds`. May be overridden."""
-        return []
+        """Wait until the server has released it; return what is left after `seconds`, in words. Must be overridden."""
+        raise NotImplementedError
 
 
 class StreamArrival(Arrival):
@@ -94,8 +94,7 @@ class StreamArrival(Arrival):
     def _hand_over(self, request: Any) -> None:
         """Give the request to the test, and return once the test is done with it."""
         request.settimeout(0.0)
-        self.socket = request
-        self._acceptances.is_ready(self)
+        self._acceptances.is_ready(self, request)
         self._is_over.wait()
 
     def remove(self) -> None:
@@ -120,15 +119,19 @@ class DatagramArrival(Arrival):
 
     def begin(self) -> None:
         """Make its socket, which is ready at once."""
-        self.socket = Conversation(self.client_address, self._acceptances.server.server_address)
-        self.socket.hear(self._first)
-        self._acceptances.is_ready(self)
+        conversation = Conversation(self.client_address, self._acceptances.server.server_address)
+        conversation.hear(self._first)
+        self._acceptances.is_ready(self, conversation)
 
     def remove(self) -> None:
         """See Arrival."""
         self._forget()
         if self.socket is not None:
             self.socket.close()
+
+    def wait(self, seconds: float) -> list[str]:  # noqa: ARG002  # there is nothing to wait for
+        """See Arrival."""
+        return []
 
 
 class Conversation:

@@ -204,10 +204,7 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         A client that is still open is closed when the server is stopped. Raises ConnectFailed.
         """
         connector = self._connector("connect", options)
-        if self._client_group is None:
-        
-            self._client_group = ClientGroup()
-        return connector.client(name=name, handshake=handshake, client_group=self._client_group)
+        return connector.client(name=name, handshake=handshake, client_group=self._clients())
 
     @property
     def client_lines(self) -> list[FaultProxy]:
@@ -537,12 +534,15 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
                     listeners.serve_again(self.server, copy)
                 else:
                     listeners.bind_again(self.server, holder)
-                self._recorder.resume()
-                if self._fake is not None:
-                    self._fake.resume()
-                if self._acceptances is not None:
-                    self._acceptances.resume()
-                self._start()
+                self._resume()
+
+    def _resume(self) -> None:
+        """Undo what `_end()` has done, but for the listener."""
+        self._recorder.resume()
+        for each in (self._fake, self._acceptances):
+            if each is not None:
+                each.resume()
+        self._start()
 
     def _copy_of_listener(self) -> socket.socket:
         if self._faults is not None:
