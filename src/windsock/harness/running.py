@@ -11,6 +11,7 @@ from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.accept_api import AcceptAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
+from windsock.harness.hand import ServerHand
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses
@@ -113,6 +114,10 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         self._lifecycle = lifecycle_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
+        self._hand = ServerHand(
+            self.server, self._seam, self._recorder, options.timeout, forks=options.concurrency == "forking"
+        )
+        self._recorder.hand = self._hand
         self._is_stopped = False
         self._drain = Drain(self.server, self._seam, self._recorder)
         try:
@@ -308,6 +313,7 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
             raise UsageError(f"fault(): the {self.name} is stopped already")
         if self._faults is None:
             self._faults = ServerFaults(self.server, self.options, self._seam, self._recorder, self.seed)
+            self._hand.faults = self._faults
         return self._faults
 
     def _plan_faults(self) -> None:

@@ -230,6 +230,10 @@ class ServerFaults:
         self._handshakes.decide(connection, found)
         return found
 
+    def replies_over(self, server_socket: Any) -> Any:
+        """Return the socket through which datagrams go to clients, over the server's own."""
+        return server_socket if self._datagrams is None else self._datagrams.replies_over(server_socket)
+
     # --- the end
 
     def drain(self, seconds: float) -> None:

@@ -131,6 +131,14 @@ class Children:
                 self._told[pid] = number
                 self._signal(pid, number)
 
+    def signal(self, pid: int, number: int) -> bool:
+        """Send a signal to one child; return whether it has not ended."""
+        with self._lock:
+            if pid not in self.pids:
+                return False
+            self._signal(pid, number)
+            return True
+
     def _remind(self) -> None:
         with self._lock:
             for pid, number in self._told.items():

@@ -1,0 +1,129 @@
+"""Acts on the connections of a running server for the test, wherever they are served."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock.endpoints.endpoint import DONTWAIT, SLICE
+from windsock.errors import UsageError, WaitTimeout, whole
+from windsock.harness.mailbox import Mailbox
+from windsock.harness.places import Here, InChild, InTLS, InTrioTLS, Place, request_of
+from windsock.net.deadlines import is_over, within
+from windsock.net.system import monotonic
+from windsock.recording import Connection, Recorder
+from windsock.recording.events import Kind
+from windsock.recording.in_hand import ConnectionEnded
+from windsock.taps import Seam
+from windsock.taps.datagram_tap import DatagramTap
+from windsock.taps.stream_tap import Tap
+
+if TYPE_CHECKING:
+    from windsock.injection.server_faults import ServerFaults
+
+__all__ = ["ServerHand"]
+
+
+class ServerHand:
+    """The hand of a test in one server's connections.
+
+    A connection of this process is found among the server's requests in progress. One of a forked child is acted on by
+    the child: only it has the socket.
+    """
+
+    faults: ServerFaults | None = None
+    """The server's faults, through whose relays datagrams go."""
+
+    def __init__(self, server: Any, seam: Seam, recorder: Recorder, timeout: float, *, forks: bool) -> None:
+        self._server = server
+        self._recorder = recorder
+        self._timeout = timeout
+        self._mailbox: Mailbox | None = None
+        if forks:
+            self._mailbox = Mailbox()
+            seam.begin_in_child = self._mailbox.obey
+
+    def send(self, connection: Connection, data: bytes, timeout: float | None) -> None:
+        """See Hand."""
+        if connection.is_datagram:
+            self._send_datagram(connection, data)
+            return
+        seconds = self._timeout if timeout is None else timeout
+        until = monotonic() + within(seconds)
+        place = self._place_of(connection, "send(...)", until, seconds)
+        connection.note(Kind.NOTE, b"the test sends %d B:" % len(data))
+        try:
+            sent = place.send(data, until)
+        except OSError as error:
+            raise self._ended(connection, "send(...)") from error
+        if sent < len(data):
+            what = f"connection #{connection.index}: {sent} of {len(data)} bytes were taken"
+            raise self._timed_out(f"send(...): {what}", seconds)
+
+    def end(self, connection: Connection, how: str) -> None:
+        """See Hand."""
+        call = f"{how}()"
+        if connection.is_datagram:
+            raise UsageError(f"{call}: #{connection.index} is a datagram, which has no connection; send() answers it")
+        until = monotonic() + within(self._timeout)
+        place = self._place_of(connection, call, until, self._timeout)
+        connection.note(Kind.NOTE, f"the test: {call}".encode())
+        try:
+            place.end(how, until)
+        except TimeoutError:
+            raise self._timed_out(f"{call}: process {connection.pid} did not do it", self._timeout) from None
+        except OSError as error:
+            raise self._ended(connection, call) from error
+
+    def _send_datagram(self, connection: Connection, data: bytes) -> None:
+        if connection.peer is None:
+            raise UsageError(f"send(...): the client of #{connection.index} has no name to send to")
+        over = self._server.socket if self.faults is None else self.faults.replies_over(self._server.socket)
+        connection.note(Kind.NOTE, b"the test sends %d B:" % len(data))
+        try:
+            DatagramTap(over, connection).sendto(data, DONTWAIT, connection.peer)
+        except OSError as error:
+            raise ConnectionEnded("send(...)", connection.index, error.strerror or str(error)) from error
+
+    def _place_of(self, connection: Connection, call: str, until: float, seconds: float) -> Place:
+        """Return where a connection is served, once its handshake is over. Raises ConnectionEnded, WaitTimeout."""
+        while True:
+            self._recorder.catch_up()
+            if connection.is_released:
+                raise self._ended(connection, call)
+            place = self._place_now(connection, is_raw=call == "reset()")
+            if place is not None:
+                return place
+            if monotonic() >= until:
+                raise self._timed_out(f"{call}: the server has not begun with connection #{connection.index}", seconds)
+            self._recorder.wait_until(lambda: connection.is_released, SLICE)
+
+    def _place_now(self, connection: Connection, *, is_raw: bool) -> Place | None:
+        with request_of(self._server, connection) as request:
+            if request is not None:
+                return self._place_here(request, connection, is_raw=is_raw)
+        if connection.pid is not None and self._mailbox is not None:
+            return InChild(self._server, connection, self._mailbox)
+        return None
+
+    def _place_here(self, request: Any, connection: Connection, *, is_raw: bool) -> Place | None:
+        """Return the place of a request of this process; None while it is not known whether it will be encrypted."""
+        server = self._server
+        secured = server.encrypted(request) if hasattr(server, "encrypted") else None
+        if is_raw:
+            return Here(server, connection)
+        if secured is not None and hasattr(secured, "send_all"):
+            return InTrioTLS(server, connection, request, secured)
+        if isinstance(request, Tap) and request.is_muted:
+            return None if secured is None else InTLS(server, connection, secured)
+        if secured is None and getattr(server, "begins_with_tls", False):
+            return None
+        return Here(server, connection)
+
+    def _ended(self, connection: Connection, call: str) -> ConnectionEnded:
+        return ConnectionEnded(call, connection.index, connection.ending or "by its client or its handler")
+
+    def _timed_out(self, what: str, seconds: float) -> WaitTimeout:
+        is_cut = is_over()
+        failure = WaitTimeout(f"{what} within {whole(seconds, is_cut=is_cut)}")
+        failure.is_cut = is_cut
+        return failure
