@@ -1,4 +1,4 @@
-"""`server.connections[0].send()`, `half_close()`, `close()` and `reset()`: beside handlers and rules, wherever they run."""
+"""A test that sends on, and ends, connections that handlers and rules serve, wherever they run."""
 
 from __future__ import annotations
 
@@ -192,9 +192,10 @@ def test_only_a_forked_child_has_the_keys_of_its_tls() -> None:
         client.expect_reset()
 
 
+@pytest.mark.parametrize("relay", [False, True])
 @pytest.mark.parametrize("tls", [None, True])
-def test_a_test_sends_beside_an_async_handler(tls: Any) -> None:
-    with windsock.serving(echo_stream, tls=tls) as server:
+def test_a_test_sends_beside_an_async_handler(tls: Any, relay: bool) -> None:
+    with windsock.serving(echo_stream, tls=tls, relay=relay) as server:
         with server.connect() as client:
             client.send(b"a").expect(b"a")
             server.connections[0].send(b"NEWS")

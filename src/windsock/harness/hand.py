@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.endpoints.endpoint import DONTWAIT, SLICE
 from windsock.errors import UsageError, WaitTimeout, whole
-from windsock.harness.mailbox import Mailbox
-from windsock.harness.places import Here, InChild, InTLS, InTrioTLS, Place, request_of
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
@@ -18,9 +15,14 @@ from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.stream_tap import Tap
 
 if TYPE_CHECKING:
+    from windsock.harness.mailbox import Mailbox
+    from windsock.harness.places import Place
     from windsock.injection.server_faults import ServerFaults
 
 __all__ = ["ServerHand"]
+
+LOOK = 0.01
+"""Seconds between two looks for a connection that is on its way to its handler."""
 
 
 class ServerHand:
@@ -39,6 +41,8 @@ class ServerHand:
         self._timeout = timeout
         self._mailbox: Mailbox | None = None
         if forks:
+            from windsock.harness.mailbox import Mailbox
+
             self._mailbox = Mailbox()
             seam.begin_in_child = self._mailbox.obey
 
@@ -80,7 +84,7 @@ class ServerHand:
         over = self._server.socket if self.faults is None else self.faults.replies_over(self._server.socket)
         connection.note(Kind.NOTE, b"the test sends %d B:" % len(data))
         try:
-            DatagramTap(over, connection).sendto(data, DONTWAIT, connection.peer)
+            DatagramTap(over, connection).sendto(data, connection.peer)
         except OSError as error:
             raise ConnectionEnded("send(...)", connection.index, error.strerror or str(error)) from error
 
@@ -94,10 +98,15 @@ class ServerHand:
             if place is not None:
                 return place
             if monotonic() >= until:
-                raise self._timed_out(f"{call}: the server has not begun with connection #{connection.index}", seconds)
-            self._recorder.wait_until(lambda: connection.is_released, SLICE)
+                what = "its handshake was not over, or a process that its handler forked has it"
+                raise self._timed_out(
+                    f"{call}: connection #{connection.index} could not be reached, as {what},", seconds
+                )
+            self._recorder.wait_until(lambda: connection.is_released, LOOK)
 
     def _place_now(self, connection: Connection, *, is_raw: bool) -> Place | None:
+        from windsock.harness.places import InChild, request_of
+
         with request_of(self._server, connection) as request:
             if request is not None:
                 return self._place_here(request, connection, is_raw=is_raw)
@@ -107,6 +116,8 @@ class ServerHand:
 
     def _place_here(self, request: Any, connection: Connection, *, is_raw: bool) -> Place | None:
         """Return the place of a request of this process; None while it is not known whether it will be encrypted."""
+        from windsock.harness.places import Here, InTLS, InTrioTLS
+
         server = self._server
         secured = server.encrypted(request) if hasattr(server, "encrypted") else None
         if is_raw:
