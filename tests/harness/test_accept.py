@@ -228,6 +228,45 @@ def test_later_datagrams_are_for_the_rules_again(transport: str, concurrency: st
             client.expect(b"hand").send(b"?").expect(b"rule")
 
 
+# --- clients that come first
+
+
+@on_every_stream_line
+def test_clients_that_come_first_wait_to_be_accepted(transport: str, concurrency: str, tls: Any, relay: bool) -> None:
+    with (
+        windsock.serving(transport=transport, concurrency=concurrency, tls=tls, relay=relay, accept=True) as server,
+        server.connect() as one,
+        server.connect() as two,
+    ):
+        one.send(b"1")
+        two.send(b"2").half_close()
+        with server.accept() as first, server.accept() as second:
+            first.expect(b"1").send(b"one")
+            second.expect(b"2").expect_eof().send(b"two")
+            one.expect(b"one")
+            two.expect(b"two")
+
+
+@on_every_datagram_line
+def test_datagrams_that_come_first_wait_to_be_accepted(transport: str, concurrency: str, relay: bool) -> None:
+    with (
+        windsock.serving(transport=transport, concurrency=concurrency, relay=relay, accept=True) as server,
+        server.connect() as client,
+    ):
+        client.send(b"1").send(b"2")
+        with server.accept() as peer:
+            peer.expect(b"1").expect(b"2").send(b"both")
+            client.expect(b"both")
+
+
+def test_a_server_with_a_handler_keeps_no_clients() -> None:
+    class Quiet(StreamRequestHandler):
+        pass
+
+    with pytest.raises(UsageError, match="accept=True: the .* has a handler, which gets its connections"):
+        windsock.serving(Quiet, accept=True)
+
+
 # --- what fails
 
 
@@ -255,8 +294,8 @@ def test_a_client_that_never_comes_is_an_error_that_says_who_came() -> None:
     port = client.address[1]
     assert str(caught.value) == (
         "accept(): no client came for it within 0.05 s; what came:\n"
-        f"  #0 from 127.0.0.1:{port}: served by the fake; accept() must be called before the client comes, or for its "
-        "index"
+        f"  #0 from 127.0.0.1:{port}: served by the fake, as it came before the call; pass accept=True, and clients wait "
+        "for accept()"
     )
 
 
@@ -285,6 +324,19 @@ def test_an_index_that_is_past_is_refused_at_once() -> None:
                 server.accept(0)
             with pytest.raises(UsageError, match=r"accept\(1\): connection #1 was accepted before"):
                 server.accept(1)
+
+
+def test_the_error_names_those_that_do_not_fit() -> None:
+    with windsock.serving(framing="lines") as server:
+        server.on(b"PING").reply(b"PONG\n")
+        accepting = server.accept(2, timeout=SOON)
+        with server.connect() as client:
+            client.send(b"PING\n").expect(b"PONG\n")
+            with (
+                pytest.raises(windsock.AcceptTimeout, match=r"#0 from .*: served by the fake, as it does not fit"),
+                accepting,
+            ):
+                pass
 
 
 @pytest.mark.parametrize("which", [-1, True, 1.5, b"x"])

@@ -41,11 +41,11 @@ class AcceptAPI:
         `with server.accept() as peer: peer.expect(b"PING").send(b"PONG")`. The steps of a peer are those of a scripted
         client. On a datagram server it is the conversation with the client that sends the next datagram.
 
-        It is for the next connection from this call on: call it before the client connects. `which` is the index of a
-        connection instead, from 0, or a function that gets a Connection and returns whether to accept it. Connections
-        with a queued script are for that; those that are not accepted are for the fake's rules and replies. A fake
-        without any keeps them for later calls of `accept()`, once there has been one. The peer is served in this
-        process, whatever the server's concurrency.
+        It is for the next connection from this call on; with `serving(accept=True)`, where all clients wait to be
+        accepted, for the first one that waits. `which` is the index of a connection instead, from 0, or a function that
+        gets a Connection and returns whether to accept it. Connections with a queued script are for that; those that
+        are not accepted are for the fake's rules and replies. A fake without any keeps them for later calls of
+        `accept()`, once there has been one. The peer is served in this process, whatever the server's concurrency.
 
         `timeout` bounds the wait for the client, in seconds; the server's own by default. `name` is for messages.
         The `with` raises AcceptTimeout if no client comes, and ScriptMismatch if more has come by its end than was
@@ -91,7 +91,9 @@ class AcceptAPI:
         if self._acceptances is None:
             from windsock.harness.acceptances import Acceptances
 
-            self._acceptances = Acceptances(self.server, self._fake, self._recorder, self._faults)
+            self._acceptances = Acceptances(
+                self.server, self._fake, self._recorder, self._faults, keeps_all=self.options.accept
+            )
         return self._acceptances
 
     def _never_entered(self) -> list[Unmet]:

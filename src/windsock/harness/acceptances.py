@@ -35,9 +35,11 @@ class Claim:
 
     arrival: Arrival | None = None
 
-    def __init__(self, which: Which, call: str) -> None:
+    def __init__(self, which: Which, call: str, before: int) -> None:
         self.which = which
         self.call = call
+        self.before = before
+        """The number of connections that had come before the call."""
         self._wakeup = Wakeup()
 
     def fits(self, connection: Connection) -> bool:
@@ -77,17 +79,20 @@ class Acceptances:
     """Intercepts the requests of one fake's server that `accept()` is for.
 
     A connection is for the first call of `accept()` that it fits and that has none, unless a queued script is for it.
-    Others are for the fake. If that has nothing to say, they wait for the next `accept()`: a test that accepts one
-    after the other does not race with its clients. From any thread.
+    Others are for the fake. If that has nothing to say, or with `keeps_all`, they wait for the next `accept()`: a test
+    that accepts one after the other does not race with its clients. From any thread.
     """
 
-    def __init__(self, server: Any, fake: Fake, recorder: Recorder, faults: ServerFaults | None) -> None:
+    def __init__(
+        self, server: Any, fake: Fake, recorder: Recorder, faults: ServerFaults | None, *, keeps_all: bool
+    ) -> None:
         self.server = server
         self.fake = fake
         self._recorder = recorder
         self._lock = threading.RLock()
         self._claims: list[Claim] = []
         self._arrivals: list[Arrival] = []
+        self._keeps_all = keeps_all
         self._kept: set[int] = set()
         self._latest = -1
         self._is_stopped = False
@@ -117,7 +122,7 @@ class Acceptances:
             if self._is_stopped or self.fake.plays_on(connection, client_address):
                 return False
             claim = next((each for each in self._claims if each.arrival is None and each.fits(connection)), None)
-            if claim is None and not self.fake.never_speaks:
+            if claim is None and not (self._keeps_all or self.fake.never_speaks):
                 return False
             kind = DatagramArrival if isinstance(request, tuple) else StreamArrival
             arrival = kind(self, request, client_address, connection)
@@ -164,7 +169,7 @@ class Acceptances:
 
     def claim(self, which: Which, call: str) -> Claim:
         """Return a claim on a connection: one that waits already, or one that will come. Raises UsageError."""
-        claim = Claim(which, call)
+        claim = Claim(which, call, len(self._recorder.connections))
         with self._lock:
             if not self._look_for(claim) and isinstance(which, int):
                 self._check_may_come(which, call)
@@ -182,7 +187,7 @@ class Acceptances:
     def _check_may_come(self, index: int, call: str) -> None:
         if index <= self._latest:
             what = "was accepted before" if index in self._kept else "came before that, and is served by the fake"
-            raise UsageError(f"{call}: connection #{index} {what}; call it before the client comes, once")
+            raise UsageError(f"{call}: connection #{index} {what}; call it once, before the client comes")
 
     def take(self, claim: Claim) -> Arrival | None:
         """Return the arrival of a claim, which is over; None if there is none yet. Raises UsageError after a stop."""
@@ -220,12 +225,12 @@ class Acceptances:
         self.withdraw(claim)
         self._recorder.catch_up()
         connections = list(self._recorder.connections)
-        came = [self._described(each) for each in connections[-MOST:]]
+        came = [self._described(each, claim) for each in connections[-MOST:]]
         if len(connections) > MOST:
             came.insert(0, f"({len(connections) - MOST} others before)")
         return AcceptTimeout(claim.call, seconds, came, is_cut=is_over())
 
-    def _described(self, connection: Connection) -> str:
+    def _described(self, connection: Connection, claim: Claim) -> str:
         who = f"#{connection.index} from {addresses.show(connection.peer)}"
         arrival = next((each for each in self._arrivals if each.connection is connection), None)
         if arrival is not None:
@@ -235,7 +240,10 @@ class Acceptances:
         ended = f" ({connection.ending})" if connection.is_closed else ""
         if connection.index in self._kept:
             return f"{who}: was accepted before{ended}"
-        return f"{who}: served by the fake{ended}; accept() must be called before the client comes, or for its index"
+        served = f"{who}: served by the fake{ended}"
+        if connection.index < claim.before:
+            return f"{served}, as it came before the call; pass accept=True, and clients wait for accept()"
+        return f"{served}, as it does not fit"
 
     # --- the end
 

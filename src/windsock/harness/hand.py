@@ -98,10 +98,8 @@ class ServerHand:
             if place is not None:
                 return place
             if monotonic() >= until:
-                what = "its handshake was not over, or a process that its handler forked has it"
-                raise self._timed_out(
-                    f"{call}: connection #{connection.index} could not be reached, as {what},", seconds
-                )
+                why = "its handshake is not over, or a process that its handler forked has it"
+                raise self._timed_out(f"{call}: connection #{connection.index} was not found ({why})", seconds)
             self._recorder.wait_until(lambda: connection.is_released, LOOK)
 
     def _place_now(self, connection: Connection, *, is_raw: bool) -> Place | None:

@@ -195,7 +195,8 @@ class InChild:
             is_there = signal_child(pid, SIGNAL)
         else:  # a class of another family
             is_there = pid in (getattr(self._server, "active_children", None) or ())
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, SIGNAL if is_there else 0)
+            if is_there:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, SIGNAL)
         if not is_there:
             raise BrokenPipeError

@@ -123,6 +123,8 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         try:
             if options.faults or options.relay:
                 self._plan_faults()
+            if options.accept:
+                self._accepting("accept=True")
             self._start()
         except BaseException:
             self._is_stopped = True
