@@ -263,7 +263,7 @@ def test_a_server_with_a_handler_keeps_no_clients() -> None:
     class Quiet(StreamRequestHandler):
         pass
 
-    with pytest.raises(UsageError, match="accept=True: the .* has a handler, which gets its connections"):
+    with pytest.raises(UsageError, match=r"accept=True: the .* has a handler, which gets its connections"):
         windsock.serving(Quiet, accept=True)
 
 
@@ -294,8 +294,8 @@ def test_a_client_that_never_comes_is_an_error_that_says_who_came() -> None:
     port = client.address[1]
     assert str(caught.value) == (
         "accept(): no client came for it within 0.05 s; what came:\n"
-        f"  #0 from 127.0.0.1:{port}: served by the fake, as it came before the call; pass accept=True, and clients wait "
-        "for accept()"
+        f"  #0 from 127.0.0.1:{port}: served by the fake, as it came before the call; "
+        "pass accept=True, and clients wait for accept()"
     )
 
 

@@ -16,7 +16,7 @@ from windsock.taps.stream_tap import Tap
 
 if TYPE_CHECKING:
     from windsock.harness.mailbox import Mailbox
-    from windsock.harness.places import Place
+    from windsock.harness.sites import Site
     from windsock.injection.server_faults import ServerFaults
 
 __all__ = ["ServerHand"]
@@ -53,10 +53,10 @@ class ServerHand:
             return
         seconds = self._timeout if timeout is None else timeout
         until = monotonic() + within(seconds)
-        place = self._place_of(connection, "send(...)", until, seconds)
+        site = self._site_of(connection, "send(...)", until, seconds)
         connection.note(Kind.NOTE, b"the test sends %d B:" % len(data))
         try:
-            sent = place.send(data, until)
+            sent = site.send(data, until)
         except OSError as error:
             raise self._ended(connection, "send(...)") from error
         if sent < len(data):
@@ -69,10 +69,10 @@ class ServerHand:
         if connection.is_datagram:
             raise UsageError(f"{call}: #{connection.index} is a datagram, which has no connection; send() answers it")
         until = monotonic() + within(self._timeout)
-        place = self._place_of(connection, call, until, self._timeout)
+        site = self._site_of(connection, call, until, self._timeout)
         connection.note(Kind.NOTE, f"the test: {call}".encode())
         try:
-            place.end(how, until)
+            site.end(how, until)
         except TimeoutError:
             raise self._timed_out(f"{call}: process {connection.pid} did not do it", self._timeout) from None
         except OSError as error:
@@ -88,33 +88,33 @@ class ServerHand:
         except OSError as error:
             raise ConnectionEnded("send(...)", connection.index, error.strerror or str(error)) from error
 
-    def _place_of(self, connection: Connection, call: str, until: float, seconds: float) -> Place:
+    def _site_of(self, connection: Connection, call: str, until: float, seconds: float) -> Site:
         """Return where a connection is served, once its handshake is over. Raises ConnectionEnded, WaitTimeout."""
         while True:
             self._recorder.catch_up()
             if connection.is_released:
                 raise self._ended(connection, call)
-            place = self._place_now(connection, is_raw=call == "reset()")
-            if place is not None:
-                return place
+            site = self._site_now(connection, is_raw=call == "reset()")
+            if site is not None:
+                return site
             if monotonic() >= until:
                 why = "its handshake is not over, or a process that its handler forked has it"
                 raise self._timed_out(f"{call}: connection #{connection.index} was not found ({why})", seconds)
             self._recorder.wait_until(lambda: connection.is_released, LOOK)
 
-    def _place_now(self, connection: Connection, *, is_raw: bool) -> Place | None:
-        from windsock.harness.places import InChild, request_of
+    def _site_now(self, connection: Connection, *, is_raw: bool) -> Site | None:
+        from windsock.harness.sites import InChild, request_of
 
         with request_of(self._server, connection) as request:
             if request is not None:
-                return self._place_here(request, connection, is_raw=is_raw)
+                return self._site_here(request, connection, is_raw=is_raw)
         if connection.pid is not None and self._mailbox is not None:
             return InChild(self._server, connection, self._mailbox)
         return None
 
-    def _place_here(self, request: Any, connection: Connection, *, is_raw: bool) -> Place | None:
-        """Return the place of a request of this process; None while it is not known whether it will be encrypted."""
-        from windsock.harness.places import Here, InTLS, InTrioTLS
+    def _site_here(self, request: Any, connection: Connection, *, is_raw: bool) -> Site | None:
+        """Return the site of a request of this process; None while it is not known whether it will be encrypted."""
+        from windsock.harness.sites import Here, InTLS, InTrioTLS
 
         server = self._server
         secured = server.encrypted(request) if hasattr(server, "encrypted") else None

@@ -34,8 +34,7 @@ def serving(
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "rpc", "any",
     or a function. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
     Unmet expectations of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until
-    the test accepts them (`server.accept()`). `timeout` (seconds) bounds every wait for the
-    server.
+    the test accepts them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is

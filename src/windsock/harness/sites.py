@@ -10,18 +10,21 @@ from windsock.endpoints.endpoint import SLICE
 from windsock.endpoints.outcomes import is_only_later, is_own_timeout
 from windsock.errors import UsageError
 from windsock.harness import acts
-from windsock.harness.mailbox import SIGNAL, Answer, Mailbox
+from windsock.harness.mailbox import SIGNAL, Mailbox, OrderResult
 from windsock.harness.thread_pool import start_thread
 from windsock.net.abort import kernel_socket
-from windsock.net.system import monotonic, os, threading
+from windsock.net.system import monotonic, os, sleep, threading
 from windsock.recording import Connection
 from windsock.servers.requests import open_requests
 from windsock.taps.requests import connection_of
 
-__all__ = ["Here", "InChild", "InTLS", "InTrioTLS", "Place", "request_of"]
+__all__ = ["Here", "InChild", "InTLS", "InTrioTLS", "Site", "request_of"]
+
+GRACE = 0.2
+"""Seconds after the deadline in which a child can report how far it has come."""
 
 
-class Place(Protocol):
+class Site(Protocol):
     """Where a connection is served. Both methods raise OSError if the connection is lost, or over."""
 
     def send(self, data: bytes, until: float) -> int:
@@ -55,7 +58,7 @@ class Here:
             yield request
 
     def send(self, data: bytes, until: float) -> int:
-        """See Place."""
+        """See Site."""
         sent = 0
         while sent < len(data):
             with self._request() as request:
@@ -68,7 +71,7 @@ class Here:
         return sent
 
     def end(self, how: str, until: float) -> None:  # noqa: ARG002  # it does not wait
-        """See Place."""
+        """See Site."""
         with self._request() as request:
             acts.end(request, self._connection, how)
 
@@ -82,7 +85,7 @@ class InTLS(Here):
         self._sent = 0
 
     def send(self, data: bytes, until: float) -> int:
-        """See Place."""
+        """See Site."""
         _in_thread(lambda: self._send(data, until), until)
         return self._sent
 
@@ -96,7 +99,7 @@ class InTLS(Here):
                 acts.wait_writable(kernel_socket(self._secured).fileno(), min(until, monotonic() + SLICE))
 
     def end(self, how: str, until: float) -> None:
-        """See Place. With close_notify, except for a reset."""
+        """See Site. With close_notify, except for a reset."""
         if how != "reset":
             _in_thread(lambda: self._secured.shutdown(acts.HOW[how]), until)
         else:
@@ -112,13 +115,13 @@ class InTrioTLS(Here):
         self._stream = stream
 
     def send(self, data: bytes, until: float) -> int:
-        """See Place. Nothing counts as sent if not all of it was."""
+        """See Site. Nothing counts as sent if not all of it was."""
         run = self._server.run_beside_handler
         is_over = _in_thread(lambda: run(self._its_request, self._stream.send_all, data), until)
         return len(data) if is_over else 0
 
     def end(self, how: str, until: float) -> None:
-        """See Place. Closed without close_notify, since the stream is the handler's."""
+        """See Site. Closed without close_notify, since the stream is the handler's."""
         if how == "half_close":
             raise UsageError(
                 "half_close(): a TLS stream of trio cannot end in one direction only; close() the connection, or use a "
@@ -156,7 +159,7 @@ class InChild:
         self._mailbox = mailbox
 
     def send(self, data: bytes, until: float) -> int:
-        """See Place."""
+        """See Site."""
         if self._connection.tls is not None:
             raise UsageError(
                 f"send(...): process {self._connection.pid} speaks TLS on connection #{self._connection.index}, and "
@@ -171,17 +174,17 @@ class InChild:
         return sent
 
     def end(self, how: str, until: float) -> None:
-        """See Place. Under TLS without close_notify."""
+        """See Site. Under TLS without close_notify."""
         if self._order(how, until) is None:
             raise TimeoutError
 
-    def _order(self, kind: str, until: float, data: bytes = b"") -> Answer | None:
+    def _order(self, kind: str, until: float, data: bytes = b"") -> OrderResult | None:
         """Return the child's answer; None if there is none in time. Raises OSError."""
         with self._mailbox.lock:
             self._mailbox.write(self._connection.index, kind, until, data)
-            while (answer := self._mailbox.answer()) is None and monotonic() < until:
+            while (answer := self._mailbox.answer()) is None and monotonic() < until + GRACE:
                 self._signal()
-                self._mailbox.wait(SLICE)
+                sleep(SLICE)
         if answer is not None and answer.error:
             raise OSError(answer.error, os.strerror(answer.error))
         return answer
