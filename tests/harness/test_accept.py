@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import threading
 from itertools import product
 from typing import Any
@@ -24,6 +25,7 @@ from windsock import Script, ScriptMismatch, UsageError
 from windsock.harness import CONCURRENCIES
 from windsock.servers import StreamRequestHandler
 
+FOREIGN = [socketserver.TCPServer, socketserver.ThreadingTCPServer, socketserver.ForkingTCPServer]
 SOON = 0.05
 """Seconds in which nothing happens."""
 on_every_stream_line = pytest.mark.parametrize(
@@ -473,3 +475,35 @@ def test_a_plain_client_in_a_thread_meets_the_peer() -> None:
             peer.expect(b"PING\r\n").send(b"PONG\r\n")
             thread.join(DEADLINE)
     assert answers == [b"PONG\r\n"]
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_connections_of_a_class_of_another_family_are_in_hand(kind: type[Any]) -> None:
+    with windsock.serving(kind, accept=True) as server, server.connect() as client:
+        client.send(b"?")
+        with server.accept() as peer:
+            peer.expect(b"?").send(b"!")
+            client.expect(b"!")
+        client.expect_eof()
+
+
+def test_a_forked_child_does_not_keep_an_accepted_connection_open() -> None:
+    with windsock.serving(concurrency="forking", framing="lines") as server:
+        server.on(b"PING").reply(b"PONG\n")
+        accepting = server.accept(0)
+        with server.connect() as mine, accepting as peer, server.connect() as served:
+            served.send(b"PING\n").expect(b"PONG\n")  # by a child that was forked meanwhile
+            peer.close()
+            mine.expect_eof()
+
+
+@on_every_concurrency
+def test_a_connection_in_hand_can_be_reached_by_its_record_too(concurrency: str) -> None:
+    with (
+        windsock.serving(concurrency=concurrency, accept=True) as server,
+        server.connect() as client,
+        server.accept() as peer,
+    ):
+        peer.send(b"a")
+        server.connections[0].send(b"b")
+        client.expect(b"ab")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socketserver
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -25,6 +26,7 @@ from windsock import Ending, RunningServer, Script, UsageError
 from windsock.harness import CONCURRENCIES
 from windsock.servers import StreamRequestHandler
 
+FOREIGN = [socketserver.TCPServer, socketserver.ThreadingTCPServer, socketserver.ForkingTCPServer]
 SOON = 0.05
 """Seconds in which nothing happens."""
 BULK = bytes(range(256)) * 4096
@@ -330,3 +332,13 @@ def test_a_handler_that_waits_for_something_else_is_interrupted_and_goes_on(gate
         assert client.recv(4) == b"NEWS"
         gate.set()
         assert rest_of(client) == b"done"
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_test_reaches_connections_of_a_class_of_another_family(kind: type[Any]) -> None:
+    with windsock.serving(kind, EchoBytes) as server, server.connect() as client:
+        client.send(b"a").expect(b"a")
+        server.connections[0].send(b"NEWS")
+        client.expect(b"NEWS")
+        server.connections[0].reset()
+        client.expect_reset()

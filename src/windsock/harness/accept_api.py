@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.harness.acceptances import Acceptances, Claim, Which
     from windsock.harness.accepted_peers import Accepting, TrioPeer
+    from windsock.harness.hand import ServerHand
     from windsock.injection.server_faults import ServerFaults
     from windsock.options.server_options import Resolved
     from windsock.recording import Recorder
@@ -29,6 +30,7 @@ class AcceptAPI:
     _fake: Fake | None
     _faults: ServerFaults | None
     _recorder: Recorder
+    _hand: ServerHand
     _is_stopped: bool
     _acceptances: Acceptances | None = None
     """The connections that the test accepts; None until the first one."""
@@ -94,6 +96,7 @@ class AcceptAPI:
             self._acceptances = Acceptances(
                 self.server, self._fake, self._recorder, self._faults, keeps_all=self.options.accept
             )
+            self._hand.acceptances = self._acceptances
         return self._acceptances
 
     def _never_entered(self) -> list[Unmet]:

@@ -154,6 +154,10 @@ class Acceptances:
             if arrival.claim is not None:
                 arrival.claim.wake()
 
+    def holds(self, connection: Connection) -> bool:
+        """Return whether the test serves a connection, or is to."""
+        return any(each.connection is connection for each in list(self._arrivals))
+
     def forget(self, arrival: Arrival) -> None:
         """Forget an arrival that is over; if it was refused before it was ready, its `accept()` waits for another."""
         with self._lock:

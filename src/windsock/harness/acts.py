@@ -17,6 +17,8 @@ __all__ = ["BLOCK", "HOW", "end", "send_now", "wait_writable"]
 
 BLOCK = 64 * 1024
 """The most bytes that one call sends."""
+MOMENT = 0.05
+"""Seconds."""
 HOW = {"half_close": socket.SHUT_WR, "close": socket.SHUT_RDWR, "reset": socket.SHUT_RDWR}
 """The directions in which a connection ends."""
 
@@ -38,10 +40,10 @@ def send_now(request: Any, connection: Connection, data: bytes) -> int:
 
 
 def wait_writable(descriptor: int, until: float) -> None:
-    """Wait until a socket takes more, or the monotonic time is `until`."""
+    """Wait until a socket takes more, for a moment at most, since another thread may close it; not after `until`."""
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    poll.poll(milliseconds(until - monotonic()))
+    poll.poll(milliseconds(min(until - monotonic(), MOMENT)))
 
 
 def end(request: Any, connection: Connection, how: str) -> None:

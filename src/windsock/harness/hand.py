@@ -15,6 +15,7 @@ from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.stream_tap import Tap
 
 if TYPE_CHECKING:
+    from windsock.harness.acceptances import Acceptances
     from windsock.harness.mailbox import Mailbox
     from windsock.harness.sites import Site
     from windsock.injection.server_faults import ServerFaults
@@ -35,15 +36,19 @@ class ServerHand:
     faults: ServerFaults | None = None
     """The server's faults, through whose relays datagrams go."""
 
+    acceptances: Acceptances | None = None
+    """The connections of a forking server that the test accepts, and so are in this process."""
+
     def __init__(self, server: Any, seam: Seam, recorder: Recorder, timeout: float, *, forks: bool) -> None:
         self._server = server
         self._recorder = recorder
         self._timeout = timeout
         self._mailbox: Mailbox | None = None
-        if forks:
+        page = recorder.room_for_children() if forks else None
+        if page is not None:
             from windsock.harness.mailbox import Mailbox
 
-            self._mailbox = Mailbox()
+            self._mailbox = Mailbox(page)
             seam.begin_in_child = self._mailbox.obey
 
     def send(self, connection: Connection, data: bytes, timeout: float | None) -> None:
@@ -105,12 +110,11 @@ class ServerHand:
     def _site_now(self, connection: Connection, *, is_raw: bool) -> Site | None:
         from windsock.harness.sites import InChild, request_of
 
+        if self._mailbox is not None and not (self.acceptances and self.acceptances.holds(connection)):
+            is_there = connection.pid is not None  # until then it is about to be forked
+            return InChild(self._server, self._recorder, connection, self._mailbox) if is_there else None
         with request_of(self._server, connection) as request:
-            if request is not None:
-                return self._site_here(request, connection, is_raw=is_raw)
-        if connection.pid is not None and self._mailbox is not None:
-            return InChild(self._server, connection, self._mailbox)
-        return None
+            return None if request is None else self._site_here(request, connection, is_raw=is_raw)
 
     def _site_here(self, request: Any, connection: Connection, *, is_raw: bool) -> Site | None:
         """Return the site of a request of this process; None while it is not known whether it will be encrypted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import mmap
 import signal
 import struct
 from typing import Any, NamedTuple
@@ -39,10 +38,11 @@ class OrderResult(NamedTuple):
 
 
 class Mailbox:
-    """One order at a time. The parent makes it before it forks."""
+    """One order at a time, in memory that the children share with their parent, which makes it before it forks."""
 
-    def __init__(self) -> None:
-        self._page = mmap.mmap(-1, DATA + acts.BLOCK)
+    def __init__(self, page: memoryview) -> None:
+        assert len(page) >= DATA + acts.BLOCK
+        self._page = page
         self.lock = threading.Lock()
         """Held by the thread that has an order under way."""
         self._number = 0
@@ -80,7 +80,7 @@ class Mailbox:
         index, kind, until, size = ORDER.unpack_from(self._page, AT_ORDER)
         if index != connection.index or number == answered or monotonic() >= until:
             return
-        result = _carry_out(request, connection, KINDS[kind], until, self._page[DATA : DATA + size])
+        result = _carry_out(request, connection, KINDS[kind], until, bytes(self._page[DATA : DATA + size]))
         if NUMBER.unpack_from(self._page, ORDERED)[0] == number:
             ANSWER.pack_into(self._page, AT_ANSWER, *result)
             NUMBER.pack_into(self._page, ANSWERED, number)

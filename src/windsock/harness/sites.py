@@ -14,7 +14,7 @@ from windsock.harness.mailbox import SIGNAL, Mailbox, OrderResult
 from windsock.harness.thread_pool import start_thread
 from windsock.net.abort import kernel_socket
 from windsock.net.system import monotonic, os, sleep, threading
-from windsock.recording import Connection
+from windsock.recording import Connection, Recorder
 from windsock.servers.requests import open_requests
 from windsock.taps.requests import connection_of
 
@@ -153,8 +153,9 @@ def _in_thread(work: Callable[[], object], until: float) -> bool:
 class InChild:
     """In a forked child, which a signal tells to look for an order."""
 
-    def __init__(self, server: Any, connection: Connection, mailbox: Mailbox) -> None:
+    def __init__(self, server: Any, recorder: Recorder, connection: Connection, mailbox: Mailbox) -> None:
         self._server = server
+        self._recorder = recorder
         self._connection = connection
         self._mailbox = mailbox
 
@@ -185,21 +186,24 @@ class InChild:
             while (answer := self._mailbox.answer()) is None and monotonic() < until + GRACE:
                 self._signal()
                 sleep(SLICE)
+                self._check_open()
         if answer is not None and answer.error:
             raise OSError(answer.error, os.strerror(answer.error))
         return answer
 
     def _signal(self) -> None:
-        """Have the child look. Raises BrokenPipeError if it has ended."""
+        """Have the child look; it may have begun before its parent knows it."""
         pid = self._connection.pid
         assert pid is not None
         signal_child = getattr(self._server, "signal_child", None)
         if signal_child is not None:
-            is_there = signal_child(pid, SIGNAL)
-        else:  # a class of another family
-            is_there = pid in (getattr(self._server, "active_children", None) or ())
-            if is_there:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, SIGNAL)
-        if not is_there:
+            signal_child(pid, SIGNAL)
+        elif pid in (getattr(self._server, "active_children", None) or ()):  # a class of another family
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, SIGNAL)
+
+    def _check_open(self) -> None:
+        """Raise BrokenPipeError if the connection is over, as its child has recorded or left it."""
+        self._recorder.catch_up()
+        if self._connection.is_released and self._mailbox.answer() is None:
             raise BrokenPipeError

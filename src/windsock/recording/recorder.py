@@ -254,6 +254,10 @@ class Recorder(NullRecorder):
                     self._channel = Channel()
                     self._changed.notify_all()
 
+    def room_for_children(self) -> memoryview | None:
+        """Return memory that children share with their parent; None before `prepare_for_children()`."""
+        return None if self._channel is None else self._channel.room()
+
     def prepare_for_children(self) -> None:
         """Create the file for a server that forks. Raises RecordingFailed if its children cannot be recorded."""
         self.prepare_for_fork()

@@ -131,13 +131,11 @@ class Children:
                 self._told[pid] = number
                 self._signal(pid, number)
 
-    def signal(self, pid: int, number: int) -> bool:
-        """Send a signal to one child; return whether it has not ended."""
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal to one child, if it has not ended."""
         with self._lock:
-            if pid not in self.pids:
-                return False
-            self._signal(pid, number)
-            return True
+            if pid in self.pids:
+                self._signal(pid, number)
 
     def _remind(self) -> None:
         with self._lock:

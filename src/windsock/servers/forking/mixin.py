@@ -108,9 +108,10 @@ class ForkingMixIn:
         if self.active_children and not self._serves_datagrams():
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
-    def signal_child(self, pid: int, number: int) -> bool:
-        """Send a signal to one child; return whether there is such a child."""
-        return bool(self.active_children) and self._children.signal(pid, number)
+    def signal_child(self, pid: int, number: int) -> None:
+        """Send a signal to one child, if it has not ended."""
+        if self.active_children:
+            self._children.signal(pid, number)
 
     def kill_requests(self) -> None:
         """Kill the children, and wait a second for their ends."""
