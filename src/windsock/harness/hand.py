@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError, WaitTimeout, whole
+from windsock.net import sockets
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
 from windsock.recording import Connection, Recorder
@@ -91,6 +92,7 @@ class ServerHand:
         try:
             DatagramTap(over, connection).sendto(data, connection.peer)
         except OSError as error:
+            sockets.check_datagram(error, "send(...)", len(data))
             raise ConnectionEnded("send(...)", connection.index, error.strerror or str(error)) from error
 
     def _site_of(self, connection: Connection, call: str, until: float, seconds: float) -> Site:

@@ -27,6 +27,7 @@ from windsock.recording.framing import (
 )
 from windsock.recording.framing_choice import framing_from
 from windsock.recording.in_hand import ConnectionEnded
+from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
@@ -51,6 +52,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "ProtocolFraming",
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
@@ -62,6 +64,7 @@ __all__ = [
     "framing_from",
     "is_framed",
     "preview",
+    "protocol_of",
     "transcript",
     "unfinished_words",
 ]

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from windsock.errors import PeerError, UsageError
 from windsock.net.deadlines import is_seconds
+from windsock.protocols.values import Sendable, as_bytes
 from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 
 __all__ = ["ConnectionEnded", "Hand", "InHand"]
@@ -48,19 +49,20 @@ class InHand:
     is_datagram: bool
     _recorder: NullRecorder
 
-    def send(self, data: bytes, *, timeout: float | None = None) -> None:
-        """Send bytes to the client now: `server.connections[0].send(b"NEWS")`.
+    def send(self, data: Sendable, *, timeout: float | None = None) -> None:
+        """Send bytes, or a protocol's message, to the client now: `server.connections[0].send(b"NEWS")`.
 
         They come between what the handler sends, in no other order than that of the calls. On a datagram's connection
         it is another datagram to its client. `timeout` bounds the wait for a client that does not read, in seconds; the
         server's own by default. Raises WaitTimeout; and UsageError where a forked child speaks TLS, as only it has the
         keys.
         """
-        if type(data) is not bytes or not (data or self.is_datagram):
+        encoded = as_bytes(data)
+        if encoded is None or not (encoded or self.is_datagram):
             raise UsageError(f"send({data!r}): expected the bytes to send")
         if timeout is not None and not is_seconds(timeout):
             raise UsageError(f"send(timeout={timeout!r}): expected seconds, 0 or more")
-        self._hand("send(...)").send(self, data, timeout)
+        self._hand("send(...)").send(self, encoded, timeout)
 
     def half_close(self) -> None:
         """End the server's stream: the client sees its end (EOF), and can still send. In TLS, with close_notify."""
