@@ -287,7 +287,7 @@ def test_a_connection_of_a_proxy_says_so() -> None:
             proxy.connections[0].send(b"x")
 
 
-@pytest.mark.parametrize("data", [b"", "text", None, bytearray(b"x")])
+@pytest.mark.parametrize("data", [b"", "text", None, 3])
 def test_what_is_no_bytes_is_refused(data: Any) -> None:
     with windsock.serving(EchoBytes) as server, server.connect() as client:
         client.send(b"a").expect(b"a")

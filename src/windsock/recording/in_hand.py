@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsBytes
 
 from windsock.errors import PeerError, UsageError
 from windsock.net.deadlines import is_seconds
-from windsock.protocols.values import Sendable, as_bytes
+from windsock.protocols.values import as_bytes
 from windsock.recording.null_recorder import NO_RECORDER, NullRecorder
 
 __all__ = ["ConnectionEnded", "Hand", "InHand"]
@@ -49,7 +49,7 @@ class InHand:
     is_datagram: bool
     _recorder: NullRecorder
 
-    def send(self, data: Sendable, *, timeout: float | None = None) -> None:
+    def send(self, data: bytes | SupportsBytes, *, timeout: float | None = None) -> None:
         """Send bytes, or a protocol's message, to the client now: `server.connections[0].send(b"NEWS")`.
 
         They come between what the handler sends, in no other order than that of the calls. On a datagram's connection
