@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.endpoints.endpoint import DONTWAIT, Endpoint
@@ -17,6 +18,7 @@ from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, patched_by_gevent, select, sleep, socket
 from windsock.net.wakeup import Wakeup
 from windsock.scripts import Inbox, StartTLS
+from windsock.scripts.steps import Waitable
 
 if TYPE_CHECKING:
     from windsock.security.tls_socket import TLSSocket
@@ -162,6 +164,13 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
 
         return certificates.client_context(certificate=False)
 
+    def tls_attempt(self, step: StartTLS) -> Callable[[], int | Waitable]:
+        """Begin a handshake; return a function that goes on with it. May be overridden.
+
+        The function returns what it waits for, an event of the socket or another one; 0 when the handshake is done.
+        """
+        return partial(self.try_tls, self.begin_tls(step))
+
     def begin_tls(self, step: StartTLS) -> TLSSocket:
         """Return the socket to go on with, before its handshake."""
         from windsock.security.tls_socket import TLSSocket
@@ -185,10 +194,13 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
             if isinstance(cause, OSError) and is_only_later(cause):
                 return what_it_waits_for(cause)
             raise self._without_tls(error) from error
+        self._go_on_in_tls(secured)
+        return 0
+
+    def _go_on_in_tls(self, secured: Any) -> None:
         self.sock = secured
         self.is_layered = self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
-        return 0
 
     def _without_tls(self, error: PeerError) -> Exception:
         """Return what to raise for a handshake that has failed."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from windsock.errors import PeerError, UsageError
+from windsock.errors import PeerError, UsageError, WaitTimeout, whole
 from windsock.recording import preview
 from windsock.redaction import masked
 
-__all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet", "UnreachableRule"]
+__all__ = ["AcceptTimeout", "FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet", "UnreachableRule"]
 
 FRAMINGS = (
     ('"lines"', "a message ends with a line feed"),
@@ -57,6 +57,21 @@ class UnexpectedConnection(PeerError):
         super().__init__(
             f"one connection too many: {had} for connections before it; queue another one, or use play_all()"
         )
+
+
+class AcceptTimeout(WaitTimeout):
+    """`accept()` waited for a client that did not come.
+
+    `call` is the call, `seconds` how long it was to wait, `came` describes the clients that came.
+    """
+
+    def __init__(self, call: str, seconds: float, came: list[str], *, is_cut: bool = False) -> None:
+        self.call = call
+        self.seconds = seconds
+        self.came = came
+        self.is_cut = is_cut
+        others = "".join(f"\n  {each}" for each in came) or " no client at all"
+        super().__init__(f"{call}: no client came for it within {whole(seconds, is_cut=is_cut)}; what came:{others}")
 
 
 class Unmet(PeerError):

@@ -65,6 +65,8 @@ class Fake:
         )
         self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._lock = threading.Lock()
+        self.hand_overs: dict[int, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -245,6 +247,12 @@ class Fake:
         """Return the expectations that were not met."""
         return self._expectations.unmet()
 
+    def plays_on(self, connection: Connection, client_address: Any) -> bool:
+        """Return whether a queued script is for a connection or datagram that has just come."""
+        if self._sessions is not None:
+            return self._sessions.wants(client_address)
+        return not self._is_datagram and self._script_queue.is_queued_for(connection.index)
+
     def place_of(self, connection: int) -> str:
         """Return where the script of an open connection stands; nothing if it has none in this process."""
         return self._script_queue.place_of(connection)
@@ -253,10 +261,13 @@ class Fake:
 
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
+        connection = connection_of(request)
+        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
+            self.hand_overs.pop(connection.index)(request)
+            return
         if isinstance(request, tuple):
             self._datagram_replies.handle(request, client_address)
             return
-        connection = connection_of(request)
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
             self._play(play, request, server, connection)

@@ -37,8 +37,8 @@ def serving(
     function, or a protocol: "redis", "rpc", or one of your own.
 
     At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup. Unmet expectations
-    of a fake are raised too, unless `allow_unused`.
-    `timeout` (seconds) bounds every wait for the server.
+    of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
+    them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is

@@ -119,7 +119,7 @@ class Recorder(NullRecorder):
         for connection in self.connections:
             if connection.pid == pid:
                 self.pending.end_all(connection.index)
-                was_open = connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
+                was_open = connection.record_end(monotonic(), Ending.HANDLER_DIED if exit_code else None)
                 if was_open and not (is_blameless or connection.has_failed or connection.was_stopped):
                     self._add_error(connection, HandlerDied(pid, exit_code))
         self.wake()
@@ -143,13 +143,14 @@ class Recorder(NullRecorder):
         self.catch_up()
         for connection in self.connections:
             connection.set_relayed(False)
-            connection.close(monotonic())
+            connection.record_end(monotonic())
         if self.waiters:
             self.wake()
 
     def close(self) -> None:
         """Close descriptors that are no longer needed; the recording can still be read."""
         self._is_closed = True
+        self.hand = None
         self.catch_up()
         with self._changed:
             channel, self._channel = self._channel, None  # closes its file, unless blocks of it are still needed
@@ -256,6 +257,10 @@ class Recorder(NullRecorder):
                 if self._channel is None:  # two threads may fork at the same time
                     self._channel = Channel()
                     self._changed.notify_all()
+
+    def room_for_children(self) -> memoryview | None:
+        """Return memory that children share with their parent; None before `prepare_for_children()`."""
+        return None if self._channel is None else self._channel.room()
 
     def prepare_for_children(self) -> None:
         """Create the file for a server that forks. Raises RecordingFailed if its children cannot be recorded."""

@@ -129,6 +129,11 @@ class Tap(_AnySocket):
         """Undo `mute()`."""
         self._connection = self.recorded_as
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether another tap records the traffic: that of TLS."""
+        return self._connection is not self.recorded_as
+
     def mark_exchange(self, number: int | None = None) -> None:
         """Record that the server starts with the next message, or that it answers the message with this number."""
         self._connection.note(Kind.MARK, b"" if number is None else b"%d" % number)
