@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from windsock import RunningServer
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
+    from windsock.security import RunAuthority
 
 __all__ = ["ALL", "State", "add_ini_values", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
 
@@ -216,6 +217,14 @@ def windsock_seed(request: pytest.FixtureRequest) -> int:
     return seeds.seed_of_test(request.node)
 
 
+@pytest.fixture(scope="session")
+def windsock_ca() -> RunAuthority:
+    """The run's certificate authority: pem and pem_file to trust, issue("name"), revoke(), configure_trust(context)."""
+    from windsock.security import RunAuthority
+
+    return RunAuthority()
+
+
 @pytest.fixture
 def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
@@ -235,6 +244,7 @@ def _all() -> dict[str, Any]:
         "scripted_client": scripted_client,
         "fault_proxy": fault_proxy,
         "windsock_seed": windsock_seed,
+        "windsock_ca": windsock_ca,
         "any_server": any_server,
     }
     for transport, what in TRANSPORTS.items():

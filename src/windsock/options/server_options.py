@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
@@ -23,7 +23,12 @@ from windsock.servers.async_handlers import is_async
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["Handler", "Options", "ServerKeywords"]
+    import trustme
+
+__all__ = ["Certificate", "Handler", "Options", "ServerKeywords"]
+
+Certificate: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | trustme.LeafCert | None"
+"""One certificate of a server: a word, files, names, or an object."""
 
 Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""
@@ -77,7 +82,7 @@ class ServerKeywords(TypedDict, total=False):
     allow_external: bool
     name: str | None
     tls: bool | str | ssl.SSLContext | None
-    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+    certificate: Certificate | Mapping[str, Certificate]
     key_type: str | None
     alpn: Sequence[str] | None
     minimum_version: str | ssl.TLSVersion | None

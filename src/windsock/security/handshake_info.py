@@ -48,6 +48,8 @@ class TLSHandshake:
     """The versions of TLS that the client offered, such as "TLSv1.3", its favourite first."""
     peer_subject: str | None = None
     """The subject of the client's certificate, such as "O=Example, CN=alice"."""
+    session_reused: bool = False
+    """Whether the client resumed a session of an earlier connection."""
     failure: HandshakeFailure | None = None
     """Why the handshake failed; None if it succeeded."""
     reason: str = ""
@@ -60,6 +62,7 @@ class TLSHandshake:
             said = f"TLS handshake failed: {self.failure}" + (f" ({self.reason})" if self.reason else "")
         else:
             said = f"{self.version}, {self.cipher}"
+        said += ", session resumed" if self.session_reused else ""
         said += f", server name {self.server_name}" if self.server_name else ""
         said += f", ALPN offered {'/'.join(self.alpn_offered)}" if self.alpn_offered else ""
         said += f", ALPN {self.alpn}" if self.alpn else ""

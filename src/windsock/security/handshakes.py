@@ -29,6 +29,7 @@ def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
         alpn=tls.selected_alpn_protocol(),
         versions_offered=hello.versions,
         peer_subject=_subject(tls.getpeercert()),
+        session_reused=bool(tls.session_reused),
     )
 
 
@@ -73,6 +74,8 @@ def _reason(error: OSError, failure: HandshakeFailure) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
+        if getattr(error, "reason", None) == "CALLBACK_FAILED":
+            return "the server has no certificate for the server name"
         said = alert_of(error) if failure is HandshakeFailure.ALERT else None
         return str(said or getattr(error, "reason", None) or error).replace("_", " ").lower()
     return error.strerror or str(error)

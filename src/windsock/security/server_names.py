@@ -1,0 +1,46 @@
+"""The certificate for the server name that a client asks for (SNI, RFC 6066)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from windsock.security.alerts import ALERTS
+from windsock.security.certificate_choice import OTHERS
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["ContextByName", "find_by_name"]
+
+T = TypeVar("T")
+
+
+def find_by_name(values: Mapping[str, T], name: str | None) -> T | None:
+    """Return the value for a server name: its own, that of a wildcard for its first label, or that of all others."""
+    asked = (name or "").lower().removesuffix(".")
+    wildcard = "*." + asked.partition(".")[2]
+    return next((values[each] for each in (asked, wildcard, OTHERS) if each in values), None)
+
+
+class ContextByName:
+    """The callback of a context that goes on with the context for the client's server name.
+
+    A client that asks for a name without one gets the alert unrecognized_name; one that asks for no name,
+    missing_extension (RFC 8446, section 9.2).
+    """
+
+    def __init__(self, contexts: Mapping[str, ssl.SSLContext]) -> None:
+        self._contexts = contexts
+
+    def any_context(self) -> ssl.SSLContext:
+        """Return one of the contexts."""
+        return next(iter(self._contexts.values()))
+
+    def __call__(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+        """See ssl.SSLContext.sni_callback."""
+        found = find_by_name(self._contexts, name)
+        if found is None:
+            return ALERTS["missing_extension" if name is None else "unrecognized_name"]
+        tls.context = found
+        return None
