@@ -36,7 +36,12 @@ def revocation_list(serials: tuple[int, ...]) -> bytes:
 
     key: Any = serialization.load_pem_private_key(authority().private_key_pem.bytes(), None)
     start, end = new_year(2020), new_year(2090)
-    made = x509.CertificateRevocationListBuilder(read(authority().cert_pem.bytes()).subject, start, end)
+    issuer = read(authority().cert_pem.bytes())
+    made = (
+        x509.CertificateRevocationListBuilder(issuer.subject, start, end)
+        .add_extension(x509.CRLNumber(len(serials)), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
     for serial in serials:
         made = made.add_revoked_certificate(x509.RevokedCertificateBuilder(serial, start).build())
     return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
