@@ -208,7 +208,8 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
         if not isinstance(cause, OSError) or is_own_timeout(cause):
             return TimeoutError(NO_HANDSHAKE)
         self.lost(cause)
-        return PeerError(f"there is no TLS: {self.outcome}")
+        received = getattr(getattr(error, "handshake", None), "shown_received", "")
+        return PeerError(f"there is no TLS: {self.outcome}{received}")
 
     def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
         """Send what goes at once; return how much, or None if the socket takes nothing now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windsock.net.pushback import SHOWN
 from windsock.net.system import ssl
 from windsock.security.alerts import alert_of
 from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
@@ -44,6 +45,7 @@ def failed(error: OSError, first: bytes) -> HandshakeFailed:
             versions_offered=hello.versions,
             failure=failure,
             reason=_reason(error, failure),
+            received=first[:SHOWN] if failure is HandshakeFailure.PLAINTEXT else b"",
             alert=alert_of(error) if failure is HandshakeFailure.ALERT else None,
         )
     )
