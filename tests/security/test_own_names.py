@@ -98,7 +98,7 @@ def test_other_names_may_have_a_certificate_too(handler: Any, concurrency: str) 
 
 def test_a_client_that_asks_for_no_name_gets_an_alert_if_there_is_no_other_certificate() -> None:
     with serving(EchoBytes, tls=True, certificate=BY_NAME) as server:
-        assert "alert" in fails_with(server, name="127.0.0.1").lower()
+        assert "missing extension" in fails_with(server, name="127.0.0.1").lower().replace("_", " ")
         assert handshake_of(server).server_name is None
         assert handshake_of(server).failure == HandshakeFailure.PROTOCOL
 
