@@ -13,6 +13,7 @@ from windsock.fakes.near_miss import MOST, Miss, miss, nearest
 from windsock.fakes.replies import Answer
 from windsock.fakes.rules import Connections, Queue, Rule
 from windsock.fakes.shadowed_rules import shadowed
+from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
 from windsock.recording import Framing, is_framed
 
 __all__ = ["Responder"]
@@ -35,6 +36,7 @@ class Responder:
         self._every: Answer | None = None
         self._echoes = False
         self._counters: Counters | None = None
+        self._shared = NOTHING_SHARED
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
@@ -47,7 +49,7 @@ class Responder:
     # --- adding
 
     def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:
-        """Add a rule, after the existing ones, or before them if `first`."""
+        """Add a rule, after the existing ones but before shared ones, or before all of them if `first`."""
         rule = Rule(
             pattern,
             self._shared_counters(),
@@ -56,7 +58,10 @@ class Responder:
             is_first=first,
             is_datagram=self._is_datagram,
         )
-        self._rules = [rule, *self._rules] if first else [*self._rules, rule]
+        own, shared = self._rules, [*self._shared.rules]
+        if shared:
+            own = own[: len(own) - len(shared)]
+        self._rules = [rule, *own, *shared] if first else [*own, rule, *shared]
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:
@@ -71,6 +76,32 @@ class Responder:
     def echo(self) -> None:
         """Answer every other message with itself."""
         self._echoes = True
+
+    def begin_part(self) -> None:
+        """Share the answers there are between all parts: each begins with them, as if nothing was answered before."""
+        counters, queue = self._counters, self._queue
+        self._shared = SharedAnswers(
+            tuple(self._rules),
+            queue,
+            () if queue is None else tuple(queue.replies),
+            self._every,
+            self._echoes,
+            self.plays_too,
+            0 if counters is None else counters.count,
+        )
+        if counters is not None:
+            counters.begin_again()
+
+    def end_part(self, *, is_quiet: bool) -> None:
+        """Remove the answers that came since `begin_part()`. `is_quiet`: no connection is open, which may use them."""
+        shared = self._shared
+        self._rules, self._every, self._echoes = list(shared.rules), shared.every, shared.echoes
+        self.plays_too = shared.plays_too
+        self._queue = shared.queue
+        if self._queue is not None:
+            self._queue.reset(list(shared.replies))
+        if self._counters is not None and is_quiet:
+            self._counters.drop(shared.counters)
 
     def _shared_counters(self) -> Counters:
         if self._counters is None:
@@ -88,7 +119,8 @@ class Responder:
         `streams` is what clients have sent, each with the index of its connection: it shows which rules took the
         messages of others.
         """
-        found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
+        shared = self._shared.rules
+        found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None and rule not in shared}
         if found:
             framing = self._framing if is_framed(self._framing) else None
             for rule, why in shadowed(
@@ -100,7 +132,7 @@ class Responder:
             ).items():
                 if rule in found:
                     found[rule] += f"; {why}"
-        return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]
+        return [*found.values(), *(self._queue.unmet(len(self._shared.replies)) if self._queue is not None else [])]
 
     def why_unfinished(self, begun: bytes) -> str:
         """Return a description of the rule that a message with this start may match, or ""."""

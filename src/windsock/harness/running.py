@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
+from windsock.harness.checkpoints import CheckpointAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
@@ -21,7 +22,7 @@ from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
-from windsock.recording.subject import Subject, plain_address
+from windsock.recording.subject import plain_address
 from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, Subject):
+class RunningServer(FakeAPI, CheckpointAPI):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
@@ -451,17 +452,26 @@ class RunningServer(FakeAPI, Subject):
             failures.append(error)
         else:
             failures = first_of_each(self._failures())
+        verdict = self._verdict(failures)
+        if verdict is not None:
+            raise verdict
+
+    def _verdict(self, failures: list[BaseException]) -> BaseExceptionGroup[BaseException] | None:
         what = self.what_fails if failures else "scripts in the background failed"
-        failures += self._client_failures
+        failures = [*failures, *self._client_failures]
         unmet = self._unmet()
         if not failures and unmet and not self._has_failed:
             what, failures = self.what_is_unmet, [*unmet]
-        if failures:
-            group = self._group(what, failures)
-            raise group if failures == unmet else self._with_unmet(group)
+        if not failures:
+            return None
+        group = self._group(what, failures)
+        return group if failures == unmet else self._with_unmet(group)
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
         if self._fake is not None:
             if self._has_failed:  # the expectations that a failed test has not met are not reported again
                 found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]

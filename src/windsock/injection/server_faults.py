@@ -37,7 +37,7 @@ from windsock.taps.hooks import put_back
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from windsock.options.server_options import Resolved
     from windsock.recording import Connection, Recorder
@@ -79,7 +79,7 @@ class ServerFaults:
 
     def _skip_past_connections(self) -> None:
         """Have `first(n)` count from here."""
-        past = len(self._recorder.connections)
+        past = self._recorder.next_index
         if past:
             chain = self.fault_set.chain(connection=past - 1, direction="upstream", now=monotonic())
             chain.close(monotonic())
@@ -220,6 +220,20 @@ class ServerFaults:
         found = self.fault_set.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
         self._handshakes.decide(connection, found)
         return found
+
+    # --- parts
+
+    def begin_part(self, seed: int, carried: Collection[int]) -> None:
+        """Begin with the faults there are, anew. `carried` are the indices of the connections that are open."""
+        self.fault_set.begin_part(seed, self._recorder.next_index)
+        self._admission.begin_again()
+        self._processes.keep(carried)
+        if self._relays is not None:
+            self._relays.indices.intersection_update(carried)
+
+    def end_part(self) -> None:
+        """Heal the faults that were installed since `begin_part()`."""
+        self.fault_set.end_part()
 
     # --- the end
 

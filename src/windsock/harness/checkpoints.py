@@ -1,0 +1,200 @@
+"""Checkpoints: one server for several tests, each with a recording, expectations, faults and a verdict of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from windsock.errors import UsageError
+from windsock.net.system import monotonic
+from windsock.recording.errors import first_of_each
+from windsock.recording.part import Part
+from windsock.recording.subject import Subject
+
+if TYPE_CHECKING:
+    from windsock.clients.client_group import ClientGroup
+    from windsock.fakes.fake import Fake
+    from windsock.injection.server_faults import ServerFaults
+
+__all__ = ["Checkpoint", "CheckpointAPI"]
+
+Verdict = BaseExceptionGroup[BaseException] | None
+
+
+class Checkpoint:
+    """The part of one test on a server that goes on after it, as a context manager; see `RunningServer.checkpoint`.
+
+    Its end raises what the end of a server raises. An exception that leaves the `with` gets notes in its place.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        begin: Callable[[Checkpoint], None],
+        finish: Callable[[], None],
+        finish_and_show: Callable[[], None],
+        explain: Callable[[BaseException], None],
+        discard: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self._begin = begin
+        self._finish = finish
+        self._finish_and_show = finish_and_show
+        self._explain = explain
+        self._discard = discard
+
+    def __repr__(self) -> str:
+        return f"<checkpoint {self.name!r}>"
+
+    def __enter__(self) -> Self:
+        self.begin()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        __tracebackhide__ = True  # pytest leaves such frames out
+        if error is None:
+            self._finish_and_show()
+        else:
+            self._explain(error)
+
+    def begin(self) -> None:
+        """Begin. Raises UsageError in another checkpoint of the same server, and if the server is stopped."""
+        __tracebackhide__ = True
+        self._begin(self)
+
+    def finish(self) -> None:
+        """Drain the server and end the test's part; if the server is strict, raise what went wrong in it."""
+        __tracebackhide__ = True
+        self._finish()
+
+    def stop(self) -> None:
+        """End the test's part, and raise nothing. Idempotent."""
+        self._discard()
+
+
+class CheckpointAPI(Subject):
+    """The checkpoints of a running server."""
+
+    server: Any
+    _fake: Fake | None
+    _faults: ServerFaults | None
+    _client_group: ClientGroup | None
+    _client_failures: tuple[BaseException, ...]
+    _seed: Callable[[], int] | None
+    _checkpoint: Checkpoint | None = None
+    _part = Part()
+    _group_before: ClientGroup | None = None
+
+    def checkpoint(self, name: str = "", *, _seed: Callable[[], int] | None = None) -> Checkpoint:
+        """Return a context manager for one of several tests that use this server, one after the other.
+
+        In its `with` `requests`, `connections` and `errors` are those of the test, numbered from 0. Connections that
+        were open before keep their index, and come first; of them there is what came since, from the start of a message.
+        Rules, replies, scripts, faults and clients from before are there as if made just now; those that are added in
+        it are tried first, and gone at its end. It ends as a server does: what clients sent before they left is
+        handled, then errors, unmet expectations and unfired faults of the test are raised; expectations from before
+        need not be met by each test. `name` is the test's in errors that come too late for its verdict, which
+        the end of the server raises.
+
+        Raises UsageError if the server is stopped, and at the start of a `with` in that of another checkpoint.
+        """
+        self._check_begins(name)
+
+        def begin(checkpoint: Checkpoint) -> None:
+            self._begin_part(checkpoint, _seed)
+
+        return Checkpoint(
+            name or "a checkpoint",
+            begin=begin,
+            finish=self._finish_part,
+            finish_and_show=lambda: self._finish_and_show(self._finish_part),
+            explain=lambda error: self._explain(error, self._drop_part),
+            discard=self._drop_part,
+        )
+
+    def _check_begins(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise UsageError(f"checkpoint({name!r}): expected the name of a test, a str")
+        if self._is_stopped:
+            raise UsageError(f"checkpoint(): the {self.name} is stopped already; expected one before stop()")
+        if self._is_inherited:
+            raise UsageError(f"checkpoint(): the {self.name} is this child's parent's; expected it in the parent")
+
+    def _begin_part(self, checkpoint: Checkpoint, seed: Callable[[], int] | None) -> None:
+        self._check_begins(checkpoint.name)
+        if self._checkpoint is not None:
+            raise UsageError(
+                f"checkpoint(): the {self.name} is in another one, {self._checkpoint.name!r}; "
+                "expected its end first: each request belongs to one test"
+            )
+        self._checkpoint, self._has_failed = checkpoint, False
+        self._part = Part(checkpoint.name, monotonic())
+        self._seed = seed or self._seed
+        with self._recorder:  # no connection is accepted meanwhile
+            self.requests.forget()
+            self._recorder.begin_part(self._part)
+            if self._fake is not None:
+                self._fake.begin_part()
+            if self._faults is not None:
+                self._faults.begin_part(self.seed, [each.index for each in self._recorder.connections])
+        self._group_before, self._client_group = self._client_group, None
+
+    def _finish_part(self) -> None:
+        __tracebackhide__ = True
+        if self._checkpoint is None or self._is_inherited:
+            return
+        self._check_waits_for_another("the end of a checkpoint")
+        try:
+            self._close_clients()
+            self._settle()
+            verdict = self._verdict(first_of_each(self._failures()))
+            self._has_failed |= verdict is not None
+        finally:
+            self._end_part()
+        if verdict is not None:
+            raise verdict
+
+    def _drop_part(self) -> None:
+        if self._checkpoint is not None and not self._is_inherited:
+            self._has_failed = True
+            try:
+                self._close_clients()
+                self.drain()
+            finally:
+                self._end_part()
+
+    def _end_part(self) -> None:
+        self._checkpoint = None
+        self._part.is_over, self._part.has_failed = True, self._has_failed
+        self.excuse(self.errors)
+        self._has_failed = False
+        if self._faults is not None:
+            self._faults.end_part()
+        if self._fake is not None:
+            self._fake.end_part()
+        self._client_group, self._client_failures = self._group_before, ()
+
+    # --- what a running server does at its own end, too
+
+    @property
+    def seed(self) -> int:
+        """The seed of its faults."""
+        raise NotImplementedError
+
+    def drain(self) -> None:
+        """Handle what clients sent before they left."""
+        raise NotImplementedError
+
+    def _check_waits_for_another(self, what: str) -> None:
+        raise NotImplementedError
+
+    def _close_clients(self) -> None:
+        raise NotImplementedError
+
+    def _settle(self) -> None:
+        raise NotImplementedError
+
+    def _verdict(self, failures: list[BaseException]) -> Verdict:
+        raise NotImplementedError
