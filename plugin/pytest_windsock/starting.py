@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "servers"]
+__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "scoped", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
@@ -72,11 +72,25 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
             _check_fits(name, marked, own)
         options |= marked
     options |= own
+    return _serve(name, what, options, seed_source())
+
+
+def scoped(request: pytest.FixtureRequest, name: str, options: dict[str, Any]) -> RunningServer:
+    """Start the server of a fixture that `pytest_windsock.fixture` has made; its seed outside of tests is its own."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    hangs.begin(State.item)
+    given = {"timeout": timeout_of(request.config), "name": name} | options
+    return _serve(name, (), given, lambda: seeds.seed_of_fixture(request.config, name))
+
+
+def _serve(name: str, what: tuple[Any, ...], options: dict[str, Any], seed: Callable[[], int]) -> RunningServer:
+    __tracebackhide__ = True
     what = _what(what, options.pop("server_class", None), options.pop("handler", None))
     if State.thread_pool is None:
-        State.thread_pool = _thread_pool(item.config)
+        State.thread_pool = _thread_pool(State.item.config)
     try:
-        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed_source())
+        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed)
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:

@@ -64,7 +64,7 @@ class Fake:
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
-        self._shared_greeting: Answer | None = None
+        self._shared_greetings: list[Answer | None] = []
         self._lock = threading.Lock()
 
     @property
@@ -177,7 +177,7 @@ class Fake:
     def begin_part(self) -> None:
         """Share the answers there are between all parts: each begins with them anew, and need not use them."""
         with self._lock:
-            self._shared_greeting = self._greeting
+            self._shared_greetings.append(self._greeting)
             self._responder.begin_part()
             self._script_queue.begin_part()
 
@@ -185,7 +185,7 @@ class Fake:
         """Remove the answers that came since `begin_part()`."""
         is_quiet = all(each.is_closed for each in list(self._recorder.connections))
         with self._lock:
-            self._greeting = self._shared_greeting
+            self._greeting = self._shared_greetings.pop()
             self._responder.end_part(is_quiet=is_quiet)
             self._script_queue.end_part()
 

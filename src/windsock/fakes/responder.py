@@ -37,6 +37,7 @@ class Responder:
         self._echoes = False
         self._counters: Counters | None = None
         self._shared = NOTHING_SHARED
+        self._outer: list[SharedAnswers] = []
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
@@ -80,6 +81,7 @@ class Responder:
     def begin_part(self) -> None:
         """Share the answers there are between all parts: each begins with them, as if nothing was answered before."""
         counters, queue = self._counters, self._queue
+        self._outer.append(self._shared)
         self._shared = SharedAnswers(
             tuple(self._rules),
             queue,
@@ -102,6 +104,9 @@ class Responder:
             self._queue.reset(list(shared.replies))
         if self._counters is not None and is_quiet:
             self._counters.drop(shared.counters)
+        outer = self._outer.pop()
+        if self._outer:
+            self._shared = outer
 
     def _shared_counters(self) -> Counters:
         if self._counters is None:

@@ -54,8 +54,9 @@ class ScriptQueue:
         self._excused = 0
         self._first = 0
         """The index of the first connection of the part..."""
-        self._shared = self._shared_for_all = 0
-        """...and how many scripts it shares with others: the first ones."""
+        self._shared = (0, 0)
+        """...and how many queued scripts, and scripts for all, it shares with others: the first ones."""
+        self._outer: list[tuple[int, int]] = []
         self._runs: WeakValueDictionary[int, ScriptRun] | None = None  # made for the first script: it takes time
 
     def __bool__(self) -> bool:
@@ -104,12 +105,17 @@ class ScriptQueue:
             self._queued = []
             self.queue(scripts)
             self._for_all = [QueuedScript(each.script, 0, first) for each in self._for_all]
-            self._shared, self._shared_for_all = len(self._queued), len(self._for_all)
+            self._outer.append(self._shared)
+            self._shared = len(self._queued), len(self._for_all)
             self._begun = self._excused = 0
 
     def end_part(self) -> None:
         """Remove the scripts that came since `begin_part()`."""
-        self._queued, self._for_all = self._queued[: self._shared], self._for_all[: self._shared_for_all]
+        queued, for_all = self._shared
+        self._queued, self._for_all = self._queued[:queued], self._for_all[:for_all]
+        outer = self._outer.pop()
+        if self._outer:
+            self._shared = outer
 
     # --- queries
 
@@ -155,9 +161,9 @@ class ScriptQueue:
         self._recorder.catch_up()
         connections = {each.index: each for each in list(self._recorder.connections) if each.index >= self._first}
         of_queue = {play.connection for play in self._queued if play.connection is not None}
-        for play in self._queued[self._shared :]:
+        for play in self._queued[self._shared[0] :]:
             yield from self._unmet_of(play, connections, is_final=is_final)
-        if self._for_all[self._shared_for_all :]:
+        if self._for_all[self._shared[1] :]:
             played = [each for each in connections.values() if each.played is not None]
             others = [each for each in played if each.index not in of_queue]
             if not others:

@@ -45,7 +45,7 @@ class FaultSet:
         self._orders = count()
         self._own: tuple[FaultHandle, ...] = ()
         self._shared: tuple[FaultHandle, ...] = ()
-        self._shared_names: dict[str, int] = {}
+        self._outer: list[tuple[tuple[FaultHandle, ...], dict[str, int]]] = []
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -142,16 +142,19 @@ class FaultSet:
             self.seed = seed
             self._next_connection = first
             self._past = [each for each in self._past if each not in self._own and not each.is_healed]
-            self._own, self._shared, self._shared_names = (), tuple(self._past), dict(self._names)
+            self._outer.append((self._shared, dict(self._names)))
+            self._own, self._shared = (), tuple(self._past)
         for each in self._shared:
             each.begin_again(first)
 
     def end_part(self) -> None:
         """Heal the faults of the part; their firings can be read until the next one."""
         with self._lock:
-            self._own = tuple(each for each in self._past if each not in self._shared)
-            self._names = dict(self._shared_names)
-        for each in self._own:
+            self._own = own = tuple(each for each in self._past if each not in self._shared)
+            if self._outer:
+                outer, self._names = self._outer.pop()
+                self._shared = outer if self._outer else self._shared
+        for each in own:
             each.heal()
 
     def subscribe(self, callback: Callable[[], object]) -> None:

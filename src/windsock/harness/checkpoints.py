@@ -32,6 +32,7 @@ class Checkpoint:
         self,
         name: str,
         *,
+        is_automatic: bool,
         begin: Callable[[Checkpoint], None],
         finish: Callable[[], None],
         finish_and_show: Callable[[], None],
@@ -39,6 +40,10 @@ class Checkpoint:
         discard: Callable[[], None],
     ) -> None:
         self.name = name
+        self.is_automatic = is_automatic
+        """Whether a plugin made it, for a test that may have others of its own."""
+        self.has_others = False
+        """Whether there were others in it: what it has defined is then for each of them, and need not be used."""
         self._begin = begin
         self._finish = finish
         self._finish_and_show = finish_and_show
@@ -85,9 +90,10 @@ class CheckpointAPI(Subject):
     _seed: Callable[[], int] | None
     _checkpoint: Checkpoint | None = None
     _part = Part()
-    _group_before: ClientGroup | None = None
+    _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
+    """The checkpoints that this one is in, or None for none, and the clients of each."""
 
-    def checkpoint(self, name: str = "", *, _seed: Callable[[], int] | None = None) -> Checkpoint:
+    def checkpoint(self, name: str = "", *, _seed: Callable[[], int] | None = None, _is_automatic: bool = False) -> Checkpoint:
         """Return a context manager for one of several tests that use this server, one after the other.
 
         In its `with` `requests`, `connections` and `errors` are those of the test, numbered from 0. Connections that
@@ -107,6 +113,7 @@ class CheckpointAPI(Subject):
 
         return Checkpoint(
             name or "a checkpoint",
+            is_automatic=_is_automatic,
             begin=begin,
             finish=self._finish_part,
             finish_and_show=lambda: self._finish_and_show(self._finish_part),
@@ -124,12 +131,11 @@ class CheckpointAPI(Subject):
 
     def _begin_part(self, checkpoint: Checkpoint, seed: Callable[[], int] | None) -> None:
         self._check_begins(checkpoint.name)
-        if self._checkpoint is not None:
-            raise UsageError(
-                f"checkpoint(): the {self.name} is in another one, {self._checkpoint.name!r}; "
-                "expected its end first: each request belongs to one test"
-            )
-        self._checkpoint, self._has_failed = checkpoint, False
+        outer = self._checkpoint
+        if outer is not None:
+            self._interrupt(outer)
+        self._outer = (*self._outer, (outer, self._client_group))
+        self._checkpoint, self._has_failed, self._client_group = checkpoint, False, None
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
         with self._recorder:  # no connection is accepted meanwhile
@@ -139,7 +145,19 @@ class CheckpointAPI(Subject):
                 self._fake.begin_part()
             if self._faults is not None:
                 self._faults.begin_part(self.seed, [each.index for each in self._recorder.connections])
-        self._group_before, self._client_group = self._client_group, None
+
+    def _interrupt(self, outer: Checkpoint) -> None:
+        """Have a test go on in checkpoints of its own. Raises UsageError, and the errors that there are."""
+        if not outer.is_automatic:
+            raise UsageError(
+                f"checkpoint(): the {self.name} is in another one, {outer.name!r}; expected its end first: each "
+                "request belongs to one test"
+            )
+        outer.has_others = True
+        self.drain()
+        verdict = self._verdict(first_of_each(self._failures()))
+        if verdict is not None:
+            raise verdict
 
     def _finish_part(self) -> None:
         __tracebackhide__ = True
@@ -166,15 +184,16 @@ class CheckpointAPI(Subject):
                 self._end_part()
 
     def _end_part(self) -> None:
-        self._checkpoint = None
-        self._part.is_over, self._part.has_failed = True, self._has_failed
+        *outer, (self._checkpoint, group) = self._outer
+        self._outer = (*outer,)
+        self._part.is_over, self._part.has_failed = self._checkpoint is None, self._has_failed
         self.excuse(self.errors)
         self._has_failed = False
         if self._faults is not None:
             self._faults.end_part()
         if self._fake is not None:
             self._fake.end_part()
-        self._client_group, self._client_failures = self._group_before, ()
+        self._client_group, self._client_failures = group, ()
 
     # --- what a running server does at its own end, too
 

@@ -490,6 +490,8 @@ class RunningServer(FakeAPI, CheckpointAPI):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._checkpoint is not None and self._checkpoint.has_others:
+            return found
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
         if self.strict and self._faults is not None:
