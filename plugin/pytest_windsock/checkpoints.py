@@ -45,6 +45,7 @@ class Checkpoints:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
         """Show the servers in reports from here on; begin at the latest when all fixtures are there."""
+        __tracebackhide__ = True
         self._has_begun = False
         State.servers += [each.server for each in self.servers if each.is_used_by(item)]
         result = yield
@@ -54,6 +55,7 @@ class Checkpoints:
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> Generator[None, object, object]:
         """Begin before the first fixture of function scope: wider ones, which come first, are not of one test."""
+        __tracebackhide__ = True
         if fixturedef.scope == "function":
             self._begin(request.node)
         return (yield)

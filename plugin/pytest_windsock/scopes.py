@@ -53,10 +53,13 @@ def fixture(
     if ids is None and found is not None:
         ids = _id_of
 
-    def decorate(setup: Callable[..., Any]) -> Any:
-        _check_setup(setup)
-        body = _body(setup, dict(options), name or setup.__name__)
-        SCOPED.add(name or setup.__name__)
+    def decorate(setup: Any) -> Any:
+        function = getattr(setup, "__func__", setup)  # of a classmethod
+        _check_setup(function)
+        body: Any = _body(function, dict(options), name or function.__name__)
+        SCOPED.add(name or function.__name__)
+        if function is not setup:
+            body = type(setup)(body)
         return pytest.fixture(scope=scope, params=found, ids=ids, autouse=autouse, name=name)(body)
 
     return decorate

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from windsock.errors import UsageError
+from windsock.errors import StillRunning, UsageError
+from windsock.net import addresses
+from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
 from windsock.recording.errors import first_of_each
 from windsock.recording.part import Part
@@ -15,11 +18,15 @@ from windsock.recording.subject import Subject
 if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.fake import Fake
+    from windsock.harness.draining import Drain
     from windsock.injection.server_faults import ServerFaults
+    from windsock.recording import Connection
 
 __all__ = ["Checkpoint", "CheckpointAPI"]
 
 Verdict = BaseExceptionGroup[BaseException] | None
+GRACE = 1.0
+"""Seconds for which async handlers are waited for."""
 
 
 class Checkpoint:
@@ -88,6 +95,7 @@ class CheckpointAPI(Subject):
     _client_group: ClientGroup | None
     _client_failures: tuple[BaseException, ...]
     _seed: Callable[[], int] | None
+    _drain: Drain
     _checkpoint: Checkpoint | None = None
     _part = Part()
     _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
@@ -117,7 +125,7 @@ class CheckpointAPI(Subject):
             begin=begin,
             finish=self._finish_part,
             finish_and_show=lambda: self._finish_and_show(self._finish_part),
-            explain=lambda error: self._explain(error, self._drop_part),
+            explain=self._explain_part,
             discard=self._drop_part,
         )
 
@@ -165,23 +173,60 @@ class CheckpointAPI(Subject):
             return
         self._check_waits_for_another("the end of a checkpoint")
         try:
-            self._close_clients()
-            self._settle()
-            verdict = self._verdict(first_of_each(self._failures()))
+            busy = self._settle_part()
+            verdict = self._verdict([*first_of_each(self._failures()), *busy])
             self._has_failed |= verdict is not None
         finally:
             self._end_part()
         if verdict is not None:
             raise verdict
 
+    def _explain_part(self, error: BaseException) -> None:
+        if self._checkpoint is None or self._is_inherited:
+            return
+        try:
+            self._explain(error, self._settle_part)
+            self._has_failed = True
+        finally:
+            self._end_part()
+
     def _drop_part(self) -> None:
         if self._checkpoint is not None and not self._is_inherited:
             self._has_failed = True
             try:
-                self._close_clients()
-                self.drain()
+                self._settle_part()
             finally:
                 self._end_part()
+
+    def _settle_part(self) -> list[StillRunning]:
+        """Handle what clients have sent; return an error if handlers go on that should have ended."""
+        self._close_clients()
+        self._settle()
+        return self._wait_for_leavers()
+
+    def _wait_for_leavers(self) -> list[StillRunning]:
+        """Wait for the handlers of clients that have left; return an error for those that go on, and for those that
+        have not read what their clients sent.
+
+        Waits for async handlers, which a stop would cancel, for a second at most. What was waited for in vain is not
+        waited for again.
+        """
+        is_async = getattr(self.server, "handles_async", False)
+        seconds = within(min(GRACE, self.timeout) if is_async else self.timeout)
+        deadline = monotonic() + seconds
+
+        def leavers() -> list[Connection]:
+            self._recorder.catch_up()
+            return [each for each in self._recorder.carried() if _ends_by(each, deadline) and each not in self._stuck]
+
+        self._recorder.wait_until(lambda: not leavers(), seconds)
+        self._recorder.settle()
+        vain = [each for each in self._drain.in_vain if not (each.is_closed or each in self._stuck)]
+        found = {*leavers(), *vain}
+        self._stuck.update(found)
+        names = [f"#{each.index} from {addresses.show(each.peer)}" for each in found]
+        what = f"{self._checkpoint!r} on the {self.name}: handlers that have not read all, or whose client has left,"
+        return [StillRunning(what, seconds, names, is_cut=is_over())] if names and not is_async else []
 
     def _end_part(self) -> None:
         *outer, (self._checkpoint, group) = self._outer
@@ -194,6 +239,10 @@ class CheckpointAPI(Subject):
         if self._fake is not None:
             self._fake.end_part()
         self._client_group, self._client_failures = group, ()
+
+    @cached_property
+    def _stuck(self) -> set[Connection]:
+        return set()
 
     # --- what a running server does at its own end, too
 
@@ -217,3 +266,12 @@ class CheckpointAPI(Subject):
 
     def _verdict(self, failures: list[BaseException]) -> Verdict:
         raise NotImplementedError
+
+
+def _ends_by(connection: Connection, time: float) -> bool:
+    """Return whether an open connection ends by that time if its handler does its work: its client sends nothing more.
+
+    That is not so for what a relay holds back, nor for a script that rests for longer.
+    """
+    has_left = connection.is_handled or connection.has_clients_end
+    return has_left and not connection.is_released and connection.rests_until <= time

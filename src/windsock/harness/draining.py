@@ -35,7 +35,8 @@ class Drain:
         self._recorder = recorder
         self._faults: ServerFaults | None = None
         self._deadline = 0.0
-        self._in_vain: set[Connection] = set()
+        self.in_vain: set[Connection] = set()
+        """The connections whose handlers were waited for in vain."""
         self._is_stuck_at: int | None = None
         """The number of connections that had been accepted when the server took no more for a whole GRACE."""
 
@@ -89,13 +90,13 @@ class Drain:
         until = min(self._deadline, monotonic() + GRACE) if is_async else self._deadline
         while not self._wait(are_done) and monotonic() < until:
             pass
-        self._in_vain.update(waiting)
+        self.in_vain.update(waiting)
 
     def _pending(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return those whose handlers have something to do."""
         self._recorder.catch_up()
         is_pending = self._seam.is_pending
-        return [each for each in connections if each not in self._in_vain and is_pending(each, self._deadline)]
+        return [each for each in connections if each not in self.in_vain and is_pending(each, self._deadline)]
 
     def _wait(self, is_enough: Callable[[], bool]) -> bool:
         return self._recorder.wait_until(is_enough, min(LOOK, self._left()))
