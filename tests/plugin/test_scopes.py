@@ -317,8 +317,8 @@ def test_each_hypothesis_example_may_have_a_checkpoint(run: Run) -> None:
     result.stdout.fnmatch_lines(["*on(b'6').reply(b'x'): never matched*"])
 
 
-def test_each_attempt_of_a_rerun_has_a_checkpoint(run: Run) -> None:
-    result = run(
+def test_each_attempt_of_a_rerun_has_a_checkpoint(run_apart: Run) -> None:
+    result = run_apart(
         HEAD
         + """
     attempts = []
@@ -330,7 +330,9 @@ def test_each_attempt_of_a_rerun_has_a_checkpoint(run: Run) -> None:
         ask(redis, b"OWN\\r\\n")
         attempts.append(1)
         assert len(attempts) == 3
-    """
+    """,
+        "-p",
+        "rerunfailures",
     )
 
     assert result.parseoutcomes() == {"passed": 1, "rerun": 2}

@@ -151,9 +151,8 @@ class FaultSet:
         """Heal the faults of the part; their firings can be read until the next one."""
         with self._lock:
             self._own = own = tuple(each for each in self._past if each not in self._shared)
-            if self._outer:
-                outer, self._names = self._outer.pop()
-                self._shared = outer if self._outer else self._shared
+            outer, self._names = self._outer.pop() if self._outer else ((), {})  # all are of the part that made it
+            self._shared = outer if self._outer else self._shared
         for each in own:
             each.heal()
 

@@ -147,8 +147,8 @@ class CheckpointAPI(Subject):
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
         with self._recorder:  # no connection is accepted meanwhile
-            self.requests.forget()
             self._recorder.begin_part(self._part)
+            self.requests.forget()
             if self._fake is not None:
                 self._fake.begin_part()
             if self._faults is not None:

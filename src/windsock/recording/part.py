@@ -14,7 +14,7 @@ class Part:
     `name` is the name of the test, `began` is in monotonic seconds. What handlers raise when it `is_over` is late.
     """
 
-    name: str = ""
+    name: str = "its set-up"
     began: float = 0.0
     is_over: bool = False
     has_failed: bool = False
