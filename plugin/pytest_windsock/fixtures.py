@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["ALL", "SCOPED", "State", "add_ini_values", "are_among", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
+__all__ = [
+    "ALL",
+    "SCOPED",
+    "State",
+    "add_ini_values",
+    "are_among",
+    "close",
+    "hang_timeout_of",
+    "idle_threads_of",
+    "timeout_of",
+]
 
 Number = TypeVar("Number", int, float)
 

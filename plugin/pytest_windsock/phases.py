@@ -73,7 +73,7 @@ def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
         _explain(error)
 
 
-def _explain_mismatch(error: pytest.fail.Exception) -> None:
+def _explain_mismatch(error: Any) -> None:
     """Say what to do where a fixture of a wider scope asks for one of ours."""
     message = error.msg or ""
     asked = message.removeprefix("ScopeMismatch: You tried to access the function scoped fixture ").split(" ", 1)[0]

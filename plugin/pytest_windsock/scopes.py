@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pytest_windsock.factories import ServeKeywords
 
-__all__ = ["fixture"]
+__all__ = ["combinations", "fixture"]
 
 SCOPES = ("function", "class", "module", "package", "session")
 SERVER = "server"
@@ -33,7 +33,6 @@ def fixture(
     params: Sequence[Any] | None = None,
     ids: Any = None,
     autouse: bool = False,
-    name: str | None = None,
     **options: Unpack[ServeKeywords],
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a fixture whose value is a server, of a function that sets it up: `def redis(server): ...`.
@@ -43,12 +42,13 @@ def fixture(
     finished. Each test that asks for the fixture, itself or through other fixtures, has a recording, expectations,
     faults and a verdict of its own.
 
-    `scope`, `params`, `ids`, `autouse` and `name` are those of `pytest.fixture`; each of `params` is a dict of more
-    options. `options` are those of `windsock.serving()`, with `handler` and `server_class`. Raises UsageError for
-    invalid values.
+    `scope`, `params`, `ids` and `autouse` are those of `pytest.fixture`; each of `params` is a dict of more options.
+    `options` are those of `windsock.serving()`, with `handler` and `server_class`; `name` is the fixture's, too. Raises
+    UsageError for invalid values.
     """
     _check_scope(scope)
     _check_options(options)
+    name = options.pop("name", None)
     found = None if params is None else [_checked_param(each) for each in params]
     if ids is None and found is not None:
         ids = _id_of
@@ -63,6 +63,20 @@ def fixture(
         return pytest.fixture(scope=scope, params=found, ids=ids, autouse=autouse, name=name)(body)
 
     return decorate
+
+
+def combinations(**which: Any) -> list[Any]:
+    """Return `params` for every kind of server there is, as for `any_server`.
+
+    `transports`, `concurrency` and `tls` select some of them, as in the marker: `concurrency=["sync", "forking"]`.
+    Tests on what a platform does not support are skipped. Raises UsageError for unknown names.
+    """
+    from pytest_windsock import matrix
+
+    unknown = which.keys() - {"transports", "concurrency", "tls"}
+    if unknown:
+        raise UsageError(f"combinations({min(unknown)}=...): expected transports=, concurrency= or tls=")
+    return [pytest.param(each.options(), id=str(each)) for each in matrix.chosen(which)]
 
 
 def _body(setup: Callable[..., Any], options: dict[str, Any], name: str) -> Callable[..., Any]:
@@ -101,7 +115,9 @@ def _checked_param(param: Any) -> Any:
     values = getattr(param, "values", None)
     options = values[0] if isinstance(values, tuple) and len(values) == 1 else param
     if not isinstance(options, Mapping):
-        raise UsageError(f"fixture(params=[... {param!r}]): expected dicts of options, such as {{'concurrency': 'sync'}}")
+        raise UsageError(
+            f"fixture(params=[... {param!r}]): expected dicts of options, such as {{'concurrency': 'sync'}}"
+        )
     _check_options(options)
     return param
 

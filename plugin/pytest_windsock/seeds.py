@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-__all__ = ["add_option", "header", "name_of_test", "seed_of_fixture", "seed_of_run", "seed_of_server", "seed_of_test", "tell_worker"]
+__all__ = [
+    "add_option",
+    "header",
+    "name_of_test",
+    "seed_of_fixture",
+    "seed_of_run",
+    "seed_of_server",
+    "seed_of_test",
+    "tell_worker",
+]
 
 LARGEST = 2**64 - 1
 KEY = "windsock_seed"

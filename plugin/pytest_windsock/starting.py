@@ -72,7 +72,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
             _check_fits(name, marked, own)
         options |= marked
     options |= own
-    return _serve(name, what, options, seed_source())
+    return _serve(what, options, seed_source(), is_one_of_many=name == "any_server")
 
 
 def scoped(request: pytest.FixtureRequest, name: str, options: dict[str, Any]) -> RunningServer:
@@ -81,10 +81,13 @@ def scoped(request: pytest.FixtureRequest, name: str, options: dict[str, Any]) -
     deadline.hand_over()
     hangs.begin(State.item)
     given = {"timeout": timeout_of(request.config), "name": name} | options
-    return _serve(name, (), given, lambda: seeds.seed_of_fixture(request.config, name))
+    seed = partial(seeds.seed_of_fixture, request.config, name)
+    return _serve((), given, seed, is_one_of_many=hasattr(request, "param"))
 
 
-def _serve(name: str, what: tuple[Any, ...], options: dict[str, Any], seed: Callable[[], int]) -> RunningServer:
+def _serve(
+    what: tuple[Any, ...], options: dict[str, Any], seed: Callable[[], int], *, is_one_of_many: bool
+) -> RunningServer:
     __tracebackhide__ = True
     what = _what(what, options.pop("server_class", None), options.pop("handler", None))
     if State.thread_pool is None:
@@ -94,7 +97,7 @@ def _serve(name: str, what: tuple[Any, ...], options: dict[str, Any], seed: Call
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
-        if name != "any_server":  # no test asks for this one in particular
+        if not is_one_of_many:  # no test asks for one of those in particular
             raise
         pytest.skip(str(reason))
     State.servers.append(server)

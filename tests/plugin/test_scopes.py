@@ -115,7 +115,9 @@ def test_the_guilty_test_fails_and_its_report_has_its_own_part(run: Run) -> None
 
     result.assert_outcomes(passed=3, failed=2)
     text = result.stdout.str()
-    result.stdout.fnmatch_lines(["*test_guilty*", "*UnexpectedMessage: received b'WRONG*", "*redis, ThreadingTCPServer*1 connection -*"])
+    result.stdout.fnmatch_lines(
+        ["*test_guilty*", "*UnexpectedMessage: received b'WRONG*", "*redis, ThreadingTCPServer*1 connection -*"]
+    )
     result.stdout.fnmatch_lines(["*test_unmet*", "*Unmet: on(b'NEVER').reply(b'x'): never matched*", "*0 connections*"])
     assert "b'PING" not in text.replace("on(b'PING')", "")
 
@@ -231,7 +233,7 @@ def test_params_are_options_of_one_server_each(run: Run) -> None:
 
     @pytest_windsock.fixture(
         scope="module",
-        params=[{"concurrency": "forking"}, {"transport": "unix_stream", "concurrency": "selecting"}, {"tls": True}, {}],
+        params=[{"concurrency": "forking"}, {"transport": "unix_stream", "tls": False}, {"tls": True}, {}],
     )
     def echo(server):
         server.echo()
@@ -247,7 +249,29 @@ def test_params_are_options_of_one_server_each(run: Run) -> None:
 
     result.assert_outcomes(passed=8)
     text = result.stdout.str()
-    assert all(f"test_each[{each}-1]" in text for each in ("forking", "unix_stream-selecting", "tls", "plain"))
+    assert all(f"test_each[{each}-1]" in text for each in ("forking", "unix_stream-tls", "tls", "plain"))
+
+
+def test_params_may_be_every_kind_of_server(run: Run) -> None:
+    result = run(
+        """
+    import pytest_windsock
+
+    which = pytest_windsock.combinations(transports=["tcp", "udp"], concurrency=["sync", "trio"])
+
+    @pytest_windsock.fixture(scope="module", params=which)
+    def echo(server):
+        server.echo()
+
+    def test_each(echo):
+        with echo.connect() as client:
+            client.send(b"x").expect(b"x")
+    """,
+        "-v",
+    )
+
+    result.assert_outcomes(passed=6)
+    assert "test_each[tcp-trio-tls]" in result.stdout.str()
 
 
 def test_datagrams_autouse_classes_and_other_fixtures(run: Run) -> None:
@@ -415,7 +439,10 @@ def test_a_fixture_of_wider_scope_is_told_what_to_do(run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"scope": "sesion"}, "fixture(scope='sesion'): expected one of 'function', 'class', 'module', 'package', 'session'"),
+        (
+            {"scope": "sesion"},
+            "fixture(scope='sesion'): expected one of 'function', 'class', 'module', 'package', 'session'",
+        ),
         ({"framming": "lines"}, "fixture() got an unexpected keyword argument 'framming'"),
         ({"params": ["tcp"]}, "fixture(params=[... 'tcp']): expected dicts of options"),
         ({"params": [{"sco": 1}]}, "fixture() got an unexpected keyword argument 'sco'"),
@@ -427,6 +454,11 @@ def test_invalid_options_are_refused_where_they_are_written(options: dict[str, o
         pytest_windsock.fixture(**options)  # type: ignore[arg-type]
 
     assert str(caught.value).startswith(message)
+
+
+def test_combinations_have_known_keywords() -> None:
+    with pytest.raises(UsageError, match=r"^combinations\(transport=...\): expected transports=, concurrency= or tls="):
+        pytest_windsock.combinations(transport="tcp")
 
 
 def test_a_set_up_function_takes_the_server() -> None:
@@ -475,6 +507,6 @@ def test_a_test_that_stops_the_server_is_followed_by_clear_words(run: Run) -> No
     )
 
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["*UsageError: checkpoint(): the redis is stopped already; expected one before stop()*"])
-
-
+    result.stdout.fnmatch_lines(
+        ["*UsageError: checkpoint(): the redis is stopped already; expected one before stop()*"]
+    )

@@ -82,7 +82,7 @@ class Checkpoint:
         self._finish()
 
     def stop(self) -> None:
-        """End the test's part, and raise nothing. Idempotent."""
+        """End the test's part without a verdict, and without waiting for handlers. Idempotent."""
         self._discard()
 
 
@@ -101,16 +101,18 @@ class CheckpointAPI(Subject):
     _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
     """The checkpoints that this one is in, or None for none, and the clients of each."""
 
-    def checkpoint(self, name: str = "", *, _seed: Callable[[], int] | None = None, _is_automatic: bool = False) -> Checkpoint:
+    def checkpoint(
+        self, name: str = "", *, _seed: Callable[[], int] | None = None, _is_automatic: bool = False
+    ) -> Checkpoint:
         """Return a context manager for one of several tests that use this server, one after the other.
 
-        In its `with` `requests`, `connections` and `errors` are those of the test, numbered from 0. Connections that
-        were open before keep their index, and come first; of them there is what came since, from the start of a message.
-        Rules, replies, scripts, faults and clients from before are there as if made just now; those that are added in
-        it are tried first, and gone at its end. It ends as a server does: what clients sent before they left is
-        handled, then errors, unmet expectations and unfired faults of the test are raised; expectations from before
-        need not be met by each test. `name` is the test's in errors that come too late for its verdict, which
-        the end of the server raises.
+        In its `with`, `requests`, `connections` and `errors` are those of the test, numbered from 0. Connections that
+        were open before keep their index, and come first; of them there is what came since, from the start of a
+        message. Rules, replies, scripts, faults and clients from before are there as if made just now; those that are
+        added in it are tried first, and gone at its end. It ends as a server does: what clients sent before they left
+        is handled, then errors, unmet expectations and unfired faults of the test are raised; expectations from before
+        need not be met by each test. `name` is the test's, for errors that come too late for its verdict; the end of
+        the server raises them.
 
         Raises UsageError if the server is stopped, and at the start of a `with` in that of another checkpoint.
         """
@@ -194,7 +196,7 @@ class CheckpointAPI(Subject):
         if self._checkpoint is not None and not self._is_inherited:
             self._has_failed = True
             try:
-                self._settle_part()
+                self._close_clients()
             finally:
                 self._end_part()
 

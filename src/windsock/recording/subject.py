@@ -96,7 +96,7 @@ class Subject:
             failure.add_note(self._transcript_note())
             raise
 
-    def _explain(self, error: BaseException, end: Callable[[], None]) -> None:
+    def _explain(self, error: BaseException, end: Callable[[], object]) -> None:
         """End it; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
         notes = getattr(error, "__notes__", ())
         if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
