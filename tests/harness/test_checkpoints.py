@@ -15,8 +15,8 @@ import pytest
 import windsock
 from tests.support.servers import ask, connect, on_every_concurrency, on_every_kind, on_every_stream_kind
 from tests.support.waiting import DEADLINE, wait_until
-from windsock import RunningServer, Script, StillRunning, UsageError
-from windsock.faults import Corrupt, HandlerError, Reset, first
+from windsock import PeerError, RunningServer, Script, StillRunning, UsageError
+from windsock.faults import Corrupt, HandlerError, Kill, Reset, TLSPlaintext, first
 from windsock.servers import StreamRequestHandler
 
 both_ways = pytest.mark.parametrize("is_relayed", [False, True], ids=["direct", "relayed"])
@@ -234,6 +234,32 @@ def test_a_shared_fault_counts_anew() -> None:
                 with connect(server) as client:
                     assert client.recv(100) == b""
                 assert ask(server, b"two") == [b"two"]
+
+
+@on_every_concurrency
+def test_a_fault_of_a_handshake_ends_with_its_checkpoint(concurrency: str) -> None:
+    with windsock.serving(tls=True, concurrency=concurrency) as server:
+        server.echo()
+        with server.checkpoint():
+            server.fault(TLSPlaintext(), connections=0)
+            client = server.connect()
+            with pytest.raises(PeerError):
+                client.send(b"x").expect(b"x")
+
+        with server.checkpoint(), server.connect() as client:
+            client.send(b"x").expect(b"x")
+
+
+def test_a_killed_child_is_of_its_checkpoint() -> None:
+    with windsock.serving(concurrency="forking") as server:
+        server.echo()
+        for _ in range(2):
+            with server.checkpoint():
+                server.fault(Kill(), connections=0)
+                with connect(server) as client:
+                    assert client.recv(100) == b""
+                assert ask(server, b"x") == [b"x"]
+                server.connections.wait(2)
 
 
 def test_a_fault_draws_the_same_in_each_checkpoint() -> None:

@@ -122,7 +122,7 @@ class CheckpointAPI(Subject):
             self._begin_part(checkpoint, _seed)
 
         return Checkpoint(
-            name or "a checkpoint",
+            name or (self._checkpoint.name if self._checkpoint is not None else "a checkpoint"),
             is_automatic=_is_automatic,
             begin=begin,
             finish=self._finish_part,
@@ -148,6 +148,7 @@ class CheckpointAPI(Subject):
         self._checkpoint, self._has_failed, self._client_group = checkpoint, False, None
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
+        self._drain.begin_again()
         with self._recorder:  # no connection is accepted meanwhile
             self._recorder.begin_part(self._part)
             self.requests.forget()

@@ -49,6 +49,11 @@ class Drain:
             self._wait_for_queue()  # relayed datagrams come to it last
         self._wait_for_handlers()
 
+    def begin_again(self) -> None:
+        """Forget what was waited for in vain and has ended since: another test begins."""
+        self.in_vain = {each for each in self.in_vain if not each.is_closed}
+        self._is_stuck_at = None
+
     def take_queue(self, faults: ServerFaults | None, deadline: float) -> None:
         """Wait until the server has accepted all connections or datagrams in its queue, handled or not."""
         self._faults, self._deadline = faults, deadline

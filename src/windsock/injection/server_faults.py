@@ -228,6 +228,8 @@ class ServerFaults:
         self.fault_set.begin_part(seed, self._recorder.next_index)
         self._admission.begin_again()
         self._processes.keep(carried)
+        if self._handshakes is not None:
+            self._handshakes.keep(carried)
         if self._relays is not None:
             self._relays.indices.intersection_update(carried)
 
