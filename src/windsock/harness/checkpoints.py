@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -126,7 +126,7 @@ class CheckpointAPI(Subject):
             is_automatic=_is_automatic,
             begin=begin,
             finish=self._finish_part,
-            finish_and_show=lambda: self._finish_and_show(self._finish_part),
+            finish_and_show=partial(self._finish_and_show, self._finish_part),
             explain=self._explain_part,
             discard=self._drop_part,
         )
