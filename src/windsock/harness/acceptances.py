@@ -251,6 +251,13 @@ class Acceptances:
 
     # --- the end
 
+    def begin_again(self) -> None:
+        """Give up the claims that no test has entered: connections are numbered anew, for the next test."""
+        with self._lock:
+            for claim in list(self._claims):
+                self.withdraw(claim)
+            self._latest, self._kept = -1, set()
+
     def unentered(self) -> list[str]:
         """Return the calls of `accept()` whose `with` was never entered."""
         return [each.call for each in self._claims]
