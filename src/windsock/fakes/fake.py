@@ -67,8 +67,8 @@ class Fake:
         self._outer: list[tuple[Answer | None, Pace | None]] = []
         """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()
-        self.hand_overs: dict[int, Callable[[Any], None]] = {}
-        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
+        self.hand_overs: dict[Connection, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -281,8 +281,8 @@ class Fake:
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
-        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
-            self.hand_overs.pop(connection.index)(request)
+        if self.hand_overs and connection is not None and connection in self.hand_overs:
+            self.hand_overs.pop(connection)(request)
             return
         if isinstance(request, tuple):
             self._datagram_replies.handle(request, client_address)

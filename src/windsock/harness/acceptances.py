@@ -163,7 +163,7 @@ class Acceptances:
         with self._lock:
             if arrival in self._arrivals:
                 self._arrivals.remove(arrival)
-            self.fake.hand_overs.pop(arrival.connection.index, None)
+            self.fake.hand_overs.pop(arrival.connection, None)
             claim = arrival.claim
             if claim is not None and claim in self._claims and arrival.socket is None:
                 claim.arrival = None
