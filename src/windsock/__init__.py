@@ -8,6 +8,7 @@ from windsock.recording import (
     AsItArrives,
     Chunk,
     Connection,
+    ConnectionEnded,
     Connections,
     Delimiter,
     Direction,
@@ -40,15 +41,17 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
-    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
 
 __all__ = [
+    "AcceptTimeout",
     "AsItArrives",
     "Background",
     "CallFailed",
@@ -56,6 +59,7 @@ __all__ = [
     "Chunk",
     "ConnectFailed",
     "Connection",
+    "ConnectionEnded",
     "Connections",
     "CrowdFailed",
     "CrowdMember",
@@ -90,13 +94,16 @@ __all__ = [
     "ScriptTimeout",
     "ScriptUnfinished",
     "ScriptedClient",
+    "ScriptedPeer",
     "StartError",
     "StillRunning",
     "TrioClient",
+    "TrioPeer",
     "TruncatedDatagram",
     "UnexpectedConnection",
     "UnexpectedMessage",
     "Unmet",
+    "UnreachableRule",
     "Unsupported",
     "UntilEof",
     "UsageError",
@@ -115,6 +122,7 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "AcceptTimeout": "windsock.fakes.errors",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
@@ -133,9 +141,12 @@ ON_FIRST_USE = {
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
+    "ScriptedPeer": "windsock.harness.accepted_peers",
     "TrioClient": "windsock.clients.trio_client",
+    "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
+    "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",

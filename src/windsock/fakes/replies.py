@@ -38,7 +38,7 @@ class Answer:
     """One reply, and how it is sent.
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
-    what happens to the connection afterwards.
+    what happens to the connection afterwards, `then` the state that it leads to.
     """
 
     what: Reply
@@ -47,6 +47,7 @@ class Answer:
     every: float = 0.0
     truncate: int | None = None
     end: HowToEnd | None = None
+    then: str | None = None
     value: object = field(default=None, compare=False)
     """The message of a protocol that it was made from, if any."""
 
@@ -139,6 +140,11 @@ class Answers:
     def limit(self) -> int | None:
         """The number of replies that can be sent; None: no limit."""
         return None if not self._all or self._all[-1][1] is None else self.needed
+
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that the replies lead to."""
+        return tuple(dict.fromkeys(answer.then for answer, _ in self._all if answer.then is not None))
 
     def number(self, turn: int) -> Answer | None:
         """Return the reply for the given turn, from 0, or None if there are no replies."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind, ScriptState
+from windsock.recording.in_hand import InHand
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
@@ -30,7 +31,14 @@ BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
 """Events that become true with a call: see `Connection.noted_after`."""
 BY_STOPPING = ("EOF", "reset")
 """Handshake failures that a stopping server causes itself; all others are caused by the client."""
-FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
+FINAL = (
+    Ending.CLIENT_EOF,
+    Ending.CLIENT_RESET,
+    Ending.TLS_ALERT,
+    Ending.STOPPED,
+    Ending.SERVER_CLOSE,
+    Ending.SERVER_RESET,
+)
 """Endings that later events do not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
@@ -40,7 +48,7 @@ ENDINGS = {
 }
 
 
-class Connection(Log):
+class Connection(InHand, Log):
     """One recorded connection, or one datagram with its replies. Can be read while it goes on.
 
     `index` counts from 0, `peer` is the client's address, `opened` and `closed` are monotonic seconds
@@ -103,6 +111,12 @@ class Connection(Log):
         """The exception that ended its handler."""
         self._recorder.catch_up()
         return self._errors[0] if self._errors else None
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """The exceptions of its handler and of the server around it, the oldest first."""
+        self._recorder.catch_up()
+        return self._errors
 
     @property
     def tls(self) -> TLSHandshake | None:
@@ -223,7 +237,7 @@ class Connection(Log):
             self._is_half_closed = True
         elif kind == Kind.CLOSE:
             self._forget_timeout()
-            self.close(time)
+            self.record_end(time)
         else:
             self._is_relayed = False
         self._recorder.pending.end((self.index, kind))
@@ -304,7 +318,7 @@ class Connection(Log):
         """Count the server's end only when a relay has passed it on (`Kind.DELIVERED`), or again at once."""
         self._is_relayed = is_relayed
 
-    def close(self, time: float, ending: Ending | None = None) -> bool:
+    def record_end(self, time: float, ending: Ending | None = None) -> bool:
         """Record the end; without an ending, the server's, unless the client's end was seen.
 
         Returns whether it was open until now.

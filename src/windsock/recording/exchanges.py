@@ -95,12 +95,14 @@ class RecordedRequest:
     @property
     def rpc(self) -> RecordedCall:
         """The message as a call of Sun RPC, with its reply. For servers and proxies with `framing="rpc"`."""
+        from windsock.protocols.record_marking import unfinished
         from windsock.protocols.rpc_protocol import PROTOCOL, RPCProtocol
         from windsock.recording.rpc import recorded_call
 
         known = self._source.protocol
         protocol = known if isinstance(known, RPCProtocol) else PROTOCOL
-        return recorded_call(protocol.body(self.data), protocol.body(self._replies(protocol).own()), protocol)
+        ended = None if self.is_complete or self._source.is_datagram else unfinished(self.data)
+        return recorded_call(protocol.body(self.data), protocol.body(self._replies(protocol).own()), protocol, ended)
 
     def _protocol(self, name: str) -> Protocol:
         protocol = self._source.protocol
@@ -120,8 +122,11 @@ class RecordedRequest:
         return self._source.read(Kind.UP, start, min(end, start + size))
 
     def shown_beginning(self) -> bytes:
-        """Return the first 64 bytes, with secrets masked: for messages."""
-        return masked(self.beginning(LOOKED_AT))[:SHOWN]
+        """Return the first 64 bytes, with secrets masked, also those that earlier messages announce: for messages."""
+        start, end = self._data
+        first = max(0, start - LOOKED_AT)
+        data = self._source.read(Kind.UP, first, min(end, start + LOOKED_AT))
+        return masked(data)[start - first :][:SHOWN]
 
     def __repr__(self) -> str:
         data = self.shown_beginning()
@@ -147,7 +152,7 @@ class Exchanges:
     """The exchanges of one connection; each look continues where the previous one stopped.
 
     A reply belongs to the latest message that was complete before it, or, if the server marks the message that it is
-    processing, to that one.
+    answering, to that one.
     """
 
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
@@ -169,7 +174,10 @@ class Exchanges:
         self._open: _Exchange | None = None
         self._up = 0
         self._down = 0
+        self._begun = 0
+        """How many messages the server has marked as begun."""
         self._marked = 0
+        """The number of the message that it answers, from 1."""
 
     def requests(self) -> list[RecordedRequest]:
         """Return the requests so far, in order."""
@@ -208,9 +216,15 @@ class Exchanges:
         elif event.kind == Kind.RETRACT:
             self._answer(event.time, -int(event.data))
         elif event.kind == Kind.MARK:
-            self._marked += 1
+            self._mark(event.data)
         elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
             self._complete(event.time, self._up - self._open.data_start)
+
+    def _mark(self, number: bytes) -> None:
+        """Note which message the server answers: the next one, or the one with that number."""
+        if not number:
+            self._begun += 1
+        self._marked = int(number or self._begun)
 
     def _take(self, time: float, data: bytes) -> None:
         if self._open is None:
