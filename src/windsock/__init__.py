@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
-from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
+from windsock.harness import Checkpoint, RunningServer, StartError, Unsupported, combine, serving
 from windsock.recording import (
     AsItArrives,
     Chunk,
@@ -56,6 +56,7 @@ __all__ = [
     "Background",
     "CallFailed",
     "CallTimeout",
+    "Checkpoint",
     "Chunk",
     "ConnectFailed",
     "Connection",

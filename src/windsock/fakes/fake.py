@@ -11,7 +11,7 @@ from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
 from windsock.fakes.expectations import Expectations
-from windsock.fakes.pace import Pacing
+from windsock.fakes.pace import Pace, Pacing
 from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
@@ -64,9 +64,11 @@ class Fake:
             self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
         )
         self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
+        self._outer: list[tuple[Answer | None, Pace | None]] = []
+        """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()
-        self.hand_overs: dict[int, Callable[[Any], None]] = {}
-        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
+        self.hand_overs: dict[Connection, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -205,6 +207,23 @@ class Fake:
             self._stop_event = StopEvent()
         return self._stop_event
 
+    # --- parts: one for each test on a server that outlives it
+
+    def begin_part(self) -> None:
+        """Share the answers there are between all parts: each begins with them anew, and need not use them."""
+        with self._lock:
+            self._outer.append((self._greeting, self._pacing.pace))
+            self._responder.begin_part([each.index for each in self._recorder.connections])
+            self._script_queue.begin_part()
+
+    def end_part(self) -> None:
+        """Remove the answers that came since `begin_part()`."""
+        is_quiet = all(each.is_closed for each in list(self._recorder.connections))
+        with self._lock:
+            self._greeting, self._pacing.pace = self._outer.pop()
+            self._responder.end_part(is_quiet=is_quiet)
+            self._script_queue.end_part()
+
     # --- lifecycle
 
     def stop(self, seconds: float) -> None:
@@ -262,8 +281,8 @@ class Fake:
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
-        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
-            self.hand_overs.pop(connection.index)(request)
+        if self.hand_overs and connection is not None and connection in self.hand_overs:
+            self.hand_overs.pop(connection)(request)
             return
         if isinstance(request, tuple):
             self._datagram_replies.handle(request, client_address)

@@ -163,7 +163,7 @@ class Acceptances:
         with self._lock:
             if arrival in self._arrivals:
                 self._arrivals.remove(arrival)
-            self.fake.hand_overs.pop(arrival.connection.index, None)
+            self.fake.hand_overs.pop(arrival.connection, None)
             claim = arrival.claim
             if claim is not None and claim in self._claims and arrival.socket is None:
                 claim.arrival = None
@@ -250,6 +250,13 @@ class Acceptances:
         return f"{served}, as it does not fit"
 
     # --- the end
+
+    def begin_again(self) -> None:
+        """Give up the claims that no test has entered: connections are numbered anew, for the next test."""
+        with self._lock:
+            for claim in list(self._claims):
+                self.withdraw(claim)
+            self._latest, self._kept = -1, set()
 
     def unentered(self) -> list[str]:
         """Return the calls of `accept()` whose `with` was never entered."""

@@ -73,7 +73,7 @@ class StreamArrival(Arrival):
     def begin(self) -> None:
         """Have the server prepare it, in the thread."""
         open_requests(self._acceptances.server).add(self._request, self._client_address)
-        self._acceptances.fake.hand_overs[self.connection.index] = self._hand_over
+        self._acceptances.fake.hand_overs[self.connection] = self._hand_over
         self._thread.start()
 
     def _serve(self) -> None:

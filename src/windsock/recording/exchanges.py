@@ -199,6 +199,12 @@ class Exchanges:
             return None
         return self._request(len(self._all), self._open)
 
+    def rest(self) -> tuple[int, float, bytes]:
+        """Return the number of events so far, and the time and data of the message that has begun, if one has."""
+        self.requests()
+        begun = self.unfinished()
+        return (self._seen, 0.0, b"") if begun is None else (self._seen, begun.started, begun.data)
+
     def _begin_again(self) -> None:
         """Start again from the first event: what looked like messages was not. At most once for each connection."""
         self._begin()

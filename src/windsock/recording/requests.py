@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 from windsock.net.deadlines import is_over, within
+from windsock.recording.connection import Connection
 from windsock.recording.connections import check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
@@ -151,6 +152,19 @@ class Requests(Sequence[RecordedRequest]):
             self._now()
             return [request for each in self._exchanges if (request := each.unfinished()) is not None]
 
+    def forget(self) -> None:
+        """Forget what there was: on open connections a message that has begun goes on, and nothing before it."""
+        with self._recorder:
+            self._recorder.catch_up()
+            known = {each.connection: each for each in self._exchanges}
+            for connection in self._recorder.carried():
+                exchanges = known.get(connection) or self._cut(connection)
+                connection.cut(*exchanges.rest())
+            self._exchanges = []
+
+    def _cut(self, connection: Connection) -> Exchanges:
+        return Exchanges(connection, self._framing, is_datagram=self._is_datagram)
+
     def _has_any(self) -> bool:
         found, error = self._now()
         return bool(found) or error is not None
@@ -166,7 +180,7 @@ class Requests(Sequence[RecordedRequest]):
             self._recorder.catch_up()
             self._recorder.check_whole()
             for connection in self._recorder.connections[len(self._exchanges) :]:
-                self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
+                self._exchanges.append(self._cut(connection))
             found = [request for each in self._exchanges for request in each.requests()]
             error = next((each.error for each in self._exchanges if each.error is not None), None)
         if self._framing is not None:

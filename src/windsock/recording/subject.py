@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -78,28 +78,28 @@ class Subject:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
-            self._finish_and_show()
+            self._finish_and_show(self.finish)
         elif self._is_inherited:
             self.stop()
         else:
-            self._explain(error)
+            self._explain(error, self.stop)
 
-    def _finish_and_show(self) -> None:
+    def _finish_and_show(self, finish: Callable[[], None]) -> None:
         """Finish; note on what that raises what was recorded."""
         __tracebackhide__ = True
         try:
-            self.finish()
+            finish()
         except Exception as failure:
             failure.add_note(self._transcript_note())
             raise
 
-    def _explain(self, error: BaseException) -> None:
-        """Stop; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
+    def _explain(self, error: BaseException, end: Callable[[], object]) -> None:
+        """End it; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
         notes = getattr(error, "__notes__", ())
         if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
             for sentence in self.conclude(error):
                 error.add_note(FindingNote(f"windsock: {sentence}"))
-        self.stop()
+        end()
         self.note_on(error)
 
     def note_on(self, error: BaseException, *, is_over: bool = True) -> None:
