@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
+    from windsock.scripts.bodies import Repeat
+    from windsock.scripts.conversation import Conversation
+    from windsock.scripts.template import Template
 
 __all__ = [
     "AsItArrives",
@@ -57,6 +60,7 @@ __all__ = [
     "ConnectFailed",
     "Connection",
     "Connections",
+    "Conversation",
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
@@ -80,6 +84,7 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
+    "Repeat",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
@@ -92,6 +97,7 @@ __all__ = [
     "ScriptedClient",
     "StartError",
     "StillRunning",
+    "Template",
     "TrioClient",
     "TruncatedDatagram",
     "UnexpectedConnection",
@@ -118,6 +124,7 @@ ON_FIRST_USE = {
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
     "ConnectFailed": "windsock.clients.client_sockets",
+    "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
@@ -126,12 +133,14 @@ ON_FIRST_USE = {
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
+    "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
+    "Template": "windsock.scripts.template",
     "TrioClient": "windsock.clients.trio_client",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",

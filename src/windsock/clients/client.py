@@ -21,11 +21,12 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from windsock.faults import FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
+    from windsock.scripts.actions import Sendable
 
 __all__ = ["ScriptedClient"]
 
@@ -151,7 +152,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
 
     def send(
         self,
-        data: bytes,
+        data: Sendable,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -186,7 +187,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         what: Expected | int | None = None,
         *,
         until: bytes | None = None,
-        length: int | None = None,
+        length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
         """Expect bytes, a match of a regular expression or predicate, a length, or a message of a framing.

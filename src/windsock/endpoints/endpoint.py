@@ -39,6 +39,7 @@ class Endpoint:
         self.sock = sock
         self._process_id = os.getpid()
         self.inbox = inbox
+        inbox.conversation.begin(sock)
         self.clock = clock
         self.is_stalled = False
         self.is_closed = False

@@ -24,11 +24,14 @@ from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
     from windsock.protocols.rpc import RPCAnswer
+    from windsock.scripts.bodies import Data
+    from windsock.scripts.template import Template
 
 __all__ = ["Fake"]
 
@@ -102,7 +105,7 @@ class Fake:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Data | Template | RPCAnswer,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -284,7 +287,7 @@ class Fake:
 
     def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can continue."""
-        plan = None if self._greeting is None else self._greeting.plan(b"")
+        plan = None if self._greeting is None else self._greeting.plan(b"", end.inbox.conversation)
         if plan is not None:
             try:
                 perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
@@ -295,8 +298,9 @@ class Fake:
     def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
         message, server_socket = request
         answer = self._responder.answer(message, connection)
-        plan = None if answer is None else answer.plan(message)
         address = addresses.plain(client_address)
+        conversation = Conversation(server_socket, index=connection, peer=address)
+        plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
         if plan is None or address is None:
             return
         if isinstance(plan, bytes):

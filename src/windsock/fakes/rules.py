@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
 from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
-from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, checked_times, made_answer
+from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, Replied, checked_times, made_answer
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -16,6 +16,8 @@ from windsock.scripts.repr import code_of
 
 if TYPE_CHECKING:
     from windsock.protocols.rpc import RPCAnswer
+    from windsock.scripts.bodies import Data
+    from windsock.scripts.template import Template
 
 __all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
 
@@ -60,42 +62,49 @@ class Rule:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Data | Template | RPCAnswer,
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
+        Or with a binary file, from its position on; several runs of bytes in a list or a generator (with datagrams,
+        each is one); a Repeat; a Template, which is filled with the groups of the rule's regular expression.
+
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
         `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". An answer of `windsock.rpc`,
         such as `rpc.success()`, takes the xid of the call.
         """
         self._check_is_first("reply")
-        answer = made_answer("reply", data, delivery)
+        answer = made_answer("reply", data, delivery, self.pattern)
         return self._add("reply", answer, times)
 
     def reply_with(
         self,
-        function: Callable[[bytes], bytes | None],
+        function: Callable[..., Replied | None],
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
     ) -> Self:
-        """Answer with the result of a function of the message; with nothing if that is None."""
+        """Answer with the result of a function of the message; with nothing if that is None.
+
+        A function with parameters named `message`, `match` or `conversation` gets these: the `re.Match` of the rule's
+        regular expression, and a Conversation. The result is anything that `reply()` takes, or a script.
+        """
         self._check_is_first("reply_with")
-        answer = made_answer("reply_with", function, delivery)
+        answer = made_answer("reply_with", function, delivery, self.pattern)
         return self._add("reply_with", answer, times)
 
     def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
         """Answer with a script, which controls the connection while it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script, {})
+        answer = made_answer("play", script, {}, self.pattern)
         return self._add("play", answer, times)
 
     def then(
         self,
-        what: bytes | Callable[[bytes], bytes | None] | Script,
+        what: Replied | Callable[..., Replied | None],
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
@@ -111,7 +120,7 @@ class Rule:
                 f"{self.code}.then(...): with times=None, the reply before it answers all later messages; "
                 "leave times= out, or pass a number"
             )
-        answer = made_answer("then", what, delivery)
+        answer = made_answer("then", what, delivery, self.pattern)
         return self._add("then", answer, times)
 
     def optional(self) -> Self:

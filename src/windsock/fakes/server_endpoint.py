@@ -135,6 +135,8 @@ class ServerStream(StreamEndpoint):
         self._server = server
         self._stop_event = stop_event
         self._connection = connection_of(request)
+        if self._connection is not None:
+            self.inbox.conversation.begin(request, index=self._connection.index)
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read. Raises ServerStopped."""
@@ -200,6 +202,9 @@ class ServerDatagram(Endpoint):
         self.client_address = addresses.plain(client_address)
         self.before_wait: Callable[[], None] = nothing
         self._stop_event = stop_event
+        connection = connection_of(request)
+        index = None if connection is None else connection.index
+        self.inbox.conversation.begin(self.sock, index=index, peer=self.client_address)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """Send a datagram, unless the client has no address or is gone. Raises TimeoutError at the deadline."""

@@ -13,6 +13,7 @@ from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 
 __all__ = ["StreamSession", "mark_exchange"]
 
@@ -37,6 +38,7 @@ class StreamSession:
         self._request = request
         self._server = server
         self._connection = connection
+        self._conversation = Conversation(request, index=connection)
         self._framing = framing
         self._stop_event = stop_event
         self._timeout = timeout
@@ -118,7 +120,7 @@ class StreamSession:
         return data
 
     def _plan(self, answer: Answer | None, message: bytes) -> bytes | Script | None:
-        return None if answer is None else answer.plan(message)
+        return None if answer is None else answer.plan(message, self._conversation)
 
     def _send(self, data: bytes | None) -> None:
         if data and not self._is_mute:
@@ -130,6 +132,7 @@ class StreamSession:
             return rest
         if self._end is None:
             self._end = ServerStream(self._request, self._server, self._stop_event())
+            self._end.inbox.conversation = self._conversation
         end = self._end
         if rest:
             end.inbox.receive(rest, monotonic())

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from windsock.fakes.rules import Connections, Rule
     from windsock.protocols.rpc import RPCAnswer
     from windsock.scripts import Script
+    from windsock.scripts.bodies import Data
+    from windsock.scripts.template import Template
 
 __all__ = ["FakeAPI"]
 
@@ -32,13 +34,14 @@ class FakeAPI:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Data | Template | RPCAnswer,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
+        `data` is anything that a rule's `reply()` takes: bytes, a binary file, several runs of bytes, a Repeat.
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """

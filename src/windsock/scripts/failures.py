@@ -108,7 +108,7 @@ def _after(before: bytes, data: bytes) -> bytes:
 def _step(step: Step, before: bytes, sent: bytes) -> Step:
     if isinstance(step, Expect) and isinstance(step.what, bytes):
         return replace(step, what=_after(before, step.what))
-    if isinstance(step, Send):
+    if isinstance(step, Send) and isinstance(step.data, bytes):
         return replace(step, data=_after(sent, step.data))
     return step
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
+from windsock.scripts.actions import Sendable, checked_data
+from windsock.scripts.expectations import checked_length
 from windsock.scripts.repr import wrapped
 from windsock.scripts.step import written
 from windsock.scripts.steps import Expected, Step, Waitable
@@ -40,7 +42,7 @@ class Steps(Generic[R]):
 
     def send(
         self,
-        data: bytes,
+        data: Sendable,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -48,19 +50,21 @@ class Steps(Generic[R]):
     ) -> R:
         """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
 
+        Or a binary file, several runs of bytes in a list or a generator, a Repeat; a Template; or the result of a
+        function of what was taken before: of the message, or with parameters named `message`, `match`, `conversation`.
         With `every` alone, each byte is a piece. Each piece has the whole `timeout`. A peer that is gone is not an
         error here; the next expectation fails.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
-        return self._take(kinds.Send(data, pieces=sizes, every=every, timeout=timeout))
+        return self._take(kinds.Send(checked_data("send", data), pieces=sizes, every=every, timeout=timeout))
 
     def expect(
         self,
         what: Expected | int | None = None,
         *,
         until: bytes | None = None,
-        length: int | None = None,
+        length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> R:
         """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing.
@@ -69,9 +73,12 @@ class Steps(Generic[R]):
         shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
         one whole message. `until` takes everything up to and including a delimiter, `length` takes that many bytes; an
         expression must be found in them, or a predicate must accept them. With datagrams, it is the whole next one.
+        `length` may be a function as for `send()`. A length of 1 MiB or more without a pattern is taken without being
+        kept, and each part that comes has the whole `timeout`.
         """
         __tracebackhide__ = True
-        return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
+        checked = None if length is None else checked_length(length)
+        return self._take(kinds.Expect(what, until=until, length=checked, timeout=timeout))
 
     def expect_eof(self, *, discard: bool = False, timeout: float | None = None) -> R:
         """Expect the normal end of the other end's stream; `discard`: bytes that come before it are taken."""
