@@ -16,6 +16,7 @@ from windsock.scripts.repr import code_of
 
 if TYPE_CHECKING:
     from windsock.protocols.rpc import RPCAnswer
+    from windsock.scripts.actions import Sendable
     from windsock.scripts.bodies import Data
     from windsock.scripts.template import Template
 
@@ -101,6 +102,14 @@ class Rule:
         self._check_is_first("play")
         answer = made_answer("play", script, {}, self.pattern)
         return self._add("play", answer, times)
+
+    def forward(self, address: Any, *, reply: Sendable = b"", first: Sendable = b"") -> Self:
+        """Answer with `reply`, then hand the connection on to `address`: `play(Script().send(reply).forward(address))`.
+
+        The address gets what the client sends after the message; `first`, such as `lambda message: message`, before it.
+        """
+        script = Script() if reply == b"" else Script().send(reply)
+        return self.play(script.forward(address, first=first))
 
     def then(
         self,

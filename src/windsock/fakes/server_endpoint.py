@@ -179,9 +179,22 @@ class ServerStream(StreamEndpoint):
         if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded
             self._start_tls(step, deadline)
             return
+        if isinstance(step, kinds.Forward):
+            self._forward(step, deadline)
+            return
         if isinstance(step, kinds.Reset):
             self._note_reset()
         super().act(step, deadline)
+
+    def _forward(self, step: kinds.Forward, deadline: float) -> None:
+        """Hand the connection on, with what has come and was not taken, until it has ended."""
+        from windsock.fakes.forwarding import Forwarding
+
+        self.check_open(step.text)
+        target = step.target(step.text, self.inbox.conversation)
+        head = step.head(step.text, self.inbox.conversation) + self.inbox.take(len(self.inbox.unread))
+        Forwarding(self.sock, target, head, self._connection, self._stop_event.fileno()).run(deadline)
+        self.close()
 
     def _note_reset(self) -> None:
         """Record a reset before the client can notice it; on a Unix socket it may not be one."""

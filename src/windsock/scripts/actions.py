@@ -35,6 +35,7 @@ __all__ = [
     "Urgent",
     "WaitFor",
     "checked_data",
+    "made_of",
 ]
 
 Sendable: TypeAlias = Data | Template | Callable[..., Data | Template | None]
@@ -87,7 +88,7 @@ class Send(Step):
         """Return the parts to send, one by one. Raises UsageError for what cannot be sent."""
         data = self.data
         if not isinstance(data, bytes | Body):
-            data = _made(where, data, conversation)
+            data = made_of(where, data, conversation)
         if isinstance(data, bytes):
             return iter(self._cut(data))
         if self.pieces is not None or self.every:
@@ -108,7 +109,7 @@ class Send(Step):
         return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-def _made(where: str, data: Template | Call, conversation: Conversation) -> bytes | Body:
+def made_of(where: str, data: Template | Call, conversation: Conversation) -> bytes | Body:
     """Return what a template or a function gives to send; b"" for None."""
     if isinstance(data, Template):
         return data.filled(where, conversation)

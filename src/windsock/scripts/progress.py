@@ -236,6 +236,7 @@ class Progress:
         kinds.ExpectUrgent: _look,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
+        kinds.Forward: _act,
         kinds.HalfClose: _act,
         kinds.Close: _act,
         kinds.Reset: _act,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
@@ -22,7 +22,7 @@ __all__ = ["Script", "Steps"]
 R = TypeVar("R")
 WIDTH = 100
 """The most columns of a script's code on one line."""
-ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
+ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset, kinds.Forward)
 
 
 class Steps(Generic[R]):
@@ -168,6 +168,16 @@ class Steps(Generic[R]):
         """End TLS both ways, and continue unencrypted: send close_notify, and wait for the other end's."""
         __tracebackhide__ = True
         return self._take(kinds.StopTLS(timeout=timeout))
+
+    def forward(self, address: Any, *, first: Sendable = b"", timeout: float | None = None) -> R:
+        """Hand the connection on, for scripts of fakes: connect to `address` within `timeout`, and pass on everything.
+
+        From here on all bytes, ends and resets pass between there and the client, recorded, until both have ended.
+        `address` is that of a stream server, or a function as for `send()` that returns one. `first`, anything that
+        `send()` takes, is sent there before what the client sends.
+        """
+        __tracebackhide__ = True
+        return self._take(kinds.Forward(address, first=checked_data("forward", first), timeout=timeout))
 
     def loop(self, script: Script, *, times: int | None = None) -> R:
         """Play a script `times` times; None: until a round finds that the other end has ended and sent nothing more."""
