@@ -247,3 +247,13 @@ def test_a_body_larger_than_memory_goes_each_way() -> None:
     grown = int(run_python(MEMORY))
 
     assert grown < 128  # MiB; the recording keeps up to 32 in memory
+
+
+@on_every_datagram_kind
+def test_a_script_over_datagrams_is_given_what_it_took(transport: str, concurrency: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+        server.play(
+            Script().expect(GET).send(by_the_match).expect(b"more").send(lambda conversation: conversation.groups["id"])
+        )
+        with server.connect() as client:
+            client.send(b"GET a").expect(b"<a>\n").send(b"more").expect(b"a")

@@ -10,7 +10,7 @@ from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.event_loop import READABLE
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic, os, socket, ssl
+from windsock.net.system import monotonic, os, socket
 from windsock.net.targets import Target
 from windsock.proxies.connect import ConnectAttempt
 from windsock.proxies.recording_tap import ClientNotes, UpstreamNotes, reason
@@ -107,7 +107,7 @@ class Forwarding:
         return StreamRelay(
             self._loop.event_loop,
             self._loop.scratch,
-            TLSLine(self._request, self._twin) if hasattr(self._request, "pending") else self._twin,
+            self._client_end(),
             upstream,
             client_notes=None if connection is None else ClientNotes(connection),
             upstream_notes=None if connection is None else UpstreamNotes(connection),
@@ -115,6 +115,13 @@ class Forwarding:
             on_error=self._failed,
             on_note=self._note,
         )
+
+    def _client_end(self) -> Any:
+        if not hasattr(self._request, "pending"):
+            return self._twin
+        from windsock.relay.tls_line import TLSLine
+
+        return TLSLine(self._request, self._twin)
 
     def _note(self, words: str) -> None:
         if self._connection is not None:
@@ -143,58 +150,3 @@ class Forwarding:
 def _twin_of(sock: Any) -> socket.socket:
     """Return a plain socket over a copy of the descriptor: the request stays its server's to close."""
     return socket.socket(sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno()))
-
-
-class TLSLine:
-    """The TLS of a request for a relay: it never blocks, and raises BlockingIOError as plain sockets do."""
-
-    def __init__(self, secured: Any, raw: socket.socket) -> None:
-        self._secured = secured
-        self.raw = raw
-        secured.settimeout(0.0)
-
-    @property
-    def family(self) -> Any:
-        """See socket.socket."""
-        return self.raw.family
-
-    @property
-    def was_truncated(self) -> bool:
-        """Whether the client's stream has ended without close_notify."""
-        return bool(self._secured.was_truncated)
-
-    def fileno(self) -> int:
-        """See socket.socket."""
-        return self.raw.fileno()
-
-    def recv_into(self, buffer: Any) -> int:
-        """See socket.socket."""
-        try:
-            return int(self._secured.recv_into(buffer))
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            raise BlockingIOError(str(error)) from None
-
-    def send(self, data: Any) -> int:
-        """See socket.socket. Data that could not be sent must be passed again."""
-        try:
-            return int(self._secured.send(data))
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-            raise BlockingIOError(str(error)) from None
-
-    def shutdown(self, how: int) -> None:
-        """See socket.socket. Sends close_notify first, if there is room for it."""
-        with contextlib.suppress(ssl.SSLWantWriteError):
-            self._secured.say_goodbye()
-        self.raw.shutdown(how)
-
-    def close_without_notify(self) -> None:
-        """Send the end of the stream without close_notify."""
-        self.raw.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """Close the copy of the descriptor."""
-        self.raw.close()
-
-    def detach(self) -> int:
-        """See socket.socket."""
-        return self.raw.detach()

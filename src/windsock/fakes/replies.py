@@ -14,7 +14,7 @@ from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.bodies import Body, Data, as_body
-from windsock.scripts.calls import Call, call_of
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_keywords, check_seconds
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
@@ -37,7 +37,7 @@ __all__ = [
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
 Replied: TypeAlias = Data | Template | Script
 """What a rule can reply with: data, a template of the groups of its expression, a script."""
-Reply: TypeAlias = bytes | Body | Template | Call | Script | Callable[[bytes], bytes | None]
+Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | Callable[[bytes], bytes | None]
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
 FOR_BYTES = "truncate=, pieces= and every= are for bytes; this is sent in parts of its own"
@@ -88,7 +88,7 @@ class Answer:
         """Return the result of a function or a template."""
         if isinstance(what, Template):
             return what.filled(self._where(message), conversation)
-        made = what.result(self._where(message), conversation) if isinstance(what, Call) else what(message)
+        made = what.result(self._where(message), conversation) if isinstance(what, BoundFunction) else what(message)
         if isinstance(made, Template):
             return made.filled(self._where(message), conversation)
         if made is None or isinstance(made, Script):
@@ -289,7 +289,7 @@ def _checked_reply(method: str, what: object) -> Reply:
     if body is not None:
         return body
     if callable(what) and method != "reply":
-        return call_of(shown, what)
+        return bound_function(shown, what)
     if method == "reply":
         raise UsageError(f"reply({what!r}): expected bytes; encode text first")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.scripts.bodies import Body, Data, as_body, parts_of
-from windsock.scripts.calls import Call, call_of
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_count, check_seconds, checked_bytes
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
@@ -53,7 +53,7 @@ class Send(Step):
 
     method = "send"
     takes_timeout = True
-    data: bytes | Body | Template | Call
+    data: bytes | Body | Template | BoundFunction
     _: KW_ONLY
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
@@ -109,7 +109,7 @@ class Send(Step):
         return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-def made_of(where: str, data: Template | Call, conversation: Conversation) -> bytes | Body:
+def made_of(where: str, data: Template | BoundFunction, conversation: Conversation) -> bytes | Body:
     """Return what a template or a function gives to send; b"" for None."""
     if isinstance(data, Template):
         return data.filled(where, conversation)
@@ -122,16 +122,16 @@ def made_of(where: str, data: Template | Call, conversation: Conversation) -> by
     return body
 
 
-def checked_data(method: str, data: Any) -> bytes | Body | Template | Call:
+def checked_data(method: str, data: Any) -> bytes | Body | Template | BoundFunction:
     """Return what can be sent. Raises UsageError for anything else."""
-    if isinstance(data, bytes | Template | Call):
+    if isinstance(data, bytes | Template | BoundFunction):
         return bytes(data) if isinstance(data, bytes) else data
     where = f"{method}({code_of(data)})"
     body = as_body(where, data)
     if body is not None:
         return body
     if callable(data):
-        return call_of(where, data)
+        return bound_function(where, data)
     return checked_bytes(method, data)
 
 

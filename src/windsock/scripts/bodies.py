@@ -12,7 +12,7 @@ from windsock.net.system import os, threading
 from windsock.scripts.checks import check_count, checked_bytes
 from windsock.scripts.repr import sketch
 
-__all__ = ["BLOCK", "Body", "Data", "Readable", "Repeat", "Several", "as_body", "parts_of"]
+__all__ = ["BLOCK", "Body", "Data", "DataList", "Readable", "Repeat", "as_body", "parts_of"]
 
 BLOCK = 64 * 1024
 """The most bytes that a file, or repeated bytes, are sent by at a time."""
@@ -140,8 +140,8 @@ class Iterated(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class Several(Body):
-    """Several runs of bytes: with datagrams, each is one."""
+class DataList(Body):
+    """DataList runs of bytes: with datagrams, each is one."""
 
     items: tuple[bytes, ...]
 
@@ -186,7 +186,7 @@ def as_body(where: str, what: object) -> bytes | Body | None:
     if isinstance(what, list | tuple):
         if not what:
             raise UsageError(f"{where}: there is nothing in it; expected runs of bytes")
-        return Several(tuple(_bytes_of(each, what, number) for number, each in enumerate(what, 1)))
+        return DataList(tuple(_bytes_of(each, what, number) for number, each in enumerate(what, 1)))
     if isinstance(what, Iterable) and callable(getattr(what, "__next__", None)):
         return Iterated(iter(what))
     return None

@@ -7,7 +7,7 @@ import re
 from dataclasses import KW_ONLY, dataclass
 
 from windsock.errors import UsageError
-from windsock.scripts.calls import Call, call_of
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import Expected, MessageFraming, check_count, check_seconds, checked_bytes, checked_pattern
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
@@ -31,7 +31,7 @@ class Expect(Step):
     what: Expected | int | None = None
     _: KW_ONLY
     until: bytes | None = None
-    length: int | Call | None = None
+    length: int | BoundFunction | None = None
 
     def __post_init__(self) -> None:
         is_plain = type(self.what) is bytes and self.until is None and self.length is None and self.timeout is None
@@ -52,7 +52,7 @@ class Expect(Step):
 
     def counted(self, where: str, conversation: Conversation) -> Expect:
         """Return the step with its length as a number. Raises UsageError if the function returns anything else."""
-        if not isinstance(self.length, Call):
+        if not isinstance(self.length, BoundFunction):
             return self
         length = self.length.result(where, conversation)
         if not isinstance(length, int) or isinstance(length, bool) or length < 0:
@@ -75,7 +75,7 @@ class Expect(Step):
         if self.until is not None:
             given.append(("until", self.until))
         if self.length is not None:
-            given.append(("length" if given or isinstance(self.length, Call) else "", self.length))
+            given.append(("length" if given or isinstance(self.length, BoundFunction) else "", self.length))
         if self.timeout is not None:
             given.append(("timeout", self.timeout))
         return given
@@ -150,12 +150,12 @@ class ExpectUrgent(Step):
         return given if self.timeout is None else [*given, ("timeout", self.timeout)]
 
 
-def checked_length(length: object) -> int | Call:
+def checked_length(length: object) -> int | BoundFunction:
     """Return a length, or a function of what was taken that returns one. Raises UsageError for anything else."""
-    if isinstance(length, Call):
+    if isinstance(length, BoundFunction):
         return length
     if callable(length):
-        return call_of(f"expect(length={code_of(length)})", length)
+        return bound_function(f"expect(length={code_of(length)})", length)
     check_count(f"expect({length!r})", length)
     assert isinstance(length, int)
     return length

@@ -9,7 +9,7 @@ from windsock.errors import UsageError
 from windsock.net.targets import Target, target_of
 from windsock.scripts.actions import checked_data, made_of
 from windsock.scripts.bodies import Body, parts_of
-from windsock.scripts.calls import Call, call_of
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 from windsock.scripts.step import Step
@@ -31,19 +31,19 @@ class Forward(Step):
     takes_timeout = True
     address: Any
     _: KW_ONLY
-    first: bytes | Body | Template | Call = b""
+    first: bytes | Body | Template | BoundFunction = b""
 
     def _check(self) -> None:
         if callable(self.address):
-            object.__setattr__(self, "address", call_of(f"forward({code_of(self.address)})", self.address))
-        elif not isinstance(self.address, Call):
+            object.__setattr__(self, "address", bound_function(f"forward({code_of(self.address)})", self.address))
+        elif not isinstance(self.address, BoundFunction):
             _stream_target(f"forward({self.address!r})", self.address)
         object.__setattr__(self, "first", checked_data("forward", self.first))
 
     def target(self, where: str, conversation: Conversation) -> Target:
         """Return where to connect to. Raises UsageError if a function returns no address, or if there is no host."""
         address = self.address
-        if isinstance(address, Call):
+        if isinstance(address, BoundFunction):
             address = address.result(where, conversation)
         target = _stream_target(where, address).resolved()
         if target.is_datagram:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from windsock.scripts.calls import Call
+from windsock.scripts.bound_function import BoundFunction
 from windsock.scripts.expectations import Expect
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.long_run import LongRun, is_long
@@ -56,7 +56,7 @@ class Judging:
 
     def counted(self, step: Step) -> Step:
         """Return a step with its length as a number; call its function once."""
-        if not isinstance(step, Expect) or type(step.length) is not Call:
+        if not isinstance(step, Expect) or type(step.length) is not BoundFunction:
             return step
         if id(step) not in self._counted:
             self._counted[id(step)] = step.counted(self._where(), self._inbox.conversation)

@@ -10,14 +10,14 @@ from windsock.errors import UsageError
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 
-__all__ = ["Call", "call_of"]
+__all__ = ["BoundFunction", "bound_function"]
 
 NAMES = ("message", "match", "conversation")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 EXPECTED = "expected a function of the message, or one with parameters named message, match or conversation"
 
 
-class Call:
+class BoundFunction:
     """A function with the arguments that it takes by name; one without such names takes the message."""
 
     __slots__ = ("_names", "function")
@@ -30,7 +30,7 @@ class Call:
         return code_of(self.function)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Call) and self.function == other.function
+        return isinstance(other, BoundFunction) and self.function == other.function
 
     def __hash__(self) -> int:
         return hash(self.function)
@@ -52,22 +52,22 @@ def _argument(name: str, conversation: Conversation) -> Any:
     return conversation.match if name == "match" else conversation.message
 
 
-def call_of(where: str, function: Callable[..., Any]) -> Call:
+def bound_function(where: str, function: Callable[..., Any]) -> BoundFunction:
     """Return the function with what it takes. Raises UsageError for parameters that it would not get."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some functions of C have no signature
-        return Call(function, ())
+        return BoundFunction(function, ())
     named = tuple(each.name for each in parameters if each.name in NAMES and each.kind is not each.POSITIONAL_ONLY)
     needed = [each for each in parameters if _is_needed(each)]
     if any(each != "message" for each in named):
         extra = [each.name for each in needed if each.name not in named]
         if extra:
             raise UsageError(f"{where}: its parameter {extra[0]!r} would get nothing; {EXPECTED}")
-        return Call(function, named)
+        return BoundFunction(function, named)
     if not _takes_one(list(parameters), needed):
         raise UsageError(f"{where}: it takes {_shown(needed)}; {EXPECTED}")
-    return Call(function, ())
+    return BoundFunction(function, ())
 
 
 def _takes_one(parameters: list[inspect.Parameter], needed: list[inspect.Parameter]) -> bool:
