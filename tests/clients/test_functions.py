@@ -85,6 +85,6 @@ def test_a_function_that_raises_is_the_tests_own_error() -> None:
 
 
 def test_each_of_several_is_a_datagram() -> None:
-    with windsock.serving(transport="udp").echo() as server, server.connect() as client:
+    with windsock.serving(transport="udp", concurrency="sync").echo() as server, server.connect() as client:
         client.send([b"one", b"two"]).expect(b"one").expect(b"two").send(lambda message: [message, b"!"])
         client.expect(b"two").expect(b"!")
