@@ -6,31 +6,26 @@ import contextlib
 from typing import Any
 
 from windsock.net.system import socket, ssl
+from windsock.security.socket_wrapper import SocketWrapper
 
 __all__ = ["TLSLine"]
 
 
-class TLSLine:
-    """The TLS of a request for a relay: it never blocks, and raises BlockingIOError as plain sockets do."""
+class TLSLine(SocketWrapper):
+    """The TLS of a request for a relay: it never blocks, and raises BlockingIOError as plain sockets do.
+
+    `raw` is a socket over a copy of the request's descriptor.
+    """
 
     def __init__(self, secured: Any, raw: socket.socket) -> None:
+        super().__init__(raw)
         self._secured = secured
-        self.raw = raw
         secured.settimeout(0.0)
-
-    @property
-    def family(self) -> Any:
-        """See socket.socket."""
-        return self.raw.family
 
     @property
     def was_truncated(self) -> bool:
         """Whether the client's stream has ended without close_notify."""
         return bool(self._secured.was_truncated)
-
-    def fileno(self) -> int:
-        """See socket.socket."""
-        return self.raw.fileno()
 
     def recv_into(self, buffer: Any) -> int:
         """See socket.socket."""
@@ -56,10 +51,6 @@ class TLSLine:
         """Send the end of the stream without close_notify."""
         self.raw.shutdown(socket.SHUT_WR)
 
-    def close(self) -> None:
-        """Close the copy of the descriptor."""
-        self.raw.close()
-
     def detach(self) -> int:
         """See socket.socket."""
-        return self.raw.detach()
+        return int(self.raw.detach())
