@@ -276,11 +276,13 @@ def plain_address(name: Any) -> Any:
 
 
 def _told(error: BaseException) -> str:
-    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
+    """Return an error's class, text and notes, and the last lines of its traceback from the handler on, if any."""
     if isinstance(error.__cause__, RemoteTraceback):
         lines = str(error.__cause__).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
     else:
         trace = from_handler_on(error.__traceback__)
         lines = "".join(traceback.format_tb(trace, -MOST_FRAMES)).splitlines()
-    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
+    notes = [each for each in map(str, getattr(error, "__notes__", ())) if not each.startswith("windsock: ")]
+    text = "\n".join([f"{type(error).__name__}: {text_of(error)}", *notes])
+    text = text.replace("\n", "\n  ")
     return text + "".join(f"\n  {line}" for line in lines)
