@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import os
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -141,6 +142,14 @@ def test_a_generator_goes_on_when_the_part_before_was_sent() -> None:
     assert made == [b"1"]
     progress.next(0.0)
     assert made == [b"1", b"2"]
+
+
+def test_an_endless_generator_ends_with_the_time_of_the_test() -> None:
+    progress = Progress(Script().send(itertools.repeat(b"x")), Inbox(), timeout=1.0, limit=5.0)
+    progress.next(0.0)
+
+    with pytest.raises(ScriptTimeout, match="the time of the test is over, and there is more to send"):
+        progress.next(5.0)
 
 
 def test_each_of_several_is_a_datagram() -> None:

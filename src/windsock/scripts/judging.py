@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from windsock.scripts.bound_function import BoundFunction
+from windsock.scripts.cursor import Cursor
 from windsock.scripts.expectations import Expect
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.long_run import LongRun, is_long
@@ -16,18 +16,24 @@ __all__ = ["Judging"]
 
 
 class Judging:
-    """Judges the current step, or the first steps of its branches. `where` names the step in errors."""
+    """Judges the current step of a cursor, or the first steps of its branches. `whose` is a prefix of errors."""
 
-    __slots__ = ("_counted", "_inbox", "_tried", "_where", "run")
+    __slots__ = ("_counted", "_cursor", "_inbox", "_tried", "_whose", "run")
 
-    def __init__(self, inbox: Inbox, where: Callable[[], str]) -> None:
+    def __init__(self, inbox: Inbox, cursor: Cursor, whose: str) -> None:
         self._inbox = inbox
-        self._where = where
+        self._cursor = cursor
+        self._whose = whose
         self._tried: dict[int, int] = {}
         self._counted: dict[int, Expect] = {}
         """The steps whose length a function has returned."""
         self.run: LongRun | None = None
         """The long run that the current step takes."""
+
+    def where(self) -> str:
+        """Return the current step in words, for errors."""
+        step = self._cursor.step
+        return f"{self._whose}step {self._cursor.number}, {'' if step is None else step.text}"
 
     def forget(self) -> None:
         """Forget all of it: there is another step."""
@@ -59,7 +65,7 @@ class Judging:
         if not isinstance(step, Expect) or type(step.length) is not BoundFunction:
             return step
         if id(step) not in self._counted:
-            self._counted[id(step)] = step.counted(self._where(), self._inbox.conversation)
+            self._counted[id(step)] = step.counted(self.where(), self._inbox.conversation)
         return self._counted[id(step)]
 
     def note(self, step: Step, size: int) -> None:

@@ -17,7 +17,7 @@ from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.judging import Judging
 from windsock.scripts.matching import Failed, Matched, NeedMore
-from windsock.scripts.messages import count_of, lack_of, none_of
+from windsock.scripts.messages import lack_of, none_of
 from windsock.scripts.orders import Act, Action, Transmit, Wait
 from windsock.scripts.sending import Sending
 from windsock.scripts.step import StepSequence
@@ -51,7 +51,7 @@ class Progress:
         self._whose = whose
         self._begun: float | None = None
         self._is_acting = False
-        self._judging = Judging(inbox, self._where)
+        self._judging = Judging(inbox, self.cursor, whose)
         self._sending: Sending | None = None
 
     def __repr__(self) -> str:
@@ -114,11 +114,11 @@ class Progress:
         if step.pieces is None and type(step.data) is bytes:
             return None if self._has_been_done() else Transmit(step.data, self.deadline)
         if self._sending is None:
-            self._sending = Sending(step, self._where(), self.inbox.conversation, now)
+            self._sending = Sending(step, self._judging.where(), self.inbox.conversation, now)
         sending = self._sending
-        if sending.left > 0 and now >= self._limit:
-            left = f"{count_of(sending.left, 'piece')} {'is' if sending.left == 1 else 'are'} left to send"
-            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now, is_cut=True))
+        if sending.left and now >= self._limit:
+            why = f"the time of the test is over, and {sending.rest_in_words()}"
+            raise ScriptTimeout(self._failure(why, 0, now, is_cut=True))
         if sending.left and now < sending.due_at:
             return Wait(min(sending.due_at, self._limit))
         data = sending.take(now)
@@ -264,10 +264,6 @@ class Progress:
             offset = len(self.inbox.unread)
             raise ScriptTimeout(self._failure(self._lack(now), offset, now, is_cut=self._is_cut(now)))
         return Wait(deadline)
-
-    def _where(self) -> str:
-        step = self.cursor.step
-        return f"{self._whose}step {self.cursor.number}, {'' if step is None else step.text}"
 
     def _until(self, end: float, now: float) -> Action | None:
         __tracebackhide__ = True

@@ -6,6 +6,7 @@ from operator import length_hint
 
 from windsock.scripts.actions import Send
 from windsock.scripts.conversation import Conversation
+from windsock.scripts.messages import count_of
 
 __all__ = ["Sending"]
 
@@ -24,6 +25,13 @@ class Sending:
     def left(self) -> int:
         """The number of parts to send; -1 if that is not known, as with a generator."""
         return length_hint(self._parts, -1)
+
+    def rest_in_words(self) -> str:
+        """Return how much is left to send."""
+        left = self.left
+        if left < 0:
+            return "there is more to send"
+        return f"{count_of(left, 'piece')} {'is' if left == 1 else 'are'} left to send"
 
     def take(self, now: float) -> bytes | None:
         """Return the next part; None if there is none."""
