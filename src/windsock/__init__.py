@@ -8,6 +8,7 @@ from windsock.recording import (
     AsItArrives,
     Chunk,
     Connection,
+    ConnectionEnded,
     Connections,
     Delimiter,
     Direction,
@@ -30,7 +31,7 @@ from windsock.recording import (
 )
 
 if TYPE_CHECKING:
-    from windsock import faults
+    from windsock import faults, protocols
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
-    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from windsock.scripts.template import Template
 
 __all__ = [
+    "AcceptTimeout",
     "AsItArrives",
     "Background",
     "CallFailed",
@@ -59,6 +62,7 @@ __all__ = [
     "Chunk",
     "ConnectFailed",
     "Connection",
+    "ConnectionEnded",
     "Connections",
     "Conversation",
     "CrowdFailed",
@@ -95,14 +99,17 @@ __all__ = [
     "ScriptTimeout",
     "ScriptUnfinished",
     "ScriptedClient",
+    "ScriptedPeer",
     "StartError",
     "StillRunning",
     "Template",
     "TrioClient",
+    "TrioPeer",
     "TruncatedDatagram",
     "UnexpectedConnection",
     "UnexpectedMessage",
     "Unmet",
+    "UnreachableRule",
     "Unsupported",
     "UntilEof",
     "UsageError",
@@ -111,6 +118,7 @@ __all__ = [
     "combine",
     "faults",
     "partition",
+    "protocols",
     "proxy",
     "random_bytes",
     "rpc",
@@ -120,6 +128,7 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "AcceptTimeout": "windsock.fakes.errors",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
@@ -140,21 +149,25 @@ ON_FIRST_USE = {
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
+    "ScriptedPeer": "windsock.harness.accepted_peers",
     "Template": "windsock.scripts.template",
     "TrioClient": "windsock.clients.trio_client",
+    "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
+    "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",
     "proxy": "windsock.proxies.proxy",
+    "protocols": "windsock.protocols",
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
-MODULES = ("faults", "rpc")
+MODULES = ("faults", "protocols", "rpc")
 """Those that are modules themselves."""
 
 

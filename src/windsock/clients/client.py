@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from windsock.faults import FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
-    from windsock.scripts.actions import Sendable
+    from windsock.scripts.actions import StepData
 
 __all__ = ["ScriptedClient"]
 
@@ -39,6 +39,8 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     """
 
     end: ClientStreamEndpoint | ClientDatagramEndpoint
+    remedy = "this client is closed; make another one, with server.connect()"
+    """What is said about a step after its end."""
     faults: tuple[FaultHandle | FaultGroup, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
@@ -129,10 +131,14 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     def _check_free(self, method: str) -> None:
         """Raise UsageError if no step can be taken now."""
         if self.end.is_closed:
-            raise UsageError(f"{method}: this client is closed; make another one, with server.connect()")
-        background = self._background
-        if background is not None and background.is_playing:
+            raise UsageError(f"{method}: {self.remedy}")
+        if self.is_playing_in_background:
             raise UsageError(f"{method}: a script is being played in the background; join() it first")
+
+    @property
+    def is_playing_in_background(self) -> bool:
+        """Whether a script is being played in the background."""
+        return self._background is not None and self._background.is_playing
 
     def _take(self, step: Step) -> ScriptedClient:
         __tracebackhide__ = True
@@ -152,13 +158,13 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
 
     def send(
         self,
-        data: Sendable,
+        data: StepData,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+        """Send bytes or a message: at once, or in `pieces` (how many, or their sizes), one every `every` seconds.
 
         See Steps.send. Raises ScriptTimeout if the other end takes them too slowly.
         """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
-from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from windsock.clients.client_endpoint import NO_HANDSHAKE, ClientDatagramEndpoint, ClientStreamEndpoint
@@ -136,15 +135,15 @@ def _act(end: OwnEnd, action: Act) -> Run:
 def start_tls(end: OwnEnd, step: StartTLS, deadline: float) -> Run:
     """Do a handshake. Raises PeerError, or TimeoutError at the deadline."""
     assert isinstance(end, ClientStreamEndpoint)
-    yield from _until_done(end, partial(end.try_tls, end.begin_tls(step)), deadline, NO_HANDSHAKE)
+    yield from _until_done(end, end.tls_attempt(step), deadline, NO_HANDSHAKE)
 
 
-def _until_done(end: OwnEnd, attempt: Callable[[], int], deadline: float, words: str) -> Run:
-    """Try whenever the socket is ready for what the latest attempt waits for. Raises TimeoutError with these words."""
-    while events := attempt():
+def _until_done(end: OwnEnd, attempt: Callable[[], int | Waitable], deadline: float, words: str) -> Run:
+    """Try whenever what the latest attempt waits for is there. Raises TimeoutError with these words."""
+    while awaited := attempt():
         if end.clock() >= deadline:
             raise TimeoutError(words)
-        yield Need(events, deadline)
+        yield Need(awaited, deadline) if isinstance(awaited, int) else Need(0, deadline, awaited)
 
 
 def say_goodbye(end: OwnEnd) -> Run:

@@ -34,6 +34,9 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     One task may take a step at a time.
     """
 
+    remedy = "this client is closed; make another one, with server.connect_trio()"
+    """What is said about a step after its end."""
+
     def __init__(
         self,
         address: Any = None,
@@ -170,7 +173,7 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     def _check_free(self, method: str) -> ClientStreamEndpoint | ClientDatagramEndpoint:
         end = self.end
         if end.is_closed:
-            raise UsageError(f"{method}: this client is closed; make another one, with server.connect_trio()")
+            raise UsageError(f"{method}: {self.remedy}")
         if self._is_playing:
             raise UsageError(f"{method}: another task takes a step with this client; one at a time")
         return end

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Sequence
+from typing import Any, Unpack
 
-from windsock.errors import RecordingFailed, UsageError
+from windsock.errors import UsageError
 from windsock.fakes import patterns
+from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
-from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
+from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
+from windsock.fakes.expectations import Expectations
+from windsock.fakes.pace import Pacing
+from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
-from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
+from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
+from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
-from windsock.fakes.unfinished import unfinished
-from windsock.net import addresses
-from windsock.net.deadlines import within
-from windsock.net.system import monotonic, threading
+from windsock.net.system import threading
+from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
+from windsock.recording.events import Kind
 from windsock.scripts import Script
-from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
 
-if TYPE_CHECKING:
-    from windsock.protocols.rpc import RPCAnswer
-    from windsock.scripts.bodies import Data
-    from windsock.scripts.template import Template
-
 __all__ = ["Fake"]
-
-GRACE = 1.0
-"""Seconds that a stopping server gives to messages in transit."""
-LOOK = 0.05
-"""Seconds between two checks for clients."""
 
 
 class Fake:
@@ -61,13 +53,20 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=self._note_state)
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
+        self._pacing = Pacing(is_datagram=is_datagram)
+        self._datagram_replies = DatagramReplies(
+            self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
+        )
+        self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._lock = threading.Lock()
+        self.hand_overs: dict[int, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -82,7 +81,13 @@ class Fake:
     # --- rules, replies and scripts
 
     def on(
-        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
@@ -93,19 +98,35 @@ class Fake:
 
         `after`: the number of matches to skip first. `connections`: the connections that the rule is for, by index
         from 0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
-        `first`: the rule comes before existing rules, not after them.
+        `first`: the rule comes before existing rules, not after them. `state`: the state or states in which the rule
+        answers, all by default; see `states()`.
         """
         checked_after(after)
-        which = checked_connections(connections)
+        which, states = checked_connections(connections), checked_states(state)
         if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_stop_event()
-            return self._responder.rule(pattern, after=after, connections=which, first=first)
+            return self._responder.rule(pattern, after=after, connections=which, first=first, states=states)
+
+    def states(self, *, start: str = "start", per: Scope = "connection") -> None:
+        """Name the first state, and say what has a state: each connection, or the server as a whole.
+
+        On a datagram server "connection" means the client's address. Raises UsageError if a rule names a state already.
+        """
+        self._responder.states.choose(start, per)
+
+    def _note_state(self, connection: int, state: str) -> None:
+        if 0 <= connection < len(self._recorder.connections):
+            self._recorder.connections[connection].note(Kind.NOTE, f"is in state {state!r}".encode())
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, one a line; nothing if no rule names a state."""
+        return self._responder.state_table()
 
     def reply(
         self,
-        data: Data | Template | RPCAnswer,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -132,7 +153,7 @@ class Fake:
 
         For the options, see Rule.reply.
         """
-        if not isinstance(what, bytes | Script) or what == b"":
+        if not (isinstance(what, Script) or as_bytes(what)):
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
         greeting = made_answer("greet", what, delivery)
         if self._is_datagram:
@@ -141,6 +162,16 @@ class Fake:
         with self._lock:
             self._make_stop_event()
             self._greeting = greeting
+
+    def pacing(self) -> Pacing:
+        """Return where the order of replies, the idle timeout and the limit of messages are set."""
+        with self._lock:
+            self._make_stop_event()
+            return self._pacing
+
+    def let_datagrams_overtake(self) -> None:
+        """Give each delayed reply to a datagram a thread: the server handles one after the other."""
+        self._datagram_replies.has_threads = True
 
     def echo(self) -> None:
         """Answer every message with itself."""
@@ -182,6 +213,7 @@ class Fake:
             self._stop_event.set()
         if self._sessions is not None:
             self._sessions.stop(seconds)
+        self._datagram_replies.stop(seconds)
 
     def resume(self) -> None:
         """Undo `stop()` after an outage; the scripts that it ended are over."""
@@ -201,62 +233,40 @@ class Fake:
 
     def settle(self, server: Any, seconds: float) -> None:
         """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
-        deadline = monotonic() + within(min(seconds, GRACE))
-        quiet = 0
-        while quiet < 2 and monotonic() < deadline:
-            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
-                return
-            quiet = 0 if self._is_busy(server) else quiet + 1
-
-    def _is_decided(self) -> bool:
-        return bool(self._recorder.errors) or not self._unmet(is_final=False)
-
-    def _is_busy(self, server: Any) -> bool:
-        """Return whether there are clients, accepted or not."""
-        if any(not each.is_closed for each in self._recorder.connections):
-            return True
-        try:
-            return bool(ready_among([server.socket.fileno()], 0.0))
-        except (AttributeError, OSError, ValueError):  # it has no listener, or no longer
-            return False
+        self._expectations.settle(server, seconds)
 
     def is_waiting(self) -> bool:
         """Return whether a client, or a script, may still go on, and so meet an expectation."""
-        return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
+        return self._expectations.is_waiting()
+
+    def unreachable(self) -> list[UnreachableRule]:
+        """Return the rules that no message can reach because of their states."""
+        return self._responder.unreachable()
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
-        self._script_queue.wait_for_actions()
-        found = self._unmet(is_final=True)
-        if found and not self._is_datagram:
-            with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere
-                begun = unfinished(self._recorder, self._framing, self._responder)
-                found[0] += "".join(f"\n  {each}" for each in begun)
-        return [Unmet(each) for each in found]
+        return self._expectations.unmet()
+
+    def plays_on(self, connection: Connection, client_address: Any) -> bool:
+        """Return whether a queued script is for a connection or datagram that has just come."""
+        if self._sessions is not None:
+            return self._sessions.wants(client_address)
+        return not self._is_datagram and self._script_queue.is_queued_for(connection.index)
 
     def place_of(self, connection: int) -> str:
         """Return where the script of an open connection stands; nothing if it has none in this process."""
         return self._script_queue.place_of(connection)
-
-    def _unmet(self, *, is_final: bool) -> list[str]:
-        if not (self._script_queue or self._responder):
-            return []
-        streams = self._streams() if is_final else ()
-        return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
-
-    def _streams(self) -> Iterator[tuple[int, bytes]]:
-        """Yield what came on each connection that played no script, with its index."""
-        for each in list(self._recorder.connections):
-            if each.played is None:
-                yield each.index, each.upstream
 
     # --- answering
 
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
+        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
+            self.hand_overs.pop(connection.index)(request)
+            return
         if isinstance(request, tuple):
-            self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
+            self._datagram_replies.handle(request, client_address)
             return
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
@@ -265,16 +275,14 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        conversation = StreamSession(
-            self._responder,
-            request,
-            server,
-            index,
-            self._framing,
-            stop_event=self._make_stop_event,
-            timeout=self.timeout,
-        )
-        conversation.run(self._greeting)
+        self._session(request, server, index).run(self._greeting)
+
+    def _session(self, request: Any, server: Any, index: int) -> StreamSession:
+        keywords: Any = {"stop_event": self._make_stop_event, "timeout": self.timeout}
+        pace = self._pacing.pace
+        if pace is None:
+            return StreamSession(self._responder, request, server, index, self._framing, **keywords)
+        return PacedSession(PacedResponder(self._responder, pace), request, server, index, self._framing, **keywords)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         stop_event = self._make_stop_event()
@@ -294,25 +302,3 @@ class Fake:
             except ServerStopped:
                 return False
         return not end.is_closed
-
-    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
-        message, server_socket = request
-        answer = self._responder.answer(message, connection)
-        address = addresses.plain(client_address)
-        conversation = Conversation(server_socket, index=connection, peer=address)
-        plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
-        if plan is None or address is None:
-            return
-        if isinstance(plan, bytes):
-            self._send_datagram(server_socket, plan, address)
-            return
-        end = ServerDatagram(request, client_address, self._make_stop_event())
-        try:
-            perform(plan, end, self.timeout())
-        except ServerStopped:
-            pass  # the server stops in the middle of a reply
-
-    def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
-        """Send one datagram. Does not fail if the client is gone."""
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            server_socket.sendto(data, address)

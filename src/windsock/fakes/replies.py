@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.fakes.patterns import Pattern, describe
+from windsock.protocols.values import MessageAnswer, Sendable, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -30,14 +30,13 @@ __all__ = [
     "Reply",
     "checked_script",
     "checked_times",
-    "is_rpc",
     "made_answer",
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
-Replied: TypeAlias = Data | Template | Script
-"""What a rule can reply with: data, a template of the groups of its expression, a script."""
-Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | Callable[[bytes], bytes | None]
+Replied: TypeAlias = Sendable | Data | Template
+"""What `reply()` takes: data, a message of a protocol or an answer, a template of the groups of an expression."""
+Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | MessageAnswer
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
 FOR_BYTES = "truncate=, pieces= and every= are for bytes; this is sent in parts of its own"
@@ -49,7 +48,7 @@ class Answer:
     """One reply, and how it is sent.
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
-    what happens to the connection afterwards. `pattern` is that of its rule.
+    what happens to the connection afterwards, `then` the state that it leads to. `pattern` is that of its rule.
     """
 
     what: Reply
@@ -58,7 +57,10 @@ class Answer:
     every: float = 0.0
     truncate: int | None = None
     end: HowToEnd | None = None
-    pattern: Pattern | None = field(default=None, metadata={"is_shown": False})
+    then: str | None = None
+    pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
+    value: object = field(default=None, compare=False)
+    """The message of a protocol that it was made from, if any."""
 
     @property
     def is_plain(self) -> bool:
@@ -138,8 +140,8 @@ class Answer:
     def code(self, method: str, times: int | None) -> str:
         """Return the call that creates the reply."""
         shown = preview(masked(self.what)) if isinstance(self.what, bytes) else code_of(self.what)
-        words = [shown]
-        for each in fields(self)[1:]:
+        words = [shown if self.value is None else repr(self.value)]
+        for each in fields(self)[1:-1]:
             value = getattr(self, each.name)
             if value != each.default and each.metadata.get("is_shown", True):
                 words.append(f"{each.name}={value!r}")
@@ -191,6 +193,11 @@ class Answers:
         """The number of replies that can be sent; None: no limit."""
         return None if not self._all or self._all[-1][1] is None else self.needed
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that the replies lead to."""
+        return tuple(dict.fromkeys(answer.then for answer, _ in self._all if answer.then is not None))
+
     def number(self, turn: int) -> Answer | None:
         """Return the reply for the given turn, from 0, or None if there are no replies."""
         for answer, times in self._all:
@@ -221,7 +228,7 @@ def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern 
     """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
-    answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern)
+    answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)
     return answer
 
@@ -263,26 +270,18 @@ def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
 def _method(answer: Answer, first: str) -> str:
     if isinstance(answer.what, Script):
         return "play"
-    return first if isinstance(answer.what, bytes | Body | Template) or is_rpc(answer.what) else "reply_with"
-
-
-def is_rpc(what: object) -> bool:
-    """Return whether a reply is one of `windsock.rpc`, such as `rpc.success()`. Such a value has imported its class."""
-    rpc = sys.modules.get("windsock.protocols.rpc")
-    return rpc is not None and isinstance(what, rpc.RPCAnswer)
+    return first if isinstance(answer.what, bytes | Body | Template | MessageAnswer) else "reply_with"
 
 
 def _checked_reply(method: str, what: object) -> Reply:
     """Return a reply in the form in which it is kept. Raises UsageError for anything else."""
-    if is_rpc(what):
-        return what  # type: ignore[return-value]  # an answer of Sun RPC, which is a function of the call
     if isinstance(what, Script) or method == "play":
         if method in ("reply", "reply_with"):
             raise UsageError(f"{method}({what!r}): a rule plays a script with play(script)")
         return checked_script(method, what)
     if method == "reply_with" and not callable(what):
         raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
-    if isinstance(what, Template):
+    if isinstance(what, Template | MessageAnswer):
         return what
     shown = f"{method}({code_of(what)})"
     body = as_body(shown, what)

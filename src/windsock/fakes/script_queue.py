@@ -99,6 +99,15 @@ class ScriptQueue:
                 return play
         return self._all_of(connection)
 
+    def is_queued_for(self, connection: int) -> bool:
+        """Return whether a queued script is for this connection of a stream server."""
+        return any(play.connection == connection for play in self._queued)
+
+    @property
+    def has_next(self) -> bool:
+        """Return whether a queued script waits for a conversation of datagrams."""
+        return self._begun < len(self._queued)
+
     def next(self, connection: int) -> QueuedScript | None:
         """Return the script for the conversation that a datagram starts, and remove it from the queue."""
         with self._recorder:

@@ -8,8 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
+from windsock.harness.accept_api import AcceptAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
+from windsock.harness.hand import ServerHand
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses, deadlines
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     import trustme
 
     from windsock.clients.client import ScriptedClient
-    from windsock.clients.client_group import ClientGroup
     from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
@@ -51,15 +52,13 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, Subject):
+class RunningServer(FakeAPI, AcceptAPI, Subject):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
     handler it is a fake: `on()`, `reply()`, `echo()` and `play()` define its answers.
     """
 
-    _client_group: ClientGroup | None = None
-    """Its clients, if it has had any."""
     _client_failures: tuple[BaseException, ...] = ()
     """Failures of background scripts that were not raised yet."""
 
@@ -105,21 +104,25 @@ class RunningServer(FakeAPI, Subject):
             self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
             raise
-        if self._recorder.programs is not None:
-            from windsock.recording.rpc import programs_of
-
-            self._recorder.programs = programs_of(getattr(self.server, "RequestHandlerClass", None))
+        if self._recorder.protocol is not None:
+            self._recorder.protocol = self._recorder.protocol.of_server(self.server)
         self.address = plain_address(self.server.server_address)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._lifecycle = lifecycle_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
+        self._hand = ServerHand(
+            self.server, self._seam, self._recorder, options.timeout, forks=options.concurrency == "forking"
+        )
+        self._recorder.hand = self._hand
         self._is_stopped = False
         self._drain = Drain(self.server, self._seam, self._recorder)
         try:
             if options.faults or options.relay:
                 self._plan_faults()
+            if options.accept:
+                self._accepting("accept=True")
             self._start()
         except BaseException:
             self._is_stopped = True
@@ -182,7 +185,7 @@ class RunningServer(FakeAPI, Subject):
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
-        return transcript(self._recorder, self.unrecorded_firings())
+        return [*transcript(self._recorder, self.unrecorded_firings()), *self.state_table()]
 
     def describe(self) -> str:
         """Return one line with the name, class, address and number of connections of this server."""
@@ -206,11 +209,7 @@ class RunningServer(FakeAPI, Subject):
         A client that is still open is closed when the server is stopped. Raises ConnectFailed.
         """
         connector = self._connector("connect", options)
-        if self._client_group is None:
-            from windsock.clients.client_group import ClientGroup
-
-            self._client_group = ClientGroup()
-        return connector.client(name=name, handshake=handshake, client_group=self._client_group)
+        return connector.client(name=name, handshake=handshake, client_group=self._clients())
 
     @property
     def client_lines(self) -> list[FaultProxy]:
@@ -237,12 +236,14 @@ class RunningServer(FakeAPI, Subject):
         It calls the program of the server's handler; or that of another handler class, or one given by its number and
         `version`. `options` are those of `connect()`; for the rest, see `windsock.rpc_client()`. Raises ConnectFailed.
         """
-        from windsock.clients.rpc_client import Program, RPCClient
-        from windsock.protocols.rpc_messages import AUTH_NONE
+        from windsock.clients.rpc_client import Program, RPCClient, check_calls
+        from windsock.protocols.rpc_auth import AUTH_NONE
 
+        credential = AUTH_NONE if credential is None else credential
+        check_calls(credential, resend_every)
         handler = getattr(self.server, "RequestHandlerClass", None) if program is None else program
         found = Program.of(handler, version)
-        return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
+        return RPCClient(self.connect(**options), found, credential=credential, resend_every=resend_every)
 
     def crowd(
         self,
@@ -314,6 +315,7 @@ class RunningServer(FakeAPI, Subject):
             raise UsageError(f"fault(): the {self.name} is stopped already")
         if self._faults is None:
             self._faults = ServerFaults(self.server, self.options, self._seam, self._recorder, self.seed)
+            self._hand.faults = self._faults
         return self._faults
 
     def _plan_faults(self) -> None:
@@ -462,9 +464,14 @@ class RunningServer(FakeAPI, Subject):
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
+        if self._fake is not None and self._has_failed:
+            # the expectations that a failed test has not met are not reported again
+            return [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        return found
+
+    def _new_errors(self) -> list[BaseException]:
+        found = super()._new_errors()
         if self._fake is not None:
-            if self._has_failed:  # the expectations that a failed test has not met are not reported again
-                found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 
@@ -480,8 +487,11 @@ class RunningServer(FakeAPI, Subject):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._fake is not None and self.strict:
+            found += self._fake.unreachable()
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
+            found += self._never_entered()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
         if self.strict and self._client_group is not None:
@@ -539,10 +549,15 @@ class RunningServer(FakeAPI, Subject):
                     listeners.serve_again(self.server, copy)
                 else:
                     listeners.bind_again(self.server, holder)
-                self._recorder.resume()
-                if self._fake is not None:
-                    self._fake.resume()
-                self._start()
+                self._resume()
+
+    def _resume(self) -> None:
+        """Undo what `_end()` has done, but for the listener."""
+        self._recorder.resume()
+        for each in (self._fake, self._acceptances):
+            if each is not None:
+                each.resume()
+        self._start()
 
     def _copy_of_listener(self) -> socket.socket:
         if self._faults is not None:
@@ -572,6 +587,8 @@ class RunningServer(FakeAPI, Subject):
         self._lifecycle.stop_timeout = left
         if self._fake is not None:
             self._fake.stop(left)
+        if self._acceptances is not None:
+            self._acceptances.stop()
         self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._lifecycle.end_requests()  # serve_forever() ends no sooner
@@ -588,6 +605,8 @@ class RunningServer(FakeAPI, Subject):
         except StillRunning as error:
             raise self._still_running(seconds, error.what) from None
         running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
+        if self._acceptances is not None:
+            running += self._acceptances.wait_for_end(deadline)
         if running:
             raise self._still_running(seconds, running)
 
@@ -600,6 +619,8 @@ class RunningServer(FakeAPI, Subject):
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
+        if self._acceptances is not None:
+            self._acceptances.close()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()

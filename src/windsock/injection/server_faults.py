@@ -56,6 +56,9 @@ class ServerFaults:
     recording and the server's own, on the instance.
     """
 
+    _process_request: Callable[[Any, Any], None]
+    """The server's hook, or what has intercepted it."""
+
     def __init__(self, server: Any, options: Resolved, seam: Seam, recorder: Recorder, seed: int) -> None:
         self._server = server
         self._options = options
@@ -159,9 +162,15 @@ class ServerFaults:
 
     # --- hooks
 
+    def intercept_process(self, stand_in: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Call the stand-in instead of the server's `process_request`, under these faults; return what it replaces."""
+        before = self._process_request
+        self._process_request = stand_in
+        return before
+
     def _hook(self) -> None:
         seam, server = self._seam, self._server
-        self._process_request: Callable[[Any, Any], None] = server.process_request
+        self._process_request = server.process_request
         if self._options.is_datagram:
             self._get_request: Callable[[], Any] = seam.intercept("get_request", self._next_datagram)
         else:
@@ -220,6 +229,10 @@ class ServerFaults:
         found = self.fault_set.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
         self._handshakes.decide(connection, found)
         return found
+
+    def replies_over(self, server_socket: Any) -> Any:
+        """Return the socket through which datagrams go to clients, over the server's own."""
+        return server_socket if self._datagrams is None else self._datagrams.replies_over(server_socket)
 
     # --- the end
 

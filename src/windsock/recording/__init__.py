@@ -26,6 +26,8 @@ from windsock.recording.framing import (
     is_framed,
 )
 from windsock.recording.framing_choice import framing_from
+from windsock.recording.in_hand import ConnectionEnded
+from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
@@ -35,6 +37,7 @@ __all__ = [
     "AsItArrives",
     "Chunk",
     "Connection",
+    "ConnectionEnded",
     "Connections",
     "Cutter",
     "Delimiter",
@@ -49,6 +52,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "ProtocolFraming",
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
@@ -60,6 +64,7 @@ __all__ = [
     "framing_from",
     "is_framed",
     "preview",
+    "protocol_of",
     "transcript",
     "unfinished_words",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind, ScriptState
+from windsock.recording.in_hand import InHand
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
@@ -19,7 +20,7 @@ from windsock.recording.urgency import STREAM_OF, UrgentByte, urgent_byte
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -30,7 +31,14 @@ BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
 """Events that become true with a call: see `Connection.noted_after`."""
 BY_STOPPING = ("EOF", "reset")
 """Handshake failures that a stopping server causes itself; all others are caused by the client."""
-FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
+FINAL = (
+    Ending.CLIENT_EOF,
+    Ending.CLIENT_RESET,
+    Ending.TLS_ALERT,
+    Ending.STOPPED,
+    Ending.SERVER_CLOSE,
+    Ending.SERVER_RESET,
+)
 """Endings that later events do not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
@@ -40,7 +48,7 @@ ENDINGS = {
 }
 
 
-class Connection(Log):
+class Connection(InHand, Log):
     """One recorded connection, or one datagram with its replies. Can be read while it goes on.
 
     `index` counts from 0, `peer` is the client's address, `opened` and `closed` are monotonic seconds
@@ -51,8 +59,8 @@ class Connection(Log):
     """The size in bytes of a datagram before the server truncated it to its `max_packet_size`."""
     is_datagram = False
     """Whether it is one datagram with its replies."""
-    programs: Programs | None = None
-    """The procedures that are known, if it speaks Sun RPC; None if it does not."""
+    protocol: Protocol | None = None
+    """The protocol of its messages, if it is known."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None
@@ -103,6 +111,12 @@ class Connection(Log):
         """The exception that ended its handler."""
         self._recorder.catch_up()
         return self._errors[0] if self._errors else None
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """The exceptions of its handler and of the server around it, the oldest first."""
+        self._recorder.catch_up()
+        return self._errors
 
     @property
     def tls(self) -> TLSHandshake | None:
@@ -169,12 +183,15 @@ class Connection(Log):
         """Return what one end did as a script, to play it again, or to `print()` it and paste it into a test.
 
         `side` is "client" or "server" (for a fake). `timing` adds the original pauses, rounded; without it, data
-        sent in a row is sent at once. For TLS it has the plaintext. A connection that the server's stop ended is left
-        open. Raises UsageError for more data than a script should hold (16 MiB).
+        sent in a row is sent at once. With a protocol, messages are its values. For TLS it has the plaintext. A
+        connection that the server's stop ended is left open. Raises UsageError for more data than a script should hold
+        (16 MiB).
         """
         from windsock.recording.to_script import ScriptWriter
 
-        writer = ScriptWriter(side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened)
+        writer = ScriptWriter(
+            side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened, protocol=self.protocol
+        )
         return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 
     # --- for recorders
@@ -220,7 +237,7 @@ class Connection(Log):
             self._is_half_closed = True
         elif kind == Kind.CLOSE:
             self._forget_timeout()
-            self.close(time)
+            self.record_end(time)
         else:
             self._is_relayed = False
         self._recorder.pending.end((self.index, kind))
@@ -301,7 +318,7 @@ class Connection(Log):
         """Count the server's end only when a relay has passed it on (`Kind.DELIVERED`), or again at once."""
         self._is_relayed = is_relayed
 
-    def close(self, time: float, ending: Ending | None = None) -> bool:
+    def record_end(self, time: float, ending: Ending | None = None) -> bool:
         """Record the end; without an ending, the server's, unless the client's end was seen.
 
         Returns whether it was open until now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import weakref
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event,
 
 if TYPE_CHECKING:
     from windsock.net.wakeup import Wakeup
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
 
 __all__ = ["Recorder"]
 
@@ -53,8 +54,8 @@ class Recorder(NullRecorder):
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
-        self.programs: Programs | None = None
-        """The procedures that are known, if its connections speak Sun RPC; None if they do not."""
+        self.protocol: Protocol | None = None
+        """The protocol of its connections, if it is known."""
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
@@ -75,8 +76,8 @@ class Recorder(NullRecorder):
         """Begin a new connection."""
         with self._changed:
             connection = Connection(self, len(self.connections), peer)
-            if self.programs is not None:
-                connection.programs = self.programs
+            if self.protocol is not None:
+                connection.protocol = self.protocol
             self.connections.append(connection)
         if self.waiters:
             self.wake()
@@ -118,7 +119,7 @@ class Recorder(NullRecorder):
         for connection in self.connections:
             if connection.pid == pid:
                 self.pending.end_all(connection.index)
-                was_open = connection.close(monotonic(), Ending.HANDLER_DIED if exit_code else None)
+                was_open = connection.record_end(monotonic(), Ending.HANDLER_DIED if exit_code else None)
                 if was_open and not (is_blameless or connection.has_failed or connection.was_stopped):
                     self._add_error(connection, HandlerDied(pid, exit_code))
         self.wake()
@@ -142,13 +143,14 @@ class Recorder(NullRecorder):
         self.catch_up()
         for connection in self.connections:
             connection.set_relayed(False)
-            connection.close(monotonic())
+            connection.record_end(monotonic())
         if self.waiters:
             self.wake()
 
     def close(self) -> None:
         """Close descriptors that are no longer needed; the recording can still be read."""
         self._is_closed = True
+        self.hand = None
         self.catch_up()
         with self._changed:
             channel, self._channel = self._channel, None  # closes its file, unless blocks of it are still needed
@@ -175,18 +177,21 @@ class Recorder(NullRecorder):
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
         """Wait until `is_enough()` returns true, for at most `seconds`; return False if it did not."""
         deadline = monotonic() + seconds
-        with self._changed:
+        self._changed.acquire()
+        try:
             self.waiters += 1
-            try:
-                while not is_enough():
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        return False
-                    self._wait_for_news(left)
-                return True
-            finally:
+            while not is_enough():
+                left = deadline - monotonic()
+                if left <= 0:
+                    return False
+                self._wait_for_news(left)
+            return True
+        finally:
+            with self._changed:  # again: Ctrl-C may have come in a wait before that had the lock back
                 self.waiters -= 1
                 self._changed.notify_all()
+            with contextlib.suppress(RuntimeError):  # likewise
+                self._changed.release()
 
     def wake(self) -> None:
         """Make waiting threads check again."""
@@ -252,6 +257,10 @@ class Recorder(NullRecorder):
                 if self._channel is None:  # two threads may fork at the same time
                     self._channel = Channel()
                     self._changed.notify_all()
+
+    def room_for_children(self) -> memoryview | None:
+        """Return memory that children share with their parent; None before `prepare_for_children()`."""
+        return None if self._channel is None else self._channel.room()
 
     def prepare_for_children(self) -> None:
         """Create the file for a server that forks. Raises RecordingFailed if its children cannot be recorded."""

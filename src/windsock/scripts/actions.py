@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
+from windsock.protocols.values import message_in
 from windsock.scripts.bodies import Body, Data, as_body, parts_of
 from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_count, check_seconds, checked_bytes
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
-from windsock.scripts.step import Step, Waitable
+from windsock.scripts.step import Argument, Step, Waitable
 from windsock.scripts.template import Template
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ __all__ = [
     "Reset",
     "Resume",
     "Send",
-    "Sendable",
     "Stall",
     "StartTLS",
+    "StepData",
     "StopTLS",
     "Urgent",
     "WaitFor",
@@ -38,7 +39,7 @@ __all__ = [
     "made_of",
 ]
 
-Sendable: TypeAlias = Data | Template | Callable[..., Data | Template | None]
+StepData: TypeAlias = Data | Template | Callable[..., Data | Template | None]
 """What a step can send: data, or what makes it of what was taken before."""
 READ_BUFFER = 2048
 """The default kernel buffer of a stalled reader, in bytes: the least that Linux accepts is 2304."""
@@ -54,6 +55,8 @@ class Send(Step):
     method = "send"
     takes_timeout = True
     data: bytes | Body | Template | BoundFunction
+    message: object = field(default=None, init=False, compare=False)
+    """The message of a protocol that the data was made from, if any."""
     _: KW_ONLY
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
@@ -64,6 +67,7 @@ class Send(Step):
             self._check_timeout()
 
     def _check(self) -> None:
+        object.__setattr__(self, "message", message_in(self.data))
         object.__setattr__(self, "data", checked_data("send", self.data))
         if isinstance(self.pieces, list):
             object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -83,6 +87,11 @@ class Send(Step):
         if self.data or kind == "datagram":
             return ""
         return "an empty message can be sent only as a datagram; on a stream it sends nothing"
+
+    def arguments(self) -> list[Argument]:
+        """Return the arguments that create it."""
+        given = Step.arguments(self)
+        return given if self.message is None else [("", self.message), *given[1:]]
 
     def parts(self, where: str, conversation: Conversation) -> Iterator[bytes]:
         """Return the parts to send, one by one. Raises UsageError for what cannot be sent."""

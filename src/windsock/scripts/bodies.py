@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO, TextIOBase
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, SupportsBytes, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.system import os, threading
+from windsock.protocols.values import as_bytes
 from windsock.scripts.checks import check_count, checked_bytes
 from windsock.scripts.repr import sketch
 
@@ -171,16 +172,18 @@ class _Once:
         self._is_used = True
 
 
-Data: TypeAlias = bytes | Body | Sequence[bytes] | Iterator[bytes] | Readable
+Run: TypeAlias = bytes | SupportsBytes
+"""A run of bytes, or a message of a protocol."""
+Data: TypeAlias = Run | Body | Sequence[Run] | Iterator[Run] | Readable
 """What can be sent: bytes, several runs of them in a list or a generator, a binary file, a Repeat."""
 
 
 def as_body(where: str, what: object) -> bytes | Body | None:
     """Return data as bytes or a Body; None if it is neither. Raises UsageError for a file of text and the like."""
-    if isinstance(what, bytes | bytearray | memoryview):
-        return bytes(what)
     if isinstance(what, Body):
         return what
+    if (data := as_bytes(what)) is not None:
+        return data
     if callable(getattr(what, "read", None)):
         return _file_body(where, what)
     if isinstance(what, list | tuple):
@@ -212,7 +215,7 @@ def _can_be_sought(file: Any) -> bool:
 
 def _bytes_of(each: object, whole: object, number: int = 0) -> bytes:
     """Return a part as bytes. Raises UsageError if it is something else."""
-    if isinstance(each, bytes | bytearray | memoryview):
-        return bytes(each)
+    if (data := as_bytes(each)) is not None:
+        return data
     which = f"item {number} is" if number else "it gave"
     raise UsageError(f"{whole!r}: {which} {each!r}; expected bytes; encode text first")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
-from windsock.scripts.actions import Sendable, checked_data
+from windsock.scripts.actions import StepData, checked_data
 from windsock.scripts.expectations import checked_length
 from windsock.scripts.repr import wrapped
 from windsock.scripts.step import written
@@ -42,22 +42,23 @@ class Steps(Generic[R]):
 
     def send(
         self,
-        data: Sendable,
+        data: StepData,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
         timeout: float | None = None,
     ) -> R:
-        """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
+        """Send bytes, or a message of a protocol: at once, or in `pieces`, one every `every` seconds.
 
-        Or a binary file, several runs of bytes in a list or a generator, a Repeat; a Template; or the result of a
+        `pieces` is their number or their sizes. With `every` alone, each byte is a piece. Each piece has the whole
+        `timeout`. A peer that is gone is not an error here; the next expectation fails.
+
+        Or send a binary file, several runs of bytes in a list or a generator, a Repeat; a Template; or the result of a
         function of what was taken before: of the message, or with parameters named `message`, `match`, `conversation`.
-        With `every` alone, each byte is a piece. Each piece has the whole `timeout`. A peer that is gone is not an
-        error here; the next expectation fails.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
-        return self._take(kinds.Send(checked_data("send", data), pieces=sizes, every=every, timeout=timeout))
+        return self._take(kinds.Send(cast("bytes", data), pieces=sizes, every=every, timeout=timeout))
 
     def expect(
         self,
@@ -67,12 +68,14 @@ class Steps(Generic[R]):
         length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing.
+        """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing, a message.
 
         On a stream, bytes must be the next ones; an expression or a predicate (a function of the bytes) takes the
         shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
-        one whole message. `until` takes everything up to and including a delimiter, `length` takes that many bytes; an
-        expression must be found in them, or a predicate must accept them. With datagrams, it is the whole next one.
+        or a pattern of a protocol, such as `redis.command("GET")`, one whole message. `until` takes everything up to
+        and including a delimiter, `length` takes that many bytes; an expression must be found in them, or a predicate
+        must accept them. With datagrams, it is the whole next one.
+
         `length` may be a function as for `send()`. A length of 1 MiB or more without a pattern is taken without being
         kept, and each part that comes has the whole `timeout`.
         """
@@ -169,7 +172,7 @@ class Steps(Generic[R]):
         __tracebackhide__ = True
         return self._take(kinds.StopTLS(timeout=timeout))
 
-    def forward(self, address: Any, *, first: Sendable = b"", timeout: float | None = None) -> R:
+    def forward(self, address: Any, *, first: StepData = b"", timeout: float | None = None) -> R:
         """Hand the connection on, for scripts of fakes: connect to `address` within `timeout`, and pass on everything.
 
         From here on all bytes, ends and resets pass between there and the client, recorded, until both have ended.

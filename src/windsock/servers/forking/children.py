@@ -131,6 +131,12 @@ class Children:
                 self._told[pid] = number
                 self._signal(pid, number)
 
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal to one child, if it has not ended."""
+        with self._lock:
+            if pid in self.pids:
+                self._signal(pid, number)
+
     def _remind(self) -> None:
         with self._lock:
             for pid, number in self._told.items():
