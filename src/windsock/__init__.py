@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
+    from windsock.scripts.bodies import Repeat
+    from windsock.scripts.conversation import Conversation
+    from windsock.scripts.template import Template
 
 __all__ = [
     "AcceptTimeout",
@@ -62,6 +65,7 @@ __all__ = [
     "Connection",
     "ConnectionEnded",
     "Connections",
+    "Conversation",
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
@@ -85,6 +89,7 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
+    "Repeat",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
@@ -98,6 +103,7 @@ __all__ = [
     "ScriptedPeer",
     "StartError",
     "StillRunning",
+    "Template",
     "TrioClient",
     "TrioPeer",
     "TruncatedDatagram",
@@ -128,6 +134,7 @@ ON_FIRST_USE = {
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
     "ConnectFailed": "windsock.clients.client_sockets",
+    "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
@@ -136,6 +143,7 @@ ON_FIRST_USE = {
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
+    "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
@@ -143,6 +151,7 @@ ON_FIRST_USE = {
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
     "ScriptedPeer": "windsock.harness.accepted_peers",
+    "Template": "windsock.scripts.template",
     "TrioClient": "windsock.clients.trio_client",
     "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",

@@ -14,6 +14,7 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 from windsock.taps.requests import connection_of
 
 __all__ = ["DatagramReplies"]
@@ -44,7 +45,9 @@ class DatagramReplies:
         connection = connection_of(request)
         address = addresses.plain(client_address)
         answer = self._responder.answer(message, -1 if connection is None else connection.index, address)
-        plan = None if answer is None else answer.plan(message)
+        index = None if connection is None else connection.index
+        conversation = Conversation(server_socket, index=index, peer=address)
+        plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
         if plan is None or address is None:
             return
         if isinstance(plan, bytes):

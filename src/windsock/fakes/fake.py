@@ -14,7 +14,7 @@ from windsock.fakes.expectations import Expectations
 from windsock.fakes.pace import Pace, Pacing
 from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
-from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
+from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
@@ -23,7 +23,7 @@ from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEven
 from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
 from windsock.net.system import threading
-from windsock.protocols.values import Sendable, as_bytes
+from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.recording.events import Kind
 from windsock.scripts import Script
@@ -128,7 +128,7 @@ class Fake:
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -314,7 +314,7 @@ class Fake:
 
     def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can continue."""
-        plan = None if self._greeting is None else self._greeting.plan(b"")
+        plan = None if self._greeting is None else self._greeting.plan(b"", end.inbox.conversation)
         if plan is not None:
             try:
                 perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())

@@ -167,7 +167,13 @@ class Processes:
             descriptor = os.pidfd_open(pid)
         except (AttributeError, OSError):
             descriptor = -1
+        self._forget(index)  # of an earlier test: its child may have ended before this thread adopted it
         self._children[index] = (pid, descriptor)
+
+    def _forget(self, index: int) -> None:
+        _, descriptor = self._children.pop(index, (0, -1))
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _send(self, fault: Fault, index: int) -> None:
         if isinstance(fault, Pause):
@@ -218,9 +224,7 @@ class Processes:
         for index in [each for each in self._children if each not in indices]:
             if index in self._paused:
                 self.resume(index)
-            _, descriptor = self._children.pop(index)
-            if descriptor >= 0:
-                os.close(descriptor)
+            self._forget(index)
         for index in [each for each in self._errors if each not in indices]:
             del self._errors[index]
 
