@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
 from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
+from windsock.net.async_loops import BlocksLoop
 from windsock.recording import (
     AsItArrives,
     Chunk,
@@ -31,6 +32,7 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from windsock.clients.malformed import random_bytes
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
     from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
     from windsock.fakes.rules import Rule
@@ -50,7 +51,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsItArrives",
+    "AsyncioClient",
     "Background",
+    "BlocksLoop",
     "CallFailed",
     "CallTimeout",
     "Chunk",
@@ -114,6 +117,7 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "AsyncioClient": "windsock.clients.async_client",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
@@ -132,7 +136,7 @@ ON_FIRST_USE = {
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
-    "TrioClient": "windsock.clients.trio_client",
+    "TrioClient": "windsock.clients.async_client",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",

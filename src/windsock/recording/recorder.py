@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from windsock.errors import RecordingFailed
@@ -16,6 +17,7 @@ from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
+from windsock.recording.listener import Listener
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import Call, Pending
 from windsock.recording.store.log import OVERHEAD, Log
@@ -60,6 +62,7 @@ class Recorder(NullRecorder):
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
         self._changed = threading.Condition()
         self._has_leader = False
+        self._listeners: list[Listener] = []
         self._in_memory = 0
         self._spill_file: SpillFile | None = None
         self._can_spill = True
@@ -188,13 +191,45 @@ class Recorder(NullRecorder):
                 self.waiters -= 1
                 self._changed.notify_all()
 
-    def wake(self) -> None:
-        """Make waiting threads check again."""
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Give descriptors for an event loop, one of which becomes readable when a waiting task should check again."""
+        listener = Listener()
         with self._changed:
-            self._changed.notify_all()
+            listener.watch(self._wakeup)
+            self._listeners.append(listener)
+            self.waiters += 1
+        try:
+            yield listener
+        finally:
+            with self._changed:
+                self._listeners.remove(listener)
+                self.waiters -= 1
+            listener.close()
+
+    def wake(self) -> None:
+        """Make waiting threads and tasks check again."""
+        with self._changed:
+            self._tell_waiters()
             call = self._wakeup
             if self._has_leader and call is not None:
                 call.call()
+
+    def _tell_waiters(self) -> None:
+        self._changed.notify_all()
+        for each in self._listeners:
+            each.watch(self._wakeup)
+            each.call()
+
+    def clear_news(self) -> None:
+        """Make the descriptor that children write to unreadable, and tell the others that wait on it.
+
+        If a thread waits on it too, that thread does so.
+        """
+        with self._changed:
+            call = self._wakeup
+            if call is not None and not self._has_leader and call.clear():
+                self._tell_waiters()
 
     def _wait_for_news(self, seconds: float) -> None:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
@@ -212,7 +247,7 @@ class Recorder(NullRecorder):
         finally:
             self._changed.acquire()
             self._has_leader = False
-            self._changed.notify_all()
+            self._tell_waiters()
 
     @property
     def _wakeup(self) -> Wakeup | None:
@@ -251,7 +286,7 @@ class Recorder(NullRecorder):
             with self._changed:
                 if self._channel is None:  # two threads may fork at the same time
                     self._channel = Channel()
-                    self._changed.notify_all()
+                    self._tell_waiters()
 
     def prepare_for_children(self) -> None:
         """Create the file for a server that forks. Raises RecordingFailed if its children cannot be recorded."""
@@ -264,6 +299,7 @@ class Recorder(NullRecorder):
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
+        self._listeners = []
         self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:

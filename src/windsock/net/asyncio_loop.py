@@ -1,0 +1,66 @@
+"""Waits in an event loop of asyncio or uvloop: callbacks of the loop end them, and no thread or task is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from windsock.net.async_loops import Ready
+from windsock.net.deadlines import LONGEST
+from windsock.net.event_loop import READABLE
+
+__all__ = ["call_in_thread", "checkpoint", "is_real", "now", "wait_event", "wait_ready"]
+
+T = TypeVar("T")
+
+
+def now() -> float:
+    """See Loop."""
+    return asyncio.get_running_loop().time()
+
+
+def is_real() -> bool:
+    """See Loop."""
+    return True
+
+
+async def wait_ready(wanted: Sequence[Ready], until: float) -> bool:
+    """See Loop."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bool] = loop.create_future()
+
+    def wake(is_ready: bool) -> None:
+        if not done.done():
+            done.set_result(is_ready)
+
+    timer = loop.call_at(min(until, loop.time() + LONGEST), wake, False)
+    try:
+        for descriptor, event in wanted:
+            (loop.add_reader if event == READABLE else loop.add_writer)(descriptor, wake, True)
+        return await done
+    finally:
+        timer.cancel()
+        if not loop.is_closed():
+            for descriptor, event in wanted:
+                (loop.remove_reader if event == READABLE else loop.remove_writer)(descriptor)
+
+
+def wait_event(event: Any, until: float) -> None:  # noqa: ARG001  # those of asyncio are looked at like all others
+    """See Loop."""
+    return
+
+
+async def checkpoint() -> None:
+    """See Loop."""
+    await asyncio.sleep(0)
+
+
+async def call_in_thread(function: Callable[[], T]) -> T:
+    """See Loop."""
+    call = asyncio.get_running_loop().run_in_executor(None, function)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait([call])
+        raise
