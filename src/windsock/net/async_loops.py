@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from importlib import import_module
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from windsock.errors import UsageError
+from windsock.net.system import threading
+from windsock.net.wakeup import Wakeup
 
-__all__ = ["BlocksLoop", "Loop", "Ready", "loop_here", "loop_of", "running_loop"]
+__all__ = ["BlocksLoop", "Loop", "Ready", "call_in_thread", "loop_here", "loop_of", "running_loop"]
 
 T = TypeVar("T")
 Ready: TypeAlias = tuple[int, int]
@@ -40,8 +43,8 @@ class Loop(Protocol):
         """Let other tasks run, and raise if this one is cancelled."""
         ...
 
-    def call_in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
-        """Call a function in a thread, and wait for its return, even if cancelled meanwhile."""
+    def wait_shielded(self, descriptor: int) -> Awaitable[object]:
+        """Wait until the descriptor is readable, and only then raise if this task was cancelled meanwhile."""
         ...
 
 
@@ -87,3 +90,34 @@ def loop_here(call: str) -> Loop:
     if not name:
         raise UsageError(f"{call}: expected an event loop of asyncio or trio, and none runs in this thread")
     return loop_of(name)
+
+
+async def call_in_thread(call: str, function: Callable[[], T]) -> T:
+    """Call a function in a thread of its own; wait for its end, also if this task is cancelled meanwhile.
+
+    Raises UsageError, which names the call, if no loop of asyncio or trio runs.
+    """
+    __tracebackhide__ = True
+    loop = loop_here(call)
+    returned: list[T] = []
+    raised: list[BaseException] = []
+    is_over = Wakeup()
+
+    def run() -> None:
+        try:
+            returned.append(function())
+        except BaseException as error:
+            raised.append(error)
+        finally:
+            is_over.call()
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), name=f"windsock {call}", daemon=True)
+    thread.start()
+    try:
+        await loop.wait_shielded(is_over.fileno())
+    finally:
+        thread.join()
+        is_over.close()
+    for error in raised:
+        raise error
+    return returned[0]

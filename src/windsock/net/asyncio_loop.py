@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+import math
+from collections.abc import Sequence
+from typing import Any
 
 from windsock.net.async_loops import Ready
 from windsock.net.deadlines import LONGEST
 from windsock.net.event_loop import READABLE
 
-__all__ = ["call_in_thread", "checkpoint", "is_real", "now", "wait_event", "wait_ready"]
-
-T = TypeVar("T")
+__all__ = ["checkpoint", "is_real", "now", "wait_event", "wait_ready", "wait_shielded"]
 
 
 def now() -> float:
@@ -56,11 +55,16 @@ async def checkpoint() -> None:
     await asyncio.sleep(0)
 
 
-async def call_in_thread(function: Callable[[], T]) -> T:
+async def wait_shielded(descriptor: int) -> None:
     """See Loop."""
-    call = asyncio.get_running_loop().run_in_executor(None, function)
-    try:
-        return await asyncio.shield(call)
-    except asyncio.CancelledError:
-        await asyncio.wait([call])
-        raise
+    waiting = asyncio.ensure_future(wait_ready([(descriptor, READABLE)], math.inf))
+    cancelled: asyncio.CancelledError | None = None
+    while not waiting.done():
+        try:
+            await asyncio.shield(waiting)
+        except asyncio.CancelledError as error:
+            if waiting.cancelled():  # the loop ends
+                raise
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled

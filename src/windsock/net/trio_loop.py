@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import Any
 
 import trio
 
 from windsock.net.async_loops import Ready
 from windsock.net.event_loop import READABLE
 
-__all__ = ["call_in_thread", "checkpoint", "is_real", "now", "wait_event", "wait_ready"]
+__all__ = ["checkpoint", "is_real", "now", "wait_event", "wait_ready", "wait_shielded"]
 
-T = TypeVar("T")
 now = trio.current_time
 checkpoint = trio.lowlevel.checkpoint
 
@@ -62,6 +61,8 @@ async def _wait_for(event: trio.Event, until: float) -> bool:
     return False
 
 
-async def call_in_thread(function: Callable[[], T]) -> T:
+async def wait_shielded(descriptor: int) -> None:
     """See Loop."""
-    return await trio.to_thread.run_sync(function)
+    with trio.CancelScope(shield=True):
+        await trio.lowlevel.wait_readable(descriptor)
+    await trio.lowlevel.checkpoint_if_cancelled()

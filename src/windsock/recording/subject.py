@@ -14,6 +14,7 @@ from windsock.errors import UsageError, text_of
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
+from windsock.recording.async_life import AsyncLife
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
 from windsock.recording.exception_pickle import from_handler_on
@@ -29,8 +30,10 @@ MOST_FRAMES = 3
 """Frames of a handler's traceback that stand beside another failure."""
 
 
-class Subject:
+class Subject(AsyncLife):
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
+
+    In a task, `async with` does so while the event loop goes on.
 
     `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
     says what is secret in all that is shown.
