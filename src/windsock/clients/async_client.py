@@ -13,7 +13,7 @@ from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStrea
 from windsock.clients.connect_options import AddressKeywords, ConnectOptions
 from windsock.errors import UsageError, whole
 from windsock.net import deadlines
-from windsock.net.async_loops import Loop, loop_of, running_loop
+from windsock.net.async_loops import AsyncLoop, loop_of, running_loop
 from windsock.net.system import monotonic
 from windsock.scripts import Script, Step, Steps
 from windsock.scripts.checks import check_keywords
@@ -83,7 +83,7 @@ class AsyncClient(ClientBase, Steps[Awaitable[C]]):
         return self
 
     @property
-    def _loop(self) -> Loop:
+    def _loop(self) -> AsyncLoop:
         """The loop that it is for. Raises UsageError if another one runs here, or none."""
         here = running_loop()
         if here != self.library:

@@ -11,7 +11,7 @@ from windsock.clients.nonblocking import Need, OwnEnd, Run
 from windsock.endpoints.endpoint import SLICE
 from windsock.net import system
 from windsock.net.abort import kernel_socket
-from windsock.net.async_loops import Loop
+from windsock.net.async_loops import AsyncLoop
 from windsock.net.event_loop import READABLE, WRITABLE
 from windsock.net.system import os, socket
 from windsock.net.targets import Target
@@ -20,7 +20,7 @@ from windsock.scripts import Progress
 __all__ = ["carry_out", "connect", "part", "play"]
 
 
-async def connect(loop: Loop, sock: socket.socket, place: Target, until: float) -> None:
+async def connect(loop: AsyncLoop, sock: socket.socket, place: Target, until: float) -> None:
     """Connect a socket that does not block yet, until a time of the loop. Raises OSError."""
     sock.setblocking(False)
     if place.family == getattr(socket, "AF_UNIX", None):
@@ -38,7 +38,7 @@ async def connect(loop: Loop, sock: socket.socket, place: Target, until: float) 
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-async def _connect_to_path(loop: Loop, sock: socket.socket, path: Any, until: float) -> None:
+async def _connect_to_path(loop: AsyncLoop, sock: socket.socket, path: Any, until: float) -> None:
     while True:
         try:
             system.connect(sock, path)
@@ -56,7 +56,7 @@ def _timed_out() -> TimeoutError:
     return TimeoutError(errno.ETIMEDOUT, "timed out")
 
 
-async def play(loop: Loop, progress: Progress, end: OwnEnd) -> None:
+async def play(loop: AsyncLoop, progress: Progress, end: OwnEnd) -> None:
     """Run a script to its end. Raises ScriptMismatch, ScriptTimeout, or UsageError for a step that can't be taken.
 
     If it is cancelled, `end` is closed.
@@ -71,7 +71,7 @@ async def play(loop: Loop, progress: Progress, end: OwnEnd) -> None:
         raise
 
 
-async def part(loop: Loop, end: OwnEnd) -> None:
+async def part(loop: AsyncLoop, end: OwnEnd) -> None:
     """Close an end; in TLS once the other end has taken its close_notify, for which it has a second."""
     try:
         await carry_out(loop, nonblocking.say_goodbye(end), end)
@@ -79,7 +79,7 @@ async def part(loop: Loop, end: OwnEnd) -> None:
         end.part()
 
 
-async def carry_out(loop: Loop, run: Run, end: OwnEnd) -> None:
+async def carry_out(loop: AsyncLoop, run: Run, end: OwnEnd) -> None:
     """Carry out a run, waiting for what it needs."""
     __tracebackhide__ = True
     is_ready: bool | None = None
@@ -89,7 +89,7 @@ async def carry_out(loop: Loop, run: Run, end: OwnEnd) -> None:
             is_ready = await _is_ready(loop, end, need)
 
 
-async def _is_ready(loop: Loop, end: OwnEnd, need: Need) -> bool:
+async def _is_ready(loop: AsyncLoop, end: OwnEnd, need: Need) -> bool:
     """Wait; return whether the socket is ready. False: there is another reason to continue."""
     events, until, event = need
     now = loop.now()

@@ -13,14 +13,14 @@ from windsock.errors import UsageError
 from windsock.net.system import threading
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["BlocksLoop", "Loop", "Ready", "call_in_thread", "loop_here", "loop_of", "running_loop"]
+__all__ = ["BlocksLoop", "AsyncLoop", "Ready", "call_in_thread", "loop_here", "loop_of", "running_loop"]
 
 T = TypeVar("T")
 Ready: TypeAlias = tuple[int, int]
 """A descriptor, and one event of poll(2) to wait for."""
 
 
-class Loop(Protocol):
+class AsyncLoop(Protocol):
     """A module that waits in one library's event loop. Times are those of the loop's clock, in seconds."""
 
     def now(self) -> float:
@@ -79,12 +79,12 @@ def running_loop() -> str:
     return ""
 
 
-def loop_of(name: str) -> Loop:
+def loop_of(name: str) -> AsyncLoop:
     """Return the functions for a library."""
-    return cast(Loop, import_module(f"windsock.net.{name}_loop"))
+    return cast(AsyncLoop, import_module(f"windsock.net.{name}_loop"))
 
 
-def loop_here(call: str) -> Loop:
+def loop_here(call: str) -> AsyncLoop:
     """Return the functions for the loop that runs in this thread. Raises UsageError, naming the call, without one."""
     name = running_loop()
     if not name:

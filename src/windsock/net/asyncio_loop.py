@@ -15,17 +15,17 @@ __all__ = ["checkpoint", "is_real", "now", "wait_event", "wait_ready", "wait_shi
 
 
 def now() -> float:
-    """See Loop."""
+    """See AsyncLoop."""
     return asyncio.get_running_loop().time()
 
 
 def is_real() -> bool:
-    """See Loop."""
+    """See AsyncLoop."""
     return True
 
 
 async def wait_ready(wanted: Sequence[Ready], until: float) -> bool:
-    """See Loop."""
+    """See AsyncLoop."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[bool] = loop.create_future()
 
@@ -46,17 +46,17 @@ async def wait_ready(wanted: Sequence[Ready], until: float) -> bool:
 
 
 def wait_event(event: Any, until: float) -> None:  # noqa: ARG001  # those of asyncio are looked at like all others
-    """See Loop."""
+    """See AsyncLoop."""
     return
 
 
 async def checkpoint() -> None:
-    """See Loop."""
+    """See AsyncLoop."""
     await asyncio.sleep(0)
 
 
 async def wait_shielded(descriptor: int) -> None:
-    """See Loop."""
+    """See AsyncLoop."""
     waiting = asyncio.ensure_future(wait_ready([(descriptor, READABLE)], math.inf))
     cancelled: asyncio.CancelledError | None = None
     while not waiting.done():

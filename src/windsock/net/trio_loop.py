@@ -18,13 +18,13 @@ checkpoint = trio.lowlevel.checkpoint
 
 
 def is_real() -> bool:
-    """See Loop."""
+    """See AsyncLoop."""
     testing = sys.modules.get("trio.testing")
     return testing is None or not isinstance(trio.lowlevel.current_clock(), testing.MockClock)
 
 
 async def wait_ready(wanted: Sequence[Ready], until: float) -> bool:
-    """See Loop."""
+    """See AsyncLoop."""
     with trio.move_on_at(until):
         if not wanted:
             await trio.sleep_forever()
@@ -51,7 +51,7 @@ async def _wait_for_any(wanted: Sequence[Ready]) -> None:
 
 
 def wait_event(event: Any, until: float) -> Awaitable[bool] | None:
-    """See Loop."""
+    """See AsyncLoop."""
     return _wait_for(event, until) if isinstance(event, trio.Event) else None
 
 
@@ -62,7 +62,7 @@ async def _wait_for(event: trio.Event, until: float) -> bool:
 
 
 async def wait_shielded(descriptor: int) -> None:
-    """See Loop."""
+    """See AsyncLoop."""
     with trio.CancelScope(shield=True):
         await trio.lowlevel.wait_readable(descriptor)
     await trio.lowlevel.checkpoint_if_cancelled()

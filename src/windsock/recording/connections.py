@@ -10,7 +10,7 @@ from windsock.net import deadlines
 from windsock.recording.connection import Connection
 from windsock.recording.errors import RequestTimeout
 from windsock.recording.transcript import summary
-from windsock.recording.waits import Wait
+from windsock.recording.waits import RecordingWait
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
@@ -43,7 +43,7 @@ class Connections(list[Connection]):
         __tracebackhide__ = True
         return await self._wait(count, timeout).wait()
 
-    def _wait(self, count: int, timeout: float | None) -> Wait[list[Connection]]:
+    def _wait(self, count: int, timeout: float | None) -> RecordingWait[list[Connection]]:
         check_count(count, "connections")
         seconds = seconds_of(timeout, self._timeout)
         ended: list[Connection] = []
@@ -60,7 +60,9 @@ class Connections(list[Connection]):
                 raise RequestTimeout(expected, seconds, summary(self._recorder), is_cut=deadlines.is_over())
             return ended
 
-        return Wait(self._recorder, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result)
+        return RecordingWait(
+            self._recorder, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
+        )
 
 
 def arguments_of(count: int, timeout: float | None) -> str:

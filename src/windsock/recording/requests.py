@@ -13,7 +13,7 @@ from windsock.recording.framing import Framing, is_framed
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.transcript import preview, summary
-from windsock.recording.waits import Wait
+from windsock.recording.waits import RecordingWait
 
 __all__ = ["Requests", "unfinished_words"]
 
@@ -88,7 +88,7 @@ class Requests(Sequence[RecordedRequest]):
         __tracebackhide__ = True
         return await self._only(timeout).wait()
 
-    def _only(self, timeout: float | None) -> Wait[RecordedRequest]:
+    def _only(self, timeout: float | None) -> RecordingWait[RecordedRequest]:
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
         error: Exception | None = None
@@ -115,7 +115,7 @@ class Requests(Sequence[RecordedRequest]):
             return found[0]
 
         arguments = "" if timeout is None else f"timeout={timeout:g}"
-        return Wait(self._recorder, "requests", "only", arguments, seconds, is_settled, result)
+        return RecordingWait(self._recorder, "requests", "only", arguments, seconds, is_settled, result)
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
         """Wait up to `timeout` seconds until at least `count` requests are complete; return all complete ones.
@@ -131,7 +131,7 @@ class Requests(Sequence[RecordedRequest]):
         __tracebackhide__ = True
         return await self._wait(count, timeout).wait()
 
-    def _wait(self, count: int, timeout: float | None) -> Wait[list[RecordedRequest]]:
+    def _wait(self, count: int, timeout: float | None) -> RecordingWait[list[RecordedRequest]]:
         check_count(count, "requests")
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
@@ -152,7 +152,9 @@ class Requests(Sequence[RecordedRequest]):
                 raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
             return found
 
-        return Wait(self._recorder, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result)
+        return RecordingWait(
+            self._recorder, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result
+        )
 
     def none(self, settle: float = 0.0) -> None:
         """Check that there is no request, and that none comes within `settle` seconds.
@@ -168,7 +170,7 @@ class Requests(Sequence[RecordedRequest]):
         __tracebackhide__ = True
         await self._none(settle).wait()
 
-    def _none(self, settle: float) -> Wait[None]:
+    def _none(self, settle: float) -> RecordingWait[None]:
         seconds = self._seconds(settle, "settle")
 
         def result(has_any: bool) -> None:
@@ -179,7 +181,7 @@ class Requests(Sequence[RecordedRequest]):
             if seconds and is_over():
                 raise self._timeout_of("no request to come", seconds)
 
-        return Wait(self._recorder, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
+        return RecordingWait(self._recorder, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
 
     def unfinished(self) -> list[RecordedRequest]:
         """Return the messages that are incomplete, at most one for each connection.

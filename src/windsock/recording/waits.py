@@ -13,13 +13,13 @@ from windsock.net.event_loop import READABLE
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
 
-__all__ = ["Wait"]
+__all__ = ["RecordingWait"]
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Wait(Generic[T]):
+class RecordingWait(Generic[T]):
     """A wait for at most `seconds` until `is_enough()` returns true.
 
     `result(in_time)` returns what the wait returns, or raises what it raises. `of` and `method` are its name,
