@@ -79,15 +79,9 @@ def play_blocking(progress: Progress, end: OwnEnd) -> None:
     try:
         carry_out(play(progress, end), end)
     except ScriptTimeout as error:
-        raise _with_loop(error) from None
-
-
-def _with_loop(error: ScriptTimeout) -> ScriptTimeout:
-    """Return the error; if the step has blocked an event loop, the one to raise instead, which says so."""
-    words = blocked_loop()
-    if not words:
-        return error
-    return ScriptTimeout(replace(error.failure, why=f"{error.failure.why}; {words}"))
+        if words := blocked_loop():
+            raise ScriptTimeout(replace(error.failure, why=f"{error.failure.why}; {words}")) from None
+        raise
 
 
 def blocked_loop() -> str:

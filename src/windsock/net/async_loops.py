@@ -13,7 +13,7 @@ from windsock.errors import UsageError
 from windsock.net.system import threading
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["BlocksLoop", "AsyncLoop", "Ready", "call_in_thread", "loop_here", "loop_of", "running_loop"]
+__all__ = ["AsyncLoop", "BlocksLoop", "Ready", "call_in_thread", "loop_here", "loop_of", "running_loop"]
 
 T = TypeVar("T")
 Ready: TypeAlias = tuple[int, int]

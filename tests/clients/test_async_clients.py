@@ -1,4 +1,4 @@
-"""Scripted clients for asyncio: the same steps, awaited, in asyncio's own loop and in uvloop's."""
+"""Scripted clients for asyncio and trio: the same steps, awaited, in every event loop."""
 
 from __future__ import annotations
 
@@ -7,30 +7,43 @@ import gc
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
+import trio
 
 import windsock
 from tests.clients.helpers import DATAGRAMS, KINDS, STREAMS, TLS, Flood, each, serving
 from tests.support.async_loops import ASYNCIO_LOOPS, LOOPS, run_in
 from tests.support.handlers import UpperLines
 from tests.support.waiting import HOUR
-from windsock import AsyncioClient, BlocksLoop, Script, ScriptMismatch, ScriptTimeout, TrioClient, UsageError
+from windsock import AsyncioClient, Script, ScriptMismatch, TrioClient, UsageError
+from windsock.net.async_loops import running_loop
 
-on_each_loop = pytest.mark.parametrize("loop", ASYNCIO_LOOPS)
 Run = Callable[[Callable[[], Awaitable[object]]], object]
 
 
-@pytest.fixture(params=ASYNCIO_LOOPS)
+@pytest.fixture(params=LOOPS)
 def run(request: pytest.FixtureRequest) -> Run:
-    """Run a function in a loop of asyncio."""
+    """Run a function in a loop."""
     return lambda main: run_in(request.param, main)
+
+
+def client_of(address: Any, **options: Any) -> Any:
+    """Return a client for the loop that runs."""
+    return {"asyncio": AsyncioClient, "trio": TrioClient}[running_loop()](address, **options)
+
+
+def connect(server: windsock.RunningServer, **options: Any) -> Any:
+    """Return a client of a server for the loop that runs."""
+    return getattr(server, f"connect_{running_loop()}")(**options)
 
 
 @each(KINDS)
 def test_what_is_sent_comes_back(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             await client.send(b"hello")
             await client.expect(b"hello")
             await client.play(Script().send(b"again").expect(b"again"))
@@ -44,7 +57,7 @@ def test_what_is_sent_comes_back(kind: str, run: Run) -> None:
 @each(STREAMS)
 def test_the_end_of_the_other_side(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             await client.play(Script().send(b"one\n").half_close().expect(b"ONE\n").expect_eof())
             assert client.outcome == "eof"
 
@@ -55,7 +68,7 @@ def test_the_end_of_the_other_side(kind: str, run: Run) -> None:
 @each(["tcp", "tls", "unix_stream"])
 def test_more_than_the_kernel_takes_goes_both_ways(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             await client.play(Script().send(bytes(2_000_000)).expect(2_000_000))
 
     with serving(kind).echo() as server:
@@ -65,7 +78,7 @@ def test_more_than_the_kernel_takes_goes_both_ways(kind: str, run: Run) -> None:
 @each(["tcp", "udp"])
 def test_a_proxy_in_between(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with AsyncioClient(proxy.address, transport=kind) as client:
+        async with client_of(proxy.address, transport=kind) as client:
             await client.play(Script().send(b"hello").expect(b"hello"))
 
     with serving(kind).echo() as server, windsock.proxy(server.address, transport=kind) as proxy:
@@ -75,7 +88,7 @@ def test_a_proxy_in_between(kind: str, run: Run) -> None:
 @each(["tcp", "tls"])
 def test_a_relay_with_faults(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             await client.play(Script().send(b"hello").expect(b"he").expect_reset())
 
     cut = windsock.faults.Truncate(after_bytes=2, then="reset")
@@ -83,7 +96,8 @@ def test_a_relay_with_faults(kind: str, run: Run) -> None:
         run(main)
 
 
-def test_a_server_in_the_loop_and_its_clients_talk(run: Run) -> None:
+@pytest.mark.parametrize("loop", ASYNCIO_LOOPS)
+def test_a_server_in_the_loop_and_its_clients_talk(loop: str) -> None:
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hi\r\n" + (await reader.readline()).upper())
         writer.close()
@@ -97,56 +111,12 @@ def test_a_server_in_the_loop_and_its_clients_talk(run: Run) -> None:
             address = server.sockets[0].getsockname()
             await asyncio.gather(*(talk(address) for _ in range(5)))
 
-    run(main)
-
-
-@pytest.mark.parametrize("tls", [False, True])
-def test_a_client_that_blocks_the_loop_of_its_server_says_so(tls: bool, run: Run) -> None:
-    async def main() -> None:
-        async with await asyncio.start_server(lambda *_: None, "127.0.0.1", 0) as server:
-            address = server.sockets[0].getsockname()
-            with (
-                pytest.raises(windsock.WaitTimeout, match=r"this blocked the asyncio loop.*windsock\.AsyncioClient"),
-                windsock.scripted_client(address, timeout=0.05, tls=tls) as client,
-            ):
-                client.expect(b"220 hi\r\n")
-
-    run(main)
-
-
-def test_a_client_that_blocks_a_loop_of_trio_says_so() -> None:
-    async def main() -> None:
-        with pytest.raises(ScriptTimeout, match=r"this blocked the trio loop.*windsock\.TrioClient"):
-            client.expect(b"x", timeout=0.01)
-
-    with windsock.serving() as server, server.connect() as client:
-        run_in("trio", main)
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_a_script_in_the_background_is_joined_by_a_task(loop: str) -> None:
-    async def main() -> None:
-        with server.connect() as client:
-            await client.play_in_background(Script().send(b"x").expect(b"x")).join_async()
-            wrong = client.play_in_background(Script().send(b"x").expect(b"y"))
-            with pytest.raises(ScriptMismatch):
-                await wrong.join_async()
-        with server.connect() as client:
-            waiting = client.play_in_background(Script().expect(b"never"), strict=False)
-            with pytest.raises(windsock.WaitTimeout, match=r"still at step 1 of 1, .* after 0\.01 s"):
-                await waiting.join_async(0.01)
-            with pytest.raises(BlocksLoop, match=r"join\(\): .*; write: await join_async\(\)"):
-                waiting.join()
-            with pytest.raises(UsageError, match="timeout=-1"):
-                await waiting.join_async(-1)
-
-    with windsock.serving(timeout=HOUR).echo() as server:
-        run_in(loop, main)
+    run_in(loop, main)
 
 
 def test_a_mismatch_says_the_step(run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio(name="bob") as client:
+        async with connect(server, name="bob") as client:
             await client.send(b"x")
             with pytest.raises(ScriptMismatch, match=r"^bob, step 2, expect\(b'yes'\): "):
                 await client.expect(b"yes")
@@ -159,16 +129,15 @@ def test_a_mismatch_says_the_step(run: Run) -> None:
 @each(["tcp", "tls", "udp"])
 def test_who_is_cancelled_has_a_closed_client(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
-            task = asyncio.ensure_future(client.expect(b"never"))
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+        tasks = len(anyio.get_running_tasks())
+        async with connect(server) as client:
+            with anyio.move_on_after(0.05) as scope:
+                await client.expect(b"never")
+            assert scope.cancelled_caught
             assert client.outcome == "closed"
-            with pytest.raises(UsageError, match=r"server\.connect_asyncio\(\)"):
+            with pytest.raises(UsageError, match=r"server\.connect_\w+\(\)"):
                 await client.send(b"x")
-        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert len(anyio.get_running_tasks()) == tasks
 
     with serving(kind) as server:
         run(main)
@@ -176,11 +145,9 @@ def test_who_is_cancelled_has_a_closed_client(kind: str, run: Run) -> None:
 
 def test_who_is_cancelled_while_it_connects_leaves_nothing(run: Run) -> None:
     async def main() -> None:
-        task = asyncio.ensure_future(server.connect_asyncio(timeout=HOUR).__aenter__())
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        with anyio.move_on_after(0.01) as scope:
+            await connect(server, timeout=HOUR).__aenter__()
+        assert scope.cancelled_caught
 
     full = windsock.faults.BacklogFull()
     with windsock.serving() as server, server.fault(full, allow_unfired=True):
@@ -191,7 +158,7 @@ def test_who_is_cancelled_while_it_connects_leaves_nothing(run: Run) -> None:
 def test_a_connect_in_vain_ends_in_time(kind: str, run: Run) -> None:
     async def main() -> None:
         with pytest.raises(windsock.ConnectFailed, match=r"after 0\.05 s"):
-            async with server.connect_asyncio(timeout=0.05):
+            async with connect(server, timeout=0.05):
                 pass
 
     with serving(kind) as server, server.fault(windsock.faults.BacklogFull(), allow_unfired=True):
@@ -202,20 +169,20 @@ def test_a_connect_in_vain_ends_in_time(kind: str, run: Run) -> None:
 def test_where_nobody_listens(kind: str, run: Run) -> None:
     async def main() -> None:
         with pytest.raises(windsock.ConnectFailed, match="refused"):
-            async with server.connect_asyncio():
+            async with connect(server):
                 pass
 
     with serving(kind) as server, server.outage():
         run(main)
 
 
-def test_an_asyncio_event_is_waited_for(run: Run) -> None:
+def test_an_event_of_the_library_is_waited_for(run: Run) -> None:
     async def main() -> None:
-        event = asyncio.Event()
-        async with server.connect_asyncio() as client:
-            asyncio.get_running_loop().call_later(0.01, event.set)
-            await client.wait_for(event)
-            assert event.is_set()
+        event: Any = trio.Event() if running_loop() == "trio" else asyncio.Event()
+        async with connect(server) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(client.wait_for, event)
+            await anyio.wait_all_tasks_blocked()
+            event.set()
 
     with windsock.serving() as server:
         run(main)
@@ -224,10 +191,10 @@ def test_an_asyncio_event_is_waited_for(run: Run) -> None:
 @each(["tcp", "forking", "selecting"])
 def test_rude_steps(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio(receive_buffer=2048) as client:
+        async with connect(server, receive_buffer=2048) as client:
             await client.play(Script().stall().pause(0.05).reset())
             assert client.outcome == "closed"
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             await client.reset(flush=True)
 
     with serving(kind, Flood) as server:
@@ -237,9 +204,9 @@ def test_rude_steps(kind: str, run: Run) -> None:
 @each(TLS)
 def test_tls_that_never_comes(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio(tls=False) as client:
+        async with connect(server, tls=False) as client:
             await client.play(Script().send(b"plain\r\n\r\n").expect_eof(discard=True))
-        async with server.connect_asyncio(handshake=False) as client:
+        async with connect(server, handshake=False) as client:
             await client.expect_silence(0.02)
             await client.start_tls()
             await client.play(Script().send(b"x\n").expect(b"X\n"))
@@ -251,7 +218,7 @@ def test_tls_that_never_comes(kind: str, run: Run) -> None:
 def test_a_silent_server_ends_the_handshake_in_time(run: Run) -> None:
     async def main() -> None:
         with pytest.raises(windsock.WaitTimeout, match=r"no handshake within 0\.1 s"):
-            async with AsyncioClient(server.address, tls=True, timeout=0.1):
+            async with client_of(server.address, tls=True, timeout=0.1):
                 pass
 
     with windsock.serving() as server:
@@ -260,7 +227,7 @@ def test_a_silent_server_ends_the_handshake_in_time(run: Run) -> None:
 
 def test_the_path_that_a_client_was_bound_to_is_removed(tmp_path: Path, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio(source=path) as client:
+        async with connect(server, source=path) as client:
             await client.play(Script().send(b"hello").expect(b"hello"))
             assert os.path.exists(path)
         assert not os.path.exists(path)
@@ -272,13 +239,31 @@ def test_the_path_that_a_client_was_bound_to_is_removed(tmp_path: Path, run: Run
 
 def test_only_one_task_takes_a_step(run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
-            task = asyncio.ensure_future(client.pause(5))
-            await asyncio.sleep(0)
+        async with connect(server) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(client.pause, 5)
+            await anyio.wait_all_tasks_blocked()
             with pytest.raises(UsageError, match="another task takes a step"):
                 await client.send(b"x")
-            task.cancel()
-            await asyncio.wait([task])
+            tasks.cancel_scope.cancel()
+
+    with windsock.serving() as server:
+        run(main)
+
+
+def test_a_refused_certificate_is_an_outcome(run: Run) -> None:
+    async def main() -> None:
+        async with connect(server, certificate="missing") as client:
+            await client.expect_reset()
+            assert client.outcome == "TLS alert: certificate required"
+
+    with windsock.serving(UpperLines, tls="mutual") as server:
+        run(main)
+
+
+def test_a_client_that_is_not_connected_says_so(run: Run) -> None:
+    async def main() -> None:
+        with pytest.raises(UsageError, match="async with"):
+            await connect(server).send(b"x")
 
     with windsock.serving() as server:
         run(main)
@@ -287,7 +272,7 @@ def test_only_one_task_takes_a_step(run: Run) -> None:
 @each(DATAGRAMS)
 def test_steps_for_streams_are_refused_by_datagrams(kind: str, run: Run) -> None:
     async def main() -> None:
-        async with server.connect_asyncio() as client:
+        async with connect(server) as client:
             with pytest.raises(UsageError, match="for streams"):
                 await client.reset()
 
@@ -297,7 +282,7 @@ def test_steps_for_streams_are_refused_by_datagrams(kind: str, run: Run) -> None
 
 def test_a_client_that_has_no_reference_left_leaves_nothing(run: Run) -> None:
     async def main() -> None:
-        client = server.connect_asyncio()
+        client = connect(server)
         await client.__aenter__()
         del client
         gc.collect()
