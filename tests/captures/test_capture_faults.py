@@ -44,7 +44,8 @@ def test_a_truncating_fault_leaves_what_the_server_sent(echo: RunningServer, tmp
 
 
 def test_a_fault_of_a_datagram_proxy_is_a_comment(tmp_path: Path) -> None:
-    with windsock.serving(transport="udp") as server, windsock.proxy(server.address, transport="udp") as proxy:
+    in_turn = windsock.serving(transport="udp", concurrency="sync")
+    with in_turn as server, windsock.proxy(server.address, transport="udp") as proxy:
         server.echo()
         client = windsock.scripted_client(proxy.address, transport="udp")
         with client, proxy.fault(Drop(1), direction="downstream"):

@@ -35,6 +35,12 @@ def shorten(request: pytest.FixtureRequest) -> Iterator[Shorten]:
     deadlines.limit_to(before - monotonic())
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give what can end in order all the time that it needs on a busy machine."""
+    monkeypatch.setattr(deadlines, "MOMENT", DEADLINE)
+
+
 @contextmanager
 def silent_server(**options: Any) -> Iterator[windsock.RunningServer]:
     """Serve clients that get no answer, and whose bytes are not read."""
@@ -245,6 +251,7 @@ def test_a_stop_ends_with_the_time_of_the_test(concurrency: str, end: str, short
     wait_until(lambda: not any(server.shown_address in each.name for each in threading.enumerate()), "its threads")
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_a_stop_in_order_needs_no_time_of_the_test(concurrency: str, shorten: Shorten) -> None:
     server = windsock.serving(lambda request, *_: request.recv(1), concurrency=concurrency, timeout=HOUR)
@@ -286,6 +293,7 @@ def test_a_script_in_the_background_is_not_blamed_for_the_end_of_the_test(shorte
     server.finish()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_a_script_of_a_fake_is_not_blamed_for_the_end_of_the_test(concurrency: str, shorten: Shorten) -> None:
     server = windsock.serving(

@@ -172,7 +172,7 @@ class Background:
         """End it wherever it is, and wait for that."""
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._end.call_off()
-            self._thread.join(deadlines.capped(deadlines.within(self._timeout, at_least=deadlines.MOMENT)))
+            self._thread.join(deadlines.capped(deadlines.to_stop(self._timeout)))
 
     def leave(self) -> None:
         """End it because its client is closed: a strict one that is in the middle then has failed."""

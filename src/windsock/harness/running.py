@@ -12,9 +12,9 @@ from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
-from windsock.net import addresses
+from windsock.net import addresses, deadlines
 from windsock.net.addresses import PrivateSocketPath
-from windsock.net.deadlines import MOMENT, is_over, within
+from windsock.net.deadlines import is_over, to_stop, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.system import monotonic, os, socket
 from windsock.options import listeners
@@ -574,7 +574,7 @@ class RunningServer(FakeAPI, Subject):
             raise
 
     def _end_in_order(self, seconds: float) -> None:
-        left = within(seconds, at_least=MOMENT)
+        left = to_stop(seconds)
         deadline = monotonic() + left
         self._recorder.stop()
         self._lifecycle.stop_timeout = left
@@ -589,7 +589,7 @@ class RunningServer(FakeAPI, Subject):
             self._lifecycle.end_requests()  # one that was on its way into the loop
             self._loop_thread.join(0.1)
         self._lifecycle.end_requests()
-        self._lifecycle.stop_timeout = max(MOMENT, deadline - monotonic())
+        self._lifecycle.stop_timeout = max(deadlines.MOMENT, deadline - monotonic())
         listeners.refuse(self.server, for_good=self._is_stopped)
         try:
             self._lifecycle.server_close()

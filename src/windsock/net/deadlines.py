@@ -19,6 +19,7 @@ __all__ = [
     "limit_until",
     "milliseconds",
     "no_limit",
+    "to_stop",
     "within",
 ]
 
@@ -56,14 +57,21 @@ def is_over() -> bool:
     return monotonic() >= _latest[0]
 
 
-def within(seconds: float | None, *, at_least: float = 0.0) -> float:
-    """Return how long a wait of `seconds` takes: at most as long as the test has left, but `at_least` that long.
+def within(seconds: float | None) -> float:
+    """Return how long a wait of `seconds` takes: at most as long as the test has left.
 
     None: a wait without a limit of its own.
     """
-    seconds = math.inf if seconds is None else seconds
-    left = _latest[0] - monotonic()
-    return seconds if seconds <= left else max(0.0, min(seconds, at_least), left)
+    return max(0.0, _cut(seconds))
+
+
+def to_stop(seconds: float | None) -> float:
+    """Return how long a stop of `seconds` takes: as `within()` says, but at least MOMENT."""
+    return max(_cut(seconds), 0.0 if seconds is None else min(seconds, MOMENT))
+
+
+def _cut(seconds: float | None) -> float:
+    return min(math.inf if seconds is None else seconds, _latest[0] - monotonic())
 
 
 def is_seconds(value: Any) -> bool:

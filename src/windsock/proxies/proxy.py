@@ -15,7 +15,7 @@ from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.async_loops import call_in_thread
-from windsock.net.deadlines import MOMENT, within
+from windsock.net.deadlines import to_stop, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
 from windsock.net.targets import target_of
@@ -224,7 +224,7 @@ class FaultProxy(Subject):
         from windsock.faults.kinds.blackhole import Blackhole
 
         if self._outage is None and not self._is_stopped:
-            self._relay_loop.event_loop.ask(self._front.shut, within(self.timeout, at_least=MOMENT))
+            self._relay_loop.event_loop.ask(self._front.shut, to_stop(self.timeout))
             self._outage = self.fault_set.install(Blackhole(), allow_unfired=True, name=f"outage of the {self.name}")
 
     def reconnect(self) -> None:

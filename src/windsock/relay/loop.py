@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from windsock.errors import StillRunning
-from windsock.net.deadlines import MOMENT, is_over, within
+from windsock.net.deadlines import is_over, to_stop, within
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
 from windsock.relay.connection import Scratch, StreamRelay
@@ -87,7 +87,7 @@ class RelayLoop:
 
     def catch_up(self, seconds: float) -> None:
         """Wait until everything that has arrived here by now is processed, for at most `seconds`."""
-        left = within(seconds, at_least=MOMENT)
+        left = to_stop(seconds)
         if self.event_loop.ask(_nothing, left):  # the answer may come in the middle of a turn
             self.event_loop.ask(_nothing, left)
 
@@ -101,7 +101,7 @@ class RelayLoop:
 
     def stop(self, seconds: float) -> None:
         """End all handles and the thread. Idempotent. Raises StillRunning after `seconds`."""
-        if not self.event_loop.stop(within(seconds, at_least=MOMENT)):
+        if not self.event_loop.stop(to_stop(seconds)):
             raise StillRunning(f"stop() of the {self.name}", seconds, [f"thread {self.name!r}"], is_cut=is_over())
 
     def after_fork_in_child(self) -> None:

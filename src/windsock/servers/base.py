@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from windsock.errors import StillRunning
-from windsock.net.deadlines import MOMENT, is_over, within
+from windsock.net.deadlines import is_over, to_stop
 from windsock.net.system import monotonic, os, selectors, sleep
 from windsock.servers import fork_hooks
 from windsock.servers.async_handlers import refuse_async
@@ -263,7 +263,7 @@ class BaseServer:
     @property
     def seconds_to_stop(self) -> float:
         """How long a stop that begins now may take: `stop_timeout`, cut to what the test has left of its time."""
-        return within(self.stop_timeout, at_least=MOMENT)
+        return to_stop(self.stop_timeout)
 
     def _end_requests(self) -> None:
         """End connections, and wait for loops and handlers. In the first half of the time, end reading only."""

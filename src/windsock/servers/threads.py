@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import addresses
-from windsock.net.deadlines import MOMENT, capped, within
+from windsock.net.deadlines import capped, to_stop, within
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.servers import fork_hooks
 from windsock.servers.requests import end_of_forked_handler, give_up, open_requests, release, release_or_report
@@ -185,7 +185,7 @@ class ThreadingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the threads; return the names of those still running after `timeout` seconds."""
-        seconds = within(timeout, at_least=MOMENT)
+        seconds = to_stop(timeout)
         return [f"thread {thread.name!r}" for thread in self.request_threads.wait(seconds, daemons=daemons)]
 
     def server_close(self) -> None:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from windsock.net.deadlines import MOMENT, within
+from windsock.net.deadlines import to_stop
 from windsock.net.system import os, socket, threading
 from windsock.net.whereabouts import Line
 from windsock.servers import fork_hooks
@@ -119,7 +119,7 @@ class ForkingMixIn:
         if not self.active_children:
             return []
         children = self._children
-        children.wait(lambda: not children.running(), within(timeout, at_least=MOMENT))
+        children.wait(lambda: not children.running(), to_stop(timeout))
         return children.describe()
 
     def handler_stacks(self) -> dict[int, list[Line]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import NotInstalled, UsageError
 from windsock.net import addresses
-from windsock.net.deadlines import MOMENT, within
+from windsock.net.deadlines import to_stop
 from windsock.net.system import monotonic, os, select, socket, threading
 from windsock.net.whereabouts import outwards
 from windsock.servers import fork_hooks
@@ -201,7 +201,7 @@ class SelectingMixIn:
 
     def wait_for_requests(self, timeout: float | None = None, *, daemons: bool = True) -> list[str]:
         """Wait for the greenlets; return descriptions of those still running after `timeout` seconds."""
-        deadline = monotonic() + within(timeout, at_least=MOMENT)
+        deadline = monotonic() + to_stop(timeout)
         left: list[RequestGreenlet] = []
         for hub in self._hubs_of_this_process():
             hub.wait_for_end(max(0.0, deadline - monotonic()))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.net.deadlines import MOMENT, within
+from windsock.net.deadlines import to_stop
 from windsock.net.system import socket, threading
 from windsock.servers.base import QUIET_SERVICE_ACTIONS
 from windsock.servers.requests import BOTH
@@ -184,7 +184,7 @@ class TrioMixIn(TrioRequests):
 
         In trio's own thread it does not wait, as tasks could not run meanwhile.
         """
-        timeout = within(timeout, at_least=MOMENT)
+        timeout = to_stop(timeout)
         left = self._tasks.wait(timeout)
         if not left and not self._tasks.are_here():
             left = [f"thread {thread.name!r}" for thread in self.request_threads.wait(timeout, daemons=daemons)]
