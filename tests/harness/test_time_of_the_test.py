@@ -165,7 +165,7 @@ WAITS: dict[str, Callable[[Shorten], None]] = {
     **{f"TrioClient.{name}": of_trio_client(step) for name, step in STEPS.items()},
     **{f"AsyncioClient.{name}": of_asyncio_client(step) for name, step in STEPS.items()},
     "Background.join_async": of_client(
-        lambda client: run_in("asyncio", client.play_in_background(Script().expect(b"x")).join_async)
+        lambda client: run_in("asyncio", partial(client.play_in_background(Script().expect(b"x")).join_async, HOUR))
     ),
     "Background.join": of_client(lambda client: client.play_in_background(Script().expect(b"x")).join(timeout=HOUR)),
     "Connections.wait_async": in_a_task(lambda server: server.connections.wait_async()),
