@@ -28,6 +28,7 @@ BENCHMARKS = {
     "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
     "findings": ("benchmarks.findings", "conclusions about a test whose server had many connections"),
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
+    "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

@@ -22,9 +22,16 @@ from typing import IO, Any
 
 import windsock
 from benchmarks.handlers import BLOCK, AsyncEcho, Echo, Null, NullSizes, Sink, StockEcho
+from windsock.protocols import redis
 
-__all__ = ["Child", "child"]
+__all__ = ["REDIS", "Child", "child"]
 
+REDIS = [
+    (redis.Command("SET", "k", "v"), redis.ok()),
+    (redis.Command("GET", "k"), redis.bulk("v")),
+    (redis.Command("PING"), redis.simple("PONG")),
+]
+"""Commands with their replies."""
 ROOT = Path(__file__).parent.parent
 MIB = 1024 * 1024
 
@@ -55,7 +62,10 @@ class Child:
 
 @contextmanager
 def child(kind: str) -> Iterator[Child]:
-    """Run "stock", "windsock", "sink", "trio", "bare trio", or "rpc" or "sizes" with "tcp" or "udp" behind it."""
+    """Run "stock", "windsock", "sink", "trio", "bare trio", or "rpc" or "sizes" with "tcp" or "udp" behind it.
+
+    Or "redis" with "bytes", "rules" or "store" behind it.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.child", kind],
         cwd=ROOT,
@@ -85,7 +95,8 @@ def serve(kind: str) -> None:
 
 def serve_one(kind: str) -> bool:
     """Run one server; return whether another one is asked for."""
-    others = {"stock": stock, "bare trio": bare_trio}
+    others: dict[str, Any] = {"stock": stock, "bare trio": bare_trio}
+    others |= {f"redis {name}": partial(redis_fake, name) for name in ("bytes", "rules", "store")}
     with others[kind]() if kind in others else recorded(kind) as server:
         say(server.address)
         for question in sys.stdin:
@@ -128,6 +139,19 @@ def bare_trio() -> Iterator[Any]:
     yield SimpleNamespace(address=address)
     token.run_sync_soon(scope.cancel)
     thread.join()
+
+
+@contextmanager
+def redis_fake(name: str) -> Iterator[Any]:
+    """Run a fake of redis: rules for bytes, the same rules for commands, or the small store."""
+    with windsock.serving(framing=None if name == "bytes" else "redis") as server:
+        if name == "store":
+            redis.store(server, {"k": "v"})
+        for command, reply in REDIS if name != "store" else ():
+            is_bytes = name == "bytes"
+            pattern = bytes(command) if is_bytes else redis.command(*command.words)
+            server.on(pattern).reply(bytes(reply) if is_bytes else reply)
+        yield server
 
 
 @contextmanager

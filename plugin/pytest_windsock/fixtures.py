@@ -39,7 +39,7 @@ CONCURRENCIES = {
 
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
-    *("has_failed", "has_hung", "is_in_body", "began"),
+    *("has_failed", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
 
@@ -54,6 +54,8 @@ class State:
     """Those that are not of fixtures and have run during this test, once it has failed."""
     began = 0.0
     """The monotonic time at which this test began."""
+    part_began = 0.0
+    """The monotonic time at which a part of it, such as a subtest, has failed."""
     is_in_body = False
     """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
@@ -83,7 +85,7 @@ class State:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
         cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown = [], [], []
-        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began = False, False, False, time
+        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
 
     @classmethod
     def saved(cls) -> dict[str, Any]:

@@ -89,6 +89,7 @@ def conclude(error: BaseException) -> None:
 def part_failed(error: BaseException) -> None:
     """Note on what has ended a part of a test, such as a subtest, what led to it. The test goes on."""
     _explain(error, is_over=False)
+    State.part_began = monotonic()
     State.has_failed = False  # the next part has conclusions of its own, and so has the rest of the test
 
 

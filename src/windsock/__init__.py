@@ -31,7 +31,7 @@ from windsock.recording import (
 )
 
 if TYPE_CHECKING:
-    from windsock import faults
+    from windsock import faults, protocols
     from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
@@ -108,6 +108,7 @@ __all__ = [
     "combine",
     "faults",
     "partition",
+    "protocols",
     "proxy",
     "random_bytes",
     "rpc",
@@ -144,12 +145,13 @@ ON_FIRST_USE = {
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",
     "proxy": "windsock.proxies.proxy",
+    "protocols": "windsock.protocols",
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
-MODULES = ("faults", "rpc")
+MODULES = ("faults", "protocols", "rpc")
 """Those that are modules themselves."""
 
 

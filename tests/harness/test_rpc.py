@@ -14,7 +14,7 @@ from tests.support.waiting import DEADLINE
 from windsock import RunningServer, StartError, combine, proxy, serving
 from windsock.errors import UsageError
 from windsock.protocols import xdr
-from windsock.protocols.portmap import Protocol
+from windsock.protocols.portmap import PortmapProtocol
 from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call
 from windsock.servers import rpc
 from windsock.servers.rpc import Portmapper, RegistrationFailed, RPCMixIn
@@ -122,7 +122,7 @@ def test_a_portmapper_is_a_server_like_any_other(way: str) -> None:
     kind = rpc.ThreadingRPCTCPServer if way == "tcp" else rpc.ThreadingRPCUDPServer
     with serving(Portmapper) as portmapper:
         with serving(registered(kind, portmapper), Adder) as server:
-            found = portmapper.server.mappings[PROGRAM, VERSION, Protocol[way.upper()]]
+            found = portmapper.server.mappings[PROGRAM, VERSION, PortmapProtocol[way.upper()]]
             assert found.port == server.port
         assert [key for key in portmapper.server.mappings if key[0] == PROGRAM] == []
 
@@ -134,7 +134,7 @@ def test_a_registered_server_is_registered_again_after_an_outage() -> None:
     ):
         with server.outage():
             pass
-        assert (PROGRAM, VERSION, Protocol.TCP) in portmapper.server.mappings
+        assert (PROGRAM, VERSION, PortmapProtocol.TCP) in portmapper.server.mappings
         with connect(server) as client:
             assert call(client, adding(1)) == sum_of(1)
 

@@ -7,16 +7,16 @@ import pytest
 from tests.protocols.vectors import DUMPED, GETPORT
 from windsock.errors import PeerError, UsageError
 from windsock.protocols import portmap
-from windsock.protocols.portmap import Binding, Mapping, Protocol
+from windsock.protocols.portmap import Binding, Mapping, PortmapProtocol
 
 
 def test_a_mapping_is_encoded_as_other_implementations_encode_it() -> None:
-    assert portmap.MAPPING.encode(Mapping(395183, 1, Protocol.TCP)) == GETPORT
+    assert portmap.MAPPING.encode(Mapping(395183, 1, PortmapProtocol.TCP)) == GETPORT
     assert portmap.MAPPING.decode(GETPORT) == Mapping(395183, 1, 6, 0)
 
 
 def test_a_dump_is_a_list_of_mappings() -> None:
-    found = [Mapping(100000, 2, Protocol.TCP, 111), Mapping(100000, 2, Protocol.UDP, 111)]
+    found = [Mapping(100000, 2, PortmapProtocol.TCP, 111), Mapping(100000, 2, PortmapProtocol.UDP, 111)]
 
     assert portmap.MAPPINGS.decode(DUMPED) == found
     assert portmap.MAPPINGS.encode(found) == DUMPED

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +15,8 @@ from tests.servers.helpers import Place, each
 from tests.support.rpc import PROGRAM, VERSION, Adder, call
 from windsock.errors import UsageError
 from windsock.protocols import portmap, xdr
-from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, Protocol, RpcbindProcedure
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call
+from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
+from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call
 from windsock.servers import BaseRequestHandler, rpc
 from windsock.servers.rpc import Portmapper, PortmapRequestHandler, RegistrationFailed, RPCRequestHandler, procedure
 
@@ -62,7 +64,7 @@ def registered(portmapper: Portmapper) -> set[tuple[int, int]]:
 
 @each(IP)
 def test_a_server_is_registered_from_its_start_to_its_close(place: Place, portmapper: Any, kind: Any) -> None:
-    protocol = Protocol.UDP if kind.socket_type == socket.SOCK_DGRAM else Protocol.TCP
+    protocol = PortmapProtocol.UDP if kind.socket_type == socket.SOCK_DGRAM else PortmapProtocol.TCP
     server = place.start(kind, Adder, portmapper=portmapper.server_address)
 
     assert registered(portmapper) == {(protocol, server.server_address[1])}
@@ -96,7 +98,7 @@ def test_a_forked_child_that_closes_the_server_leaves_its_registration(place: Pl
     server = place.start(rpc.ForkingRPCTCPServer, Closing, portmapper=portmapper.server_address)
 
     assert call(place.connect(server), Call(1, PROGRAM, VERSION)) == Accepted(1)
-    assert registered(portmapper) == {(Protocol.TCP, server.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.TCP, server.server_address[1])}
 
 
 def test_servers_of_one_program_on_tcp_and_udp_leave_each_other_alone(place: Place, portmapper: Any) -> None:
@@ -105,7 +107,7 @@ def test_servers_of_one_program_on_tcp_and_udp_leave_each_other_alone(place: Pla
 
     over_tcp.server_close()
 
-    assert registered(portmapper) == {(Protocol.UDP, over_udp.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.UDP, over_udp.server_address[1])}
 
 
 def test_a_program_that_is_registered_twice_is_an_error_that_says_where_it_is(place: Place, portmapper: Any) -> None:
@@ -115,7 +117,7 @@ def test_a_program_that_is_registered_twice_is_an_error_that_says_where_it_is(pl
         place.make(rpc.ThreadingRPCTCPServer, Adder, portmapper=portmapper.server_address)
 
     assert (found.value.program, found.value.version, found.value.transport) == (PROGRAM, VERSION, "tcp")
-    assert registered(portmapper) == {(Protocol.TCP, first.server_address[1])}
+    assert registered(portmapper) == {(PortmapProtocol.TCP, first.server_address[1])}
 
 
 def test_the_same_with_rpcbind(place: Place, rpcbind: Any) -> None:
@@ -157,6 +159,23 @@ def test_a_silent_rpcbind_is_an_error_at_the_deadline(place: Place, silent: sock
         place.make(rpc.RPCTCPServer, Adder, portmapper=silent.getsockname(), portmapper_timeout=0.05)
 
 
+class Endless(BaseRequestHandler):
+    """Sends fragments without a byte, slowly and without end."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.request.sendall(bytes(4))
+                select.select([], [], [], 0.01)
+
+
+def test_an_rpcbind_that_does_not_come_to_an_end_is_an_error_at_the_deadline(place: Place) -> None:
+    endless = place.start(rpc.ThreadingRPCTCPServer, Endless)
+
+    with pytest.raises(RegistrationFailed, match="it does not answer in time"):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=endless.server_address, portmapper_timeout=0.2)
+
+
 class Junk(BaseRequestHandler):
     def handle(self) -> None:
         self.request.recv(1000)
@@ -166,10 +185,14 @@ class Junk(BaseRequestHandler):
 @pytest.mark.parametrize(
     ("junk", "message"),
     [
-        (b"\x80\0\0\4abcd", "what is no reply: offset 4"),
+        (b"\x80\0\0\4abcd", "what is no reply: offset 4.*; is this its address"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is this Sun RPC.*; is this its address[?] It has port 111"),
         (b"\xff\xff\xff\xff", "what is no reply: offset 0, record mark: a record of 2147483647 bytes"),
         (b"", "it closed the connection"),
-        (b"\x80\0\0\x18" + bytes.fromhex("000000070000000100000000000000000000000000000000"), "it answered Accepted"),
+        (
+            b"\x80\0\0\x18" + bytes.fromhex("000000070000000100000000000000000000000000000000"),
+            "it answered reply 7 SUCCESS to call [0-9]+; is this its address",
+        ),
     ],
 )
 def test_an_rpcbind_that_answers_something_else_is_an_error(place: Place, junk: bytes, message: str) -> None:
@@ -177,6 +200,55 @@ def test_an_rpcbind_that_answers_something_else_is_an_error(place: Place, junk: 
 
     with pytest.raises(RegistrationFailed, match=message):
         place.make(rpc.RPCTCPServer, Adder, portmapper=strange.server_address)
+
+
+class Refusing(PortmapRequestHandler):
+    @procedure(PortmapProcedure.SET, args=portmap.MAPPING, result=xdr.BOOL)
+    def set(self, mapping: Mapping) -> bool:
+        return False
+
+
+class Distrustful(PortmapRequestHandler):
+    def check_credential(self, call: Call) -> AuthStatus:
+        return AuthStatus.AUTH_TOOWEAK
+
+
+class Otherwise(PortmapRequestHandler):
+    program = PROGRAM
+
+
+@pytest.mark.parametrize(
+    ("handler", "version", "message"),
+    [
+        (Refusing, 2, "it refused to register it; it may take registrations from its own host or from root only: ask"),
+        (Distrustful, 2, "it answered AUTH_ERROR AUTH_TOOWEAK; it may take registrations from its own host or from"),
+        (PortmapRequestHandler, 4, "it answered PROG_MISMATCH 2 to 2; .* version 4: set portmapper_version = 2"),
+        (Otherwise, 2, "it answered PROG_UNAVAIL; is this its address[?] It has port 111"),
+    ],
+)
+def test_an_rpcbind_that_does_not_register_is_an_error_that_says_what_to_do(
+    place: Place, handler: Any, version: int, message: str
+) -> None:
+    other = place.start(Portmapper, handler)
+
+    with pytest.raises(RegistrationFailed, match=message):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=other.server_address, portmapper_version=version)
+
+
+@pytest.mark.parametrize(
+    "address", [111, ("127.0.0.1", "111"), ("127.0.0.1",), ("127.0.0.1", 0), (b"127.0.0.1", 111), "", Portmapper]
+)
+def test_a_portmapper_that_is_no_address_is_refused(place: Place, address: Any) -> None:
+    with pytest.raises(
+        UsageError, match=r"portmapper: address .*: expected \(host, port\) with a port from 1 to 65535"
+    ):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=address)
+
+
+@pytest.mark.parametrize("seconds", ["5", None, 0, -1, True, float("inf")])
+def test_a_timeout_of_the_portmapper_that_is_none_is_refused(place: Place, portmapper: Any, seconds: Any) -> None:
+    with pytest.raises(UsageError, match=r"portmapper_timeout = .*: expected seconds, more than 0"):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=portmapper.server_address, portmapper_timeout=seconds)
 
 
 def test_a_server_closes_though_its_portmapper_is_gone(place: Place, portmapper: Any) -> None:
@@ -220,10 +292,10 @@ def test_a_registration_that_cannot_be_is_refused(
 # --- the portmapper
 
 
-KIND_OF = {Protocol.TCP: socket.SOCK_STREAM, Protocol.UDP: socket.SOCK_DGRAM}
+KIND_OF = {PortmapProtocol.TCP: socket.SOCK_STREAM, PortmapProtocol.UDP: socket.SOCK_DGRAM}
 
 
-@pytest.fixture(params=list(Protocol), ids=lambda protocol: protocol.name)
+@pytest.fixture(params=list(PortmapProtocol), ids=lambda protocol: protocol.name)
 def client(request: pytest.FixtureRequest, place: Place, portmapper: Any) -> socket.socket:
     """A client of the portmapper over TCP and over UDP."""
     made = place.closing.enter_context(socket.socket(socket.AF_INET, KIND_OF[request.param]))
@@ -241,15 +313,15 @@ def ask(client: socket.socket, number: int, kind: Any, mapping: Mapping | None =
 
 
 def test_a_portmapper_maps_programs_to_ports_over_tcp_and_udp(portmapper: Any, client: socket.socket) -> None:
-    one = Mapping(PROGRAM, VERSION, Protocol.TCP, 4001)
-    own = [Mapping(portmap.PROGRAM, 2, protocol, portmapper.server_address[1]) for protocol in Protocol]
+    one = Mapping(PROGRAM, VERSION, PortmapProtocol.TCP, 4001)
+    own = [Mapping(portmap.PROGRAM, 2, protocol, portmapper.server_address[1]) for protocol in PortmapProtocol]
 
     assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, one) == 0
     assert ask(client, PortmapProcedure.SET, xdr.BOOL, one) is True
-    assert ask(client, PortmapProcedure.SET, xdr.BOOL, Mapping(PROGRAM, VERSION, Protocol.TCP, 4002)) is False
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, Protocol.TCP)) == 4001
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, Protocol.UDP)) == 0
-    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, 0, Protocol.TCP)) == 4001
+    assert ask(client, PortmapProcedure.SET, xdr.BOOL, Mapping(PROGRAM, VERSION, PortmapProtocol.TCP, 4002)) is False
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, PortmapProtocol.TCP)) == 4001
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, VERSION, PortmapProtocol.UDP)) == 0
+    assert ask(client, PortmapProcedure.GETPORT, xdr.UINT, Mapping(PROGRAM, 0, PortmapProtocol.TCP)) == 4001
     assert ask(client, PortmapProcedure.DUMP, portmap.MAPPINGS) == [*own, one]
     assert ask(client, PortmapProcedure.UNSET, xdr.BOOL, one) is True
     assert ask(client, PortmapProcedure.UNSET, xdr.BOOL, one) is False

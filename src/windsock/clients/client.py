@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, SupportsBytes
 
 from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
@@ -151,13 +151,13 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
 
     def send(
         self,
-        data: bytes,
+        data: bytes | SupportsBytes,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
         timeout: float | None = None,
     ) -> ScriptedClient:
-        """Send bytes: at once, or in `pieces` (how many, or their sizes) with `every` seconds between them.
+        """Send bytes or a message: at once, or in `pieces` (how many, or their sizes), one every `every` seconds.
 
         See Steps.send. Raises ScriptTimeout if the other end takes them too slowly.
         """

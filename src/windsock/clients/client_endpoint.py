@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.endpoints.endpoint import DONTWAIT, Endpoint
 from windsock.endpoints.outcomes import is_only_later, is_own_timeout, says_nothing
 from windsock.endpoints.stream import StreamEndpoint, what_it_waits_for
-from windsock.errors import PeerError, UsageError, WindsockError
+from windsock.errors import PeerError, WindsockError
 from windsock.net import sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_HANDSHAKE", "CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
 
 NO_HANDSHAKE = "the other end did not do its part of the handshake"
-LARGEST = 65536
-"""Bytes of the largest datagram."""
 
 
 class CalledOff(WindsockError):
@@ -219,6 +216,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), clock=clock)
         self.is_plain = False
+        self._largest = sockets.largest_datagram(sock.family)
 
     def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # a datagram
         """Send without waiting; return the number of bytes sent, or None if the socket accepts nothing now.
@@ -232,8 +230,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
         except OSError as error:
             if is_only_later(error):
                 return None
-            if error.errno == errno.EMSGSIZE:
-                raise UsageError(f"send(...): {len(data)} bytes are too many for one datagram here") from None
+            sockets.check_datagram(error, "send(...)", len(data))
             self.is_gone = True
             self.lost(error)
             return 0
@@ -242,7 +239,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def read(self) -> bytes | None:
         """See Endpoint. One datagram."""
         try:
-            data: bytes = self.sock.recv(LARGEST)
+            data: bytes = self.sock.recv(self._largest)
         except OSError as error:
             if says_nothing(error):
                 return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from windsock.errors import RecordingFailed, UsageError
 from windsock.fakes import patterns
@@ -19,16 +19,14 @@ from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
 from windsock.fakes.stream_session import StreamSession
 from windsock.fakes.unfinished import unfinished
-from windsock.net import addresses
+from windsock.net import addresses, sockets
 from windsock.net.deadlines import within
 from windsock.net.system import monotonic, threading
+from windsock.protocols.values import Sendable, as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
-
-if TYPE_CHECKING:
-    from windsock.protocols.rpc import RPCAnswer
 
 __all__ = ["Fake"]
 
@@ -102,7 +100,7 @@ class Fake:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Sendable,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -129,7 +127,7 @@ class Fake:
 
         For the options, see Rule.reply.
         """
-        if not isinstance(what, bytes | Script) or what == b"":
+        if not (isinstance(what, Script) or as_bytes(what)):
             raise UsageError(f"greet({what!r}): expected the bytes to send first, or a Script")
         greeting = made_answer("greet", what, delivery)
         if self._is_datagram:
@@ -310,5 +308,9 @@ class Fake:
 
     def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
         """Send one datagram. Does not fail if the client is gone."""
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            server_socket.sendto(data, address)
+        try:
+            with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
+                server_socket.sendto(data, address)
+        except OSError as error:
+            sockets.check_datagram(error, "reply(...)", len(data))
+            raise

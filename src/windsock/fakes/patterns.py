@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from windsock.errors import UsageError
-from windsock.recording import Delimiter, Framing, LengthPrefix, Lines, RecordMarking
+from windsock.protocols.values import as_bytes
+from windsock.recording import Delimiter, Framing, LengthPrefix, Lines, ProtocolFraming
 from windsock.scripts.matching import first_difference
 
 __all__ = [
@@ -38,7 +39,9 @@ def checked(pattern: object) -> Pattern:
             return pattern
         raise UsageError(f"on({pattern!r}): expected a pattern over bytes, as in re.compile(rb'...')")
     if getattr(pattern, "is_answer", False):
-        raise UsageError(f"on({pattern!r}): that is an answer; pass the call that it is for: rpc.call(100003, 3)")
+        raise UsageError(f"on({pattern!r}): that is an answer; pass the call or message that it is for")
+    if (data := as_bytes(pattern)) is not None:
+        return data
     if callable(pattern):
         return pattern
     raise UsageError(f"on({pattern!r}): expected bytes, a compiled regular expression over bytes, or a predicate")
@@ -52,17 +55,15 @@ def describe(pattern: Pattern) -> str:
 
 
 def body(framing: Framing | None, message: bytes) -> bytes:
-    """Return the message without its delimiter, length prefix or record marks."""
+    """Return the message without its delimiter, length prefix or the frame of its protocol."""
     if isinstance(framing, Lines):
         return message.rstrip(b"\r\n")
     if isinstance(framing, Delimiter):
         return message.removesuffix(framing.delimiter)
     if isinstance(framing, LengthPrefix):
         return message[framing.size :]
-    if isinstance(framing, RecordMarking):
-        from windsock.protocols.record_marking import record_in
-
-        return record_in(message)
+    if isinstance(framing, ProtocolFraming):
+        return framing.protocol.body(message)
     return message
 
 

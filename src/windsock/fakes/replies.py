@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, TypedDict
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, SupportsBytes, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
+from windsock.protocols.values import MessageAnswer, as_bytes, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -23,12 +23,11 @@ __all__ = [
     "Reply",
     "checked_script",
     "checked_times",
-    "is_rpc",
     "made_answer",
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
-Reply: TypeAlias = bytes | Callable[[bytes], bytes | None] | Script
+Reply: TypeAlias = bytes | Callable[[bytes], "bytes | SupportsBytes | None"] | Script
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
 ENDS = ("half_close", "close", "reset")
@@ -48,6 +47,8 @@ class Answer:
     every: float = 0.0
     truncate: int | None = None
     end: HowToEnd | None = None
+    value: object = field(default=None, compare=False)
+    """The message of a protocol that it was made from, if any."""
 
     @property
     def is_plain(self) -> bool:
@@ -87,8 +88,8 @@ class Answer:
     def code(self, method: str, times: int | None) -> str:
         """Return the call that creates the reply."""
         shown = preview(masked(self.what)) if isinstance(self.what, bytes) else code_of(self.what)
-        words = [shown]
-        for each in fields(self)[1:]:
+        words = [shown if self.value is None else repr(self.value)]
+        for each in fields(self)[1:-1]:
             value = getattr(self, each.name)
             if value != each.default:
                 words.append(f"{each.name}={value!r}")
@@ -169,7 +170,7 @@ def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
     """Return a reply. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
-    answer = Answer(_checked_reply(method, what), **keywords)
+    answer = Answer(_checked_reply(method, what), **keywords, value=message_in(what))
     _check_delivery(method, answer)
     return answer
 
@@ -209,24 +210,19 @@ def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
 def _method(answer: Answer, first: str) -> str:
     if isinstance(answer.what, Script):
         return "play"
-    return first if isinstance(answer.what, bytes) or is_rpc(answer.what) else "reply_with"
-
-
-def is_rpc(what: object) -> bool:
-    """Return whether a reply is one of `windsock.rpc`, such as `rpc.success()`. Such a value has imported its class."""
-    rpc = sys.modules.get("windsock.protocols.rpc")
-    return rpc is not None and isinstance(what, rpc.RPCAnswer)
+    return first if isinstance(answer.what, bytes | MessageAnswer) else "reply_with"
 
 
 def _checked_reply(method: str, what: object) -> Reply:
-    if method == "reply" and not (isinstance(what, bytes | bytearray | memoryview) or is_rpc(what)):
+    data = as_bytes(what)
+    if method == "reply" and data is None and not isinstance(what, MessageAnswer):
         raise UsageError(f"reply({what!r}): expected bytes; encode text first")
     if method == "play":
         return checked_script(method, what)
     if method == "reply_with" and not callable(what):
         raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
-    if isinstance(what, bytes | bytearray | memoryview):
-        return bytes(what)
+    if data is not None:
+        return data
     if isinstance(what, Script):
         return checked_script(method, what)
     if callable(what):
@@ -235,6 +231,7 @@ def _checked_reply(method: str, what: object) -> Reply:
 
 
 def _checked_result(data: Any) -> bytes:
-    if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data)
-    raise UsageError(f"reply_with(): the function returned {data!r}; expected bytes, or None for no reply")
+    found = as_bytes(data)
+    if found is None:
+        raise UsageError(f"reply_with(): the function returned {data!r}; expected bytes, or None for no reply")
+    return found

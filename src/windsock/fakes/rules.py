@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, Unpack
+from typing import Any, Self, SupportsBytes, TypeAlias, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
 from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, checked_times, made_answer
+from windsock.protocols.values import Sendable, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
-
-if TYPE_CHECKING:
-    from windsock.protocols.rpc import RPCAnswer
 
 __all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
 
@@ -41,6 +39,8 @@ class Rule:
         is_datagram: bool = False,
     ) -> None:
         self.pattern = patterns.checked(pattern)
+        self._value = message_in(pattern)
+        """The message of a protocol that the pattern was made from, if any."""
         self.after = after
         self.is_first = is_first
         """Whether it was added before the existing rules."""
@@ -60,7 +60,7 @@ class Rule:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Sendable,
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
@@ -68,8 +68,8 @@ class Rule:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". An answer of `windsock.rpc`,
-        such as `rpc.success()`, takes the xid of the call.
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A message of a
+        protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
         """
         self._check_is_first("reply")
         answer = made_answer("reply", data, delivery)
@@ -77,7 +77,7 @@ class Rule:
 
     def reply_with(
         self,
-        function: Callable[[bytes], bytes | None],
+        function: Callable[[bytes], bytes | SupportsBytes | None],
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
@@ -95,7 +95,7 @@ class Rule:
 
     def then(
         self,
-        what: bytes | Callable[[bytes], bytes | None] | Script,
+        what: Sendable | Callable[[bytes], bytes | SupportsBytes | None] | Script,
         *,
         times: int | None = UNSAID,
         **delivery: Unpack[Delivery],
@@ -196,7 +196,7 @@ class Rule:
         """The start of the rule, as a test would write it."""
         words = [patterns.describe(self.pattern)]
         if isinstance(self.pattern, bytes):
-            words = [preview(masked(self.pattern))]
+            words = [preview(masked(self.pattern)) if self._value is None else repr(self._value)]
         if self.after:
             words.append(f"after={self.after}")
         if self.connections is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
 from windsock.endpoints.stream import StreamEndpoint
 from windsock.errors import PeerError
-from windsock.net import addresses
+from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.ancillary import receive_without
 from windsock.net.deadlines import milliseconds
@@ -202,7 +202,10 @@ class ServerDatagram(Endpoint):
         self._stop_event = stop_event
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """Send a datagram, unless the client has no address or is gone. Raises TimeoutError at the deadline."""
+        """Send a datagram, unless the client has no address or is gone.
+
+        Raises TimeoutError at the deadline, and UsageError for data that no datagram can carry.
+        """
         self.check_open("send(...)")
         if self.client_address is None:
             self.inbox.note("could not answer: the client has no name", self.clock())
@@ -215,6 +218,7 @@ class ServerDatagram(Endpoint):
                     raise TimeoutError("the client took nothing") from None
                 self.sleep(SLICE)
             except OSError as error:
+                sockets.check_datagram(error, "send(...)", len(data))
                 self.inbox.note(f"could not send: {error.strerror}", self.clock())
                 return
             else:

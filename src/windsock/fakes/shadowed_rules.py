@@ -41,6 +41,8 @@ def _messages(data: bytes, framing: Framing | None) -> Iterator[bytes]:
         yield data
         return
     cutter = Cutter(framing)
+    if cutter.has_state:  # one direction does not say where messages end
+        return
     cutter.feed(data)
     while (message := cutter.cut()) is not None:
         yield message

@@ -12,7 +12,9 @@ from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEven
 from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
+from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
+from windsock.scripts.steps import Send
 
 __all__ = ["StreamSession", "mark_exchange"]
 
@@ -41,6 +43,8 @@ class StreamSession:
         self._stop_event = stop_event
         self._timeout = timeout
         self._end: ServerStream | None = None
+        self._replies: OtherDirection | None = None
+        """The replies, if the client's messages depend on them."""
         self._is_unix = is_unix_stream(request)
         self._is_over = False
         self._is_mute = False
@@ -67,6 +71,7 @@ class StreamSession:
 
     def _handle_messages(self, framing: Framing, arrived: bytes) -> None:
         cutter = Cutter(framing, self._connection)
+        self._replies = replies_cutter(cutter.framing)
         while data := arrived or self._receive():
             arrived = b""
             cutter.feed(data)
@@ -122,6 +127,8 @@ class StreamSession:
 
     def _send(self, data: bytes | None) -> None:
         if data and not self._is_mute:
+            if self._replies is not None:
+                self._replies.feed_all(data)
             self._request.sendall(data)
 
     def _perform(self, script: Script, rest: bytes) -> bytes:
@@ -133,6 +140,8 @@ class StreamSession:
         end = self._end
         if rest:
             end.inbox.receive(rest, monotonic())
+        if self._replies is not None:
+            self._replies.feed_all(b"".join(each.data for each in script if isinstance(each, Send)))
         perform(script, end, self._timeout())
         self._request = end.sock
         self._is_unix = is_unix_stream(end.sock)

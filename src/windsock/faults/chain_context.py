@@ -13,6 +13,7 @@ from windsock.faults.context import NEVER
 from windsock.faults.handle import FaultHandle
 from windsock.faults.item_matcher import matcher_for
 from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
+from windsock.faults.message_items import messages_for
 from windsock.faults.seeds import derive
 from windsock.faults.selector import holds
 
@@ -39,6 +40,7 @@ class ChainContext:
     __slots__ = (
         "_is_opening",
         "_matcher",
+        "_messages",
         "_queue",
         "_random",
         "_ticket",
@@ -79,7 +81,8 @@ class ChainContext:
         self._queue: Any = deque() if self.is_stream else []
         self._ticket = counter()
         self._random: random.Random | None = None
-        self._matcher = matcher_for(self.selector, is_stream=self.is_stream)
+        self._matcher = matcher_for(self.selector, is_stream=self.is_stream, direction=self.direction)
+        self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=self.is_stream)
         self.start(now)
 
     def start(self, now: float) -> None:
@@ -158,6 +161,11 @@ class ChainContext:
 
     def take(self, item: Item) -> list[Item]:
         """Return the items that continue at once; the others wait here."""
+        if self._messages is None or not self.is_active:
+            return self._take(item)
+        return [ready for each in self._messages.items(item) for ready in self._take(each)]
+
+    def _take(self, item: Item) -> list[Item]:
         self.now = item.at
         outcome = self._outcome(item)
         if type(item) is Data or type(item) is Datagram:
@@ -220,6 +228,8 @@ class ChainContext:
 
     def _is_selected(self, item: Item) -> bool:
         selector = self.selector
+        if self._messages is not None and not self._messages.is_message:
+            return False
         if self._matcher is not None and not self._matcher.matches(item):
             return False
         self.counted += 1
@@ -261,7 +271,7 @@ class ChainContext:
 
     def queued(self) -> bool:
         """Return whether anything waits here."""
-        return bool(self._queue or self.held)
+        return bool(self._queue or self.held or self._messages)
 
     def take_due(self, now: float) -> list[Item]:
         """Return the items that are due: one that waited, or the result of a tick."""
@@ -285,7 +295,8 @@ class ChainContext:
         self._queue.clear()
         for item in queued:
             self.chain.waits(-1, -size_of(item))
-        gone = [at_time(item, now) for item in (*queued, *self.fault.release(self))]
+        begun = () if self._messages is None else self._messages.rest(now)
+        gone = [at_time(item, now) for item in (*queued, *self.fault.release(self), *begun)]
         self.is_active = False
         self.wake_at = NEVER
         return gone

@@ -38,6 +38,20 @@ class ItemMatcher:
         return any(found.end() > len(before) or not found[0] for found in wanted.finditer(whole))
 
 
-def matcher_for(selector: Selector, *, is_stream: bool) -> ItemMatcher | None:
+class NoMatch(ItemMatcher):
+    """The matcher for messages that pass the other way: none matches."""
+
+    __slots__ = ()
+
+    def matches(self, item: Item) -> bool:  # noqa: ARG002  # as every matcher
+        """Return False."""
+        return False
+
+
+def matcher_for(selector: Selector, *, is_stream: bool, direction: str) -> ItemMatcher | None:
     """Return a matcher for the `match=` of a selector; None if it has none."""
-    return None if selector.match is None else ItemMatcher(selector, is_stream=is_stream)
+    if selector.match is None:
+        return None
+    goes = getattr(selector.match, "is_reply", None)  # of a pattern of a protocol
+    is_other = goes is not None and goes is not (direction == "downstream")
+    return (NoMatch if is_other else ItemMatcher)(selector, is_stream=is_stream)

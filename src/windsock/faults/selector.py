@@ -51,7 +51,8 @@ class Selector:
     or collection of them, `first(n)`, or a predicate of `ConnectionInfo`. `after`: seconds since the fault met the
     connection. `after_bytes`: bytes of that direction since then; a piece of data is split there. `match`: bytes, a
     regular expression of bytes, or a predicate of the piece; on a stream, bytes and expressions are also found across
-    two pieces, and the piece in which the match ends is selected. `nth` (a number from 1, a slice, range or collection
+    two pieces, and the piece in which the match ends is selected; a pattern of a protocol makes each message a piece of
+    its own, for which data waits. `nth` (a number from 1, a slice, range or collection
     of them) and `every` count what meets those conditions: pieces of data or datagrams, in each direction of each
     connection. `probability` is drawn for what is left then. `times` is the most often that the fault fires, over all
     connections.

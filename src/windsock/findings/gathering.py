@@ -241,6 +241,8 @@ def _cut(data: bytes, framing: Framing | None, *, has_ended: bool) -> tuple[tupl
     if isinstance(framing, UntilEof):
         return ((data,), b"", "") if has_ended else ((), data, "the end of the stream")
     cutter = Cutter(framing)
+    if cutter.has_state:  # one direction does not say where messages end
+        return (), b"", ""
     cutter.feed(data)
     messages: list[bytes] = []
     with contextlib.suppress(WindsockError):  # what is left is no message, or too long a one

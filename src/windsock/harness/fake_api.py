@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, SupportsBytes, Unpack
 
 from windsock.errors import UsageError
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.fakes.replies import Delivery
     from windsock.fakes.rules import Connections, Rule
-    from windsock.protocols.rpc import RPCAnswer
+    from windsock.protocols.values import Sendable
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
@@ -32,7 +32,7 @@ class FakeAPI:
 
     def reply(
         self,
-        data: bytes | RPCAnswer,
+        data: Sendable,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -45,7 +45,7 @@ class FakeAPI:
         self._told().reply(data, times=times, **delivery)
         return self
 
-    def greet(self, what: bytes | Script, **delivery: Unpack[Delivery]) -> Self:
+    def greet(self, what: bytes | SupportsBytes | Script, **delivery: Unpack[Delivery]) -> Self:
         """Speak first: send this on each new connection before anything else, also before a script that it plays.
 
         In TLS it comes after the handshake; with tls="starttls" in the clear, once. The keywords are

@@ -105,10 +105,8 @@ class RunningServer(FakeAPI, Subject):
             self._recorder.close()  # or the next fork makes it ready for children
             self._remove_private_path()
             raise
-        if self._recorder.programs is not None:
-            from windsock.recording.rpc import programs_of
-
-            self._recorder.programs = programs_of(getattr(self.server, "RequestHandlerClass", None))
+        if self._recorder.protocol is not None:
+            self._recorder.protocol = self._recorder.protocol.of_server(self.server)
         self.address = plain_address(self.server.server_address)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
@@ -245,12 +243,14 @@ class RunningServer(FakeAPI, Subject):
         It calls the program of the server's handler; or that of another handler class, or one given by its number and
         `version`. `options` are those of `connect()`; for the rest, see `windsock.rpc_client()`. Raises ConnectFailed.
         """
-        from windsock.clients.rpc_client import Program, RPCClient
-        from windsock.protocols.rpc_messages import AUTH_NONE
+        from windsock.clients.rpc_client import Program, RPCClient, check_calls
+        from windsock.protocols.rpc_auth import AUTH_NONE
 
+        credential = AUTH_NONE if credential is None else credential
+        check_calls(credential, resend_every)
         handler = getattr(self.server, "RequestHandlerClass", None) if program is None else program
         found = Program.of(handler, version)
-        return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
+        return RPCClient(self.connect(**options), found, credential=credential, resend_every=resend_every)
 
     def crowd(
         self,
@@ -470,9 +470,14 @@ class RunningServer(FakeAPI, Subject):
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
+        if self._fake is not None and self._has_failed:
+            # the expectations that a failed test has not met are not reported again
+            return [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        return found
+
+    def _new_errors(self) -> list[BaseException]:
+        found = super()._new_errors()
         if self._fake is not None:
-            if self._has_failed:  # the expectations that a failed test has not met are not reported again
-                found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 

@@ -18,7 +18,7 @@ __all__ = [
     "Binding",
     "Mapping",
     "PortmapProcedure",
-    "Protocol",
+    "PortmapProtocol",
     "RpcbindProcedure",
     "parse_universal_address",
     "universal_address",
@@ -48,7 +48,7 @@ class RpcbindProcedure(enum.IntEnum):
     DUMP = 4
 
 
-class Protocol(enum.IntEnum):
+class PortmapProtocol(enum.IntEnum):
     """Protocols of version 2, by their IP protocol number."""
 
     TCP = 6

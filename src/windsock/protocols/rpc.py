@@ -8,13 +8,24 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.protocols import xdr
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.record_marking import mark_record, record_in
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call, Denied, RejectStatus, Reply
-from windsock.protocols.rpc_words import decoded, message_in_words
+from windsock.protocols.rpc_messages import (
+    Accepted,
+    AcceptStatus,
+    AuthStatus,
+    Call,
+    Denied,
+    Message,
+    RejectStatus,
+    Reply,
+)
+from windsock.protocols.rpc_protocol import PROTOCOL
+from windsock.protocols.values import MessageAnswer
 from windsock.protocols.xdr import XDRType
 from windsock.protocols.xdr.coding import shown
 
@@ -25,6 +36,7 @@ __all__ = [
     "auth_error",
     "call",
     "check_numbers",
+    "check_type",
     "garbage_args",
     "proc_unavail",
     "prog_mismatch",
@@ -40,9 +52,10 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CallPattern:
+class CallPattern(MessagePattern):
     """Matches calls; see `call()`."""
 
+    protocol = PROTOCOL
     program: int
     version: int | None = None
     procedure: int | None = None
@@ -51,14 +64,9 @@ class CallPattern:
     def __post_init__(self) -> None:
         check_numbers(**dict(self._given()))
 
-    def __call__(self, message: bytes) -> bool:
+    def matches(self, message: Message) -> bool:
         """Return whether a message is such a call."""
-        found, _ = decoded(record_in(message))
-        return isinstance(found, Call) and all(getattr(found, name) == value for name, value in self._given())
-
-    def why_not(self, message: bytes) -> str:
-        """Return what a message is instead, in words."""
-        return f"it is {message_in_words(record_in(message))}"
+        return isinstance(message, Call) and all(getattr(message, name) == value for name, value in self._given())
 
     def __repr__(self) -> str:
         return f"rpc.call({', '.join(_arguments(self))})"
@@ -68,26 +76,24 @@ class CallPattern:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class ReplyPattern:
+class ReplyPattern(MessagePattern):
     """Matches replies; see `reply()`."""
 
+    protocol = PROTOCOL
     xid: int | None = None
     status: AcceptStatus | RejectStatus | None = None
 
     def __post_init__(self) -> None:
         if self.xid is not None:
             check_numbers(xid=self.xid)
+        if self.status is not None:
+            _check_member("status", self.status, AcceptStatus, RejectStatus)
 
-    def __call__(self, message: bytes) -> bool:
+    def matches(self, message: Message) -> bool:
         """Return whether a message is such a reply."""
-        found, _ = decoded(record_in(message))
-        if not isinstance(found, Accepted | Denied) or self.xid not in (None, found.xid):
+        if not isinstance(message, Accepted | Denied) or self.xid not in (None, message.xid):
             return False
-        return self.status is None or found.status is self.status
-
-    def why_not(self, message: bytes) -> str:
-        """Return what a message is instead, in words."""
-        return f"it is {message_in_words(record_in(message))}"
+        return self.status is None or message.status is self.status
 
     def __repr__(self) -> str:
         return f"rpc.reply({', '.join(_arguments(self))})"
@@ -112,13 +118,12 @@ def reply(xid: int | None = None, status: AcceptStatus | RejectStatus | None = N
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class RPCAnswer:
+class RPCAnswer(MessageAnswer):
     """Makes the reply to a call: it takes the call's xid, and has record marks if the call has them.
 
     With `xid` it takes that one instead, which is wrong on purpose.
     """
 
-    is_answer: ClassVar = True
     reply: Reply
     xid: int | None = None
 
@@ -151,6 +156,8 @@ def success(result: Any = b"", type: XDRType[Any] | None = None, *, xid: int | N
     """Return an answer with a result: bytes that are encoded already, or a value of an XDR type."""
     if type is None and not isinstance(result, bytes | bytearray | memoryview):
         raise UsageError(f"rpc.success({result!r}): expected bytes, or a value with its type: success(7, xdr.INT)")
+    if type is not None:
+        check_type(f"rpc.success({result!r}, {type!r})", type)
     encoded = bytes(result) if type is None else type.encode(result)
     return RPCAnswer(Accepted(0, result=encoded), xid)
 
@@ -162,6 +169,7 @@ def prog_unavail() -> RPCAnswer:
 
 def prog_mismatch(low: int, high: int) -> RPCAnswer:
     """Return the answer of a server that has the program in versions `low` to `high`."""
+    check_numbers(low=low, high=high)
     return RPCAnswer(Accepted(0, AcceptStatus.PROG_MISMATCH, low=low, high=high))
 
 
@@ -182,11 +190,13 @@ def system_err() -> RPCAnswer:
 
 def rpc_mismatch(low: int = 2, high: int = 2) -> RPCAnswer:
     """Return the answer of a server that speaks versions `low` to `high` of RPC."""
+    check_numbers(low=low, high=high)
     return RPCAnswer(Denied(0, RejectStatus.RPC_MISMATCH, low=low, high=high))
 
 
 def auth_error(reason: AuthStatus) -> RPCAnswer:
     """Return the answer to a credential that is refused."""
+    _check_member("reason", reason, AuthStatus)
     return RPCAnswer(Denied(0, RejectStatus.AUTH_ERROR, reason))
 
 
@@ -202,6 +212,19 @@ def check_numbers(**numbers: Any) -> None:
     for name, number in numbers.items():
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 0xFFFFFFFF:
             raise UsageError(f"{name} = {number!r}: expected a number from 0 to 4294967295")
+
+
+def check_type(where: str, kind: object) -> None:
+    """Raise UsageError for what is no XDR type."""
+    if not isinstance(kind, XDRType):
+        raise UsageError(f"{where}: expected an XDR type, such as xdr.INT")
+
+
+def _check_member(name: str, value: object, *kinds: type[enum.IntEnum]) -> None:
+    """Raise UsageError for what is no member of the enums."""
+    if not isinstance(value, kinds):
+        names = " or ".join(f"{kind.__name__}.{list(kind)[1].name}" for kind in kinds)
+        raise UsageError(f"{name}={value!r}: expected a member of an enum, such as {names}")
 
 
 def _arguments(pattern: CallPattern | ReplyPattern) -> Iterator[str]:

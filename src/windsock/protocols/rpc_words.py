@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from windsock.protocols.rpc_messages import AcceptStatus, Call, Denied, Message, RejectStatus, Reply, decode_message
-from windsock.protocols.xdr import DecodeError
+from windsock.protocols.rpc_messages import AcceptStatus, Call, Denied, Message, RejectStatus, Reply
 
-__all__ = ["called", "decoded", "message_in_words", "status_in_words"]
-
-
-def decoded(data: bytes) -> tuple[Message | None, DecodeError | None]:
-    """Return the message that the bytes are, or why they are none."""
-    try:
-        return decode_message(data), None
-    except DecodeError as error:
-        return None, error
+__all__ = ["called", "message_in_words", "status_in_words"]
 
 
-def message_in_words(data: bytes, name: str = "") -> str:
-    """Return what a message is, or why it is none. `name` is that of the procedure, if it is known."""
-    message, error = decoded(data)
+def message_in_words(message: Message, name: str = "") -> str:
+    """Return what a message is. `name` is that of the procedure, if it is known."""
     if isinstance(message, Call):
         return f"call {message.xid} {called(message.program, message.version, message.procedure, name)}"
-    return f"no RPC message ({error})" if message is None else f"reply {message.xid} {status_in_words(message)}"
+    return f"reply {message.xid} {status_in_words(message)}"
 
 
 def called(program: int, version: int, procedure: int, name: str = "") -> str:

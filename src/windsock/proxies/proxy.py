@@ -24,7 +24,7 @@ from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
 from windsock.recording import framing_from, transcript
-from windsock.recording.subject import Subject, plain_address
+from windsock.recording.subject import Subject, distinct_name, plain_address
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 from windsock.scripts.checks import check_seconds
@@ -78,12 +78,13 @@ class FaultProxy(Subject):
         tls: ssl.SSLContext | None = None,
         upstream_tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
-        name: str = "proxy",
+        name: str | None = None,
         strict: bool = True,
         redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = target_of(address, transport).resolved()
+        name = name or distinct_name("proxy")
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
             addresses.check_loopback(f"listen={listen!r}", str(listen[0]))

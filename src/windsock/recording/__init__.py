@@ -26,6 +26,7 @@ from windsock.recording.framing import (
     is_framed,
 )
 from windsock.recording.framing_choice import framing_from
+from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
@@ -49,6 +50,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "ProtocolFraming",
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
@@ -60,6 +62,7 @@ __all__ = [
     "framing_from",
     "is_framed",
     "preview",
+    "protocol_of",
     "transcript",
     "unfinished_words",
 ]

@@ -19,7 +19,7 @@ from windsock.recording.urgency import STREAM_OF, UrgentByte, urgent_byte
 from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -51,8 +51,8 @@ class Connection(Log):
     """The size in bytes of a datagram before the server truncated it to its `max_packet_size`."""
     is_datagram = False
     """Whether it is one datagram with its replies."""
-    programs: Programs | None = None
-    """The procedures that are known, if it speaks Sun RPC; None if it does not."""
+    protocol: Protocol | None = None
+    """The protocol of its messages, if it is known."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None
@@ -103,6 +103,12 @@ class Connection(Log):
         """The exception that ended its handler."""
         self._recorder.catch_up()
         return self._errors[0] if self._errors else None
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """The exceptions of its handler and of the server around it, the oldest first."""
+        self._recorder.catch_up()
+        return self._errors
 
     @property
     def tls(self) -> TLSHandshake | None:
@@ -169,12 +175,15 @@ class Connection(Log):
         """Return what one end did as a script, to play it again, or to `print()` it and paste it into a test.
 
         `side` is "client" or "server" (for a fake). `timing` adds the original pauses, rounded; without it, data
-        sent in a row is sent at once. For TLS it has the plaintext. A connection that the server's stop ended is left
-        open. Raises UsageError for more data than a script should hold (16 MiB).
+        sent in a row is sent at once. With a protocol, messages are its values. For TLS it has the plaintext. A
+        connection that the server's stop ended is left open. Raises UsageError for more data than a script should hold
+        (16 MiB).
         """
         from windsock.recording.to_script import ScriptWriter
 
-        writer = ScriptWriter(side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened)
+        writer = ScriptWriter(
+            side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened, protocol=self.protocol
+        )
         return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 
     # --- for recorders

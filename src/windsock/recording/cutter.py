@@ -5,6 +5,7 @@ from __future__ import annotations
 from windsock.errors import UsageError, WindsockError
 from windsock.recording.errors import FramingError, MessageTooLong
 from windsock.recording.framing import LIMIT, Delimiter, Framing, Lines
+from windsock.recording.protocol_framing import ProtocolFraming
 
 __all__ = ["Cutter", "checked_size"]
 
@@ -25,7 +26,10 @@ class Cutter:
     """
 
     def __init__(self, framing: Framing, connection: int | None = None) -> None:
-        self._framing = framing
+        begun = framing.begin() if isinstance(framing, ProtocolFraming) else None
+        self.framing: Framing = begun or framing
+        """The framing, for this connection alone if its messages depend on those before."""
+        self._passed = begun.passed if begun is not None and begun.has_state else None
         self._connection = connection
         self._offset = 0
         self._limit: int = getattr(framing, "limit", LIMIT)
@@ -35,6 +39,11 @@ class Cutter:
         self._start = 0
         self._wanted = 1  # the bytes needed before the next look
         self._searched = 0
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the ends of messages depend on what has passed, also in the other direction."""
+        return self._passed is not None
 
     def __len__(self) -> int:
         """Return the number of bytes left, which make no complete message."""
@@ -53,7 +62,7 @@ class Cutter:
         size = self._size()
         if size is None:
             return None
-        message = bytes(self._bytes[self._start : self._start + size])
+        message = self._first(size)
         self._drop(size)
         return message
 
@@ -63,6 +72,9 @@ class Cutter:
         if size is not None:
             self._drop(size)
         return size
+
+    def _first(self, size: int) -> bytes:
+        return bytes(self._bytes[self._start : self._start + size])
 
     def rest(self) -> bytes:
         """Return and remove the remaining bytes."""
@@ -76,7 +88,7 @@ class Cutter:
     def waits_for(self) -> str:
         """Describe what an incomplete message waits for."""
         if self._is_delimited:
-            return "a line end" if isinstance(self._framing, Lines) else f"the delimiter {self._delimiter!r}"
+            return "a line end" if isinstance(self.framing, Lines) else f"the delimiter {self._delimiter!r}"
         missing = self._wanted - len(self)
         return f"{missing} more" if missing > 1 else "the rest of the message"
 
@@ -88,7 +100,7 @@ class Cutter:
         if (size or there) > self._limit:
             data = bytes(self._bytes[self._start : self._start + WINDOW])
             raise MessageTooLong(
-                self._framing, self._limit, size, data, connection=self._connection, offset=self._offset
+                self.framing, self._limit, size, data, connection=self._connection, offset=self._offset
             )
         if size is None or size > there:
             self._wanted = size or there + 1
@@ -113,16 +125,18 @@ class Cutter:
 
     def _size_by_framing(self, data: bytes) -> int | None:
         try:
-            return checked_size(self._framing, data)
+            return checked_size(self.framing, data)
         except FramingError as error:
             raise error.at(self._connection, self._offset) from error.__cause__
         except WindsockError:
             raise
         except Exception as error:
-            problem = FramingError(self._framing, data[:SHOWN], f"it raised {type(error).__name__}: {error}")
+            problem = FramingError(self.framing, data[:SHOWN], f"it raised {type(error).__name__}: {error}")
             raise problem.at(self._connection, self._offset) from error
 
     def _drop(self, size: int) -> None:
+        if self._passed is not None:
+            self._passed(self._first(size))
         self._offset += size
         self._start += size
         self._wanted = 1

@@ -8,6 +8,7 @@ from typing import overload
 
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of, whole
 from windsock.net.system import threading
+from windsock.protocols.errors import FramingError
 from windsock.redaction import masked
 
 __all__ = [
@@ -59,45 +60,6 @@ class TruncatedDatagram(WindsockError):
         self.size = size
         self.limit = limit
         super().__init__(f"a datagram of {size} bytes was cut to max_packet_size = {limit}")
-
-
-class FramingError(PeerError):
-    """A client's bytes are no message of the framing: an impossible length, or rejected by a framing function.
-
-    `data` is their beginning, `value` the length given there (None if unknown), `why` the reason. `connection` is its
-    index, and `offset` the number of bytes that the client had sent before; both are None if the connection is unknown.
-    """
-
-    def __init__(
-        self,
-        framing: object,
-        data: bytes,
-        why: str,
-        *,
-        value: int | None = None,
-        connection: int | None = None,
-        offset: int | None = None,
-    ) -> None:
-        self.framing = framing
-        self.data = data
-        self.why = why
-        self.value = value
-        self.connection = connection
-        self.offset = offset
-        super().__init__(f"{_place(connection, offset)}{self._words()}")
-
-    def _words(self) -> str:
-        return f"{masked(self.data)!r} does not start a message of framing {self.framing!r}: {self.why}"
-
-    def at(self, connection: int | None, offset: int) -> FramingError:
-        """Return the same error with the position of the message."""
-        return FramingError(self.framing, self.data, self.why, value=self.value, connection=connection, offset=offset)
-
-
-def _place(connection: int | None, offset: int | None) -> str:
-    places = [] if connection is None else [f"connection #{connection}"]
-    places += [] if offset is None else [f"byte {offset}"]
-    return f"{', '.join(places)}: " if places else ""
 
 
 class MessageTooLong(FramingError):

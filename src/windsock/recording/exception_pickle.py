@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import re
+import socketserver
 import traceback
 from types import TracebackType
 
 from windsock.errors import WindsockError, text_of
+from windsock.net.system import os
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
-__all__ = ["from_handler_on", "pack", "unpack"]
+__all__ = ["from_handler_on", "pack", "unpack", "without_our_frames"]
+
+FRAME = re.compile(r'^( *)File "(.*)", line \d+, in .*\n(?:\1 .*\n)*', re.MULTILINE)
+"""A frame in the text of a traceback."""
+OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def pack(error: BaseException) -> bytes:
@@ -43,11 +50,21 @@ def unpack(packed: bytes) -> BaseException:
 
 
 def from_handler_on(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback without our frames at its start, which lead to the handler; all if it has no others."""
+    """Return the traceback without the frames at its start that lead to the handler; all if it has no others."""
     rest = trace
-    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith("windsock."):
+    while rest is not None and _leads_to_handler(rest.tb_frame.f_globals.get("__name__", "")):
         rest = rest.tb_next
     return rest or trace
+
+
+def _leads_to_handler(module: str) -> bool:
+    return module.startswith("windsock.") or module == socketserver.__name__
+
+
+def without_our_frames(text: str) -> str:
+    """Return the text of a traceback without our frames; empty if it has no others."""
+    cut = FRAME.sub(lambda match: "" if match[2].startswith(OURS) else match[0], text)
+    return cut if FRAME.search(cut) else ""
 
 
 def _whole(error: BaseException) -> object:

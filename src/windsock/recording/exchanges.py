@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
+from windsock.errors import UsageError
 from windsock.recording.connection import Connection
 from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Direction, Kind
 from windsock.recording.framing import Framing, UntilEof, is_framed
+from windsock.recording.protocol_messages import messages_in, replies_cutter
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked
 
 if TYPE_CHECKING:
+    from windsock.protocols.protocol import Protocol
     from windsock.recording.rpc import RecordedCall
 
 __all__ = ["Exchanges", "RecordedRequest"]
@@ -66,24 +69,70 @@ class RecordedRequest:
         return self._source.read(Kind.DOWN, *self._reply)
 
     @property
+    def message(self) -> Any:
+        """The message as a value of the protocol: `framing="redis"`, or a protocol of one's own.
+
+        Raises DecodeError for a malformed one, whose bytes are `data`, and UsageError without a protocol.
+        """
+        return self._protocol("message").decoded(self.data)
+
+    @property
+    def reply_message(self) -> Any:
+        """The reply as a value: the first message of `reply`, or the one with the request's id; None without one.
+
+        Raises as `message` does.
+        """
+        protocol = self._protocol("reply_message")
+        data = self._own_reply(protocol)
+        return protocol.decoded(data, is_reply=True) if data else None
+
+    @property
+    def reply_messages(self) -> list[Any]:
+        """All messages of `reply`, as values. Raises as `message` does."""
+        protocol = self._protocol("reply_messages")
+        return [protocol.decoded(each, is_reply=True) for each in self._replies(protocol)]
+
+    @property
     def rpc(self) -> RecordedCall:
         """The message as a call of Sun RPC, with its reply. For servers and proxies with `framing="rpc"`."""
-        from windsock.protocols.record_marking import record_in
-        from windsock.recording.rpc import recorded_call, records_in, reply_among
+        from windsock.protocols.record_marking import unfinished
+        from windsock.protocols.rpc_protocol import PROTOCOL, RPCProtocol
+        from windsock.recording.rpc import recorded_call
 
+        known = self._source.protocol
+        protocol = known if isinstance(known, RPCProtocol) else PROTOCOL
+        ended = None if self.is_complete or self._source.is_datagram else unfinished(self.data)
+        return recorded_call(protocol.body(self.data), protocol.body(self._own_reply(protocol)), protocol, ended)
+
+    def _protocol(self, name: str) -> Protocol:
+        protocol = self._source.protocol
+        if protocol is None:
+            raise UsageError(f'{name}: the server has no protocol; pass framing="redis", or a protocol of your own')
+        return protocol
+
+    def _own_reply(self, protocol: Protocol) -> bytes:
+        """Return the message that answers this one: with its key, or else the first one; nothing without one."""
+        own = self._replies(protocol)
+        key = protocol.request_key(self.data)
+        if key is not None:
+            candidates = chain(own, self._later_replies(protocol))
+            if found := next((each for each in candidates if protocol.reply_key(each) == key), b""):
+                return found
+        return own[0] if own else b""
+
+    def _replies(self, protocol: Protocol) -> list[bytes]:
+        """Return the messages in `reply`."""
         source = self._source
         if source.is_datagram:
-            own = [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
-            return recorded_call(self.data, reply_among(own, self.data[:4]), source.programs)
-        data = record_in(self.data)
-        own = [record for _, record in records_in(self.reply)]
-        return recorded_call(data, reply_among(own, data[:4], self._later_records()), source.programs)
+            return [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
+        return [data for _, data in messages_in(self.reply, protocol, after=self.data)]
 
-    def _later_records(self) -> Iterator[bytes]:
-        """Give the records of the whole connection that the server sent when this message had begun."""
-        from windsock.recording.rpc import records_in
-
-        return (record for end, record in records_in(self._source.downstream) if end > self._reply[0])
+    def _later_replies(self, protocol: Protocol) -> Iterator[bytes]:
+        """Give the messages of the whole connection that the server sent when this one had begun."""
+        if self._source.is_datagram:
+            return iter(())
+        found = messages_in(self._source.downstream, protocol, after=self.data)
+        return (data for end, data in found if end > self._reply[0])
 
     def __len__(self) -> int:
         return self._data[1] - self._data[0]
@@ -94,8 +143,11 @@ class RecordedRequest:
         return self._source.read(Kind.UP, start, min(end, start + size))
 
     def shown_beginning(self) -> bytes:
-        """Return the first 64 bytes, with secrets masked: for messages."""
-        return masked(self.beginning(LOOKED_AT))[:SHOWN]
+        """Return the first 64 bytes, with secrets masked, also those that earlier messages announce: for messages."""
+        start, end = self._data
+        first = max(0, start - LOOKED_AT)
+        data = self._source.read(Kind.UP, first, min(end, start + LOOKED_AT))
+        return masked(data)[start - first :][:SHOWN]
 
     def __repr__(self) -> str:
         data = self.shown_beginning()
@@ -136,6 +188,7 @@ class Exchanges:
         self._cutter: Cutter | None = None
         if framing is not None and not isinstance(framing, UntilEof):
             self._cutter = Cutter(framing, self.connection.index)
+        self._reply_cutter = None if self._cutter is None else replies_cutter(self._cutter.framing)
         self.error: Exception | None = None
         """The framing's error; the bytes from there on are not cut into messages."""
         self._all: list[_Exchange] = []
@@ -176,6 +229,8 @@ class Exchanges:
             self._take(event.time, event.data)
         elif event.kind == Kind.DOWN:
             self._answer(event.time, len(event.data))
+            if self._reply_cutter is not None:
+                self._reply_cutter.feed_all(event.data)
         elif event.kind == Kind.RETRACT:
             self._answer(event.time, -int(event.data))
         elif event.kind == Kind.MARK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import weakref
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event,
 
 if TYPE_CHECKING:
     from windsock.net.wakeup import Wakeup
-    from windsock.recording.rpc import Programs
+    from windsock.protocols.protocol import Protocol
 
 __all__ = ["Recorder"]
 
@@ -55,8 +56,8 @@ class Recorder(NullRecorder):
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
-        self.programs: Programs | None = None
-        """The procedures that are known, if its connections speak Sun RPC; None if they do not."""
+        self.protocol: Protocol | None = None
+        """The protocol of its connections, if it is known."""
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
@@ -78,8 +79,8 @@ class Recorder(NullRecorder):
         """Begin a new connection."""
         with self._changed:
             connection = Connection(self, len(self.connections), peer)
-            if self.programs is not None:
-                connection.programs = self.programs
+            if self.protocol is not None:
+                connection.protocol = self.protocol
             self.connections.append(connection)
         if self.waiters:
             self.wake()
@@ -178,18 +179,21 @@ class Recorder(NullRecorder):
     def wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
         """Wait until `is_enough()` returns true, for at most `seconds`; return False if it did not."""
         deadline = monotonic() + seconds
-        with self._changed:
+        self._changed.acquire()
+        try:
             self.waiters += 1
-            try:
-                while not is_enough():
-                    left = deadline - monotonic()
-                    if left <= 0:
-                        return False
-                    self._wait_for_news(left)
-                return True
-            finally:
+            while not is_enough():
+                left = deadline - monotonic()
+                if left <= 0:
+                    return False
+                self._wait_for_news(left)
+            return True
+        finally:
+            with self._changed:  # again: Ctrl-C may have come in a wait before that had the lock back
                 self.waiters -= 1
                 self._changed.notify_all()
+            with contextlib.suppress(RuntimeError):  # likewise
+                self._changed.release()
 
     @contextmanager
     def listening(self) -> Iterator[Listener]:

@@ -10,7 +10,7 @@ from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
 from windsock.recording.framing import Framing, is_framed
-from windsock.recording.record_marking import RecordMarking
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
 from windsock.recording.transcript import preview, summary
 from windsock.recording.waits import RecordingWait
@@ -38,8 +38,8 @@ class Requests(Sequence[RecordedRequest]):
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
         self._recorder = recorder
-        is_rpc_datagram = is_datagram and isinstance(framing, RecordMarking)
-        self._framing = framing if is_framed(framing) and not is_rpc_datagram else None
+        is_a_datagram = is_datagram and protocol_of(framing) is not None
+        self._framing = framing if is_framed(framing) and not is_a_datagram else None
         self._is_datagram = is_datagram
         self._timeout = timeout
         self._exchanges: list[Exchanges] = []

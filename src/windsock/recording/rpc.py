@@ -1,31 +1,25 @@
-"""Sun RPC in recordings: what requests are as calls, with their replies, and both in words. No I/O."""
+"""Requests of Sun RPC: what they are as calls, with their replies. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
-from windsock.protocols.record_marking import RecordReader
 from windsock.protocols.rpc_messages import (
     Accepted,
     AcceptStatus,
     Auth,
     Call,
     Denied,
+    Message,
     RejectStatus,
     Reply,
 )
-from windsock.protocols.rpc_words import decoded, message_in_words
+from windsock.protocols.rpc_protocol import RPCProtocol
 from windsock.protocols.xdr import DecodeError
-from windsock.recording.framing import LIMIT
 from windsock.servers.rpc.procedures import Procedure
 
-__all__ = ["Programs", "RecordedCall", "in_words", "programs_of", "recorded_call", "records_in", "reply_among"]
-
-Programs: TypeAlias = Mapping[tuple[int, int], Mapping[int, Procedure]]
-"""The procedures of programs, by program and version, and by their numbers."""
+__all__ = ["RecordedCall", "recorded_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,23 +86,22 @@ class RecordedCall:
     @property
     def _call(self) -> Call:
         if self.call is None:
-            raise self.error or DecodeError(4, "msg_type", 1, "a reply, where a call was expected")
+            raise self.error or DecodeError("a reply, where a call was expected", offset=4, type="msg_type", value=1)
         return self.call
 
     def __str__(self) -> str:
-        known = (
-            {}
-            if self.type is None or self.call is None
-            else {(self.program, self.version): {self.procedure: self.type}}
-        )
-        reply = f", {in_words(self.reply_data, known)}" if self.reply_data else ""
-        return f"{in_words(self.data, known)}{reply}"
+        known = {} if self.type is None else {(self.program, self.version): {self.procedure: self.type}}
+        protocol = RPCProtocol(known)
+        words = protocol.in_words(self.data)[0] if self.error is None else f"no RPC message ({self.error})"
+        return f"{words}, {protocol.in_words(self.reply_data)[0]}" if self.reply_data else words
 
 
-def recorded_call(data: bytes, reply_data: bytes, programs: Programs | None) -> RecordedCall:
-    """Return a message and its reply as a call."""
-    call, error = decoded(data)
-    reply, reply_error = decoded(reply_data) if reply_data else (None, None)
+def recorded_call(
+    data: bytes, reply_data: bytes, protocol: RPCProtocol, ended: DecodeError | None = None
+) -> RecordedCall:
+    """Return a message and its reply, without record marks, as a call. `ended` says why a record came in part only."""
+    call, error = _decoded(data, protocol) if ended is None else (None, ended)
+    reply, reply_error = _decoded(reply_data, protocol) if reply_data else (None, None)
     return RecordedCall(
         data,
         reply_data,
@@ -116,44 +109,13 @@ def recorded_call(data: bytes, reply_data: bytes, programs: Programs | None) -> 
         reply if isinstance(reply, Accepted | Denied) else None,
         error,
         reply_error,
-        _procedure(call, programs or {}) if isinstance(call, Call) else None,
+        protocol.procedure_of(call) if isinstance(call, Call) else None,
     )
 
 
-def reply_among(own: Sequence[bytes], xid: bytes, others: Iterable[bytes] = ()) -> bytes:
-    """Return the first message with the xid, of `own` or else of `others`; or else the first of `own`, or nothing."""
-    found = next((each for each in chain(own, others) if each[:4] == xid), b"")
-    return found or (own[0] if own else b"")
-
-
-def _procedure(call: Call, programs: Programs) -> Procedure | None:
-    return programs.get((call.program, call.version), {}).get(call.procedure)
-
-
-def records_in(stream: bytes) -> Iterator[tuple[int, bytes]]:
-    """Give the complete records of a stream with the offsets of their ends; where marks are wrong, the rest as one."""
-    reader = RecordReader(LIMIT)
-    reader.feed(stream)
+def _decoded(data: bytes, protocol: RPCProtocol) -> tuple[Message | None, DecodeError | None]:
+    """Return the message that the bytes are, or why they are none."""
     try:
-        while (record := reader.next_record()) is not None:
-            yield reader.offset, record
-    except DecodeError:
-        yield len(stream), stream[reader.offset :]
-
-
-def programs_of(handler: Any) -> Programs:
-    """Return the procedures of a handler class; none of a class that is not for Sun RPC."""
-    procedures = getattr(handler, "procedures", None)
-    if not procedures or not (hasattr(handler, "program") and hasattr(handler, "version")):
-        return {}
-    return {(handler.program, handler.version): procedures}
-
-
-def in_words(data: bytes, programs: Programs) -> str:
-    """Return what a message is in words, with the name of the procedure, if it is known."""
-    message, _ = decoded(data)
-    return message_in_words(data, _name(_procedure(message, programs)) if isinstance(message, Call) else "")
-
-
-def _name(procedure: Procedure | None) -> str:
-    return procedure.method if procedure is not None and procedure.number else ""
+        return protocol.decode(data), None
+    except DecodeError as error:
+        return None, error

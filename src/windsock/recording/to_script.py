@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import cast
 
 from windsock.errors import UsageError
+from windsock.protocols.protocol import Protocol
 from windsock.recording.events import Kind
+from windsock.recording.protocol_messages import MessageValues
 from windsock.recording.store.spill_file import Event
 from windsock.recording.urgency import STREAM_OF, in_stream_order
 from windsock.scripts import Script, Step
@@ -28,12 +31,15 @@ class ScriptWriter:
     something later: whatever the server sent, it had received everything before that.
     """
 
-    def __init__(self, side: str, *, has_timing: bool, is_datagram: bool, began: float) -> None:
+    def __init__(
+        self, side: str, *, has_timing: bool, is_datagram: bool, began: float, protocol: Protocol | None = None
+    ) -> None:
         if side not in ("client", "server"):
             raise UsageError(f'as_script({side!r}): expected "client" or "server"')
         self._is_client = side == "client"
         self._has_timing = has_timing
         self._is_datagram = is_datagram
+        self._values = None if protocol is None else MessageValues(protocol, is_datagram=is_datagram)
         self._steps: list[Step] = []
         self._run: list[bytes] = []
         self._is_mine = False
@@ -159,10 +165,14 @@ class ScriptWriter:
         data = b"".join(run)
         if not (data or (run and self._is_datagram)):
             return
-        if self._is_mine:
-            self._add(kinds.Send(data), self._gap)
-        else:
-            self._steps.append(kinds.Expect(data, timeout=patience(self._gap)))
+        is_reply = self._is_mine is not self._is_client
+        gap = self._gap
+        for each in [data] if self._values is None else self._values.of(data, is_reply=is_reply):
+            if self._is_mine:
+                self._add(kinds.Send(cast("bytes", each)), gap)
+            else:
+                self._steps.append(kinds.Expect(cast("bytes", each), timeout=patience(gap)))
+            gap = 0.0
 
     def _add(self, step: Step, gap: float) -> None:
         """Add a step of this end, `gap` seconds after the previous event."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
+from windsock.protocols.values import message_in
 from windsock.scripts.checks import check_count, check_seconds, checked_bytes
-from windsock.scripts.step import Step, Waitable
+from windsock.scripts.step import Argument, Step, Waitable
 
 if TYPE_CHECKING:
     import ssl
@@ -40,6 +41,8 @@ class Send(Step):
     method = "send"
     takes_timeout = True
     data: bytes
+    message: object = field(default=None, init=False, compare=False)
+    """The message of a protocol that the data was made from, if any."""
     _: KW_ONLY
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
@@ -50,6 +53,7 @@ class Send(Step):
             self._check_timeout()
 
     def _check(self) -> None:
+        object.__setattr__(self, "message", message_in(self.data))
         object.__setattr__(self, "data", checked_bytes("send", self.data))
         if isinstance(self.pieces, list):
             object.__setattr__(self, "pieces", tuple(self.pieces))
@@ -64,6 +68,11 @@ class Send(Step):
         if self.data or kind == "datagram":
             return ""
         return "an empty message can be sent only as a datagram; on a stream it sends nothing"
+
+    def arguments(self) -> list[Argument]:
+        """Return the arguments that create it."""
+        given = Step.arguments(self)
+        return given if self.message is None else [("", self.message), *given[1:]]
 
     def cut(self) -> list[bytes]:
         """Return the pieces to send."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, SupportsBytes, TypeAlias
 
-from windsock.errors import UsageError
+from windsock.errors import UnknownKeyword, UsageError
 from windsock.net.deadlines import is_seconds
+from windsock.protocols.values import as_bytes
 
 __all__ = [
     "Expected",
@@ -19,8 +20,8 @@ __all__ = [
     "checked_pattern",
 ]
 
-Expected: TypeAlias = bytes | re.Pattern[bytes] | Callable[[bytes], object]
-"""Bytes, a compiled regular expression over bytes, or a predicate."""
+Expected: TypeAlias = bytes | SupportsBytes | re.Pattern[bytes] | Callable[[bytes], object]
+"""Bytes, a message of a protocol, a compiled regular expression over bytes, or a predicate."""
 
 
 class MessageFraming:
@@ -35,15 +36,16 @@ class MessageFraming:
 
 def checked_bytes(method: str, data: object) -> bytes:
     """Return a value as bytes. Raises UsageError if it is not bytes-like."""
-    if isinstance(data, bytes | bytearray | memoryview):
-        return bytes(data)
-    raise UsageError(f"{method}({data!r}): expected bytes; encode text first")
+    found = as_bytes(data)
+    if found is None:
+        raise UsageError(f"{method}({data!r}): expected bytes; encode text first")
+    return found
 
 
 def checked_pattern(what: object) -> Expected:
     """Return a value that can be expected. Raises UsageError for any other."""
-    if isinstance(what, bytes | bytearray | memoryview):
-        return bytes(what)
+    if (data := as_bytes(what)) is not None:
+        return data
     if isinstance(what, re.Pattern):
         if not isinstance(what.pattern, bytes):
             raise UsageError(f"expect({what!r}): expected a pattern over bytes, as in re.compile(rb'...')")
@@ -63,11 +65,11 @@ def check_count(where: str, value: Any) -> None:
 
 
 def check_keywords(call: str, given: Mapping[str, object], known: Any) -> None:
-    """Raise TypeError, as Python does, for a keyword that a TypedDict does not have."""
+    """Raise UnknownKeyword, a TypeError as Python's own, for a keyword that a TypedDict does not have."""
     names = known.__required_keys__ | known.__optional_keys__
     for name in given:
         if name not in names:
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+            raise UnknownKeyword(call, name, names)
 
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:

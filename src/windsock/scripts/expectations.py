@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 from windsock.errors import UsageError
+from windsock.protocols.values import message_in
 from windsock.scripts.checks import Expected, MessageFraming, check_count, check_seconds, checked_bytes, checked_pattern
 from windsock.scripts.repr import code_of
 from windsock.scripts.step import Argument, Step
@@ -18,14 +19,16 @@ class Expect(Step):
     """Take what comes, and check that it is what was expected.
 
     On a stream: bytes must be the next ones; a regular expression or a predicate takes the shortest run that it matches
-    in full; a number takes that many bytes; a framing takes one whole message. `until` takes everything up to and
-    including a delimiter, `length` takes that many bytes; a regular expression must be found in them, or a predicate
-    must accept them. With datagrams: the whole next one.
+    in full; a number takes that many bytes; a framing, or a pattern of a protocol, takes one whole message. `until`
+    takes everything up to and including a delimiter, `length` takes that many bytes; a regular expression must be found
+    in them, or a predicate must accept them. With datagrams: the whole next one.
     """
 
     method = "expect"
     takes_timeout = True
     what: Expected | int | None = None
+    message: object = field(default=None, init=False, compare=False)
+    """The message of a protocol that `what` was made from, if any."""
     _: KW_ONLY
     until: bytes | None = None
     length: int | None = None
@@ -44,6 +47,7 @@ class Expect(Step):
             object.__setattr__(self, "length", what)
             object.__setattr__(self, "what", None)
         elif what is not None:
+            object.__setattr__(self, "message", message_in(what))
             object.__setattr__(self, "what", checked_pattern(what))
         _check_unit(self)
 
@@ -57,7 +61,8 @@ class Expect(Step):
 
     def arguments(self) -> list[Argument]:
         """Return the arguments; a length alone is positional."""
-        given: list[Argument] = [] if self.what is None else [("", self.what)]
+        what = self.what if self.message is None else self.message
+        given: list[Argument] = [] if what is None else [("", what)]
         if self.until is not None:
             given.append(("until", self.until))
         if self.length is not None:

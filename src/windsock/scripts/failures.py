@@ -107,9 +107,11 @@ def _after(before: bytes, data: bytes) -> bytes:
 
 def _step(step: Step, before: bytes, sent: bytes) -> Step:
     if isinstance(step, Expect) and isinstance(step.what, bytes):
-        return replace(step, what=_after(before, step.what))
+        shown = _after(before, step.what)
+        return step if shown == step.what else replace(step, what=shown)
     if isinstance(step, Send):
-        return replace(step, data=_after(sent, step.data))
+        shown = _after(sent, step.data)
+        return step if shown == step.data else replace(step, data=shown)
     return step
 
 

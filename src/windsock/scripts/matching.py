@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from windsock.protocols.errors import FramingError
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.messages import count_of, difference, ended
@@ -81,6 +83,8 @@ def _stream(step: Expect, inbox: Inbox, tried: int) -> Verdict:
     elif isinstance(step.what, MessageFraming):
         size = _size_of_message(step.what, unread)
         verdict = Matched(size) if 0 < size <= len(unread) else OPEN
+    elif isinstance(step.what, MessagePattern):
+        verdict = _message(step.what, bytes(unread))
     else:
         verdict = _shortest(step, unread, tried)
     if isinstance(verdict, NeedMore) and inbox.has_ended:
@@ -113,8 +117,20 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
     return Failed("the first byte does not match" if size == 1 else f"the first {size} bytes do not match")
 
 
-def _size_of_message(framing: Any, data: bytes | bytearray) -> int:
+def _message(pattern: MessagePattern, unread: bytes) -> Verdict:
+    """Match the first message of a protocol."""
+    try:
+        size = pattern.size(unread) if unread else None
+    except FramingError as error:
+        return Failed(error.why)
+    if size is None or size > len(unread):
+        return OPEN
+    return Matched(size) if pattern(unread[:size]) else Failed(f"the message differs: {pattern.why_not(unread[:size])}")
+
+
+def _size_of_message(what: MessageFraming | MessagePattern, data: bytes | bytearray) -> int:
     """Return the size of the first message, even if it is incomplete; 0 if the size is not known yet."""
+    framing: Any = what.size if isinstance(what, MessagePattern) else what
     return framing(bytes(data)) or 0
 
 
@@ -146,7 +162,7 @@ def _how_far(step: Expect, unread: bytearray) -> str:
         return f"after {size} of {whole} bytes"
     if step.until is not None:
         return f"after {count_of(size)} without {step.until!r}"
-    if isinstance(step.what, MessageFraming):
+    if isinstance(step.what, MessageFraming | MessagePattern):
         whole = _size_of_message(step.what, unread)
         return f"after {size} of {whole} bytes" if whole else f"after {count_of(size)} without the end of a message"
     return f"after {count_of(size)}, of which no run matches"
@@ -166,7 +182,10 @@ def _datagram(step: Expect, inbox: Inbox) -> Verdict:
         return Failed(f"datagrams {difference(step.what, data, offset)}", offset)
     if step.length is not None and len(data) != step.length:
         return Failed(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
-    return Matched(len(data)) if _fits(step, data) else Failed("the datagram does not match")
+    if _fits(step, data):
+        return Matched(len(data))
+    why = f": {step.what.why_not(data)}" if isinstance(step.what, MessagePattern) else ""
+    return Failed(f"the datagram does not match{why}")
 
 
 def _fits(step: Expect, data: bytes) -> bool:

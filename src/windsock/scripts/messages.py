@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from windsock.errors import whole
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.checks import MessageFraming
 from windsock.scripts.inbox import HistoryEntry, Inbox
 from windsock.scripts.repr import sketch
@@ -74,7 +75,7 @@ def _what_came(step: Expect | OneOf, size: int) -> tuple[str, str]:
         return f"{size} of {len(step.what)} B came", ""
     if step.length is not None:
         return f"{size} of {step.length} B came", ""
-    if isinstance(step.what, MessageFraming):
+    if isinstance(step.what, MessageFraming | MessagePattern):
         return f"{size} B came", " without the end of a message"
     return f"{size} B came", ", of which no run matches" if step.until is None else f" without {step.until!r}"
 

@@ -37,9 +37,13 @@ def brief_of(value: Any) -> str:
         return sketch(value)
     steps = getattr(value, "steps", None)
     if not isinstance(steps, tuple):
-        return code_of(value)
+        return _shortened(code_of(value)) if hasattr(value, "__bytes__") else code_of(value)
     line = "Script()" + "".join(f".{each.text}" for each in steps)
     return line if len(line) <= BRIEF else f"Script() of {len(steps)} step{'' if len(steps) == 1 else 's'}"
+
+
+def _shortened(code: str) -> str:
+    return code if len(code) <= BRIEF else f"{code[:BRIEF]}..."
 
 
 def sketch(data: bytes | bytearray, most: int = BRIEF) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, SupportsBytes, TypeVar, cast
 
 from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
@@ -40,20 +40,20 @@ class Steps(Generic[R]):
 
     def send(
         self,
-        data: bytes,
+        data: bytes | SupportsBytes,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
         timeout: float | None = None,
     ) -> R:
-        """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
+        """Send bytes, or a message of a protocol: at once, or in `pieces`, one every `every` seconds.
 
-        With `every` alone, each byte is a piece. Each piece has the whole `timeout`. A peer that is gone is not an
-        error here; the next expectation fails.
+        `pieces` is their number or their sizes. With `every` alone, each byte is a piece. Each piece has the whole
+        `timeout`. A peer that is gone is not an error here; the next expectation fails.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
-        return self._take(kinds.Send(data, pieces=sizes, every=every, timeout=timeout))
+        return self._take(kinds.Send(cast("bytes", data), pieces=sizes, every=every, timeout=timeout))
 
     def expect(
         self,
@@ -63,12 +63,13 @@ class Steps(Generic[R]):
         length: int | None = None,
         timeout: float | None = None,
     ) -> R:
-        """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing.
+        """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing, a message.
 
         On a stream, bytes must be the next ones; an expression or a predicate (a function of the bytes) takes the
         shortest run that it matches in full, a number takes that many bytes, and a framing, such as `LengthPrefix(4)`,
-        one whole message. `until` takes everything up to and including a delimiter, `length` takes that many bytes; an
-        expression must be found in them, or a predicate must accept them. With datagrams, it is the whole next one.
+        or a pattern of a protocol, such as `redis.command("GET")`, one whole message. `until` takes everything up to
+        and including a delimiter, `length` takes that many bytes; an expression must be found in them, or a predicate
+        must accept them. With datagrams, it is the whole next one.
         """
         __tracebackhide__ = True
         return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass, fields
+from dataclasses import KW_ONLY, Field, dataclass, fields
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from windsock.errors import UsageError
@@ -82,7 +82,7 @@ class Step:
     def arguments(self) -> list[Argument]:
         """Return the arguments that create it, without those equal to their default. May be overridden."""
         given = []
-        for each in sorted(fields(self), key=lambda each: each.name == "timeout"):
+        for each in sorted(filter(is_given, fields(self)), key=lambda each: each.name == "timeout"):
             value = getattr(self, each.name)
             if not each.kw_only:
                 given.append(("", value))
@@ -100,6 +100,11 @@ class Step:
         if not self.takes_timeout:
             raise UsageError(f"{where}: this step does not wait; leave timeout= out")
         check_seconds(where, self.timeout)
+
+
+def is_given(field: Field[Any]) -> bool:
+    """Return whether a field is an argument."""
+    return field.init
 
 
 def written(arguments: list[Argument], write: Any = code_of) -> str:

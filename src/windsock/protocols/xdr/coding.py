@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
-from windsock.errors import PeerError, UsageError
+from windsock.errors import UsageError
+from windsock.protocols.errors import DecodeError
 
 __all__ = ["MAXIMUM", "DecodeError", "Decoder", "EncodeError", "Encoder", "XDRType", "checked_limit", "shown"]
 
@@ -15,21 +16,6 @@ MAXIMUM = 0xFFFFFFFF
 """The greatest length that XDR can express."""
 SHOWN = 64
 """The most characters of a value that an error shows."""
-
-
-class DecodeError(PeerError):
-    """Bytes that are not what a type or a message has to be.
-
-    `offset` is where in the data, in bytes; `type` what was expected there, as the XDR language writes it; `value` what
-    was found, or None where the data end; `reason` says what is wrong with it.
-    """
-
-    def __init__(self, offset: int, type: str, value: Any, reason: str) -> None:
-        self.offset = offset
-        self.type = type
-        self.value = value
-        self.reason = reason
-        super().__init__(f"offset {offset}, {type}: {reason}")
 
 
 class EncodeError(UsageError):
@@ -109,7 +95,7 @@ class Decoder:
         start = self.offset
         end = start + size
         if end > len(self._data):
-            raise DecodeError(start, name, None, f"needs {size} bytes, and {self.left} are left")
+            raise DecodeError(f"needs {size} bytes, and {self.left} are left", offset=start, type=name)
         self.offset = end
         return self._data[start:end]
 
@@ -120,7 +106,7 @@ class Decoder:
             start = self.offset
             padding = self.take(4 - rest, name)
             if any(padding):
-                raise DecodeError(start, name, padding, f"the padding {padding!r} is not zero")
+                raise DecodeError(f"the padding {padding!r} is not zero", offset=start, type=name, value=padding)
         return found
 
     def rest(self) -> bytes:
@@ -131,7 +117,9 @@ class Decoder:
         """Raise DecodeError if bytes are left."""
         if self.left:
             found = self._data[self.offset :]
-            raise DecodeError(self.offset, "end", found, f"expected the end, and found {len(found)} bytes more")
+            raise DecodeError(
+                f"expected the end, and found {len(found)} bytes more", offset=self.offset, type="end", value=found
+            )
 
 
 class XDRType(Generic[T]):

@@ -48,7 +48,7 @@ class FixedArray(XDRType[Sequence[T]]):
         """Take the elements from a decoder."""
         if self.least > decoder.left:
             reason = f"needs {self.least} bytes, and {decoder.left} are left"
-            raise DecodeError(decoder.offset, self.name, None, reason)
+            raise DecodeError(reason, offset=decoder.offset, type=self.name)
         return self._element.read_many(decoder, self._size)
 
 
@@ -99,7 +99,9 @@ class LinkedList(XDRType[Sequence[T]]):
         start = decoder.offset
         while BOOL.read(decoder):
             if len(found) == self._limit:
-                raise DecodeError(start, self.name, len(found) + 1, f"more than {self._limit} elements")
+                raise DecodeError(
+                    f"more than {self._limit} elements", offset=start, type=self.name, value=len(found) + 1
+                )
             found.append(self._element.read(decoder))
             start = decoder.offset
         return found
@@ -191,5 +193,5 @@ class Union(XDRType[tuple[Any, Any]]):
         discriminant = self._switch.read(decoder)
         kind = self._arms.get(discriminant, self._default)
         if kind is None:
-            raise DecodeError(start, self.name, discriminant, f"no arm for {discriminant!r}")
+            raise DecodeError(f"no arm for {discriminant!r}", offset=start, type=self.name, value=discriminant)
         return discriminant, kind.read(decoder)

@@ -78,7 +78,7 @@ class _Bool(XDRType[bool]):
         start = decoder.offset
         found = int.from_bytes(decoder.take(4, self.name), "big")
         if found > 1:
-            raise DecodeError(start, self.name, found, f"{found} is neither 0 nor 1")
+            raise DecodeError(f"{found} is neither 0 nor 1", offset=start, type=self.name, value=found)
         return found == 1
 
 
@@ -112,7 +112,7 @@ class Enum(XDRType[E]):
         try:
             return self._members(found)
         except ValueError:
-            raise DecodeError(start, self.name, found, f"{found} is no member") from None
+            raise DecodeError(f"{found} is no member", offset=start, type=self.name, value=found) from None
 
 
 class _Void(XDRType[None]):

@@ -35,10 +35,10 @@ def read_length(decoder: Decoder, name: str, limit: int, least: int) -> int:
     start = decoder.offset
     length = int.from_bytes(decoder.take(4, name), "big")
     if length > limit:
-        raise DecodeError(start, name, length, f"the length {length} is over the limit of {limit}")
+        raise DecodeError(f"the length {length} is over the limit of {limit}", offset=start, type=name, value=length)
     if length * least > decoder.left:
         reason = f"the length {length} needs {length * least} bytes, and {decoder.left} are left"
-        raise DecodeError(start, name, length, reason)
+        raise DecodeError(reason, offset=start, type=name, value=length)
     return length
 
 
@@ -116,7 +116,9 @@ class String(XDRType[str]):
         try:
             return data.decode()
         except UnicodeDecodeError as error:
-            raise DecodeError(start + error.start, self.name, data, f"{shown(data)} is not UTF-8") from None
+            raise DecodeError(
+                f"{shown(data)} is not UTF-8", offset=start + error.start, type=self.name, value=data
+            ) from None
 
 
 OPAQUE = Opaque()

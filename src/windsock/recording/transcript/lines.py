@@ -25,7 +25,7 @@ class TranscriptLine:
     """One line: an event, or several of a kind. Times are monotonic seconds.
 
     Of data there are `count` pieces of `size` bytes in all, of which `data` is the beginning; otherwise there is
-    `text`, and also of data that ends with a message of Sun RPC. `latest` is when the last of them was.
+    `text`, and also of data that ends with a message of the protocol. `latest` is when the last of them was.
     """
 
     time: float
@@ -97,13 +97,13 @@ def _events_of(connection: Connection) -> Iterator[TranscriptLine]:
 
 
 def _with_messages(connection: Connection) -> Iterable[tuple[float, int, bytes, str]]:
-    """Give the events, each with the message of Sun RPC that it completes in words."""
+    """Give the events, each with the message of the protocol that it completes in words."""
     events = redacted(connection)
-    if connection.programs is None:
+    if connection.protocol is None:
         return ((*each, "") for each in events)
-    from windsock.recording.transcript.rpc_data import with_messages
+    from windsock.recording.transcript.messages import with_messages
 
-    return with_messages(events, connection.programs, is_datagram=connection.is_datagram)
+    return with_messages(events, connection.protocol, is_datagram=connection.is_datagram)
 
 
 class _Words:

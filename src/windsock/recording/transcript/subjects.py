@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from windsock import redaction
 from windsock.net.addresses import Address
 from windsock.recording.connection import Connection
 
@@ -78,7 +79,7 @@ def subject_of(server: RecordedServer) -> CaptureSubject:
         server.unrecorded_firings(),
     )  # first: they wait for what is being done
     return CaptureSubject(
-        server.name,
+        redaction.line(server.name),
         server.address,
         list(server.connections),
         description=server.describe(),

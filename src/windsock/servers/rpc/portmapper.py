@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.net.system import socket
 from windsock.protocols import portmap, xdr
-from windsock.protocols.portmap import Mapping, PortmapProcedure, Protocol
+from windsock.protocols.portmap import Mapping, PortmapProcedure, PortmapProtocol
 from windsock.servers.loop import ServeLoop
 from windsock.servers.rpc.combinations import RPCUDPServer, ThreadingRPCTCPServer
 from windsock.servers.rpc.handlers import RPCRequestHandler
@@ -86,7 +86,7 @@ class Portmapper(ThreadingRPCTCPServer):
                 self.socket.close()
                 self.socket = socket.socket(self.address_family, self.socket_type)
                 self.server_address = wanted
-        for protocol in Protocol:
+        for protocol in PortmapProtocol:
             mapping = Mapping(portmap.PROGRAM, 2, protocol, self.server_address[1])
             self.mappings.setdefault((portmap.PROGRAM, 2, protocol), mapping)
 
