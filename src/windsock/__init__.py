@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
 from windsock.harness import Checkpoint, RunningServer, StartError, Unsupported, combine, serving
+from windsock.net.async_loops import BlocksLoop
 from windsock.recording import (
     AsItArrives,
     Chunk,
@@ -32,6 +33,7 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults, protocols
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from windsock.clients.malformed import random_bytes
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
@@ -56,7 +57,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AcceptTimeout",
     "AsItArrives",
+    "AsyncioClient",
     "Background",
+    "BlocksLoop",
     "CallFailed",
     "CallTimeout",
     "Checkpoint",
@@ -130,6 +133,7 @@ __all__ = [
 
 ON_FIRST_USE = {
     "AcceptTimeout": "windsock.fakes.errors",
+    "AsyncioClient": "windsock.clients.async_client",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
@@ -152,7 +156,7 @@ ON_FIRST_USE = {
     "ScriptedClient": "windsock.clients.client",
     "ScriptedPeer": "windsock.harness.accepted_peers",
     "Template": "windsock.scripts.template",
-    "TrioClient": "windsock.clients.trio_client",
+    "TrioClient": "windsock.clients.async_client",
     "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from windsock.clients.async_client import TrioClient
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_group import ClientGroup
 from windsock.clients.nonblocking import OwnEnd
-from windsock.clients.trio_client import TrioClient
 from windsock.harness.acceptances import Acceptances, Claim
 from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.arrivals import Arrival

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     import trustme
 
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.client import ScriptedClient
     from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
     from windsock.clients.summary import CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.fakes.fake import Fake
     from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.options import FaultGroup
@@ -217,9 +217,17 @@ class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
         """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
         return [] if self._client_group is None else self._client_group.lines
 
+    def connect_asyncio(
+        self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]
+    ) -> AsyncioClient:
+        """Return a client for asyncio; `async with` connects and closes it. `options` are those of `connect()`."""
+        from windsock.clients.async_client import AsyncioClient
+
+        return AsyncioClient(name=name, handshake=handshake, _connector=self._connector("connect_asyncio", options))
+
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
-        from windsock.clients.trio_client import TrioClient
+        from windsock.clients.async_client import TrioClient
 
         return TrioClient(name=name, handshake=handshake, _connector=self._connector("connect_trio", options))
 

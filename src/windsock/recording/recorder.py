@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from windsock.errors import PeerError, RecordingFailed, WaitTimeout
@@ -17,6 +18,7 @@ from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
+from windsock.recording.listener import Listener
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.part import Part
 from windsock.recording.pending import Call, Pending
@@ -72,6 +74,7 @@ class Recorder(NullRecorder):
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
         self._changed = threading.Condition()
         self._has_leader = False
+        self._listeners: list[Listener] = []
         self._in_memory = 0
         self._spill_file: SpillFile | None = None
         self._can_spill = True
@@ -262,13 +265,45 @@ class Recorder(NullRecorder):
             with contextlib.suppress(RuntimeError):  # likewise
                 self._changed.release()
 
-    def wake(self) -> None:
-        """Make waiting threads check again."""
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Give descriptors for an event loop, one of which becomes readable when a waiting task should check again."""
+        listener = Listener()
         with self._changed:
-            self._changed.notify_all()
+            listener.watch(self._wakeup)
+            self._listeners.append(listener)
+            self.waiters += 1
+        try:
+            yield listener
+        finally:
+            with self._changed:
+                self._listeners.remove(listener)
+                self.waiters -= 1
+            listener.close()
+
+    def wake(self) -> None:
+        """Make waiting threads and tasks check again."""
+        with self._changed:
+            self._tell_waiters()
             call = self._wakeup
             if self._has_leader and call is not None:
                 call.call()
+
+    def _tell_waiters(self) -> None:
+        self._changed.notify_all()
+        for each in self._listeners:
+            each.watch(self._wakeup)
+            each.call()
+
+    def clear_news(self) -> None:
+        """Make the descriptor that children write to unreadable, and tell the others that wait on it.
+
+        If a thread waits on it too, that thread does so.
+        """
+        with self._changed:
+            call = self._wakeup
+            if call is not None and not self._has_leader and call.clear():
+                self._tell_waiters()
 
     def _wait_for_news(self, seconds: float) -> None:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
@@ -286,7 +321,7 @@ class Recorder(NullRecorder):
         finally:
             self._changed.acquire()
             self._has_leader = False
-            self._changed.notify_all()
+            self._tell_waiters()
 
     @property
     def _wakeup(self) -> Wakeup | None:
@@ -325,7 +360,7 @@ class Recorder(NullRecorder):
             with self._changed:
                 if self._channel is None:  # two threads may fork at the same time
                     self._channel = Channel()
-                    self._changed.notify_all()
+                    self._tell_waiters()
 
     def room_for_children(self) -> memoryview | None:
         """Return memory that children share with their parent; None before `prepare_for_children()`."""
@@ -342,6 +377,7 @@ class Recorder(NullRecorder):
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
+        self._listeners = []
         self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:

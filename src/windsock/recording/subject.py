@@ -14,6 +14,7 @@ from windsock.errors import UsageError, visible
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
+from windsock.recording.async_life import AsyncLife
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, counted, first_of_each
 from windsock.recording.exception_pickle import in_short
@@ -27,8 +28,10 @@ __all__ = ["Subject", "distinct_name", "living", "plain_address"]
 E = TypeVar("E", bound=BaseException)
 
 
-class Subject:
+class Subject(AsyncLife):
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
+
+    In a task, `async with` does so while the event loop goes on.
 
     `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
     says what is secret in all that is shown.
