@@ -28,19 +28,17 @@ class DatagramReplies:
         responder: Responder,
         recorder: Recorder,
         *,
-        stop_event: Callable[[], StopEvent],
         timeout: Callable[[], float],
     ) -> None:
         self._responder = responder
         self._recorder = recorder
-        self._stop_event = stop_event
         self._timeout = timeout
         self._threads: list[Any] = []
         self.has_threads = False
         """Whether a delayed reply gets a thread of its own: its server handles one datagram after the other."""
 
-    def handle(self, request: tuple[bytes, Any], client_address: Any) -> None:
-        """Answer one datagram."""
+    def handle(self, request: tuple[bytes, Any], client_address: Any, stop_event: Callable[[], StopEvent]) -> None:
+        """Answer one datagram. `stop_event` makes what ends its waits, if there are any."""
         message, server_socket = request
         connection = connection_of(request)
         address = addresses.plain(client_address)
@@ -53,7 +51,7 @@ class DatagramReplies:
         if isinstance(plan, bytes):
             _send(server_socket, plan, address)
             return
-        end = ServerDatagram(request, client_address, self._stop_event())
+        end = ServerDatagram(request, client_address, stop_event())
         if self.has_threads:
             self._begin(plan, end)
         else:

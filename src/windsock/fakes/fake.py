@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 from windsock.errors import UsageError
@@ -53,16 +54,14 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=self._note_state)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=partial(_note_state, recorder))
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
         self._pacing = Pacing(is_datagram=is_datagram)
-        self._datagram_replies = DatagramReplies(
-            self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
-        )
+        self._datagram_replies = DatagramReplies(self._responder, recorder, timeout=timeout)
         self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._outer: list[tuple[Answer | None, Pace | None]] = []
         """What was there before the parts that have begun: the greeting, and the pace."""
@@ -117,10 +116,6 @@ class Fake:
         On a datagram server "connection" means the client's address. Raises UsageError if a rule names a state already.
         """
         self._responder.states.choose(start, per)
-
-    def _note_state(self, connection: int, state: str) -> None:
-        if 0 <= connection < len(self._recorder.connections):
-            self._recorder.connections[connection].note(Kind.NOTE, f"is in state {state!r}".encode())
 
     def state_table(self) -> list[str]:
         """Return the rules with their states, one a line; nothing if no rule names a state."""
@@ -285,7 +280,7 @@ class Fake:
             self.hand_overs.pop(connection)(request)
             return
         if isinstance(request, tuple):
-            self._datagram_replies.handle(request, client_address)
+            self._datagram_replies.handle(request, client_address, self._make_stop_event)
             return
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
@@ -321,3 +316,8 @@ class Fake:
             except ServerStopped:
                 return False
         return not end.is_closed
+
+
+def _note_state(recorder: Recorder, connection: int, state: str) -> None:
+    if connection >= 0:
+        recorder.numbered(connection).note(Kind.NOTE, f"is in state {state!r}".encode())
