@@ -16,6 +16,7 @@ from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from windsock import RunningServer
+    from windsock.harness import Checkpoint
     from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Verdict", "explain", "finish", "judge"]
@@ -82,8 +83,11 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
+def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
+    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+
+    In an interrupted run, only stop.
+    """
     __tracebackhide__ = True
     if State.is_interrupted:
         for server in reversed(servers):

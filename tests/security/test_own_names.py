@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
@@ -53,9 +54,10 @@ def test_a_server_has_a_certificate_for_the_names_given(way: str, concurrency: s
         assert "Hostname mismatch" in fails_with(server, name="localhost")
 
 
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
 @pytest.mark.parametrize("certificate", [["*.cdn.example", "api.example"], {"www.cdn.example": "valid"}])
-def test_a_scripted_client_asks_for_a_name_that_the_certificate_has(certificate: Any) -> None:
-    with serving(EchoBytes, tls=True, certificate=certificate) as server:
+def test_a_scripted_client_asks_for_a_name_that_the_certificate_has(certificate: Any, transport: str) -> None:
+    with serving(EchoBytes, tls=True, transport=transport, certificate=certificate) as server:
         with server.connect() as client:
             client.send(b"hello").expect(b"hello")
         assert handshake_of(server).server_name == "www.cdn.example"
@@ -166,15 +168,27 @@ def test_a_client_shows_a_certificate_that_the_authority_has_issued() -> None:
             assert handshake_of(server, 1).reason == "unable to get local issuer certificate"
 
 
-def test_a_proxy_speaks_tls_with_a_certificate_of_the_authority() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    RunAuthority().issue("api.example").configure_cert(context)
-    client_context = ssl.create_default_context(cafile=RunAuthority().pem_file)
+@pytest.mark.parametrize(
+    ("certificate", "name", "words"),
+    [
+        (["api.example"], "api.example", ""),
+        (["api.example"], "localhost", "Hostname mismatch"),
+        (BY_NAME, "a.example", ""),
+        (BY_NAME, "b.example", "certificate has expired"),
+        (BY_NAME, "d.example", "(?i)unrecognized.name"),
+        ("missing_intermediate", "localhost", "unable to get local issuer certificate"),
+        (None, "localhost", ""),
+    ],
+)
+def test_a_proxy_speaks_tls_with_certificates_of_the_authority(certificate: Any, name: str, words: str) -> None:
+    context = RunAuthority().server_context(certificate)
+    refused = pytest.raises(ssl.SSLError, match=words) if words else contextlib.nullcontext()
     with (
         serving(EchoBytes) as server,
         proxy(server.address, tls=context) as front,
         socket.create_connection(front.address, DEADLINE) as raw,
-        client_context.wrap_socket(raw, server_hostname="api.example") as client,
+        refused,
+        ssl.create_default_context(cafile=RunAuthority().pem_file).wrap_socket(raw, server_hostname=name) as client,
     ):
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"

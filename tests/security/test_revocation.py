@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,6 +80,14 @@ def test_a_certificate_is_revoked_while_its_server_runs() -> None:
         assert fails_with(server, checking(), "api.example") == "certificate revoked"
 
 
+def test_urllib_asks_the_list() -> None:
+    with (
+        serving(EchoBytes, tls=True, certificate="revoked") as server,
+        pytest.raises(urllib.error.URLError, match="certificate revoked"),
+    ):
+        urllib.request.urlopen(f"https://localhost:{server.port}/", context=checking(), timeout=DEADLINE)
+
+
 def test_curl_asks_the_list() -> None:
     with serving(EchoBytes, tls=True, certificate="revoked") as server:
         done = run(
@@ -115,6 +125,18 @@ def test_a_client_misses_the_intermediate_certificate(way: str, concurrency: str
         found = handshake_of(server)
 
     assert (found.failure, found.alert) == (HandshakeFailure.ALERT, "unknown_ca")
+
+
+def test_openssl_gets_the_certificate_alone() -> None:
+    with serving(EchoBytes, tls=True, certificate="missing_intermediate") as server:
+        done = run(
+            *("openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-CAfile", server.ca_file),
+            *("-servername", "localhost", "-showcerts"),
+        )
+
+    assert done.stdout.count("-----BEGIN CERTIFICATE-----") == 1
+    assert "Verify return code:" in done.stdout
+    assert "Verify return code: 0 " not in done.stdout
 
 
 # --- resumed sessions

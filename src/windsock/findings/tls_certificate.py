@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.phrases import listed
+from windsock.security.certificate_choice import LOCAL_NAMES
 from windsock.security.handshake_info import HandshakeFailure, TLSHandshake
 from windsock.security.server_names import find_by_name
 
 __all__ = ["find"]
 
-NAMES = ("localhost", "127.0.0.1", "::1")
-"""What the certificates of servers are made for."""
 ABOUT_CERTIFICATES = ("bad_certificate", "certificate_unknown", "certificate_expired", "unsupported_certificate")
 CONTEXT = "server.client_context() trusts it, and so does a context that has loaded server.ca_file"
 
@@ -42,7 +41,7 @@ def _said(server: ServerFacts, tls: TLSHandshake) -> str:
         return f"the client does not trust the server's certificate: {CONTEXT}"
     if alert not in ABOUT_CERTIFICATES:
         return ""
-    names = (choice.names or (() if choice.is_own else NAMES)) if choice is not None else ()
+    names = (choice.names or (() if choice.is_own else LOCAL_NAMES)) if choice is not None else ()
     if names and tls.server_name and find_by_name(dict.fromkeys(names, True), tls.server_name) is None:
         return f"the client asked for {tls.server_name}, the server's certificate is for {listed(names)}"
     return f"the client refused the server's certificate ({_words(alert)})"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net.system import os
 from windsock.options.combinations import class_for
 from windsock.options.combine import combine
-from windsock.security.certificate_choice import CERTIFICATE, OTHERS, CertificateChoice, server_choices
+from windsock.security.certificate_choice import CERTIFICATE, LOCAL_NAMES, OTHERS, CertificateChoice, server_choices
+from windsock.security.server_names import context_by_name
 from windsock.security.tls import TLSMixIn
 from windsock.servers.urgent import check_urgent_in_tls
 
@@ -26,8 +27,6 @@ WAYS = ("mutual", "starttls")
 DETAILS = ("certificate", "key_type", "alpn", "minimum_version", "maximum_version", "ciphers")
 KEY_TYPES = ("ec", "rsa")
 VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
-NAMES = ("localhost", "127.0.0.1", "::1")
-"""The names in certificates without names of their own, besides the server's own host."""
 VALID = ((OTHERS, CertificateChoice()),)
 
 
@@ -90,22 +89,17 @@ class Encryption:
 
     def server_context(self, host: str) -> ssl.SSLContext:
         """Return a new context for a server on that host. Raises UsageError for files and ciphers that don't work."""
-        from windsock.security.server_names import ContextByName
+        return context_by_name(dict(self.certificates), partial(self._context, host))
 
-        contexts = {name: self._context(certificate, host) for name, certificate in self.certificates}
-        if len(contexts) == 1 and OTHERS in contexts:
-            return contexts[OTHERS]
-        context = self._context(self.certificates[0][1], host)
-        context.sni_callback = ContextByName(contexts)
-        return context
-
-    def _context(self, certificate: CertificateChoice, host: str) -> ssl.SSLContext:
+    def _context(self, host: str, certificate: CertificateChoice) -> ssl.SSLContext:
         """Return a new context for one certificate."""
         from windsock.net.system import ssl
         from windsock.security import certificates
 
         context = certificates.server_context(is_mutual=self.is_mutual)
-        certificate.load(CERTIFICATE, context, NAMES if host in NAMES else (*NAMES, host), self.key_type)
+        certificate.load(
+            CERTIFICATE, context, LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host), self.key_type
+        )
         if self.alpn:
             context.set_alpn_protocols(list(self.alpn))
         if self.minimum_version is not None:

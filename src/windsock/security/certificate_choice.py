@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CERTIFICATE",
     "CLIENT_WORDS",
+    "LOCAL_NAMES",
     "OTHERS",
     "CertificateChoice",
     "certificate_choice",
@@ -41,6 +42,8 @@ ENDINGS = (".pem", ".crt", ".cer", ".cert", ".key")
 CERTIFICATE = "certificate={!r}"
 """The option of servers, in messages."""
 EXAMPLE = "{'a.example': 'valid', 'b.example': 'expired'}"
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+"""The names in certificates without names of their own, besides the server's host."""
 OTHERS = "*"
 """The key of a mapping for clients that ask for another name, or for none."""
 

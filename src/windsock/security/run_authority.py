@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.security import certificates, pem_files, revocation
-from windsock.security.certificate_choice import is_name
+from windsock.security.certificate_choice import CERTIFICATE, LOCAL_NAMES, CertificateChoice, is_name, server_choices
+from windsock.security.server_names import context_by_name
 
 if TYPE_CHECKING:
     import ssl
@@ -61,6 +62,13 @@ class RunAuthority:
             raise UsageError(f"issue(key_type={key_type!r}): expected one of {expected}")
         return certificates.issue(names, key_type)
 
+    def server_context(self, certificate: Any = None) -> ssl.SSLContext:
+        """Return a new context for a proxy's `tls=`, or for a server of your own. It sends no session tickets.
+
+        `certificate` is that of `windsock.serving()`: a word, names, files, an object or a mapping. Raises UsageError.
+        """
+        return context_by_name(server_choices(certificate), _context)
+
     def revoke(self, certificate: trustme.LeafCert) -> None:
         """Add a certificate to the list of revoked ones. Raises UsageError for one that `issue()` has not returned."""
         revocation.revoke(certificate)
@@ -68,3 +76,9 @@ class RunAuthority:
     def configure_trust(self, context: ssl.SSLContext) -> None:
         """Make a client's context, or that of a server that asks for certificates, trust the authority."""
         certificates.trust(context, self.pem)
+
+
+def _context(certificate: CertificateChoice) -> ssl.SSLContext:
+    context = certificates.server_context(is_mutual=False)
+    certificate.load(CERTIFICATE, context, LOCAL_NAMES, "ec")
+    return context

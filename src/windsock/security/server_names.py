@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from windsock.security.alerts import ALERTS
-from windsock.security.certificate_choice import OTHERS
+from windsock.security.certificate_choice import OTHERS, CertificateChoice
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["ContextByName", "find_by_name"]
+__all__ = ["ContextByName", "context_by_name", "find_by_name"]
 
 T = TypeVar("T")
 
@@ -21,6 +21,18 @@ def find_by_name(values: Mapping[str, T], name: str | None) -> T | None:
     asked = (name or "").lower().removesuffix(".")
     wildcard = "*." + asked.partition(".")[2]
     return next((values[each] for each in (asked, wildcard, OTHERS) if each in values), None)
+
+
+def context_by_name(
+    certificates: Mapping[str, CertificateChoice], make: Callable[[CertificateChoice], ssl.SSLContext]
+) -> ssl.SSLContext:
+    """Return the context of a server with a certificate for each server name; `make` makes that of one certificate."""
+    contexts = {name: make(certificate) for name, certificate in certificates.items()}
+    if list(contexts) == [OTHERS]:
+        return contexts[OTHERS]
+    context = make(next(iter(certificates.values())))
+    context.sni_callback = ContextByName(contexts)
+    return context
 
 
 class ContextByName:
