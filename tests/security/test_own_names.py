@@ -63,6 +63,17 @@ def test_a_scripted_client_asks_for_a_name_that_the_certificate_has(certificate:
         assert handshake_of(server).server_name == "www.cdn.example"
 
 
+@on_every_concurrency
+def test_a_client_that_starts_tls_later_asks_for_such_a_name_too(concurrency: str) -> None:
+    with serving(concurrency=concurrency, tls="starttls", certificate=["api.example"]) as server:
+        server.play(Script().expect(b"STARTTLS").send(b"go").start_tls().expect(b"hello"))
+        with server.connect() as client:
+            client.send(b"STARTTLS").expect(b"go").start_tls().send(b"hello").half_close().expect_eof()
+
+    assert server.connections[0].tls is not None
+    assert server.connections[0].tls.server_name == "api.example"
+
+
 def test_names_that_are_not_ascii_are_sent_in_their_encoded_form() -> None:
     with serving(EchoBytes, tls=True, certificate={"Café.example": "valid"}) as server:
         assert answers(server, "café.example")
