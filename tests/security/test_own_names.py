@@ -75,8 +75,10 @@ def test_a_client_that_starts_tls_later_asks_for_such_a_name_too(concurrency: st
 
 
 def test_names_that_are_not_ascii_are_sent_in_their_encoded_form() -> None:
-    with serving(EchoBytes, tls=True, certificate={"Café.example": "valid"}) as server:
+    certificate = {"Café.example": "valid", "naïve.example": "self_signed"}
+    with serving(EchoBytes, tls=True, certificate=certificate) as server:
         assert answers(server, "café.example")
+        assert fails_with(server, name="naïve.example") == "self-signed certificate"
         assert handshake_of(server).server_name == "xn--caf-dma.example"
 
 
@@ -258,6 +260,8 @@ def test_openssl_sees_the_certificate_for_its_server_name() -> None:
             "certificate='ocsp_revoked': refused, since Python's ssl module can't staple OCSP responses; use "
             "'revoked', and have the client load the list windsock_ca.crl_file",
         ),
+        (["my_db.example"], "no certificate can be for 'my_db.example': "),
+        ({"é" * 63: "valid"}, f"certificate[{'é' * 63!r}]='valid': expected a server name, such as 'api.example'"),
         ({"a.example": "stapled"}, "certificate['a.example']='stapled': refused, since Python's ssl module can't"),
     ],
 )
@@ -273,6 +277,10 @@ def test_what_no_certificate_can_be(certificate: Any, message: str) -> None:
     [
         (((), {}), "issue(): expected host names or IP addresses, such as 'api.example'"),
         ((("a b",), {}), "issue('a b'): expected host names or IP addresses, such as 'api.example'"),
+        (
+            (("-a.example",), {}),
+            "no certificate can be for '-a.example': ",
+        ),
         ((("a",), {"key_type": "dsa"}), "issue(key_type='dsa'): expected one of 'ec', 'rsa'"),
     ],
 )
@@ -281,4 +289,4 @@ def test_what_the_authority_cannot_issue(arguments: Any, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         RunAuthority().issue(*names, **keywords)
 
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(message)

@@ -164,7 +164,10 @@ def is_name(value: object) -> bool:
     """Return whether a value is a host name, perhaps with a wildcard, or an IP address; not a word or a path."""
     if not isinstance(value, str) or value in SERVER_WORDS or value.lower().endswith(ENDINGS):
         return False
-    return NAME.fullmatch(value) is not None
+    try:
+        return NAME.fullmatch(value) is not None and bool(sent_name(value))
+    except UnicodeError:
+        return False
 
 
 def _load_files(where: str, context: ssl.SSLContext, files: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from windsock.errors import NotInstalled
+from windsock.errors import NotInstalled, UsageError
 from windsock.net.files import temporary_file
 from windsock.net.system import os, threading
 
@@ -145,7 +145,7 @@ def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> A
     if profile == "self_signed":
         return _self_signed(hosts, key_type)
     hosts = ("somebody-else.invalid",) if profile == "wrong_name" else hosts
-    made = _issuer(profile).issue_cert(*hosts, key_type=_trustme_key_type(key_type), **_validity(profile))
+    made = _issue(_issuer(profile), hosts, key_type, **_validity(profile))
     return _without_chain(made) if profile == "missing_intermediate" else made
 
 
@@ -167,10 +167,18 @@ def _without_chain(leaf: trustme.LeafCert) -> trustme.LeafCert:
 
 
 def issue(names: tuple[str, ...], key_type: str = "ec") -> trustme.LeafCert:
-    """Return a new certificate of our authority, with a key of its own."""
+    """Return a new certificate of our authority, with a key of its own. Raises UsageError for names that can't be."""
     issuer = authority()
     with _making, _real_dates():
-        return issuer.issue_cert(*names, key_type=_trustme_key_type(key_type))
+        return _issue(issuer, names, key_type)
+
+
+def _issue(issuer: trustme.CA, names: tuple[str, ...], key_type: str, **validity: Any) -> trustme.LeafCert:
+    try:
+        return issuer.issue_cert(*names, key_type=_trustme_key_type(key_type), **validity)
+    except ValueError as error:  # of the module idna
+        shown = ", ".join(map(repr, names))
+        raise UsageError(f"no certificate can be for {shown}: {error}") from None
 
 
 def read(pem: bytes) -> x509.Certificate:
@@ -247,4 +255,4 @@ def _general_name(x509: Any, ipaddress: Any, host: str) -> Any:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
-        return x509.DNSName(host)
+        return x509.DNSName(host.encode("idna").decode())

@@ -70,7 +70,7 @@ class RunAuthority:
         return context_by_name(server_choices(certificate), _context)
 
     def revoke(self, certificate: trustme.LeafCert) -> None:
-        """Add a certificate to the list of revoked ones. Raises UsageError for one that `issue()` has not returned."""
+        """Add a certificate to the list of revoked ones. Raises UsageError for one of another authority."""
         revocation.revoke(certificate)
 
     def configure_trust(self, context: ssl.SSLContext) -> None:
