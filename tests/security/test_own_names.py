@@ -251,6 +251,7 @@ def test_openssl_sees_the_certificate_for_its_server_name() -> None:
         ({"127.0.0.1": "valid"}, "certificate['127.0.0.1']='valid': expected a server name, such as 'api.example', or"),
         ({"::1": "valid"}, "certificate['::1']='valid': expected a server name, such as 'api.example', or '*' for all"),
         ({3: "valid"}, "certificate[3]='valid': expected a server name, such as 'api.example', or '*' for all others"),
+        ({"{}": "valid"}, "certificate['{}']='valid': expected a server name, such as 'api.example', or '*' for all"),
         (["expired"], "certificate=['expired']: expected one of 'valid', "),
         (["api.example", "key.pem", "x"], "certificate=['api.example', 'key.pem', 'x']: expected one of 'valid', "),
         (["a..example"] * 3, "certificate=['a..example', 'a..example', 'a..example']: expected one of 'valid', "),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from windsock.findings.facts import Case, Finding, ServerFacts
 from windsock.findings.phrases import listed
-from windsock.security.certificate_choice import LOCAL_NAMES
+from windsock.security.certificate_choice import LOCAL_NAMES, CertificateChoice
 from windsock.security.handshake_info import HandshakeFailure, TLSHandshake
 from windsock.security.server_names import find_by_name
 
@@ -41,10 +41,17 @@ def _said(server: ServerFacts, tls: TLSHandshake) -> str:
         return f"the client does not trust the server's certificate: {CONTEXT}"
     if alert not in ABOUT_CERTIFICATES:
         return ""
-    names = (choice.names or (() if choice.is_own else LOCAL_NAMES)) if choice is not None else ()
+    names = _names(choice)
     if names and tls.server_name and find_by_name(dict.fromkeys(names, True), tls.server_name) is None:
         return f"the client asked for {tls.server_name}, the server's certificate is for {listed(names)}"
     return f"the client refused the server's certificate ({_words(alert)})"
+
+
+def _names(choice: CertificateChoice | None) -> Sequence[str]:
+    """Return the names that a certificate is for; none if they are not known."""
+    if choice is None or choice.files:
+        return ()
+    return choice.names or LOCAL_NAMES
 
 
 def _of_name(server: ServerFacts, tls: TLSHandshake) -> str:

@@ -23,12 +23,9 @@ from windsock.servers.async_handlers import is_async
 if TYPE_CHECKING:
     import ssl
 
-    import trustme
+    from windsock.security.certificate_choice import Certificate
 
-__all__ = ["Certificate", "Handler", "Options", "ServerKeywords"]
-
-Certificate: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | trustme.LeafCert | None"
-"""One certificate of a server: a word, files, names, or an object."""
+__all__ = ["Handler", "Options", "ServerKeywords"]
 
 Handler: TypeAlias = type | Callable[..., object]
 """A request handler class, or a function of request, client_address and server."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net.system import os
@@ -14,11 +14,14 @@ from windsock.net.system import os
 if TYPE_CHECKING:
     import ssl
 
+    import trustme
+
 __all__ = [
     "CERTIFICATE",
     "CLIENT_WORDS",
     "LOCAL_NAMES",
     "OTHERS",
+    "Certificate",
     "CertificateChoice",
     "certificate_choice",
     "is_name",
@@ -26,6 +29,8 @@ __all__ = [
     "server_choices",
 ]
 
+Certificate: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | trustme.LeafCert | None"
+"""One certificate of a server: a word, files, names, or an object."""
 Words = Mapping[str | bool | None, str | None]
 """The profile of `certificates.certificate()` for each word; None: no certificate."""
 
@@ -108,12 +113,12 @@ def server_choices(value: Any) -> dict[str, CertificateChoice]:
 
 def _named_choice(name: Any, value: Any) -> tuple[str, CertificateChoice]:
     """Return a server name as clients send it, and its certificate. Raises UsageError."""
-    where = f"certificate[{name!r}]={{!r}}"
     if name == OTHERS:
-        return OTHERS, _server_choice(where, value, ())
+        return OTHERS, _server_choice("certificate['*']={!r}", value, ())
     if not is_name(name) or ":" in name or name.replace(".", "").isdigit():
-        raise UsageError(f"{where.format(value)}: expected a server name, such as 'api.example', or '*' for all others")
-    return sent_name(name), _server_choice(where, value, (name,))
+        expected = "expected a server name, such as 'api.example', or '*' for all others"
+        raise UsageError(f"certificate[{name!r}]={value!r}: {expected}")
+    return sent_name(name), _server_choice(f"certificate[{name!r}]={{!r}}", value, (name,))
 
 
 def sent_name(name: str) -> str:

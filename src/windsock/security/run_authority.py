@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
 from windsock.security import certificates, pem_files, revocation
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     import ssl
 
     import trustme
+
+    from windsock.security.certificate_choice import Certificate
 
 __all__ = ["RunAuthority"]
 
@@ -62,7 +65,7 @@ class RunAuthority:
             raise UsageError(f"issue(key_type={key_type!r}): expected one of {expected}")
         return certificates.issue(names, key_type)
 
-    def server_context(self, certificate: Any = None) -> ssl.SSLContext:
+    def server_context(self, certificate: Certificate | Mapping[str, Certificate] = None) -> ssl.SSLContext:
         """Return a new context for a proxy's `tls=`, or for a server of your own. It sends no session tickets.
 
         `certificate` is that of `windsock.serving()`: a word, names, files, an object or a mapping. Raises UsageError.
