@@ -31,8 +31,14 @@ def context_by_name(
     if list(contexts) == [OTHERS]:
         return contexts[OTHERS]
     context = make(next(iter(certificates.values())))
-    context.sni_callback = ContextByName(contexts)
+    _set_callback(context, ContextByName(contexts))
     return context
+
+
+def _set_callback(context: ssl.SSLContext, callback: ContextByName) -> None:
+    """Set the callback as the standard library does: that of gevent's class fails without a socket of gevent's."""
+    found = [vars(each)["sni_callback"] for each in type(context).__mro__ if "sni_callback" in vars(each)]
+    found[-1].__set__(context, callback)
 
 
 class ContextByName:
