@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,11 @@ from windsock.errors import NotInstalled
 from windsock.harness import ThreadPool
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
-    from windsock import RunningServer, ScriptedClient
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from windsock import Diversion, RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "servers"]
+__all__ = ["FILTERS", "OWN", "clients", "diversions", "one", "proxies", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
@@ -193,3 +194,17 @@ def proxies() -> Iterator[Proxies]:
         yield proxy
     finally:
         verdict.finish(started)
+
+
+def diversions() -> Iterator[Divert]:
+    """Give the factory of diversions, and end them; raise what they have refused since the end of the test's body."""
+    __tracebackhide__ = True
+    with ExitStack() as active:
+
+        def divert(names: Any, **options: Any) -> Diversion:
+            __tracebackhide__ = True
+            made = active.enter_context(windsock.divert(names, **options))
+            State.diversions.append(made)
+            return made
+
+        yield divert

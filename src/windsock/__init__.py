@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
     from windsock.clients.trio_client import TrioClient
+    from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
@@ -66,6 +67,7 @@ __all__ = [
     "CrowdSummary",
     "Delimiter",
     "Direction",
+    "Diversion",
     "Ending",
     "FaultNeverFired",
     "FaultProxy",
@@ -77,6 +79,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "NotDiverted",
     "Outcome",
     "Partition",
     "PeerError",
@@ -110,6 +113,7 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "combine",
+    "divert",
     "faults",
     "partition",
     "protocols",
@@ -130,8 +134,10 @@ ON_FIRST_USE = {
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
+    "Diversion": "windsock.diversions",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
+    "NotDiverted": "windsock.diversions",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
@@ -148,6 +154,7 @@ ON_FIRST_USE = {
     "UnexpectedMessage": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
+    "divert": "windsock.diversions",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",
