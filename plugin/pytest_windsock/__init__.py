@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
 
-__all__ = ["Connect", "Proxies", "Serve"]
+__all__ = ["Connect", "Divert", "Proxies", "Serve"]
 
 
 def pytest_plugin_registered(plugin: object, manager: Any) -> None:

@@ -69,6 +69,8 @@ def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
             interrupted.keep(item, error, State.servers)
     if phase != "teardown":
         _explain(error)
+    for each in State.diversions:
+        each.note_on(error)
 
 
 def _mark(what: str) -> None:

@@ -199,12 +199,16 @@ def proxies() -> Iterator[Proxies]:
 def diversions() -> Iterator[Divert]:
     """Give the factory of diversions, and end them; raise what they have refused since the end of the test's body."""
     __tracebackhide__ = True
+    started: list[Diversion] = []
     with ExitStack() as active:
 
         def divert(names: Any, **options: Any) -> Diversion:
             __tracebackhide__ = True
-            made = active.enter_context(windsock.divert(names, **options))
-            State.diversions.append(made)
-            return made
+            started.append(active.enter_context(windsock.divert(names, **options)))
+            State.diversions.append(started[-1])
+            return started[-1]
 
         yield divert
+        if State.has_failed or State.is_interrupted:
+            for each in started:
+                each.take()

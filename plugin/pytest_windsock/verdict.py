@@ -41,7 +41,9 @@ class Verdict:
 
 
 def judge(servers: Servers) -> None:
-    """Raise what went wrong in the servers and proxies so far. To be called when the body of the test has passed.
+    """Raise what went wrong in the servers and proxies so far, or what diversions have refused and nothing has raised.
+
+    To be called when the body of the test has passed.
 
     They go on: fixtures that are torn down later may still talk to them.
     """
@@ -49,13 +51,24 @@ def judge(servers: Servers) -> None:
     _drain()
     found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
     if not found:
+        _check_diversions()
         return
     verdict = Verdict(_outcome([failure for _, failure in found]), found)
+    for each in State.diversions:
+        each.note_on(verdict.error)
     if isinstance(verdict.error, pytest.exit.Exception):
         verdict.settle()  # there will be no report
     else:
         State.verdict = verdict
     raise verdict.error
+
+
+def _check_diversions() -> None:
+    """Raise what they have refused."""
+    __tracebackhide__ = True
+    with contextlib.ExitStack() as checks:
+        for each in State.diversions:
+            checks.callback(each.check)
 
 
 def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""Names that lead to other addresses inside this process: the code under test reaches a fake by the name of the real one."""
+"""Names that lead to other addresses inside this process: code reaches a fake by the name of the real server."""
 
 from windsock.diversions.diversion import Diversion, Divertible, divert
 from windsock.diversions.errors import NotDiverted

@@ -28,8 +28,8 @@ def divert(names: Mapping[str, Divertible], *, others: Others = "allow", strict:
     A key is a name, a wildcard or an IP address, with a port or for all ports: "api.example:443", "*.example". A value
     is a server or a proxy of windsock, or `(host, port)`. Sockets, asyncio and trio are diverted in all threads.
 
-    With `others="refuse"`, a connection to anywhere else raises NotDiverted at once; servers and proxies of windsock are
-    always reachable. If the code under test swallows that, the `with` raises it at its end, unless `strict=False`.
+    With `others="refuse"`, a connection to anywhere else raises NotDiverted at once; servers and proxies of windsock
+    are always reachable. If the code under test swallows that, the `with` raises it at its end, unless `strict=False`.
 
     Raises UsageError for what cannot be diverted, or where to.
     """
@@ -96,10 +96,10 @@ class Diversion:
         return error
 
     def check(self) -> None:
-        """Raise what it has refused, if it is strict, and forget it."""
+        """If it is strict, raise what it has refused, and forget it."""
         __tracebackhide__ = True
-        found = self.take()
-        if not self.strict or not found:
+        found = self.take() if self.strict else ()
+        if not found:
             return
         if len(found) == 1:
             raise found[0]

@@ -81,6 +81,6 @@ def _split(key: str) -> tuple[str, str | None]:
 
 def _unusable(key: object) -> UsageError:
     return UsageError(
-        f"divert({{{key!r}: ...}}): expected a name, a wildcard or an IP address, with or without a port from 1 to 65535: "
+        f"divert({{{key!r}: ...}}): expected a name, a wildcard or an IP address, or one with a port (1 to 65535): "
         '"api.example:443", "api.example", "*.example:443", "10.0.0.5:5432", "[2001:db8::5]:443"'
     )

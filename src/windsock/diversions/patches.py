@@ -39,7 +39,7 @@ class Patch:
         setattr(owner, name, self.replacement)
 
     def remove(self) -> None:
-        """Put the original back, unless another tool has replaced the attribute since: that calls ours, which passes."""
+        """Put the original back, unless a tool has replaced the attribute since. It calls ours, which does nothing then."""
         if vars(self.owner).get(self.name) is not self.replacement:
             return
         if self.is_own:
@@ -55,7 +55,7 @@ def install(families_of: Function, way_to: Function) -> None:
     """Replace the functions and methods; what the new ones do is up to these two functions of `active`."""
     lookups, traffic = Lookups(families_of), Traffic(way_to)
     genuine: Any = socket.socket
-    current = standard.socket
+    current: Any = standard.socket
     others = [current] if isinstance(current, type) and not issubclass(current, genuine) else []  # gevent's
     _installed.extend(Patch(standard, name, getattr(lookups, name)) for name in LOOKUPS)
     _installed.extend(Patch(each, name, getattr(traffic, name)) for each in (genuine, *others) for name in TRAFFIC)

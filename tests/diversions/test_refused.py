@@ -1,0 +1,274 @@
+"""Connections to places that no diversion names, with others="refuse"."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import inspect
+import re
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+import windsock
+from tests.support.handlers import EchoLines
+from windsock import NotDiverted
+from windsock.diversions import Diversion
+
+WAIT = 5.0
+ELSEWHERE = ("203.0.113.7", 80)
+
+
+@pytest.fixture
+def refusing() -> Diversion:
+    return windsock.divert({}, others="refuse")
+
+
+def by_create_connection() -> None:
+    socket.create_connection(ELSEWHERE, WAIT)
+
+
+def by_connect() -> None:
+    with socket.socket() as client:
+        client.connect(ELSEWHERE)
+
+
+def by_connecting_a_datagram_socket() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect(ELSEWHERE)
+
+
+def by_sendto() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"x", ELSEWHERE)
+
+
+def by_sendto_with_flags() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"x", 0, ELSEWHERE)
+
+
+def by_sendmsg() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendmsg([b"x"], [], 0, ELSEWHERE)
+
+
+def by_asyncio() -> None:
+    async def connect() -> None:
+        await asyncio.open_connection(*ELSEWHERE)
+
+    asyncio.run(connect())
+
+
+def by_happy_eyeballs() -> None:
+    async def connect() -> None:
+        await asyncio.open_connection(*ELSEWHERE, happy_eyeballs_delay=0.25)
+
+    asyncio.run(connect())
+
+
+def by_a_name_in_asyncio() -> None:
+    async def connect() -> None:
+        await asyncio.open_connection("elsewhere.example", 80)
+
+    asyncio.run(connect())
+
+
+def by_trio() -> None:
+    async def connect() -> None:
+        await trio.open_tcp_stream(*ELSEWHERE)
+
+    trio.run(connect)
+
+
+def by_a_socket_of_trio() -> None:
+    async def connect() -> None:
+        with trio.socket.socket() as client:
+            await client.connect(ELSEWHERE)
+
+    trio.run(connect)
+
+
+def by_a_name() -> None:
+    socket.create_connection(("elsewhere.example", 80), WAIT)
+
+
+def by_a_name_as_bytes() -> None:
+    socket.getaddrinfo(b"elsewhere.example", b"80")
+
+
+WAYS: list[Callable[[], None]] = [
+    by_create_connection,
+    by_connect,
+    by_connecting_a_datagram_socket,
+    by_sendto,
+    by_sendto_with_flags,
+    by_sendmsg,
+    by_asyncio,
+    by_happy_eyeballs,
+    by_a_name_in_asyncio,
+    by_trio,
+    by_a_socket_of_trio,
+    by_a_name,
+    by_a_name_as_bytes,
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_it_fails_at_once_and_names_the_line(way: Callable[[], None], refusing: Diversion) -> None:
+    with refusing:
+        with pytest.raises(OSError):  # noqa: PT011  # trio has one of its own
+            way()
+        refused = refusing.take()
+
+    assert len(refused) == 1
+    assert (refused[0].host, refused[0].port) in [ELSEWHERE, ("elsewhere.example", 80)]
+    assert refused[0].errno == errno.ECONNREFUSED
+    source, first = inspect.getsourcelines(way)
+    number = int(re.findall(r"test_refused\.py:(\d+) in ", refused[0].place)[-1])
+    assert first < number < first + len(source)
+
+
+def test_connect_ex_returns_that_it_was_refused(refusing: Diversion) -> None:
+    with refusing, socket.socket() as client:
+        assert client.connect_ex(ELSEWHERE) == errno.ECONNREFUSED
+        assert [each.host for each in refusing.take()] == [ELSEWHERE[0]]
+
+
+def test_the_message_says_what_to_add(refusing: Diversion) -> None:
+    with refusing:
+        with pytest.raises(NotDiverted) as caught:
+            socket.create_connection(("elsewhere.example", 80), WAIT)
+        refusing.take()
+
+    first, second = str(caught.value).splitlines()
+    assert first == (
+        "elsewhere.example:80 is not diverted, and others=\"refuse\"; add 'elsewhere.example:80': server to divert()"
+    )
+    assert second.endswith('socket.create_connection(("elsewhere.example", 80), WAIT)')
+
+
+def test_one_that_was_swallowed_is_raised_at_the_end(refusing: Diversion) -> None:
+    with pytest.raises(NotDiverted, match="by_connect: client.connect"), refusing, contextlib.suppress(OSError):
+        by_connect()
+
+    assert refusing.refused == ()
+
+
+def test_several_are_raised_together_each_place_once(refusing: Diversion) -> None:
+    with pytest.raises(ExceptionGroup) as caught, refusing:
+        for way in (by_connect, by_sendto, by_connect):
+            with contextlib.suppress(OSError):
+                way()
+
+    assert ["by_connect" in str(each) for each in caught.value.exceptions] == [True, False]
+
+
+def test_a_swallowed_one_is_a_note_on_another_exception(refusing: Diversion) -> None:
+    with pytest.raises(KeyError) as caught, refusing:
+        with contextlib.suppress(OSError):
+            by_connect()
+        raise KeyError("no answer")
+
+    assert [each.splitlines()[0] for each in caught.value.__notes__] == [
+        "windsock: refused: 203.0.113.7:80 is not diverted, and others=\"refuse\"; add '203.0.113.7:80': server to divert()"
+    ]
+
+
+def test_the_exception_itself_and_what_it_led_to_have_no_note(refusing: Diversion) -> None:
+    with pytest.raises(NotDiverted) as caught, refusing:
+        by_connect()
+    with pytest.raises(OSError, match="all attempts") as of_trio, refusing:
+        by_trio()
+
+    assert not hasattr(caught.value, "__notes__")
+    assert not hasattr(of_trio.value, "__notes__")
+
+
+def test_one_that_is_not_strict_raises_nothing_at_its_end() -> None:
+    with windsock.divert({}, others="refuse", strict=False) as diversion, contextlib.suppress(OSError):
+        by_connect()
+
+    assert [each.port for each in diversion.take()] == [80]
+    assert diversion.refused == ()
+
+
+def test_one_in_a_thread_is_refused_too(refusing: Diversion) -> None:
+    with pytest.raises(NotDiverted, match="by_connect"), refusing:
+        thread = threading.Thread(target=lambda: pytest.raises(NotDiverted, by_connect))
+        thread.start()
+        thread.join(WAIT)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
+def test_another_server_of_this_machine_is_elsewhere(host: str, refusing: Diversion) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, refusing, socket.socket() as client:
+        with pytest.raises(NotDiverted):
+            client.connect((host, listener.getsockname()[1]))
+        assert len(refusing.take()) == 1
+
+
+@pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
+@pytest.mark.parametrize("transport", ["tcp", "udp", "unix_stream", "unix_datagram"])
+def test_servers_and_clients_of_windsock_are_reached(
+    transport: str, concurrency: Any, serve: Any, refusing: Any
+) -> None:
+    with refusing:
+        server = serve(transport=transport, concurrency=concurrency).echo()
+        with windsock.proxy(server.address, transport=transport) as proxy:
+            for address in (server.address, proxy.address):
+                with windsock.scripted_client(address, transport=transport) as client:
+                    client.send(b"hello").expect(b"hello")
+
+
+def test_other_clients_reach_a_server_of_windsock(serve: Any, refusing: Diversion) -> None:
+    server = serve(EchoLines)
+
+    with refusing:
+        for host in (server.host, "localhost", ""):
+            with socket.create_connection((host or "0.0.0.0", server.port), WAIT) as client:
+                client.sendall(b"x\n")
+                assert client.recv(10) == b"x\n"
+            with socket.socket() as plain:
+                plain.connect((host, server.port))
+
+
+def test_a_stopped_server_is_elsewhere(serve: Any, refusing: Diversion) -> None:
+    server = serve()
+    server.stop()
+
+    with refusing:
+        with pytest.raises(NotDiverted):
+            socket.create_connection(server.address, WAIT)
+        refusing.take()
+
+
+def test_a_diverted_name_is_elsewhere_on_another_port(tcp_server: windsock.RunningServer) -> None:
+    with windsock.divert({"api.example:443": tcp_server}, others="refuse") as diversion:
+        address = socket.gethostbyname("api.example")
+        for host in ("api.example", address):
+            with pytest.raises(NotDiverted) as caught, socket.socket() as client:
+                client.connect((host, 80))
+            assert (caught.value.host, caught.value.port) == ("api.example", 80)
+        with pytest.raises(NotDiverted):
+            socket.getaddrinfo("api.example", 80)
+        diversion.take()
+
+
+def test_lookups_that_ask_no_other_machine_are_allowed(refusing: Diversion) -> None:
+    with refusing:
+        for host in (None, "", "localhost", "127.0.0.1", "10.1.2.3", "::1", socket.gethostname()):
+            with contextlib.suppress(socket.gaierror):  # of a machine that does not know itself
+                socket.getaddrinfo(host, 80)
+        with pytest.raises(socket.gaierror):
+            socket.getaddrinfo("elsewhere.example", 80, flags=socket.AI_NUMERICHOST)
+
+
+def test_unix_sockets_are_left_alone(unix_stream_server: windsock.RunningServer, refusing: Diversion) -> None:
+    with refusing, socket.socket(socket.AF_UNIX) as client:
+        client.connect(unix_stream_server.address)
