@@ -122,7 +122,7 @@ WAYS: list[Callable[[], None]] = [
 @pytest.mark.parametrize("way", WAYS)
 def test_it_fails_at_once_and_names_the_line(way: Callable[[], None], refusing: Diversion) -> None:
     with refusing:
-        with pytest.raises(OSError):  # noqa: PT011  # trio has one of its own
+        with pytest.raises(OSError):  # trio has one of its own
             way()
         refused = refusing.take()
 
@@ -154,29 +154,34 @@ def test_the_message_says_what_to_add(refusing: Diversion) -> None:
 
 
 def test_one_that_was_swallowed_is_raised_at_the_end(refusing: Diversion) -> None:
-    with pytest.raises(NotDiverted, match="by_connect: client.connect"), refusing, contextlib.suppress(OSError):
+    with pytest.raises(NotDiverted, match="in by_connect: "), refusing, contextlib.suppress(OSError):
         by_connect()
 
     assert refusing.refused == ()
 
 
 def test_several_are_raised_together_each_place_once(refusing: Diversion) -> None:
-    with pytest.raises(ExceptionGroup) as caught, refusing:
+    with refusing:
         for way in (by_connect, by_sendto, by_connect):
             with contextlib.suppress(OSError):
                 way()
+        with pytest.raises(ExceptionGroup) as caught:
+            refusing.check()
 
     assert ["by_connect" in str(each) for each in caught.value.exceptions] == [True, False]
 
 
 def test_a_swallowed_one_is_a_note_on_another_exception(refusing: Diversion) -> None:
-    with pytest.raises(KeyError) as caught, refusing:
+    def ask() -> None:
         with contextlib.suppress(OSError):
             by_connect()
         raise KeyError("no answer")
 
-    assert [each.splitlines()[0] for each in caught.value.__notes__] == [
-        "windsock: refused: 203.0.113.7:80 is not diverted, and others=\"refuse\"; add '203.0.113.7:80': server to divert()"
+    with pytest.raises(KeyError) as caught, refusing:
+        ask()
+
+    assert [each.partition(",")[0] for each in caught.value.__notes__] == [
+        "windsock: refused: 203.0.113.7:80 is not diverted"
     ]
 
 
@@ -199,10 +204,16 @@ def test_one_that_is_not_strict_raises_nothing_at_its_end() -> None:
 
 
 def test_one_in_a_thread_is_refused_too(refusing: Diversion) -> None:
-    with pytest.raises(NotDiverted, match="by_connect"), refusing:
-        thread = threading.Thread(target=lambda: pytest.raises(NotDiverted, by_connect))
+    def ask() -> None:
+        with contextlib.suppress(OSError):
+            by_connect()
+
+    thread = threading.Thread(target=ask)
+    with refusing:
         thread.start()
         thread.join(WAIT)
+
+        assert ["in by_connect: " in each.place for each in refusing.take()] == [True]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])

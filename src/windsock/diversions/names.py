@@ -12,7 +12,7 @@ __all__ = ["is_literal", "normal", "parse", "patterns_of"]
 
 LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 PATTERN = re.compile(rf"(?:\*\.)?{LABEL}(?:\.{LABEL})*")
-BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?", re.DOTALL)
+BRACKETED = re.compile(r"\[([^\]]*:[^\]]*)\](?::(.*))?", re.DOTALL)
 
 
 def normal(host: str | bytes | bytearray) -> str:
@@ -21,11 +21,15 @@ def normal(host: str | bytes | bytearray) -> str:
     An IPv4 address in an IPv6 one (`::ffff:10.0.0.1`) is the IPv4 address. What cannot be a host stays as it is.
     """
     text = host if isinstance(host, str) else bytes(host).decode("latin-1")
+    found = _address(text)
+    return _name(text) if found is None else str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        found = ipaddress.ip_address(text.partition("%")[0])
+        return ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return _name(text)
-    return str(getattr(found, "ipv4_mapped", None) or found)
+        return None
 
 
 def _name(text: str) -> str:
@@ -38,8 +42,8 @@ def _name(text: str) -> str:
 
 
 def is_literal(host: str) -> bool:
-    """Return whether a host in its one spelling is an IP address."""
-    return ":" in host or host.replace(".", "").isdigit()
+    """Return whether a host is an IP address."""
+    return _address(host) is not None
 
 
 def patterns_of(host: str) -> Iterator[str]:
@@ -60,11 +64,11 @@ def parse(key: object) -> tuple[str, int | None]:
         raise _unusable(key)
     host, port = _split(key)
     pattern = normal(host)
-    if not (PATTERN.fullmatch(pattern) or (":" in host and is_literal(pattern))):
+    if not (PATTERN.fullmatch(pattern) or is_literal(pattern)):
         raise _unusable(key)
     if port is None:
         return pattern, None
-    if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+    if not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
         raise _unusable(key)
     return pattern, int(port)
 

@@ -39,7 +39,7 @@ class Patch:
         setattr(owner, name, self.replacement)
 
     def remove(self) -> None:
-        """Put the original back, unless a tool has replaced the attribute since. It calls ours, which does nothing then."""
+        """Put the original back, unless a tool has replaced it since: that calls ours, which passes calls on."""
         if vars(self.owner).get(self.name) is not self.replacement:
             return
         if self.is_own:
@@ -225,10 +225,17 @@ class Traffic:
         way = self._way_to(sock.family, address, is_datagram=is_datagram)
         if way.apparent is not None:
             if way.address[0].startswith("::ffff:"):
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+                _allow_ipv4(sock)
             if is_datagram:
                 self._apparent.setdefault(sock, {})[way.address] = way.apparent
         return way.address
+
+
+def _allow_ipv4(sock: Any) -> None:
+    """Let a socket for IPv6 reach IPv4 addresses; one that is bound keeps what it has, and the system says so."""
+    if sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
 
 
 def _is_ip(sock: Any, address: Any) -> bool:
