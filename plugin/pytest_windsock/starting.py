@@ -209,6 +209,6 @@ def diversions() -> Iterator[Divert]:
             return started[-1]
 
         yield divert
-        if State.has_failed or State.is_interrupted:
+        if State.is_interrupted:
             for each in started:
                 each.take()

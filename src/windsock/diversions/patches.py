@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from windsock.diversions import names
 from windsock.diversions.errors import NotDiverted
 from windsock.diversions.placeholders import name_of, placeholder
-from windsock.net.system import socket
+from windsock.net.system import patched_by_gevent, socket
 from windsock.net.whereabouts import package_of
 
 __all__ = ["install", "remove"]
@@ -54,11 +54,13 @@ _installed: list[Patch] = []
 def install(families_of: Function, way_to: Function) -> None:
     """Replace the functions and methods; what the new ones do is up to these two functions of `active`."""
     lookups, traffic = Lookups(families_of), Traffic(way_to)
-    genuine: Any = socket.socket
-    current: Any = standard.socket
-    others = [current] if isinstance(current, type) and not issubclass(current, genuine) else []  # gevent's
-    _installed.extend(Patch(standard, name, getattr(lookups, name)) for name in LOOKUPS)
-    _installed.extend(Patch(each, name, getattr(traffic, name)) for each in (genuine, *others) for name in TRAFFIC)
+    modules: list[Any] = [standard]
+    classes: list[Any] = [socket.socket]
+    if patched_by_gevent():
+        modules.append(sys.modules["gevent.socket"])
+        classes.append(modules[1].socket)
+    _installed.extend(Patch(each, name, getattr(lookups, name)) for each in modules for name in LOOKUPS)
+    _installed.extend(Patch(each, name, getattr(traffic, name)) for each in classes for name in TRAFFIC)
 
 
 def remove() -> None:
