@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -200,15 +199,19 @@ def diversions() -> Iterator[Divert]:
     """Give the factory of diversions, and end them; raise what they have refused since the end of the test's body."""
     __tracebackhide__ = True
     started: list[Diversion] = []
-    with ExitStack() as active:
 
-        def divert(names: Any, **options: Any) -> Diversion:
-            __tracebackhide__ = True
-            started.append(active.enter_context(windsock.divert(names, **options)))
-            State.diversions.append(started[-1])
-            return started[-1]
+    def divert(names: Any, **options: Any) -> Diversion:
+        __tracebackhide__ = True
+        made = windsock.divert(names, **options)
+        started.append(made)
+        State.diversions.append(made)
+        made.begin()
+        return made
 
+    try:
         yield divert
-        if State.is_interrupted:
-            for each in started:
-                each.take()
+    finally:
+        for each in reversed(started):
+            each.end()
+        if not State.is_interrupted:
+            verdict.check(started)

@@ -15,10 +15,10 @@ from pytest_windsock.fixtures import State
 from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from windsock import RunningServer
+    from windsock import Diversion, RunningServer
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["Verdict", "explain", "finish", "judge"]
+__all__ = ["Verdict", "check", "explain", "finish", "judge"]
 
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
@@ -51,7 +51,7 @@ def judge(servers: Servers) -> None:
     _drain()
     found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
     if not found:
-        _check_diversions()
+        check(State.diversions)
         return
     verdict = Verdict(_outcome([failure for _, failure in found]), found)
     for each in State.diversions:
@@ -63,12 +63,14 @@ def judge(servers: Servers) -> None:
     raise verdict.error
 
 
-def _check_diversions() -> None:
-    """Raise what they have refused."""
+def check(diversions: Iterable[Diversion]) -> None:
+    """Raise what diversions have refused, and nothing has raised."""
     __tracebackhide__ = True
-    with contextlib.ExitStack() as checks:
-        for each in State.diversions:
-            checks.callback(each.check)
+    refused = [refusal for each in diversions for refusal in each.unexpected()]
+    if refused:
+        from windsock.diversions.errors import failure_of
+
+        raise failure_of(refused)
 
 
 def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:

@@ -98,7 +98,7 @@ def test_one_can_be_used_again_but_not_within_itself(tcp_server: windsock.Runnin
         with diversion:
             assert reaches("a.example") == tcp_server.address
             with pytest.raises(windsock.UsageError, match="active already"):
-                diversion.__enter__()
+                diversion.begin()
 
 
 def test_threads_that_began_before_are_diverted(tcp_server: windsock.RunningServer) -> None:

@@ -160,15 +160,25 @@ def test_one_that_was_swallowed_is_raised_at_the_end(refusing: Diversion) -> Non
     assert refusing.refused == ()
 
 
-def test_several_are_raised_together_each_place_once(refusing: Diversion) -> None:
+def test_each_place_is_remembered_once(refusing: Diversion) -> None:
     with refusing:
         for way in (by_connect, by_sendto, by_connect):
             with contextlib.suppress(OSError):
                 way()
-        with pytest.raises(ExceptionGroup) as caught:
-            refusing.check()
 
-    assert ["by_connect" in str(each) for each in caught.value.exceptions] == [True, False]
+        assert ["by_connect" in str(each) for each in refusing.take()] == [True, False]
+
+
+def test_several_are_raised_together(refusing: Diversion) -> None:
+    def swallow() -> None:
+        for way in (by_connect, by_sendto):
+            with contextlib.suppress(OSError):
+                way()
+
+    with pytest.raises(ExceptionGroup, match="were refused") as caught, refusing:
+        swallow()
+
+    assert [type(each) for each in caught.value.exceptions] == [NotDiverted] * 2
 
 
 def test_a_swallowed_one_is_a_note_on_another_exception(refusing: Diversion) -> None:

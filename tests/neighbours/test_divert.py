@@ -37,13 +37,12 @@ def test_sockets_of_another_class_are_diverted(tool: str, is_outside: bool, serv
 
 @pytest.mark.parametrize("is_outside", [True, False])
 def test_mocket_answers_for_what_it_knows(is_outside: bool, serve: Any) -> None:
-    from mocket.mocks.mockhttp import Entry
-
+    entry = pytest.importorskip("mocket.mocks.mockhttp").Entry
     server = serve(EchoLines)
     first, second = TOOLS["mocket"](), windsock.divert({"192.0.2.1": server})
 
     with first if is_outside else second, second if is_outside else first:
-        Entry.single_register(Entry.GET, "http://other.example/", body="mocked")
+        entry.single_register(entry.GET, "http://other.example/", body="mocked")
         with urllib.request.urlopen("http://other.example/", timeout=WAIT) as response:
             assert response.read() == b"mocked"
         assert converse(("192.0.2.1", 443)) == b"x\n"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from windsock.diversions import active
-from windsock.diversions.errors import NotDiverted, related
+from windsock.diversions.errors import NotDiverted, failure_of, related
 from windsock.diversions.routes import Routes
 from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted
@@ -57,24 +57,29 @@ class Diversion:
         what = ", ".join(filter(None, [str(self.routes), "others refused" if self.others == "refuse" else ""]))
         return f"<diversion{'' if self._is_active else ', not active'}: {what}>"
 
-    @uninterrupted
     def __enter__(self) -> Self:
-        if self._is_active:
-            raise UsageError("this diversion is active already; make another one, with divert()")
-        self._is_active = True
-        active.begin(self)
+        self.begin()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         __tracebackhide__ = True  # pytest leaves such frames out
-        self._end()
-        if error is None:
-            self.check()
-        else:
+        self.end()
+        if error is not None:
             self.note_on(error)
+        elif refused := self.unexpected():
+            raise failure_of(refused)
 
     @uninterrupted
-    def _end(self) -> None:
+    def begin(self) -> None:
+        """Divert from now on. Raises UsageError if it is active already."""
+        if self._is_active:
+            raise UsageError("this diversion is active already; make another one, with divert()")
+        self._is_active = True
+        active.begin(self)
+
+    @uninterrupted
+    def end(self) -> None:
+        """Divert no more. Idempotent."""
         self._is_active = False
         active.end(self)
 
@@ -95,15 +100,9 @@ class Diversion:
         self._refused.setdefault(error.key, NotDiverted(*error.key))  # without a traceback, which keeps sockets alive
         return error
 
-    def check(self) -> None:
-        """If it is strict, raise what it has refused, and forget it."""
-        __tracebackhide__ = True
-        found = self.take() if self.strict else ()
-        if not found:
-            return
-        if len(found) == 1:
-            raise found[0]
-        raise ExceptionGroup("connections that are not diverted were refused", found)
+    def unexpected(self) -> tuple[NotDiverted, ...]:
+        """Return what it has refused and is to be raised, and forget it; nothing if it is not strict."""
+        return self.take() if self.strict else ()
 
     def note_on(self, error: BaseException) -> None:
         """Note on an exception what it has refused and does not lead to that exception itself; forget it."""

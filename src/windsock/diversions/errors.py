@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from windsock.errors import WindsockError
 from windsock.net import addresses
 
-__all__ = ["NotDiverted", "related"]
+__all__ = ["NotDiverted", "failure_of", "related"]
 
 
 class NotDiverted(WindsockError, ConnectionRefusedError):
@@ -31,6 +31,13 @@ class NotDiverted(WindsockError, ConnectionRefusedError):
     def key(self) -> tuple[str, int | None, str]:
         """What equal refusals have in common: host, port and place."""
         return self.host, self.port, self.place
+
+
+def failure_of(refused: Sequence[NotDiverted]) -> Exception:
+    """Return one exception for all of them, of which there is at least one."""
+    if len(refused) == 1:
+        return refused[0]
+    return ExceptionGroup("connections that are not diverted were refused", refused)
 
 
 def related(error: BaseException | None) -> Iterator[BaseException]:

@@ -48,7 +48,7 @@ class Patch:
             delattr(self.owner, self.name)
 
 
-_installed: list[Patch] = []
+_patches: list[Patch] = []
 
 
 def install(families_of: Function, way_to: Function) -> None:
@@ -59,14 +59,14 @@ def install(families_of: Function, way_to: Function) -> None:
     if patched_by_gevent():
         modules.append(sys.modules["gevent.socket"])
         classes.append(modules[1].socket)
-    _installed.extend(Patch(each, name, getattr(lookups, name)) for each in modules for name in LOOKUPS)
-    _installed.extend(Patch(each, name, getattr(traffic, name)) for each in classes for name in TRAFFIC)
+    _patches.extend(Patch(each, name, getattr(lookups, name)) for each in modules for name in LOOKUPS)
+    _patches.extend(Patch(each, name, getattr(traffic, name)) for each in classes for name in TRAFFIC)
 
 
 def remove() -> None:
     """Put back what was there."""
-    while _installed:
-        _installed.pop().remove()
+    while _patches:
+        _patches.pop().remove()
 
 
 LOOKUPS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyaddr", "getnameinfo")
