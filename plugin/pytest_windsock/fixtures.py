@@ -6,7 +6,7 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["ALL", "State", "add_ini_values", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
+__all__ = [
+    "ALL",
+    "SCOPED",
+    "State",
+    "add_ini_values",
+    "are_among",
+    "close",
+    "hang_timeout_of",
+    "idle_threads_of",
+    "timeout_of",
+]
 
 Number = TypeVar("Number", int, float)
 
@@ -264,3 +274,10 @@ def _all() -> dict[str, Any]:
 
 ALL = _all()
 """Each fixture by its name."""
+SCOPED: set[str] = set()
+"""The names of the fixtures that `pytest_windsock.fixture` has made."""
+
+
+def are_among(names: Iterable[str]) -> bool:
+    """Return whether fixtures of ours are among those with these names."""
+    return any(name in ALL or name in SCOPED for name in names)

@@ -16,6 +16,7 @@ from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from windsock import Diversion, RunningServer
+    from windsock.harness import Checkpoint
     from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Verdict", "check", "explain", "finish", "judge"]
@@ -41,11 +42,10 @@ class Verdict:
 
 
 def judge(servers: Servers) -> None:
-    """Raise what went wrong in the servers and proxies so far, or what diversions have refused and nothing has raised.
+    """Raise what went wrong in the servers and proxies so far, or else what diversions have refused.
 
-    To be called when the body of the test has passed.
-
-    They go on: fixtures that are torn down later may still talk to them.
+    To be called when the body of the test has passed. Servers go on: fixtures that are torn down later may still talk
+    to them.
     """
     __tracebackhide__ = True
     _drain()
@@ -64,7 +64,7 @@ def judge(servers: Servers) -> None:
 
 
 def check(diversions: Iterable[Diversion]) -> None:
-    """Raise what diversions have refused, and nothing has raised."""
+    """Raise what diversions have refused and no exception has shown."""
     __tracebackhide__ = True
     refused = [refusal for each in diversions for refusal in each.unexpected()]
     if refused:
@@ -97,8 +97,11 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
+def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
+    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+
+    In an interrupted run, only stop.
+    """
     __tracebackhide__ = True
     if State.is_interrupted:
         for server in reversed(servers):
