@@ -60,7 +60,7 @@ def test_two(divert, tcp_server):
         [
             'E *NotDiverted: elsewhere.example:80 is not diverted, and others="refuse"; '
             "add 'elsewhere.example:80': server to divert()",
-            "E *at test_a_refused_*.py:* in ask: with socket.create_connection((name, 80), 5) as client:",
+            "*at test_a_refused_*.py:* in ask: with socket.create_connection((name, 80), 5) as client:",
             "*ExceptionGroup: connections that are not diverted were refused (2 sub-exceptions)*",
         ]
     )
