@@ -74,9 +74,9 @@ def by_getaddrinfo_for_ipv6() -> bytes:
     return converse(sock)
 
 
-def by_asyncio() -> bytes:
+def by_asyncio(**options: Any) -> bytes:
     async def ask() -> bytes:
-        reader, writer = await asyncio.open_connection("api.example", 443)
+        reader, writer = await asyncio.open_connection("api.example", 443, **options)
         writer.write(LINE)
         answer = await reader.readline()
         writer.close()
@@ -87,15 +87,7 @@ def by_asyncio() -> bytes:
 
 
 def by_happy_eyeballs() -> bytes:
-    async def ask() -> bytes:
-        reader, writer = await asyncio.open_connection("api.example", 443, happy_eyeballs_delay=0.25)
-        writer.write(LINE)
-        answer = await reader.readline()
-        writer.close()
-        await writer.wait_closed()
-        return answer
-
-    return asyncio.run(ask())
+    return by_asyncio(happy_eyeballs_delay=0.25)
 
 
 def by_a_socket_of_asyncio() -> bytes:

@@ -40,12 +40,21 @@ def test_the_answer_comes_from_where_the_datagram_was_sent(family: Any, concurre
     assert buffer.startswith(b"by address")
 
 
-def test_an_ip_address_answers_as_itself(echo: windsock.RunningServer) -> None:
-    with windsock.divert({"192.0.2.53": echo}), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+@pytest.mark.parametrize(
+    ("family", "there"),
+    [
+        (socket.AF_INET, ("192.0.2.53", 53)),
+        (socket.AF_INET6, ("::ffff:192.0.2.53", 53, 0, 0)),
+        (socket.AF_INET6, ("2001:db8::53", 53, 0, 0)),
+    ],
+)
+def test_an_ip_address_answers_as_itself(family: Any, there: Any, echo: windsock.RunningServer) -> None:
+    names = {"192.0.2.53": echo, "2001:db8::53": echo}
+    with windsock.divert(names), socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(WAIT)
-        client.sendto(b"x", ("192.0.2.53", 53))
+        client.sendto(b"x", there)
 
-        assert client.recvfrom(100) == (b"x", ("192.0.2.53", 53))
+        assert client.recvfrom(100) == (b"x", there)
 
 
 def test_a_connected_socket(echo: windsock.RunningServer) -> None:

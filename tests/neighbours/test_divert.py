@@ -141,3 +141,24 @@ def test_greenlets_of_gevent_are_diverted(pytester: pytest.Pytester, run: Run) -
     )
 
     result.assert_outcomes(passed=2)
+
+
+def test_a_lookup_in_a_thread_of_trio_is_refused_and_names_the_task(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+        import trio
+        import windsock
+
+        async def connect():
+            await trio.open_tcp_stream("elsewhere.example", 443)
+
+        def test_it():
+            with windsock.divert({}, others="refuse") as diversion:
+                with pytest.raises(windsock.NotDiverted, match="trio task connect: .*in connect: await trio.open_tcp"):
+                    trio.run(connect)
+                assert len(diversion.take()) == 1
+        """
+    )
+
+    result.assert_outcomes(passed=1)

@@ -78,7 +78,7 @@ def way_to(family: int, address: Any, *, is_datagram: bool = False) -> Way:
     host = name or asked
     target = next(filter(None, (each.routes.find(host, port) for each in _active)), None)
     if target is not None:
-        numeric = host if names.is_literal(host) else placeholder(host, family)
+        numeric = address[0] if names.is_literal(host) else placeholder(host, family)
         return Way(_reachable(target, host, family), (numeric, port, 0, 0) if ":" in numeric else (numeric, port))
     if not (is_datagram and is_loopback(asked)) and not _is_known(host, port):
         _refuse(host, port)
