@@ -240,6 +240,16 @@ def test_getpeername_is_the_address_of_the_fake(tcp_server: windsock.RunningServ
         assert client.getpeername() == tcp_server.address
 
 
+def test_a_fake_that_is_stopped_meanwhile_refuses(tcp_server: windsock.RunningServer) -> None:
+    with windsock.divert({"api.example:443": tcp_server}, others="refuse"):
+        tcp_server.stop()
+
+        with pytest.raises(ConnectionRefusedError) as caught:
+            by_create_connection()
+
+    assert not isinstance(caught.value, windsock.NotDiverted)
+
+
 def test_lookups_of_a_diverted_name_and_back(tcp_server: windsock.RunningServer) -> None:
     with windsock.divert({"api.example:443": tcp_server}):
         address = socket.gethostbyname("api.example")

@@ -27,6 +27,9 @@ class NotDiverted(WindsockError, ConnectionRefusedError):
         super().__init__(f'{shown} is not diverted, and others="refuse"; add {shown!r}: server to divert(){where}')
         self.errno = errno.ECONNREFUSED
 
+    def __reduce__(self) -> tuple[type[NotDiverted], tuple[str, int | None, str]]:
+        return type(self), self.key
+
     @property
     def key(self) -> tuple[str, int | None, str]:
         """What equal refusals have in common: host, port and place."""
