@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(1800)  # for as many as are asked for
 CODE = {"dns": dns}
 QUERY = bytes.fromhex("2a2a 0100 0001 0000 0000 0000 0877696e64736f636b0474657374 00 0001 0001")
 """A query for the address of windsock.test (RFC 1035, section 4.1)."""
-ZONE = {
+ZONE: dict[str, dict[str, Any]] = {
     "example.org": {"A": ["192.0.2.1", "192.0.2.2"], "AAAA": "2001:db8::1", "MX": "10 mail.example.org"},
     "www.example.org": {"CNAME": "example.org"},
     "away.example.org": {"CNAME": "www.example.net"},
@@ -153,7 +153,12 @@ def test_a_wrong_value_is_an_error_of_the_test(make: Any, words: str) -> None:
 
 
 def test_patterns_are_code_and_ignore_the_case() -> None:
-    for code in ("dns.query()", "dns.query('example.org')", "dns.query('example.org', type='A')", "dns.query(type='MX')"):
+    for code in (
+        "dns.query()",
+        "dns.query('example.org')",
+        "dns.query('example.org', type='A')",
+        "dns.query(type='MX')",
+    ):
         assert repr(eval(code, CODE)) == code
     for code in ("dns.response()", "dns.response('NXDOMAIN')", "dns.response(name='example.org', type='A')"):
         assert repr(eval(code, CODE)) == code
@@ -280,7 +285,9 @@ def test_a_script_sends_and_expects_messages_of_a_stream() -> None:
 def test_faults_find_a_response() -> None:
     with serving(framing="dns") as server:
         dns.zone(server, ZONE)
-        fault = server.fault(lambda item, context: None, direction="downstream", match=dns.response(name="www.example.org"))
+        fault = server.fault(
+            lambda item, context: None, direction="downstream", match=dns.response(name="www.example.org")
+        )
         with server.connect() as client:
             client.send(dns.ask("www.example.org", over_tcp=True)).send(dns.ask("example.org", id=9, over_tcp=True))
             client.expect(dns.response(name="example.org"))
@@ -297,7 +304,7 @@ MALFORMED = [b"\0\7", QUERY[:-3], QUERY + b"x", QUERY[:12] + b"\xc0\x0c" + QUERY
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_malformed_message_is_recorded_with_the_reason(transport: str, data: bytes) -> None:
     sent = data if transport == "udp" else len(data).to_bytes(2, "big") + data
-    with pytest.raises(ExceptionGroup) as caught, serving(transport=transport, framing="dns") as server:
+    with serving(transport=transport, framing="dns", strict=False) as server:
         dns.zone(server, ZONE)
         with server.connect() as client:
             client.send(sent)
@@ -305,9 +312,9 @@ def test_a_malformed_message_is_recorded_with_the_reason(transport: str, data: b
             assert request.data == sent
             with pytest.raises(DecodeError):
                 _ = request.message
-            server.drain()
+        server.drain()
         assert any("no DNS message (" in line for line in server.transcript())
-    assert caught.group_contains(UnexpectedMessage, match=r"no DNS message \(")
+        assert [type(each) for each in server.errors] == [UnexpectedMessage]
 
 
 def test_an_update_is_no_query() -> None:

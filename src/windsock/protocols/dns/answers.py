@@ -111,7 +111,7 @@ def error(rcode: str, *, wrong_id: bool = False, edns: bool = True) -> DNSAnswer
 
 
 def _checked(made: DNSAnswer) -> DNSAnswer:
-    if not isinstance(made.ttl, int) or isinstance(made.ttl, bool) or not 0 <= made.ttl < 1 << 31:
+    if type(made.ttl) is not int or not 0 <= made.ttl < 1 << 31:
         raise UsageError(f"dns.answer(ttl={made.ttl!r}): expected a number of seconds, from 0 to 2147483647")
     records_of("example", made.records, made.ttl)
     return made

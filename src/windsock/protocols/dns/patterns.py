@@ -96,7 +96,7 @@ def response(rcode: str | None = None, *, name: str | None = None, type: str | N
 
 def ask(name: str, type: str = "A", *, id: int = 1, over_tcp: bool = False) -> DNSMessage:
     """Return a query for a name, for scripts to send."""
-    if not isinstance(id, int) or not 0 <= id <= 0xFFFF:
+    if not 0 <= id <= 0xFFFF:
         raise UsageError(f"dns.ask(id={id!r}): expected a number from 0 to 65535")
     return DNSMessage(id, (Question(name.removesuffix("."), type.upper()),), flags="RD", over_tcp=over_tcp)
 

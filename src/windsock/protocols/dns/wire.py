@@ -63,7 +63,9 @@ def _value(found: Any, *, over_tcp: bool) -> DNSMessage:
     return DNSMessage(
         found.id,
         tuple(Question(_name(each.name), _type(each.rdtype), _class(each.rdclass)) for each in found.question),
-        *(tuple(each.to_text() for each in section) for section in (found.answer, found.authority, found.additional)),
+        _texts(found.answer),
+        _texts(found.authority),
+        _texts(found.additional),
         flags=dnspython("flags").to_text(found.flags),
         rcode=dnspython("rcode").to_text(found.rcode()),
         opcode=opcode,
@@ -77,6 +79,10 @@ def _edns(found: Any) -> EDNS | None:
         return None
     options = tuple((int(each.otype), each.to_wire()) for each in found.options)
     return EDNS(found.payload, dnspython("flags").edns_to_text(found.ednsflags), options, found.edns)
+
+
+def _texts(section: Any) -> tuple[str, ...]:
+    return tuple(each.to_text() for each in section)
 
 
 def _name(name: Any) -> str:

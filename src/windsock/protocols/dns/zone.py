@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.protocols.dns.answers import respond
@@ -13,6 +13,8 @@ from windsock.protocols.dns.wire import record
 
 __all__ = ["Zone", "zone"]
 
+Names: TypeAlias = Mapping[str, Mapping[str, str | Iterable[str]]]
+"""Names, with the data of their records by their types."""
 LONGEST_CHAIN = 16
 """The most CNAME records that an answer follows."""
 
@@ -20,8 +22,9 @@ LONGEST_CHAIN = 16
 class Zone:
     """Names with their records, as text, by their types."""
 
-    def __init__(self, names: Mapping[str, Mapping[str, str | Iterable[str]]], ttl: int) -> None:
-        if not isinstance(names, Mapping) or not all(isinstance(each, Mapping) for each in names.values()):
+    def __init__(self, names: Names, ttl: int) -> None:
+        given: Any = names
+        if not isinstance(given, Mapping) or not all(isinstance(each, Mapping) for each in given.values()):
             raise UsageError(f"dns.zone({names!r}): expected names with their records, {{'example.org': {{'A': ...}}}}")
         self.names = {_plain(name): _records(name, types, ttl) for name, types in names.items()}
         """The records of each name, by their types."""
@@ -50,7 +53,7 @@ class Zone:
         return found, True
 
 
-def zone(server: Any, names: Mapping[str, Mapping[str, str | Iterable[str]]], *, ttl: int = 60) -> Zone:
+def zone(server: Any, names: Names, *, ttl: int = 60) -> Zone:
     """Let a fake answer queries from these records; return the zone.
 
     A record is its data as text, several are a list: `{"example.org": {"A": "192.0.2.1", "MX": ["10 mail.example"]}}`.
@@ -62,7 +65,9 @@ def zone(server: Any, names: Mapping[str, Mapping[str, str | Iterable[str]]], *,
 
 
 def _records(name: str, types: Mapping[str, str | Iterable[str]], ttl: int) -> dict[str, list[str]]:
-    return {kind.upper(): [record(name, ttl, f"{kind} {each}") for each in _several(data)] for kind, data in types.items()}
+    return {
+        kind.upper(): [record(name, ttl, f"{kind} {each}") for each in _several(data)] for kind, data in types.items()
+    }
 
 
 def _several(data: str | Iterable[str]) -> Iterable[str]:
