@@ -26,11 +26,11 @@ __all__ = [
     "made_answer",
 ]
 
-HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
+HowToEnd: TypeAlias = Literal["half_close", "close", "reset", "start_tls"]
 Reply: TypeAlias = bytes | Callable[[bytes], "bytes | SupportsBytes | None"] | Script
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
-ENDS = ("half_close", "close", "reset")
+ENDS = ("half_close", "close", "reset", "start_tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,8 @@ class Answer:
             script = script.close()
         elif self.end == "reset":
             script = script.reset(flush=True)
+        elif self.end == "start_tls":
+            script = script.start_tls()
         return script
 
 
@@ -181,7 +183,7 @@ def _check_delivery(method: str, answer: Any) -> None:
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
         raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
     if end is not None and end not in ENDS:
-        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close', 'reset' or 'start_tls'")
     if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
     size = sum(pieces) if isinstance(pieces, tuple) else 1

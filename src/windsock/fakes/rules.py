@@ -68,8 +68,9 @@ class Rule:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A message of a
-        protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset"; or with "start_tls" the
+        unencrypted part of it. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
+        depends on the message that it answers.
         """
         self._check_is_first("reply")
         answer = made_answer("reply", data, delivery)

@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
 from windsock.endpoints.stream import StreamEndpoint
-from windsock.errors import PeerError
+from windsock.errors import PeerError, UsageError
 from windsock.net import addresses
 from windsock.net.abort import kernel_socket
 from windsock.net.ancillary import receive_without
@@ -162,6 +162,8 @@ class ServerStream(StreamEndpoint):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        if not hasattr(self._server, "start_tls"):
+            raise UsageError("start_tls: this server does not speak TLS; pass tls='starttls'")
         unread = bytes(self.inbox.unread)
         if not is_tls_handshake(unread):
             raise PeerError("unencrypted data came after the request for TLS")  # RFC 3207, section 6

@@ -16,6 +16,7 @@ SHIPPED = {
     "dns": ("windsock.protocols.dns", "dns"),
     "redis": ("windsock.protocols.redis", ""),
     "rpc": ("windsock.protocols.rpc_protocol", ""),
+    "smtp": ("windsock.protocols.smtp", ""),
 }
 """The names of protocols: the module, whose PROTOCOL it is, and the extra that brings the library that it needs."""
 
