@@ -10,7 +10,17 @@ from typing import cast
 from windsock.errors import UsageError
 from windsock.protocols.errors import DecodeError
 
-__all__ = ["MailChunk", "MailData", "SMTPCommand", "SMTPReply", "chunk_head", "email_of", "reply", "reply_in", "text_of"]
+__all__ = [
+    "MailChunk",
+    "MailData",
+    "SMTPCommand",
+    "SMTPReply",
+    "chunk_head",
+    "email_of",
+    "reply",
+    "reply_in",
+    "text_of",
+]
 
 ADDRESS = re.compile(r"(?:FROM|TO):[ \t]*<([^>]*)>", re.IGNORECASE)
 CHUNK = re.compile(rb"BDAT[ \t]+(\d{1,10})([ \t]+LAST)?[ \t]*\r\n", re.IGNORECASE)
@@ -122,7 +132,9 @@ def reply(code: int, *lines: str) -> SMTPReply:
         raise UsageError(f"smtp.reply({code!r}): expected a code from 200 to 599")
     for each in lines:
         if not isinstance(each, str) or "\n" in each or "\r" in each:
-            raise UsageError(f"smtp.reply({code}, {each!r}): expected a str without line ends; pass a str for each line")
+            raise UsageError(
+                f"smtp.reply({code}, {each!r}): expected a str without line ends; pass a str for each line"
+            )
     return SMTPReply(code, lines or ("",))
 
 
@@ -146,10 +158,10 @@ def chunk_head(data: bytes) -> tuple[int, int, bool] | None:
 
 
 def email_of(data: bytes) -> EmailMessage:
-    """Return a mail as the standard library has it."""
+    """Return a mail as the standard library has it, whose lines end with a line feed."""
     from email import message_from_bytes, policy
 
-    return cast("EmailMessage", message_from_bytes(data, policy=policy.default))
+    return cast("EmailMessage", message_from_bytes(data.replace(b"\r\n", b"\n"), policy=policy.default))
 
 
 def text_of(data: bytes) -> str:
