@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -38,7 +39,8 @@ def test_swaks_sends_a_mail(server: RunningServer, options: list[str]) -> None:
     assert "a\n.b\n..c\n" in mail.message.get_content()
 
 
-def test_msmtp_sends_a_mail(server: RunningServer) -> None:
+def test_msmtp_sends_a_mail(server: RunningServer, tmp_path: Path) -> None:
+    server.ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     session = smtp.session(server, users={"me": "secret"}, starttls="required")
     command = [
         program("msmtp"),
@@ -47,7 +49,7 @@ def test_msmtp_sends_a_mail(server: RunningServer) -> None:
         f"--port={server.port}",
         f"--from={ENVELOPE[0]}",
     ]
-    command += ["--tls=on", "--tls-starttls=on", f"--tls-trust-file={server.ca_file}", "--auth=plain", "--user=me"]
+    command += ["--tls=on", "--tls-starttls=on", f"--tls-trust-file={tmp_path / 'ca.pem'}", "--auth=plain", "--user=me"]
     command += ["--passwordeval=echo secret", *ENVELOPE[1]]
 
     ended = subprocess.run(command, input=TEXT, capture_output=True, text=True, timeout=30, check=False)

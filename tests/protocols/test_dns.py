@@ -294,6 +294,17 @@ def test_faults_find_a_response() -> None:
         assert fault.fired == 1
 
 
+def test_faults_find_the_datagram_of_a_response() -> None:
+    with serving(transport="udp", framing="dns") as server:
+        dns.zone(server, ZONE)
+        match = dns.response("NXDOMAIN")
+        server.fault(lambda item, context: dns.ask("x").__bytes__(), direction="downstream", match=match, nth=2)
+        with server.connect() as client:
+            for name, code in (("a.example", "NXDOMAIN"), ("example.org", "NOERROR")):
+                client.send(dns.ask(name)).expect(dns.response(code))
+            client.send(dns.ask("b.example")).expect(dns.query("x"))
+
+
 # --- bad input
 
 

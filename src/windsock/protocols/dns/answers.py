@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 from windsock.errors import UsageError
 from windsock.protocols.dns.messages import EDNS, DNSMessage
-from windsock.protocols.dns.wire import decoded, dnspython, record
+from windsock.protocols.dns.patterns import PROTOCOL
+from windsock.protocols.dns.wire import dnspython, record
 from windsock.protocols.values import MessageAnswer
 
 __all__ = ["DNSAnswer", "answer", "error", "nxdomain", "records_of", "refused", "respond", "servfail", "truncated"]
@@ -33,7 +34,7 @@ class DNSAnswer(MessageAnswer):
 
     def __call__(self, message: bytes) -> DNSMessage:
         """Return the response to a query. Raises DecodeError for a message that is none."""
-        query = decoded(message)
+        query = PROTOCOL.decoded(message)
         owner = query.questions[0].name if query.questions else "."
         made = respond(query, records_of(owner, self.records, self.ttl), self.rcode)
         if self.wrong_id:

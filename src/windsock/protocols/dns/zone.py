@@ -31,7 +31,7 @@ class Zone:
 
     def answer(self, message: bytes) -> DNSMessage:
         """Return the response to a query: records, no records, or NXDOMAIN. CNAME records are followed in the zone."""
-        asked = PROTOCOL.decode(message)
+        asked: DNSMessage = PROTOCOL.decoded(message)
         if not asked.questions:
             return respond(asked, (), "FORMERR")
         question = asked.questions[0]

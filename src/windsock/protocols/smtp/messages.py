@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import cast
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.protocols.errors import DecodeError
@@ -128,9 +128,10 @@ class SMTPReply:
 
 def reply(code: int, *lines: str) -> SMTPReply:
     """Return a reply, with a line for each text: `smtp.reply(250, "mail.example", "STARTTLS")`."""
+    given: tuple[Any, ...] = lines
     if type(code) is not int or not 200 <= code <= 599:
         raise UsageError(f"smtp.reply({code!r}): expected a code from 200 to 599")
-    for each in lines:
+    for each in given:
         if not isinstance(each, str) or "\n" in each or "\r" in each:
             raise UsageError(
                 f"smtp.reply({code}, {each!r}): expected a str without line ends; pass a str for each line"
@@ -161,7 +162,7 @@ def email_of(data: bytes) -> EmailMessage:
     """Return a mail as the standard library has it, whose lines end with a line feed."""
     from email import message_from_bytes, policy
 
-    return cast("EmailMessage", message_from_bytes(data.replace(b"\r\n", b"\n"), policy=policy.default))
+    return message_from_bytes(data.replace(b"\r\n", b"\n"), policy=policy.default)
 
 
 def text_of(data: bytes) -> str:

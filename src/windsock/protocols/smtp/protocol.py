@@ -18,7 +18,7 @@ from windsock.protocols.smtp.messages import (
     text_of,
 )
 
-__all__ = ["PROTOCOL", "Said", "SMTPProtocol", "line_size", "mail_size"]
+__all__ = ["PROTOCOL", "SMTPProtocol", "Said", "line_size", "mail_size"]
 
 Said: TypeAlias = SMTPCommand | MailData | MailChunk
 """A message of a client."""
