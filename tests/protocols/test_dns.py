@@ -124,6 +124,11 @@ def test_an_answer_has_edns_if_the_query_has() -> None:
     assert dns.answer("192.0.2.1")(QUERY).edns is None
 
 
+def test_the_payload_of_edns_is_a_number() -> None:
+    found = PROTOCOL.decode(bytes(DNSMessage(1, edns=dns.EDNS(208))))
+    assert repr(found.edns) == "dns.EDNS(payload=208)"
+
+
 @pytest.mark.parametrize(("payload", "is_cut"), [(None, True), (512, True), (4096, False)])
 def test_an_answer_that_is_too_large_for_a_datagram_is_truncated(payload: int | None, *, is_cut: bool) -> None:
     edns = None if payload is None else dns.EDNS(payload)

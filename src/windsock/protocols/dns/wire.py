@@ -78,7 +78,7 @@ def _edns(found: Any) -> EDNS | None:
     if found.edns < 0:
         return None
     options = tuple((int(each.otype), each.to_wire()) for each in found.options)
-    return EDNS(found.payload, dnspython("flags").edns_to_text(found.ednsflags), options, found.edns)
+    return EDNS(int(found.payload), dnspython("flags").edns_to_text(found.ednsflags), options, found.edns)
 
 
 def _texts(section: Any) -> tuple[str, ...]:
