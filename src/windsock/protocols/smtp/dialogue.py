@@ -153,7 +153,7 @@ COMMANDS: dict[str, Callable[[Dialogue, SMTPCommand], SMTPReply]] = {
     "RCPT": lambda dialogue, said: dialogue.add_recipient(said.address),
     "DATA": lambda dialogue, _: dialogue.begin_data(),
     "RSET": lambda dialogue, _: dialogue.reset(),
-    "STARTTLS": lambda dialogue, _: reply(503 if dialogue.is_encrypted else 502, "STARTTLS is not offered"),
+    "STARTTLS": lambda *_: reply(502, "STARTTLS is not offered"),
     "NOOP": lambda *_: OK,
     "VRFY": lambda *_: reply(252, "Send some mail, and see"),
 }

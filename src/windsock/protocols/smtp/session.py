@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.protocols.answering import Answering, check_shares_memory
 from windsock.protocols.message_pattern import message
+from windsock.protocols.ready_rules import check_shares_memory
 from windsock.protocols.smtp.dialogue import HOST, Dialogue, ReceivedMail, StartTLSOffer
 from windsock.protocols.smtp.messages import SMTPReply, reply
 from windsock.protocols.smtp.patterns import command
@@ -15,32 +15,35 @@ from windsock.protocols.smtp.protocol import PROTOCOL
 
 __all__ = ["SMTPSession", "session"]
 
+KEPT = "smtp"
+"""The name of the dialogue in what a conversation keeps."""
+
 
 class SMTPSession:
     """Answers as a mail server does, and keeps the mails."""
 
-    def __init__(self, server: Any, users: Mapping[str, str] | None, starttls: StartTLSOffer) -> None:
+    def __init__(self, users: Mapping[str, str] | None, starttls: StartTLSOffer, *, begins_with_tls: bool) -> None:
         self.mails: list[ReceivedMail] = []
         """The mails that were received, in the order in which they came."""
-        self._server = server
         self._users = users
         self._starttls = starttls
-        self._dialogues: dict[tuple[int, bool], Dialogue] = {}
-        self._answering = Answering()
-        self.is_here = self._answering.is_here
+        self._begins_with_tls = begins_with_tls
 
-    def is_in_clear(self, connection: int) -> bool:
-        """Return whether a connection is not encrypted."""
-        return self._server.connections[connection].tls is None
+    def answer(self, message: bytes, conversation: Any) -> SMTPReply:
+        """Return the reply to a message in a Conversation, which keeps what the client has said."""
+        if KEPT not in conversation.kept:
+            self._begin(conversation, is_encrypted=self._begins_with_tls)
+        dialogue: Dialogue = conversation.kept[KEPT]
+        return dialogue.answer(PROTOCOL.decoded(message))
 
-    def answer(self, message: bytes) -> SMTPReply:
-        """Return the reply to a message."""
-        index = self._answering.connection
-        is_encrypted = not self.is_in_clear(index)
-        if (index, is_encrypted) not in self._dialogues:
-            made = Dialogue(index, is_encrypted, self._users, self._starttls, self._keep)
-            self._dialogues[index, is_encrypted] = made
-        return self._dialogues[index, is_encrypted].answer(PROTOCOL.decoded(message))
+    def start_tls(self, message: bytes, conversation: Any) -> SMTPReply:  # noqa: ARG002  # as functions of rules
+        """Return the reply after which TLS starts: nothing that was said in the clear counts any more."""
+        self._begin(conversation, is_encrypted=True)
+        return reply(220, "Ready to start TLS")
+
+    def _begin(self, conversation: Any, *, is_encrypted: bool) -> None:
+        index = conversation.index
+        conversation.kept[KEPT] = Dialogue(index, is_encrypted, self._users, self._starttls, self._keep)
 
     def _keep(self, mail: ReceivedMail) -> SMTPReply:
         self.mails.append(mail)
@@ -58,13 +61,13 @@ def session(
     process, so the server must not be a forking one.
     """
     check_shares_memory("smtp.session()", server)
-    offered = _offered(starttls, can_start=getattr(server.server, "begins_with_tls", True) is False)
-    made = SMTPSession(server, users, offered)
+    begins_with_tls = getattr(server.server, "begins_with_tls", None)
+    offered = _offered(starttls, can_start=begins_with_tls is False)
+    made = SMTPSession(users, offered, begins_with_tls=begins_with_tls is True)
     server.on(command("QUIT")).reply(reply(221, "Bye"), end="close").optional()
     if offered:
-        ready = reply(220, "Ready to start TLS")
-        server.on(command("STARTTLS"), connections=made.is_in_clear).reply(ready, end="start_tls").optional()
-    server.on(message(PROTOCOL), connections=made.is_here).reply_with(made.answer).optional()
+        server.on(command("STARTTLS")).reply_with(made.start_tls, end="start_tls").optional()
+    server.on(message(PROTOCOL)).reply_with(made.answer).optional()
     server.greet(reply(220, f"{HOST} ESMTP"))
     return made
 
