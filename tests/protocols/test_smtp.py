@@ -346,7 +346,29 @@ def test_a_command_in_the_clear_behind_starttls_is_an_error() -> None:
         assert session.mails == []
 
 
+def test_a_session_in_tls_from_the_first_byte() -> None:
+    with serving(framing="smtp", tls=True) as server:
+        session = smtp.session(server, users={"me": "secret"})
+        context = server.client_context()
+        with smtplib.SMTP_SSL("localhost", server.port, timeout=10, context=context) as client:
+            client.login("me", "secret")
+            client.send_message(the_mail())
+        assert [(each.user, each.is_encrypted) for each in session.mails] == [("me", True)]
+
+
 # --- bad input
+
+
+def test_starttls_in_tls_is_an_error_of_the_client() -> None:
+    with serving(framing="smtp", tls="starttls", strict=False) as server:
+        smtp.session(server)
+        client = client_of(server)
+        client.starttls(context=server.client_context())
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.docmd("STARTTLS")
+        client.close()
+        server.drain()
+        assert [str(each) for each in server.errors] == ["STARTTLS came in TLS, where it is not offered"]
 
 
 def test_a_session_needs_the_framing_and_a_shared_memory() -> None:

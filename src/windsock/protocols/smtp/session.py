@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from windsock.errors import UsageError
+from windsock.errors import PeerError, UsageError
 from windsock.protocols.message_pattern import message
 from windsock.protocols.ready_rules import check_shares_memory
 from windsock.protocols.smtp.dialogue import HOST, Dialogue, ReceivedMail, StartTLSOffer
@@ -37,7 +37,13 @@ class SMTPSession:
         return dialogue.answer(PROTOCOL.decoded(message))
 
     def start_tls(self, message: bytes, conversation: Any) -> SMTPReply:  # noqa: ARG002  # as functions of rules
-        """Return the reply after which TLS starts: nothing that was said in the clear counts any more."""
+        """Return the reply after which TLS starts: nothing that was said in the clear counts any more.
+
+        Raises PeerError if it has started already.
+        """
+        dialogue = conversation.kept.get(KEPT)
+        if dialogue is not None and dialogue.is_encrypted:
+            raise PeerError("STARTTLS came in TLS, where it is not offered")  # RFC 3207, section 4.2
         self._begin(conversation, is_encrypted=True)
         return reply(220, "Ready to start TLS")
 
