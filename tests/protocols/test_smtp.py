@@ -309,8 +309,9 @@ def test_the_messages_that_pass_a_proxy_are_values() -> None:
         assert requests[3].reply_message.code == 354
 
 
-def test_a_rule_starts_tls_after_its_reply() -> None:
-    with serving(framing="smtp", tls="starttls") as server:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_rule_starts_tls_after_its_reply(concurrency: str) -> None:
+    with serving(concurrency=concurrency, framing="smtp", tls="starttls") as server:
         server.greet(smtp.reply(220, "mail.example"))
         server.on(smtp.command("STARTTLS")).reply(smtp.reply(220, "Go on"), end="start_tls")
         server.on(smtp.command("EHLO")).reply(smtp.reply(250, "mail.example", "STARTTLS"))
