@@ -144,7 +144,10 @@ def test_an_answer_that_is_too_large_for_a_datagram_is_truncated(payload: int | 
         (lambda: dns.answer("nonsense"), "'nonsense' is no record"),
         (lambda: dns.answer("MX mail.example.org"), "'MX mail.example.org' is no record"),
         (lambda: dns.answer("192.0.2.1", ttl=-1), "ttl=-1"),
-        (lambda: dns.error("NOPE"), "expected the name of an rcode"),
+        (lambda: dns.error("NOPE"), "'NOPE' is not known; expected the name of an rcode"),
+        (lambda: dns.response("NOPE"), "expected the name of an rcode"),
+        (lambda: dns.query("x", "NOPE"), "expected the name of a type"),
+        (lambda: dns.ask("x", "NOPE"), "expected the name of a type"),
         (lambda: dns.query(1), "expected a str"),  # type: ignore[arg-type]
         (lambda: dns.response(name=b"x"), "expected a str"),  # type: ignore[arg-type]
         (lambda: dns.ask("x", id=70000), "from 0 to 65535"),

@@ -9,11 +9,13 @@ from ipaddress import ip_address
 from windsock.errors import UsageError
 from windsock.protocols.dns.messages import EDNS, DNSMessage
 from windsock.protocols.dns.patterns import PROTOCOL
-from windsock.protocols.dns.wire import dnspython, record
+from windsock.protocols.dns.wire import checked_word, record
 from windsock.protocols.values import MessageAnswer
 
 __all__ = ["DNSAnswer", "answer", "error", "nxdomain", "records_of", "refused", "respond", "servfail", "truncated"]
 
+USUAL = ("NXDOMAIN", "SERVFAIL", "REFUSED")
+"""The rcodes that have a function of their own."""
 SMALLEST = 512
 """The most bytes of a datagram to a client that has not said more by EDNS."""
 
@@ -51,9 +53,6 @@ class DNSAnswer(MessageAnswer):
         words += ["wrong_id=True"] if self.wrong_id else []
         words += [] if self.edns else ["edns=False"]
         return f"dns.{'error' if is_other else name}({', '.join(words)})"
-
-
-USUAL = ("NXDOMAIN", "SERVFAIL", "REFUSED")
 
 
 def respond(query: DNSMessage, answers: Iterable[str], rcode: str = "NOERROR") -> DNSMessage:
@@ -102,13 +101,8 @@ def refused(*, wrong_id: bool = False, edns: bool = True) -> DNSAnswer:
 
 def error(rcode: str, *, wrong_id: bool = False, edns: bool = True) -> DNSAnswer:
     """Return an answer with another rcode and without records: `dns.error("NOTIMP")`."""
-    try:
-        dnspython("rcode").from_text(rcode)
-    except UsageError:
-        raise
-    except Exception as failure:
-        raise UsageError(f"dns.error({rcode!r}): expected the name of an rcode, such as 'NOTIMP'") from failure
-    return DNSAnswer(rcode=rcode.upper(), wrong_id=wrong_id, edns=edns)
+    known = checked_word("rcode", f"dns.error({rcode!r})", rcode)
+    return DNSAnswer(rcode=known, wrong_id=wrong_id, edns=edns)
 
 
 def _checked(made: DNSAnswer) -> DNSAnswer:

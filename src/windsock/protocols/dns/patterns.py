@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.protocols.dns.messages import DNSMessage, Question
-from windsock.protocols.dns.wire import decoded, without_prefix
+from windsock.protocols.dns.wire import checked_word, decoded, without_prefix
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.protocol import Protocol
 
@@ -86,19 +86,21 @@ def query(name: str | None = None, type: str | None = None) -> DNSQueryPattern:
 
     For `server.on()`, `expect()` of scripts, and `match=` of faults.
     """
-    return DNSQueryPattern(_checked("query", name), _upper("query", type))
+    return DNSQueryPattern(_checked("query", name), _known_type("query", type))
 
 
 def response(rcode: str | None = None, *, name: str | None = None, type: str | None = None) -> DNSResponsePattern:
     """Return a pattern for responses: with this rcode, such as "NXDOMAIN", to queries of this name and type."""
-    return DNSResponsePattern(_upper("response", rcode), _checked("response", name), _upper("response", type))
+    known = None if rcode is None else checked_word("rcode", "dns.response()", rcode)
+    return DNSResponsePattern(known, _checked("response", name), _known_type("response", type))
 
 
 def ask(name: str, type: str = "A", *, id: int = 1, over_tcp: bool = False) -> DNSMessage:
     """Return a query for a name, for scripts to send."""
     if not 0 <= id <= 0xFFFF:
         raise UsageError(f"dns.ask(id={id!r}): expected a number from 0 to 65535")
-    return DNSMessage(id, (Question(name.removesuffix("."), type.upper()),), flags="RD", over_tcp=over_tcp)
+    question = Question(name.removesuffix("."), checked_word("rdatatype", "dns.ask()", type))
+    return DNSMessage(id, (question,), flags="RD", over_tcp=over_tcp)
 
 
 def _is_for(question: Question, name: str | None, type: str | None) -> bool:
@@ -112,9 +114,8 @@ def _checked(method: str, name: Any) -> str | None:
     raise UsageError(f"dns.{method}({name!r}): expected a str, as in dns.{method}('example.org')")
 
 
-def _upper(method: str, name: Any) -> str | None:
-    checked = _checked(method, name)
-    return None if checked is None else checked.upper()
+def _known_type(method: str, type: str | None) -> str | None:
+    return None if type is None else checked_word("rdatatype", f"dns.{method}()", type)
 
 
 def _arguments(first: str | None, **others: str | None) -> str:

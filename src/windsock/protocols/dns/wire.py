@@ -9,7 +9,7 @@ from windsock.protocols.dns.messages import EDNS, DNSMessage, Question, absolute
 from windsock.protocols.errors import DecodeError
 from windsock.protocols.registry import library
 
-__all__ = ["decoded", "dnspython", "encoded", "record", "without_prefix"]
+__all__ = ["checked_word", "decoded", "dnspython", "encoded", "record", "without_prefix"]
 
 LARGEST = 0xFFFF
 
@@ -19,7 +19,19 @@ def dnspython(module: str) -> Any:
     return library(f"dns.{module}", "dns")
 
 
-dnspython("message")  # so that who has not installed it learns it before a server begins
+dnspython("message")  # if it is missing, that is an error before a server begins
+
+
+def checked_word(module: str, call: str, word: Any) -> str:
+    """Return the name of a type or an rcode in upper case. Raises UsageError if dnspython's module has no such name."""
+    try:
+        dnspython(module).from_text(word)
+        return str(word).upper()
+    except UsageError:
+        raise
+    except Exception as error:
+        what = "an rcode, such as 'NXDOMAIN'" if module == "rcode" else "a type of records, such as 'MX'"
+        raise UsageError(f"{call}: {word!r} is not known; expected the name of {what}") from error
 
 
 def without_prefix(data: bytes) -> bytes:

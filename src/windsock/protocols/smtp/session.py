@@ -63,10 +63,14 @@ def session(
 
     `users`: passwords by names; mails are taken after AUTH PLAIN or LOGIN then. `starttls`: whether STARTTLS is
     offered, or "required" before mails and AUTH; None: if the server has `tls="starttls"`, which it needs. Rules that
-    were added before, or with `first=True`, come first. `framing="smtp"` is needed. The mails are in the memory of this
+    were added before, or with `first=True`, come first; a greeting of your own comes after it. `framing="smtp"` is
+    needed. The mails are in the memory of this
     process, so the server must not be a forking one.
     """
     check_shares_memory("smtp.session()", server)
+    given: Any = users
+    if users is not None and not isinstance(given, Mapping):
+        raise UsageError(f"smtp.session(users={users!r}): expected passwords by names, {{'me': 'secret'}}")
     begins_with_tls = getattr(server.server, "begins_with_tls", None)
     offered = _offered(starttls, can_start=begins_with_tls is False)
     made = SMTPSession(users, offered, begins_with_tls=begins_with_tls is True)
