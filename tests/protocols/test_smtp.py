@@ -309,6 +309,18 @@ def test_the_messages_that_pass_a_proxy_are_values() -> None:
         assert requests[3].reply_message.code == 354
 
 
+def test_a_fault_finds_a_mail_on_its_way() -> None:
+    with serving(framing="smtp") as server:
+        session = smtp.session(server)
+        change = lambda item, context: item.data.replace(b"five", b"nine")  # noqa: E731  # short
+        fault = server.fault(change, direction="upstream", match=smtp.mail(subject="The wind today"))
+        with client_of(server) as client:
+            client.send_message(the_mail("five of them"))
+            client.send_message(the_mail())
+        assert [b"nine knots" in each.data for each in session.mails] == [False, True]
+        assert fault.fired == 1
+
+
 @pytest.mark.parametrize("concurrency", CONCURRENCIES)
 def test_a_rule_starts_tls_after_its_reply(concurrency: str) -> None:
     with serving(concurrency=concurrency, framing="smtp", tls="starttls") as server:
