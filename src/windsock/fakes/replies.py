@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, SupportsBytes, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
-from windsock.protocols.values import MessageAnswer, as_bytes, message_in
+from windsock.protocols.values import MessageAnswer, answer_in, as_bytes, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -61,8 +61,14 @@ class Answer:
             return self.what
         if isinstance(self.what, bytes):
             return self._given(self.what)
-        data = self.what(message)
-        return None if data is None else self._given(_checked_result(data))
+        answer: Any = self.what
+        data = answer(message)
+        if isinstance(made := answer_in(data), MessageAnswer):
+            answer, data = made, made(message)
+        if data is None:
+            return None
+        ends = self.end is None and isinstance(answer, MessageAnswer) and answer.ends(message)
+        return (replace(self, end="close") if ends else self)._given(_checked_result(data))
 
     def check(self, method: str, *, is_datagram: bool) -> None:
         """Raise UsageError if such a server cannot send the reply."""
@@ -170,6 +176,7 @@ def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
     """Return a reply. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    what = answer_in(what)
     answer = Answer(_checked_reply(method, what), **keywords, value=message_in(what))
     _check_delivery(method, answer)
     return answer
