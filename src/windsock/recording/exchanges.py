@@ -13,6 +13,7 @@ from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Direction, Kind
 from windsock.recording.framing import Framing, UntilEof, is_framed
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import messages_in, replies_cutter
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
@@ -116,7 +117,7 @@ class RecordedRequest:
             candidates = chain(own, self._later_replies(protocol))
             if found := next((each for each in candidates if protocol.reply_key(each) == key), b""):
                 return found
-        return own[0] if own else b""
+        return next((each for each in own if not protocol.is_interim(each)), own[0] if own else b"")
 
     def _replies(self, protocol: Protocol) -> list[bytes]:
         """Return the messages in `reply`."""
@@ -223,7 +224,10 @@ class Exchanges:
         if event.kind == Kind.UP:
             self._take(event.time, event.data)
         elif event.kind == Kind.DOWN:
-            self._answer(event.time, len(event.data))
+            if self._open is not None and self._is_interim(event.data):
+                self._down += len(event.data)  # no reply to the message before
+            else:
+                self._answer(event.time, len(event.data))
             if self._reply_cutter is not None:
                 self._reply_cutter.feed_all(event.data)
         elif event.kind == Kind.RETRACT:
@@ -266,6 +270,10 @@ class Exchanges:
                 exchange.reply_start = self._down - size
             exchange.reply_end = self._down
             exchange.replied = time if self._down > exchange.reply_start else None
+
+    def _is_interim(self, data: bytes) -> bool:
+        protocol = protocol_of(self._framing)
+        return protocol is not None and protocol.is_interim(data)
 
     def _current(self) -> _Exchange | None:
         if self._framing is None:

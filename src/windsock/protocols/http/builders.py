@@ -1,4 +1,4 @@
-"""Functions that make patterns, which are sent and answered with too: `http.get("/x")`, `http.response(200, text="hi")`."""
+"""Functions that make patterns, which are sent too: `http.get("/x")`, `http.response(200, text="hi")`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["RequestParts", "delete", "get", "head", "patch", "post", "put", "req
 class RequestParts(TypedDict, total=False):
     """What a request has beside its method and its path; see `request()`."""
 
-    query: Mapping[str, str]
+    query: Mapping[str, object]
     headers: HeadersLike
     body: bytes | None
     text: str | None
@@ -29,19 +29,14 @@ def request(
     """Return a pattern for requests with this method, path, fields of the query, headers, and body; None: any.
 
     `path` is compared with the path, or with the whole target if it has a "?"; an expression must match all of the
-    path. The body is bytes, or `text`, or a value of `json`. What is sent as a request has a method and a path; Host and
-    Content-Length are added, unless they are given. Raises UsageError for other values.
+    path. The body is bytes, or `text`, or a value of `json`. What is sent as a request has a method and a path; Host
+    and Content-Length are added, unless they are given. Raises UsageError for other values.
     """
     where = "http.request"
-    if method is not None and (not isinstance(method, str) or not method.isascii() or not method or " " in method):
-        raise UsageError(f"{where}({method!r}): expected a method, such as 'GET'")
-    if not (path is None or isinstance(path, str) or (isinstance(path, re.Pattern) and type(path.pattern) is str)):
-        raise UsageError(f"{where}(path={path!r}): expected str, or a compiled regular expression over str")
-    if isinstance(path, str) and (not path or not path.isascii() or any(each <= " " for each in path)):
-        raise UsageError(f"{where}(path={path!r}): expected a path as it is sent, such as '/a%20b'")
+    _check_start(where, method, path)
     if unknown := sorted(set(parts) - set(RequestParts.__annotations__)):
         raise UsageError(f"{where}({unknown[0]}=...): expected {', '.join(RequestParts.__annotations__)}")
-    query = parts.get("query", {})
+    query: Any = parts.get("query", {})
     if not isinstance(query, Mapping):
         raise UsageError(f"{where}(query={query!r}): expected a dict of names and values")
     return RequestPattern(
@@ -93,7 +88,7 @@ def response(
     trailers: HeadersLike = (),
     reason: str | None = None,
 ) -> ResponsePattern:
-    """Return a response, for `reply()` and `send()`; and a pattern for responses, for `expect()` and `match=` of faults.
+    """Return a response for `reply()` and `send()`; for `expect()` and `match=` of faults, a pattern for responses.
 
     The body is bytes, or `text`, or a value of `json`, or `chunks`, behind which `trailers` may come. Content-Length,
     Transfer-Encoding and Content-Type are added, unless they are given. `reply()` sends no body to a HEAD request, and
@@ -101,24 +96,41 @@ def response(
     keep-alive, or the response has no size. Raises UsageError for other values.
     """
     where = "http.response"
-    if status is not None and (type(status) is not int or not 100 <= status <= 999):
-        raise UsageError(f"{where}({status!r}): expected a status of three digits, such as 200")
-    given = None if chunks is None else tuple(chunks)
-    if given is not None and not all(isinstance(each, bytes) and each for each in given):
-        raise UsageError(f"{where}(chunks={list(given)!r}): expected bytes; an empty chunk would be the last one")
+    _check_status(where, status, reason)
+    given = _checked_chunks(where, chunks)
     if given is not None and not (body is None and text is None and json is UNSAID):
         raise UsageError(f"{where}(chunks=..., ...): the chunks are the body; leave body=, text= and json= out")
     if trailers and given is None:
         raise UsageError(f"{where}(trailers={trailers!r}): only chunks have trailers; pass chunks=[...]")
-    if reason is not None and (not reason.isascii() or "\r" in reason or "\n" in reason):
-        raise UsageError(f"{where}(reason={reason!r}): expected ASCII without line ends")
     content = _content(where, headers, body, text, json)
-    made = ResponsePattern(
-        status=status, chunks=given, trailers=as_headers(where, trailers), reason=reason, **content
-    )  # fmt: skip
+    made = ResponsePattern(status=status, chunks=given, trailers=as_headers(where, trailers), reason=reason, **content)
     if status is not None and not made.has_size(status) and (made.has_body() or given is not None):
         raise UsageError(f"{where}({status}, ...): a response of this status has no body")
     return made
+
+
+def _check_start(where: str, method: Any, path: Any) -> None:
+    if method is not None and (not isinstance(method, str) or not method.isascii() or not method or " " in method):
+        raise UsageError(f"{where}({method!r}): expected a method, such as 'GET'")
+    is_expression = isinstance(path, re.Pattern) and isinstance(path.pattern, str)
+    if not (path is None or isinstance(path, str) or is_expression):
+        raise UsageError(f"{where}(path={path!r}): expected str, or a compiled regular expression over str")
+    if isinstance(path, str) and (not path or not path.isascii() or any(each <= " " for each in path)):
+        raise UsageError(f"{where}(path={path!r}): expected a path as it is sent, such as '/a%20b'")
+
+
+def _check_status(where: str, status: Any, reason: str | None) -> None:
+    if status is not None and (type(status) is not int or not 100 <= status <= 999):
+        raise UsageError(f"{where}({status!r}): expected a status of three digits, such as 200")
+    if reason is not None and (not reason.isascii() or "\r" in reason or "\n" in reason):
+        raise UsageError(f"{where}(reason={reason!r}): expected ASCII without line ends")
+
+
+def _checked_chunks(where: str, chunks: Any) -> tuple[bytes, ...] | None:
+    given = None if chunks is None else tuple(chunks)
+    if given is not None and not all(isinstance(each, bytes) and each for each in given):
+        raise UsageError(f"{where}(chunks={list(given)!r}): expected bytes; an empty chunk would be the last one")
+    return given
 
 
 def _content(where: str, headers: Any, body: Any, text: Any, json: Any) -> dict[str, Any]:

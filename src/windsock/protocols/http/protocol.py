@@ -1,16 +1,25 @@
-"""HTTP/1.1 as a protocol: `framing="http"`. What ends a response depends on its request, so a connection has a state."""
+"""HTTP/1.1 as a protocol: `framing="http"`. Where a response ends depends on its request. No I/O."""
 
 from __future__ import annotations
 
 from collections import deque
 
 from windsock.protocols.http.messages import HTTPRequest, HTTPResponse
-from windsock.protocols.http.wire import UNTIL_END, request_in, request_size, response_in, response_size
+from windsock.protocols.http.wire import (
+    UNTIL_END,
+    expects_continue,
+    head_of,
+    request_in,
+    request_size,
+    response_in,
+    response_size,
+)
 from windsock.protocols.protocol import LIMIT, Protocol
 
 __all__ = ["PROTOCOL", "HTTPProtocol"]
 
-CONTINUES = (b"100", b"102", b"103")
+INTERIM = (b"100", b"102", b"103")
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class HTTPProtocol(Protocol):
@@ -45,6 +54,19 @@ class HTTPProtocol(Protocol):
         """Return a response."""
         return response_in(data)
 
+    def until_end(self, data: bytes) -> bool:
+        """Return whether a response has neither a size nor chunks."""
+        return response_size(data) == UNTIL_END
+
+    def interim_reply(self, data: bytes) -> bytes:
+        """Return 100 Continue for a client that waits for it before it sends the body."""
+        head = head_of(data) or b""
+        return CONTINUE if expects_continue(head) and data.endswith(head) else b""
+
+    def is_interim(self, data: bytes) -> bool:
+        """Return whether a response has a status of 100 to 199 and another one follows."""
+        return data[:5] == b"HTTP/" and data[9:12] in INTERIM
+
     def _known(self, size: int | None) -> int | None:
         return None if size == UNTIL_END else size
 
@@ -78,9 +100,9 @@ class HTTPConnection(HTTPProtocol):
         if not is_reply:
             self._methods.append(data.lstrip(b"\r\n").partition(b" ")[0].decode("latin-1"))
             return
-        status = data[9:12]
-        if status in CONTINUES:
+        if self.is_interim(data):
             return
+        status = data[9:12]
         method = self._methods.popleft() if self._methods else ""
         self._is_tunnel = status == b"101" or (method == "CONNECT" and status[:1] == b"2")
 

@@ -1,7 +1,7 @@
 """HTTP/1.1 on the wire: sizes of messages, and their bytes as values. No I/O.
 
-RFC 9112 is the standard. A framing is asked for the size of a message of which a part has come, with all of its bytes at
-each call; h11 and others keep the state of a connection instead, so this reads messages itself.
+RFC 9112 is the standard. A framing is asked for the size of a message of which a part has come, with all of its bytes
+at each call; h11 and others keep the state of a connection instead, so this reads messages itself.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ BLANK = re.compile(rb"(?:\r?\n)*")
 END = re.compile(rb"\n\r?\n")
 REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!-~\x80-\xff]+) (HTTP/1\.\d)")
 STATUS_LINE = re.compile(rb"(HTTP/1\.\d) (\d{3})(?: ([\t -~\x80-\xff]*))?")
+A_REQUEST = "a request line: a method, a target and HTTP/1.1"
+A_RESPONSE = "a status line: HTTP/1.1, three digits and a reason"
 FIELD = re.compile(rb"(" + TOKEN + rb"):([^\x00-\x08\x0a-\x1f\x7f]*)")
 LENGTH = re.compile(rb"\ncontent-length:([^\r\n]*)", re.IGNORECASE)
 CODING = re.compile(rb"\ntransfer-encoding:([^\r\n]*)", re.IGNORECASE)
@@ -39,7 +41,7 @@ def request_size(data: bytes) -> int | None:
     start = BLANK.match(data).end()  # type: ignore[union-attr]  # it always matches
     if start == len(data):
         return None
-    end = _head_end(data, start, REQUEST_LINE, "a request line: a method, a target and HTTP/1.1")
+    end = _head_end(data, start, REQUEST_LINE, A_REQUEST)
     return None if end is None else _with_body(data, end, _body_size(data[start:end], is_reply=False))
 
 
@@ -48,7 +50,7 @@ def response_size(data: bytes, method: str = "") -> int | None:
 
     UNTIL_END if it ends with the connection.
     """
-    end = _head_end(data, 0, STATUS_LINE, "a status line: HTTP/1.1, three digits and a reason")
+    end = _head_end(data, 0, STATUS_LINE, A_RESPONSE)
     if end is None:
         return None
     status = data[9:12]
@@ -77,8 +79,7 @@ def _head_end(data: bytes, start: int, line: re.Pattern[bytes], wanted: str) -> 
     if first < 0:
         _check_beginning(data, start, wanted)
         return None
-    if line.fullmatch(data[start:first].removesuffix(b"\r")) is None:
-        raise DecodeError(f"{_shown(data[start:first])} is not {wanted}")
+    _first_line(data[start:first], line, wanted)
     found = END.search(data, first)
     if (len(data) if found is None else found.end()) - start > LONGEST_HEAD:
         raise DecodeError(f"a head of more than {LONGEST_HEAD} bytes")
@@ -154,46 +155,46 @@ def _chunks(data: bytes, start: int) -> tuple[list[tuple[int, int]], int, int] |
 
 def request_in(data: bytes) -> HTTPRequest:
     """Return a whole request as a value. Raises DecodeError."""
-    head, body = _parts(data)
-    lines = head.split(b"\n")
-    first = REQUEST_LINE.fullmatch(lines[0].removesuffix(b"\r"))
-    if first is None:
-        raise DecodeError(f"{_shown(lines[0])} is not a request line: a method, a target and HTTP/1.1")
-    size = _body_size(head, is_reply=False)
-    content, chunks, trailers = _content(body, size)
+    head, body, first = _parts(data, REQUEST_LINE, A_REQUEST)
+    content, chunks, trailers = _content(body, _body_size(head, is_reply=False))
     method, target, version = (each.decode("latin-1") for each in first.groups())
     return HTTPRequest(
-        method, target, headers=_fields(lines[1:]), body=content, chunks=chunks, trailers=trailers, version=version
+        method, target, headers=_fields(head, 1), body=content, chunks=chunks, trailers=trailers, version=version
     )
 
 
 def response_in(data: bytes) -> HTTPResponse:
     """Return a whole response as a value; that to a HEAD request has no body. Raises DecodeError."""
-    head, body = _parts(data)
-    lines = head.split(b"\n")
-    first = STATUS_LINE.fullmatch(lines[0].removesuffix(b"\r"))
-    if first is None:
-        raise DecodeError(f"{_shown(lines[0])} is not a status line: HTTP/1.1, three digits and a reason")
+    head, body, first = _parts(data, STATUS_LINE, A_RESPONSE)
     content, chunks, trailers = (b"", None, Headers()) if not body else _content(body, _body_size(head, is_reply=True))
     version, status, reason = ((each or b"").decode("latin-1") for each in first.groups())
     return HTTPResponse(
-        int(status), headers=_fields(lines[1:]), body=content, chunks=chunks, trailers=trailers, version=version,
+        int(status), headers=_fields(head, 1), body=content, chunks=chunks, trailers=trailers, version=version,
         reason=reason,
     )  # fmt: skip
 
 
-def _parts(data: bytes) -> tuple[bytes, bytes]:
-    """Return the head and what is behind it."""
+def _parts(data: bytes, line: re.Pattern[bytes], wanted: str) -> tuple[bytes, bytes, re.Match[bytes]]:
+    """Return the head, what is behind it, and the match of the first line."""
     start = BLANK.match(data).end()  # type: ignore[union-attr]  # it always matches
+    first = _first_line(data[start:].partition(b"\n")[0], line, wanted)
     found = END.search(data, start)
     if found is None:
         raise DecodeError("no blank line ends the headers")
-    return data[start : found.end()], data[found.end() :]
+    return data[start : found.end()], data[found.end() :], first
 
 
-def _fields(lines: list[bytes]) -> Headers:
+def _first_line(text: bytes, line: re.Pattern[bytes], wanted: str) -> re.Match[bytes]:
+    found = line.fullmatch(text.removesuffix(b"\r"))
+    if found is None:
+        raise DecodeError(f"{_shown(text)} is not {wanted}")
+    return found
+
+
+def _fields(text: bytes, skipped: int = 0) -> Headers:
+    """Return the headers in lines up to a blank one, without the first lines."""
     fields = []
-    for line in lines:
+    for line in text.split(b"\n")[skipped:]:
         line = line.removesuffix(b"\r")
         if not line:
             break
@@ -215,7 +216,7 @@ def _content(body: bytes, size: int | None) -> tuple[bytes, tuple[int, ...] | No
         raise DecodeError("the last chunk does not end the body", type="body")
     chunks, end, trailers = found
     content = b"".join(body[start:stop] for start, stop in chunks)
-    return content, tuple(stop - start for start, stop in chunks), _fields(body[trailers:end].split(b"\n"))
+    return content, tuple(stop - start for start, stop in chunks), _fields(body[trailers:end])
 
 
 def _shown(data: bytes) -> str:
