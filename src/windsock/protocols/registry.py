@@ -16,6 +16,7 @@ SHIPPED = {
     "http": ("windsock.protocols.http", ""),
     "redis": ("windsock.protocols.redis", ""),
     "rpc": ("windsock.protocols.rpc_protocol", ""),
+    "websocket": ("windsock.protocols.websocket", ""),
 }
 """The names of protocols: the module, whose PROTOCOL it is, and the extra that brings the library that it needs."""
 
