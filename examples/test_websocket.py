@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,14 +17,6 @@ fake = pytest.mark.windsock(framing="websocket")
 
 def connect(server: RunningServer) -> Any:
     return library.connect(f"ws://{server.host}:{server.port}/weather", proxy=None, ping_interval=None)
-
-
-@pytest.fixture
-def client(tcp_server: RunningServer) -> Iterator[Any]:
-    tcp_server.on(websocket.text()).reply(websocket.text())
-    websocket.session(tcp_server, "/weather")
-    with connect(tcp_server) as client:
-        yield client
 
 
 @fake
@@ -51,31 +42,41 @@ def test_a_handshake_that_is_refused_is_an_error(tcp_server: RunningServer) -> N
 # --- bad weather
 
 
-@fake
-def test_a_connection_that_ends_between_two_messages_is_an_error(tcp_server: RunningServer, client: Any) -> None:
-    tcp_server.fault(HalfClose(), direction="downstream", match=websocket.text("rain"))
-
-    client.send("wind")
-    assert client.recv() == "wind"
-    client.send("rain")
-    with pytest.raises(exceptions.ConnectionClosedError):
-        client.recv()
+@pytest.fixture
+def echo(tcp_server: RunningServer) -> RunningServer:
+    tcp_server.on(websocket.text()).reply(websocket.text())
+    websocket.session(tcp_server, "/weather")
+    return tcp_server
 
 
 @fake
-def test_a_message_that_is_sent_twice_comes_twice(tcp_server: RunningServer, client: Any) -> None:
-    tcp_server.fault(lambda item, context: item.data * 2, direction="downstream", match=websocket.text("wind"))
+def test_a_connection_that_ends_between_two_messages_is_an_error(echo: RunningServer) -> None:
+    echo.fault(HalfClose(), direction="downstream", match=websocket.text("rain"))
 
-    client.send("wind")
-    client.send("rain")
-    assert [client.recv() for _ in range(3)] == ["wind", "wind", "rain"]
+    with connect(echo) as client:
+        client.send("wind")
+        assert client.recv() == "wind"
+        client.send("rain")
+        with pytest.raises(exceptions.ConnectionClosedError):
+            client.recv()
 
 
 @fake
-def test_a_message_that_is_late_comes_after_the_client_has_given_up(tcp_server: RunningServer, client: Any) -> None:
-    tcp_server.fault(Delay(0.5), direction="downstream", match=websocket.text("wind"))
+def test_a_message_that_is_sent_twice_comes_twice(echo: RunningServer) -> None:
+    echo.fault(lambda item, context: item.data * 2, direction="downstream", match=websocket.text("wind"))
 
-    client.send("wind")
-    with pytest.raises(TimeoutError):
-        client.recv(timeout=0.1)
-    assert client.recv() == "wind"
+    with connect(echo) as client:
+        client.send("wind")
+        client.send("rain")
+        assert [client.recv(timeout=5) for _ in range(3)] == ["wind", "wind", "rain"]
+
+
+@fake
+def test_a_message_that_is_late_comes_after_the_client_has_given_up(echo: RunningServer) -> None:
+    echo.fault(Delay(0.5), direction="downstream", match=websocket.text("wind"))
+
+    with connect(echo) as client:
+        client.send("wind")
+        with pytest.raises(TimeoutError):
+            client.recv(timeout=0.1)
+        assert client.recv(timeout=5) == "wind"

@@ -19,7 +19,7 @@ LAST, RESERVED, OPCODE, MASKED = 0x80, 0x70, 0x0F, 0x80
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class WebSocketFrame:
     """A frame in data: its first byte, where its payload begins and ends, and its masking key."""
 
     first: int
@@ -77,7 +77,7 @@ def message_in(data: bytes) -> WebSocketMessage:
     return message
 
 
-def _frame(data: bytes, at: int) -> Frame | None:
+def _frame(data: bytes, at: int) -> WebSocketFrame | None:
     """Return the frame at an offset, or None if its head has not come. Raises DecodeError."""
     if len(data) < at + 2:
         return None
@@ -90,11 +90,11 @@ def _frame(data: bytes, at: int) -> Frame | None:
     size = int.from_bytes(data[start : start + width], "big") if width else short
     if size >= 1 << 63:
         raise DecodeError(f"a frame of {size} bytes: the first bit of its length is set", offset=at, type="frame")
-    return Frame(data[at], behind, behind + size, data[behind - 4 : behind] if has_mask else None)
+    return WebSocketFrame(data[at], behind, behind + size, data[behind - 4 : behind] if has_mask else None)
 
 
-def _frames(data: bytes) -> list[Frame]:
-    found: list[Frame] = []
+def _frames(data: bytes) -> list[WebSocketFrame]:
+    found: list[WebSocketFrame] = []
     at = 0
     while at < len(data):
         frame = _frame(data, at)
@@ -105,7 +105,7 @@ def _frames(data: bytes) -> list[Frame]:
     return found
 
 
-def _check(frame: Frame, *, is_first: bool) -> None:
+def _check(frame: WebSocketFrame, *, is_first: bool) -> None:
     opcode, size = frame.opcode, frame.end - frame.start
     if frame.first & RESERVED:
         raise DecodeError(f"reserved bits are set in {frame.first:#04x}: there is no extension", type="frame")
