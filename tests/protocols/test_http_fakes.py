@@ -243,6 +243,18 @@ def test_a_near_miss_says_what_differs() -> None:
         assert "on(http.get('/y', headers={'X': '1'})): it is GET /y; there is no X" in error
 
 
+def test_a_near_miss_shows_no_secrets() -> None:
+    with serving(framing="http", strict=False) as server:
+        server.on(http.get("/x", headers={"Authorization": "Basic YTpi"})).reply(http.response(200)).optional()
+        server.on(http.get("/x", json={})).reply(http.response(200)).optional()
+        with server.connect() as client:
+            client.send(http.get("/x?password=wordpass", headers={"Authorization": "Basic c2VjcmV0"}))
+        server.drain()
+
+        shown = [str(server.errors[0]), *server.transcript()]
+        assert [each for each in shown if "wordpass" in each or "c2VjcmV0" in each] == []
+
+
 def test_a_fault_finds_a_response_by_its_status() -> None:
     with serving(framing="http") as server:
         fault = server.fault(faults.HalfClose(), direction="downstream", match=http.response(200, text="b"), nth=2)

@@ -16,7 +16,8 @@ from windsock import UsageError
 from windsock.protocols import DecodeError, FramingError, http, websocket
 from windsock.protocols.websocket import PROTOCOL, WebSocketMessage
 
-often = settings(max_examples=int(os.environ.get("WINDSOCK_EXAMPLES", "100")), database=None, deadline=None)
+EXAMPLES = int(os.environ.get("WINDSOCK_EXAMPLES", "2000" if os.environ.get("CI") else "100"))
+often = settings(max_examples=EXAMPLES, database=None, deadline=None)
 pytestmark = pytest.mark.timeout(1800)  # for as many as are asked for
 CODE = {"websocket": websocket, "http": http}
 any_: Any = websocket

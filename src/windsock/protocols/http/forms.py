@@ -36,7 +36,9 @@ class HTTPPattern(MessagePattern):
         for name, value in self.headers.fields:
             found = message.headers.all(name)
             if value not in found and message.headers.get(name) != value:
-                return f"{name} is {', '.join(found)!r}, expected {value!r}" if found else f"there is no {name}"
+                return (
+                    f"it has {name}: {', '.join(found)}, expected {name}: {value}" if found else f"there is no {name}"
+                )
         try:
             for name in ("body", "text", "json"):
                 expected = getattr(self, name)
