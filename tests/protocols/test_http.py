@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.cutting import cut_all
 from windsock import UsageError
 from windsock.protocols import DecodeError, FramingError, http
 from windsock.protocols.http import PROTOCOL, HTTPRequest, HTTPResponse
@@ -310,27 +310,12 @@ def test_mutated_bytes_are_messages_or_errors_of_decoding(message: Any, data: An
         whole[at : at + data.draw(st.integers(0, 2))] = data.draw(
             st.sampled_from([b"", b"9", b"\r\n", b"\n", b":", b" ", b"\0", b"\xff", b"chunked", b"HTTP/1.1 100 "])
         )
-    _cut_all(bytes(whole), is_reply=isinstance(message, HTTPResponse))
+    for found in cut_all(PROTOCOL, bytes(whole), is_reply=isinstance(message, HTTPResponse)):
+        assert eval(repr(found), CODE) == found
 
 
 @often
 @given(st.binary(min_size=1, max_size=200), st.booleans())
 def test_any_bytes_are_messages_or_errors_of_decoding(data: bytes, is_reply: bool) -> None:
-    _cut_all(data, is_reply=is_reply)
-
-
-def _cut_all(data: bytes, *, is_reply: bool) -> None:
-    """Cut and decode all messages; no other errors than those of windsock, and each cut takes at least a byte."""
-    connection = PROTOCOL.begin()
-    while data:
-        try:
-            size = connection.size_of(data, is_reply=is_reply)
-        except FramingError:
-            return
-        if size is None or size > len(data):
-            return
-        connection.passed(data[:size], is_reply=is_reply)
-        with contextlib.suppress(DecodeError):
-            message = PROTOCOL.decode_reply(data[:size]) if is_reply else PROTOCOL.decode(data[:size])
-            assert eval(repr(message), CODE) == message
-        data = data[size:]
+    for found in cut_all(PROTOCOL, data, is_reply=is_reply):
+        assert eval(repr(found), CODE) == found

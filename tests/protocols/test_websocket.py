@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
+from tests.support.cutting import cut_all
 from windsock import UsageError
 from windsock.protocols import DecodeError, FramingError, http, websocket
 from windsock.protocols.websocket import PROTOCOL, WebSocketMessage
@@ -225,25 +225,12 @@ def test_mutated_bytes_are_messages_or_errors_of_decoding(sent: list[WebSocketMe
     for _ in range(3):
         at = data.draw(st.integers(0, len(whole)))
         whole[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
-    _cut_all(bytes(whole), is_reply=data.draw(st.booleans()))
+    for found in cut_all(PROTOCOL, bytes(whole), is_reply=data.draw(st.booleans())):
+        assert eval(repr(found), CODE) == found
 
 
 @often
 @given(st.binary(min_size=1, max_size=200), st.booleans())
 def test_any_bytes_are_messages_or_errors_of_decoding(data: bytes, is_reply: bool) -> None:
-    _cut_all(data, is_reply=is_reply)
-
-
-def _cut_all(data: bytes, *, is_reply: bool) -> None:
-    """Cut and decode all messages; no other errors than those of windsock, and each cut takes at least a byte."""
-    while data:
-        try:
-            size = PROTOCOL.size_of(data, is_reply=is_reply)
-        except FramingError:
-            return
-        if size is None or size > len(data):
-            return
-        with contextlib.suppress(DecodeError):
-            found = PROTOCOL.decode_reply(data[:size]) if is_reply else PROTOCOL.decode(data[:size])
-            assert eval(repr(found), CODE) == found
-        data = data[size:]
+    for found in cut_all(PROTOCOL, data, is_reply=is_reply):
+        assert eval(repr(found), CODE) == found
