@@ -148,6 +148,7 @@ def test_a_malformed_request_is_named(data: bytes, reason: str) -> None:
         (lambda: any_.response(200, reason="a\nb"), "expected ASCII without line ends"),
         (lambda: bytes(any_.response()), "can't be sent: a response has a status"),
         (lambda: bytes(any_.get(re.compile("/.*"))), "can't be sent: a request has a method and a path"),
+        (lambda: any_.HTTPProtocol(limit=0), "expected the most bytes of a message, 1 or more"),
         (lambda: any_.HTTPResponse(200, body="text"), "expected bytes"),
         (lambda: any_.HTTPResponse(200, body=b"abc", chunks=[1]), "of a body of 3 bytes"),
     ],

@@ -102,6 +102,7 @@ def test_a_length_whose_first_bit_is_set_begins_no_message() -> None:
         (lambda: any_.ping(bytes(126)), "at most 125 bytes in one frame; got 126"),
         (lambda: any_.close("1000"), "expected a number of 16 bits, such as 1000"),
         (lambda: any_.close(reason="bye"), "a reason has a code before it"),
+        (lambda: any_.WebSocketProtocol(limit="1"), "expected the most bytes of a message, 1 or more"),
         (lambda: any_.accept(1), "expected the name of a subprotocol"),
         (lambda: any_.text("a").masked(b"abc"), "expected a key of 4 bytes"),
         (lambda: any_.WebSocketMessage("frame"), "expected 'text', 'binary', 'close', 'ping', 'pong'"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, ClassVar, Self
 
-from windsock.errors import visible
+from windsock.errors import UsageError, visible
 from windsock.protocols.errors import DecodeError, FramingError
 
-__all__ = ["LIMIT", "SHOWN", "Protocol"]
+__all__ = ["LIMIT", "SHOWN", "Protocol", "checked_limit"]
 
 LIMIT = 16 * 1024 * 1024
 """The most bytes of a message, unless its framing has a `limit` of its own."""
@@ -16,6 +16,13 @@ SHOWN = 32
 """The bytes of a message that an error shows."""
 REMEMBERED = 64 * 1024
 """The most bytes of a message that is remembered, with its value."""
+
+
+def checked_limit(protocol: str, limit: int) -> int:
+    """Return the most bytes of a message. Raises UsageError for what is none."""
+    if type(limit) is not int or limit < 1:
+        raise UsageError(f"{protocol}(limit={limit!r}): expected the most bytes of a message, 1 or more")
+    return limit
 
 
 class Protocol:

@@ -104,7 +104,7 @@ def response(
         raise UsageError(f"{where}(trailers={trailers!r}): only chunks have trailers; pass chunks=[...]")
     content = _content(where, headers, body, text, json)
     made = ResponsePattern(status=status, chunks=given, trailers=as_headers(where, trailers), reason=reason, **content)
-    if status is not None and not made.has_size(status) and (made.has_body() or given is not None):
+    if status is not None and not made.has_size(status) and (made.given() or given is not None):
         raise UsageError(f"{where}({status}, ...): a response of this status has no body")
     return made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_of
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +17,8 @@ from windsock.protocols.message_pattern import MessagePattern
 
 __all__ = ["UNSAID", "HTTPPattern", "RequestPattern", "ResponsePattern"]
 
+SHOWN = 80
+"""The most characters of a body that a line shows."""
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of json= that was not passed: None is JSON too."""
 
@@ -36,20 +38,21 @@ class HTTPPattern(MessagePattern):
         for name, value in self.headers.fields:
             found = message.headers.all(name)
             if value not in found and message.headers.get(name) != value:
-                return (
-                    f"it has {name}: {', '.join(found)}, expected {name}: {value}" if found else f"there is no {name}"
-                )
+                has = f"it has {name}: {', '.join(found)}, expected {name}: {value}"
+                return has if found else f"there is no {name}"
         try:
-            for name in ("body", "text", "json"):
-                expected = getattr(self, name)
-                if expected in (UNSAID, None) and not (name == "json" and expected is None):
-                    continue
-                found = message.json() if name == "json" else getattr(message, name)
-                if found != expected:
-                    return f"{name} is {found!r}, expected {expected!r}"
+            for name in self.given():
+                content = message.json() if name == "json" else getattr(message, name)
+                if content != getattr(self, name):
+                    return f"{name} is {_shown(content)}, expected {_shown(getattr(self, name))}"
         except DecodeError as error:
             return error.reason
         return ""
+
+    def given(self) -> list[str]:
+        """Return the names of the forms of the body that it has."""
+        unsaid = {"body": None, "text": None, "json": UNSAID}
+        return [name for name, value in unsaid.items() if getattr(self, name) is not value]
 
     def content(self) -> tuple[bytes, str]:
         """Return the body to send, and its Content-Type."""
@@ -59,19 +62,10 @@ class HTTPPattern(MessagePattern):
             return self.text.encode(), "text/plain; charset=utf-8"
         return self.body or b"", ""
 
-    def has_body(self) -> bool:
-        """Return whether it says what the body is."""
-        return self.body is not None or self.text is not None or self.json is not UNSAID
-
     def code(self, *words: str) -> str:
         """Return the arguments that make it."""
-        shown = list(words)
-        for each in fields(HTTPPattern):
-            value = getattr(self, each.name)
-            is_given = value is not UNSAID if each.name == "json" else value not in (None, Headers())
-            if is_given:
-                shown.append(f"{each.name}={value!r}")
-        return ", ".join(shown)
+        names = [*(["headers"] if self.headers else []), *self.given()]
+        return ", ".join([*words, *(f"{name}={getattr(self, name)!r}" for name in names)])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -112,7 +106,7 @@ class RequestPattern(HTTPPattern):
             raise UsageError(f"{self!r} can't be sent: a request has a method and a path")
         body, kind = self.content()
         more = [("Host", "localhost")]
-        if self.has_body() or self.method in ("POST", "PUT", "PATCH"):
+        if self.given() or self.method in ("POST", "PUT", "PATCH"):
             more += [("Content-Type", kind)] * bool(kind) + [("Content-Length", str(len(body)))]
         query = urlencode(self.query)
         target = f"{self.path}{('&' if '?' in self.path else '?') + query if query else ''}"
@@ -193,6 +187,11 @@ class ResponsePattern(HTTPPattern):
         words += [f"trailers={self.trailers!r}"] if self.trailers else []
         words += [] if self.reason is None else [f"reason={self.reason!r}"]
         return f"http.response({self.code(*words)})"
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
 
 
 def _with_more(given: Headers, more: list[tuple[str, str]]) -> Headers:

@@ -14,7 +14,7 @@ from windsock.protocols.http.wire import (
     response_in,
     response_size,
 )
-from windsock.protocols.protocol import LIMIT, Protocol
+from windsock.protocols.protocol import LIMIT, Protocol, checked_limit
 
 __all__ = ["PROTOCOL", "HTTPProtocol"]
 
@@ -32,7 +32,7 @@ class HTTPProtocol(Protocol):
     title = "HTTP"
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
+        self.limit = checked_limit("HTTPProtocol", limit)
 
     def begin(self) -> HTTPConnection:
         """Return the protocol of one connection."""

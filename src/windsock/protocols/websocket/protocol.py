@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.protocols.errors import DecodeError
 from windsock.protocols.http.messages import HTTPRequest, HTTPResponse
 from windsock.protocols.http.wire import UNTIL_END, request_in, request_size, response_in, response_size
-from windsock.protocols.protocol import LIMIT, Protocol
+from windsock.protocols.protocol import LIMIT, Protocol, checked_limit
 from windsock.protocols.websocket.frames import is_frame, message_in, message_size
 from windsock.protocols.websocket.messages import WebSocketMessage
 
@@ -19,7 +19,7 @@ class WebSocketProtocol(Protocol):
     title = "WebSocket"
 
     def __init__(self, limit: int = LIMIT) -> None:
-        self.limit = limit
+        self.limit = checked_limit("WebSocketProtocol", limit)
 
     def size(self, data: bytes) -> int | None:
         """Return the size of the first message, or of a request of HTTP, or None."""
