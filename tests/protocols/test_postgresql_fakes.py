@@ -149,7 +149,7 @@ def test_bytes_that_begin_no_message_are_an_error_and_kept() -> None:
 def test_what_makes_no_session_is_refused() -> None:
     with serving(framing="postgresql") as server:
         with pytest.raises(UsageError, match="is no answer"):
-            postgresql.session(server, {"SELECT 1": 1})  # type: ignore[dict-item]
+            postgresql.session(server, {"SELECT 1": 1})  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="expected one of"):
             postgresql.session(server, auth="kerberos")
     with serving(framing="postgresql", concurrency="forking") as server, pytest.raises(UsageError, match="forking"):

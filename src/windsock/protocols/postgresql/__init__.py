@@ -1,4 +1,4 @@
-"""PostgreSQL, version 3 of its protocol: `postgresql.query("SELECT 1")` matches, `postgresql.rows(...)` answers. No I/O."""
+"""PostgreSQL, version 3: `postgresql.query("SELECT 1")` matches queries, `postgresql.rows(...)` answers. No I/O."""
 
 from windsock.protocols.postgresql.answers import QueryAnswer, command, error, rows
 from windsock.protocols.postgresql.patterns import PROTOCOL, PostgreSQLProtocol, query, reply
@@ -50,6 +50,7 @@ from windsock.protocols.postgresql.session import Sessions, session
 from windsock.protocols.postgresql.wire import Column
 
 __all__ = [
+    "PROTOCOL",
     "Authentication",
     "AuthenticationData",
     "BackendKeyData",
@@ -79,7 +80,6 @@ __all__ = [
     "NoticeResponse",
     "NotificationResponse",
     "OtherMessage",
-    "PROTOCOL",
     "ParameterDescription",
     "ParameterStatus",
     "Parse",

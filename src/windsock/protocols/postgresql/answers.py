@@ -29,7 +29,7 @@ class QueryAnswer(MessageAnswer):
         """Return all replies to a query, up to ReadyForQuery where the client waits for that."""
         from windsock.protocols.postgresql.query_state import QueryState
 
-        return QueryState().answer(request_in(message), lambda query: self)
+        return QueryState().answer(request_in(message), lambda _: self)
 
     def __repr__(self) -> str:
         if self.failure:
@@ -89,7 +89,8 @@ def _column(given: Any, values: list[Any]) -> Column:
 
 def command(tag: str) -> QueryAnswer:
     """Return the answer to a statement without rows: `postgresql.command("INSERT 0 1")`."""
-    if not isinstance(tag, str) or "\0" in tag:
+    given: object = tag
+    if not isinstance(given, str) or "\0" in given:
         raise UsageError(f"postgresql.command({tag!r}): expected str, such as 'INSERT 0 1'")
     return QueryAnswer(tag=tag)
 
@@ -99,7 +100,8 @@ def error(code: str, message: str, *, severity: str = "ERROR", **fields: str) ->
 
     `detail`, `hint`, `position`, `schema`, `table`, `column` and `constraint` are the fields that it may have, too.
     """
-    if not isinstance(code, str) or len(code) != 5:
+    given: object = code
+    if not isinstance(given, str) or len(given) != 5:
         raise UsageError(f"postgresql.error({code!r}, ...): expected a SQLSTATE of 5 characters, such as '42P01'")
     return QueryAnswer(failure=failure(code, message, severity, **fields))
 

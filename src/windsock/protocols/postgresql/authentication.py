@@ -7,8 +7,8 @@ import hashlib
 import hmac
 
 from windsock.protocols.errors import DecodeError
-from windsock.protocols.postgresql.requests import AuthenticationData
 from windsock.protocols.postgresql.replies import Authentication
+from windsock.protocols.postgresql.requests import AuthenticationData
 
 __all__ = ["METHODS", "Login"]
 
@@ -37,8 +37,8 @@ class Login:
             return Authentication(5, SALT[:4])
         return Authentication(10, SCRAM + b"\0\0")
 
-    def next(self, data: AuthenticationData) -> Authentication | None | bool:
-        """Return the next request; True or what comes before it (kind 12) if the client is who it says, else False."""
+    def next(self, data: AuthenticationData) -> Authentication | bool:
+        """Return the next request; else whether the client knows the password. Kind 12 is both."""
         if self._method == "password":
             return hmac.compare_digest(data.password.encode(), self._password.encode())
         if self._method == "md5":

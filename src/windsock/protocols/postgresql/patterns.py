@@ -141,5 +141,3 @@ def normal(query: str) -> str:
 def written(text: str | re.Pattern[str]) -> str:
     """Return the code of a text or an expression."""
     return f"re.compile({text.pattern!r})" if isinstance(text, re.Pattern) else repr(text)
-
-

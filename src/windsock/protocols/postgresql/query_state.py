@@ -97,7 +97,10 @@ class QueryState:
             yield from answer.results(bind.result_formats)
 
     def _close(self, message: CloseStatement, _: object) -> Iterator[Any]:
-        (self.statements if message.kind == "S" else self.portals).pop(message.name, None)  # type: ignore[attr-defined]  # both are dicts
+        if message.kind == "S":
+            self.statements.pop(message.name, None)
+        else:
+            self.portals.pop(message.name, None)
         yield replies.CloseComplete()
 
     def _fail(self, answer: QueryAnswer) -> Any:
@@ -123,5 +126,3 @@ def _types(parsed: Parse | None) -> tuple[int, ...]:
         return ()
     count = max((int(each) for each in re.findall(r"\$(\d{1,4})", parsed.query)), default=0)
     return tuple((parsed.types[index] if index < len(parsed.types) else 0) or 25 for index in range(count))
-
-

@@ -1,4 +1,4 @@
-"""A ready set of rules, so that clients of PostgreSQL connect and query: `postgresql.session(server, {...})`. No I/O."""
+"""A ready rule, so that clients of PostgreSQL connect and query: `postgresql.session(server, {...})`. No I/O."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class Sessions:
 
 def session(
     server: Any,
-    answers: Mapping[QueryText, QueryAnswer] | None = None,
+    answers: Mapping[str, QueryAnswer] | Mapping[QueryText, QueryAnswer] | None = None,
     *,
     password: str | None = None,
     auth: str = "scram-sha-256",
@@ -160,8 +160,8 @@ def session(
     The keys are texts of queries or regular expressions; the first one that fits counts. BEGIN, COMMIT, ROLLBACK, SET
     and the like need no answer. With a `password` clients are asked for it, by the method `auth`: "password", "md5" or
     "scram-sha-256". `settings` are told to clients, beside those that they need. A query without an answer here is left
-    to other rules, `server.on(postgresql.query(...))`. The state of connections is in the memory of this process, so the
-    server must not be a forking one. `framing="postgresql"` is needed.
+    to other rules, `server.on(postgresql.query(...))`. The state of connections is in the memory of this process, so
+    the server must not be a forking one. `framing="postgresql"` is needed.
     """
     if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
         raise UsageError("postgresql.session(): a child of a forking server has a memory of its own")

@@ -72,8 +72,9 @@ def _microseconds(value: datetime.datetime) -> bytes:
     return struct.pack(">q", (value - start) // datetime.timedelta(microseconds=1))
 
 
-def _numeric(value: decimal.Decimal) -> bytes:
+def _numeric(number: Any) -> bytes:
     """Return a number as PostgreSQL has it: groups of four digits, and where the point is."""
+    value = decimal.Decimal(number)
     if not value.is_finite():
         return struct.pack(">HhHh", 0, 0, 0xC000, 0)
     whole, _, part = format(abs(value), "f").partition(".")
