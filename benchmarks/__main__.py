@@ -14,6 +14,7 @@ from benchmarks.table import Result
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
     "watch": ("benchmarks.watch", "what a passing test pays for the watch over hangs and the verdict"),
+    "scopes": ("benchmarks.scopes", "what a test on a server of session scope costs"),
     "combinations": ("benchmarks.combinations", "what one server of each combination costs"),
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
     "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),

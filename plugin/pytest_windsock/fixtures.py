@@ -6,7 +6,7 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["ALL", "State", "add_ini_values", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
+__all__ = [
+    "ALL",
+    "SCOPED",
+    "State",
+    "add_ini_values",
+    "are_among",
+    "close",
+    "hang_timeout_of",
+    "idle_threads_of",
+    "timeout_of",
+]
 
 Number = TypeVar("Number", int, float)
 
@@ -39,7 +49,7 @@ CONCURRENCIES = {
 
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
-    *("has_failed", "has_hung", "is_in_body", "began"),
+    *("has_failed", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
 
@@ -54,6 +64,8 @@ class State:
     """Those that are not of fixtures and have run during this test, once it has failed."""
     began = 0.0
     """The monotonic time at which this test began."""
+    part_began = 0.0
+    """The monotonic time at which a part of it, such as a subtest, has failed."""
     is_in_body = False
     """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
@@ -83,7 +95,7 @@ class State:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
         cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown = [], [], []
-        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began = False, False, False, time
+        cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
 
     @classmethod
     def saved(cls) -> dict[str, Any]:
@@ -250,3 +262,10 @@ def _all() -> dict[str, Any]:
 
 ALL = _all()
 """Each fixture by its name."""
+SCOPED: set[str] = set()
+"""The names of the fixtures that `pytest_windsock.fixture` has made."""
+
+
+def are_among(names: Iterable[str]) -> bool:
+    """Return whether fixtures of ours are among those with these names."""
+    return any(name in ALL or name in SCOPED for name in names)

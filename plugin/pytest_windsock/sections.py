@@ -37,6 +37,7 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
     """
     suffix = " (teardown)" if when == "teardown" else ""
     transcript = Transcript(subjects_of(servers), State.marks)
+    was_shown = bool(State.shown)
     lines = _lines(transcript)
     if when != "teardown":
         lines += _still_open(transcript, servers)
@@ -44,6 +45,10 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
         count = len(transcript.subjects)
         title = transcript.heading[0] if count == 1 else f"{count} servers and proxies"
         yield f"windsock: {title}{suffix}", "\n".join([*_heading(transcript), *lines])
+    for each in servers if not was_shown else ():
+        table: list[str] = getattr(each, "state_table", list)()
+        if table:
+            yield f"windsock: rules and states of {each.name}{suffix}", "\n".join(table)
     if faults := list(transcript.faults):
         names = [each.name for each in transcript.subjects if each.fault_lines]
         whose = f" of {names[0]}" if len(names) == 1 else ""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from windsock import RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "servers"]
+__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "scoped", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
@@ -72,15 +72,32 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
             _check_fits(name, marked, own)
         options |= marked
     options |= own
+    return _serve(what, options, seed_source(), is_one_of_many=name == "any_server")
+
+
+def scoped(request: pytest.FixtureRequest, name: str, options: dict[str, Any]) -> RunningServer:
+    """Start the server of a fixture that `pytest_windsock.fixture` has made; its seed outside of tests is its own."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    hangs.begin(State.item)
+    given = {"timeout": timeout_of(request.config), "name": name} | options
+    seed = partial(seeds.seed_of_fixture, request.config, name)
+    return _serve((), given, seed, is_one_of_many=hasattr(request, "param"))
+
+
+def _serve(
+    what: tuple[Any, ...], options: dict[str, Any], seed: Callable[[], int], *, is_one_of_many: bool
+) -> RunningServer:
+    __tracebackhide__ = True
     what = _what(what, options.pop("server_class", None), options.pop("handler", None))
     if State.thread_pool is None:
-        State.thread_pool = _thread_pool(item.config)
+        State.thread_pool = _thread_pool(State.item.config)
     try:
-        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed_source())
+        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed)
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
-        if name != "any_server":  # no test asks for this one in particular
+        if not is_one_of_many:  # no test asks for one of those in particular
             raise
         pytest.skip(str(reason))
     State.servers.append(server)

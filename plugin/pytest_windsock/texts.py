@@ -87,7 +87,9 @@ def _chain(longrepr: Any) -> list[tuple[Any, Any, Any]]:
 
 def _clean_entry(entry: Any) -> None:
     """Mask the text of an exception and the values of local variables, and leave lines of source."""
-    if hasattr(entry, "reprlocals"):
+    if getattr(entry, "style", "") == "value":  # an exception that asks for no traceback: its text is all there is
+        entry.lines = _shown("\n".join(entry.lines)).split("\n")
+    elif hasattr(entry, "reprlocals"):
         entry.lines = [f"E{_with_colors(each[1:])}" if each.startswith("E") else _plain(each) for each in entry.lines]
     else:
         entry.lines = [_plain(each) if FRAME.match(each) else _shown(each) for each in entry.lines]

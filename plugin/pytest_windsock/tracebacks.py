@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import sys
 from types import TracebackType
 
@@ -16,8 +14,6 @@ BEFORE_HANDLERS = (*OURS, "outcome", "socketserver", "threading", "trio")
 BELOW = ("ssl", "socket", "selectors", "contextlib")
 """What our code calls; an exception that it raised there is caught in our code, or is no news without what we say."""
 PYTEST = ("_pytest", "pluggy")
-FRAME = re.compile(r'^( *)File "(.*)", line \d+, in .*\n(?:\1 .*\n)*', re.MULTILINE)
-"""A frame in the text of a traceback."""
 
 
 def shorten(call: pytest.CallInfo[None], config: pytest.Config) -> None:
@@ -101,10 +97,16 @@ def _cut_causes(error: BaseException) -> None:
 
 
 def _cut(error: BaseException) -> None:
-    """Leave out the frames that lead to a handler, and all if there are no others: it was raised in our code."""
+    """Leave out the frames that lead to a handler, and those of ours that it has called.
+
+    All are left out if there are no others: the exception was raised in our code.
+    """
     skip_our_start(error)
-    if all(_package(each) in (*BEFORE_HANDLERS, *BELOW) for each in _links(error.__traceback__)):
+    links = _links(error.__traceback__)
+    if all(_package(each) in (*BEFORE_HANDLERS, *BELOW) for each in links):
         error.__traceback__ = None
+    elif _package(links[-1]) in OURS:
+        error.__traceback__ = _joined([each for each in links if _package(each) not in OURS])
 
 
 def _cut_remote(error: BaseException) -> None:
@@ -113,11 +115,10 @@ def _cut_remote(error: BaseException) -> None:
     remote = error.__cause__
     if errors is None or not isinstance(remote, errors.RemoteTraceback):
         return
-    ours = os.path.dirname(str(sys.modules["windsock"].__file__)) + os.sep
-    text = str(remote.args[0])
-    cut = FRAME.sub(lambda match: "" if match[2].startswith(ours) else match[0], text)
-    if cut != text:
-        error.__cause__ = errors.RemoteTraceback(cut) if FRAME.search(cut) else None
+    from windsock.recording.exception_pickle import without_our_frames  # which the server has imported
+
+    cut = without_our_frames(str(remote.args[0]))
+    error.__cause__ = errors.RemoteTraceback(cut) if cut else None
 
 
 def _package(link: TracebackType) -> str:

@@ -12,10 +12,11 @@ import pytest
 
 from pytest_windsock import tracebacks
 from pytest_windsock.fixtures import State
-from windsock import HandlerFailed, StillRunning, WaitTimeout
+from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
     from windsock import RunningServer
+    from windsock.harness import Checkpoint
     from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Verdict", "explain", "finish", "judge"]
@@ -62,7 +63,7 @@ def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> 
     """Note on the exception of a test, or of its setup, what went wrong in its servers; teardown does not raise that.
 
     A test that is skipped, or xfails, from within has no notes, and need not meet what it expected. Exceptions that end
-    the run are left alone.
+    the run are left alone. After a wrong call of windsock's functions nothing is said of what the test has not come to.
     """
     if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
         for server in servers:
@@ -71,7 +72,7 @@ def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> 
         return
     _drain()
     for server in servers:
-        for note in server.notes(is_over=is_over):
+        for note in server.notes(is_over=is_over and not isinstance(error, UsageError)):
             error.add_note(f"windsock: {note}")
         server.excuse(server.errors)
 
@@ -82,8 +83,11 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
+def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
+    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+
+    In an interrupted run, only stop.
+    """
     __tracebackhide__ = True
     if State.is_interrupted:
         for server in reversed(servers):

@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
-from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
+from windsock.harness import Checkpoint, RunningServer, StartError, Unsupported, combine, serving
+from windsock.net.async_loops import BlocksLoop
 from windsock.recording import (
     AsItArrives,
     Chunk,
     Connection,
+    ConnectionEnded,
     Connections,
     Delimiter,
     Direction,
@@ -31,6 +33,7 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults, protocols
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
@@ -38,25 +41,34 @@ if TYPE_CHECKING:
     from windsock.clients.malformed import random_bytes
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.endpoints.outcomes import Outcome
-    from windsock.fakes.errors import UnexpectedConnection, UnexpectedMessage, Unmet
+    from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
+    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
+    from windsock.scripts.bodies import Repeat
+    from windsock.scripts.conversation import Conversation
+    from windsock.scripts.template import Template
 
 __all__ = [
+    "AcceptTimeout",
     "AsItArrives",
+    "AsyncioClient",
     "Background",
+    "BlocksLoop",
     "CallFailed",
     "CallTimeout",
+    "Checkpoint",
     "Chunk",
     "ConnectFailed",
     "Connection",
+    "ConnectionEnded",
     "Connections",
+    "Conversation",
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
@@ -80,6 +92,7 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
+    "Repeat",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
@@ -90,13 +103,17 @@ __all__ = [
     "ScriptTimeout",
     "ScriptUnfinished",
     "ScriptedClient",
+    "ScriptedPeer",
     "StartError",
     "StillRunning",
+    "Template",
     "TrioClient",
+    "TrioPeer",
     "TruncatedDatagram",
     "UnexpectedConnection",
     "UnexpectedMessage",
     "Unmet",
+    "UnreachableRule",
     "Unsupported",
     "UntilEof",
     "UsageError",
@@ -115,10 +132,13 @@ __all__ = [
 ]
 
 ON_FIRST_USE = {
+    "AcceptTimeout": "windsock.fakes.errors",
+    "AsyncioClient": "windsock.clients.async_client",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
     "ConnectFailed": "windsock.clients.client_sockets",
+    "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
@@ -127,15 +147,20 @@ ON_FIRST_USE = {
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
+    "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
     "ScriptTimeout": "windsock.scripts",
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
-    "TrioClient": "windsock.clients.trio_client",
+    "ScriptedPeer": "windsock.harness.accepted_peers",
+    "Template": "windsock.scripts.template",
+    "TrioClient": "windsock.clients.async_client",
+    "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
+    "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",

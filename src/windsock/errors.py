@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 
 __all__ = [
     "NotInstalled",
     "PeerError",
     "RecordingFailed",
     "StillRunning",
+    "UnknownKeyword",
     "UsageError",
     "WaitTimeout",
     "WindsockError",
@@ -54,6 +56,19 @@ class UsageError(WindsockError, ValueError):
 
 class NotInstalled(UsageError):
     """An optional library is needed and not installed. Says how to install it."""
+
+
+class UnknownKeyword(UsageError, TypeError):
+    """You: a keyword that a function does not take. `call` is the function, `name` the keyword."""
+
+    def __init__(self, call: str, name: str, known: Iterable[str]) -> None:
+        from difflib import get_close_matches  # for failures alone
+
+        self.call = call
+        self.name = name
+        similar = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {similar[0]!r}?" if similar else ""
+        super().__init__(f"{call}() got an unexpected keyword argument {name!r}{hint}")
 
 
 class PeerError(WindsockError):

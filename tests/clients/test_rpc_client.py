@@ -10,9 +10,20 @@ import pytest
 
 from tests.support.rpc import NUMBERS, PROGRAM, VERSION, Adder, AsyncAdder
 from tests.support.servers import DATAGRAMS, on_every_kind, on_every_transport
-from windsock import CallFailed, CallTimeout, ScriptMismatch, UsageError, faults, proxy, rpc, rpc_client, serving
+from windsock import (
+    CallFailed,
+    CallTimeout,
+    ConnectFailed,
+    ScriptMismatch,
+    UsageError,
+    faults,
+    proxy,
+    rpc,
+    rpc_client,
+    serving,
+)
 from windsock.protocols import xdr
-from windsock.protocols.record_marking import mark_record
+from windsock.protocols.record_marking import RecordTooLong, mark_record
 from windsock.protocols.rpc_messages import AcceptStatus, AuthFlavor, AuthStatus, AuthSys, Call, RejectStatus
 from windsock.protocols.xdr import DecodeError
 
@@ -182,6 +193,51 @@ def test_a_reply_that_is_none_says_what_is_wrong(transport: str) -> None:
             client.call(0)
 
 
+@pytest.mark.parametrize("end", [None, "close"])
+def test_a_reply_with_an_impossible_record_mark_says_what_came(end: Any) -> None:
+    with serving(framing="rpc", strict=False) as server:
+        server.on(rpc.call(PROGRAM)).reply(b"HTTP/1.1 400 Bad Request\r\n\r\n", end=end)
+        with server.connect_rpc(PROGRAM, 2) as client, pytest.raises(RecordTooLong) as caught:
+            client.call(0)
+
+    assert str(caught.value) == (
+        "offset 0, record mark: a record of 1213486164 bytes or more, over the limit of 16777216; "
+        "is this Sun RPC? b'HTTP/1.1 400 Bad Request\\r\\n\\r\\n'"
+    )
+
+
+def test_a_reply_of_fragments_without_a_byte_says_what_is_wrong() -> None:
+    with serving(framing="rpc", strict=False) as server, server.connect_rpc(PROGRAM, 2) as client:
+        server.on(rpc.call(PROGRAM)).reply(bytes(4 * 1001))
+        with pytest.raises(DecodeError, match="more than 1000 fragments without a byte in one record"):
+            client.call(0)
+
+
+def test_a_reply_that_comes_in_part_is_shown_at_the_deadline() -> None:
+    with serving(framing="rpc", strict=False) as server:
+        server.on(rpc.call(PROGRAM)).reply(b"\x80\0\1\0junk")
+        with server.connect_rpc(PROGRAM, 2) as client, pytest.raises(CallTimeout) as caught:
+            client.call(0, timeout=0.5)
+
+    assert caught.value.unfinished == b"\x80\0\1\0junk"
+    assert str(caught.value).endswith("; what came is no whole record: b'\\x80\\x00\\x01\\x00junk'")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_call_to_a_closed_port_is_refused() -> None:
+    with serving(Adder) as server:
+        address = server.address
+    with pytest.raises(ConnectFailed, match="refused"):
+        rpc_client(address, Adder)
+
+
+def test_a_datagram_to_a_closed_port_is_a_mismatch() -> None:
+    with serving(Adder, transport="udp") as server:
+        address = server.address
+    with rpc_client(address, Adder, transport="udp") as client, pytest.raises(ScriptMismatch, match="refused"):
+        client.call(0)
+
+
 @pytest.mark.parametrize(
     ("program", "version", "words"),
     [
@@ -212,6 +268,36 @@ def test_a_fake_has_no_program_of_its_own() -> None:
 def test_what_cannot_be_called_is_refused(arguments: Any, words: str) -> None:
     with serving(Adder) as server, server.connect_rpc() as client, pytest.raises(UsageError, match=words):
         client.call(*arguments)
+
+
+CREDENTIALS: list[Any] = ["x", "", 0, AuthSys(0, "host", 1, 2)]
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_a_credential_that_is_none_is_refused(credential: Any) -> None:
+    with serving(Adder) as server:
+        with pytest.raises(UsageError, match=r"^credential=.*: expected an Auth"):
+            server.connect_rpc(credential=credential)
+        with pytest.raises(UsageError, match=r"^credential=.*: expected an Auth"):
+            rpc_client(server.address, Adder, credential=credential)
+
+        assert not server.connections  # it was refused before it connected
+
+
+@pytest.mark.parametrize("credential", CREDENTIALS)
+def test_a_call_whose_credential_is_none_is_refused(credential: Any) -> None:
+    with pytest.raises(UsageError, match=r"^credential=.*: expected an Auth"):
+        Call(1, PROGRAM, 2, credential=credential).encode()
+    with pytest.raises(UsageError, match=r"^verifier=.*: expected an Auth"):
+        Call(1, PROGRAM, 2, verifier=credential).encode()
+
+
+@pytest.mark.parametrize("keyword", ["args", "result"])
+def test_a_type_that_is_none_is_refused(keyword: str) -> None:
+    kind: Any = {keyword: int}
+    message = rf"call\(..., {keyword}=<class 'int'>\): expected an XDR type"
+    with serving(Adder) as server, server.connect_rpc() as client, pytest.raises(UsageError, match=message):
+        client.call(1, [1], **kind)
 
 
 @pytest.mark.parametrize("seconds", [0, -1, "1"])

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.processes import forked
 from windsock.fakes.counters import Counters
+from windsock.fakes.shared_numbers import SharedNumbers
 
 both = pytest.mark.parametrize("across_processes", [False, True])
 
@@ -69,12 +70,12 @@ def test_children_get_each_number_once() -> None:
 
 
 def test_a_child_that_is_killed_while_it_counts_keeps_nobody_out() -> None:
-    counters = Counters(across_processes=True)
-    counter = counters.add()
+    numbers = SharedNumbers(1, "a test")
     reader, writer = os.pipe()
 
     def hold() -> None:
-        with counters._locked():
+        with numbers as values:
+            values[0] = 7
             os.write(writer, b"!")
             signal.pause()
 
@@ -83,10 +84,11 @@ def test_a_child_that_is_killed_while_it_counts_keeps_nobody_out() -> None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
-    assert counters.take(counter) == 0
+    with numbers as values:
+        assert values[0] == 7
     os.close(reader)
     os.close(writer)
-    counters.close()
+    numbers.close()
 
 
 def taken(counters: Counters, counter: int, count: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from typing import Any
@@ -12,7 +13,7 @@ import windsock
 from tests.fakes.helpers import UNUSED, failures_of, without_times
 from tests.support.servers import connect, on_every_concurrency, on_every_datagram_kind, wait_for_error
 from tests.support.waiting import DEADLINE, wait_until
-from windsock import Script, ScriptMismatch
+from windsock import Script, ScriptMismatch, UsageError
 from windsock.fakes.datagram_sessions import DatagramSessions, SessionEndpoint
 
 TFTP = (
@@ -269,3 +270,33 @@ def test_what_comes_while_a_script_ends_does_not_overtake_what_has_come(monkeypa
             client.send(b"1")
             client.send(b"2")
             assert [client.recv(10) for _ in range(3)] == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("way", ["direct", "relayed", "proxied"])
+def test_a_unix_datagram_of_more_than_64_kib_is_read_whole_on_both_sides(way: str) -> None:
+    data = bytes(range(256)) * 700
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(windsock.serving(transport="unix_datagram", relay=way == "relayed"))
+        server.on(data).reply(data)
+        address: Any = server.address
+        if way == "proxied":
+            address = stack.enter_context(windsock.proxy(address, transport="unix_datagram")).address
+
+        with windsock.scripted_client(address, transport="unix_datagram") as client:
+            client.send(data).expect(data)
+
+
+@on_every_datagram_kind
+@pytest.mark.parametrize("way", ["rule", "script"])
+def test_a_reply_too_long_for_a_datagram_fails_the_test(transport: str, concurrency: str, way: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency, strict=False) as server:
+        if way == "rule":
+            server.on(b"x").reply(bytes(300_000))
+        else:
+            server.play(Script().expect(b"x").send(bytes(300_000)))
+        with server.connect() as client:
+            client.send(b"x")
+            wait_for_error(server)
+
+    assert isinstance(server.errors[0], UsageError)
+    assert "(...): 300000 bytes are too many for one datagram here" in str(server.errors[0])

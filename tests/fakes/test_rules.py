@@ -353,4 +353,7 @@ def test_what_a_function_returns_has_to_be_bytes() -> None:
         wait_for_error(server)
 
         (error,) = server.errors.take()
-        assert str(error) == "reply_with(): the function returned 'text'; expected bytes, or None for no reply"
+        assert str(error) == (
+            "on(b'x').reply_with(<lambda>), in reply to b'x': the function returned 'text'; "
+            "expected bytes, several of them, a binary file, a Script, or None for no reply"
+        )

@@ -128,6 +128,6 @@ def test_the_recorder_knows_no_stop_after_it() -> None:
     recorder.stop()
     recorder.resume()
     connection = recorder.open(("127.0.0.1", 1))
-    connection.close(1e12)
+    connection.record_end(1e12)
     assert connection.ending is windsock.Ending.SERVER_CLOSE
     recorder.close()

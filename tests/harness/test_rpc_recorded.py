@@ -104,6 +104,29 @@ def test_a_call_of_another_rpc_version_is_kept_with_its_denial() -> None:
         assert request.reply == Denied(7, RejectStatus.RPC_MISMATCH)
 
 
+@pytest.mark.parametrize("handler", [Adder, None])
+@pytest.mark.parametrize(
+    ("fragment", "size", "where"),
+    [
+        (1000, 3, "before the last fragment of a record"),
+        (1000, 20, "within a record of 56 bytes with its marks"),
+        (10, 40, "before the last fragment of a record"),
+    ],
+)
+def test_a_call_that_the_end_of_the_stream_cuts_says_so(handler: Any, fragment: int, size: int, where: str) -> None:
+    record = mark_record(adding(1, 2).encode(), fragment)
+    with serving(handler, framing="rpc", strict=False) as server:
+        with server.connect() as client:
+            client.send(record[:size]).half_close().expect_eof(discard=True)
+
+        request = server.requests[0].rpc
+        words = f"offset {size}, record: what came ends here, {where}"
+        assert str(request.error) == words
+        assert str(request) == f"no RPC message ({words})"
+        with pytest.raises(DecodeError, match=words):
+            _ = request.xid
+
+
 def test_a_reply_that_is_none_is_kept_with_the_reason() -> None:
     with serving(framing="rpc") as server:
         server.reply(mark_record(b"\0\0\0\7junk"))

@@ -26,7 +26,7 @@ def names(*kinds: Any) -> set[str]:
     [
         (Options, (ServerKeywords,), {"server_class", "handler"}),
         (ConnectOptions, (AddressKeywords, ConnectKeywords), set()),
-        (Answer, (Delivery,), {"what"}),
+        (Answer, (Delivery,), {"what", "then", "pattern", "value"}),
     ],
 )
 def test_each_keyword_has_a_value(values: Any, keywords: tuple[Any, ...], others: set[str]) -> None:
@@ -48,6 +48,13 @@ def test_each_keyword_has_a_value(values: Any, keywords: tuple[Any, ...], others
     ],
 )
 def test_an_unknown_keyword_is_named(method: str, call: Callable[[Any], object]) -> None:
-    words = rf"^{method}\(\) got an unexpected keyword argument '\w+'$"
+    words = rf"^{method}\(\) got an unexpected keyword argument '\w+'(; did you mean '\w+'\?)?$"
     with windsock.serving(framing="lines", allow_unused=True) as server, pytest.raises(TypeError, match=words):
         call(server)
+
+
+def test_a_keyword_that_was_meant_is_named() -> None:
+    with pytest.raises(windsock.UsageError) as caught:
+        front.serving(transprot="udp")
+
+    assert str(caught.value) == "serving() got an unexpected keyword argument 'transprot'; did you mean 'transport'?"

@@ -22,6 +22,17 @@ Run: TypeAlias = Callable[..., pytest.RunResult]
 
 IS_INSTALLED = any(each.value == "pytest_windsock.plugin" for each in entry_points(group="pytest11"))
 PLUGIN = () if IS_INSTALLED else ("-p", "pytest_windsock.plugin")
+BOUND = 220
+"""Seconds for a run within a test, which takes a few if the machine does nothing else..."""
+TIMEOUT = 240
+"""...and for the test."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that run others the time for that."""
+    for each in items:
+        if "pytester" in getattr(each, "fixturenames", ()) and each.get_closest_marker("timeout") is None:
+            each.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
 @pytest.fixture
@@ -43,6 +54,6 @@ def run_apart(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run
 
     def run(code: str, *options: str) -> pytest.RunResult:
         pytester.makepyfile(code)
-        return pytester.runpytest_subprocess(*PLUGIN, "-W", "error", *options, timeout=50)
+        return pytester.runpytest_subprocess(*PLUGIN, "-W", "error", *options, timeout=BOUND)
 
     return run

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.plugin.conftest import PLUGIN, Run
+from tests.plugin.conftest import BOUND, PLUGIN, Run
 
 LIMIT = ["-o", "windsock_hang_timeout=0.3", "-p", "no:timeout", "-p", "no:xdist"]
 PATIENCE = b"import time; time.sleep(1)\n"
@@ -49,7 +49,7 @@ def debug(pytester: pytest.Pytester, code: str, commands: bytes, *options: str) 
     """Run a test with commands for pdb."""
     path = pytester.makepyfile(code)
     command = [sys.executable, "-m", "pytest", *PLUGIN, *LIMIT, *options, str(path)]
-    return pytester.run(*command, stdin=commands, timeout=50)
+    return pytester.run(*command, stdin=commands, timeout=BOUND)
 
 
 @pytest.mark.usefixtures("run_apart")

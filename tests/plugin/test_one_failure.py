@@ -156,3 +156,48 @@ def test_a_test_that_is_expected_to_fail_has_one_outcome(run: Run) -> None:
     )
 
     result.assert_outcomes(xfailed=1)
+
+
+@pytest.mark.parametrize("wrong", ["tcp_server.fault('x')", "tcp_server.on(b'')", "serve(transprot='udp')"])
+def test_a_wrong_call_of_windsock_is_all_that_is_said(run: Run, wrong: str) -> None:
+    result = run(
+        f"""
+    def test_it(tcp_server, serve):
+        tcp_server.on(b"a").reply(b"b")
+        {wrong}
+    """
+    )
+
+    result.assert_outcomes(failed=1)
+    assert [line for line in result.outlines if line.startswith("E       windsock: ")] == []
+
+
+def test_a_handlers_error_is_told_beside_a_wrong_call(run: Run) -> None:
+    result = run(
+        HANDLER
+        + """
+    def test_it(serve):
+        server = serve(Broken)
+        provoke(server)
+        server.fault("x")
+    """
+    )
+
+    result.stdout.fnmatch_lines(["E *UsageError: 'x': expected a fault*", "E *had an error too: LookupError: broken"])
+
+
+def test_colors_in_a_handlers_message_are_escaped(run: Run) -> None:
+    result = run(
+        HANDLER
+        + r"""
+    class Red(servers.StreamRequestHandler):
+        def handle(self):
+            raise LookupError("\x1b[31mred")
+
+    def test_it(serve):
+        provoke(serve(Red))
+        assert not "mine"
+    """
+    )
+
+    result.stdout.fnmatch_lines([r"E *had an error too: LookupError: \x1b[[]31mred"])

@@ -112,6 +112,28 @@ def test_the_rest_of_a_test_behind_a_failed_subtest_has_its_conclusion_too(run: 
     assert result.stdout.str().count("but for the line end") == 2
 
 
+def test_a_subtest_has_no_conclusion_about_what_an_earlier_one_has_done(run: Run) -> None:
+    result = run(
+        TALK
+        + """
+    def test_ping(tcp_server, subtests):
+        with subtests.test("one"):
+            talk(tcp_server)
+        with subtests.test("two"):
+            raise TimeoutError("of something else")
+        with subtests.test("three"):
+            talk(tcp_server)
+        with subtests.test("four"):
+            socket.create_connection(("127.0.0.1", 1), timeout=5)
+    """
+    )
+
+    conclusions = re.findall(r"windsock: (tcp_server #\d+): .* but for the line end", result.stdout.str())
+    errors = re.findall(r"windsock: the tcp_server had an error too", result.stdout.str())
+    assert conclusions == ["tcp_server #0", "tcp_server #1"]
+    assert len(errors) == 2
+
+
 def test_a_skipped_subtest_is_no_failure(run: Run) -> None:
     result = run(
         """

@@ -234,3 +234,45 @@ def test_a_passing_test_does_not_look_for_secrets(run_apart: Run) -> None:
     )
 
     result.assert_outcomes(passed=2)
+
+
+def test_what_a_test_fails_with_is_masked_also_without_a_traceback(run: Run) -> None:
+    result = run(
+        """
+        import pytest, socket
+
+        def test_it(tcp_server):
+            secret = "hunt7" + "zqXw"
+            with socket.create_connection(tcp_server.address) as client:
+                client.sendall(f"GET / HTTP/1.1\\r\\nCookie: a=b; sid={secret}\\r\\n\\r\\n".encode())
+            tcp_server.connections.wait(1)
+            pytest.fail(f"no session\\n{secret}: unknown", pytrace=False)
+        """
+    )
+
+    result.stdout.fnmatch_lines(["no session", "[*][*][*][*][*][*][*][*][*]: unknown"])
+    assert "hunt7zqXw" not in result.stdout.str()
+
+
+def test_a_secret_in_the_name_of_a_server_is_in_no_file(run: Run, tmp_path: Path) -> None:
+    result = run(
+        """
+        import socket
+
+        def test_it(serve, fault_proxy):
+            secret = "hunt7" + "zqXw"
+            server = serve(name=f"db password={secret}")
+            proxy = fault_proxy(server.address, name=f"token={secret}")
+            with socket.create_connection(proxy.address) as client:
+                client.sendall(f"PASS {secret}\\r\\n".encode())
+            server.connections.wait(1)
+            assert False
+        """,
+        f"--windsock-artifacts={tmp_path}/out",
+    )
+
+    result.assert_outcomes(failed=1)
+    files = everything_in(tmp_path / "out")
+    assert {name.rpartition("/")[2] for name in files} > {"traffic.html", "transcript.txt", "events.jsonl"}
+    assert [name for name, content in files.items() if b"hunt7zqXw" in content] == []
+    assert "hunt7zqXw" not in result.stdout.str()

@@ -147,6 +147,11 @@ class BrokenInAGroup(Broken):
         except ZeroDivisionError as error:
             raise ExceptionGroup("several", [ValueError("one"), error]) from error
 
+class WrongType(BaseRequestHandler):
+    def handle(self):
+        self.request.recv(10)
+        self.request.sendall("text")
+
 class Stubborn(BaseRequestHandler):
     released = threading.Event()
 
@@ -171,7 +176,7 @@ def knock(server, data=b"x"):
             pass
 
 @pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
-@pytest.mark.parametrize("handler", [Broken, BrokenInAGroup])
+@pytest.mark.parametrize("handler", [Broken, BrokenInAGroup, WrongType])
 def test_handler(serve, handler, concurrency):
     knock(serve(handler, concurrency=concurrency))
 
@@ -187,8 +192,10 @@ def test_rule(serve, concurrency):
     server.on(b"y").reply(b"z")
     knock(server, b"x\\n")
 
-def test_beside_a_failure(serve):
-    server = serve(Broken)
+@pytest.mark.parametrize("concurrency", ["threading", "forking", "trio"])
+@pytest.mark.parametrize("handler", [Broken, WrongType])
+def test_beside_a_failure(serve, handler, concurrency):
+    server = serve(handler, concurrency=concurrency)
     knock(server)
     assert False
 
@@ -239,10 +246,13 @@ def test_never_fired(serve):
 def test_wait(tcp_server):
     tcp_server.requests.wait(1, timeout=0.05)
 
+def test_keyword(serve):
+    serve(transprot="udp")
+
 def test_hook(serve):
     serve(BrokenHook, Broken)
 """
-OURS = re.compile(r'/(?:windsock|pytest_windsock)/[\w/]+\.py(?::\d+|", line)')
+OURS = re.compile(r'/(?:windsock/|pytest_windsock/|socketserver)[\w/]*\.py(?::\d+|", line)')
 
 
 @pytest.mark.skipif(pytest.version_tuple < (8, 4), reason="pytest shows all frames of an exception group before 8.4")
@@ -251,7 +261,7 @@ def test_no_report_has_a_frame_of_ours(run_apart: Run, style: str) -> None:
     result = run_apart(EVERY_KIND, f"--tb={style}")
 
     outcomes = result.parseoutcomes()
-    assert outcomes["failed"] + outcomes["errors"] == 28  # the body of two of them passes, and their fixtures fail
+    assert outcomes["failed"] + outcomes["errors"] == 39  # the body of two of them passes, and their fixtures fail
     assert [line for line in result.outlines if OURS.search(line)] == []
     assert "entries are hidden" not in result.stdout.str()
 

@@ -32,6 +32,45 @@ def file_named_in(text: str) -> Path:
     return Path(path)
 
 
+def test_servers_without_names_are_told_apart(run: Run) -> None:
+    result = run(
+        """
+        import windsock
+
+        def test_it(serve):
+            one, two = serve(), serve()
+            with windsock.serving() as three, windsock.proxy(one.address) as a, windsock.proxy(two.address) as b:
+                for each in one, two, three:
+                    each.echo()
+                    with each.connect() as client:
+                        client.send(b"x").expect(b"x")
+                assert False
+        """
+    )
+
+    names = [line.rpartition(" #")[0] for line in lines_of(result.stdout.str()) if " from " in line]
+    server = "threading tcp server"
+    assert names == [server, f"{server} 2", f"{server} 3"]
+    result.stdout.fnmatch_lines([f"{server}, *", f"{server} 2, *", f"{server} 3, *", "<proxy on *", "<proxy 2 on *"])
+
+
+def test_the_next_server_has_the_name_of_one_that_is_stopped(run: Run) -> None:
+    result = run(
+        """
+        import windsock
+
+        def test_it():
+            names = []
+            for _ in range(2):
+                with windsock.serving() as server:
+                    names.append(server.name)
+            assert names == ["threading tcp server"] * 2
+        """
+    )
+
+    result.assert_outcomes(passed=1)
+
+
 def test_servers_and_proxies_are_on_one_timeline_in_the_order_of_time(run: Run) -> None:
     result = run(
         """

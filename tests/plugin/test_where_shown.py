@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.plugin.conftest import PLUGIN, Run
+from tests.plugin.conftest import BOUND, PLUGIN, Run
 
 Show: TypeAlias = Callable[[pytest.Pytester], str]
 
@@ -82,6 +82,9 @@ IN_SETUP = (
             talk(self.server)
 """
 )
+EXPLAINED = IN_SETUP.replace("(unittest.TestCase)", "(ExplainMixIn, unittest.TestCase)").replace(
+    "class Ping", "from windsock.testing import ExplainMixIn\n\n    class Ping"
+)
 CRASH = """
     import os, time
     from pathlib import Path
@@ -104,7 +107,7 @@ def output(code: str, *options: str) -> Show:
 
     def show(pytester: pytest.Pytester) -> str:
         pytester.makepyfile(test_it=code)
-        result = pytester.runpytest_subprocess(*PLUGIN, *options, timeout=50)
+        result = pytester.runpytest_subprocess(*PLUGIN, *options, timeout=BOUND)
         text = f"{result.stdout.str()}\n{result.stderr.str()}"
         assert "INTERNALERROR" not in text
         return text
@@ -144,7 +147,7 @@ def texts_of(report: Path) -> Iterator[str]:
 def debugger(pytester: pytest.Pytester) -> str:
     """What is shown before the debugger's first prompt."""
     pytester.makepyfile(test_it=PING)
-    text = pytester.run(sys.executable, "-m", "pytest", *PLUGIN, "--pdb", stdin=b"c\n", timeout=50).stdout.str()
+    text = pytester.run(sys.executable, "-m", "pytest", *PLUGIN, "--pdb", stdin=b"c\n", timeout=BOUND).stdout.str()
     assert "(Pdb)" in text
     return str(text.partition("(Pdb)")[0])
 
@@ -164,7 +167,7 @@ def of_unittest(code: str) -> Show:
 
     def show(pytester: pytest.Pytester) -> str:
         pytester.makepyfile(test_it=code)
-        return pytester.run(sys.executable, "-m", "unittest", "test_it", timeout=50).stderr.str()
+        return pytester.run(sys.executable, "-m", "unittest", "test_it", timeout=BOUND).stderr.str()
 
     return show
 
@@ -189,6 +192,7 @@ PLACES: dict[str, Show] = {
     "`unittest.TestCase`, `serving()` in `setUp()`": output(IN_SETUP),
     "`python -m unittest`": of_unittest(UNITTEST),
     "`python -m unittest`, `serving()` in `setUp()`": of_unittest(IN_SETUP),
+    "`python -m unittest`, `serving()` in `setUp()`, `ExplainMixIn`": of_unittest(EXPLAINED),
 }
 
 

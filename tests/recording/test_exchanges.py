@@ -52,6 +52,19 @@ def test_a_server_that_says_whose_turn_it_is_is_believed() -> None:
         assert found == [(b"a\n", b"A", 0), (b"b\n", b"", 1), (b"c\n", b"C", 2)]
 
 
+def test_a_server_may_say_which_earlier_message_it_answers() -> None:
+    with recording() as (_, connection):
+        note(connection, b">a\nb\n", Kind.MARK, Kind.MARK, b"<B")
+        connection.note(Kind.MARK, b"1")
+        note(connection, b"<AA")
+        connection.note(Kind.MARK, b"2")
+        note(connection, b">c\n", Kind.MARK, b"<C")
+
+        found = [(each.data, each.reply) for each in requests_of(connection, "lines")]
+
+        assert found == [(b"a\n", b"AA"), (b"b\n", b"B"), (b"c\n", b"C")]
+
+
 def test_what_is_no_whole_message_shows_when_the_connection_is_over() -> None:
     with recording() as (_, connection):
         note(connection, b">whole\npart")

@@ -12,7 +12,7 @@ import pytest
 import windsock
 from tests.support.processes import ended_well, forked
 from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
 from windsock.recording.events import Kind
@@ -295,3 +295,33 @@ def test_the_start_of_a_handshake_is_no_request_even_if_it_was_one_at_an_earlier
     connection.spill(SpillFile())
     assert connection.upstream == b"HELO\nSTARTTLS\nNOOP\n"
     assert [each.data for each in requests] == [b"HELO\n", b"STARTTLS\n", b"NOOP\n"]
+
+
+def test_ctrl_c_at_the_end_of_a_wait_stays_ctrl_c() -> None:
+    recorder = Recorder()
+
+    def interrupted() -> bool:
+        recorder.__exit__()  # as threading.Condition.wait() leaves its lock if Ctrl-C comes just before it has it back
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        recorder.wait_until(interrupted, 1)
+
+    assert caught.value.__context__ is None
+    others = threading.Thread(target=recorder.wake)
+    others.start()
+    others.join(DEADLINE)
+    assert not others.is_alive()
+
+
+def test_a_secret_that_an_earlier_message_announces_is_not_shown() -> None:
+    with windsock.serving(framing="lines").echo() as server:
+        ask(server, b"AUTH LOGIN\r\n", b"dXNlcg==\r\n", b"aGk=\r\n", b"NOOP\r\n")
+
+        assert [re.sub(rb"\*+", b"*", each.shown_beginning()) for each in server.requests] == [
+            b"AUTH LOGIN\r\n",
+            b"*\r\n",
+            b"*\r\n",
+            b"NOOP\r\n",
+        ]
+        assert server.requests[2].data == b"aGk=\r\n"

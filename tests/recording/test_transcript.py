@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import windsock
 from tests.support.waiting import DEADLINE
+from windsock.captures import write_events
+from windsock.captures.page import write_page
 from windsock.faults import Refuse
 from windsock.harness import CONCURRENCIES
 from windsock.recording import Connection, Recorder
@@ -55,6 +58,35 @@ def said(lines: list[str]) -> list[str]:
 
 
 # --- the lines of a connection
+
+
+class BrokenAtTheEnd(windsock.servers.ThreadingTCPServer):
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        raise OSError("the second")
+
+
+class ForkedBrokenAtTheEnd(windsock.servers.ForkingTCPServer):
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        raise OSError("the second")
+
+
+@pytest.mark.parametrize("server_class", [BrokenAtTheEnd, ForkedBrokenAtTheEnd])
+def test_each_of_several_errors_of_a_connection_has_its_line(server_class: type[Any], tmp_path: Path) -> None:
+    with windsock.serving(server_class, complain) as server:
+        with server.connect() as client:
+            client.send(b"x").expect_eof()
+        server.connections.wait(1)
+        server.errors.take()
+    write_events(str(tmp_path / "events"), [subject_of(server)])
+    write_page(tmp_path / "page", "test", [server])
+
+    lines = [line.partition("! ")[2] for line in server.transcript() if "handler error" in line]
+    assert lines == ["handler error: LookupError: what is wrong...", "handler error: OSError: the second"]
+    for name in "events", "page":
+        text = (tmp_path / name).read_text()
+        assert text.index("handler error: LookupError") < text.index("handler error: OSError")
 
 
 def test_an_error_of_many_lines_is_one_line_of_the_transcript() -> None:

@@ -62,6 +62,9 @@ def test_what_is_masked_already_stays_as_it_is(form: bytes) -> None:
         b"the author has passed all authorities\r\n",
         b"a pass: PASSED 3 tests\r\n",
         b"tokens = 7, keys = 3\r\n",
+        b'{"password": null, "token": "", "secret": None}\r\n',
+        b"user=x&password=&token=true&next=/\r\n",
+        b"Authorization: \r\nCookie:\r\nSet-Cookie: null\r\nHost: x\r\n",
         bytes(range(256)),
     ],
 )
@@ -73,3 +76,24 @@ def test_the_number_of_bytes_is_shown_where_there_is_room() -> None:
     shown = [redaction.masked(b"PASS " + b"x" * size) for size in (3, 10, 14, 24)]
 
     assert shown == [b"PASS ***", b"PASS [redacted]", b"PASS [redacted]****", b"PASS [redacted 24 B]*********"]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "received b'x', which is not b'password=', and so on",
+        'received b"x", which is not b"it\'s password=", see "x"',
+        "assert b'Authorization: ' in b'GET', or so",
+        'assert b"AUTH PLAIN " in data, or so',
+        "assert 'token=' in body",
+        "User(name='x', password=None, token='', next=1)",
+        "{'Cookie': None, 'next': 1}",
+    ],
+)
+def test_a_key_at_the_end_of_a_literal_hides_nothing_of_the_sentence(sentence: str) -> None:
+    assert redaction.text(sentence) == sentence
+
+
+@pytest.mark.parametrize("name", ["Failed", "app.errors.LoginFailed", "       ValueError", "  | ValueError"])
+def test_a_login_that_an_exception_begins_with_is_masked(name: str) -> None:
+    assert redaction.text(f"{name}: PASS {SECRET.decode()}") == f"{name}: PASS *********"

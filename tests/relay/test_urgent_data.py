@@ -203,6 +203,62 @@ def test_an_urgent_byte_beneath_tls_that_ends_at_a_proxy_is_in_the_record() -> N
             assert any(words in line for line in proxy.transcript())
 
 
+def hello_of(context: ssl.SSLContext) -> bytes:
+    """Return the first bytes of a handshake."""
+    outgoing = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()
+
+
+def before_the_handshake(below: socket.socket, context: ssl.SSLContext) -> None:
+    below.send(b"!", socket.MSG_OOB)
+    client = context.wrap_socket(below.dup(), server_hostname="localhost")
+    client.sendall(b"x\n")
+    assert client.recv(10) == b"x\n"
+    client.close()
+
+
+def within_the_handshake(below: socket.socket, context: ssl.SSLContext) -> None:
+    hello = hello_of(context)
+    below.sendall(hello[:50])
+    below.send(b"!", socket.MSG_OOB)
+    below.sendall(hello[50:])
+    assert below.recv(1) == b"\x16"  # a record of a handshake
+
+
+def before_more_data(below: socket.socket, context: ssl.SSLContext) -> None:
+    client = context.wrap_socket(below.dup(), server_hostname="localhost")
+    below.send(b"!", socket.MSG_OOB)
+    client.sendall(b"x" * 100_000 + b"\n")
+    received = 0
+    while received < 100_001:
+        received += len(client.recv(65536))
+    client.close()
+
+
+def before_the_end(below: socket.socket, context: ssl.SSLContext) -> None:
+    client = context.wrap_socket(below.dup(), server_hostname="localhost")
+    below.send(b"!", socket.MSG_OOB)
+    client.close()
+    below.shutdown(socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "unix_stream"])
+@pytest.mark.parametrize("send", [before_the_handshake, within_the_handshake, before_more_data, before_the_end])
+def test_an_urgent_byte_beneath_tls_is_in_the_record_whenever_it_comes(send: Any, transport: str) -> None:
+    words = "note: 1 B of urgent data was not passed on, since TLS has none: b'!'"
+    with windsock.serving(transport=transport, framing="lines", strict=False) as server:
+        server.echo()
+        family = server.server.address_family
+        with windsock.proxy(server.address, tls=tls_server()) as proxy, socket.socket(family) as below:
+            below.settimeout(DEADLINE)
+            below.connect(proxy.address)
+            send(below, certificates.client_context(certificate=False))
+
+            wait_until(lambda: any(words in line for line in proxy.transcript()), "the note")
+
+
 def test_an_urgent_byte_goes_into_tls_without_its_mark_and_a_note_says_so() -> None:
     with windsock.serving(transport="tcp", framing="lines", tls=True) as server:
         server.echo()

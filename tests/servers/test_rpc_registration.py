@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +16,7 @@ from tests.support.rpc import PROGRAM, VERSION, Adder, call
 from windsock.errors import UsageError
 from windsock.protocols import portmap, xdr
 from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call
+from windsock.protocols.rpc_messages import Accepted, AcceptStatus, AuthStatus, Call
 from windsock.servers import BaseRequestHandler, rpc
 from windsock.servers.rpc import Portmapper, PortmapRequestHandler, RegistrationFailed, RPCRequestHandler, procedure
 
@@ -157,6 +159,23 @@ def test_a_silent_rpcbind_is_an_error_at_the_deadline(place: Place, silent: sock
         place.make(rpc.RPCTCPServer, Adder, portmapper=silent.getsockname(), portmapper_timeout=0.05)
 
 
+class Endless(BaseRequestHandler):
+    """Sends fragments without a byte, slowly and without end."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self.request.sendall(bytes(4))
+                select.select([], [], [], 0.01)
+
+
+def test_an_rpcbind_that_does_not_come_to_an_end_is_an_error_at_the_deadline(place: Place) -> None:
+    endless = place.start(rpc.ThreadingRPCTCPServer, Endless)
+
+    with pytest.raises(RegistrationFailed, match="it does not answer in time"):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=endless.server_address, portmapper_timeout=0.2)
+
+
 class Junk(BaseRequestHandler):
     def handle(self) -> None:
         self.request.recv(1000)
@@ -166,10 +185,14 @@ class Junk(BaseRequestHandler):
 @pytest.mark.parametrize(
     ("junk", "message"),
     [
-        (b"\x80\0\0\4abcd", "what is no reply: offset 4"),
+        (b"\x80\0\0\4abcd", "what is no reply: offset 4.*; is this its address"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is this Sun RPC.*; is this its address[?] It has port 111"),
         (b"\xff\xff\xff\xff", "what is no reply: offset 0, record mark: a record of 2147483647 bytes"),
         (b"", "it closed the connection"),
-        (b"\x80\0\0\x18" + bytes.fromhex("000000070000000100000000000000000000000000000000"), "it answered Accepted"),
+        (
+            b"\x80\0\0\x18" + bytes.fromhex("000000070000000100000000000000000000000000000000"),
+            "it answered reply 7 SUCCESS to call [0-9]+; is this its address",
+        ),
     ],
 )
 def test_an_rpcbind_that_answers_something_else_is_an_error(place: Place, junk: bytes, message: str) -> None:
@@ -177,6 +200,55 @@ def test_an_rpcbind_that_answers_something_else_is_an_error(place: Place, junk: 
 
     with pytest.raises(RegistrationFailed, match=message):
         place.make(rpc.RPCTCPServer, Adder, portmapper=strange.server_address)
+
+
+class Refusing(PortmapRequestHandler):
+    @procedure(PortmapProcedure.SET, args=portmap.MAPPING, result=xdr.BOOL)
+    def set(self, mapping: Mapping) -> bool:
+        return False
+
+
+class Distrustful(PortmapRequestHandler):
+    def check_credential(self, call: Call) -> AuthStatus:
+        return AuthStatus.AUTH_TOOWEAK
+
+
+class Otherwise(PortmapRequestHandler):
+    program = PROGRAM
+
+
+@pytest.mark.parametrize(
+    ("handler", "version", "message"),
+    [
+        (Refusing, 2, "it refused to register it; it may take registrations from its own host or from root only: ask"),
+        (Distrustful, 2, "it answered AUTH_ERROR AUTH_TOOWEAK; it may take registrations from its own host or from"),
+        (PortmapRequestHandler, 4, "it answered PROG_MISMATCH 2 to 2; .* version 4: set portmapper_version = 2"),
+        (Otherwise, 2, "it answered PROG_UNAVAIL; is this its address[?] It has port 111"),
+    ],
+)
+def test_an_rpcbind_that_does_not_register_is_an_error_that_says_what_to_do(
+    place: Place, handler: Any, version: int, message: str
+) -> None:
+    other = place.start(Portmapper, handler)
+
+    with pytest.raises(RegistrationFailed, match=message):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=other.server_address, portmapper_version=version)
+
+
+@pytest.mark.parametrize(
+    "address", [111, ("127.0.0.1", "111"), ("127.0.0.1",), ("127.0.0.1", 0), (b"127.0.0.1", 111), "", Portmapper]
+)
+def test_a_portmapper_that_is_no_address_is_refused(place: Place, address: Any) -> None:
+    with pytest.raises(
+        UsageError, match=r"portmapper: address .*: expected \(host, port\) with a port from 1 to 65535"
+    ):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=address)
+
+
+@pytest.mark.parametrize("seconds", ["5", None, 0, -1, True, float("inf")])
+def test_a_timeout_of_the_portmapper_that_is_none_is_refused(place: Place, portmapper: Any, seconds: Any) -> None:
+    with pytest.raises(UsageError, match=r"portmapper_timeout = .*: expected seconds, more than 0"):
+        place.make(rpc.RPCTCPServer, Adder, portmapper=portmapper.server_address, portmapper_timeout=seconds)
 
 
 def test_a_server_closes_though_its_portmapper_is_gone(place: Place, portmapper: Any) -> None:

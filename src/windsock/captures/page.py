@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from windsock import redaction
 from windsock.captures.page_events import PageEvent, bounded, events_of, with_events, within_budget
 from windsock.captures.page_lanes import PageConnection, PageSubject, connections_of, lane_of, lanes_of
 from windsock.errors import visible
@@ -69,7 +70,7 @@ class _Page:
         place: int,
         left_out: int,
     ) -> None:
-        self._title = visible(title)
+        self._title = redaction.line(title)
         self._subjects = subjects
         self._connections = connections
         self._events = events
@@ -150,7 +151,7 @@ class _Page:
                 each.label,
                 f"{each.client.name} ({each.client.address})",
                 f"{each.server.name} ({each.server.address})",
-                f"{recorded.opened - self._start:.6f}",
+                f"{recorded.begins - self._start:.6f}",
                 "" if closed is None else f"{closed - self._start:.6f}",
                 each.ending,
             )
@@ -167,7 +168,7 @@ class _Page:
         what = event.text or "data"
         label, way = "", ""
         if event.connection < 0:
-            label = self._subjects[-1 - event.connection].name
+            label = lane_of(self._subjects[-1 - event.connection]).name
         else:
             connection = self._connections[event.connection]
             label = connection.label

@@ -93,7 +93,7 @@ def within_budget(events: list[PageEvent], budget: int = BUDGET) -> list[PageEve
 
 def _of_connection(connection: PageConnection, index: int) -> Iterator[PageEvent]:
     recorded = connection.recorded
-    last = recorded.opened
+    last = recorded.begins
     if not recorded.is_datagram:
         yield PageEvent(last, index, "open", "up", "connects")
     for event in redacted(recorded):
@@ -131,7 +131,8 @@ def _page_event(event: Event, index: int, connection: Connection) -> PageEvent |
         is_shown = data or connection.is_datagram or kind == Kind.UP
         return PageEvent(event.time, index, "data", direction, "", len(data), data[:KEPT]) if is_shown else None
     if kind == Kind.ERROR:
-        return PageEvent(event.time, index, "error", text=_error(connection), detail=_traceback(connection.error))
+        error = connection.errors[int(data)]
+        return PageEvent(event.time, index, "error", text=_error(error), detail=_traceback(error))
     if kind not in WORDS:
         return None
     name, direction, say = WORDS[kind]
@@ -179,16 +180,13 @@ WORDS: dict[int, tuple[str, str, Callable[[bytes], str]]] = {
 """What the page shows of each kind of event: a word of `page.js`, a direction, and the text."""
 
 
-def _error(connection: Connection) -> str:
-    error = connection.error
-    first, _, more = ("" if error is None else text_of(error)).partition("\n")
+def _error(error: BaseException) -> str:
+    first, _, more = text_of(error).partition("\n")
     return redaction.text(f"handler error: {type(error).__name__}: {first}{' ...' if more else ''}")
 
 
-def _traceback(error: BaseException | None) -> str:
+def _traceback(error: BaseException) -> str:
     """Return the last lines of the traceback from the first frame that is not windsock's own."""
-    if error is None:
-        return ""
     frames = error.__traceback__
     while frames is not None and str(frames.tb_frame.f_globals.get("__name__")).startswith("windsock."):
         frames = frames.tb_next

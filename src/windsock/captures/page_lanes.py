@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from windsock import redaction
 from windsock.faults import Firing
 from windsock.net import addresses
 from windsock.recording import Connection, Ending
@@ -118,7 +119,7 @@ class _Peers:
         behind = behind_of(subject)
         if behind is None or addresses.show(behind) in self._by_address:
             return None
-        return Lane("program", f"behind {subject.name}", addresses.show(behind))
+        return Lane("program", f"behind {self.of_subject[id(subject)].name}", addresses.show(behind))
 
 
 def behind_of(subject: PageSubject) -> Any:
@@ -129,19 +130,19 @@ def behind_of(subject: PageSubject) -> Any:
 def lane_of(subject: PageSubject) -> Lane:
     """Return the lane of a server or a proxy."""
     role = "server" if behind_of(subject) is None else "proxy"
-    return Lane(role, subject.name, addresses.show(subject.address))
+    return Lane(role, redaction.line(subject.name), addresses.show(subject.address))
 
 
 def connections_of(subjects: Sequence[PageSubject]) -> list[PageConnection]:
     """Return the connections of all subjects, in order of time."""
     peers = _Peers(subjects)
     pairs = [(subject, each) for subject in subjects for each in subject.connections]
-    return [_between_lanes(*pair, peers) for pair in sorted(pairs, key=lambda pair: pair[1].opened)]
+    return [_between_lanes(*pair, peers) for pair in sorted(pairs, key=lambda pair: pair[1].begins)]
 
 
 def _between_lanes(subject: PageSubject, connection: Connection, peers: _Peers) -> PageConnection:
-    label = f"{subject.name} #{connection.index}"
     client, lane = peers.client_of(subject, connection), peers.of_subject[id(subject)]
+    label = f"{lane.name} #{connection.index}"
     program = peers.program_behind(subject)
     if program is None:
         return PageConnection(connection, subject, label, client, lane)

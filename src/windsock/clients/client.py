@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Self, SupportsBytes
+from typing import TYPE_CHECKING, Self
 
 from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
@@ -21,11 +21,12 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from windsock.faults import FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
+    from windsock.scripts.actions import StepData
 
 __all__ = ["ScriptedClient"]
 
@@ -38,6 +39,8 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     """
 
     end: ClientStreamEndpoint | ClientDatagramEndpoint
+    remedy = "this client is closed; make another one, with server.connect()"
+    """What is said about a step after its end."""
     faults: tuple[FaultHandle | FaultGroup, ...] = ()
     """The handles of the faults on its own line, in the order in which they were given."""
 
@@ -128,10 +131,14 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
     def _check_free(self, method: str) -> None:
         """Raise UsageError if no step can be taken now."""
         if self.end.is_closed:
-            raise UsageError(f"{method}: this client is closed; make another one, with server.connect()")
-        background = self._background
-        if background is not None and background.is_playing:
+            raise UsageError(f"{method}: {self.remedy}")
+        if self.is_playing_in_background:
             raise UsageError(f"{method}: a script is being played in the background; join() it first")
+
+    @property
+    def is_playing_in_background(self) -> bool:
+        """Whether a script is being played in the background."""
+        return self._background is not None and self._background.is_playing
 
     def _take(self, step: Step) -> ScriptedClient:
         __tracebackhide__ = True
@@ -151,7 +158,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
 
     def send(
         self,
-        data: bytes | SupportsBytes,
+        data: StepData,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -186,7 +193,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         what: Expected | int | None = None,
         *,
         until: bytes | None = None,
-        length: int | None = None,
+        length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
         """Expect bytes, a match of a regular expression or predicate, a length, or a message of a framing.

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.endpoints.endpoint import DONTWAIT, Endpoint
 from windsock.endpoints.outcomes import is_only_later, is_own_timeout, says_nothing
 from windsock.endpoints.stream import StreamEndpoint, what_it_waits_for
-from windsock.errors import PeerError, UsageError, WindsockError
+from windsock.errors import PeerError, WindsockError
 from windsock.net import sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import capped, milliseconds
 from windsock.net.system import monotonic, os, patched_by_gevent, select, sleep, socket
 from windsock.net.wakeup import Wakeup
 from windsock.scripts import Inbox, StartTLS
+from windsock.scripts.steps import Waitable
 
 if TYPE_CHECKING:
     from windsock.security.tls_socket import TLSSocket
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["NO_HANDSHAKE", "CalledOff", "ClientDatagramEndpoint", "ClientEndpoint", "ClientStreamEndpoint"]
 
 NO_HANDSHAKE = "the other end did not do its part of the handshake"
-LARGEST = 65536
-"""Bytes of the largest datagram."""
 
 
 class CalledOff(WindsockError):
@@ -165,6 +164,13 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
 
         return certificates.client_context(certificate=False)
 
+    def tls_attempt(self, step: StartTLS) -> Callable[[], int | Waitable]:
+        """Begin a handshake; return a function that goes on with it. May be overridden.
+
+        The function returns what it waits for, an event of the socket or another one; 0 when the handshake is done.
+        """
+        return partial(self.try_tls, self.begin_tls(step))
+
     def begin_tls(self, step: StartTLS) -> TLSSocket:
         """Return the socket to go on with, before its handshake."""
         from windsock.security.tls_socket import TLSSocket
@@ -188,10 +194,13 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
             if isinstance(cause, OSError) and is_only_later(cause):
                 return what_it_waits_for(cause)
             raise self._without_tls(error) from error
+        self._go_on_in_tls(secured)
+        return 0
+
+    def _go_on_in_tls(self, secured: Any) -> None:
         self.sock = secured
         self.is_layered = self.may_have_more = True
         self.inbox.note("speaks TLS from here", self.clock())
-        return 0
 
     def _without_tls(self, error: PeerError) -> Exception:
         """Return what to raise for a handshake that has failed."""
@@ -219,6 +228,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__(sock, Inbox(is_datagram=True), clock=clock)
         self.is_plain = False
+        self._largest = sockets.largest_datagram(sock.family)
 
     def try_to_send(self, data: bytes | memoryview, *, is_urgent: bool = False) -> int | None:  # noqa: ARG002  # a datagram
         """Send without waiting; return the number of bytes sent, or None if the socket accepts nothing now.
@@ -232,8 +242,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
         except OSError as error:
             if is_only_later(error):
                 return None
-            if error.errno == errno.EMSGSIZE:
-                raise UsageError(f"send(...): {len(data)} bytes are too many for one datagram here") from None
+            sockets.check_datagram(error, "send(...)", len(data))
             self.is_gone = True
             self.lost(error)
             return 0
@@ -242,7 +251,7 @@ class ClientDatagramEndpoint(ClientEndpoint):
     def read(self) -> bytes | None:
         """See Endpoint. One datagram."""
         try:
-            data: bytes = self.sock.recv(LARGEST)
+            data: bytes = self.sock.recv(self._largest)
         except OSError as error:
             if says_nothing(error):
                 return None

@@ -12,12 +12,14 @@ from windsock.clients.connector import scripted_client
 from windsock.errors import PeerError, UsageError, WaitTimeout, whole
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
-from windsock.protocols.record_marking import mark_record, record_in
-from windsock.protocols.rpc import check_numbers
-from windsock.protocols.rpc_messages import AUTH_NONE, Accepted, AcceptStatus, Auth, Call, Reply, decode_message
+from windsock.protocols.record_marking import RecordTooLong, mark_record, record_in, record_size
+from windsock.protocols.rpc import check_numbers, check_type
+from windsock.protocols.rpc_auth import AUTH_NONE, Auth, check_auth
+from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call, Reply, decode_message
 from windsock.protocols.rpc_words import called, status_in_words
 from windsock.protocols.xdr import DecodeError, XDRType
-from windsock.recording import RecordMarking
+from windsock.protocols.xdr.coding import shown
+from windsock.recording.framing import LIMIT
 from windsock.scripts import ScriptTimeout
 from windsock.scripts.checks import MessageFraming, check_seconds
 from windsock.servers.rpc.procedures import Procedure
@@ -48,22 +50,34 @@ class CallFailed(PeerError):
 class CallTimeout(WaitTimeout):
     """No reply to a call has come in time.
 
-    `call` is the call, which was sent `sent` times; `others` are the xids of the replies that came meanwhile.
+    `call` is the call, which was sent `sent` times; `others` are the xids of the replies that came meanwhile, and
+    `unfinished` the bytes of a reply whose end did not come.
     """
 
-    def __init__(self, call: Call, seconds: float, sent: int, others: tuple[int, ...], name: str = "") -> None:
+    def __init__(
+        self,
+        call: Call,
+        seconds: float,
+        sent: int,
+        others: tuple[int, ...],
+        name: str = "",
+        unfinished: bytes = b"",
+    ) -> None:
         self.call = call
         self.seconds = seconds
         self.sent = sent
         self.others = others
         self.name = name
+        self.unfinished = unfinished
         self.is_cut = is_over()
         times = "" if sent == 1 else f"; it was sent {sent} times"
         stray = f"; replies to other xids came: {', '.join(map(str, others))}" if others else ""
-        super().__init__(f"{_shown(call, name)}: no reply within {whole(seconds, is_cut=self.is_cut)}{times}{stray}")
+        part = f"; what came is no whole record: {shown(unfinished)}" if unfinished else ""
+        within = whole(seconds, is_cut=self.is_cut)
+        super().__init__(f"{_shown(call, name)}: no reply within {within}{times}{stray}{part}")
 
-    def __reduce__(self) -> tuple[type[CallTimeout], tuple[Call, float, int, tuple[int, ...], str]]:
-        return type(self), (self.call, self.seconds, self.sent, self.others, self.name)
+    def __reduce__(self) -> tuple[type[CallTimeout], tuple[Call, float, int, tuple[int, ...], str, bytes]]:
+        return type(self), (self.call, self.seconds, self.sent, self.others, self.name, self.unfinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +124,7 @@ class RPCClient:
         credential: Auth = AUTH_NONE,
         resend_every: float | None = 1.0,
     ) -> None:
-        if resend_every is not None:
-            check_seconds(f"resend_every={resend_every!r}", resend_every)
+        check_calls(credential, resend_every)
         self.client = client
         self.program = program
         self.credential = credential
@@ -150,7 +163,10 @@ class RPCClient:
         __tracebackhide__ = True
         number, known = self.program.procedure(procedure)
         if known is not None:
-            args, result = args or known.args, result or known.result
+            args, result = known.args if args is None else args, known.result if result is None else result
+        for keyword, kind in (("args", args), ("result", result)):
+            if kind is not None:
+                check_type(f"call(..., {keyword}={kind!r})", kind)
         encoded = _encoded(arguments, args)
         xid = next(self._xids) if xid is None else xid
         call = Call(xid, self.program.number, self.program.version, number, encoded, self.credential)
@@ -168,30 +184,30 @@ class RPCClient:
         deadline = monotonic() + within(seconds)
         sent = 0
         others: list[int] = []
+        taker = _Taker(call.xid)
         while sent == 0 or monotonic() < deadline:
             self.client.send(message)
             sent += 1
-            reply = self._reply_by(self._time_of_resending(deadline), call.xid, others)
+            reply = self._reply_by(self._time_of_resending(deadline), taker, others)
             if reply is not None:
                 return reply
-        raise CallTimeout(call, seconds, sent, tuple(others), name)
+        raise CallTimeout(call, seconds, sent, tuple(others), name, taker.unfinished)
 
     def _time_of_resending(self, deadline: float) -> float:
         if self.resend_every is None or not self.client.is_datagram:
             return deadline
         return min(deadline, monotonic() + self.resend_every)
 
-    def _reply_by(self, deadline: float, xid: int, others: list[int]) -> Reply | None:
+    def _reply_by(self, deadline: float, taker: _Taker, others: list[int]) -> Reply | None:
         """Return the reply to an xid; None if it has not come by then. Add the xids of other replies to `others`."""
         __tracebackhide__ = True
-        taker = _Taker(xid)
         while (left := deadline - monotonic()) > 0:
             try:
                 self.client.expect(taker, timeout=round(left, 3) or 0.001)
             except ScriptTimeout:
                 return None
             reply = _decoded(taker.message)
-            if reply.xid == xid:
+            if reply.xid == taker.xid:
                 return reply
             others.append(reply.xid)
         return None
@@ -201,14 +217,19 @@ class _Taker(MessageFraming):
     """Takes one message, whatever it is, and keeps it."""
 
     def __init__(self, xid: int) -> None:
-        self._xid = xid
-        self._framing = RecordMarking()
+        self.xid = xid
         self.message = b""
+        self.unfinished = b""
+        """What has come of a message whose end has not."""
 
     def __call__(self, data: bytes) -> int | None:
-        size = self._framing(data)
+        size = record_size(data, LIMIT)
+        if size is not None and size > LIMIT:
+            raise RecordTooLong(0, size, LIMIT, data)
+        self.unfinished = data
         if size is not None and size <= len(data):
             self.message = record_in(data[:size])
+            self.unfinished = b""
         return size
 
     def is_datagram(self, data: bytes) -> bool:
@@ -216,7 +237,7 @@ class _Taker(MessageFraming):
         return True
 
     def __repr__(self) -> str:
-        return f"rpc.reply({self._xid})"
+        return f"rpc.reply({self.xid})"
 
 
 def rpc_client(
@@ -235,7 +256,15 @@ def rpc_client(
     `options` are those of `windsock.scripted_client()`. Raises ConnectFailed.
     """
     found = Program.of(program, version)
+    check_calls(credential, resend_every)
     return RPCClient(scripted_client(address, **options), found, credential=credential, resend_every=resend_every)
+
+
+def check_calls(credential: object, resend_every: object) -> None:
+    """Raise UsageError for a credential, or an interval of resending, that is none."""
+    check_auth("credential", credential)
+    if resend_every is not None:
+        check_seconds(f"resend_every={resend_every!r}", resend_every)
 
 
 def _encoded(arguments: Any, args: XDRType[Any] | None) -> bytes:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import mmap
-from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net.files import nameless_file
-from windsock.net.system import os, threading
+from windsock.fakes.shared_numbers import SharedNumbers
+from windsock.net.system import threading
 from windsock.servers.fork_hooks import renew_in_children
 
 __all__ = ["Counters"]
@@ -19,22 +16,16 @@ MOST = 64 * 1024
 
 
 class Counters:
-    """Counters that start at 0; with `across_processes` forked children share them.
-
-    The numbers are in memory shared by all processes, guarded by a lock on a nameless file (fcntl(2)), which the
-    kernel releases if a child is killed.
-    """
+    """Counters that start at 0; with `across_processes` forked children share them."""
 
     def __init__(self, *, across_processes: bool) -> None:
         self._lock = threading.Lock()
         self._numbers: Any = []
         self._count = 0
-        self._shared: mmap.mmap | None = None
-        self._file = -1
+        self._shared: SharedNumbers | None = None
         if across_processes:
-            self._shared = mmap.mmap(-1, MOST * 8)
-            self._numbers = memoryview(self._shared).cast("Q")
-            self._file = nameless_file("counters that forked children share", is_large=False)
+            self._shared = SharedNumbers(MOST, "counters that forked children share")
+            self._numbers = self._shared.values
             renew_in_children(self)
 
     def add(self) -> int:
@@ -49,17 +40,7 @@ class Counters:
 
     def take(self, counter: int, limit: int | None = None) -> int | None:
         """Return the next number, from 0, or None if that would be `limit`."""
-        if self._shared is not None:
-            return self._take_shared(counter, limit)
-        with self._lock:
-            number: int = self._numbers[counter]
-            if limit is not None and number >= limit:
-                return None
-            self._numbers[counter] = number + 1
-            return number
-
-    def _take_shared(self, counter: int, limit: int | None) -> int | None:
-        with self._locked():
+        with self._lock if self._shared is None else self._shared:
             number: int = self._numbers[counter]
             if limit is not None and number >= limit:
                 return None
@@ -72,28 +53,34 @@ class Counters:
             count: int = self._numbers[counter]
             return count
 
+    def begin_again(self) -> None:
+        """Set all counters to 0."""
+        with self._lock if self._shared is None else self._shared:
+            for counter in range(len(self._numbers) if self._shared is None else self._count):
+                self._numbers[counter] = 0
+
+    def drop(self, count: int) -> None:
+        """Remove all counters but the first `count`; no process uses the others any more."""
+        with self._lock:
+            if self._shared is None:
+                del self._numbers[count:]
+            for counter in range(count, self._count if self._shared is not None else count):
+                self._numbers[counter] = 0
+            self._count = count
+
+    @property
+    def count(self) -> int:
+        """How many counters there are."""
+        return self._count
+
     def close(self) -> None:
         """Release the descriptor and the memory; the numbers can still be read."""
         with self._lock:
             if self._shared is not None:
-                numbers, self._numbers = self._numbers, list(self._numbers[: self._count])
-                numbers.release()
+                self._numbers = list(self._numbers[: self._count])
                 self._shared.close()
                 self._shared = None
-                os.close(self._file)
 
     def after_fork_in_child(self) -> None:
         """Replace the lock: a thread that does not exist here may hold it."""
         self._lock = threading.Lock()
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Exclude all others: threads by a lock, processes by one on the file."""
-        from windsock.net.system import fcntl
-
-        with self._lock:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)

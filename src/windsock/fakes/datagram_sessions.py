@@ -79,6 +79,10 @@ class DatagramSessions:
         self._begun = [each for each in self._begun if each.thread.is_alive()] + [session]
         return True
 
+    def wants(self, client_address: Any) -> bool:
+        """Return whether a datagram of this client is for its conversation, or for a queued script."""
+        return self._script_queue.has_next or addresses.plain(client_address) in self._open
+
     def play(self, session: _DatagramSession) -> None:
         """Play the script of one conversation, then process the datagrams left over; the body of its thread."""
         connection = connection_of(session.end.request)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from windsock.errors import PeerError, UsageError
+from windsock.errors import PeerError, UsageError, WaitTimeout, whole
 from windsock.recording import preview
 from windsock.redaction import masked
 
-__all__ = ["FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet"]
+__all__ = ["AcceptTimeout", "FramingMissing", "UnexpectedConnection", "UnexpectedMessage", "Unmet", "UnreachableRule"]
 
 FRAMINGS = (
     ('"lines"', "a message ends with a line feed"),
@@ -59,9 +59,37 @@ class UnexpectedConnection(PeerError):
         )
 
 
+class AcceptTimeout(WaitTimeout):
+    """`accept()` waited for a client that did not come.
+
+    `call` is the call, `seconds` how long it was to wait, `came` describes the clients that came.
+    """
+
+    def __init__(self, call: str, seconds: float, came: list[str], *, is_cut: bool = False) -> None:
+        self.call = call
+        self.seconds = seconds
+        self.came = came
+        self.is_cut = is_cut
+        others = "".join(f"\n  {each}" for each in came) or " no client at all"
+        super().__init__(f"{call}: no client came for it within {whole(seconds, is_cut=is_cut)}; what came:{others}")
+
+
 class Unmet(PeerError):
     """A fake server expected something that never happened: a rule, a reply, a script. `what` describes it."""
 
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"{what}\n(if that is expected, pass allow_unused=True)")
+
+
+class UnreachableRule(UsageError):
+    """A rule that no message can reach: no rule leads to its state, or one before it takes all of its messages.
+
+    `rule` is the rule as the test has it, `why` a sentence, `what` both.
+    """
+
+    def __init__(self, rule: str, why: str) -> None:
+        self.rule = rule
+        self.why = why
+        self.what = f"{rule}: no message can reach this rule: {why}"
+        super().__init__(self.what)

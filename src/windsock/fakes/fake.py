@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Unpack
 
-from windsock.errors import RecordingFailed, UsageError
+from windsock.errors import UsageError
 from windsock.fakes import patterns
+from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
-from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet
+from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
+from windsock.fakes.expectations import Expectations
+from windsock.fakes.pace import Pace, Pacing
+from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
-from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
+from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, ready_among
+from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
+from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
-from windsock.fakes.unfinished import unfinished
-from windsock.net import addresses
-from windsock.net.deadlines import within
-from windsock.net.system import monotonic, threading
-from windsock.protocols.values import Sendable, as_bytes
+from windsock.net.system import threading
+from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
+from windsock.recording.events import Kind
 from windsock.scripts import Script
 from windsock.scripts.repr import code_of
 from windsock.taps.requests import connection_of
 
 __all__ = ["Fake"]
-
-GRACE = 1.0
-"""Seconds that a stopping server gives to messages in transit."""
-LOOK = 0.05
-"""Seconds between two checks for clients."""
 
 
 class Fake:
@@ -56,13 +54,20 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=partial(_note_state, recorder))
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
+        self._pacing = Pacing(is_datagram=is_datagram)
+        self._datagram_replies = DatagramReplies(self._responder, recorder, timeout=timeout)
+        self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
+        self._outer: list[tuple[Answer | None, Pace | None]] = []
+        """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()
+        self.hand_overs: dict[Connection, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -77,7 +82,13 @@ class Fake:
     # --- rules, replies and scripts
 
     def on(
-        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Create a rule for bytes, a compiled regular expression over bytes, or a predicate.
 
@@ -88,19 +99,31 @@ class Fake:
 
         `after`: the number of matches to skip first. `connections`: the connections that the rule is for, by index
         from 0 (an index, a slice, a function of the index); on a datagram server each datagram is a connection.
-        `first`: the rule comes before existing rules, not after them.
+        `first`: the rule comes before existing rules, not after them. `state`: the state or states in which the rule
+        answers, all by default; see `states()`.
         """
         checked_after(after)
-        which = checked_connections(connections)
+        which, states = checked_connections(connections), checked_states(state)
         if not isinstance(patterns.checked(pattern), bytes):
             self._check_framing(f"on({code_of(pattern)})")
         with self._lock:
             self._make_stop_event()
-            return self._responder.rule(pattern, after=after, connections=which, first=first)
+            return self._responder.rule(pattern, after=after, connections=which, first=first, states=states)
+
+    def states(self, *, start: str = "start", per: Scope = "connection") -> None:
+        """Name the first state, and say what has a state: each connection, or the server as a whole.
+
+        On a datagram server "connection" means the client's address. Raises UsageError if a rule names a state already.
+        """
+        self._responder.states.choose(start, per)
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, one a line; nothing if no rule names a state."""
+        return self._responder.state_table()
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -137,6 +160,16 @@ class Fake:
             self._make_stop_event()
             self._greeting = greeting
 
+    def pacing(self) -> Pacing:
+        """Return where the order of replies, the idle timeout and the limit of messages are set."""
+        with self._lock:
+            self._make_stop_event()
+            return self._pacing
+
+    def let_datagrams_overtake(self) -> None:
+        """Give each delayed reply to a datagram a thread: the server handles one after the other."""
+        self._datagram_replies.has_threads = True
+
     def echo(self) -> None:
         """Answer every message with itself."""
         self._responder.echo()
@@ -169,6 +202,23 @@ class Fake:
             self._stop_event = StopEvent()
         return self._stop_event
 
+    # --- parts: one for each test on a server that outlives it
+
+    def begin_part(self) -> None:
+        """Share the answers there are between all parts: each begins with them anew, and need not use them."""
+        with self._lock:
+            self._outer.append((self._greeting, self._pacing.pace))
+            self._responder.begin_part([each.index for each in self._recorder.connections])
+            self._script_queue.begin_part()
+
+    def end_part(self) -> None:
+        """Remove the answers that came since `begin_part()`."""
+        is_quiet = all(each.is_closed for each in list(self._recorder.connections))
+        with self._lock:
+            self._greeting, self._pacing.pace = self._outer.pop()
+            self._responder.end_part(is_quiet=is_quiet)
+            self._script_queue.end_part()
+
     # --- lifecycle
 
     def stop(self, seconds: float) -> None:
@@ -177,6 +227,7 @@ class Fake:
             self._stop_event.set()
         if self._sessions is not None:
             self._sessions.stop(seconds)
+        self._datagram_replies.stop(seconds)
 
     def resume(self) -> None:
         """Undo `stop()` after an outage; the scripts that it ended are over."""
@@ -196,62 +247,40 @@ class Fake:
 
     def settle(self, server: Any, seconds: float) -> None:
         """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
-        deadline = monotonic() + within(min(seconds, GRACE))
-        quiet = 0
-        while quiet < 2 and monotonic() < deadline:
-            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
-                return
-            quiet = 0 if self._is_busy(server) else quiet + 1
-
-    def _is_decided(self) -> bool:
-        return bool(self._recorder.errors) or not self._unmet(is_final=False)
-
-    def _is_busy(self, server: Any) -> bool:
-        """Return whether there are clients, accepted or not."""
-        if any(not each.is_closed for each in self._recorder.connections):
-            return True
-        try:
-            return bool(ready_among([server.socket.fileno()], 0.0))
-        except (AttributeError, OSError, ValueError):  # it has no listener, or no longer
-            return False
+        self._expectations.settle(server, seconds)
 
     def is_waiting(self) -> bool:
         """Return whether a client, or a script, may still go on, and so meet an expectation."""
-        return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
+        return self._expectations.is_waiting()
+
+    def unreachable(self) -> list[UnreachableRule]:
+        """Return the rules that no message can reach because of their states."""
+        return self._responder.unreachable()
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""
-        self._script_queue.wait_for_actions()
-        found = self._unmet(is_final=True)
-        if found and not self._is_datagram:
-            with contextlib.suppress(RecordingFailed):  # the error is reported elsewhere
-                begun = unfinished(self._recorder, self._framing, self._responder)
-                found[0] += "".join(f"\n  {each}" for each in begun)
-        return [Unmet(each) for each in found]
+        return self._expectations.unmet()
+
+    def plays_on(self, connection: Connection, client_address: Any) -> bool:
+        """Return whether a queued script is for a connection or datagram that has just come."""
+        if self._sessions is not None:
+            return self._sessions.wants(client_address)
+        return not self._is_datagram and self._script_queue.is_queued_for(connection.index)
 
     def place_of(self, connection: int) -> str:
         """Return where the script of an open connection stands; nothing if it has none in this process."""
         return self._script_queue.place_of(connection)
-
-    def _unmet(self, *, is_final: bool) -> list[str]:
-        if not (self._script_queue or self._responder):
-            return []
-        streams = self._streams() if is_final else ()
-        return [*self._script_queue.unmet(is_final=is_final), *self._responder.unmet(streams)]
-
-    def _streams(self) -> Iterator[tuple[int, bytes]]:
-        """Yield what came on each connection that played no script, with its index."""
-        for each in list(self._recorder.connections):
-            if each.played is None:
-                yield each.index, each.upstream
 
     # --- answering
 
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
+        if self.hand_overs and connection is not None and connection in self.hand_overs:
+            self.hand_overs.pop(connection)(request)
+            return
         if isinstance(request, tuple):
-            self._handle_datagram(request, client_address, -1 if connection is None else connection.index)
+            self._datagram_replies.handle(request, client_address, self._make_stop_event)
             return
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
@@ -260,16 +289,14 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        conversation = StreamSession(
-            self._responder,
-            request,
-            server,
-            index,
-            self._framing,
-            stop_event=self._make_stop_event,
-            timeout=self.timeout,
-        )
-        conversation.run(self._greeting)
+        self._session(request, server, index).run(self._greeting)
+
+    def _session(self, request: Any, server: Any, index: int) -> StreamSession:
+        keywords: Any = {"stop_event": self._make_stop_event, "timeout": self.timeout}
+        pace = self._pacing.pace
+        if pace is None:
+            return StreamSession(self._responder, request, server, index, self._framing, **keywords)
+        return PacedSession(PacedResponder(self._responder, pace), request, server, index, self._framing, **keywords)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         stop_event = self._make_stop_event()
@@ -282,7 +309,7 @@ class Fake:
 
     def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can continue."""
-        plan = None if self._greeting is None else self._greeting.plan(b"")
+        plan = None if self._greeting is None else self._greeting.plan(b"", end.inbox.conversation)
         if plan is not None:
             try:
                 perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
@@ -290,23 +317,7 @@ class Fake:
                 return False
         return not end.is_closed
 
-    def _handle_datagram(self, request: tuple[bytes, Any], client_address: Any, connection: int) -> None:
-        message, server_socket = request
-        answer = self._responder.answer(message, connection)
-        plan = None if answer is None else answer.plan(message)
-        address = addresses.plain(client_address)
-        if plan is None or address is None:
-            return
-        if isinstance(plan, bytes):
-            self._send_datagram(server_socket, plan, address)
-            return
-        end = ServerDatagram(request, client_address, self._make_stop_event())
-        try:
-            perform(plan, end, self.timeout())
-        except ServerStopped:
-            pass  # the server stops in the middle of a reply
 
-    def _send_datagram(self, server_socket: Any, data: bytes, address: Any) -> None:
-        """Send one datagram. Does not fail if the client is gone."""
-        with contextlib.suppress(ConnectionRefusedError, ConnectionResetError, FileNotFoundError):
-            server_socket.sendto(data, address)
+def _note_state(recorder: Recorder, connection: int, state: str) -> None:
+    if connection >= 0:
+        recorder.numbered(connection).note(Kind.NOTE, f"is in state {state!r}".encode())

@@ -8,7 +8,7 @@ from windsock.errors import UsageError
 from windsock.fakes.replies import checked_script
 from windsock.scripts import ExpectUrgent, Script, StartTLS, StopTLS, Urgent
 
-__all__ = ["check_playable"]
+__all__ = ["check_playable", "check_tls_step"]
 
 
 def check_playable(method: str, script: Script, server: Any, *, is_datagram: bool, has_to_end: bool = False) -> None:
@@ -17,14 +17,14 @@ def check_playable(method: str, script: Script, server: Any, *, is_datagram: boo
     begins_with_tls = getattr(server, "begins_with_tls", False)
     for number, step in enumerate(script.steps, 1):
         if isinstance(step, StartTLS | StopTLS):
-            _check_tls(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
+            check_tls_step(f"step {number}, {step.text}", step, server, is_in_tls=begins_with_tls)
             begins_with_tls &= isinstance(step, StartTLS)
         elif isinstance(step, Urgent | ExpectUrgent) and begins_with_tls:
             remedy = f"use {'send' if isinstance(step, Urgent) else 'expect'}(), or pass tls='starttls'"
             raise UsageError(f"step {number}, {step.text}: TLS has no urgent data; {remedy}")
 
 
-def _check_tls(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
+def check_tls_step(where: str, step: StartTLS | StopTLS, server: Any, *, is_in_tls: bool) -> None:
     """Raise UsageError if a server cannot start or end TLS at this step."""
     if not hasattr(server, "start_tls"):
         raise UsageError(f"{where}: this server does not speak TLS; pass tls='starttls'")

@@ -1,18 +1,24 @@
-"""Replies of a fake: bytes, sent whole, in pieces or truncated; the result of a function; a script."""
+"""Replies of a fake: data, sent whole, in pieces or truncated; the result of a function; a script."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, SupportsBytes, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
-from windsock.protocols.values import MessageAnswer, as_bytes, message_in
+from windsock.fakes.patterns import Pattern, describe
+from windsock.protocols.values import MessageAnswer, Sendable, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
+from windsock.scripts.bodies import Body, Data, as_body
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_keywords, check_seconds
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
+from windsock.scripts.template import Template
 
 __all__ = [
     "UNSAID",
@@ -20,6 +26,7 @@ __all__ = [
     "Answers",
     "Delivery",
     "HowToEnd",
+    "Replied",
     "Reply",
     "checked_script",
     "checked_times",
@@ -27,9 +34,12 @@ __all__ = [
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
-Reply: TypeAlias = bytes | Callable[[bytes], "bytes | SupportsBytes | None"] | Script
+Replied: TypeAlias = Sendable | Data | Template
+"""What `reply()` takes: data, a message of a protocol or an answer, a template of the groups of an expression."""
+Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | MessageAnswer
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
+FOR_BYTES = "truncate=, pieces= and every= are for bytes; this is sent in parts of its own"
 ENDS = ("half_close", "close", "reset")
 
 
@@ -38,7 +48,7 @@ class Answer:
     """One reply, and how it is sent.
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
-    what happens to the connection afterwards.
+    what happens to the connection afterwards, `then` the state that it leads to. `pattern` is that of its rule.
     """
 
     what: Reply
@@ -47,6 +57,8 @@ class Answer:
     every: float = 0.0
     truncate: int | None = None
     end: HowToEnd | None = None
+    then: str | None = None
+    pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
     value: object = field(default=None, compare=False)
     """The message of a protocol that it was made from, if any."""
 
@@ -55,14 +67,54 @@ class Answer:
         """True if the reply is sent whole and at once."""
         return not (self.delay or self.every or self.end) and self.pieces is None
 
-    def plan(self, message: bytes) -> bytes | Script | None:
-        """Return the bytes to send, or the script to play, in reply to a message; None for nothing."""
-        if isinstance(self.what, Script):
-            return self.what
-        if isinstance(self.what, bytes):
-            return self._given(self.what)
-        data = self.what(message)
-        return None if data is None else self._given(_checked_result(data))
+    def plan(self, message: bytes, conversation: Conversation, *, is_datagram: bool = False) -> bytes | Script | None:
+        """Return the bytes to send, or the script to play, in reply to a message; None for nothing.
+
+        Raises UsageError if a function returns anything else, or what such a server cannot send.
+        """
+        conversation.message = message
+        if isinstance(self.pattern, re.Pattern):
+            conversation.matched(self.pattern, message)
+        what = self.what
+        if isinstance(what, bytes | Body):
+            return self._given(what)
+        if isinstance(what, Script):
+            return what
+        made = self._made(what, message, conversation)
+        if isinstance(made, Script):
+            self._check_made(made, is_datagram=is_datagram)
+            return made
+        return None if made is None else self._given(made)
+
+    def _made(self, what: Any, message: bytes, conversation: Conversation) -> bytes | Body | Script | None:
+        """Return the result of a function or a template."""
+        if isinstance(what, Template):
+            return what.filled(self._where(message), conversation)
+        made = what.result(self._where(message), conversation) if isinstance(what, BoundFunction) else what(message)
+        if isinstance(made, Template):
+            return made.filled(self._where(message), conversation)
+        if made is None or isinstance(made, Script):
+            return made
+        body = as_body(self._where(message), made)
+        if body is None:
+            words = "expected bytes, several of them, a binary file, a Script, or None for no reply"
+            raise UsageError(f"{self._where(message)}: the function returned {made!r}; {words}")
+        if isinstance(body, Body) and (self.truncate is not None or self.pieces is not None or self.every):
+            raise UsageError(f"{self._where(message)}: the function returned {made!r}; {FOR_BYTES}")
+        return body
+
+    def _check_made(self, script: Script, *, is_datagram: bool) -> None:
+        if is_datagram or not (self.is_plain and self.truncate is None):
+            why = "a datagram is not answered by a script" if is_datagram else "it says itself how it sends"
+            raise UsageError(f"{self._start()}: the function returned {script!r}; {why}")
+
+    def _where(self, message: bytes) -> str:
+        """Return the rule's code and the message, for errors."""
+        return f"{self._start()}, in reply to {preview(masked(message))}"
+
+    def _start(self) -> str:
+        rule = "" if self.pattern is None else f"on({describe(self.pattern)})."
+        return f"{rule}{'reply' if isinstance(self.what, Template) else 'reply_with'}({code_of(self.what)})"
 
     def check(self, method: str, *, is_datagram: bool) -> None:
         """Raise UsageError if such a server cannot send the reply."""
@@ -75,8 +127,8 @@ class Answer:
                     "use server.play(script), whose first step expects the datagram"
                 )
             self.what.check(is_datagram=False)
-        elif isinstance(self.what, bytes):
-            if self.truncate is not None and self.truncate >= len(self.what):
+        elif isinstance(self.what, bytes | Body):
+            if self.truncate is not None and isinstance(self.what, bytes) and self.truncate >= len(self.what):
                 raise UsageError(
                     f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected a smaller "
                     "number of bytes to send"
@@ -91,18 +143,19 @@ class Answer:
         words = [shown if self.value is None else repr(self.value)]
         for each in fields(self)[1:-1]:
             value = getattr(self, each.name)
-            if value != each.default:
+            if value != each.default and each.metadata.get("is_shown", True):
                 words.append(f"{each.name}={value!r}")
         if times is not None:
             words.append(f"times={times}")
         return f"{method}({', '.join(words)})"
 
-    def _given(self, data: bytes) -> bytes | Script:
+    def _given(self, data: bytes | Body) -> bytes | Script:
         """Return the bytes, or a script that sends them as the options say."""
-        if self.truncate is not None:
-            data = data[: self.truncate]
-        if self.is_plain:
-            return data
+        if isinstance(data, bytes):
+            if self.truncate is not None:
+                data = data[: self.truncate]
+            if self.is_plain:
+                return data
         script = Script()
         if self.delay:
             script = script.pause(self.delay)
@@ -140,6 +193,11 @@ class Answers:
         """The number of replies that can be sent; None: no limit."""
         return None if not self._all or self._all[-1][1] is None else self.needed
 
+    @property
+    def states(self) -> tuple[str, ...]:
+        """The states that the replies lead to."""
+        return tuple(dict.fromkeys(answer.then for answer, _ in self._all if answer.then is not None))
+
     def number(self, turn: int) -> Answer | None:
         """Return the reply for the given turn, from 0, or None if there are no replies."""
         for answer, times in self._all:
@@ -166,11 +224,11 @@ class Delivery(TypedDict, total=False):
     end: HowToEnd | None
 
 
-def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
-    """Return a reply. Raises UsageError for invalid values."""
+def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern | None = None) -> Answer:
+    """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
-    answer = Answer(_checked_reply(method, what), **keywords, value=message_in(what))
+    answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)
     return answer
 
@@ -184,6 +242,8 @@ def _check_delivery(method: str, answer: Any) -> None:
         raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
     if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
+    if isinstance(answer.what, Body) and (truncate is not None or pieces is not None or answer.every):
+        raise UsageError(f"{method}({answer.what!r}, ...): {FOR_BYTES}")
     size = sum(pieces) if isinstance(pieces, tuple) else 1
     Script().send(b"?" * size, pieces=pieces, every=answer.every)  # checks both
 
@@ -210,28 +270,25 @@ def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
 def _method(answer: Answer, first: str) -> str:
     if isinstance(answer.what, Script):
         return "play"
-    return first if isinstance(answer.what, bytes | MessageAnswer) else "reply_with"
+    return first if isinstance(answer.what, bytes | Body | Template | MessageAnswer) else "reply_with"
 
 
 def _checked_reply(method: str, what: object) -> Reply:
-    data = as_bytes(what)
-    if method == "reply" and data is None and not isinstance(what, MessageAnswer):
-        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
-    if method == "play":
+    """Return a reply in the form in which it is kept. Raises UsageError for anything else."""
+    if isinstance(what, Script) or method == "play":
+        if method in ("reply", "reply_with"):
+            raise UsageError(f"{method}({what!r}): a rule plays a script with play(script)")
         return checked_script(method, what)
     if method == "reply_with" and not callable(what):
         raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
-    if data is not None:
-        return data
-    if isinstance(what, Script):
-        return checked_script(method, what)
-    if callable(what):
+    if isinstance(what, Template | MessageAnswer):
         return what
+    shown = f"{method}({code_of(what)})"
+    body = as_body(shown, what)
+    if body is not None:
+        return body
+    if callable(what) and method != "reply":
+        return bound_function(shown, what)
+    if method == "reply":
+        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")
-
-
-def _checked_result(data: Any) -> bytes:
-    found = as_bytes(data)
-    if found is None:
-        raise UsageError(f"reply_with(): the function returned {data!r}; expected bytes, or None for no reply")
-    return found

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from typing import NoReturn
 
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
-from windsock.fakes.errors import UnexpectedMessage
+from windsock.fakes.errors import UnexpectedMessage, UnreachableRule
 from windsock.fakes.near_miss import MOST, Miss, miss, nearest
 from windsock.fakes.replies import Answer
-from windsock.fakes.rules import Connections, Queue, Rule
+from windsock.fakes.reply_queue import Queue
+from windsock.fakes.rules import Connections, Rule
 from windsock.fakes.shadowed_rules import shadowed
+from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
+from windsock.fakes.state_table import not_led_to, table, unreachable
+from windsock.fakes.states import Origin, States
 from windsock.recording import Framing, is_framed
 
 __all__ = ["Responder"]
@@ -22,12 +26,20 @@ class Responder:
     """The rules and replies of a fake, without scripts of whole connections. Changes are made under a lock.
 
     `plays_too` means that the fake has scripts for connections, so that a message without a reply is unexpected.
+    `noted` is called with the index of a connection and the state that a reply leads to.
     """
 
-    def __init__(self, framing: Framing | None, *, forks: bool, is_datagram: bool) -> None:
+    def __init__(
+        self,
+        framing: Framing | None,
+        *,
+        forks: bool,
+        is_datagram: bool,
+        noted: Callable[[int, str], object] | None = None,
+    ) -> None:
         self._framing = framing
         self._forks = forks
-        self._is_datagram = is_datagram
+        self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
         self.plays_too = False
         self._rules: list[Rule] = []
@@ -35,6 +47,9 @@ class Responder:
         self._every: Answer | None = None
         self._echoes = False
         self._counters: Counters | None = None
+        self.states = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
+        self._shared = NOTHING_SHARED
+        self._outer: list[SharedAnswers] = []
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes)
@@ -46,17 +61,29 @@ class Responder:
 
     # --- adding
 
-    def rule(self, pattern: object, *, after: int, connections: Connections | None, first: bool) -> Rule:
-        """Add a rule, after the existing ones, or before them if `first`."""
+    def rule(
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        states: tuple[str, ...] = (),
+    ) -> Rule:
+        """Add a rule, after the existing ones but before shared ones, or before all of them if `first`."""
         rule = Rule(
             pattern,
             self._shared_counters(),
             after=after,
             connections=connections,
             is_first=first,
-            is_datagram=self._is_datagram,
+            is_datagram=self.is_datagram,
         )
-        self._rules = [rule, *self._rules] if first else [*self._rules, rule]
+        rule.set_states(states, self.states)
+        own, shared = self._rules, [*self._shared.rules]
+        if shared:
+            own = own[: len(own) - len(shared)]
+        self._rules = [rule, *own, *shared] if first else [*own, rule, *shared]
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:
@@ -72,6 +99,41 @@ class Responder:
         """Answer every other message with itself."""
         self._echoes = True
 
+    def begin_part(self, carried: Collection[int]) -> None:
+        """Share the answers there are between all parts: each begins with them, as if nothing was answered before.
+
+        `carried` are the indices of the connections that are open; each stays in its state.
+        """
+        counters, queue = self._counters, self._queue
+        self._outer.append(self._shared)
+        self._shared = SharedAnswers(
+            tuple(self._rules),
+            queue,
+            () if queue is None else tuple(queue.replies),
+            self._every,
+            self._echoes,
+            self.plays_too,
+            0 if counters is None else counters.count,
+        )
+        if counters is not None:
+            counters.begin_again()
+        self.states.begin_part(carried)
+
+    def end_part(self, *, is_quiet: bool) -> None:
+        """Remove the answers that came since `begin_part()`. `is_quiet`: no connection is open, which may use them."""
+        shared = self._shared
+        self._rules, self._every, self._echoes = list(shared.rules), shared.every, shared.echoes
+        self.plays_too = shared.plays_too
+        self._queue = shared.queue
+        if self._queue is not None:
+            self._queue.reset(list(shared.replies))
+        if self._counters is not None and is_quiet:
+            self._counters.drop(shared.counters)
+        self.states.end_part()
+        outer = self._outer.pop()
+        if self._outer:
+            self._shared = outer
+
     def _shared_counters(self) -> Counters:
         if self._counters is None:
             self._counters = Counters(across_processes=self._forks)
@@ -79,6 +141,7 @@ class Responder:
 
     def close(self) -> None:
         """Close the descriptors."""
+        self.states.close()
         if self._counters is not None:
             self._counters.close()
 
@@ -88,19 +151,35 @@ class Responder:
         `streams` is what clients have sent, each with the index of its connection: it shows which rules took the
         messages of others.
         """
-        found = {rule: words for rule in self._rules if (words := rule.unmet()) is not None}
-        if found:
+        lost, shared = self._unreachable(), self._shared.rules  # each that is lost is an error of its own
+        unmet = {rule: rule.unmet() for rule in self._rules if rule not in lost and rule not in shared}
+        found = {rule: words for rule, words in unmet.items() if words is not None}
+        if found and not self.states.are_used:
             framing = self._framing if is_framed(self._framing) else None
             for rule, why in shadowed(
                 self._rules,
                 streams,
                 framing,
-                is_datagram=self._is_datagram,
+                is_datagram=self.is_datagram,
                 echoes=self._echoes and self._framing is None,
             ).items():
                 if rule in found:
                     found[rule] += f"; {why}"
-        return [*found.values(), *(self._queue.unmet() if self._queue is not None else [])]
+        return [*found.values(), *(self._queue.unmet(len(self._shared.replies)) if self._queue is not None else [])]
+
+    def unreachable(self) -> list[UnreachableRule]:
+        """Return the rules that no message can reach, if rules name states."""
+        return list(self._unreachable().values())
+
+    def _unreachable(self) -> dict[Rule, UnreachableRule]:
+        return dict(unreachable(self._rules, self.states.start)) if self.states.are_used else {}
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, as a table; nothing if no rule names a state."""
+        if not self.states.are_used:
+            return []
+        is_in = f", which is in {self.states.of_server()!r}" if self.states.scope == "server" else ""
+        return [f"a state per {self.states.whose}{is_in}; the first is {self.states.start!r}", *table(self._rules)]
 
     def why_unfinished(self, begun: bytes) -> str:
         """Return a description of the rule that a message with this start may match, or ""."""
@@ -118,14 +197,24 @@ class Responder:
 
     # --- answering
 
-    def answer(self, message: bytes, connection: int) -> Answer | None:
-        """Return the reply to a whole message; None for nothing. Raises UnexpectedMessage."""
+    def answer(self, message: bytes, connection: int, client: object = None) -> Answer | None:
+        """Return the reply to a whole message; None for nothing. Raises UnexpectedMessage.
+
+        `client` is the address of a datagram's client.
+        """
+        origin = Origin(connection, client)
+        if not self.states.are_used:
+            return self._answer(message, origin)
+        return self.states.with_state(origin, lambda now: self._answer(message, now))
+
+    def _answer(self, message: bytes, origin: Origin) -> Answer | None:
+        connection, state = origin.connection, origin.state
         for rule in self._rules:
-            if rule.is_for(connection) and patterns.match_message(rule.pattern, message, self._framing):
-                turn = rule.take()
+            if rule.is_for(connection, state) and patterns.match_message(rule.pattern, message, self._framing):
+                turn = self._take(rule, origin)
                 if turn is not None:
-                    return self._answer_of(rule, turn, message, connection)
-        return self._otherwise(message, connection)
+                    return self._answer_of(rule, turn, message, origin)
+        return self._otherwise(message, origin)
 
     def answer_start(self, arrived: bytes, connection: int, *, is_all: bool = False) -> tuple[int, Answer | None]:
         """Return the size of the first message in the received data, or 0 if more must come; and the reply.
@@ -133,35 +222,44 @@ class Responder:
         The first rule whose bytes the data starts with answers, once that is certain: a rule waits while one before
         it may still match. `is_all`: nothing more will come.
         """
-        sizes = ((rule, self._size(rule, arrived, connection)) for rule in self._rules)
+        origin = Origin(connection)
+        if not self.states.are_used:
+            return self._answer_start(arrived, origin, is_all=is_all)
+        return self.states.with_state(origin, lambda now: self._answer_start(arrived, now, is_all=is_all))
+
+    def _answer_start(self, arrived: bytes, origin: Origin, *, is_all: bool) -> tuple[int, Answer | None]:
+        sizes = ((rule, self._size(rule, arrived, origin)) for rule in self._rules)
         seen = []
         for rule, size in sizes:
             seen.append((rule, size))
             if size and rule.is_due():
                 break
-            if not is_all and self._is_alive(rule, connection) and patterns.begins(rule.pattern, arrived):
+            if not is_all and self._is_alive(rule, origin) and patterns.begins(rule.pattern, arrived):
                 return 0, None
         else:
-            if not is_all and self._may_match_later(seen, arrived, connection):
+            if not is_all and self._may_match_later(seen, arrived, origin):
                 return 0, None
         known = 0
         for rule, size in chain(seen, sizes):
             if size:
-                turn = rule.take()
+                turn = self._take(rule, origin)
                 if turn is not None:
-                    return size, self._answer_of(rule, turn, arrived[:size], connection)
+                    return size, self._answer_of(rule, turn, arrived[:size], origin)
                 if not (self._echoes and rule.is_used_up()):  # nor does an echo wait for the rest of such bytes
                     known = known or size
         size = known or self._unanswered(arrived)
-        return size, self._otherwise(arrived[:size], connection)
+        return size, self._otherwise(arrived[:size], origin)
 
-    def _size(self, rule: Rule, arrived: bytes, connection: int) -> int:
-        return patterns.match_start(rule.pattern, arrived) if rule.is_for(connection) else 0
+    def _take(self, rule: Rule, origin: Origin) -> int | None:
+        return rule.take() if origin.state is None else self.states.take(rule, origin)
 
-    def _is_alive(self, rule: Rule, connection: int) -> bool:
-        return rule.is_for(connection) and not rule.is_used_up()
+    def _size(self, rule: Rule, arrived: bytes, origin: Origin) -> int:
+        return patterns.match_start(rule.pattern, arrived) if rule.is_for(origin.connection, origin.state) else 0
 
-    def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, connection: int) -> bool:
+    def _is_alive(self, rule: Rule, origin: Origin) -> bool:
+        return rule.is_for(origin.connection, origin.state) and not rule.is_used_up()
+
+    def _may_match_later(self, seen: list[tuple[Rule, int]], arrived: bytes, origin: Origin) -> bool:
         """Return whether to wait for more data if no rule matches its start, and nothing else answers it.
 
         For the rest of a rule's bytes, so that an error shows all of them; for other patterns that may still match.
@@ -171,7 +269,7 @@ class Responder:
         if any(patterns.begins(rule.pattern, arrived) for rule, _ in seen):
             return True
         others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
-        return not any(size for _, size in seen) and any(self._is_alive(each, connection) for each in others)
+        return not any(size for _, size in seen) and any(self._is_alive(each, origin) for each in others)
 
     def _unanswered(self, arrived: bytes) -> int:
         """Return how many bytes no rule answers, however they were cut.
@@ -184,19 +282,19 @@ class Responder:
             return min(patterns.first_start(each.pattern, arrived, 1) for each in self._rules)
         return min(len(arrived), max(patterns.decisive(each.pattern, arrived) for each in self._rules))
 
-    def _answer_of(self, rule: Rule, turn: int, message: bytes, connection: int) -> Answer:
+    def _answer_of(self, rule: Rule, turn: int, message: bytes, origin: Origin) -> Answer:
         """Return a rule's reply. Raises UnexpectedMessage if the rule has none."""
         answer = rule.answer(turn)
         if answer is None:
-            self.unexpected(message, connection)
+            self.unexpected(message, origin)
         return answer
 
-    def unexpected(self, message: bytes, connection: int) -> NoReturn:
+    def unexpected(self, message: bytes, origin: Origin) -> NoReturn:
         """Raise UnexpectedMessage, with the closest rules."""
-        misses = [(rule.start, self._miss(rule, message, connection)) for rule in self._rules]
+        misses = [(rule.start, self._miss(rule, message, origin)) for rule in self._rules]
         raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
 
-    def _otherwise(self, message: bytes, connection: int) -> Answer | None:
+    def _otherwise(self, message: bytes, origin: Origin) -> Answer | None:
         """Return the reply if no rule has one."""
         queued = self._queue.take() if self._queue is not None else None
         if queued is not None:
@@ -206,17 +304,24 @@ class Responder:
         if self._echoes:
             return Answer(message)
         if self._rules or self._queue is not None or self.plays_too:
-            self.unexpected(message, connection)
+            self.unexpected(message, origin)
         return None
 
-    def _miss(self, rule: Rule, message: bytes, connection: int) -> Miss:
+    def _miss(self, rule: Rule, message: bytes, origin: Origin) -> Miss:
         if self._has_messages:
             is_match = patterns.match_message(rule.pattern, message, self._framing)
         else:
             is_match = patterns.match_start(rule.pattern, message) > 0
         if is_match:
-            return Miss(rule.why_not(connection), len(message) + 1)
+            return Miss(rule.why_not(origin) + self._why_never_in(rule, origin), len(message) + 1)
         return miss(rule.pattern, message, self._framing, is_whole=self._has_messages)
+
+    def _why_never_in(self, rule: Rule, origin: Origin) -> str:
+        """Return that no rule leads to the state that a rule is for, if it is the reason."""
+        if rule.is_in(origin.state):
+            return ""
+        found = [not_led_to(each, self._rules, self.states.start) for each in rule.states]
+        return "".join(f"; {each}" for each in found if each)
 
     def _has_only_rules(self) -> bool:
         has_replies = self._queue is not None and not self._queue.is_empty()

@@ -1,21 +1,25 @@
-"""Rules of a fake: patterns with their replies, and a queue of replies for the next messages."""
+"""Rules of a fake: patterns with their replies, and the states that they are for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Self, SupportsBytes, TypeAlias, Unpack
+from dataclasses import replace
+from typing import Any, Self, TypeAlias, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
-from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, checked_times, made_answer
-from windsock.protocols.values import Sendable, message_in
+from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, Replied, checked_times, made_answer
+from windsock.fakes.reply_queue import in_times
+from windsock.fakes.states import Origin, States, checked_then
+from windsock.protocols.values import message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
+from windsock.scripts.actions import StepData
 from windsock.scripts.repr import code_of
 
-__all__ = ["Connections", "HowToEnd", "Queue", "Rule", "checked_after", "checked_connections"]
+__all__ = ["Connections", "HowToEnd", "Rule", "checked_after", "checked_connections"]
 
 Connections: TypeAlias = int | slice | range | Callable[[int], object]
 """Connections by index from 0: one, a slice, or those that a function accepts."""
@@ -45,6 +49,9 @@ class Rule:
         self.is_first = is_first
         """Whether it was added before the existing rules."""
         self.connections = connections
+        self.states: tuple[str, ...] = ()
+        """The states that it is for; none: it is for all."""
+        self._states_of_fake: States | None = None
         self._answers = Answers()
         self._is_optional = False
         self._stays = False
@@ -60,44 +67,63 @@ class Rule:
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = UNSAID,
+        then: str | None = None,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
+        Or with a binary file, from its position on; several runs of bytes in a list or a generator (with datagrams,
+        each is one); a Repeat; a Template, which is filled with the groups of the rule's regular expression.
+
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
         `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A message of a
         protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
+        `then` is the state that the next message meets.
         """
         self._check_is_first("reply")
-        answer = made_answer("reply", data, delivery)
-        return self._add("reply", answer, times)
+        answer = made_answer("reply", data, delivery, self.pattern)
+        return self._add("reply", answer, times, then)
 
     def reply_with(
         self,
-        function: Callable[[bytes], bytes | SupportsBytes | None],
+        function: Callable[..., Replied | Script | None],
         *,
         times: int | None = UNSAID,
+        then: str | None = None,
         **delivery: Unpack[Delivery],
     ) -> Self:
-        """Answer with the result of a function of the message; with nothing if that is None."""
-        self._check_is_first("reply_with")
-        answer = made_answer("reply_with", function, delivery)
-        return self._add("reply_with", answer, times)
+        """Answer with the result of a function of the message; with nothing if that is None.
 
-    def play(self, script: Script, *, times: int | None = UNSAID) -> Self:
+        A function with parameters named `message`, `match` or `conversation` gets these: the `re.Match` of the rule's
+        regular expression, and a Conversation. The result is anything that `reply()` takes, or a script.
+        """
+        self._check_is_first("reply_with")
+        answer = made_answer("reply_with", function, delivery, self.pattern)
+        return self._add("reply_with", answer, times, then)
+
+    def play(self, script: Script, *, times: int | None = UNSAID, then: str | None = None) -> Self:
         """Answer with a script, which controls the connection while it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script, {})
-        return self._add("play", answer, times)
+        answer = made_answer("play", script, {}, self.pattern)
+        return self._add("play", answer, times, then)
+
+    def forward(self, address: Any, *, reply: StepData = b"", first: StepData = b"") -> Self:
+        """Answer with `reply`, then hand the connection on to `address`: `play(Script().send(reply).forward(address))`.
+
+        The address gets what the client sends after the message; `first`, such as `lambda message: message`, before it.
+        """
+        script = Script() if reply == b"" else Script().send(reply)
+        return self.play(script.forward(address, first=first))
 
     def then(
         self,
-        what: Sendable | Callable[[bytes], bytes | SupportsBytes | None] | Script,
+        what: Replied | Callable[..., Replied | Script | None] | Script,
         *,
         times: int | None = UNSAID,
+        then: str | None = None,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next such message with bytes, the result of a function of the message, or a script.
@@ -111,21 +137,23 @@ class Rule:
                 f"{self.code}.then(...): with times=None, the reply before it answers all later messages; "
                 "leave times= out, or pass a number"
             )
-        answer = made_answer("then", what, delivery)
-        return self._add("then", answer, times)
+        answer = made_answer("then", what, delivery, self.pattern)
+        return self._add("then", answer, times, then)
 
     def optional(self) -> Self:
         """Do not fail if messages that match never come, or fewer than there are replies."""
         self._is_optional = True
         return self
 
-    def _add(self, method: str, answer: Answer, times: int | None) -> Self:
+    def _add(self, method: str, answer: Answer, times: int | None, then: str | None) -> Self:
         stays = times is None
         if times is UNSAID:
             times = None
         checked_times(method, times)
         answer.check(method, is_datagram=self._is_datagram)
-        self._answers.add(answer, times)
+        if checked_then(method, then) is not None and self._states_of_fake is not None:
+            self._states_of_fake.use(str(then))
+        self._answers.add(replace(answer, then=then), times)
         self._stays = stays
         return self
 
@@ -136,8 +164,26 @@ class Rule:
 
     # --- for the fake
 
-    def is_for(self, connection: int) -> bool:
-        """Return whether the rule is for this connection."""
+    def set_states(self, names: tuple[str, ...], states: States) -> None:
+        """Make it a rule for these states of a fake; none: for all."""
+        self.states = names
+        self._states_of_fake = states
+        if names:
+            states.use(*names)
+
+    def is_in(self, state: str | None) -> bool:
+        """Return whether the rule is for messages in this state; None: the fake has no states."""
+        return state is None or not self.states or state in self.states
+
+    @property
+    def leads_to(self) -> tuple[str, ...]:
+        """The states that its replies lead to."""
+        return self._answers.states
+
+    def is_for(self, connection: int, state: str | None = None) -> bool:
+        """Return whether the rule is for this connection, in this state; None: the fake has no states."""
+        if self.states and not self.is_in(state):
+            return False
         which = self.connections
         if which is None:
             return True
@@ -180,10 +226,13 @@ class Rule:
         """Return the reply at that turn; None for nothing."""
         return self._answers.number(turn)
 
-    def why_not(self, connection: int) -> str:
+    def why_not(self, origin: Origin) -> str:
         """Return why a message that matches was not answered."""
-        if not self.is_for(connection):
-            return f"matches, but not in connection #{connection}"
+        if not self.is_for(origin.connection):
+            return f"matches, but not in connection #{origin.connection}"
+        if not self.is_in(origin.state) and self._states_of_fake is not None:
+            names, whose = " or ".join(map(repr, self.states)), self._states_of_fake.whose
+            return f"matches, but only in state {names} (the {whose} is in {origin.state!r})"
         if not self._answers:
             return "matches, but has no reply; use .reply(...), or .reply_with(lambda message: None) for none"
         if self.is_used_up():
@@ -192,17 +241,24 @@ class Rule:
         return f"matches, but is skipped (after={self.after})"
 
     @property
+    def shown_pattern(self) -> str:
+        """The pattern, as a test would write it."""
+        if isinstance(self.pattern, bytes):
+            return preview(masked(self.pattern)) if self._value is None else repr(self._value)
+        return patterns.describe(self.pattern)
+
+    @property
     def start(self) -> str:
         """The start of the rule, as a test would write it."""
-        words = [patterns.describe(self.pattern)]
-        if isinstance(self.pattern, bytes):
-            words = [preview(masked(self.pattern)) if self._value is None else repr(self._value)]
+        words = [self.shown_pattern]
         if self.after:
             words.append(f"after={self.after}")
         if self.connections is not None:
             words.append(f"connections={code_of(self.connections)}")
         if self.is_first:
             words.append("first=True")
+        if self.states:
+            words.append(f"state={(self.states[0] if len(self.states) == 1 else self.states)!r}")
         return f"on({', '.join(words)})"
 
     @property
@@ -216,48 +272,7 @@ class Rule:
         needed = self.after + self._answers.needed
         if seen >= needed or self._is_optional:
             return None
-        return f"{self.code}: {'never matched' if not seen else f'matched {seen} of {_times(needed)}'}"
-
-
-class Queue:
-    """Replies to the next messages, in order."""
-
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
-        self._counter = counters.add()
-        self._all: list[tuple[Answer, int]] = []
-        self._total = 0
-
-    def add(self, answer: Answer, times: int) -> None:
-        """Append a reply."""
-        self._all = [*self._all, (answer, times)]
-        self._total += times
-
-    def take(self) -> Answer | None:
-        """Return the next reply, or None if there is none."""
-        number = self._counters.take(self._counter, self._total)
-        if number is None:
-            return None
-        for answer, times in self._all:
-            number -= times
-            if number < 0:
-                return answer
-        return None
-
-    def is_empty(self) -> bool:
-        """Return whether no reply is left."""
-        return self._counters.taken(self._counter) >= self._total
-
-    def unmet(self) -> list[str]:
-        """Return descriptions of the replies that were not sent."""
-        left, found = self._counters.taken(self._counter), []
-        for answer, times in self._all:
-            sent = min(left, times)
-            left -= sent
-            if sent < times:
-                state = "never sent" if not sent else f"sent {sent} of {_times(times)}"
-                found.append(f"{answer.code('reply', None if times == 1 else times)}: {state}")
-        return found
+        return f"{self.code}: {'never matched' if not seen else f'matched {seen} of {in_times(needed)}'}"
 
 
 def checked_after(after: Any) -> None:
@@ -280,7 +295,3 @@ def checked_connections(which: Any) -> Connections | None:
     raise UsageError(
         f"on(connections={which!r}): expected an index from 0, a slice of them, or a function of the index"
     )
-
-
-def _times(count: int) -> str:
-    return f"{count} time{'' if count == 1 else 's'}"

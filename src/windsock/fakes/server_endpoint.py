@@ -7,17 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
-from windsock.endpoints.stream import StreamEndpoint
-from windsock.errors import PeerError
-from windsock.net import addresses
+from windsock.endpoints.recorded import RecordedStream, is_unix_stream
+from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
-from windsock.net.ancillary import receive_without
 from windsock.net.deadlines import milliseconds
-from windsock.net.pushback import give_back, is_tls_handshake
-from windsock.net.system import monotonic, select, socket
+from windsock.net.system import monotonic, select
 from windsock.net.wakeup import Wakeup
 from windsock.recording import Connection
-from windsock.recording.events import Kind
 from windsock.scripts import Inbox
 from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Step
@@ -122,7 +118,7 @@ def ready_among(descriptors: list[int], seconds: float) -> list[int]:
     return [descriptor for descriptor, _ in poll.poll(milliseconds(seconds))]
 
 
-class ServerStream(StreamEndpoint):
+class ServerStream(RecordedStream):
     """An endpoint over the request of a stream server, which may be recorded, green or encrypted.
 
     `before_wait` is called before each wait for the client.
@@ -130,11 +126,9 @@ class ServerStream(StreamEndpoint):
 
     def __init__(self, request: Any, server: Any, stop_event: StopEvent) -> None:
         super().__init__(request)
-        self.may_have_more = hasattr(request, "pending")  # TLS: the first bytes may have come with the handshake
         self.before_wait: Callable[[], None] = nothing
         self._server = server
         self._stop_event = stop_event
-        self._connection = connection_of(request)
 
     def is_readable(self, seconds: float) -> bool:
         """Wait until there is something to read. Raises ServerStopped."""
@@ -142,16 +136,6 @@ class ServerStream(StreamEndpoint):
             return True
         self.before_wait()
         return self._stop_event.wait_for(kernel_socket(self.sock), seconds)
-
-    def receive(self, size: int) -> bytes:
-        """See StreamEndpoint. Descriptors that come with the bytes are recorded and closed."""
-        return receive_without(self.sock, size) if is_unix_stream(self.sock) else super().receive(size)
-
-    def _is_at_mark(self) -> bool:
-        is_urgent = super()._is_at_mark()
-        if is_urgent and self._connection is not None:
-            self._connection.note(Kind.URGENT_UP)
-        return is_urgent
 
     def sleep(self, seconds: float) -> None:
         """Wait for `seconds`. Raises ServerStopped."""
@@ -162,11 +146,7 @@ class ServerStream(StreamEndpoint):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
-        unread = bytes(self.inbox.unread)
-        if not is_tls_handshake(unread):
-            raise PeerError("unencrypted data came after the request for TLS")  # RFC 3207, section 6
-        if unread:
-            give_back(self.sock, self.inbox.take(len(unread)))
+        self.give_back_handshake()
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)
         self.may_have_more = True
@@ -177,15 +157,20 @@ class ServerStream(StreamEndpoint):
         if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded
             self._start_tls(step, deadline)
             return
-        if isinstance(step, kinds.Reset):
-            self._note_reset()
+        if isinstance(step, kinds.Forward):
+            self._forward(step, deadline)
+            return
         super().act(step, deadline)
 
-    def _note_reset(self) -> None:
-        """Record a reset before the client can notice it; on a Unix socket it may not be one."""
-        is_unix = kernel_socket(self.sock).family == getattr(socket, "AF_UNIX", None)
-        if self._connection is not None and not is_unix:
-            self._connection.note(Kind.SERVER_RESET)
+    def _forward(self, step: kinds.Forward, deadline: float) -> None:
+        """Hand the connection on, with what has come and was not taken, until it has ended."""
+        from windsock.fakes.forwarding import Forwarding
+
+        self.check_open(step.text)
+        target = step.target(step.text, self.inbox.conversation)
+        head = step.head(step.text, self.inbox.conversation) + self.inbox.take(len(self.inbox.unread))
+        Forwarding(self.sock, target, head, self._connection, self._stop_event.fileno()).run(deadline)
+        self.close()
 
 
 class ServerDatagram(Endpoint):
@@ -200,9 +185,15 @@ class ServerDatagram(Endpoint):
         self.client_address = addresses.plain(client_address)
         self.before_wait: Callable[[], None] = nothing
         self._stop_event = stop_event
+        connection = connection_of(request)
+        index = None if connection is None else connection.index
+        self.inbox.conversation.begin(self.sock, index=index, peer=self.client_address)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
-        """Send a datagram, unless the client has no address or is gone. Raises TimeoutError at the deadline."""
+        """Send a datagram, unless the client has no address or is gone.
+
+        Raises TimeoutError at the deadline, and UsageError for data that no datagram can carry.
+        """
         self.check_open("send(...)")
         if self.client_address is None:
             self.inbox.note("could not answer: the client has no name", self.clock())
@@ -215,6 +206,7 @@ class ServerDatagram(Endpoint):
                     raise TimeoutError("the client took nothing") from None
                 self.sleep(SLICE)
             except OSError as error:
+                sockets.check_datagram(error, "send(...)", len(data))
                 self.inbox.note(f"could not send: {error.strerror}", self.clock())
                 return
             else:
@@ -252,11 +244,6 @@ def resting(connections: Iterable[Connection | None], until: float) -> Iterator[
     finally:
         for each in known:
             each.rest(0.0)
-
-
-def is_unix_stream(request: Any) -> bool:
-    """Return whether a request is a plain Unix socket, on which descriptors can come."""
-    return request.family == getattr(socket, "AF_UNIX", None) and not hasattr(request, "pending")
 
 
 def nothing() -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from windsock.fakes.replies import Answer
-from windsock.fakes.responder import Responder
 from windsock.fakes.script_run import perform
 from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent, is_unix_stream
 from windsock.net.ancillary import receive_without
@@ -14,6 +13,7 @@ from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
 from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.steps import Send
 
 __all__ = ["StreamSession", "mark_exchange"]
@@ -21,12 +21,27 @@ __all__ = ["StreamSession", "mark_exchange"]
 CHUNK = 256 * 1024
 
 
+class Answering(Protocol):
+    """What a session asks for replies: see Responder."""
+
+    def answer(self, message: bytes, connection: int) -> Answer | None:
+        """Return the reply to a whole message."""
+        ...
+
+    def answer_start(self, arrived: bytes, connection: int, *, is_all: bool = False) -> tuple[int, Answer | None]:
+        """Return the size of the first message, and the reply."""
+        ...
+
+
 class StreamSession:
-    """One stream connection of a fake, answered by its rules and replies."""
+    """One stream connection of a fake, answered by its rules and replies.
+
+    Subclasses may override `_receive`, `_plan`, `_answered` and `_finish`.
+    """
 
     def __init__(
         self,
-        responder: Responder,
+        responder: Answering,
         request: Any,
         server: Any,
         connection: int,
@@ -39,6 +54,7 @@ class StreamSession:
         self._request = request
         self._server = server
         self._connection = connection
+        self._conversation = Conversation(request, index=connection)
         self._framing = framing
         self._stop_event = stop_event
         self._timeout = timeout
@@ -58,6 +74,7 @@ class StreamSession:
                 self._handle_bytes(arrived)
             else:
                 self._handle_messages(self._framing, arrived)
+            self._finish()
         except ServerStopped:
             pass  # the server stops in the middle of a reply
 
@@ -87,6 +104,7 @@ class StreamSession:
             cutter.feed(self._perform(plan, cutter.rest()))
         else:
             self._send(plan)
+        self._answered()
 
     def _handle_bytes(self, arrived: bytes) -> None:
         """Answer without framing: rules match bytes, however they were cut; other data is a message as it arrives."""
@@ -110,7 +128,14 @@ class StreamSession:
                 arrived = self._perform(plan, arrived)
             else:
                 self._send(plan)
+            self._answered()
         return arrived
+
+    def _answered(self) -> None:
+        """Do what comes after each message. May be overridden."""
+
+    def _finish(self) -> None:
+        """Do what remains when nothing more comes. May be overridden."""
 
     # --- receiving and sending
 
@@ -123,7 +148,7 @@ class StreamSession:
         return data
 
     def _plan(self, answer: Answer | None, message: bytes) -> bytes | Script | None:
-        return None if answer is None else answer.plan(message)
+        return None if answer is None else answer.plan(message, self._conversation)
 
     def _send(self, data: bytes | None) -> None:
         if data and not self._is_mute:
@@ -131,17 +156,23 @@ class StreamSession:
                 self._replies.feed_all(data)
             self._request.sendall(data)
 
+    def _endpoint(self) -> ServerStream:
+        if self._end is None:
+            self._end = ServerStream(self._request, self._server, self._stop_event())
+            self._end.inbox.conversation = self._conversation
+        return self._end
+
     def _perform(self, script: Script, rest: bytes) -> bytes:
         """Play a script in reply to a message; return the data that came meanwhile and that it did not take."""
         if self._is_mute:
             return rest
-        if self._end is None:
-            self._end = ServerStream(self._request, self._server, self._stop_event())
-        end = self._end
+        end = self._endpoint()
         if rest:
             end.inbox.receive(rest, monotonic())
         if self._replies is not None:
-            self._replies.feed_all(b"".join(each.data for each in script if isinstance(each, Send)))
+            self._replies.feed_all(
+                b"".join(each.data for each in script if isinstance(each, Send) and isinstance(each.data, bytes))
+            )
         perform(script, end, self._timeout())
         self._request = end.sock
         self._is_unix = is_unix_stream(end.sock)
@@ -152,7 +183,7 @@ class StreamSession:
         return end.inbox.take(len(end.inbox.unread)) if end.inbox else b""
 
 
-def mark_exchange(request: Any) -> None:
-    """Record that the next message is being processed."""
+def mark_exchange(request: Any, *number: int) -> None:
+    """Record that the next message is being processed; with a number, from 1, that what follows is for that message."""
     if hasattr(request, "mark_exchange"):
-        request.mark_exchange()
+        request.mark_exchange(*number)

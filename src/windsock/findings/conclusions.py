@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, TypeAlias
 
+from windsock.errors import UsageError
 from windsock.findings import (
     alike,
     altered_by_fault,
@@ -95,16 +97,19 @@ ALL: tuple[Find, ...] = (
 )
 
 
-def findings_for(subjects: Iterable[Any], error: BaseException) -> list[str]:
+def findings_for(subjects: Iterable[Any], error: BaseException, *, since: float = 0.0) -> list[str]:
     """Return at most three sentences about why a test has failed, the most probable cause first.
 
     `subjects` are the servers and proxies of the test, `error` is its exception. They are drained first, so that what
-    clients have sent counts. What a finding raises is dropped.
+    clients have sent counts. What a finding raises is dropped. Connections count that something happened on `since`
+    then, in monotonic seconds. A wrong call of windsock's functions (UsageError) has no other cause.
     """
-    return [line(each.sentence) for each in findings_in(case_from(subjects, error))]
+    if isinstance(error, UsageError):
+        return []
+    return [line(each.sentence) for each in findings_in(case_from(subjects, error, since))]
 
 
-def case_from(subjects: Iterable[Any], error: BaseException) -> Case:
+def case_from(subjects: Iterable[Any], error: BaseException, since: float = 0.0) -> Case:
     """Return the facts of a failed test, with the places where handlers stand before they are waited for."""
     subjects = list(subjects)
     failure = failure_from(error)
@@ -113,7 +118,18 @@ def case_from(subjects: Iterable[Any], error: BaseException) -> Case:
         with contextlib.suppress(Exception):
             each.drain()
     servers = tuple(_servers(zip(subjects, handlers, strict=True), failure.at))
+    if since:
+        servers = tuple(_of_part(servers, since))
     return Case(servers=servers, failure=failure, threads=others)
+
+
+def _of_part(servers: Iterable[ServerFacts], since: float) -> Iterator[ServerFacts]:
+    """Give the servers with what has happened since then; not those that nothing has happened on but before."""
+    for each in servers:
+        connections = tuple(one for one in each.connections if one.was_active_since(since))
+        if connections or not each.connections:
+            firings = tuple(one for one in each.firings if one.at >= since)
+            yield replace(each, connections=connections, firings=firings)
 
 
 def _threads(failure: FailureFacts) -> tuple[tuple[str, SourceLine], ...]:

@@ -82,6 +82,10 @@ class ConnectionFacts:
     pid: int | None = None
     has_exited: bool = False
 
+    def was_active_since(self, time: float) -> bool:
+        """Return whether it was opened, or bytes or the client's end came, at that time or later."""
+        return max(self.opened, self.latest, self.client_end or 0.0) >= time
+
     def was_in_use(self, failure: FailureFacts) -> bool:
         """Return whether the client was still there when the test failed, or had waited until just before that."""
         if self.client_end is None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Self, SupportsBytes, Unpack
 
 from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
-    from windsock.fakes.replies import Delivery
-    from windsock.fakes.rules import Connections, Rule
-    from windsock.protocols.values import Sendable
+    from windsock.fakes.replies import Delivery, Replied
+    from windsock.fakes.rules import Connections, HowToEnd, Rule
+    from windsock.fakes.states import Scope
+    from windsock.options.server_options import Resolved
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
@@ -21,24 +23,45 @@ class FakeAPI:
 
     name: str
     server: Any
+    options: Resolved
     _fake: Fake | None
     _is_stopped: bool
 
     def on(
-        self, pattern: object, *, after: int = 0, connections: Connections | None = None, first: bool = False
+        self,
+        pattern: object,
+        *,
+        after: int = 0,
+        connections: Connections | None = None,
+        first: bool = False,
+        state: str | Sequence[str] | None = None,
     ) -> Rule:
         """Begin a rule for messages: `server.on(b"PING\\r\\n").reply(b"PONG\\r\\n")`. See Fake.on."""
-        return self._told().on(pattern, after=after, connections=connections, first=first)
+        return self._told().on(pattern, after=after, connections=connections, first=first, state=state)
+
+    def states(self, *, start: str = "start", per: Scope = "connection") -> Self:
+        """Name the first state of rules with `state=`, and say what has a state: each connection, or the server.
+
+        Without this call each connection has a state (on a datagram server, each client's address), and the first one
+        is "start". Raises UsageError if a rule names a state already.
+        """
+        self._told().states(start=start, per=per)
+        return self
+
+    def state_table(self) -> list[str]:
+        """Return the rules with their states, one a line; nothing if no rule names a state."""
+        return [] if self._fake is None else self._fake.state_table()
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
+        `data` is anything that a rule's `reply()` takes: bytes, a binary file, several runs of bytes, a Repeat.
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
         """
@@ -52,6 +75,38 @@ class FakeAPI:
         those of `reply()` but `times`. The latest greeting counts, for connections from now on.
         """
         self._told().greet(what, **delivery)
+        return self
+
+    def idle(self, seconds: float, *, end: HowToEnd = "close", reply: bytes | None = None) -> Self:
+        """End a connection on which no message has come for `seconds`: `server.idle(5.0, reply=b"421 timeout\\r\\n")`.
+
+        `reply` is sent first; `end` is "close", "half_close" or "reset". The time begins anew with each reply, and
+        does not pass while delayed replies are pending. For connections from now on that play no script of their own.
+        """
+        self._told().pacing().idle(seconds, end=end, reply=reply)
+        return self
+
+    def limit(self, messages: int, *, end: HowToEnd = "close", reply: bytes | None = None) -> Self:
+        """Take at most so many messages on each connection: `server.limit(messages=100)` ends it after the 100th reply.
+
+        With `reply`, the connection goes on until one message more comes; it gets this reply, and then the connection
+        is ended: `end` is "close", "half_close" or "reset". For connections from now on that play no script of their
+        own.
+        """
+        self._told().pacing().limit(messages, end=end, reply=reply)
+        return self
+
+    def unordered(self, *, key: Callable[[bytes], object] | None = None) -> Self:
+        """Let later replies of a connection overtake a delayed one, as of a server that works on several requests.
+
+        `key` is a function of the message, such as `lambda data: data[:4]`: replies to messages with equal keys stay
+        in order. On a datagram server a delayed reply does not hold up those to other datagrams, whatever the
+        concurrency. For connections from now on.
+        """
+        fake = self._told()
+        fake.pacing().unordered(key)
+        if self.options.is_datagram and self.options.concurrency == "sync":
+            fake.let_datagrams_overtake()
         return self
 
     def echo(self) -> Self:

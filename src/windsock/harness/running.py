@@ -8,8 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
+from windsock.harness.accept_api import AcceptAPI
+from windsock.harness.checkpoints import CheckpointAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
+from windsock.harness.hand import ServerHand
 from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import addresses, deadlines
@@ -21,7 +24,7 @@ from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
-from windsock.recording.subject import Subject, plain_address
+from windsock.recording.subject import plain_address
 from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
@@ -31,13 +34,12 @@ if TYPE_CHECKING:
 
     import trustme
 
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.client import ScriptedClient
-    from windsock.clients.client_group import ClientGroup
     from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
     from windsock.clients.summary import CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.fakes.fake import Fake
     from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.options import FaultGroup
@@ -51,15 +53,13 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, Subject):
+class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
     handler it is a fake: `on()`, `reply()`, `echo()` and `play()` define its answers.
     """
 
-    _client_group: ClientGroup | None = None
-    """Its clients, if it has had any."""
     _client_failures: tuple[BaseException, ...] = ()
     """Failures of background scripts that were not raised yet."""
 
@@ -113,11 +113,17 @@ class RunningServer(FakeAPI, Subject):
         self._lifecycle = lifecycle_of(self.server)
         self._seam = seam_for(self.server, self._recorder)
         self._seam.install()
+        self._hand = ServerHand(
+            self.server, self._seam, self._recorder, options.timeout, forks=options.concurrency == "forking"
+        )
+        self._recorder.hand = self._hand
         self._is_stopped = False
         self._drain = Drain(self.server, self._seam, self._recorder)
         try:
             if options.faults or options.relay:
                 self._plan_faults()
+            if options.accept:
+                self._accepting("accept=True")
             self._start()
         except BaseException:
             self._is_stopped = True
@@ -180,7 +186,7 @@ class RunningServer(FakeAPI, Subject):
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
-        return transcript(self._recorder, self.unrecorded_firings())
+        return [*transcript(self._recorder, self.unrecorded_firings()), *self.state_table()]
 
     def describe(self) -> str:
         """Return one line with the name, class, address and number of connections of this server."""
@@ -204,20 +210,24 @@ class RunningServer(FakeAPI, Subject):
         A client that is still open is closed when the server is stopped. Raises ConnectFailed.
         """
         connector = self._connector("connect", options)
-        if self._client_group is None:
-            from windsock.clients.client_group import ClientGroup
-
-            self._client_group = ClientGroup()
-        return connector.client(name=name, handshake=handshake, client_group=self._client_group)
+        return connector.client(name=name, handshake=handshake, client_group=self._clients())
 
     @property
     def client_lines(self) -> list[FaultProxy]:
         """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
         return [] if self._client_group is None else self._client_group.lines
 
+    def connect_asyncio(
+        self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]
+    ) -> AsyncioClient:
+        """Return a client for asyncio; `async with` connects and closes it. `options` are those of `connect()`."""
+        from windsock.clients.async_client import AsyncioClient
+
+        return AsyncioClient(name=name, handshake=handshake, _connector=self._connector("connect_asyncio", options))
+
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
-        from windsock.clients.trio_client import TrioClient
+        from windsock.clients.async_client import TrioClient
 
         return TrioClient(name=name, handshake=handshake, _connector=self._connector("connect_trio", options))
 
@@ -235,12 +245,14 @@ class RunningServer(FakeAPI, Subject):
         It calls the program of the server's handler; or that of another handler class, or one given by its number and
         `version`. `options` are those of `connect()`; for the rest, see `windsock.rpc_client()`. Raises ConnectFailed.
         """
-        from windsock.clients.rpc_client import Program, RPCClient
-        from windsock.protocols.rpc_messages import AUTH_NONE
+        from windsock.clients.rpc_client import Program, RPCClient, check_calls
+        from windsock.protocols.rpc_auth import AUTH_NONE
 
+        credential = AUTH_NONE if credential is None else credential
+        check_calls(credential, resend_every)
         handler = getattr(self.server, "RequestHandlerClass", None) if program is None else program
         found = Program.of(handler, version)
-        return RPCClient(self.connect(**options), found, credential=credential or AUTH_NONE, resend_every=resend_every)
+        return RPCClient(self.connect(**options), found, credential=credential, resend_every=resend_every)
 
     def crowd(
         self,
@@ -312,6 +324,7 @@ class RunningServer(FakeAPI, Subject):
             raise UsageError(f"fault(): the {self.name} is stopped already")
         if self._faults is None:
             self._faults = ServerFaults(self.server, self.options, self._seam, self._recorder, self.seed)
+            self._hand.faults = self._faults
         return self._faults
 
     def _plan_faults(self) -> None:
@@ -449,20 +462,34 @@ class RunningServer(FakeAPI, Subject):
             failures.append(error)
         else:
             failures = first_of_each(self._failures())
+        verdict = self._verdict(failures)
+        if verdict is not None:
+            raise verdict
+
+    def _verdict(self, failures: list[BaseException]) -> BaseExceptionGroup[BaseException] | None:
         what = self.what_fails if failures else "scripts in the background failed"
-        failures += self._client_failures
+        failures = [*failures, *self._client_failures]
         unmet = self._unmet()
         if not failures and unmet and not self._has_failed:
             what, failures = self.what_is_unmet, [*unmet]
-        if failures:
-            group = self._group(what, failures)
-            raise group if failures == unmet else self._with_unmet(group)
+        if not failures:
+            return None
+        group = self._group(what, failures)
+        return group if failures == unmet else self._with_unmet(group)
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
+        if self._fake is not None and self._has_failed:
+            # the expectations that a failed test has not met are not reported again
+            found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
+        return found
+
+    def _new_errors(self) -> list[BaseException]:
+        found = super()._new_errors()
         if self._fake is not None:
-            if self._has_failed:  # the expectations that a failed test has not met are not reported again
-                found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
             _without_our_way(found)
         return found
 
@@ -478,8 +505,13 @@ class RunningServer(FakeAPI, Subject):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._checkpoint is not None and self._checkpoint.has_others:
+            return found
+        if self._fake is not None and self.strict:
+            found += self._fake.unreachable()
         if self._fake is not None and self._is_to_be_used:
             found += self._fake.unmet()
+            found += self._never_entered()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
         if self.strict and self._client_group is not None:
@@ -537,10 +569,15 @@ class RunningServer(FakeAPI, Subject):
                     listeners.serve_again(self.server, copy)
                 else:
                     listeners.bind_again(self.server, holder)
-                self._recorder.resume()
-                if self._fake is not None:
-                    self._fake.resume()
-                self._start()
+                self._resume()
+
+    def _resume(self) -> None:
+        """Undo what `_end()` has done, but for the listener."""
+        self._recorder.resume()
+        for each in (self._fake, self._acceptances):
+            if each is not None:
+                each.resume()
+        self._start()
 
     def _copy_of_listener(self) -> socket.socket:
         if self._faults is not None:
@@ -570,6 +607,8 @@ class RunningServer(FakeAPI, Subject):
         self._lifecycle.stop_timeout = left
         if self._fake is not None:
             self._fake.stop(left)
+        if self._acceptances is not None:
+            self._acceptances.stop()
         self._lifecycle.request_stop()
         if self.options.concurrency in ("sync", "trio"):
             self._lifecycle.end_requests()  # serve_forever() ends no sooner
@@ -586,6 +625,8 @@ class RunningServer(FakeAPI, Subject):
         except StillRunning as error:
             raise self._still_running(seconds, error.what) from None
         running = self._lifecycle.wait_for_requests(max(0.0, deadline - monotonic()))
+        if self._acceptances is not None:
+            running += self._acceptances.wait_for_end(deadline)
         if running:
             raise self._still_running(seconds, running)
 
@@ -598,6 +639,8 @@ class RunningServer(FakeAPI, Subject):
         self._recorder.close_all()
         self._recorder.close()
         self._seam.uninstall()
+        if self._acceptances is not None:
+            self._acceptances.close()
         if self._fake is not None:
             self._fake.close()
         self._remove_private_path()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Unpack
 
 from windsock.errors import UsageError
 from windsock.harness.running import RunningServer
 from windsock.harness.thread_pool import ThreadPool
 from windsock.options.server_options import Handler, Options, ServerKeywords
+from windsock.recording.subject import distinct_name
 from windsock.scripts.checks import check_keywords
 
 __all__ = ["serving"]
@@ -32,9 +34,11 @@ def serving(
     scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", a
-    function, or a protocol: "redis", "rpc", or one of your own. At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup.
-    Unmet expectations of a fake are raised too, unless `allow_unused`. `timeout` (seconds) bounds every wait for the
-    server.
+    function, or a protocol: "redis", "rpc", or one of your own.
+
+    At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup. Unmet expectations
+    of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
+    them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.
 
     `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
     ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
@@ -57,8 +61,10 @@ def serving(
     elif server_class_or_handler is not None:
         raise UsageError(f"serving({server_class_or_handler!r}, server_class={server_class!r}): pass one of them")
     check_keywords("serving", options, ServerKeywords)
-    given = Options(server_class=server_class, handler=handler, **options)
-    return RunningServer(given.resolved(), _thread_pool, _seed)
+    resolved = Options(server_class=server_class, handler=handler, **options).resolved()
+    if not options.get("name"):
+        resolved = replace(resolved, name=distinct_name(resolved.name))
+    return RunningServer(resolved, _thread_pool, _seed)
 
 
 def _sort_out(first: Any, second: Any) -> tuple[type[Any] | None, Any]:

@@ -73,7 +73,11 @@ class RelayedDatagrams:
                 self._listener.replace(descriptor)
             return request, address
         client = self._relay_loop.client_of(address)
-        return (data, RelayedReplies(reader, self._relay_loop)), addresses.plain(client)
+        return (data, self.replies_over(reader)), addresses.plain(client)
+
+    def replies_over(self, reader: Any) -> Any:
+        """Return the socket through which datagrams go to clients, over the server's own or a tap on it."""
+        return reader if self._relay_loop is None else RelayedReplies(reader, self._relay_loop)
 
     def drain(self, seconds: float) -> None:
         """Wait until all is on its way that clients and handlers have sent, as far as it arrives within `seconds`."""

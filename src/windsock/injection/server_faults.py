@@ -37,7 +37,7 @@ from windsock.taps.hooks import put_back
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from windsock.options.server_options import Resolved
     from windsock.recording import Connection, Recorder
@@ -55,6 +55,9 @@ class ServerFaults:
     Made when the first fault is installed; a server that has none pays nothing. The hooks stand between the seam of
     recording and the server's own, on the instance.
     """
+
+    _process_request: Callable[[Any, Any], None]
+    """The server's hook, or what has intercepted it."""
 
     def __init__(self, server: Any, options: Resolved, seam: Seam, recorder: Recorder, seed: int) -> None:
         self._server = server
@@ -79,7 +82,7 @@ class ServerFaults:
 
     def _skip_past_connections(self) -> None:
         """Have `first(n)` count from here."""
-        past = len(self._recorder.connections)
+        past = self._recorder.next_index
         if past:
             chain = self.fault_set.chain(connection=past - 1, direction="upstream", now=monotonic())
             chain.close(monotonic())
@@ -159,9 +162,15 @@ class ServerFaults:
 
     # --- hooks
 
+    def intercept_process(self, stand_in: Callable[[Any, Any], None]) -> Callable[[Any, Any], None]:
+        """Call the stand-in instead of the server's `process_request`, under these faults; return what it replaces."""
+        before = self._process_request
+        self._process_request = stand_in
+        return before
+
     def _hook(self) -> None:
         seam, server = self._seam, self._server
-        self._process_request: Callable[[Any, Any], None] = server.process_request
+        self._process_request = server.process_request
         if self._options.is_datagram:
             self._get_request: Callable[[], Any] = seam.intercept("get_request", self._next_datagram)
         else:
@@ -220,6 +229,26 @@ class ServerFaults:
         found = self.fault_set.at_handshake(connection=connection.index, now=monotonic(), peer=connection.peer)
         self._handshakes.decide(connection, found)
         return found
+
+    def replies_over(self, server_socket: Any) -> Any:
+        """Return the socket through which datagrams go to clients, over the server's own."""
+        return server_socket if self._datagrams is None else self._datagrams.replies_over(server_socket)
+
+    # --- parts
+
+    def begin_part(self, seed: int, carried: Collection[int]) -> None:
+        """Begin with the faults there are, anew. `carried` are the indices of the connections that are open."""
+        self.fault_set.begin_part(seed, self._recorder.next_index)
+        self._admission.begin_again()
+        self._processes.keep(carried)
+        if self._handshakes is not None:
+            self._handshakes.keep(carried)
+        if self._relays is not None:
+            self._relays.indices.intersection_update(carried)
+
+    def end_part(self) -> None:
+        """Heal the faults that were installed since `begin_part()`."""
+        self.fault_set.end_part()
 
     # --- the end
 

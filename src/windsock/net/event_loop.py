@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from windsock.net.deadlines import capped
+from windsock.net.flag import Flag
 from windsock.net.poller import Poller
 from windsock.net.system import monotonic, os, select, threading
 from windsock.net.wakeup import Wakeup
@@ -59,7 +60,7 @@ class EventLoop:
         self._actions: dict[int, Callable[[int], object]] = {}
         self._timers: list[Timer] = []
         self._calls: deque[Action] = deque()
-        self._quiet: list[tuple[Callable[[], bool], threading.Event]] = []
+        self._quiet: list[tuple[Callable[[], bool], Flag]] = []
         self._is_stopping = False
         self._is_closed = False
         self._gate = threading.Lock()
@@ -124,7 +125,7 @@ class EventLoop:
             return True
         if not self.is_running():
             return False
-        done = threading.Event()
+        done = Flag()
 
         def act() -> None:
             try:
@@ -143,7 +144,7 @@ class EventLoop:
         """
         if self.is_here() or not self.is_running():
             return False
-        quiet = is_done, threading.Event()
+        quiet = is_done, Flag()
         self.call(lambda: self._quiet.append(quiet))
         is_quiet = quiet[1].wait(capped(seconds))
         if not is_quiet:
@@ -225,11 +226,11 @@ class EventLoop:
         if self._calls or self._poller.is_ready():
             return
         waiting, self._quiet = self._quiet, []
-        for is_done, event in waiting:
+        for is_done, flag in waiting:
             if is_done():
-                event.set()
+                flag.set()
             else:
-                self._quiet.append((is_done, event))
+                self._quiet.append((is_done, flag))
 
     def _answer(self) -> None:
         for _ in range(len(self._calls)):  # calls added meanwhile wait for the next turn
@@ -261,8 +262,8 @@ class EventLoop:
         self._actions.clear()
         self._timers.clear()
         self._calls.clear()
-        for _, event in self._quiet:
-            event.set()
+        for _, flag in self._quiet:
+            flag.set()
         self._quiet.clear()
         self._on_error = self._at_end = _nothing
 

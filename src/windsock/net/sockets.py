@@ -9,16 +9,20 @@ import struct
 import sys
 from typing import Any
 
+from windsock.errors import UsageError
 from windsock.net import system
 from windsock.net.system import os, select, socket
 
 __all__ = [
+    "LARGEST_UNIX_DATAGRAM",
+    "check_datagram",
     "close",
     "dissolve",
     "end",
     "error_of",
     "has_unread",
     "is_ip",
+    "largest_datagram",
     "prepare",
     "refuse",
     "reset",
@@ -29,6 +33,10 @@ __all__ = [
 
 RECEIVED, SENT = 384 * 1024, 1024 * 1024
 """The kernel's buffer for a TCP connection, in bytes: more than fits into a core's cache makes bulk slower."""
+LARGEST_UDP_DATAGRAM = 65_535
+"""The most bytes that the length field of UDP can express (RFC 768)."""
+LARGEST_UNIX_DATAGRAM = 1024 * 1024
+"""The most bytes of a Unix datagram that windsock reads. The limit of the system is the sender's buffer (unix(7))."""
 MOST_READS = 64
 """The number of 64-KiB blocks that are read and discarded before a close."""
 NO_LINGER = struct.pack("ii", 1, 0)
@@ -38,6 +46,18 @@ NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 def is_ip(each: socket.socket) -> bool:
     """Return whether a socket is a TCP or UDP socket, not a Unix one."""
     return each.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def largest_datagram(family: int) -> int:
+    """Return the most bytes that are read of a datagram of an address family."""
+    is_unix = family == getattr(socket, "AF_UNIX", None)
+    return LARGEST_UNIX_DATAGRAM if is_unix else LARGEST_UDP_DATAGRAM
+
+
+def check_datagram(error: OSError, what: str, size: int) -> None:
+    """Raise UsageError in place of an error that says that a datagram is too long to be sent (EMSGSIZE)."""
+    if error.errno == errno.EMSGSIZE:
+        raise UsageError(f"{what}: {size} bytes are too many for one datagram here") from None
 
 
 def prepare(each: socket.socket) -> None:

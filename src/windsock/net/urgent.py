@@ -8,11 +8,29 @@ import struct
 import sys
 from typing import Any, ClassVar
 
+from windsock.net import sockets
 from windsock.net.system import fcntl, socket
 
-__all__ = ["OOB", "UrgentMark", "is_at_mark", "keep_inline", "take", "twin_of"]
+__all__ = [
+    "DONTWAIT",
+    "OOB",
+    "PEEK",
+    "UrgentMark",
+    "bytes_before_mark",
+    "is_at_mark",
+    "is_gone",
+    "keep_inline",
+    "pass_mark",
+    "pass_taken",
+    "take",
+    "twin_of",
+]
 
 OOB = int(socket.MSG_OOB)
+PEEK = int(socket.MSG_PEEK)
+DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
+MOST_UNREAD = 1024 * 1024
+"""More bytes than a Unix socket holds."""
 AT_MARK = 0x8905 if sys.platform == "linux" else 0x40047307
 """SIOCATMARK: whether the next byte is the urgent one."""
 NONE_THERE = (errno.EINVAL, errno.EAGAIN, errno.EOPNOTSUPP, errno.ENOTCONN)
@@ -64,5 +82,50 @@ def take(sock: Any) -> bytes:
         if error.errno in NONE_THERE:
             return b""
         raise
+    finally:
+        twin.detach()
+
+
+def is_gone(sock: Any) -> bool:
+    """Return whether the connection of a socket was reset or closed by both ends, so that nothing more can come."""
+    try:
+        sock.getpeername()
+    except OSError as error:
+        return error.errno in (errno.ENOTCONN, errno.EINVAL)
+    return False
+
+
+def pass_mark(sock: Any) -> None:
+    """Read past the place of an urgent byte that was taken, if it comes next."""
+    twin = twin_of(sock)
+    try:
+        if is_at_mark(twin):
+            twin.recv(1, DONTWAIT)
+    except OSError:  # nothing is behind it, or the connection is gone
+        pass
+    finally:
+        twin.detach()
+
+
+def pass_taken(sock: Any) -> None:
+    """Read nothing from a Unix socket: until the next read it is readable because of a byte that was taken."""
+    twin = twin_of(sock)
+    try:
+        twin.recvmsg(0, 0, DONTWAIT)
+    except OSError:  # nothing is behind it
+        pass
+    finally:
+        twin.detach()
+
+
+def bytes_before_mark(sock: Any) -> int:
+    """Return how many unread bytes of the stream come before the urgent byte, which was not taken yet."""
+    if sockets.is_ip(sock):
+        return sockets.unread(sock)  # stops at the mark
+    twin = twin_of(sock)
+    try:
+        return 0 if is_at_mark(twin) else len(twin.recv(MOST_UNREAD, PEEK | DONTWAIT))
+    except OSError:
+        return 0
     finally:
         twin.detach()

@@ -34,10 +34,6 @@ __all__ = [
 AF_UNIX = getattr(socket, "AF_UNIX", None)
 
 
-LARGEST_DATAGRAM = 65_535
-"""The most bytes that the length field of UDP can express (RFC 768)."""
-
-
 class StartError(WindsockError):
     """A server could not be started; the cause says why."""
 
@@ -72,10 +68,13 @@ def _make(options: Resolved, address: Any, handler: Any) -> Any:
 
 
 def _take_longer_datagrams(server: Any, handler: Any) -> None:
-    """Allow a fake the largest datagrams, and a handler those it asks for, unless the server has a limit of its own."""
+    """Allow a fake the largest datagrams, and a handler those it asks for, unless the server has a limit of its own.
+
+    A handler whose `max_packet_size` is None asks for the largest.
+    """
     if getattr(server, "max_packet_size", None) == UDPServer.max_packet_size:
-        wanted = getattr(handler, "max_packet_size", server.max_packet_size)
-        server.max_packet_size = LARGEST_DATAGRAM if handler is None else wanted
+        wanted = None if handler is None else getattr(handler, "max_packet_size", server.max_packet_size)
+        server.max_packet_size = sockets.largest_datagram(server.socket.family) if wanted is None else wanted
 
 
 def _made(options: Resolved, address: Any, handler: Any) -> Any:

@@ -39,6 +39,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "allow_external": (bool,),
     "name": (str, NONE),
     "relay": (bool,),
+    "accept": (bool,),
 }
 WORDS = {
     str: "text",
@@ -71,6 +72,7 @@ class ServerKeywords(TypedDict, total=False):
     backlog: int
     strict: bool
     allow_unused: bool
+    accept: bool
     timeout: float
     allow_external: bool
     name: str | None
@@ -102,6 +104,7 @@ class Options:
     backlog: int = 128
     strict: bool = True
     allow_unused: bool = False
+    accept: bool = False
     timeout: float = 5.0
     allow_external: bool = False
     name: str | None = None
@@ -148,6 +151,7 @@ class Options:
             backlog=self.backlog,
             strict=self.strict,
             allow_unused=self.allow_unused,
+            accept=self.accept,
             timeout=self.timeout,
             name=self.name or f"{concurrency} {transport} server",
             faults=fault_options.plans_from(self.faults),
@@ -222,6 +226,7 @@ class Resolved:
     timeout: float
     name: str
     encryption: Encryption | None
+    accept: bool = False
     faults: tuple[fault_options.FaultOptions, ...] = ()
     relay: bool = False
     seed: int | None = None

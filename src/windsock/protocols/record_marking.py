@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from windsock.errors import UsageError
 from windsock.protocols.xdr import DecodeError
+from windsock.protocols.xdr.coding import shown
 
-__all__ = ["RECORD_LIMIT", "RecordReader", "RecordTooLong", "mark_record", "record_in", "record_size"]
+__all__ = ["RECORD_LIMIT", "RecordReader", "RecordTooLong", "mark_record", "record_in", "record_size", "unfinished"]
 
 RECORD_LIMIT = 1024 * 1024
 """The most bytes of a record, unless a reader is given another limit."""
@@ -13,16 +14,23 @@ EMPTY_LIMIT = 1000
 """The most fragments without a byte in one record. RFC 5531 allows them, and a peer could send them without end."""
 CALL_OF_VERSION_2 = bytes(7) + b"\2"
 """What follows the xid of a call. Behind a mark there would be an xid of 0, and a type of message that there is not."""
+SHOWN = 64
+"""Bytes that an error shows."""
 LAST = 0x80000000
 LONGEST = 0x7FFFFFFF
 
 
 class RecordTooLong(DecodeError):
-    """A fragment announces more bytes than a record may have (`limit`). `value` is the size with the fragment."""
+    """A fragment announces more bytes than a record may have (`limit`). `value` is the size with the fragment.
 
-    def __init__(self, offset: int, size: int, limit: int) -> None:
+    `data` is what came from the mark on, as far as it is known.
+    """
+
+    def __init__(self, offset: int, size: int, limit: int, data: bytes = b"") -> None:
         self.limit = limit
-        reason = f"a record of {size} bytes or more, over the limit of {limit}"
+        self.data = data
+        what = f"; is this Sun RPC? {shown(data)}" if data else ""
+        reason = f"a record of {size} bytes or more, over the limit of {limit}{what}"
         super().__init__(reason, offset=offset, type="record mark", value=size)
 
 
@@ -91,7 +99,7 @@ class RecordReader:
 
     def _check(self, size: int, *, is_last: bool) -> None:
         if len(self._record) + size > self.limit:
-            raise RecordTooLong(self.offset, len(self._record) + size, self.limit)
+            raise RecordTooLong(self.offset, len(self._record) + size, self.limit, bytes(self._data[:SHOWN]))
         if not size and not is_last and self._empty >= EMPTY_LIMIT:
             raise _too_many_empty(self.offset)
 
@@ -147,6 +155,17 @@ def record_in(data: bytes) -> bytes:
     except DecodeError:
         return data
     return data if record is None or reader.is_unfinished else record
+
+
+def unfinished(data: bytes) -> DecodeError | None:
+    """Return why the bytes are no record, if they end within one."""
+    size = record_size(data)
+    if size is not None and size <= len(data):
+        return None
+    whole = (
+        "before the last fragment of a record" if size is None else f"within a record of {size} bytes with its marks"
+    )
+    return DecodeError(f"what came ends here, {whole}", offset=len(data), type="record")
 
 
 def _too_many_empty(offset: int) -> DecodeError:

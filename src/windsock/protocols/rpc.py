@@ -36,6 +36,7 @@ __all__ = [
     "auth_error",
     "call",
     "check_numbers",
+    "check_type",
     "garbage_args",
     "proc_unavail",
     "prog_mismatch",
@@ -85,6 +86,8 @@ class ReplyPattern(MessagePattern):
     def __post_init__(self) -> None:
         if self.xid is not None:
             check_numbers(xid=self.xid)
+        if self.status is not None:
+            _check_member("status", self.status, AcceptStatus, RejectStatus)
 
     def matches(self, message: Message) -> bool:
         """Return whether a message is such a reply."""
@@ -153,6 +156,8 @@ def success(result: Any = b"", type: XDRType[Any] | None = None, *, xid: int | N
     """Return an answer with a result: bytes that are encoded already, or a value of an XDR type."""
     if type is None and not isinstance(result, bytes | bytearray | memoryview):
         raise UsageError(f"rpc.success({result!r}): expected bytes, or a value with its type: success(7, xdr.INT)")
+    if type is not None:
+        check_type(f"rpc.success({result!r}, {type!r})", type)
     encoded = bytes(result) if type is None else type.encode(result)
     return RPCAnswer(Accepted(0, result=encoded), xid)
 
@@ -164,6 +169,7 @@ def prog_unavail() -> RPCAnswer:
 
 def prog_mismatch(low: int, high: int) -> RPCAnswer:
     """Return the answer of a server that has the program in versions `low` to `high`."""
+    check_numbers(low=low, high=high)
     return RPCAnswer(Accepted(0, AcceptStatus.PROG_MISMATCH, low=low, high=high))
 
 
@@ -184,11 +190,13 @@ def system_err() -> RPCAnswer:
 
 def rpc_mismatch(low: int = 2, high: int = 2) -> RPCAnswer:
     """Return the answer of a server that speaks versions `low` to `high` of RPC."""
+    check_numbers(low=low, high=high)
     return RPCAnswer(Denied(0, RejectStatus.RPC_MISMATCH, low=low, high=high))
 
 
 def auth_error(reason: AuthStatus) -> RPCAnswer:
     """Return the answer to a credential that is refused."""
+    _check_member("reason", reason, AuthStatus)
     return RPCAnswer(Denied(0, RejectStatus.AUTH_ERROR, reason))
 
 
@@ -204,6 +212,19 @@ def check_numbers(**numbers: Any) -> None:
     for name, number in numbers.items():
         if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= 0xFFFFFFFF:
             raise UsageError(f"{name} = {number!r}: expected a number from 0 to 4294967295")
+
+
+def check_type(where: str, kind: object) -> None:
+    """Raise UsageError for what is no XDR type."""
+    if not isinstance(kind, XDRType):
+        raise UsageError(f"{where}: expected an XDR type, such as xdr.INT")
+
+
+def _check_member(name: str, value: object, *kinds: type[enum.IntEnum]) -> None:
+    """Raise UsageError for what is no member of the enums."""
+    if not isinstance(value, kinds):
+        names = " or ".join(f"{kind.__name__}.{list(kind)[1].name}" for kind in kinds)
+        raise UsageError(f"{name}={value!r}: expected a member of an enum, such as {names}")
 
 
 def _arguments(pattern: CallPattern | ReplyPattern) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import enum
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from windsock.protocols import xdr
+from windsock.protocols.rpc_auth import AUTH_NONE, Auth, AuthFlavor, AuthSys, check_auth
 from windsock.protocols.xdr import DecodeError, Decoder, Encoder
 
 __all__ = [
@@ -31,18 +31,6 @@ __all__ = [
 RPC_VERSION = 2
 CALL, REPLY = 0, 1
 MSG_ACCEPTED, MSG_DENIED = 0, 1
-AUTH_LIMIT = 400
-"""The most bytes of a credential or a verifier (RFC 5531, section 8.2)."""
-
-
-class AuthFlavor(enum.IntEnum):
-    """Flavors of authentication. Others exist: a credential keeps any number."""
-
-    NONE = 0
-    SYS = 1
-    SHORT = 2
-    DH = 3
-    GSS = 6
 
 
 class AcceptStatus(enum.IntEnum):
@@ -83,7 +71,6 @@ class AuthStatus(enum.IntEnum):
     RPCSEC_GSS_CTXPROBLEM = 14
 
 
-_BODY = xdr.Opaque(AUTH_LIMIT)
 _ACCEPT_STATUS = xdr.Enum(AcceptStatus)
 _REJECT_STATUS = xdr.Enum(RejectStatus)
 _AUTH_STATUS = xdr.Enum(AuthStatus)
@@ -92,55 +79,6 @@ _CALL_OF_VERSION_2 = struct.pack(">2I", CALL, RPC_VERSION)
 _SUCCESS = struct.pack(">5I", REPLY, MSG_ACCEPTED, AuthFlavor.NONE, 0, AcceptStatus.SUCCESS)
 _NO_AUTH = bytes(16)
 """A credential and a verifier of AUTH_NONE, as most calls have them: they are recognized without being decoded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """A credential or a verifier: a flavor and its bytes, at most 400."""
-
-    flavor: int = AuthFlavor.NONE
-    body: bytes = b""
-
-    def write(self, encoder: Encoder) -> None:
-        """Add flavor and bytes to an encoder."""
-        encoder.put(xdr.INT, self.flavor).put(_BODY, self.body)
-
-
-AUTH_NONE = Auth()
-
-
-@dataclass(frozen=True, slots=True)
-class AuthSys:
-    """The credential of AUTH_SYS (RFC 5531, appendix A): who calls, as Unix has it; at most 16 groups in `gids`."""
-
-    stamp: int
-    machine_name: str
-    uid: int
-    gid: int
-    gids: Sequence[int] = ()
-
-    def credential(self) -> Auth:
-        """Return the credential of a call."""
-        return Auth(AuthFlavor.SYS, _AUTH_SYS.encode(self))
-
-    @classmethod
-    def of(cls, credential: Auth) -> AuthSys:
-        """Return what a credential says. Raises DecodeError unless it is one of AUTH_SYS."""
-        if credential.flavor != AuthFlavor.SYS:
-            raise DecodeError(
-                f"{credential.flavor} is not AUTH_SYS", offset=0, type="auth_flavor", value=credential.flavor
-            )
-        return _AUTH_SYS.decode(credential.body)
-
-
-_AUTH_SYS: xdr.Struct[AuthSys] = xdr.Struct(
-    AuthSys,
-    stamp=xdr.UINT,
-    machine_name=xdr.String(255),
-    uid=xdr.UINT,
-    gid=xdr.UINT,
-    gids=xdr.Array(xdr.UINT, 16),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +95,9 @@ class Call:
     rpc_version: int = RPC_VERSION
 
     def encode(self) -> bytes:
-        """Return the message. Raises EncodeError for a number that does not fit."""
+        """Return the message. Raises EncodeError for a number that does not fit, and UsageError for no credential."""
+        check_auth("credential", self.credential)
+        check_auth("verifier", self.verifier)
         encoder = Encoder()
         numbers = (self.xid, CALL, self.rpc_version, self.program, self.version, self.procedure)
         xdr.UINT.write_many(encoder, numbers)
@@ -262,7 +202,7 @@ def _call(decoder: Decoder, xid: int) -> Call:
 def _auth(decoder: Decoder, xid: int, reason: AuthStatus) -> Auth:
     """Take a credential or a verifier. Raises MalformedCall, with the reason for the caller, if there is none."""
     try:
-        return Auth(decoder.get(xdr.INT), decoder.get(_BODY))
+        return Auth.read(decoder)
     except DecodeError as error:
         raise MalformedCall(error, Denied(xid, RejectStatus.AUTH_ERROR, reason)) from None
 
@@ -275,7 +215,7 @@ def _reply(decoder: Decoder, xid: int) -> Reply:
 
 
 def _accepted(decoder: Decoder, xid: int) -> Accepted:
-    verifier = Auth(decoder.get(xdr.INT), decoder.get(_BODY))
+    verifier = Auth.read(decoder)
     status = decoder.get(_ACCEPT_STATUS)
     if status == AcceptStatus.SUCCESS:
         return Accepted(xid, status, decoder.rest(), verifier=verifier)

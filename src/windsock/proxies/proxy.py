@@ -14,6 +14,7 @@ from windsock.faults.options import FaultGroup, install, install_all, plans_from
 from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
+from windsock.net.async_loops import call_in_thread
 from windsock.net.deadlines import to_stop, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
@@ -23,7 +24,7 @@ from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
 from windsock.recording import framing_from, transcript
-from windsock.recording.subject import Subject, plain_address
+from windsock.recording.subject import Subject, distinct_name, plain_address
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 from windsock.scripts.checks import check_seconds
@@ -77,12 +78,13 @@ class FaultProxy(Subject):
         tls: ssl.SSLContext | None = None,
         upstream_tls: ssl.SSLContext | None = None,
         server_name: str | None = None,
-        name: str = "proxy",
+        name: str | None = None,
         strict: bool = True,
         redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
         self.upstream = target_of(address, transport).resolved()
+        name = name or distinct_name("proxy")
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
             addresses.check_loopback(f"listen={listen!r}", str(listen[0]))
@@ -293,6 +295,11 @@ class FaultProxy(Subject):
         if not self.is_datagram:
             are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
             self._recorder.wait_until(are_closed, within(seconds))
+
+    async def settle_async(self, seconds: float) -> None:
+        """Wait as `settle()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        await call_in_thread("settle_async()", partial(self.settle, seconds))
 
     def _remove_private_path(self) -> None:
         if self._private is not None:

@@ -13,6 +13,7 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
 from windsock.net.targets import Target
 from windsock.recording import Connection
+from windsock.recording.events import Kind
 from windsock.relay.loop import RelayLoop
 from windsock.taps.requests import noting_handshake
 
@@ -135,11 +136,16 @@ class HandshakeAttempt:
             self._ends[0] = secured
 
     def _shake(self, secured: Any) -> Any:
+        secured.note = self._note
         secured.raw.settimeout(max(0.001, capped(self._deadline - monotonic())))
         try:
             return secured.do_handshake(max(0.001, self._deadline - monotonic()))
         finally:
             secured.raw.setblocking(False)
+
+    def _note(self, words: str) -> None:
+        if self._connection is not None:
+            self._connection.note(Kind.NOTE, words.encode())
 
     def _done(self, error: BaseException | None) -> None:
         self._thread.join(1)

@@ -26,6 +26,7 @@ from windsock.recording.framing import (
     is_framed,
 )
 from windsock.recording.framing_choice import framing_from
+from windsock.recording.in_hand import ConnectionEnded
 from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
 from windsock.recording.recorder import Recorder
@@ -36,6 +37,7 @@ __all__ = [
     "AsItArrives",
     "Chunk",
     "Connection",
+    "ConnectionEnded",
     "Connections",
     "Cutter",
     "Delimiter",

@@ -11,7 +11,10 @@ from windsock.net.system import os
 from windsock.net.wakeup import Wakeup
 from windsock.recording.store.spill_file import Event, SpillFile, pieces
 
-__all__ = ["Channel"]
+__all__ = ["ROOM", "Channel"]
+
+ROOM = 65 * 1024
+"""Bytes of shared memory beside the flag: more costs nothing until it is used, a mapping of its own would."""
 
 
 class Channel:
@@ -24,7 +27,7 @@ class Channel:
         self.spill_file: SpillFile | None = None
         self.wakeup: Wakeup | None = None
         self.problem: RecordingFailed | None = None
-        self._lost = mmap.mmap(-1, mmap.PAGESIZE)
+        self._lost = mmap.mmap(-1, mmap.PAGESIZE + ROOM)
         try:
             self.spill_file = SpillFile()
             self.wakeup = Wakeup()
@@ -44,6 +47,10 @@ class Channel:
             self.wakeup.call()
         except OSError as error:
             self._lost[0] = error.errno or errno.EIO
+
+    def room(self) -> memoryview:
+        """Return ROOM bytes of memory that children share with their parent, for what it tells them; zeros at first."""
+        return memoryview(self._lost)[mmap.PAGESIZE :]
 
     def loss(self) -> RecordingFailed | None:
         """Return why events of children were not recorded; None if all were."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from windsock.net.addresses import Address
 from windsock.net.system import monotonic, threading
 from windsock.recording.events import Chunk, Direction, Ending, Kind, ScriptState
+from windsock.recording.in_hand import InHand
 from windsock.recording.null_recorder import NullRecorder
 from windsock.recording.pending import OTHER_PROCESS, NotedAfterwards
 from windsock.recording.store.log import Log
@@ -20,6 +21,7 @@ from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
     from windsock.protocols.protocol import Protocol
+    from windsock.recording.part import Part
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -28,9 +30,17 @@ __all__ = ["Connection"]
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
 """Events that become true with a call: see `Connection.noted_after`."""
+BY_CLIENT = (Kind.UP, Kind.CLIENT_EOF, Kind.CLIENT_RESET)
 BY_STOPPING = ("EOF", "reset")
 """Handshake failures that a stopping server causes itself; all others are caused by the client."""
-FINAL = (Ending.CLIENT_EOF, Ending.CLIENT_RESET, Ending.TLS_ALERT, Ending.STOPPED, Ending.SERVER_CLOSE)
+FINAL = (
+    Ending.CLIENT_EOF,
+    Ending.CLIENT_RESET,
+    Ending.TLS_ALERT,
+    Ending.STOPPED,
+    Ending.SERVER_CLOSE,
+    Ending.SERVER_RESET,
+)
 """Endings that later events do not change."""
 ENDINGS = {
     Kind.CLIENT_EOF: Ending.CLIENT_EOF,
@@ -40,7 +50,7 @@ ENDINGS = {
 }
 
 
-class Connection(Log):
+class Connection(InHand, Log):
     """One recorded connection, or one datagram with its replies. Can be read while it goes on.
 
     `index` counts from 0, `peer` is the client's address, `opened` and `closed` are monotonic seconds
@@ -65,8 +75,13 @@ class Connection(Log):
     """Bytes from the client that had come when the server closed the connection, and that it had not read."""
     rests_until = 0.0
     """The monotonic time until which a fake pauses on it."""
+    of_part: Part | None = None
+    """The latest part of the recording that is over and in which its client was active; None while there is none."""
+    has_exited = False
+    """Whether the forked process that handled it has ended."""
 
     # Class attributes for what most connections never set, which makes creating one cheaper.
+    _cut_at: float | None = None
     _is_tls_truncated = False
     _tls: TLSHandshake | None = None
     _refused: str | None = None
@@ -93,6 +108,11 @@ class Connection(Log):
         return f"<Connection #{self.index} from {show(self.peer)}: {state}>"
 
     @property
+    def begins(self) -> float:
+        """When the record of it begins, in monotonic seconds: when it was opened, or later (see `cut`)."""
+        return self.opened if self._cut_at is None else self._cut_at
+
+    @property
     def closed(self) -> float | None:
         """When it was closed, in monotonic seconds; None while its client cannot see that."""
         self._recorder.settle()
@@ -103,6 +123,12 @@ class Connection(Log):
         """The exception that ended its handler."""
         self._recorder.catch_up()
         return self._errors[0] if self._errors else None
+
+    @property
+    def errors(self) -> tuple[BaseException, ...]:
+        """The exceptions of its handler and of the server around it, the oldest first."""
+        self._recorder.catch_up()
+        return self._errors
 
     @property
     def tls(self) -> TLSHandshake | None:
@@ -223,7 +249,7 @@ class Connection(Log):
             self._is_half_closed = True
         elif kind == Kind.CLOSE:
             self._forget_timeout()
-            self.close(time)
+            self.record_end(time)
         else:
             self._is_relayed = False
         self._recorder.pending.end((self.index, kind))
@@ -272,6 +298,16 @@ class Connection(Log):
         if self._ending is Ending.TIMEOUT and self._has_heard_since():
             self._ending = None
 
+    def cut(self, count: int, began: float, rest: bytes) -> None:
+        """See Log. Since when it is open, how it is encrypted, and what its script does stays known."""
+        self._forget_timeout()
+        self._cut_at = monotonic()
+        super().cut(count, began, rest)
+
+    def was_active_since(self, time: float) -> bool:
+        """Return whether its client has connected, sent or ended anything at that monotonic time or later."""
+        return self.opened >= time or any(each.time >= time and each.kind in BY_CLIENT for each in self.events())
+
     def _has_heard_since(self) -> bool:
         """Return whether the client has sent data since the handler last timed out waiting for it."""
         for each in reversed(self._events):
@@ -304,7 +340,7 @@ class Connection(Log):
         """Count the server's end only when a relay has passed it on (`Kind.DELIVERED`), or again at once."""
         self._is_relayed = is_relayed
 
-    def close(self, time: float, ending: Ending | None = None) -> bool:
+    def record_end(self, time: float, ending: Ending | None = None) -> bool:
         """Record the end; without an ending, the server's, unless the client's end was seen.
 
         Returns whether it was open until now.

@@ -8,13 +8,22 @@ from __future__ import annotations
 
 import contextlib
 import pickle
+import re
+import socketserver
 import traceback
 from types import TracebackType
 
 from windsock.errors import WindsockError, text_of
+from windsock.net.system import os
 from windsock.recording.errors import HandlerFailed, RemoteTraceback
 
-__all__ = ["from_handler_on", "pack", "unpack"]
+__all__ = ["from_handler_on", "in_short", "pack", "unpack", "without_our_frames"]
+
+MOST_FRAMES = 3
+"""Frames of a handler's traceback that stand beside another failure."""
+FRAME = re.compile(r'^( *)File "(.*)", line \d+, in .*\n(?:\1 .*\n)*', re.MULTILINE)
+"""A frame in the text of a traceback."""
+OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def pack(error: BaseException) -> bytes:
@@ -43,11 +52,21 @@ def unpack(packed: bytes) -> BaseException:
 
 
 def from_handler_on(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback without our frames at its start, which lead to the handler; all if it has no others."""
+    """Return the traceback without the frames at its start that lead to the handler; all if it has no others."""
     rest = trace
-    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith("windsock."):
+    while rest is not None and _leads_to_handler(rest.tb_frame.f_globals.get("__name__", "")):
         rest = rest.tb_next
     return rest or trace
+
+
+def _leads_to_handler(module: str) -> bool:
+    return module.startswith("windsock.") or module == socketserver.__name__
+
+
+def without_our_frames(text: str) -> str:
+    """Return the text of a traceback without our frames; empty if it has no others."""
+    cut = FRAME.sub(lambda match: "" if match[2].startswith(OURS) else match[0], text)
+    return cut if FRAME.search(cut) else ""
 
 
 def _whole(error: BaseException) -> object:
@@ -85,3 +104,15 @@ def _words(error: BaseException) -> str:
         return f"{type(error).__name__}: {text_of(error)}"
     except Exception:  # as above
         return f"{type(error).__name__} (its __str__ raises)"
+
+
+def in_short(error: BaseException) -> str:
+    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
+    if isinstance(error.__cause__, RemoteTraceback):
+        lines = without_our_frames(str(error.__cause__)).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
+    else:
+        frames = traceback.format_tb(from_handler_on(error.__traceback__))
+        lines = "".join([each for each in frames if without_our_frames(each)][-MOST_FRAMES:]).splitlines()
+    notes = [each for each in map(str, getattr(error, "__notes__", ())) if not each.startswith("windsock: ")]
+    text = "\n".join([f"{type(error).__name__}: {text_of(error)}", *notes]).replace("\n", "\n  ")
+    return text + "".join(f"\n  {line}" for line in lines)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.recording.connection import Connection
 from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
-from windsock.recording.events import Direction, Kind
+from windsock.recording.events import Kind
 from windsock.recording.framing import Framing, UntilEof, is_framed
-from windsock.recording.protocol_messages import messages_in, replies_cutter
+from windsock.recording.protocol_messages import replies_cutter
+from windsock.recording.protocol_replies import Replies
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked
@@ -83,24 +83,26 @@ class RecordedRequest:
         Raises as `message` does.
         """
         protocol = self._protocol("reply_message")
-        data = self._own_reply(protocol)
+        data = self._replies(protocol).own()
         return protocol.decoded(data, is_reply=True) if data else None
 
     @property
     def reply_messages(self) -> list[Any]:
         """All messages of `reply`, as values. Raises as `message` does."""
         protocol = self._protocol("reply_messages")
-        return [protocol.decoded(each, is_reply=True) for each in self._replies(protocol)]
+        return [protocol.decoded(each, is_reply=True) for each in self._replies(protocol).all()]
 
     @property
     def rpc(self) -> RecordedCall:
         """The message as a call of Sun RPC, with its reply. For servers and proxies with `framing="rpc"`."""
+        from windsock.protocols.record_marking import unfinished
         from windsock.protocols.rpc_protocol import PROTOCOL, RPCProtocol
         from windsock.recording.rpc import recorded_call
 
         known = self._source.protocol
         protocol = known if isinstance(known, RPCProtocol) else PROTOCOL
-        return recorded_call(protocol.body(self.data), protocol.body(self._own_reply(protocol)), protocol)
+        ended = None if self.is_complete or self._source.is_datagram else unfinished(self.data)
+        return recorded_call(protocol.body(self.data), protocol.body(self._replies(protocol).own()), protocol, ended)
 
     def _protocol(self, name: str) -> Protocol:
         protocol = self._source.protocol
@@ -108,29 +110,8 @@ class RecordedRequest:
             raise UsageError(f'{name}: the server has no protocol; pass framing="redis", or a protocol of your own')
         return protocol
 
-    def _own_reply(self, protocol: Protocol) -> bytes:
-        """Return the message that answers this one: with its key, or else the first one; nothing without one."""
-        own = self._replies(protocol)
-        key = protocol.request_key(self.data)
-        if key is not None:
-            candidates = chain(own, self._later_replies(protocol))
-            if found := next((each for each in candidates if protocol.reply_key(each) == key), b""):
-                return found
-        return own[0] if own else b""
-
-    def _replies(self, protocol: Protocol) -> list[bytes]:
-        """Return the messages in `reply`."""
-        source = self._source
-        if source.is_datagram:
-            return [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
-        return [data for _, data in messages_in(self.reply, protocol, after=self.data)]
-
-    def _later_replies(self, protocol: Protocol) -> Iterator[bytes]:
-        """Give the messages of the whole connection that the server sent when this one had begun."""
-        if self._source.is_datagram:
-            return iter(())
-        found = messages_in(self._source.downstream, protocol, after=self.data)
-        return (data for end, data in found if end > self._reply[0])
+    def _replies(self, protocol: Protocol) -> Replies:
+        return Replies(self._source, protocol, self.data, self._reply)
 
     def __len__(self) -> int:
         return self._data[1] - self._data[0]
@@ -141,8 +122,11 @@ class RecordedRequest:
         return self._source.read(Kind.UP, start, min(end, start + size))
 
     def shown_beginning(self) -> bytes:
-        """Return the first 64 bytes, with secrets masked: for messages."""
-        return masked(self.beginning(LOOKED_AT))[:SHOWN]
+        """Return the first 64 bytes, with secrets masked, also those that earlier messages announce: for messages."""
+        start, end = self._data
+        first = max(0, start - LOOKED_AT)
+        data = self._source.read(Kind.UP, first, min(end, start + LOOKED_AT))
+        return masked(data)[start - first :][:SHOWN]
 
     def __repr__(self) -> str:
         data = self.shown_beginning()
@@ -168,7 +152,7 @@ class Exchanges:
     """The exchanges of one connection; each look continues where the previous one stopped.
 
     A reply belongs to the latest message that was complete before it, or, if the server marks the message that it is
-    processing, to that one.
+    answering, to that one.
     """
 
     def __init__(self, connection: Connection, framing: Framing | None, *, is_datagram: bool) -> None:
@@ -190,7 +174,10 @@ class Exchanges:
         self._open: _Exchange | None = None
         self._up = 0
         self._down = 0
+        self._begun = 0
+        """How many messages the server has marked as begun."""
         self._marked = 0
+        """The number of the message that it answers, from 1."""
 
     def requests(self) -> list[RecordedRequest]:
         """Return the requests so far, in order."""
@@ -212,6 +199,12 @@ class Exchanges:
             return None
         return self._request(len(self._all), self._open)
 
+    def rest(self) -> tuple[int, float, bytes]:
+        """Return the number of events so far, and the time and data of the message that has begun, if one has."""
+        self.requests()
+        begun = self.unfinished()
+        return (self._seen, 0.0, b"") if begun is None else (self._seen, begun.started, begun.data)
+
     def _begin_again(self) -> None:
         """Start again from the first event: what looked like messages was not. At most once for each connection."""
         self._begin()
@@ -229,9 +222,15 @@ class Exchanges:
         elif event.kind == Kind.RETRACT:
             self._answer(event.time, -int(event.data))
         elif event.kind == Kind.MARK:
-            self._marked += 1
+            self._mark(event.data)
         elif event.kind == Kind.CLIENT_EOF and isinstance(self._framing, UntilEof) and self._open is not None:
             self._complete(event.time, self._up - self._open.data_start)
+
+    def _mark(self, number: bytes) -> None:
+        """Note which message the server answers: the next one, or the one with that number."""
+        if not number:
+            self._begun += 1
+        self._marked = int(number or self._begun)
 
     def _take(self, time: float, data: bytes) -> None:
         if self._open is None:

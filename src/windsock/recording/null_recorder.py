@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from windsock.recording.pending import Pending
+
+if TYPE_CHECKING:
+    from windsock.recording.in_hand import Hand
 
 __all__ = ["NO_RECORDER", "NullRecorder"]
 
@@ -14,6 +17,8 @@ class NullRecorder:
 
     is_child = False
     waiters = 0
+    hand: Hand | None = None
+    """What acts on its connections for the test, while their server runs."""
 
     def __init__(self) -> None:
         self.pending = Pending()

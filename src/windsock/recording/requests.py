@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
-from windsock.net.deadlines import is_over, within
-from windsock.recording.connections import check_count, seconds_of
+from windsock.net.deadlines import is_over
+from windsock.recording.connection import Connection
+from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import Exchanges, RecordedRequest
 from windsock.recording.framing import Framing, is_framed
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
 from windsock.recording.transcript import preview, summary
+from windsock.recording.waits import RecordingWait
 
 __all__ = ["Requests", "unfinished_words"]
 
@@ -77,9 +79,17 @@ class Requests(Sequence[RecordedRequest]):
 
         Waits up to `timeout` seconds for a first one, and until it is complete or has a reply. Raises
         RequestMismatch if there are more, or if its connection ended before it was complete; RequestTimeout if there
-        is none.
+        is none; BlocksLoop if it would have to wait in the thread of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        return self._only(timeout).block()
+
+    async def only_async(self, timeout: float | None = None) -> RecordedRequest:
+        """Wait as `only()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        return await self._only(timeout).wait()
+
+    def _only(self, timeout: float | None) -> RecordingWait[RecordedRequest]:
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
         error: Exception | None = None
@@ -94,22 +104,35 @@ class Requests(Sequence[RecordedRequest]):
             found[:], error = self._now()  # when its connection has ended, all of a message has come
             return True
 
-        in_time = self._recorder.wait_until(is_settled, within(seconds))
-        _check(error)
-        if len(found) > 1:
-            raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
-        if in_time and not _is_settled(found[0]):
-            raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
-        if not in_time:
-            raise self._timeout_of("the only request to be complete or answered" if found else "a request", seconds)
-        return found[0]
+        def result(in_time: bool) -> RecordedRequest:
+            __tracebackhide__ = True
+            _check(error)
+            if len(found) > 1:
+                raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
+            if in_time and not _is_settled(found[0]):
+                raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
+            if not in_time:
+                raise self._timeout_of("the only request to be complete or answered" if found else "a request", seconds)
+            return found[0]
+
+        arguments = "" if timeout is None else f"timeout={timeout:g}"
+        return RecordingWait(self._recorder, "requests", "only", arguments, seconds, is_settled, result)
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
         """Wait up to `timeout` seconds until at least `count` requests are complete; return all complete ones.
 
-        Raises RequestTimeout, which shows what was recorded instead.
+        Raises RequestTimeout, which shows what was recorded instead; BlocksLoop if it would have to wait in the thread
+        of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        return self._wait(count, timeout).block()
+
+    async def wait_async(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
+        """Wait as `wait()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        return await self._wait(count, timeout).wait()
+
+    def _wait(self, count: int, timeout: float | None) -> RecordingWait[list[RecordedRequest]]:
         check_count(count, "requests")
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
@@ -121,26 +144,45 @@ class Requests(Sequence[RecordedRequest]):
             found[:] = [each for each in now if each.is_complete]
             return error is not None or len(found) >= count
 
-        in_time = self._recorder.wait_until(are_enough, within(seconds))
-        if len(found) < count:
-            _check(error)
-        if not in_time:
-            plural = "" if count == 1 else "s"
-            raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
-        return found
+        def result(in_time: bool) -> list[RecordedRequest]:
+            __tracebackhide__ = True
+            if len(found) < count:
+                _check(error)
+            if not in_time:
+                plural = "" if count == 1 else "s"
+                raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
+            return found
+
+        return RecordingWait(
+            self._recorder, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result
+        )
 
     def none(self, settle: float = 0.0) -> None:
         """Check that there is no request, and that none comes within `settle` seconds.
 
-        Raises RequestMismatch, which shows what was recorded, and RequestTimeout if the test has not that much time.
+        Raises RequestMismatch, which shows what was recorded, and RequestTimeout if the test has not that much time;
+        BlocksLoop if it would have to wait in the thread of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        self._none(settle).block()
+
+    async def none_async(self, settle: float = 0.0) -> None:
+        """Check and wait as `none()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        await self._none(settle).wait()
+
+    def _none(self, settle: float) -> RecordingWait[None]:
         seconds = self._seconds(settle, "settle")
-        if self._recorder.wait_until(self._has_any, within(seconds)):
-            _check(self._now()[1])
-            raise RequestMismatch("no request", self._recorded())
-        if seconds and is_over():
-            raise self._timeout_of("no request to come", seconds)
+
+        def result(has_any: bool) -> None:
+            __tracebackhide__ = True
+            if has_any:
+                _check(self._now()[1])
+                raise RequestMismatch("no request", self._recorded())
+            if seconds and is_over():
+                raise self._timeout_of("no request to come", seconds)
+
+        return RecordingWait(self._recorder, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
 
     def unfinished(self) -> list[RecordedRequest]:
         """Return the messages that are incomplete, at most one for each connection.
@@ -150,6 +192,19 @@ class Requests(Sequence[RecordedRequest]):
         with self._recorder:
             self._now()
             return [request for each in self._exchanges if (request := each.unfinished()) is not None]
+
+    def forget(self) -> None:
+        """Forget what there was: on open connections a message that has begun goes on, and nothing before it."""
+        with self._recorder:
+            self._recorder.catch_up()
+            known = {each.connection: each for each in self._exchanges}
+            for connection in self._recorder.carried():
+                exchanges = known.get(connection) or self._cut(connection)
+                connection.cut(*exchanges.rest())
+            self._exchanges = []
+
+    def _cut(self, connection: Connection) -> Exchanges:
+        return Exchanges(connection, self._framing, is_datagram=self._is_datagram)
 
     def _has_any(self) -> bool:
         found, error = self._now()
@@ -166,7 +221,7 @@ class Requests(Sequence[RecordedRequest]):
             self._recorder.catch_up()
             self._recorder.check_whole()
             for connection in self._recorder.connections[len(self._exchanges) :]:
-                self._exchanges.append(Exchanges(connection, self._framing, is_datagram=self._is_datagram))
+                self._exchanges.append(self._cut(connection))
             found = [request for each in self._exchanges for request in each.requests()]
             error = next((each.error for each in self._exchanges if each.error is not None), None)
         if self._framing is not None:

@@ -92,13 +92,15 @@ class RecordedCall:
     def __str__(self) -> str:
         known = {} if self.type is None else {(self.program, self.version): {self.procedure: self.type}}
         protocol = RPCProtocol(known)
-        said = (self.data, self.reply_data) if self.reply_data else (self.data,)
-        return ", ".join(protocol.in_words(each)[0] for each in said)
+        words = protocol.in_words(self.data)[0] if self.error is None else f"no RPC message ({self.error})"
+        return f"{words}, {protocol.in_words(self.reply_data)[0]}" if self.reply_data else words
 
 
-def recorded_call(data: bytes, reply_data: bytes, protocol: RPCProtocol) -> RecordedCall:
-    """Return a message and its reply, without record marks, as a call."""
-    call, error = _decoded(data, protocol)
+def recorded_call(
+    data: bytes, reply_data: bytes, protocol: RPCProtocol, ended: DecodeError | None = None
+) -> RecordedCall:
+    """Return a message and its reply, without record marks, as a call. `ended` says why a record came in part only."""
+    call, error = _decoded(data, protocol) if ended is None else (None, ended)
     reply, reply_error = _decoded(reply_data, protocol) if reply_data else (None, None)
     return RecordedCall(
         data,

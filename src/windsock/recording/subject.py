@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import traceback
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
 from windsock import redaction
-from windsock.errors import UsageError, text_of
+from windsock.errors import UsageError, visible
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
+from windsock.recording.async_life import AsyncLife
 from windsock.recording.connections import Connections
-from windsock.recording.errors import HandlerErrors, RemoteTraceback, counted, first_of_each
-from windsock.recording.exception_pickle import from_handler_on
+from windsock.recording.errors import HandlerErrors, counted, first_of_each
+from windsock.recording.exception_pickle import in_short
 from windsock.recording.notes import FindingNote, TranscriptNote
 from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests
 
-__all__ = ["Subject", "living", "plain_address"]
+__all__ = ["Subject", "distinct_name", "living", "plain_address"]
 
 E = TypeVar("E", bound=BaseException)
-MOST_FRAMES = 3
-"""Frames of a handler's traceback that stand beside another failure."""
 
 
-class Subject:
+class Subject(AsyncLife):
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
+
+    In a task, `async with` does so while the event loop goes on.
 
     `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
     says what is secret in all that is shown.
@@ -80,30 +81,38 @@ class Subject:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
-            self._finish_and_show()
+            self._finish_and_show(self.finish)
         elif self._is_inherited:
             self.stop()
         else:
-            self._explain(error)
+            self._explain(error, self.stop)
 
-    def _finish_and_show(self) -> None:
+    def _finish_and_show(self, finish: Callable[[], None]) -> None:
         """Finish; note on what that raises what was recorded."""
         __tracebackhide__ = True
         try:
-            self.finish()
+            finish()
         except Exception as failure:
             failure.add_note(self._transcript_note())
             raise
 
-    def _explain(self, error: BaseException) -> None:
-        """Stop; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
+    def _explain(self, error: BaseException, end: Callable[[], object]) -> None:
+        """End it; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
         notes = getattr(error, "__notes__", ())
         if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
             for sentence in self.conclude(error):
                 error.add_note(FindingNote(f"windsock: {sentence}"))
-        self.stop()
-        for note in self.notes():
+        end()
+        self.note_on(error)
+
+    def note_on(self, error: BaseException, *, is_over: bool = True) -> None:
+        """Note on the exception of a test what went wrong here, which `finish()` does not raise then, and what came.
+
+        `is_over`: it has ended the test. After a wrong call of windsock nothing is said of expectations.
+        """
+        for note in self.notes(is_over=is_over and not isinstance(error, UsageError)):
             error.add_note(f"windsock: {note}")
+        self.excuse(self.errors)
         if isinstance(error, Exception):
             error.add_note(self._transcript_note())
 
@@ -216,16 +225,22 @@ class Subject:
     def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """Yield what to say beside another exception that fails the test, which this may be the cause of.
 
-        Errors come with their tracebacks, from the handler on. Unless the test is over, expectations may still be met.
+        Errors come with their tracebacks, from the handler on. Nothing is said of expectations unless the test
+        `is_over`: it has come to the calls that should meet them.
         """
-        for failure, count in counted(self._failures()):
-            times = f" ({count} times)" if count > 1 else ""
-            yield f"the {self.name} had an error too{times}: {redaction.text(_told(failure))}"
+        for failure, times in counted(self._failures() if is_over else self._new_errors()):
+            said = f" ({times} times)" if times > 1 else ""
+            told = visible(redaction.text(in_short(failure)), but="\n")
+            yield f"the {self.name} had an error too{said}: {told}"
         if is_over:
             yield from (f"the {self.name}: {redaction.text(each.what)}" for each in self._unmet())
 
     def _failures(self) -> list[BaseException]:
         """Return the errors that fail a strict test. May be extended (call super)."""
+        return self._new_errors()
+
+    def _new_errors(self) -> list[BaseException]:
+        """Return the errors that no report has had. May be extended (call super)."""
         return self.errors.failures() if self.strict else []
 
     def _unmet(self) -> list[Any]:
@@ -269,17 +284,13 @@ def living() -> list[Subject]:
             return sorted(_living, key=lambda each: each.began)
 
 
+def distinct_name(name: str) -> str:
+    """Return a name that no server or proxy has that runs now: with a number, if one has it."""
+    taken = {each.name for each in living() if each.is_running}
+    names = chain([name], (f"{name} {number}" for number in count(2)))
+    return next(each for each in names if each not in taken)
+
+
 def plain_address(name: Any) -> Any:
     """Return (host, port), also for IPv6, or the path."""
     return name[:2] if isinstance(name, tuple) else addresses.plain(name)
-
-
-def _told(error: BaseException) -> str:
-    """Return an error's class and text, and the last lines of its traceback from the handler on, which may be none."""
-    if isinstance(error.__cause__, RemoteTraceback):
-        lines = str(error.__cause__).strip().splitlines()[1:-1][-2 * MOST_FRAMES :]
-    else:
-        trace = from_handler_on(error.__traceback__)
-        lines = "".join(traceback.format_tb(trace, -MOST_FRAMES)).splitlines()
-    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
-    return text + "".join(f"\n  {line}" for line in lines)

@@ -16,10 +16,8 @@ from windsock.redaction.rules import RuleFailed, SecretRule, Span, rule_of_liter
 
 __all__ = ["forget", "is_in_use", "keep", "line", "mask_of", "masked", "remember", "spans", "text", "use"]
 
-SHORTEST = 5
-"""Bytes of a secret that is looked for by itself, wherever it stands..."""
 MOST = 1000
-"""...and how many of them."""
+"""Secrets that are looked for by themselves, wherever they stand."""
 
 
 class _Configuration:
@@ -58,10 +56,12 @@ def is_in_use() -> bool:
 
 
 def remember(secret: bytes) -> None:
-    """Have a secret that was found in traffic masked in text, wherever it stands."""
+    """Have a secret that was found in traffic masked in text, wherever its distinctive parts stand."""
+    from windsock.redaction.distinctive import distinctive_parts
+
     seen = _Configuration.seen
-    for each in (secret, *secret.split()[-1:]):
-        if len(each) >= SHORTEST and len(seen) < MOST:
+    for each in distinctive_parts(secret):
+        if len(seen) < MOST:
             seen.setdefault(each)
 
 
@@ -108,7 +108,7 @@ def line(words: str) -> str:
 
 
 def spans(data: bytes, *, is_shown: bool = False) -> list[Span]:
-    """Return where the secrets are, in order, apart from each other. `is_shown`: the data is text about bytes.
+    """Return where the secrets are, in order; touching ones are one. `is_shown`: the data is text about bytes.
 
     Raises RuleFailed. Looking for a few words costs less than looking for all that may follow them.
     """
@@ -122,7 +122,7 @@ def spans(data: bytes, *, is_shown: bool = False) -> list[Span]:
             matches += rule.find(data)
     found: list[Span] = []
     for start, end in sorted(matches):
-        if found and start < found[-1][1]:
+        if found and start <= found[-1][1]:
             found[-1] = found[-1][0], max(end, found[-1][1])
         else:
             found.append((start, end))

@@ -12,6 +12,7 @@ from windsock.faults.items import Datagram, Item, NewSource, ResumeReading, Stop
 from windsock.net.addresses import Address
 from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
 from windsock.net.event_loop import READABLE, EventLoop, OnError, Timer
+from windsock.net.sockets import LARGEST_UNIX_DATAGRAM
 from windsock.net.system import connect, monotonic, socket
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "DatagramDirection", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
 
-LARGEST = 1024 * 1024
+LARGEST = LARGEST_UNIX_DATAGRAM
 """A size in bytes. No UDP datagram is larger; the limit of a Unix one is its sender's buffer, mostly up to 416 KiB."""
 BATCH = 64
 """The number of datagrams read in a row before other connections have their turn."""

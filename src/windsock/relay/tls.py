@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from windsock.net import sockets, urgent
-from windsock.net.system import socket, ssl
+from windsock.net.system import monotonic, socket, ssl
 from windsock.relay.buffered_endpoint import BufferedEndpoint
 from windsock.security.tls_socket import TLSSocket
+from windsock.servers.urgent_socket import PRI, events_of
 
 __all__ = ["TLSEnd", "TLSEndpoint"]
 
 
 class TLSEnd(TLSSocket):
-    """A TLS socket for a relay: it never blocks, and raises BlockingIOError as plain sockets do."""
+    """A TLS socket for a relay: after its handshake it never blocks, and raises BlockingIOError as plain sockets do.
+
+    `note` is called with a text about each urgent byte, which is dropped: TLS has none.
+    """
+
+    note: Callable[[str], object] | None = None
+
+    def _fill(self) -> None:
+        """Take urgent bytes first: a read in front of one would discard it."""
+        timeout = self.raw.gettimeout()
+        deadline = None if timeout is None else monotonic() + timeout
+        while (events := events_of(self.raw.fileno(), deadline)) & PRI and self.drop_urgent():
+            pass
+        if timeout and not events:
+            raise TimeoutError("timed out")
+        super()._fill()
+
+    def drop_urgent(self) -> bool:
+        """Drop an urgent byte, and report it; return whether there was one."""
+        data = urgent.take(self.raw)
+        if data and self.note is not None:
+            self.note(f"1 B of urgent data was not passed on, since TLS has none: {data!r}")
+        return bool(data)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """See socket.socket."""
@@ -53,12 +77,10 @@ class TLSEndpoint(BufferedEndpoint):
 
     def _prepare(self) -> None:
         """Leave urgent bytes out of the stream: TLS has none, and one in line would break it."""
+        self.socket.note = self.relay.note
 
     def _is_at_mark(self) -> bool:
-        """Drop an urgent byte, and report it."""
-        data = urgent.take(self.socket.raw)
-        if data:
-            self.relay.note(f"1 B of urgent data was not passed on, since TLS has none: {data!r}")
+        self.socket.drop_urgent()
         return False
 
     def _write_urgent(self, data: memoryview) -> int:

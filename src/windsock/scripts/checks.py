@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, SupportsBytes, TypeAlias
 
-from windsock.errors import UsageError
+from windsock.errors import UnknownKeyword, UsageError
 from windsock.net.deadlines import is_seconds
 from windsock.protocols.values import as_bytes
 
@@ -65,11 +65,11 @@ def check_count(where: str, value: Any) -> None:
 
 
 def check_keywords(call: str, given: Mapping[str, object], known: Any) -> None:
-    """Raise TypeError, as Python does, for a keyword that a TypedDict does not have."""
+    """Raise UnknownKeyword, a TypeError as Python's own, for a keyword that a TypedDict does not have."""
     names = known.__required_keys__ | known.__optional_keys__
     for name in given:
         if name not in names:
-            raise TypeError(f"{call}() got an unexpected keyword argument {name!r}")
+            raise UnknownKeyword(call, name, names)
 
 
 def check_seconds(where: str, value: Any, *, or_none: bool = False, unit: str = "seconds") -> None:

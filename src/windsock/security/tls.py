@@ -45,6 +45,13 @@ class TLSMixIn:
             raise UsageError(f"{type(self).__name__}.ssl_context is None; set it to an ssl.SSLContext for servers")
         return self.ssl_context
 
+    def encrypted(self, request: Any) -> Any:
+        """Return the encrypted side of an accepted request: a TLSSocket, or for async handlers a trio.SSLStream.
+
+        None if there is none in this process.
+        """
+        return self._tls_requests.get(request)
+
     @property
     def _tls_requests(self) -> dict[Any, Any]:
         """The encrypted side of each accepted request."""

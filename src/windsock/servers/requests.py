@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from windsock.net import addresses
@@ -70,6 +71,15 @@ class OpenRequests:
         with self._lock:
             if id(request) in self._requests:
                 _shut_down(request, how)
+
+    @contextlib.contextmanager
+    def kept(self, is_wanted: Callable[[Any], bool]) -> Iterator[Any]:
+        """Give the request that is wanted, which is not released during the block; None if there is none.
+
+        The block must not wait.
+        """
+        with self._lock:
+            yield next((request for request, _ in self._requests.values() if is_wanted(request)), None)
 
     def end_new(self, how: int | None) -> None:
         """From now on, shut down each request that is added: one may be accepted while the server closes.

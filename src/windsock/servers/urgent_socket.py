@@ -12,7 +12,7 @@ from windsock.net import sockets, urgent
 from windsock.net.deadlines import milliseconds
 from windsock.net.pushback import give_back, held_by
 from windsock.net.system import monotonic, os, select, socket, threading
-from windsock.net.urgent import OOB
+from windsock.net.urgent import DONTWAIT, OOB, PEEK, bytes_before_mark, pass_mark, pass_taken
 
 __all__ = [
     "IN",
@@ -21,17 +21,12 @@ __all__ = [
     "UrgentSocket",
     "events_of",
     "look_first",
-    "pass_mark",
     "read_as_usual",
     "reader_of",
     "size_of",
 ]
 
 IN, PRI = int(select.POLLIN), int(select.POLLPRI)
-DONTWAIT = int(getattr(socket, "MSG_DONTWAIT", 0))
-PEEK = int(socket.MSG_PEEK)
-MOST_UNREAD = 1024 * 1024
-"""More bytes than a Unix socket holds."""
 
 _readers: WeakKeyDictionary[Any, UrgentReader] = WeakKeyDictionary()
 
@@ -67,6 +62,8 @@ class UrgentReader:
         """Called before the socket is closed, or given away."""
         self.is_over = False
         """True once there is nothing more to tell."""
+        self.is_gone = False
+        """True once the connection was reset in front of an urgent byte, which poll(2) goes on to report."""
         self._teller: int | None = None
         self._position = 0
         self._socket = sock
@@ -87,6 +84,7 @@ class UrgentReader:
             ahead = bytes_before_mark(self._socket)
             byte = urgent.take(self._socket)
             if not byte:
+                self.is_gone = urgent.is_gone(self._socket)
                 return None
             if not sockets.is_ip(self._socket):
                 pass_taken(self._socket)
@@ -98,11 +96,14 @@ class UrgentReader:
         with self._telling:
             found = None if self.is_over else self.take()
             if found is not None:
-                before, self._teller = self._teller, threading.get_ident()
-                try:
-                    self._tell(*found)
-                finally:
-                    self._teller = before
+                self._tell_of(*found)
+
+    def _tell_of(self, byte: bytes, position: int) -> None:
+        before, self._teller = self._teller, threading.get_ident()
+        try:
+            self._tell(byte, position)
+        finally:
+            self._teller = before
 
     def let_go(self) -> None:
         """Drop the references to the handler: a cycle would wait for the collector."""
@@ -119,7 +120,7 @@ class UrgentReader:
         is telling the handler of a byte, the read waits for that.
         """
         with self._telling, self._taking:
-            if not self.is_inline:
+            if not (self.is_inline or self.is_gone):
                 now = events_of(self._socket.fileno(), 0.0)
                 if now & PRI or not now:  # what was there before was taken by another thread
                     raise BlockingIOError
@@ -139,7 +140,7 @@ class UrgentReader:
                 twin.detach()
             self.passed(0 if flags & PEEK else size_of(result))
         if found is not None:
-            self._tell(*found)
+            self._tell_of(*found)
         return result
 
     def passed(self, size: int) -> None:
@@ -204,7 +205,7 @@ class UrgentSocket(socket.socket):
             reader.check()
             if not events:
                 raise _too_late(timeout)
-            if events & PRI and not reader.is_inline:
+            if events & PRI and not (reader.is_inline or reader.is_gone):
                 reader.tell()
                 continue
             try:
@@ -223,50 +224,16 @@ class UrgentSocket(socket.socket):
 
     def _real_close(self, *args: Any) -> None:
         """Read past the place of a byte that was taken: closing a TCP connection in front of it would reset it."""
-        _readers[self].stop()
-        if self.fileno() >= 0 and not _readers[self].is_inline:
-            pass_mark(self)
-        super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
+        try:
+            _readers[self].stop()
+        finally:
+            if self.fileno() >= 0 and not _readers[self].is_inline:
+                pass_mark(self)
+            super()._real_close(*args)  # type: ignore[misc]  # socket.socket's own hook for the last close
 
 
 def _too_late(timeout: float | None) -> OSError:
     return TimeoutError("timed out") if timeout else BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-
-
-def pass_mark(sock: Any) -> None:
-    """Read past the place of an urgent byte that was taken, if it comes next."""
-    twin = urgent.twin_of(sock)
-    try:
-        if urgent.is_at_mark(twin):
-            twin.recv(1, DONTWAIT)
-    except OSError:  # nothing is behind it, or the connection is gone
-        pass
-    finally:
-        twin.detach()
-
-
-def pass_taken(sock: Any) -> None:
-    """Read nothing from a Unix socket: until the next read it is readable because of a byte that was taken."""
-    twin = urgent.twin_of(sock)
-    try:
-        twin.recvmsg(0, 0, DONTWAIT)
-    except OSError:  # nothing is behind it
-        pass
-    finally:
-        twin.detach()
-
-
-def bytes_before_mark(sock: Any) -> int:
-    """Return how many unread bytes of the stream come before the urgent byte, which was not taken yet."""
-    if sockets.is_ip(sock):
-        return sockets.unread(sock)  # stops at the mark
-    twin = urgent.twin_of(sock)
-    try:
-        return 0 if urgent.is_at_mark(twin) else len(twin.recv(MOST_UNREAD, PEEK | DONTWAIT))
-    except OSError:
-        return 0
-    finally:
-        twin.detach()
 
 
 def size_of(result: Any) -> int:

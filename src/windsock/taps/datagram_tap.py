@@ -46,7 +46,7 @@ class DatagramTap:
         data = b"".join(bytes(memoryview(each).cast("B")) for each in buffers)
         return self._noting(data, lambda: self._socket.sendmsg(buffers, ancdata, *rest))
 
-    def mark_exchange(self) -> None:
+    def mark_exchange(self, number: int | None = None) -> None:  # one signature for all
         """Do nothing: a datagram is one exchange."""
 
     def _noting(self, data: Any, send: Callable[[], Result]) -> Result:

@@ -42,6 +42,8 @@ class Seam:
         self._unread = Unread(server)
         self.is_taking = False
         """Whether a request is being taken out of the queue now."""
+        self.begin_in_child: Callable[[Any, Connection], None] | None = None
+        """Called in a forked child before it handles a request."""
 
     def install(self) -> None:
         """Wrap the hooks that the server has."""
@@ -147,6 +149,8 @@ class Seam:
         connection = connection_of(request)
         if connection is not None and os.getpid() != self._process_id:
             self._unread.close()
+            if self.begin_in_child is not None:
+                self.begin_in_child(request, connection)
             self._recorder.taken_by_child(connection)
         token = current_handlers.begin(self._server)
         try:

@@ -129,9 +129,14 @@ class Tap(_AnySocket):
         """Undo `mute()`."""
         self._connection = self.recorded_as
 
-    def mark_exchange(self) -> None:
-        """Record that the server starts with the next message."""
-        self._connection.note(Kind.MARK)
+    @property
+    def is_muted(self) -> bool:
+        """Whether another tap records the traffic: that of TLS."""
+        return self._connection is not self.recorded_as
+
+    def mark_exchange(self, number: int | None = None) -> None:
+        """Record that the server starts with the next message, or that it answers the message with this number."""
+        self._connection.note(Kind.MARK, b"" if number is None else b"%d" % number)
 
     def note_urgent(self, byte: bytes = b"", ahead: int = 0) -> None:
         """Record a byte that has overtaken `ahead` bytes of the stream; without one, that the next byte is urgent."""

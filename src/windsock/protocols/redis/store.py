@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.system import threading
-from windsock.protocols.redis import builders
+from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
 from windsock.protocols.redis.values import Command, RedisReply, encoded, text_of

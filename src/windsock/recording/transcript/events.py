@@ -39,14 +39,14 @@ def preview(data: bytes, limit: int = PREVIEW) -> str:
 
 
 def event_text(kind: int, data: bytes, connection: Connection) -> str:
-    """Return what a transcript says of an event; nothing of data, and of an event that is not worth a line."""
+    """Return what a transcript says of an event of `redacted()`; nothing of data, and of what is not worth a line."""
     return FACTS[kind] if kind in FACTS and not data else redaction.line(_words(kind, data, connection))
 
 
 def _words(kind: int, data: bytes, connection: Connection) -> str:
     if kind == Kind.ERROR:
-        error = connection.error
-        first, _, more = ("" if error is None else text_of(error)).partition("\n")
+        error = connection.errors[int(data)]
+        first, _, more = text_of(error).partition("\n")
         return f"! handler error: {type(error).__name__}: {first}{'...' if more else ''}"
     if kind == Kind.TLS:
         return str(pickle.loads(data))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from windsock import redaction
 from windsock.net.addresses import Address
 from windsock.recording.connection import Connection
 
@@ -62,7 +63,7 @@ class CaptureSubject:
         """
         if not self.firings:
             return ()
-        opened = [-math.inf, *(each.opened for each in self.connections[number : number + 2]), math.inf]
+        opened = [-math.inf, *(each.begins for each in self.connections[number : number + 2]), math.inf]
         start, end = (opened[0], opened[2]) if number == 0 else opened[1:3]
         return self.firings[bisect_left(self.firings, start, key=_at) : bisect_left(self.firings, end, key=_at)]
 
@@ -78,7 +79,7 @@ def subject_of(server: RecordedServer) -> CaptureSubject:
         server.unrecorded_firings(),
     )  # first: they wait for what is being done
     return CaptureSubject(
-        server.name,
+        redaction.line(server.name),
         server.address,
         list(server.connections),
         description=server.describe(),
@@ -89,5 +90,5 @@ def subject_of(server: RecordedServer) -> CaptureSubject:
 
 def start_of(subjects: Sequence[CaptureSubject]) -> float:
     """Return when the first thing of all happened, in monotonic seconds; 0 if nothing did."""
-    opened = (each.opened for subject in subjects for each in subject.connections)
+    opened = (each.begins for subject in subjects for each in subject.connections)
     return min((*opened, *(subject.firings[0].at for subject in subjects if subject.firings)), default=0.0)

@@ -108,6 +108,11 @@ class ForkingMixIn:
         if self.active_children and not self._serves_datagrams():
             self._children.signal_all(signal.SIGHUP if how == socket.SHUT_RDWR else signal.SIGTERM)
 
+    def signal_child(self, pid: int, number: int) -> None:
+        """Send a signal to one child, if it has not ended."""
+        if self.active_children:
+            self._children.signal(pid, number)
+
     def kill_requests(self) -> None:
         """Kill the children, and wait a second for their ends."""
         if self.active_children:

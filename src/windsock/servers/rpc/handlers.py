@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import inspect
-from collections.abc import Awaitable, Mapping
+import sys
+from collections.abc import Awaitable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
@@ -25,6 +27,7 @@ from windsock.protocols.rpc_messages import (
     Reply,
     decode_message,
 )
+from windsock.protocols.rpc_words import called
 from windsock.protocols.xdr import DecodeError
 from windsock.servers.handlers import BaseRequestHandler
 from windsock.servers.requests import report_failure
@@ -54,13 +57,14 @@ class RPCRequestHandler(BaseRequestHandler):
     handler: `call` is the call being answered. A class with an async procedure is for trio servers.
 
     The client gets SYSTEM_ERR if a procedure raises an exception, which is also reported to the server as any
-    handler's; the connection stays open. Arguments that can't be decoded are GARBAGE_ARGS. Instead of a result a
-    procedure may return a whole reply: `Accepted` or `Denied`, whose xid is set to the call's. Procedure 0, which does
-    nothing, is there by itself. What is no call ends the request with DecodeError.
+    handler's; the connection stays open after an `Exception`, and ends after others, such as that of `pytest.fail()`.
+    A reply that is too long for a datagram is SYSTEM_ERR and a UsageError. Arguments that can't be decoded are
+    GARBAGE_ARGS. Instead of a result a procedure may return a whole reply: `Accepted` or `Denied`, whose xid is set to
+    the call's. Procedure 0, which does nothing, is there by itself. What is no call ends the request with DecodeError.
 
     Class attributes: `record_limit` is the most bytes of a call on a stream, `fragment_size` the most bytes of a
     fragment of a reply. `max_packet_size` is the most bytes of a datagram, on a server of the harness whose class has
-    no limit of its own.
+    no limit of its own; None is all that UDP can carry, and 1 MiB over Unix sockets.
     """
 
     windsock_framing: ClassVar[str] = "rpc"
@@ -69,7 +73,7 @@ class RPCRequestHandler(BaseRequestHandler):
     version: int
     record_limit: int = RECORD_LIMIT
     fragment_size: int = 0x7FFFFFFF
-    max_packet_size: int = 65536
+    max_packet_size: int | None = None
     procedures: ClassVar[Mapping[int, Procedure]] = {0: NULL}
     call: Call
 
@@ -118,17 +122,24 @@ class RPCRequestHandler(BaseRequestHandler):
         while data := self.request.recv(PIECE):
             reader.feed(data)
             while (record := reader.next_record()) is not None:
-                self.request.sendall(self._marked(*self._answered(record)))
+                reply, failure = self._answered(record)
+                with _raised_after(self._reported(failure)):
+                    self.request.sendall(mark_record(reply, self.fragment_size))
         return None
 
     def _handle_datagram(self, data: bytes, socket: Any) -> None:
         reply, failure = self._answered(data)
-        self._keep(reply)
-        if self.client_address is not None:
-            with contextlib.suppress(*GONE):
-                socket.sendto(reply, self.client_address)
-        if failure is not None:
-            raise failure
+        with _raised_after(failure):
+            self._keep(reply)
+            if self.client_address is None:
+                return
+            try:
+                with contextlib.suppress(*GONE):
+                    socket.sendto(reply, self.client_address)
+            except OSError as error:
+                too_long, shorter = self._too_long(error, reply)
+                with _raised_after(too_long), contextlib.suppress(*GONE):
+                    socket.sendto(shorter, self.client_address)
 
     async def handle_in_task(self) -> None:
         """The same as `handle()`, in a task of trio. Do not override."""
@@ -139,23 +150,47 @@ class RPCRequestHandler(BaseRequestHandler):
         while data := await self.stream.receive_some(PIECE):
             reader.feed(data)
             while (record := reader.next_record()) is not None:
-                await self.stream.send_all(self._marked(*await self._answered_in_task(record)))
+                reply, failure = await self._answered_in_task(record)
+                with _raised_after(self._reported(failure)):
+                    await self.stream.send_all(mark_record(reply, self.fragment_size))
 
     async def _handle_datagram_in_task(self) -> None:
         reply, failure = await self._answered_in_task(self.packet)
-        self._keep(reply)
-        await self.reply(reply)
-        if failure is not None:
-            raise failure
-
-    def _marked(self, reply: bytes, failure: Exception | None) -> bytes:
-        """Return a reply as a record. Report the exception behind it first: who has the reply can see the error."""
-        if failure is not None:
+        with _raised_after(failure):
+            self._keep(reply)
             try:
+                await self.reply(reply)
+            except OSError as error:
+                too_long, shorter = self._too_long(error, reply)
+                with _raised_after(too_long):
+                    await self.reply(shorter)
+
+    def _reported(self, failure: BaseException | None) -> BaseException | None:
+        """Report an exception, before its reply: the client that has the reply can see the error.
+
+        Return one that ends the connection instead.
+        """
+        try:
+            if failure is not None:
                 raise failure  # noqa: TRY301  # the hooks use sys.exception()
-            except Exception:
-                report_failure(self.server, self.request, self.client_address)
-        return mark_record(reply, self.fragment_size)
+        except Exception:
+            report_failure(self.server, self.request, self.client_address)
+        except BaseException as error:
+            return error
+        return None
+
+    def _too_long(self, error: OSError, reply: bytes) -> tuple[UsageError, bytes]:
+        """Return the error for a reply that no datagram carries, and the reply to send instead. Raises other errors."""
+        if error.errno != errno.EMSGSIZE:
+            raise error
+        shorter = self._system_error()
+        self._keep(shorter)
+        procedure = self.procedures[self.call.procedure]
+        what = called(self.call.program, self.call.version, procedure.number, procedure.method)
+        return UsageError(
+            f"the reply to call {self.call.xid} {what} has {len(reply)} bytes, too many for one datagram here: "
+            "return less, or serve it over a stream (transport='tcp')"
+        ), shorter
 
     def _keep(self, reply: bytes) -> None:
         """Have the server keep the reply to a datagram, if it does that."""
@@ -165,31 +200,31 @@ class RPCRequestHandler(BaseRequestHandler):
 
     # --- one call
 
-    def _answered(self, data: bytes) -> tuple[bytes, Exception | None]:
+    def _answered(self, data: bytes) -> tuple[bytes, BaseException | None]:
         """Return the reply to a message, and the exception of the procedure. Raises DecodeError for what is no call."""
         found = self._begun(data)
-        if isinstance(found, Exception):
-            return self._system_error(), found
+        if isinstance(found, BaseException):
+            return self._system_error_for(found), found
         if not isinstance(found, tuple):
             return found.encode(), None
         try:
             return self._encoded(found[0], getattr(self, found[0].method)(*found[1])), None
-        except Exception as error:
-            return self._system_error(), error
+        except BaseException as error:  # pytest.fail() raises one that is no Exception
+            return self._system_error_for(error), error
 
-    async def _answered_in_task(self, data: bytes) -> tuple[bytes, Exception | None]:
+    async def _answered_in_task(self, data: bytes) -> tuple[bytes, BaseException | None]:
         found = self._begun(data)
-        if isinstance(found, Exception):
-            return self._system_error(), found
+        if isinstance(found, BaseException):
+            return self._system_error_for(found), found
         if not isinstance(found, tuple):
             return found.encode(), None
         try:
             result = getattr(self, found[0].method)(*found[1])
             return self._encoded(found[0], await result if inspect.isawaitable(result) else result), None
-        except Exception as error:
-            return self._system_error(), error
+        except BaseException as error:  # pytest.fail() raises one that is no Exception
+            return self._system_error_for(error), error
 
-    def _begun(self, data: bytes) -> Reply | Exception | tuple[Procedure, tuple[Any, ...]]:
+    def _begun(self, data: bytes) -> Reply | BaseException | tuple[Procedure, tuple[Any, ...]]:
         """Return the procedure that a message calls, with its arguments, or the reply if it is not called.
 
         An exception is what `check_credential()` has raised.
@@ -203,7 +238,7 @@ class RPCRequestHandler(BaseRequestHandler):
         self.call = call
         try:
             refusal = self._refusal(call)
-        except Exception as error:
+        except BaseException as error:
             return error
         if refusal is not None:
             return refusal
@@ -231,5 +266,29 @@ class RPCRequestHandler(BaseRequestHandler):
             return dataclasses.replace(result, xid=self.call.xid).encode()
         return Accepted(self.call.xid, result=called.result.encode(result)).encode()
 
+    def _system_error_for(self, error: BaseException) -> bytes:
+        """Return the reply of a procedure that has failed. Raises the exception if it cancels the request."""
+        if _is_cancellation(error):
+            raise error
+        return self._system_error()
+
     def _system_error(self) -> bytes:
         return Accepted(self.call.xid, AcceptStatus.SYSTEM_ERR).encode()
+
+
+@contextlib.contextmanager
+def _raised_after(failure: BaseException | None) -> Iterator[None]:
+    """Raise an exception, if there is one, once its reply was sent or could not be."""
+    try:
+        yield
+    finally:
+        if failure is not None:
+            raise failure
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Return whether an exception is one with which a selecting server or trio ends a request."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_cancellation, error.exceptions))
+    known = (("greenlet", "GreenletExit"), ("trio", "Cancelled"))
+    return any(isinstance(error, getattr(sys.modules[module], name)) for module, name in known if module in sys.modules)

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
+from windsock.net.sockets import largest_datagram
 from windsock.net.system import socket
 from windsock.protocols.rpc_messages import Call, decode_message
 from windsock.protocols.xdr import DecodeError
@@ -40,11 +41,14 @@ class RPCMixIn(_AnyServer):
     portmapper_timeout: float = 5.0
     duplicate_cache_size: int = 0
     max_packet_size = 65536
-    """The most bytes of a datagram: all that UDP can carry."""
+    """The most bytes of a datagram: all that UDP can carry. A Unix datagram may have 1 MiB, unless a class says less
+    or more."""
 
     def server_activate(self) -> None:
         """Listen, and register. May be extended (call super)."""
         super().server_activate()
+        if type(self).max_packet_size == RPCMixIn.max_packet_size:
+            self.max_packet_size = largest_datagram(self.address_family)
         size = self.duplicate_cache_size
         if type(size) is not int or size < 0:
             raise UsageError(f"duplicate_cache_size = {size!r}: expected the number of calls to keep, or 0 for none")

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from windsock.errors import UsageError
 from windsock.protocols import xdr
-from windsock.protocols.rpc import check_numbers
+from windsock.protocols.rpc import check_numbers, check_type
 
 __all__ = ["Procedure", "procedure", "procedures_of"]
 
@@ -43,8 +43,7 @@ def procedure(
     """
     check_numbers(number=number)
     for name, kind in (("args", args), ("result", result)):
-        if not isinstance(kind, xdr.XDRType):
-            raise UsageError(f"@procedure({number}, {name}={kind!r}): expected an XDR type, such as xdr.INT")
+        check_type(f"@procedure({number}, {name}={kind!r})", kind)
 
     def mark(method: F) -> F:
         vars(method)["rpc_procedure"] = Procedure(number, args, result, method.__name__)

@@ -6,15 +6,22 @@ from typing import Any
 
 from windsock.errors import PeerError, UsageError
 from windsock.net import addresses
-from windsock.net.system import connect, os, socket
+from windsock.net.deadlines import capped, is_seconds
+from windsock.net.system import connect, monotonic, os, socket
+from windsock.net.targets import Target, target_of
 from windsock.protocols import portmap, xdr
 from windsock.protocols.portmap import Binding, Mapping, PortmapProcedure, PortmapProtocol, RpcbindProcedure
 from windsock.protocols.record_marking import RecordReader, mark_record
-from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call, decode_message
+from windsock.protocols.rpc_messages import Accepted, AcceptStatus, Call, RejectStatus, Reply, decode_message
+from windsock.protocols.rpc_words import message_in_words, status_in_words
 from windsock.protocols.xdr import DecodeError
 
 __all__ = ["Registration", "RegistrationFailed"]
 
+NO_RPCBIND = "is this its address? It has port 111, unless it was told otherwise"
+ITS_RULES = (
+    "it may take registrations from its own host or from root only: ask it there, or use a Portmapper of windsock"
+)
 PIECE = 65536
 VERSIONS = (2, 4)
 
@@ -45,6 +52,9 @@ class Registration:
             raise UsageError(f"portmapper = {address!r}: {handler!r} has no program and no version to register")
         if protocol not in VERSIONS:
             raise UsageError(f"portmapper_version = {protocol!r}: expected 2 (portmap) or 4 (rpcbind)")
+        if not is_seconds(timeout) or not timeout:
+            raise UsageError(f"portmapper_timeout = {timeout!r}: expected seconds, more than 0")
+        self._target = _target(address)
         self._address = address
         self._timeout = timeout
         self._netid = _netid(server)
@@ -63,8 +73,10 @@ class Registration:
             self._owner = os.getpid()
             return
         taken = self._steps.taken()
-        reason = f"it is registered already, {taken}" if taken else "it refused to register it"
-        raise self.failure(f"{reason}; close the other server, or give this one another program number")
+        if not taken:
+            raise self.failure(f"it refused to register it; {ITS_RULES}")
+        other = f"it is registered already, {taken}"
+        raise self.failure(f"{other}; close the other server, or give this one another program number")
 
     def remove(self) -> None:
         """Remove the program, in the process that registered it. An rpcbind that is gone has forgotten it anyway."""
@@ -85,12 +97,14 @@ class Registration:
         """Call rpcbind, and return the decoded result. Raises RegistrationFailed."""
         call = Call(int.from_bytes(os.urandom(4), "big"), portmap.PROGRAM, version, procedure, arguments)
         try:
-            reply = decode_message(_exchange(self._address, call.encode(), self._timeout))
-            if not isinstance(reply, Accepted) or reply.status != AcceptStatus.SUCCESS or reply.xid != call.xid:
-                raise self.failure(f"it answered {reply}")
+            reply = decode_message(_exchange(self._target, call.encode(), self._timeout))
+            if isinstance(reply, Call) or reply.xid != call.xid:
+                raise self.failure(f"it answered {message_in_words(reply)} to call {call.xid}; {NO_RPCBIND}")
+            if not isinstance(reply, Accepted) or reply.status != AcceptStatus.SUCCESS:
+                raise self.failure(f"it answered {status_in_words(reply)}; {_remedy(reply, version)}")
             return result.decode(reply.result)
         except DecodeError as error:
-            raise self.failure(f"it answered what is no reply: {error}") from error
+            raise self.failure(f"it answered what is no reply: {error}; {NO_RPCBIND}") from error
         except OSError as error:
             raise self.failure(f"{_reason(error)}; start it, or use a Portmapper of windsock instead") from error
 
@@ -176,18 +190,35 @@ def _universal(server: Any) -> str:
     return str(address) if _netid(server) == "local" else portmap.universal_address(*address[:2])
 
 
-def _exchange(address: Any, message: bytes, timeout: float) -> bytes:
+def _target(address: Any) -> Target:
+    """Return where to connect to. Raises UsageError for what is no address."""
+    try:
+        return target_of(address)
+    except UsageError as error:
+        raise UsageError(f"portmapper: {error}") from None
+
+
+def _remedy(reply: Reply, version: int) -> str:
+    """Return what to do about a reply that is no success."""
+    if reply.status is AcceptStatus.PROG_MISMATCH:
+        other = 4 if version == 2 else 2
+        return f"it does not know version {version}: set portmapper_version = {other}"
+    return ITS_RULES if reply.status is RejectStatus.AUTH_ERROR else NO_RPCBIND
+
+
+def _exchange(target: Target, message: bytes, timeout: float) -> bytes:
     """Send a message over a stream of its own, and return the reply."""
-    if isinstance(address, tuple):
-        family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
-    else:
-        family = socket.AF_UNIX
     reader = RecordReader()
-    with socket.socket(family, socket.SOCK_STREAM) as client:
-        client.settimeout(timeout)
-        connect(client, address)
+    deadline = monotonic() + timeout
+    with socket.socket(target.family, socket.SOCK_STREAM) as client:
+        client.settimeout(capped(timeout))
+        connect(client, target.address)
         client.sendall(mark_record(message))
         while (reply := reader.next_record()) is None:
+            left = deadline - monotonic()
+            if left <= 0:
+                raise TimeoutError
+            client.settimeout(capped(left))
             data = client.recv(PIECE)
             if not data:
                 raise ConnectionResetError("it closed the connection")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net import addresses
@@ -108,6 +109,21 @@ class TrioRequests(_AnyServer):
     def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
         """Return the requests of async handlers, each with the frames where it stands, the innermost first."""
         return self._tasks.handler_frames()
+
+    def run_beside_handler(self, request: Any, work: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Run an async function in the loop in which a request is handled, and wait for it. From another thread.
+
+        Raises BrokenPipeError if the request is over.
+        """
+        import trio
+
+        task = self._tasks.of(request)
+        if task is None:
+            raise BrokenPipeError
+        try:
+            task.run_beside(work, *args)
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.RunFinishedError) as error:
+            raise BrokenPipeError from error
 
     async def _handle_in_task(self, task: RequestTask, request: Any, client_address: Any) -> None:
         import trio

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net.deadlines import capped
@@ -43,6 +44,12 @@ class RequestTask:
             awaited = awaited.cr_await
         return found[::-1]
 
+    def run_beside(self, work: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Run an async function in the task's loop, and wait for it. From a thread without a loop of its own."""
+        import trio
+
+        trio.from_thread.run(work, *args, trio_token=self._token)
+
     def cancel(self) -> None:
         """Cancel the task soon; from any thread."""
         import trio
@@ -77,6 +84,11 @@ class RequestTasks:
         with self._changed:
             self._running.discard(task)
             self._changed.notify_all()
+
+    def of(self, request: Any) -> RequestTask | None:
+        """Return the task of a request."""
+        with self._changed:
+            return next((task for task in self._running if task.request is request), None)
 
     def handler_frames(self) -> list[tuple[Any, list[FrameType]]]:
         """Return the requests of async handlers, each with the frames where it stands, the innermost first."""

@@ -14,7 +14,7 @@ import trio
 
 from windsock.net import urgent
 from windsock.net.system import select, socket
-from windsock.servers.urgent_socket import IN, PRI, UrgentReader, events_of, pass_mark
+from windsock.servers.urgent_socket import IN, PRI, UrgentReader, events_of
 
 __all__ = ["UrgentStream"]
 
@@ -48,7 +48,7 @@ class UrgentStream:
             events = events_of(self._socket.fileno(), 0.0)
             if not events:
                 await self._either.wait()
-            elif events & PRI and not self._reader.is_inline:
+            elif events & PRI and not (self._reader.is_inline or self._reader.is_gone):
                 await self.tell()
             else:
                 async with self._turn():
@@ -97,6 +97,8 @@ class UrgentStream:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch)
                 await _run(handle)
+                if self._socket.fileno() >= 0:
+                    await self.tell()  # of a byte that the task had no time for
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
             if len(group.exceptions) > 1:
@@ -104,7 +106,7 @@ class UrgentStream:
             raise group.exceptions[0] from None
 
     async def _watch(self) -> None:
-        while True:
+        while not self._reader.is_gone:
             await self._urgent.wait()
             await self.tell()
 
@@ -114,7 +116,7 @@ class UrgentStream:
         if self._recv_before is not None:
             self._socket.recv = self._recv_before
         if not self._reader.is_inline and self._socket.fileno() >= 0:
-            pass_mark(self._socket)
+            urgent.pass_mark(self._socket)
         self._reader.let_go()
         self._either.close()
         self._urgent.close()

@@ -1,0 +1,167 @@
+"""What `accept()` returns: the server's side of a connection, with the steps of a scripted client."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from windsock.clients.async_client import TrioClient
+from windsock.clients.client import ScriptedClient
+from windsock.clients.client_group import ClientGroup
+from windsock.clients.nonblocking import OwnEnd
+from windsock.harness.acceptances import Acceptances, Claim
+from windsock.harness.accepted_end import check_rest, end_over
+from windsock.harness.arrivals import Arrival
+from windsock.net.deadlines import latest, within
+from windsock.net.system import monotonic
+from windsock.scripts import Close, Script, ScriptMismatch
+
+__all__ = ["Accepting", "ScriptedPeer", "TrioPeer"]
+
+
+class ScriptedPeer(ScriptedClient):
+    """The server's side of an accepted connection. Each step is taken at once: `peer.expect(b"PING").send(b"PONG")`.
+
+    Its steps are those of a scripted client. At the end of the `with`, bytes that came and that no step expected raise
+    ScriptMismatch; then the connection is closed. `peer` is the client's address.
+    """
+
+    remedy = "this connection is closed; accept the next one, with server.accept()"
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True
+        try:
+            if error is None and not self.is_playing_in_background:
+                check_rest(self.end, self._stopped)
+        except ScriptMismatch as mismatch:
+            super().__exit__(type(mismatch), mismatch, None)
+            raise
+        super().__exit__(kind, error, trace)
+
+    def _stopped(self, why: str) -> ScriptMismatch:
+        return self._progress_of(Script(Close()), latest()).stopped(why, monotonic())
+
+
+class Accepting:
+    """An accepted connection to come: `with` waits for it, and closes it at its end.
+
+    It is for the next connection from the call of `accept()` on.
+    """
+
+    def __init__(
+        self,
+        acceptances: Acceptances,
+        claim: Claim,
+        client_group: ClientGroup,
+        *,
+        seconds: float,
+        timeout: float,
+        name: str,
+    ) -> None:
+        self._acceptances = acceptances
+        self._claim = claim
+        self._client_group = client_group
+        self._seconds = seconds
+        self._timeout = timeout
+        self._name = name
+        self._peer: ScriptedPeer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Accepting by {self._claim.call}>"
+
+    def __enter__(self) -> ScriptedPeer:
+        """Wait for the connection. Raises AcceptTimeout."""
+        __tracebackhide__ = True
+        until = monotonic() + within(self._seconds)
+        arrival = self._acceptances.wait(self._claim, self._seconds, until)
+        as_private: Any = arrival  # its `remove()` gives the connection back
+        self._peer = peer = ScriptedPeer(
+            end_over(arrival.socket, self._acceptances.server),
+            timeout=self._timeout,
+            name=self._name,
+            private=as_private,
+            client_group=self._client_group,
+        )
+        return peer
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True
+        peer, self._peer = self._peer, None
+        if peer is not None:
+            peer.__exit__(kind, error, trace)
+
+
+class _Acceptor:
+    """What a client of trio asks of its connector, for an accepted connection."""
+
+    plans = ()
+    begins_with_tls = False
+    """The server has done its handshake by then."""
+
+    def __init__(self, server: Any, timeout: float) -> None:
+        self._server = server
+        self.timeout = timeout
+
+    def end_over(self, sock: Any, clock: Callable[[], float]) -> OwnEnd:
+        """See Connector."""
+        return end_over(sock, self._server, clock)
+
+
+class TrioPeer(TrioClient):
+    """The server's side of an accepted connection, for trio: `async with` waits for it, and closes it at its end.
+
+    The steps are those of TrioClient, awaited; `peer` is the client's address. See ScriptedPeer.
+    """
+
+    remedy = "this connection is closed; accept the next one, with server.accept_trio()"
+
+    def __init__(self, acceptances: Acceptances, claim: Claim, *, seconds: float, timeout: float, name: str) -> None:
+        connector: Any = _Acceptor(acceptances.server, timeout)
+        super().__init__(name=name, _connector=connector)
+        self._acceptances = acceptances
+        self._claim = claim
+        self._seconds = seconds
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._end is not None else f"<TrioPeer by {self._claim.call}>"
+
+    @property
+    def peer(self) -> Any:
+        """The client's address; None before there is a connection."""
+        return self._peer
+
+    async def _connect(self) -> tuple[Any, Any]:
+        """Return the socket of the connection, and its release. Raises AcceptTimeout."""
+        try:
+            arrival = await self._wait()
+        except BaseException:
+            self._acceptances.withdraw(self._claim)
+            raise
+        return arrival.socket, arrival
+
+    async def _wait(self) -> Arrival:
+        import trio
+
+        limit = self._limit(self._seconds)
+        await trio.lowlevel.checkpoint()
+        while (arrival := self._acceptances.take(self._claim)) is None:
+            if trio.current_time() >= limit:
+                raise self._acceptances.timed_out(self._claim, self._seconds)
+            with trio.move_on_at(limit):
+                await trio.lowlevel.wait_readable(self._claim.fileno())
+            self._claim.clear()
+        return arrival
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        __tracebackhide__ = True
+        if error is None and self._end is not None:
+            try:
+                check_rest(self._end, self._stopped)
+            except ScriptMismatch as mismatch:
+                await super().__aexit__(type(mismatch), mismatch, None)
+                raise
+        await super().__aexit__(kind, error, trace)
+
+    def _stopped(self, why: str) -> ScriptMismatch:
+        return self._progress_of(Script(Close()), math.inf).stopped(why, self.end.clock())
