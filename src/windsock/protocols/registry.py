@@ -13,6 +13,7 @@ __all__ = ["GROUP", "SHIPPED", "library", "protocol_from", "protocol_named", "un
 
 GROUP = "windsock.protocols"
 SHIPPED = {
+    "mqtt": ("windsock.protocols.mqtt", ""),
     "postgresql": ("windsock.protocols.postgresql", ""),
     "redis": ("windsock.protocols.redis", ""),
     "rpc": ("windsock.protocols.rpc_protocol", ""),
