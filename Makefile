@@ -21,7 +21,7 @@ test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
 
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
-	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py tests/protocols/test_redis.py tests/protocols/test_postgresql.py
+	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py tests/protocols/test_redis.py tests/protocols/test_postgresql.py tests/protocols/test_mqtt.py
 
 check: lint types arrows interpreters ## all that must hold before a change lands
 

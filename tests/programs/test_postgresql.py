@@ -143,6 +143,13 @@ def test_every_message_of_a_session_is_decoded(proxy: windsock.FaultProxy) -> No
     assert not any("no PostgreSQL message" in line for line in proxy.transcript())
 
 
+def test_psql_gets_the_rows_of_a_fake() -> None:
+    program("psql")
+    with windsock.serving(framing="postgresql") as server:
+        postgresql.session(server, {"select 6 * 7": postgresql.rows(["n"], [(42,)])})
+        assert psql_at(server.port, "select 6 * 7") == (0, "42", "")
+
+
 def everything(data: bytes, *, is_reply: bool) -> list[Any]:
     """Return all messages of one direction of a connection; every byte is in one of them."""
     protocol = postgresql.PROTOCOL.begin()

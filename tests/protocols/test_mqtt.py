@@ -197,7 +197,8 @@ VALUES = {
     "pair": st.tuples(texts, texts),
 }
 properties = st.lists(
-    st.sampled_from(sorted(NUMBERS)).flatmap(lambda name: st.tuples(st.just(name), VALUES[NUMBERS[name][1]])), max_size=3
+    st.sampled_from(sorted(NUMBERS)).flatmap(lambda name: st.tuples(st.just(name), VALUES[NUMBERS[name][1]])),
+    max_size=3,
 ).map(tuple)
 reasons = st.lists(st.integers(0, 255), min_size=1, max_size=3).map(tuple)
 

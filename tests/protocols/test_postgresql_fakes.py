@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
 import pytest
 
-from windsock import RunningServer, UsageError, scripted_client, serving
+from windsock import RunningServer, UsageError, proxy, scripted_client, serving
 from windsock.harness import CONCURRENCIES
 from windsock.protocols import DecodeError, FramingError, postgresql
 
@@ -46,6 +47,24 @@ def test_a_client_gets_the_rows_in_both_protocols(concurrency: str) -> None:
         assert messages[1].user == "me"
         assert postgresql.SimpleQuery("BEGIN") in messages
         assert postgresql.SimpleQuery("COMMIT") in messages
+
+
+@pytest.mark.parametrize("way", ["relayed", "proxied"])
+def test_requests_have_their_replies_on_every_way(way: str) -> None:
+    with serving(framing="postgresql", relay=way == "relayed") as server, contextlib.ExitStack() as stack:
+        postgresql.session(server, ANSWERS)
+        subject: Any = server
+        if way == "proxied":
+            subject = stack.enter_context(proxy(server.address, framing="postgresql"))
+        with connected(subject) as connection:
+            assert connection.execute("SELECT id, name FROM people").fetchall() == FOUND
+            assert connection.execute(BY_ID, (7,)).fetchall() == FOUND
+
+        asked = [each for each in subject.requests if "people" in getattr(each.message, "query", "")]
+        rows = [postgresql.DataRow((b"1", b"x")), postgresql.DataRow((b"2", None))]
+        ends = [postgresql.CommandComplete("SELECT 2"), postgresql.ReadyForQuery("T")]
+        assert [each.reply_messages[-4:] for each in asked] == [[*rows, *ends]] * 2
+        assert subject.requests[0].reply_message == postgresql.EncryptionReply("N")
 
 
 def test_a_pipeline_is_answered_in_order() -> None:

@@ -46,7 +46,8 @@ class PacketPattern(MessagePattern):
 
 def packet(kind: type[MQTTPacket], **values: Any) -> PacketPattern:
     """Return a pattern for packets of a class whose fields have these values: `mqtt.packet(mqtt.PubAckPacket)`."""
-    if not (isinstance(kind, type) and issubclass(kind, MQTTPacket) and kind.number):
+    given: object = kind
+    if not (isinstance(given, type) and issubclass(given, MQTTPacket) and given.number):
         raise UsageError(f"mqtt.packet({kind!r}): expected the class of a packet, such as mqtt.PublishPacket")
     return PacketPattern(kind, _checked(kind, values))
 

@@ -10,8 +10,8 @@ from windsock.protocols.errors import DecodeError
 from windsock.protocols.mqtt.mqtt_wire import (
     PacketReader,
     Properties,
-    checked_properties,
     binary,
+    checked_properties,
     number,
     text,
 )
