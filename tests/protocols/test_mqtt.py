@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from windsock import UsageError
 from windsock.protocols import DecodeError, FramingError, mqtt
 from windsock.protocols.mqtt import PROTOCOL, MQTTProtocol
-from windsock.protocols.mqtt.mqtt_wire import NUMBERS
+from windsock.protocols.mqtt.wire import NUMBERS
 
 often = settings(max_examples=int(os.environ.get("WINDSOCK_EXAMPLES", "100")), database=None, deadline=None)
 pytestmark = pytest.mark.timeout(1800)  # for as many as are asked for

@@ -1,13 +1,12 @@
 """MQTT 3.1.1 and 5: `mqtt.publish("wind/#")` matches packets, `mqtt.connack()` answers them. No I/O."""
 
+from windsock.protocols.mqtt.answers import connack, puback, suback
 from windsock.protocols.mqtt.broker import Broker, broker
-from windsock.protocols.mqtt.mqtt_answers import connack, puback, suback
-from windsock.protocols.mqtt.mqtt_patterns import connect, packet, publish, subscribe
-from windsock.protocols.mqtt.mqtt_protocol import PROTOCOL, MQTTProtocol
+from windsock.protocols.mqtt.codec import PROTOCOL, MQTTProtocol
+from windsock.protocols.mqtt.connect_packet import ConnectPacket, Will
 from windsock.protocols.mqtt.packets import (
     AuthPacket,
     ConnAckPacket,
-    ConnectPacket,
     DisconnectPacket,
     PingReqPacket,
     PingRespPacket,
@@ -20,8 +19,8 @@ from windsock.protocols.mqtt.packets import (
     SubscribePacket,
     UnsubAckPacket,
     UnsubscribePacket,
-    Will,
 )
+from windsock.protocols.mqtt.patterns import connect, packet, publish, subscribe
 
 __all__ = [
     "PROTOCOL",

@@ -10,10 +10,12 @@ from typing import Any
 from windsock.errors import UsageError, WindsockError
 from windsock.net.system import threading
 from windsock.protocols.mqtt import packets
-from windsock.protocols.mqtt.mqtt_answers import acknowledgement, connack, suback
-from windsock.protocols.mqtt.mqtt_patterns import PacketPattern, fits_filter
-from windsock.protocols.mqtt.mqtt_protocol import PROTOCOL, MQTTProtocol
+from windsock.protocols.mqtt.answers import acknowledgement, connack, suback
+from windsock.protocols.mqtt.codec import PROTOCOL, MQTTProtocol
+from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
+from windsock.protocols.mqtt.patterns import PacketPattern, fits_filter
+from windsock.protocols.ready_rules import check_keeps_state
 
 __all__ = ["Broker", "broker"]
 
@@ -62,7 +64,7 @@ class Broker:
         with self._lock:
             known = self._subscribers.get(index)
         packet = (PROTOCOL if known is None else known.protocol).decode(message)
-        if isinstance(packet, packets.ConnectPacket):
+        if isinstance(packet, ConnectPacket):
             version = 5 if packet.level == 5 else 4
             with self._lock:
                 self._subscribers[index] = Subscriber(MQTTProtocol(version))
@@ -122,8 +124,7 @@ def broker(server: Any, retained: Mapping[str, bytes] | None = None) -> Broker:
     added before, or with `first=True`, come first. The state is in the memory of this process, so the server must not
     be a forking one. `framing="mqtt"` is needed.
     """
-    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
-        raise UsageError("mqtt.broker(): a child of a forking server has a memory of its own; use another concurrency")
+    check_keeps_state("mqtt.broker()", server)
     made = Broker(server, retained or {})
     server.on(PacketPattern(MQTTPacket)).reply_with(made.answer).optional()
     return made

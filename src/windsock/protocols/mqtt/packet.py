@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 from windsock.protocols.errors import DecodeError
-from windsock.protocols.mqtt.mqtt_wire import (
+from windsock.protocols.mqtt.wire import (
     PacketReader,
     Properties,
     checked_properties,
@@ -15,7 +15,7 @@ from windsock.protocols.mqtt.mqtt_wire import (
     varint,
 )
 
-__all__ = ["Acknowledgement", "Ending", "MQTTPacket", "OfList", "properties_of"]
+__all__ = ["Acknowledgement", "MQTTPacket", "OfList", "WithReason", "properties_of"]
 
 
 class MQTTPacket:
@@ -131,7 +131,7 @@ class OfList(MQTTPacket):
         return number(self.id, 2) + properties_of(self.properties)  # type: ignore[attr-defined]  # of dataclasses
 
 
-class Ending(MQTTPacket):
+class WithReason(MQTTPacket):
     """Nothing; in version 5 a reason, if that is not 0, and properties."""
 
     __slots__ = ()

@@ -16,6 +16,7 @@ from windsock.protocols.postgresql.authentication import METHODS, Login
 from windsock.protocols.postgresql.patterns import PROTOCOL, checked_query, fits
 from windsock.protocols.postgresql.query_state import QueryState, queries_in
 from windsock.protocols.postgresql.series import ExtendedQuery
+from windsock.protocols.ready_rules import AnsweredConnection, check_keeps_state
 
 __all__ = ["Sessions", "session"]
 
@@ -76,13 +77,7 @@ class Sessions:
         self._settings = settings
         self._peers: dict[int, Peer] = {}
         self._lock = threading.RLock()
-        self._here: dict[int, int] = {}
-        """The connection whose message is being answered, by the thread."""
-
-    def is_here(self, connection: int) -> bool:
-        """Note the connection whose message is answered next by this thread; return True."""
-        self._here[threading.get_ident()] = connection
-        return True
+        self.here = AnsweredConnection()
 
     def unknown(self, message: Any) -> list[str]:
         """Return what a message asks for and has no answer."""
@@ -108,7 +103,7 @@ class Sessions:
 
     def _peer(self) -> Peer:
         with self._lock:
-            return self._peers.setdefault(self._here.get(threading.get_ident(), -1), Peer())
+            return self._peers.setdefault(self.here.index, Peer())
 
     def _has(self, query: str | None) -> bool:
         if query is None:
@@ -143,7 +138,7 @@ class Sessions:
 
     def _welcome(self) -> bytes:
         settings = (replies.ParameterStatus(name, value) for name, value in self._settings.items())
-        key = replies.BackendKeyData(self._here.get(threading.get_ident(), 0) + 1, b"\0\0\0\1")
+        key = replies.BackendKeyData(self.here.index + 1, b"\0\0\0\1")
         return b"".join(map(bytes, (replies.Authentication(0), *settings, key, replies.ReadyForQuery("I"))))
 
 
@@ -163,14 +158,13 @@ def session(
     to other rules, `server.on(postgresql.query(...))`. The state of connections is in the memory of this process, so
     the server must not be a forking one. `framing="postgresql"` is needed.
     """
-    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
-        raise UsageError("postgresql.session(): a child of a forking server has a memory of its own")
+    check_keeps_state("postgresql.session()", server)
     if auth not in METHODS:
         raise UsageError(f"postgresql.session(auth={auth!r}): expected one of {', '.join(map(repr, METHODS))}")
     given = {checked_query("session", each): _checked(answer) for each, answer in (answers or {}).items()}
     method = "trust" if password is None else auth
     made = Sessions(given, method, password or "", {**SETTINGS, **(settings or {})})
-    server.on(AnsweredMessage(made), connections=made.is_here).reply_with(made.answer).optional()
+    server.on(AnsweredMessage(made), connections=made.here.note).reply_with(made.answer).optional()
     return made
 
 

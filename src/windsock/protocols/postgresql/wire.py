@@ -16,7 +16,7 @@ __all__ = ["Column", "PostgreSQLMessage", "WireReader", "framed", "int32"]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WirePart:
     """How a part of a message is read and written."""
 
     read: Callable[[WireReader], Any]
@@ -123,12 +123,12 @@ def _listed(write: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
     return lambda values: len(values).to_bytes(2, "big") + b"".join(map(write, values))
 
 
-def _number(size: int) -> Part:
-    return Part(lambda reader: reader.number(size), _written_number(size))
+def _number(size: int) -> WirePart:
+    return WirePart(lambda reader: reader.number(size), _written_number(size))
 
 
-def _list(part: Part) -> Part:
-    return Part(lambda reader: reader.list_of(part.read), _listed(part.write))
+def _list(part: WirePart) -> WirePart:
+    return WirePart(lambda reader: reader.list_of(part.read), _listed(part.write))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +162,20 @@ def _written_column(column: Column) -> bytes:
     return _written_text(column.name) + b"".join(written)
 
 
-VALUE = Part(_read_value, _written_value)
+VALUE = WirePart(_read_value, _written_value)
 NUMBER = _number(4)
 PARTS = {
-    "text": Part(WireReader.text, _written_text),
-    "rest": Part(WireReader.rest, bytes),
-    "letter": Part(lambda reader: reader.take(1).decode("latin-1"), lambda value: value.encode("latin-1")),
+    "text": WirePart(WireReader.text, _written_text),
+    "rest": WirePart(WireReader.rest, bytes),
+    "letter": WirePart(lambda reader: reader.take(1).decode("latin-1"), lambda value: value.encode("latin-1")),
     "byte": _number(1),
     "number": NUMBER,
     "numbers": _list(NUMBER),
     "formats": _list(_number(2)),
     "values": _list(VALUE),
-    "columns": _list(Part(_read_column, _written_column)),
-    "pairs": Part(_read_pairs, _written_pairs),
-    "fields": Part(_read_fields, _written_fields),
+    "columns": _list(WirePart(_read_column, _written_column)),
+    "pairs": WirePart(_read_pairs, _written_pairs),
+    "fields": WirePart(_read_fields, _written_fields),
 }
 """The parts by the names that messages have for them."""
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windsock.errors import UsageError
 from windsock.net.system import threading
+from windsock.protocols.ready_rules import AnsweredConnection, check_keeps_state
 from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
@@ -39,20 +39,14 @@ class Store:
         """Keys with their values: bytes, a dict (hash), a list, or a set."""
         self._sessions: dict[int, Session] = {}
         self._lock = threading.RLock()
-        self._here: dict[int, int] = {}
-        """The connection whose message is being answered, by the thread."""
-
-    def is_here(self, connection: int) -> bool:
-        """Note the connection whose message is answered next by this thread; return True."""
-        self._here[threading.get_ident()] = connection
-        return True
+        self.here = AnsweredConnection()
 
     def answer(self, message: bytes) -> RedisReply | None:
         """Return the reply to a command; None to a command without a word."""
         given = PROTOCOL.decode(message)
         if not given.words:
             return None
-        index = self._here.get(threading.get_ident(), -1)
+        index = self.here.index
         with self._lock:
             session = self._sessions.setdefault(index, Session())
             return spoken(self._reply(given, session, index), session.resp)
@@ -100,10 +94,9 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
-    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
-        raise UsageError("redis.store(): a child of a forking server has a memory of its own; use another concurrency")
+    check_keeps_state("redis.store()", server)
     made = Store(data or {})
-    server.on(command(), connections=made.is_here).reply_with(made.answer).optional()
+    server.on(command(), connections=made.here.note).reply_with(made.answer).optional()
     return made
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.protocols.message_pattern import NOTHING, MessagePattern
 from windsock.protocols.mqtt import packets
-from windsock.protocols.mqtt.mqtt_protocol import PROTOCOL
+from windsock.protocols.mqtt.codec import PROTOCOL
+from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
 
 __all__ = ["connect", "fits_filter", "packet", "publish", "subscribe"]
@@ -33,7 +34,7 @@ class PacketPattern(MessagePattern):
     def __repr__(self) -> str:
         values = [f"{name}={value!r}" for name, value in self.values]
         short = {
-            packets.ConnectPacket: "connect",
+            ConnectPacket: "connect",
             packets.PublishPacket: "publish",
             packets.SubscribePacket: "subscribe",
         }
@@ -55,7 +56,7 @@ def packet(kind: type[MQTTPacket], **values: Any) -> PacketPattern:
 def connect(client_id: str | None = None, **values: Any) -> PacketPattern:
     """Return a pattern for CONNECT: that of one client, or of all."""
     given = values if client_id is None else {"client_id": client_id, **values}
-    return PacketPattern(packets.ConnectPacket, _checked(packets.ConnectPacket, given))
+    return PacketPattern(ConnectPacket, _checked(ConnectPacket, given))
 
 
 def publish(topic: str | None = None, **values: Any) -> PacketPattern:

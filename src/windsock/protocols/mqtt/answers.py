@@ -8,7 +8,8 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.protocols.mqtt import packets
-from windsock.protocols.mqtt.mqtt_protocol import PROTOCOL
+from windsock.protocols.mqtt.codec import PROTOCOL
+from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
 from windsock.protocols.values import MessageAnswer
 
@@ -32,7 +33,7 @@ class PacketAnswer(MessageAnswer):
         """Return the same to a decoded packet."""
         is_5 = getattr(packet, "properties", None) is not None
         properties = (self.properties or ()) if is_5 else None
-        if isinstance(packet, packets.ConnectPacket):
+        if isinstance(packet, ConnectPacket):
             return packets.ConnAckPacket(self.reasons[0] if self.reasons else 0, self.session_present, properties)
         if isinstance(packet, packets.SubscribePacket):
             granted = self.reasons or tuple(options & 3 for _, options in packet.filters)

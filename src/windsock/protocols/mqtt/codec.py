@@ -8,7 +8,8 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.protocols.errors import DecodeError
 from windsock.protocols.mqtt import packets
-from windsock.protocols.mqtt.mqtt_wire import PacketReader
+from windsock.protocols.mqtt.connect_packet import ConnectPacket
+from windsock.protocols.mqtt.wire import PacketReader
 from windsock.protocols.protocol import Protocol
 
 __all__ = ["PROTOCOL", "MQTTProtocol"]
@@ -16,7 +17,7 @@ __all__ = ["PROTOCOL", "MQTTProtocol"]
 KINDS: dict[int, Any] = {
     each.number: each
     for each in (
-        *(packets.ConnectPacket, packets.ConnAckPacket, packets.PublishPacket, packets.PubAckPacket),
+        *(ConnectPacket, packets.ConnAckPacket, packets.PublishPacket, packets.PubAckPacket),
         *(packets.PubRecPacket, packets.PubRelPacket, packets.PubCompPacket, packets.SubscribePacket),
         *(packets.SubAckPacket, packets.UnsubscribePacket, packets.UnsubAckPacket, packets.PingReqPacket),
         *(packets.PingRespPacket, packets.DisconnectPacket, packets.AuthPacket),
