@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
-    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
+    from windsock.harness.accepted_peers import AsyncioPeer, ScriptedPeer, TrioPeer
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -58,6 +58,7 @@ __all__ = [
     "AcceptTimeout",
     "AsItArrives",
     "AsyncioClient",
+    "AsyncioPeer",
     "Background",
     "BlocksLoop",
     "CallFailed",
@@ -134,6 +135,7 @@ __all__ = [
 ON_FIRST_USE = {
     "AcceptTimeout": "windsock.fakes.errors",
     "AsyncioClient": "windsock.clients.async_client",
+    "AsyncioPeer": "windsock.harness.accepted_peers",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",

@@ -113,6 +113,16 @@ def test_rules_of_the_test_answer_queries_too(parameters: Any) -> None:
         assert postgresql.CommandComplete("SELECT 2") in first.reply_messages
 
 
+def test_a_statement_that_a_rule_has_prepared_is_unknown_to_the_session() -> None:
+    with serving(framing="postgresql") as server:
+        postgresql.session(server)
+        server.on(postgresql.query("SELECT id")).reply(PEOPLE)
+        with connected(server, autocommit=True) as connection:
+            with pytest.raises(psycopg.errors.InvalidSqlStatementName, match="does not exist") as caught:
+                connection.execute("SELECT id", prepare=True)
+            assert "postgresql.session()" in caught.value.diag.message_hint
+
+
 def test_values_of_many_types_come_back() -> None:
     import datetime
     import decimal

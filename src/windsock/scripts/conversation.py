@@ -15,13 +15,15 @@ class Conversation:
     """The state of one conversation, as seen by one peer.
 
     `index`: the connection's index in `server.connections`; None for a client. `message`: what it has taken last: a
-    whole message with framing, or the bytes that met a step or a rule; b"" for a run that was not kept.
+    whole message with framing, or the bytes that met a step or a rule; b"" for a run that was not kept. `kept` is a
+    dict for what functions keep of this conversation.
     """
 
-    __slots__ = ("_found", "_groups", "_peer", "_searched", "_sock", "index", "message")
+    __slots__ = ("_found", "_groups", "_peer", "_searched", "_sock", "index", "kept", "message")
 
     def __init__(self, sock: Any = None, *, index: int | None = None, peer: Any = None) -> None:
         self.message = b""
+        self.kept: dict[str, Any] = {}
         self._groups: dict[str, bytes] = {}
         self._searched: tuple[re.Pattern[bytes], bytes] | None = None
         self._found: re.Match[bytes] | None = None

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from windsock.errors import UsageError, WindsockError
+from windsock.errors import PeerError, UsageError
 from windsock.net.system import threading
 from windsock.protocols.mqtt import packets
 from windsock.protocols.mqtt.answers import acknowledgement, connack, suback
@@ -20,23 +18,38 @@ from windsock.protocols.ready_rules import check_keeps_state
 __all__ = ["Broker", "broker"]
 
 
-@dataclass(slots=True)
 class Subscriber:
     """What is known of one connection: its subscriptions with their QoS, and its latest packet id."""
 
-    protocol: MQTTProtocol
-    subscriptions: dict[str, int] = field(default_factory=dict)
-    latest: int = 0
+    def __init__(self, connection: Any, protocol: MQTTProtocol) -> None:
+        self.connection = connection
+        self.protocol = protocol
+        self._subscriptions: dict[str, int] = {}
+        self._latest = 0
+        self._lock = threading.Lock()
+
+    def add(self, filters: Iterable[tuple[str, int]]) -> None:
+        """Subscribe to topics, each with options, whose lowest bits are the QoS."""
+        with self._lock:
+            self._subscriptions.update((topic, options & 3) for topic, options in filters)
+
+    def forget(self, filters: Iterable[str]) -> None:
+        """Unsubscribe from topics."""
+        with self._lock:
+            for each in filters:
+                self._subscriptions.pop(each, None)
 
     def delivered(self, topic: str, payload: bytes, qos: int, *, retain: bool = False) -> packets.PublishPacket | None:
         """Return a message as it gets it, or None if it has no subscription for that."""
-        granted = [each for wanted, each in self.subscriptions.items() if fits_filter(wanted, topic)]
-        if not granted:
-            return None
-        qos = min(qos, max(granted))
-        self.latest = self.latest % 0xFFFF + 1 if qos else self.latest
+        with self._lock:
+            granted = [each for wanted, each in self._subscriptions.items() if fits_filter(wanted, topic)]
+            if not granted:
+                return None
+            qos = min(qos, max(granted))
+            self._latest = self._latest % 0xFFFF + 1 if qos else self._latest
+            id = self._latest if qos else None
         properties = () if self.protocol.version == 5 else None
-        return packets.PublishPacket(topic, payload, qos, self.latest if qos else None, retain, properties=properties)
+        return packets.PublishPacket(topic, payload, qos, id, retain, properties=properties)
 
 
 class Broker:
@@ -46,7 +59,7 @@ class Broker:
         self.retained: dict[str, bytes] = dict(retained)
         """The messages that a new subscriber gets, by their topics."""
         self._server = server
-        self._subscribers: dict[int, Subscriber] = {}
+        self._subscribers: list[Subscriber] = []
         self._lock = threading.RLock()
 
     def publish(self, topic: str, payload: bytes | str = b"", *, qos: int = 0) -> int:
@@ -59,61 +72,63 @@ class Broker:
         return self._deliver(topic, data, qos)
 
     def answer(self, message: bytes, conversation: Any) -> bytes | None:
-        """Return the replies to a packet, or None."""
-        index = conversation.index
-        with self._lock:
-            known = self._subscribers.get(index)
+        """Return the replies to a packet in a Conversation, or None."""
+        known = conversation.kept.get("mqtt")
         packet = (PROTOCOL if known is None else known.protocol).decode(message)
         if isinstance(packet, ConnectPacket):
-            version = 5 if packet.level == 5 else 4
+            conversation.kept["mqtt"] = known = Subscriber(
+                self._server.connections[conversation.index], MQTTProtocol(5 if packet.level == 5 else 4)
+            )
             with self._lock:
-                self._subscribers[index] = Subscriber(MQTTProtocol(version))
+                self._subscribers.append(known)
             return bytes(connack().to(packet) or b"")
-        if known is None:
-            return None
-        return b"".join(map(bytes, self._replies(packet, known, index))) or None
+        return None if known is None else b"".join(map(bytes, self._replies(packet, known))) or None
 
-    def _replies(self, packet: Any, known: Subscriber, index: int) -> Iterator[MQTTPacket]:
+    def _replies(self, packet: Any, known: Subscriber) -> Iterator[MQTTPacket]:
         if isinstance(packet, packets.SubscribePacket):
             yield from self._subscribe(packet, known)
         elif reply := acknowledgement(packet):
             yield reply
         if isinstance(packet, packets.UnsubscribePacket):
-            for each in packet.filters:
-                known.subscriptions.pop(each, None)
+            known.forget(packet.filters)
         elif isinstance(packet, packets.PublishPacket):
-            yield from self._published(packet, known, index)
+            yield from self._published(packet, known)
         elif isinstance(packet, packets.DisconnectPacket):
-            with self._lock:
-                self._subscribers.pop(index, None)
+            self._remove(known)
 
     def _subscribe(self, packet: packets.SubscribePacket, known: Subscriber) -> Iterator[MQTTPacket]:
-        known.subscriptions.update((topic, options & 3) for topic, options in packet.filters)
+        known.add(packet.filters)
         if reply := suback().to(packet):
             yield reply
-        for topic, payload in self.retained.items():
+        for topic, payload in list(self.retained.items()):
             if any(fits_filter(wanted, topic) for wanted, _ in packet.filters):
                 yield known.delivered(topic, payload, 0, retain=True) or packets.PublishPacket(topic, payload)
 
-    def _published(self, packet: packets.PublishPacket, known: Subscriber, index: int) -> Iterator[MQTTPacket]:
+    def _published(self, packet: packets.PublishPacket, known: Subscriber) -> Iterator[MQTTPacket]:
         if packet.retain:
             self.retained[packet.topic] = packet.payload
-        self._deliver(packet.topic, packet.payload, packet.qos, but=index)
+        self._deliver(packet.topic, packet.payload, packet.qos, but=known)
         if own := known.delivered(packet.topic, packet.payload, packet.qos):
             yield own
 
-    def _deliver(self, topic: str, payload: bytes, qos: int, *, but: int | None = None) -> int:
+    def _deliver(self, topic: str, payload: bytes, qos: int, *, but: Subscriber | None = None) -> int:
         """Send a message to the other connections that have subscribed; return to how many."""
         with self._lock:
-            others = [(index, each) for index, each in self._subscribers.items() if index != but]
-            found = [(index, each.delivered(topic, payload, qos)) for index, each in others]
-        sent = 0
-        for index, packet in found:
-            if packet is not None:
-                with contextlib.suppress(WindsockError):  # its client is gone
-                    self._server.connections[index].send(packet)
-                    sent += 1
-        return sent
+            others = [each for each in self._subscribers if each is not but]
+        return sum(self._sent(each, packet) for each in others if (packet := each.delivered(topic, payload, qos)))
+
+    def _sent(self, known: Subscriber, packet: MQTTPacket) -> bool:
+        try:
+            known.connection.send(packet)
+        except PeerError:  # its client is gone
+            self._remove(known)
+            return False
+        return True
+
+    def _remove(self, known: Subscriber) -> None:
+        with self._lock:
+            if known in self._subscribers:
+                self._subscribers.remove(known)
 
 
 def broker(server: Any, retained: Mapping[str, bytes] | None = None) -> Broker:

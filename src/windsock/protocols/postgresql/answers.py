@@ -29,7 +29,7 @@ class QueryAnswer(MessageAnswer):
         """Return all replies to a query, up to ReadyForQuery where the client waits for that."""
         from windsock.protocols.postgresql.query_state import QueryState
 
-        return QueryState().answer(request_in(message), lambda _: self)
+        return QueryState(is_strict=False).answer(request_in(message), lambda _: self)
 
     def __repr__(self) -> str:
         if self.failure:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from windsock.protocols.postgresql import replies
-from windsock.protocols.postgresql.answers import QueryAnswer
-from windsock.protocols.postgresql.requests import Bind, CloseStatement, Describe, Execute, Parse, Sync
+from windsock.protocols.postgresql.answers import QueryAnswer, error
+from windsock.protocols.postgresql.requests import Bind, CloseStatement, Describe, Execute, Parse, SimpleQuery, Sync
 from windsock.protocols.postgresql.series import ExtendedQuery
 
 __all__ = ["QueryState", "queries_in"]
@@ -17,14 +17,11 @@ AFTERWARDS = {"BEGIN": "T", "START TRANSACTION": "T", "COMMIT": "I", "ROLLBACK":
 """The status of a session after a command with this tag."""
 
 
-def queries_in(request: Any, prepared: Callable[[str], str | None]) -> list[str | None]:
-    """Return the queries that a message needs answers for; None for a statement that was not prepared."""
-    if not isinstance(request, ExtendedQuery):
-        return [request.query]
-    new = {each.name for each in request.of(Parse)}
-    used = [each.statement for each in request.of(Bind)]
-    used += [each.name for each in request.of(Describe) if each.kind == "S"]
-    return [each.query for each in request.of(Parse)] + [prepared(each) for each in used if each not in new]
+def queries_in(request: Any) -> list[str]:
+    """Return the queries in a message."""
+    if isinstance(request, ExtendedQuery):
+        return [each.query for each in request.of(Parse)]
+    return [request.query] if isinstance(request, SimpleQuery) else []
 
 
 @dataclass(slots=True)
@@ -34,13 +31,10 @@ class QueryState:
     status: str = "I"
     statements: dict[str, Parse] = field(default_factory=dict)
     portals: dict[str, Bind] = field(default_factory=dict)
+    is_strict: bool = True
+    """Whether a statement that was not prepared here is an error."""
     has_failed: bool = False
     """Whether the rest of a series is skipped."""
-
-    def query_of(self, statement: str) -> str | None:
-        """Return the query of a statement that was prepared, or None."""
-        found = self.statements.get(statement)
-        return None if found is None else found.query
 
     def answer(self, request: Any, find: Callable[[str], QueryAnswer]) -> bytes:
         """Return all replies to a query or a series. `find` returns the answer to a query."""
@@ -76,20 +70,24 @@ class QueryState:
 
     def _bind(self, message: Bind, _: object) -> Iterator[Any]:
         self.portals[message.portal] = message
-        yield replies.BindComplete()
+        yield replies.BindComplete() if self._knows(message.statement) else self._fail(_unknown(message.statement))
+
+    def _knows(self, statement: str) -> bool:
+        return statement in self.statements or not self.is_strict
 
     def _describe(self, message: Describe, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
-        bind = self.portals.get(message.name)
-        parsed = self.statements.get(message.name if message.kind == "S" or bind is None else bind.statement)
+        bind = self.portals.get(message.name) if message.kind == "P" else None
+        parsed = self.statements.get(message.name if bind is None else bind.statement)
         if message.kind == "S":
             yield replies.ParameterDescription(_types(parsed))
         answer = find(parsed.query if parsed else "")
-        formats = bind.result_formats if bind is not None and message.kind == "P" else ()
+        formats = () if bind is None else bind.result_formats
         yield from answer.description(formats) if answer.columns else (replies.NoData(),)
 
     def _execute(self, message: Execute, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
         bind = self.portals.get(message.portal, Bind("", ""))
-        answer = find(self.query_of(bind.statement) or "")
+        parsed = self.statements.get(bind.statement)
+        answer = find(parsed.query if parsed else "")
         if answer.failure:
             yield self._fail(answer)
         else:
@@ -116,6 +114,12 @@ STEPS: dict[type, Callable[..., Iterator[Any]]] = {
     Execute: QueryState._execute,
     CloseStatement: QueryState._close,
 }
+
+
+def _unknown(statement: str) -> QueryAnswer:
+    """Return the error of a statement that was not prepared here."""
+    hint = "It was prepared by a rule of the test: give its answer to postgresql.session()."
+    return error("26000", f'prepared statement "{statement}" does not exist', hint=hint)
 
 
 def _types(parsed: Parse | None) -> tuple[int, ...]:

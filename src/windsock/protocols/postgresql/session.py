@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
-from windsock.net.system import threading
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.postgresql import replies, requests
 from windsock.protocols.postgresql.answers import QueryAnswer, command, failure
@@ -16,7 +15,7 @@ from windsock.protocols.postgresql.authentication import METHODS, Login
 from windsock.protocols.postgresql.patterns import PROTOCOL, checked_query, fits
 from windsock.protocols.postgresql.query_state import QueryState, queries_in
 from windsock.protocols.postgresql.series import ExtendedQuery
-from windsock.protocols.ready_rules import AnsweredConnection, check_keeps_state
+from windsock.protocols.ready_rules import check_keeps_state
 
 __all__ = ["Sessions", "session"]
 
@@ -41,6 +40,8 @@ TAGS = re.compile(
 class Peer:
     """What is known of one connection."""
 
+    process: int
+    """The number that a CancelRequest would have."""
     login: Login | None = None
     queries: QueryState = field(default_factory=QueryState)
 
@@ -66,7 +67,7 @@ class AnsweredMessage(MessagePattern):
 
 
 class Sessions:
-    """The sessions of a server: their answers to queries, and what each connection has prepared."""
+    """The answers of a server. Of each connection its conversation keeps what was prepared, and the transaction."""
 
     def __init__(
         self, answers: Mapping[QueryText, QueryAnswer], method: str, password: str, settings: Mapping[str, str]
@@ -75,39 +76,28 @@ class Sessions:
         self._method = method
         self._password = password
         self._settings = settings
-        self._peers: dict[int, Peer] = {}
-        self._lock = threading.RLock()
-        self.here = AnsweredConnection()
 
     def unknown(self, message: Any) -> list[str]:
         """Return what a message asks for and has no answer."""
-        if not isinstance(message, requests.SimpleQuery | ExtendedQuery):
-            return [str(message)] if isinstance(message, requests.OtherMessage | requests.CopyData) else []
-        queries = queries_in(message, self._peer().queries.query_of)
-        return [each or "a statement that was not prepared here" for each in queries if not self._has(each)]
+        if isinstance(message, requests.OtherMessage | requests.CopyData):
+            return [str(message)]
+        return [each for each in queries_in(message) if not self._has(each)]
 
-    def answer(self, message: bytes) -> bytes | None:
-        """Return the replies to a message, or None."""
+    def answer(self, message: bytes, conversation: Any) -> bytes | None:
+        """Return the replies to a message in a Conversation, or None."""
         request = PROTOCOL.decode(message)
-        with self._lock:
-            peer = self._peer()
-            if isinstance(request, requests.SSLRequest | requests.GSSENCRequest):
-                return b"N"
-            if isinstance(request, requests.StartupMessage):
-                return self._begin(peer, request)
-            if isinstance(request, requests.AuthenticationData):
-                return self._prove(peer, request)
-            if isinstance(request, requests.SimpleQuery | ExtendedQuery):
-                return peer.queries.answer(request, self._find) or None
+        peer = conversation.kept.setdefault("postgresql", Peer(conversation.index + 1))
+        if isinstance(request, requests.SSLRequest | requests.GSSENCRequest):
+            return b"N"
+        if isinstance(request, requests.StartupMessage):
+            return self._begin(peer, request)
+        if isinstance(request, requests.AuthenticationData):
+            return self._prove(peer, request)
+        if isinstance(request, requests.SimpleQuery | ExtendedQuery):
+            return peer.queries.answer(request, self._find) or None
         return None
 
-    def _peer(self) -> Peer:
-        with self._lock:
-            return self._peers.setdefault(self.here.index, Peer())
-
-    def _has(self, query: str | None) -> bool:
-        if query is None:
-            return False
+    def _has(self, query: str) -> bool:
         return TAGS.match(query) is not None or not query.strip() or any(fits(each, query) for each in self.answers)
 
     def _find(self, query: str) -> QueryAnswer:
@@ -122,7 +112,7 @@ class Sessions:
 
     def _begin(self, peer: Peer, startup: requests.StartupMessage) -> bytes:
         if self._method == "trust":
-            return self._welcome()
+            return self._welcome(peer)
         peer.login = Login(self._method, startup.user, self._password)
         return bytes(peer.login.begin())
 
@@ -133,12 +123,12 @@ class Sessions:
         if found is False:
             return bytes(failure("28P01", "password authentication failed", "FATAL"))
         if isinstance(found, replies.Authentication):
-            return bytes(found) + (self._welcome() if found.kind == 12 else b"")
-        return self._welcome()
+            return bytes(found) + (self._welcome(peer) if found.kind == 12 else b"")
+        return self._welcome(peer)
 
-    def _welcome(self) -> bytes:
+    def _welcome(self, peer: Peer) -> bytes:
         settings = (replies.ParameterStatus(name, value) for name, value in self._settings.items())
-        key = replies.BackendKeyData(self.here.index + 1, b"\0\0\0\1")
+        key = replies.BackendKeyData(peer.process, b"\0\0\0\1")
         return b"".join(map(bytes, (replies.Authentication(0), *settings, key, replies.ReadyForQuery("I"))))
 
 
@@ -164,7 +154,7 @@ def session(
     given = {checked_query("session", each): _checked(answer) for each, answer in (answers or {}).items()}
     method = "trust" if password is None else auth
     made = Sessions(given, method, password or "", {**SETTINGS, **(settings or {})})
-    server.on(AnsweredMessage(made), connections=made.here.note).reply_with(made.answer).optional()
+    server.on(AnsweredMessage(made)).reply_with(made.answer).optional()
     return made
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windsock.net.system import threading
-from windsock.protocols.ready_rules import AnsweredConnection, check_keeps_state
+from windsock.protocols.ready_rules import check_keeps_state
 from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
@@ -32,24 +32,21 @@ class Session:
 
 
 class Store:
-    """Keys and values, and the state of each connection: its version of RESP, its name, its transaction."""
+    """Keys and values. Of each connection its conversation keeps the version of RESP, the name, and the transaction."""
 
     def __init__(self, data: Mapping[Any, Any]) -> None:
         self.data: Data = {_key(key): _value(value) for key, value in data.items()}
         """Keys with their values: bytes, a dict (hash), a list, or a set."""
-        self._sessions: dict[int, Session] = {}
         self._lock = threading.RLock()
-        self.here = AnsweredConnection()
 
-    def answer(self, message: bytes) -> RedisReply | None:
-        """Return the reply to a command; None to a command without a word."""
+    def answer(self, message: bytes, conversation: Any) -> RedisReply | None:
+        """Return the reply to a command in a Conversation; None to a command without a word."""
         given = PROTOCOL.decode(message)
         if not given.words:
             return None
-        index = self.here.index
         with self._lock:
-            session = self._sessions.setdefault(index, Session())
-            return spoken(self._reply(given, session, index), session.resp)
+            session = conversation.kept.setdefault("redis", Session())
+            return spoken(self._reply(given, session, conversation.index), session.resp)
 
     def _reply(self, given: Command, session: Session, index: int) -> RedisReply:
         try:
@@ -96,7 +93,7 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     """
     check_keeps_state("redis.store()", server)
     made = Store(data or {})
-    server.on(command(), connections=made.here.note).reply_with(made.answer).optional()
+    server.on(command()).reply_with(made.answer).optional()
     return made
 
 
