@@ -21,7 +21,9 @@ from windsock.scripts.repr import code_of
 from windsock.scripts.template import Template
 
 __all__ = [
+    "ENDS",
     "UNSAID",
+    "AfterReply",
     "Answer",
     "Answers",
     "Delivery",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
+AfterReply: TypeAlias = HowToEnd | Literal["start_tls"]
 Replied: TypeAlias = Sendable | Data | Template
 """What `reply()` takes: data, a message of a protocol or an answer, a template of the groups of an expression."""
 Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | MessageAnswer
@@ -56,7 +59,7 @@ class Answer:
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
     truncate: int | None = None
-    end: HowToEnd | None = None
+    end: AfterReply | None = None
     then: str | None = None
     pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
     value: object = field(default=None, compare=False)
@@ -167,6 +170,8 @@ class Answer:
             script = script.close()
         elif self.end == "reset":
             script = script.reset(flush=True)
+        elif self.end == "start_tls":
+            script = script.start_tls()
         return script
 
 
@@ -221,7 +226,7 @@ class Delivery(TypedDict, total=False):
     pieces: int | Sequence[int] | None
     every: float
     truncate: int | None
-    end: HowToEnd | None
+    end: AfterReply | None
 
 
 def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern | None = None) -> Answer:
@@ -238,8 +243,8 @@ def _check_delivery(method: str, answer: Any) -> None:
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
         raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
-    if end is not None and end not in ENDS:
-        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
+    if end is not None and end not in (*ENDS, "start_tls"):
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close', 'reset' or 'start_tls'")
     if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
     if isinstance(answer.what, Body) and (truncate is not None or pieces is not None or answer.every):

@@ -79,8 +79,9 @@ class Rule:
         each is one); a Repeat; a Template, which is filled with the groups of the rule's regular expression.
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A message of a
-        protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset"; or with "start_tls" the
+        unencrypted part of it. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
+        depends on the message that it answers.
         `then` is the state that the next message meets.
         """
         self._check_is_first("reply")

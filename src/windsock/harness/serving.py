@@ -40,10 +40,11 @@ def serving(
     of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
     them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.
 
-    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
-    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
-    "ec" (the default) or "rsa", for certificates that windsock makes; the other keywords for TLS limit the versions,
-    ciphers and protocols that the server accepts.
+    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", one that clients should refuse
+    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority", "missing_intermediate", "revoked"),
+    a list of names that it is for, PEM files, a trustme.LeafCert, or a mapping of these by the server name that a
+    client asks for ("*": any other or none); `key_type` is "ec" (the default) or "rsa", for certificates that windsock
+    makes; the other keywords for TLS limit the versions, ciphers and protocols that the server accepts.
 
     `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles. With
     them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are open

@@ -1,4 +1,4 @@
-"""What ready sets of rules have in common: they keep a state in this process. No I/O."""
+"""Checks of ready rules, such as `redis.store(server)` and `smtp.session(server)`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 from windsock.errors import UsageError
 
-__all__ = ["check_keeps_state"]
+__all__ = ["check_shares_memory"]
 
 
-def check_keeps_state(call: str, server: Any) -> None:
-    """Raise UsageError if the server forks: a child does not share the state."""
+def check_shares_memory(call: str, server: Any) -> None:
+    """Raise UsageError for a server whose handlers have another memory than the test."""
     if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
         raise UsageError(f"{call}: a child of a forking server has a memory of its own; use another concurrency")

@@ -13,7 +13,7 @@ from windsock.protocols.mqtt.codec import PROTOCOL, MQTTProtocol
 from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
 from windsock.protocols.mqtt.patterns import PacketPattern, fits_filter
-from windsock.protocols.ready_rules import check_keeps_state
+from windsock.protocols.ready_rules import check_shares_memory
 
 __all__ = ["Broker", "broker"]
 
@@ -139,7 +139,7 @@ def broker(server: Any, retained: Mapping[str, bytes] | None = None) -> Broker:
     added before, or with `first=True`, come first. The state is in the memory of this process, so the server must not
     be a forking one. `framing="mqtt"` is needed.
     """
-    check_keeps_state("mqtt.broker()", server)
+    check_shares_memory("mqtt.broker()", server)
     made = Broker(server, retained or {})
     server.on(PacketPattern(MQTTPacket)).reply_with(made.answer).optional()
     return made

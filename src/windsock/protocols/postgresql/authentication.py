@@ -10,7 +10,7 @@ from windsock.protocols.errors import DecodeError
 from windsock.protocols.postgresql.replies import Authentication
 from windsock.protocols.postgresql.requests import AuthenticationData
 
-__all__ = ["METHODS", "Login"]
+__all__ = ["METHODS", "PasswordCheck"]
 
 SALT = b"windsock-salt-01"
 """The same for each session: there is nothing to protect."""
@@ -19,7 +19,7 @@ SCRAM = b"SCRAM-SHA-256"
 METHODS = ("trust", "password", "md5", "scram-sha-256")
 
 
-class Login:
+class PasswordCheck:
     """One client that proves that it knows a password."""
 
     def __init__(self, method: str, user: str, password: str) -> None:

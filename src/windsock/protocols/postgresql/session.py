@@ -11,11 +11,11 @@ from windsock.errors import UsageError
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.postgresql import replies, requests
 from windsock.protocols.postgresql.answers import QueryAnswer, command, failure
-from windsock.protocols.postgresql.authentication import METHODS, Login
+from windsock.protocols.postgresql.authentication import METHODS, PasswordCheck
 from windsock.protocols.postgresql.patterns import PROTOCOL, checked_query, fits
 from windsock.protocols.postgresql.query_state import QueryState, queries_in
 from windsock.protocols.postgresql.series import ExtendedQuery
-from windsock.protocols.ready_rules import check_keeps_state
+from windsock.protocols.ready_rules import check_shares_memory
 
 __all__ = ["Sessions", "session"]
 
@@ -42,7 +42,7 @@ class Peer:
 
     process: int
     """The number that a CancelRequest would have."""
-    login: Login | None = None
+    login: PasswordCheck | None = None
     queries: QueryState = field(default_factory=QueryState)
 
 
@@ -113,7 +113,7 @@ class Sessions:
     def _begin(self, peer: Peer, startup: requests.StartupMessage) -> bytes:
         if self._method == "trust":
             return self._welcome(peer)
-        peer.login = Login(self._method, startup.user, self._password)
+        peer.login = PasswordCheck(self._method, startup.user, self._password)
         return bytes(peer.login.begin())
 
     def _prove(self, peer: Peer, data: requests.AuthenticationData) -> bytes | None:
@@ -148,7 +148,7 @@ def session(
     to other rules, `server.on(postgresql.query(...))`. The state of connections is in the memory of this process, so
     the server must not be a forking one. `framing="postgresql"` is needed.
     """
-    check_keeps_state("postgresql.session()", server)
+    check_shares_memory("postgresql.session()", server)
     if auth not in METHODS:
         raise UsageError(f"postgresql.session(auth={auth!r}): expected one of {', '.join(map(repr, METHODS))}")
     given = {checked_query("session", each): _checked(answer) for each, answer in (answers or {}).items()}
