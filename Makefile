@@ -20,7 +20,7 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
 
-FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py smtp.py postgresql.py mqtt.py)
+FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py postgresql.py smtp.py websocket.py)
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
 	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 

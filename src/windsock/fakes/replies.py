@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.fakes.patterns import Pattern, describe
-from windsock.protocols.values import MessageAnswer, Sendable, message_in
+from windsock.protocols.values import MessageAnswer, Sendable, answer_in, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -83,20 +83,36 @@ class Answer:
             return self._given(what)
         if isinstance(what, Script):
             return what
-        made = self._made(what, message, conversation)
+        made = what if isinstance(what, MessageAnswer) else self._made(what, message, conversation)
+        if isinstance(made, MessageAnswer):
+            return self._answered(made, message)
         if isinstance(made, Script):
             self._check_made(made, is_datagram=is_datagram)
             return made
         return None if made is None else self._given(made)
 
-    def _made(self, what: Any, message: bytes, conversation: Conversation) -> bytes | Body | Script | None:
+    def _made(
+        self, what: Any, message: bytes, conversation: Conversation
+    ) -> bytes | Body | Script | MessageAnswer | None:
         """Return the result of a function or a template."""
         if isinstance(what, Template):
             return what.filled(self._where(message), conversation)
-        made = what.result(self._where(message), conversation) if isinstance(what, BoundFunction) else what(message)
+        made = answer_in(what.result(self._where(message), conversation))
         if isinstance(made, Template):
             return made.filled(self._where(message), conversation)
-        if made is None or isinstance(made, Script):
+        return made if made is None or isinstance(made, Script | MessageAnswer) else self._body(made, message)
+
+    def _answered(self, answer: MessageAnswer, message: bytes) -> bytes | Script | None:
+        """Return what an answer says in reply to a message."""
+        made = answer(message)
+        if made is None:
+            return None
+        ends = self.end is None and answer.ends(message)
+        return (replace(self, end="close") if ends else self)._given(self._body(made, message))
+
+    def _body(self, made: object, message: bytes) -> bytes | Body:
+        """Return the result of a function as it is sent. Raises UsageError."""
+        if type(made) is bytes:
             return made
         body = as_body(self._where(message), made)
         if body is None:
@@ -233,6 +249,7 @@ def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern 
     """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    what = answer_in(what)
     answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)
     return answer

@@ -43,7 +43,7 @@ class Rule:
         is_datagram: bool = False,
     ) -> None:
         self.pattern = patterns.checked(pattern)
-        self._value = message_in(pattern)
+        self._value = message_in(pattern) if isinstance(self.pattern, bytes) else None
         """The message of a protocol that the pattern was made from, if any."""
         self.after = after
         self.is_first = is_first

@@ -34,7 +34,7 @@ def serving(
     scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", a
-    function, or a protocol: "redis", "rpc", or one of your own.
+    function, or a protocol: "http", "redis", "rpc", "websocket", or one of your own.
 
     At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup. Unmet expectations
     of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
