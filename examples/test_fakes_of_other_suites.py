@@ -1,4 +1,4 @@
-"""Servers that suites of HTTP, TLS, logging and redis need: proxies with a password, echoes, records, delayed lines."""
+"""Servers for clients of HTTP, TLS, logging and redis: passwords, echoes, records, and a delay, each as a few rules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def digest_proxy(serve: Serve) -> RunningServer:
     nonces: list[bytes] = []
 
     def answer(message: bytes) -> bytes:
-        fields = dict(FIELD.findall(message.partition(b"Proxy-authorization: Digest")[2].partition(b"\r")[0]))
+        fields = dict(FIELD.findall(message.partition(b"Proxy-Authorization: Digest")[2].partition(b"\r")[0]))
         if nonces and fields.get(b"nonce") == nonces[-1] and fields[b"response"] == digest(fields):
             return b"HTTP/1.0 200 OK\r\n\r\nhere it is"
         nonces.append(b"%d" % len(nonces))
@@ -56,8 +56,9 @@ def md5(data: bytes) -> bytes:
 
 
 def fetch_through(proxy: RunningServer, password: str) -> Any:
-    handler = urllib.request.ProxyDigestAuthHandler()
-    handler.add_password("TestRealm", "http://wind.example/", "tester", password)
+    passwords = urllib.request.HTTPPasswordMgr()
+    passwords.add_password("TestRealm", "http://wind.example/", "tester", password)
+    handler = urllib.request.ProxyDigestAuthHandler(passwords)
     proxies = urllib.request.ProxyHandler({"http": f"http://127.0.0.1:{proxy.port}"})
     return urllib.request.build_opener(proxies, handler).open("http://wind.example/", timeout=5).read()
 
