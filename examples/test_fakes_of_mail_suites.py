@@ -204,6 +204,7 @@ DATA = {
     b"NLST": b"foo\r\nbar\r\n",
     b"MLSD": b"type=file; foo\r\n",
 }
+ACTIVE = re.compile(rb"^(PORT [\d,]+,(?P<high>\d+),(?P<low>\d+)|EPRT \|.\|.*\|(?P<port>\d+)\|)\r")
 COMMANDS = {
     b"USER": b"331 username",
     b"RNFR": b"350 rnfr",
@@ -217,14 +218,14 @@ COMMANDS = {
 }
 
 
-@pytest.fixture
-def ftp(serve: Serve) -> RunningServer:
-    data, server = serve(accept=True), serve()
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def ftp(serve: Serve, request: pytest.FixtureRequest) -> RunningServer:
+    data, server = serve(host=request.param, accept=True), serve(host=request.param)
 
     def transfer(match: Any, conversation: Conversation) -> Iterator[bytes]:
         yield b"125 begins\r\n"
         port = conversation.kept.pop("port", None)
-        with scripted_client(("127.0.0.1", port)) if port else data.accept() as peer:
+        with scripted_client((request.param, port)) if port else data.accept() as peer:
             if match[0] == b"STOR":
                 peer.expect_eof(discard=True)
             else:
@@ -232,7 +233,7 @@ def ftp(serve: Serve) -> RunningServer:
         yield b"226 complete\r\n"
 
     def port(match: Any, conversation: Conversation) -> bytes:
-        conversation.kept["port"] = int(match["high"]) * 256 + int(match["low"])
+        conversation.kept["port"] = int(match["port"] or int(match["high"]) * 256 + int(match["low"]))
         return b"200 active\r\n"
 
     def rest(match: Any, conversation: Conversation) -> bytes:
@@ -240,9 +241,10 @@ def ftp(serve: Serve) -> RunningServer:
         return b"350 rest\r\n"
 
     server.greet(b"220 welcome\r\n")
-    server.on(re.compile(rb"^PORT [\d,]+,(?P<high>\d+),(?P<low>\d+)\r")).reply_with(port)
+    server.on(ACTIVE).reply_with(port)
     server.on(re.compile(rb"^REST (?P<offset>\d+)")).reply_with(rest)
     server.on(b"PASV").reply(b"227 (127,0,0,1,%d,%d)\r\n" % divmod(data.port, 256))
+    server.on(b"EPSV").reply(b"229 (|||%d|)\r\n" % data.port)
     server.on(re.compile(b"^(RETR|LIST|NLST|MLSD|STOR)")).reply_with(transfer)
     for pattern, reply in COMMANDS.items():
         server.on(command(pattern)).reply(Template(reply + b"\r\n"))

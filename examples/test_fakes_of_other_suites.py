@@ -8,6 +8,7 @@ import logging
 import logging.handlers
 import pickle
 import re
+import ssl
 import threading
 import urllib.error
 import urllib.request
@@ -20,6 +21,7 @@ from windsock import LengthPrefix, RunningServer, Script, faults
 from windsock.protocols import redis
 
 library = pytest.importorskip("redis")
+mqtt = pytest.importorskip("paho.mqtt.client")
 
 HEAD = b"\r\n\r\n"
 
@@ -181,3 +183,60 @@ def test_a_late_reply_is_not_that_of_the_command_after_a_cancelled_one(tcp_serve
             return await client.get("bar")
 
     assert asyncio.run(cancel_one()) == b"bar"
+
+
+# --- redis: a connection that names itself, in the clear and over TLS
+
+
+def name_yourself(kind: str, **options: Any) -> None:
+    connection = getattr(library, kind)(**options, client_name="wind", driver_info=None, protocol=3)
+    connection.connect()
+    connection.disconnect()
+
+
+def answer_names(server: RunningServer) -> None:
+    server.on(redis.command("HELLO")).reply(redis.map({"proto": 3}))
+    server.on(redis.command("CLIENT", "SETNAME", "wind")).reply(redis.ok())
+
+
+@pytest.mark.windsock(framing="redis")
+def test_a_connection_names_itself(tcp_server: RunningServer, unix_stream_server: RunningServer) -> None:
+    answer_names(tcp_server)
+    answer_names(unix_stream_server)
+
+    name_yourself("Connection", host=tcp_server.host, port=tcp_server.port)
+    name_yourself("UnixDomainSocketConnection", path=unix_stream_server.path)
+
+
+@pytest.mark.windsock(framing="redis", tls=True)
+def test_a_connection_names_itself_over_tls(tcp_server: RunningServer) -> None:
+    answer_names(tcp_server)
+    trust = tcp_server.ca.cert_pem.bytes().decode()
+
+    name_yourself("SSLConnection", host=tcp_server.host, port=tcp_server.port, ssl_ca_data=trust)
+
+
+@pytest.mark.windsock(framing="redis", tls=True, maximum_version="TLSv1.2", strict=False)
+def test_a_connection_that_wants_a_later_tls_fails(tcp_server: RunningServer) -> None:
+    options = {"ssl_ca_data": tcp_server.ca.cert_pem.bytes().decode(), "ssl_min_version": ssl.TLSVersion.TLSv1_3}
+
+    with pytest.raises(library.ConnectionError, match=r"(?i)version"):
+        name_yourself("SSLConnection", host=tcp_server.host, port=tcp_server.port, **options)
+
+
+# --- MQTT: a broker in the hand of the test
+
+
+@pytest.mark.windsock(accept=True)
+def test_a_client_connects_and_leaves(tcp_server: RunningServer) -> None:
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "wind")
+    client.on_connect = lambda *args: client.disconnect()
+    client.connect_async(tcp_server.host, tcp_server.port)
+    client.loop_start()
+
+    try:
+        with tcp_server.accept() as broker:
+            broker.expect(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04wind").send(b"\x20\x02\x00\x00")
+            broker.expect(b"\xe0\x00").expect_eof()
+    finally:
+        client.loop_stop()
