@@ -30,6 +30,7 @@ BENCHMARKS = {
     "findings": ("benchmarks.findings", "conclusions about a test whose server had many connections"),
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
+    "http": ("benchmarks.http_rules", "a fake of HTTP beside http.server by hand and pytest-httpserver"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

@@ -71,6 +71,8 @@ def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
         _explain_mismatch(error)
     if phase != "teardown":
         _explain(error)
+    for each in State.diversions:
+        each.note_on(error)
 
 
 def _explain_mismatch(error: Any) -> None:

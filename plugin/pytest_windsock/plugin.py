@@ -222,7 +222,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         fixtures.State.is_in_body = False
     phases.passed(item, "body")
-    if fixtures.State.servers and not getattr(item, "_excinfo", None):
+    if (fixtures.State.servers or fixtures.State.diversions) and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
         verdict.judge(fixtures.State.servers)

@@ -21,11 +21,11 @@ from windsock.errors import NotInstalled
 from windsock.harness import ThreadPool
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
-    from windsock import RunningServer, ScriptedClient
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from windsock import Diversion, RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OWN", "clients", "one", "proxies", "scoped", "servers"]
+__all__ = ["FILTERS", "OWN", "clients", "diversions", "one", "proxies", "scoped", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
@@ -210,3 +210,25 @@ def proxies() -> Iterator[Proxies]:
         yield proxy
     finally:
         verdict.finish(started)
+
+
+def diversions() -> Iterator[Divert]:
+    """Give the factory of diversions, and end them; raise what they have refused since the end of the test's body."""
+    __tracebackhide__ = True
+    started: list[Diversion] = []
+
+    def divert(names: Any, **options: Any) -> Diversion:
+        __tracebackhide__ = True
+        made = windsock.divert(names, **options)
+        started.append(made)
+        State.diversions.append(made)
+        made.begin()
+        return made
+
+    try:
+        yield divert
+    finally:
+        for each in reversed(started):
+            each.end()
+        if not State.is_interrupted:
+            verdict.check(started)

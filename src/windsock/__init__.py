@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from windsock.clients.malformed import random_bytes
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
+    from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
@@ -75,6 +76,7 @@ __all__ = [
     "CrowdSummary",
     "Delimiter",
     "Direction",
+    "Diversion",
     "Ending",
     "FaultNeverFired",
     "FaultProxy",
@@ -86,6 +88,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "NotDiverted",
     "Outcome",
     "Partition",
     "PeerError",
@@ -121,6 +124,7 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "combine",
+    "divert",
     "faults",
     "partition",
     "protocols",
@@ -144,8 +148,10 @@ ON_FIRST_USE = {
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
+    "Diversion": "windsock.diversions",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
+    "NotDiverted": "windsock.diversions",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
@@ -164,6 +170,7 @@ ON_FIRST_USE = {
     "UnexpectedMessage": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
+    "divert": "windsock.diversions",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",

@@ -294,7 +294,10 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             lambda on: on().reply(b"x", truncate=-1),
             "reply(truncate=-1): expected a number of bytes of the reply to send, 0 or more",
         ),
-        (lambda on: on().reply(b"x", end="bang"), "reply(end='bang'): expected 'half_close', 'close' or 'reset'"),
+        (
+            lambda on: on().reply(b"x", end="bang"),
+            "reply(end='bang'): expected 'half_close', 'close', 'reset' or 'start_tls'",
+        ),
         (
             lambda on: on().reply_with(b"x"),
             "reply_with(b'x'): expected a function of the message that returns bytes, or None",

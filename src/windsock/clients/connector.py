@@ -139,7 +139,7 @@ class Connector:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
             return ClientDatagramEndpoint(sock, clock=clock)
-        end = ClientStreamEndpoint(sock, context=self.context, clock=clock)
+        end = ClientStreamEndpoint(sock, context=self.context, server_hostname=self.server_hostname, clock=clock)
         if client_sockets.is_lost(sock):
             end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
         return end

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.fakes.patterns import Pattern, describe
-from windsock.protocols.values import MessageAnswer, Sendable, message_in
+from windsock.protocols.values import MessageAnswer, Sendable, answer_in, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
@@ -21,7 +21,9 @@ from windsock.scripts.repr import code_of
 from windsock.scripts.template import Template
 
 __all__ = [
+    "ENDS",
     "UNSAID",
+    "AfterReply",
     "Answer",
     "Answers",
     "Delivery",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
+AfterReply: TypeAlias = HowToEnd | Literal["start_tls"]
 Replied: TypeAlias = Sendable | Data | Template
 """What `reply()` takes: data, a message of a protocol or an answer, a template of the groups of an expression."""
 Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | MessageAnswer
@@ -56,7 +59,7 @@ class Answer:
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
     truncate: int | None = None
-    end: HowToEnd | None = None
+    end: AfterReply | None = None
     then: str | None = None
     pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
     value: object = field(default=None, compare=False)
@@ -80,20 +83,36 @@ class Answer:
             return self._given(what)
         if isinstance(what, Script):
             return what
-        made = self._made(what, message, conversation)
+        made = what if isinstance(what, MessageAnswer) else self._made(what, message, conversation)
+        if isinstance(made, MessageAnswer):
+            return self._answered(made, message)
         if isinstance(made, Script):
             self._check_made(made, is_datagram=is_datagram)
             return made
         return None if made is None else self._given(made)
 
-    def _made(self, what: Any, message: bytes, conversation: Conversation) -> bytes | Body | Script | None:
+    def _made(
+        self, what: Any, message: bytes, conversation: Conversation
+    ) -> bytes | Body | Script | MessageAnswer | None:
         """Return the result of a function or a template."""
         if isinstance(what, Template):
             return what.filled(self._where(message), conversation)
-        made = what.result(self._where(message), conversation) if isinstance(what, BoundFunction) else what(message)
+        made = answer_in(what.result(self._where(message), conversation))
         if isinstance(made, Template):
             return made.filled(self._where(message), conversation)
-        if made is None or isinstance(made, Script):
+        return made if made is None or isinstance(made, Script | MessageAnswer) else self._body(made, message)
+
+    def _answered(self, answer: MessageAnswer, message: bytes) -> bytes | Script | None:
+        """Return what an answer says in reply to a message."""
+        made = answer(message)
+        if made is None:
+            return None
+        ends = self.end is None and answer.ends(message)
+        return (replace(self, end="close") if ends else self)._given(self._body(made, message))
+
+    def _body(self, made: object, message: bytes) -> bytes | Body:
+        """Return the result of a function as it is sent. Raises UsageError."""
+        if type(made) is bytes:
             return made
         body = as_body(self._where(message), made)
         if body is None:
@@ -167,6 +186,8 @@ class Answer:
             script = script.close()
         elif self.end == "reset":
             script = script.reset(flush=True)
+        elif self.end == "start_tls":
+            script = script.start_tls()
         return script
 
 
@@ -221,13 +242,14 @@ class Delivery(TypedDict, total=False):
     pieces: int | Sequence[int] | None
     every: float
     truncate: int | None
-    end: HowToEnd | None
+    end: AfterReply | None
 
 
 def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern | None = None) -> Answer:
     """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    what = answer_in(what)
     answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)
     return answer
@@ -238,8 +260,8 @@ def _check_delivery(method: str, answer: Any) -> None:
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
         raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
-    if end is not None and end not in ENDS:
-        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
+    if end is not None and end not in (*ENDS, "start_tls"):
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close', 'reset' or 'start_tls'")
     if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
     if isinstance(answer.what, Body) and (truncate is not None or pieces is not None or answer.every):

@@ -43,7 +43,7 @@ class Rule:
         is_datagram: bool = False,
     ) -> None:
         self.pattern = patterns.checked(pattern)
-        self._value = message_in(pattern)
+        self._value = message_in(pattern) if isinstance(self.pattern, bytes) else None
         """The message of a protocol that the pattern was made from, if any."""
         self.after = after
         self.is_first = is_first
@@ -79,8 +79,9 @@ class Rule:
         each is one); a Repeat; a Template, which is filled with the groups of the rule's regular expression.
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A message of a
-        protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset"; or with "start_tls" the
+        unencrypted part of it. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
+        depends on the message that it answers.
         `then` is the state that the next message meets.
         """
         self._check_is_first("reply")

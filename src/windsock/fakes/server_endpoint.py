@@ -8,6 +8,7 @@ from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
 from windsock.endpoints.recorded import RecordedStream, is_unix_stream
+from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import milliseconds
@@ -146,6 +147,8 @@ class ServerStream(RecordedStream):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        if not hasattr(self._server, "start_tls"):
+            raise UsageError("start_tls: this server does not speak TLS; pass tls='starttls'")
         self.give_back_handshake()
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)

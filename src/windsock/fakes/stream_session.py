@@ -11,6 +11,7 @@ from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEven
 from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
 from windsock.scripts.conversation import Conversation
@@ -63,6 +64,8 @@ class StreamSession:
         """The replies, if the client's messages depend on them."""
         self._is_unix = is_unix_stream(request)
         self._is_over = False
+        self._has_interim = False
+        """Whether something was sent in reply to the beginning of the message that has begun."""
         self._is_mute = False
         """Whether nothing can be sent any more."""
 
@@ -93,7 +96,11 @@ class StreamSession:
             arrived = b""
             cutter.feed(data)
             while not self._is_over and (message := cutter.cut()) is not None:
+                self._has_interim = False
                 self._answer_message(message, cutter)
+            if len(cutter) and not self._has_interim and (protocol := protocol_of(framing)) is not None:
+                self._send(interim := protocol.interim_reply(cutter.beginning))
+                self._has_interim = bool(interim)
         if len(cutter) and isinstance(framing, UntilEof):
             self._answer_message(cutter.rest(), cutter)
 

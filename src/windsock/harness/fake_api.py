@@ -63,7 +63,8 @@ class FakeAPI:
 
         `data` is anything that a rule's `reply()` takes: bytes, a binary file, several runs of bytes, a Repeat.
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset"; or turn to
+        TLS: "start_tls".
         """
         self._told().reply(data, times=times, **delivery)
         return self

@@ -203,8 +203,9 @@ class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
         """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
 
         `tls` is True if the server speaks TLS; it may be False, or an ssl.SSLContext. `certificate` is the client's,
-        for tls="mutual": "missing", one that the server refuses ("expired", "unknown_authority", ...), or PEM files.
-        With `handshake=False` the client connects and sends nothing. `anonymous=True` makes a Unix datagram client
+        for tls="mutual": "missing", one that the server refuses ("expired", "unknown_authority", ...), PEM files, or a
+        trustme.LeafCert. Without `server_hostname` the client expects the first name of the server's certificate. With
+        `handshake=False` the client connects and sends nothing. `anonymous=True` makes a Unix datagram client
         without a name. The other keywords are those of `windsock.scripted_client()`.
 
         A client that is still open is closed when the server is stopped. Raises ConnectFailed.

@@ -12,6 +12,7 @@ from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
 from windsock.recording.events import Kind
 from windsock.recording.framing import Framing, UntilEof, is_framed
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import replies_cutter
 from windsock.recording.protocol_replies import Replies
 from windsock.recording.store.spill_file import Event
@@ -216,7 +217,10 @@ class Exchanges:
         if event.kind == Kind.UP:
             self._take(event.time, event.data)
         elif event.kind == Kind.DOWN:
-            self._answer(event.time, len(event.data))
+            if self._open is not None and self._is_interim(event.data):
+                self._down += len(event.data)  # no reply to the message before
+            else:
+                self._answer(event.time, len(event.data))
             if self._reply_cutter is not None:
                 self._reply_cutter.feed_all(event.data)
         elif event.kind == Kind.RETRACT:
@@ -265,6 +269,10 @@ class Exchanges:
                 exchange.reply_start = self._down - size
             exchange.reply_end = self._down
             exchange.replied = time if self._down > exchange.reply_start else None
+
+    def _is_interim(self, data: bytes) -> bool:
+        protocol = protocol_of(self._framing)
+        return protocol is not None and protocol.is_interim(data)
 
     def _current(self) -> _Exchange | None:
         if self._framing is None:

@@ -30,14 +30,14 @@ class Replies:
         return [data for _, data in messages_in(sent, self._protocol, after=self._message)]
 
     def own(self) -> bytes:
-        """Return the message that answers this one: with its key, or else the first one; nothing without one."""
+        """Return the message that answers this one: with its key, or else the first; b"" without one."""
         sent = self.all()
         key = self._protocol.request_key(self._message)
         if key is not None:
             candidates = chain(sent, self._later())
             if found := next((each for each in candidates if self._protocol.reply_key(each) == key), b""):
                 return found
-        return sent[0] if sent else b""
+        return next((each for each in sent if not self._protocol.is_interim(each)), sent[0] if sent else b"")
 
     def _later(self) -> Iterator[bytes]:
         """Give the messages of the whole connection that the server sent when the client's had begun."""

@@ -51,8 +51,8 @@ class Expect(Step):
             object.__setattr__(self, "length", what)
             object.__setattr__(self, "what", None)
         elif what is not None:
-            object.__setattr__(self, "message", message_in(what))
             object.__setattr__(self, "what", checked_pattern(what))
+            object.__setattr__(self, "message", message_in(what) if isinstance(self.what, bytes) else None)
         _check_unit(self)
 
     def counted(self, where: str, conversation: Conversation) -> Expect:

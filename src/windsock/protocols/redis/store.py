@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windsock.errors import UsageError
 from windsock.net.system import threading
+from windsock.protocols.ready_rules import check_shares_memory
 from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
@@ -91,8 +91,7 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
-    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
-        raise UsageError("redis.store(): a child of a forking server has a memory of its own; use another concurrency")
+    check_shares_memory("redis.store()", server)
     made = Store(data or {})
     server.on(command()).reply_with(made.answer).optional()
     return made
