@@ -18,20 +18,22 @@ class Connect:
 
 
 class Socks(protocols.Protocol):
-    is_greeted = False
+    replies = 0
 
     def begin(self) -> Self:
         return type(self)()
 
     def size(self, data: bytes) -> int | None:
-        at, more = (4, 7) if self.is_greeted else (1, 2)  # where the length of a name is, or the number of methods
+        if self.replies > 1:
+            return len(data)
+        at, more = (4, 7) if self.replies else (1, 2)  # where the length of a name is, or the number of methods
         return data[at] + more if len(data) > at else None
 
     def reply_size(self, data: bytes) -> int | None:
-        return 10 if self.is_greeted else 2
+        return (2, 10, len(data))[self.replies]
 
     def passed(self, data: bytes, *, is_reply: bool) -> None:
-        self.is_greeted |= is_reply
+        self.replies = min(self.replies + is_reply, 2)
 
     def decode(self, data: bytes) -> bytes | Connect:
         return Connect((data[5:-2].decode(), int.from_bytes(data[-2:]))) if data[1:4] == b"\x01\x00\x03" else data
