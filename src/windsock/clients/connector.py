@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Unpack
@@ -19,7 +18,7 @@ from windsock.faults.options import plans_from, seed_from
 from windsock.net import addresses
 from windsock.net.deadlines import is_over, within
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic, os, socket
+from windsock.net.system import is_tls_context, monotonic, os, socket
 from windsock.net.targets import Target, target_of
 from windsock.scripts import StartTLS
 from windsock.scripts.checks import check_keywords, check_seconds
@@ -198,6 +197,6 @@ def _context(tls: Any, server_hostname: str | None) -> tuple[bool, Callable[[], 
         from windsock.security import certificates
 
         return True, lambda: certificates.client_context(certificate=False)
-    if "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext):
+    if is_tls_context(tls):
         return True, lambda: tls
     raise UsageError(f"tls={tls!r}: expected True, False or an ssl.SSLContext")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from windsock.clients.connect_options import ConnectOptions
 from windsock.clients.connector import Connector
 from windsock.errors import UsageError
+from windsock.net.system import is_tls_context
 from windsock.net.targets import target_of
 from windsock.security.certificate_choice import CLIENT_WORDS, CertificateChoice, certificate_choice
 
@@ -66,7 +66,7 @@ def _default_name(encryption: Encryption | None) -> str:
 def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
     """Return whether the client begins with TLS, and a function that makes its context."""
     encryption = server.options.encryption
-    is_context = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
+    is_context = is_tls_context(tls)
     if tls not in (None, True, False) and not is_context:
         raise UsageError(f"connect(tls={tls!r}): expected True, False or an ssl.SSLContext")
     if tls and server.options.is_datagram:

@@ -47,6 +47,7 @@ __all__ = [
     "accept",
     "connect",
     "fcntl",
+    "is_tls_context",
     "monotonic",
     "os",
     "patched_by_gevent",
@@ -233,6 +234,14 @@ if not TYPE_CHECKING:
     socket, os, fcntl, threading = _sockets(), _operating_system(), _files(), _threads()
     select, selectors = _selection()
     SimpleQueue, Empty = _original(_queue, "SimpleQueue"), _queue.Empty
+
+
+def is_tls_context(value: Any) -> bool:
+    """Return whether a value is an ssl.SSLContext, also if a tool has replaced that class. Imports no ssl."""
+    if "ssl" not in sys.modules:
+        return False
+    kinds: Any = sys.modules["_ssl"]._SSLContext, sys.modules["ssl"].SSLContext  # the first is the base of all
+    return isinstance(value, kinds)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
-from windsock.net.system import os
+from windsock.net.system import is_tls_context, os
 from windsock.options.combinations import class_for
 from windsock.options.combine import combine
 from windsock.security.certificate_choice import CERTIFICATE, LOCAL_NAMES, OTHERS, CertificateChoice, server_choices
@@ -132,7 +131,7 @@ def encryption_from(options: Any, transport: str) -> Encryption | None:
                 f"{given[0]}={getattr(options, given[0])!r} is for servers with TLS; pass tls=True as well"
             )
         return None
-    is_own = "ssl" in sys.modules and isinstance(tls, sys.modules["ssl"].SSLContext)
+    is_own = is_tls_context(tls)
     if not (is_own or tls is True or (isinstance(tls, str) and tls in WAYS)):
         raise UsageError(f"tls={tls!r}: expected True, 'mutual', 'starttls' or an ssl.SSLContext")
     if transport not in ("tcp", "unix_stream"):
