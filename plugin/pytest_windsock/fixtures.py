@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Proxies, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import RunningServer
+    from windsock import RunningPair, RunningServer
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
 
@@ -209,6 +209,15 @@ def fault_proxy() -> Iterator[Proxies]:
 
 
 @pytest.fixture
+def tcp_udp_server() -> Iterator[RunningPair]:
+    """A server over TCP and one over UDP on the same port; fakes, unless marked with tcp_handler= or udp_handler=."""
+    __tracebackhide__ = True
+    from pytest_windsock import starting
+
+    yield from starting.pair()
+
+
+@pytest.fixture
 def windsock_seed(request: pytest.FixtureRequest) -> int:
     """Return the test's own seed, of the run's (--windsock-seed) and its node id: for `seed=`, and random data."""
     from pytest_windsock import seeds
@@ -234,6 +243,7 @@ def _all() -> dict[str, Any]:
         "serve": serve,
         "scripted_client": scripted_client,
         "fault_proxy": fault_proxy,
+        "tcp_udp_server": tcp_udp_server,
         "windsock_seed": windsock_seed,
         "any_server": any_server,
     }

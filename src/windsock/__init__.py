@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
+    from windsock.harness.pair import RunningPair, serving_pair
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -88,6 +89,7 @@ __all__ = [
     "RequestTimeout",
     "Requests",
     "Rule",
+    "RunningPair",
     "RunningServer",
     "Script",
     "ScriptMismatch",
@@ -119,6 +121,7 @@ __all__ = [
     "rpc_client",
     "scripted_client",
     "serving",
+    "serving_pair",
 ]
 
 ON_FIRST_USE = {
@@ -135,6 +138,7 @@ ON_FIRST_USE = {
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
+    "RunningPair": "windsock.harness.pair",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
@@ -156,6 +160,7 @@ ON_FIRST_USE = {
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
+    "serving_pair": "windsock.harness.pair",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
 MODULES = ("faults", "protocols", "rpc")

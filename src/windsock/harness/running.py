@@ -23,7 +23,7 @@ from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
-from windsock.recording.subject import Subject, plain_address
+from windsock.recording.subject import Subject
 from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
@@ -106,7 +106,7 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
             raise
         if self._recorder.protocol is not None:
             self._recorder.protocol = self._recorder.protocol.of_server(self.server)
-        self.address = plain_address(self.server.server_address)
+        self.address = listeners.address_of(self.server, options)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._lifecycle = lifecycle_of(self.server)
