@@ -9,10 +9,11 @@ import pytest
 
 import windsock
 from tests.support.waiting import DEADLINE
+from windsock.faults import Refuse
 from windsock.harness import CONCURRENCIES
 from windsock.net import sockets
 from windsock.net.addresses import is_loopback, unmapped
-from windsock.security import AccessControlMixIn
+from windsock.security import AccessMixIn
 
 FAMILIES = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
@@ -53,6 +54,17 @@ def test_localhost_refuses_both_families_during_an_outage(transport: str, concur
     given = {"transport": transport, "concurrency": concurrency}
     with windsock.serving(host="localhost", framing="lines", **given).echo() as server:  # type: ignore[arg-type]
         with server.outage():
+            for family, host in FAMILIES.items():
+                with pytest.raises(ConnectionRefusedError):
+                    ask(family, server, host)
+
+        assert [ask(family, server, host) for family, host in FAMILIES.items()] == [b"hello\n"] * 2
+
+
+@pytest.mark.parametrize("concurrency", CONCURRENCIES)
+def test_a_fault_that_refuses_clients_refuses_those_of_both_families(concurrency: str) -> None:
+    with windsock.serving(host="localhost", framing="lines", concurrency=concurrency).echo() as server:
+        with server.fault(Refuse(), allow_unfired=True):
             for family, host in FAMILIES.items():
                 with pytest.raises(ConnectionRefusedError):
                     ask(family, server, host)
@@ -128,14 +140,17 @@ def test_a_client_reaches_an_ipv4_server_by_its_mapped_address() -> None:
 
 
 def test_a_proxy_reaches_an_ipv4_server_by_its_mapped_address() -> None:
-    with windsock.serving(framing="lines").echo() as server:
-        with windsock.proxy(("::ffff:127.0.0.1", server.port)) as proxy, proxy.connect() as client:
-            client.send(b"hello\n").expect(b"hello\n")
+    with (
+        windsock.serving(framing="lines").echo() as server,
+        windsock.proxy(("::ffff:127.0.0.1", server.port)) as proxy,
+        windsock.scripted_client(proxy.address) as client,
+    ):
+        client.send(b"hello\n").expect(b"hello\n")
 
 
 def test_access_control_knows_a_mapped_client_by_its_ipv4_address() -> None:
-    class Guarded(AccessControlMixIn, windsock.combine(concurrency="threading")):  # type: ignore[misc]
-        allow = ("127.0.0.0/8",)
+    class Guarded(AccessMixIn, windsock.combine(concurrency="threading")):  # type: ignore[misc]
+        allowed_networks = ("127.0.0.0/8",)
 
     with windsock.serving(Guarded, host="localhost", framing="lines").echo() as server:
         assert ask(socket.AF_INET, server, "127.0.0.1") == b"hello\n"
@@ -174,3 +189,13 @@ def test_unmapped_addresses(host: str, expected: str) -> None:
 )
 def test_what_counts_as_loopback(host: str, is_it: bool) -> None:
     assert is_loopback(host) == is_it
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_a_udp_server_at_every_address_is_at_every_address_after_an_outage(host: str) -> None:
+    with windsock.serving(transport="udp", host=host, allow_external=True).echo() as server:
+        name = server.server.socket.getsockname()
+        with server.outage():
+            pass
+
+        assert server.server.socket.getsockname() == name

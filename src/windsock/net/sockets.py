@@ -180,18 +180,20 @@ def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
         socket.socket.accept(listener)[0].close()
 
 
-def serve_again(server_socket: socket.socket, backlog: int) -> None:
+def serve_again(server_socket: socket.socket, backlog: int, name: Any = None) -> None:
     """Undo `refuse()` of a TCP or UDP socket on Linux; what came in the meantime is lost.
 
+    `name` is the address that a UDP socket had: the connection of one that is at every address has given it another.
     Raises OSError (EADDRINUSE) if another socket has taken the port, which was free for a moment.
     """
     server_socket.setblocking(True)
-    name = server_socket.getsockname()
     if server_socket.type == socket.SOCK_STREAM:
+        name = server_socket.getsockname()
         server_socket.listen(backlog)
         if server_socket.getsockname() != name:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         return
+    name = server_socket.getsockname() if name is None else name
     with contextlib.suppress(BlockingIOError):
         while True:
             server_socket.recv(1, socket.MSG_DONTWAIT)

@@ -231,7 +231,7 @@ def serve_again(server: Any, copy: socket.socket) -> None:
     server.socket = copy
     open_requests(server).end_new(None)
     try:
-        sockets.serve_again(copy, backlog_of(server))
+        sockets.serve_again(copy, backlog_of(server), server.server_address)
         server.server_activate()
     except OSError as error:
         copy.close()
