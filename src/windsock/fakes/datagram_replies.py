@@ -9,6 +9,7 @@ from typing import Any
 from windsock.fakes.responder import Responder
 from windsock.fakes.script_run import perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, StopEvent
+from windsock.fakes.sources import OtherSource
 from windsock.net import addresses, sockets
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
@@ -45,8 +46,11 @@ class DatagramReplies:
         address = addresses.plain(client_address)
         answer = self._responder.answer(message, -1 if connection is None else connection.index, address)
         plan = None if answer is None else answer.plan(message)
-        if plan is None or address is None:
+        if answer is None or plan is None or address is None:
             return
+        if answer.source is not None:
+            server_socket = OtherSource(server_socket, answer.source, connection)
+            request = message, server_socket
         if isinstance(plan, bytes):
             _send(server_socket, plan, address)
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, SupportsBytes, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
+from windsock.fakes.sources import Source, checked_source
 from windsock.protocols.values import MessageAnswer, as_bytes, message_in
 from windsock.recording import preview
 from windsock.redaction import masked
@@ -38,7 +39,7 @@ class Answer:
     """One reply, and how it is sent.
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
-    what happens to the connection afterwards, `then` the state that it leads to.
+    what happens to the connection afterwards, `then` the state that it leads to, `source` where a datagram comes from.
     """
 
     what: Reply
@@ -48,6 +49,7 @@ class Answer:
     truncate: int | None = None
     end: HowToEnd | None = None
     then: str | None = None
+    source: Any = None
     value: object = field(default=None, compare=False)
     """The message of a protocol that it was made from, if any."""
 
@@ -69,6 +71,8 @@ class Answer:
         """Raise UsageError if such a server cannot send the reply."""
         if self.end is not None and is_datagram:
             raise UsageError(f"{method}(end={self.end!r}): that is for streams; a datagram has no connection to end")
+        if self.source is not None and not is_datagram:
+            raise UsageError(f"{method}(source={self.source!r}): that is for datagrams; a stream has one address")
         if isinstance(self.what, Script):
             if is_datagram:
                 raise UsageError(
@@ -170,12 +174,15 @@ class Delivery(TypedDict, total=False):
     every: float
     truncate: int | None
     end: HowToEnd | None
+    source: Source | None
 
 
 def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
     """Return a reply. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    if (source := delivery.get("source")) is not None:
+        keywords["source"] = checked_source(method, source)
     answer = Answer(_checked_reply(method, what), **keywords, value=message_in(what))
     _check_delivery(method, answer)
     return answer

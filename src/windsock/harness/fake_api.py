@@ -63,7 +63,8 @@ class FakeAPI:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset".
+        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset". On a datagram
+        server, from `source`: a loopback host, (host, port), or another datagram server in the test.
         """
         self._told().reply(data, times=times, **delivery)
         return self

@@ -196,6 +196,19 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         """The fake that answers instead of a handler; None for a server with a handler."""
         return self._fake
 
+    def socket_to_send_from(self) -> socket.socket:
+        """Return the socket of a datagram server, for replies of others from its address: `reply(source=server)`.
+
+        Raises UsageError for a server of streams, one that was stopped, and one whose datagrams are relayed.
+        """
+        if not self.is_datagram or self._is_stopped or self._faults is not None:
+            why = (
+                "is stopped" if self._is_stopped else "relays datagrams, for faults" if self.is_datagram else "has none"
+            )
+            raise UsageError(f"source={self.name!r}: expected a datagram server that runs; this one {why}")
+        found: socket.socket = self.server.socket
+        return found
+
     # --- its clients
 
     def connect(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> ScriptedClient:
