@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from windsock.errors import UsageError, WindsockError
-from windsock.net import addresses, sockets
+from windsock.net import addresses, groups, sockets
 from windsock.net.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.net.permission import check_allowed
 from windsock.net.system import connect, os, socket, threading
@@ -140,6 +140,9 @@ def _adjust(server: Any, options: Resolved) -> None:
     """Set the attributes in which a server in a test differs from its class."""
     if not options.is_unix:
         _choose_family(server, options)
+    if options.is_datagram and groups.is_group(options.host):
+        groups.join(server.socket, options.host)
+        server.allow_reuse_address = bool(options.port)  # other receivers may have it too
     if not options.is_datagram:
         server.request_queue_size = options.backlog
         server.allow_reuse_address = True
