@@ -43,6 +43,8 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
 def _check_values(where: str, options: Mapping[str, Any]) -> None:
     if options.get("path") is not None and not options.keys() & {"transport", "server_class"}:
         options = {**options, "transport": "unix_stream"}  # that it is one of the two, the fixture says
+    if options.keys() & {"multicast", "broadcast"} and not options.keys() & {"transport", "server_class"}:
+        options = {**options, "transport": "udp"}
     try:
         Options(**options).resolved()
     except windsock.Unsupported:

@@ -243,3 +243,26 @@ def test_a_marker_of_a_pair_with_a_keyword_of_other_servers_is_refused(run: Run)
 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*serving_pair() got an unexpected keyword argument 'path'"])
+
+
+def test_a_marker_puts_a_server_into_a_group(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.windsock(multicast="239.1.2.3")
+        def test_multicast(udp_server):
+            assert udp_server.host == "239.1.2.3"
+
+        @pytest.mark.windsock(broadcast=True)
+        def test_broadcast(udp_server):
+            assert udp_server.host == "127.255.255.255"
+
+        @pytest.mark.windsock(multicast="239.1.2.3")
+        def test_a_stream(tcp_server):
+            pass
+        """
+    )
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*multicast='239.1.2.3': that is for transport='udp', and this server is 'tcp'"])
