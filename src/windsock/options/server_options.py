@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
 from windsock.faults import options as fault_options
-from windsock.net import addresses, groups
+from windsock.net import addresses
 from windsock.net.system import os
 from windsock.options.combinations import class_for, concurrency_of, transport_of
+from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
 from windsock.redaction import rules_from
@@ -139,7 +140,6 @@ class Options:
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
-        self._check_group(transport)
         rules_from(self.redact)
         encryption = encryption_from(self, transport)
         if encryption is not None:
@@ -151,7 +151,7 @@ class Options:
             transport=transport,
             concurrency=concurrency,
             framing=framing_from(self._framing(server_class)),
-            host=self._group() or self.host or "127.0.0.1",
+            host=group_from(self, transport) or self.host or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
             backlog=self.backlog,
@@ -212,23 +212,6 @@ class Options:
             raise UsageError(f"path={self.path!r} is not for transport={transport!r}; it takes host= and port=")
         if self.host is not None and not self.allow_external:
             addresses.check_loopback(f"host={self.host!r}", self.host)
-
-    def _group(self) -> str | None:
-        """Return the group or the broadcast address to listen at, if it is one."""
-        if self.multicast is not None:
-            return groups.checked_group(self.multicast)
-        return groups.BROADCAST if self.broadcast else None
-
-    def _check_group(self, transport: str) -> None:
-        group = self._group()
-        if group is None:
-            return
-        word = f"multicast={self.multicast!r}" if self.multicast is not None else "broadcast=True"
-        if transport != "udp":
-            raise UsageError(f"{word}: that is for transport='udp', and this server is {transport!r}")
-        if self.host is not None or (self.multicast is not None and self.broadcast):
-            other = f"host={self.host!r}" if self.host is not None else "broadcast=True"
-            raise UsageError(f"{word}, {other}: pass one of them; each is an address to listen at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
