@@ -20,8 +20,9 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 test: $(VENV)/ready ## the test-suite
 	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
 
+FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py postgresql.py smtp.py websocket.py)
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
-	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py tests/protocols/test_redis.py
+	WINDSOCK_EXAMPLES=50000 $(VENV)/bin/python $(PYTEST) -q -n 2 tests/protocols/test_fuzz.py $(FUZZED)
 
 check: lint types arrows interpreters ## all that must hold before a change lands
 

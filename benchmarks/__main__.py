@@ -14,6 +14,7 @@ from benchmarks.table import Result
 BENCHMARKS = {
     "fixture": ("benchmarks.fixture_cost", "what a fixture costs a test"),
     "watch": ("benchmarks.watch", "what a passing test pays for the watch over hangs and the verdict"),
+    "scopes": ("benchmarks.scopes", "what a test on a server of session scope costs"),
     "combinations": ("benchmarks.combinations", "what one server of each combination costs"),
     "traffic": ("benchmarks.traffic", "round trips, bulk and connections of a recorded server"),
     "selecting": ("benchmarks.selecting", "a selecting server beside asyncio and uvloop"),
@@ -29,6 +30,7 @@ BENCHMARKS = {
     "findings": ("benchmarks.findings", "conclusions about a test whose server had many connections"),
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
+    "http": ("benchmarks.http_rules", "a fake of HTTP beside http.server by hand and pytest-httpserver"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

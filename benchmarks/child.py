@@ -6,7 +6,9 @@ hand it to each other.
 
 from __future__ import annotations
 
+import importlib
 import json
+import logging
 import socketserver
 import subprocess
 import sys
@@ -15,14 +17,15 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from queue import SimpleQueue
 from types import SimpleNamespace
 from typing import IO, Any
 
 import windsock
-from benchmarks.handlers import BLOCK, AsyncEcho, Echo, Null, NullSizes, Sink, StockEcho
-from windsock.protocols import redis
+from benchmarks.handlers import BLOCK, DOCUMENT, AsyncEcho, Echo, Null, NullSizes, OneDocument, Sink, StockEcho
+from windsock.protocols import http, redis
 
 __all__ = ["REDIS", "Child", "child"]
 
@@ -64,7 +67,7 @@ class Child:
 def child(kind: str) -> Iterator[Child]:
     """Run "stock", "windsock", "sink", "trio", "bare trio", or "rpc" or "sizes" with "tcp" or "udp" behind it.
 
-    Or "redis" with "bytes", "rules" or "store" behind it.
+    Or "redis" with "bytes", "rules" or "store" behind it, or "http" with "by hand", "rules" or "pytest-httpserver".
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.child", kind],
@@ -97,6 +100,7 @@ def serve_one(kind: str) -> bool:
     """Run one server; return whether another one is asked for."""
     others: dict[str, Any] = {"stock": stock, "bare trio": bare_trio}
     others |= {f"redis {name}": partial(redis_fake, name) for name in ("bytes", "rules", "store")}
+    others |= {"http by hand": http_by_hand, "http rules": http_fake, "http pytest-httpserver": http_of_werkzeug}
     with others[kind]() if kind in others else recorded(kind) as server:
         say(server.address)
         for question in sys.stdin:
@@ -152,6 +156,34 @@ def redis_fake(name: str) -> Iterator[Any]:
             pattern = bytes(command) if is_bytes else redis.command(*command.words)
             server.on(pattern).reply(bytes(reply) if is_bytes else reply)
         yield server
+
+
+@contextmanager
+def http_by_hand() -> Iterator[Any]:
+    """Run a server of http.server, as its documentation shows."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), OneDocument) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield SimpleNamespace(address=server.server_address, connections=())
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def http_fake() -> Iterator[Any]:
+    """Run a fake of HTTP with a rule."""
+    with windsock.serving(framing="http") as server:
+        server.on(http.get("/")).reply(http.response(200, json=DOCUMENT))
+        yield server
+
+
+@contextmanager
+def http_of_werkzeug() -> Iterator[Any]:
+    """Run the server of pytest-httpserver, started once for all requests as its fixture is for a session."""
+    logging.getLogger("werkzeug").disabled = True
+    with importlib.import_module("pytest_httpserver").HTTPServer() as server:
+        server.expect_request("/").respond_with_json(DOCUMENT)
+        yield SimpleNamespace(address=(server.host, server.port), connections=())
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import socketserver
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from windsock import servers
@@ -11,9 +13,24 @@ from windsock.protocols.record_marking import mark_record
 from windsock.protocols.rpc_messages import Accepted, Call
 from windsock.servers.rpc import RPCRequestHandler
 
-__all__ = ["AsyncEcho", "Echo", "Null", "NullSizes", "Once", "OnceDatagram", "Sink", "StockEcho", "StockOnce"]
+__all__ = [
+    "BLOCK",
+    "DOCUMENT",
+    "AsyncEcho",
+    "Echo",
+    "Null",
+    "NullSizes",
+    "Once",
+    "OnceDatagram",
+    "OneDocument",
+    "Sink",
+    "StockEcho",
+    "StockOnce",
+]
 
 BLOCK = 64 * 1024
+DOCUMENT = {"from": "NW", "knots": 5}
+"""What the servers of HTTP answer, as JSON."""
 
 
 def answer_once(request: Any) -> None:
@@ -70,6 +87,24 @@ class StockEcho(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         echo(self.request)
+
+
+class OneDocument(BaseHTTPRequestHandler):
+    """Answers GET over HTTP, written by hand."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        body = json.dumps(DOCUMENT).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing."""
 
 
 class Sink(servers.BaseRequestHandler):

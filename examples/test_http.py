@@ -1,20 +1,25 @@
-"""HTTP: `urllib.request` asks the standard library's own handler, and a fake."""
+"""HTTP: `urllib.request` asks the standard library's own handler, and a fake; `urllib3` in bad weather."""
 
 from __future__ import annotations
 
-import http.server
 import json
-import re
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from windsock import RunningServer
+from windsock.faults import Delay, HalfClose
+from windsock.protocols import http
+
+urllib3 = pytest.importorskip("urllib3")
+fake = pytest.mark.windsock(framing="http")
 
 
-class Weather(http.server.BaseHTTPRequestHandler):
+class Weather(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path != "/wind":
             self.send_error(404)
@@ -52,11 +57,48 @@ def test_what_is_not_there_is_not_found(forking_tcp_server: RunningServer) -> No
     assert forking_tcp_server.requests.only().reply.startswith(b"HTTP/1.0 404 ")
 
 
-@pytest.mark.windsock(framing=b"\r\n\r\n")
+@fake
 def test_a_fake_answers_as_told(tcp_server: RunningServer) -> None:
-    tcp_server.on(re.compile(rb"^GET /wind ")).reply(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nNW")
-    tcp_server.on(re.compile(rb"^GET /rain ")).reply(b"HTTP/1.1 204 No Content\r\n\r\n")
+    tcp_server.on(http.get("/wind")).reply(http.response(200, json={"from": "NW"}))
+    tcp_server.on(http.get("/rain")).reply(http.response(204))
 
-    assert get(tcp_server, "/wind") == b"NW"
+    assert json.loads(get(tcp_server, "/wind")) == {"from": "NW"}
     assert get(tcp_server, "/rain") == b""
-    assert [request.data.split()[1] for request in tcp_server.requests] == [b"/wind", b"/rain"]
+    assert [request.message.path for request in tcp_server.requests] == ["/wind", "/rain"]
+    assert tcp_server.requests[0].message.headers["connection"] == "close"
+
+
+# --- bad weather
+
+
+@pytest.fixture
+def pool(tcp_server: RunningServer) -> Iterator[Any]:
+    for path in ("/wind", "/rain"):
+        tcp_server.on(http.get(path)).reply(http.response(200, text=path)).optional()
+    with urllib3.HTTPConnectionPool(tcp_server.host, tcp_server.port, retries=False, timeout=0.5) as pool:
+        yield pool
+
+
+@fake
+def test_a_connection_that_ends_between_two_responses_is_an_error(tcp_server: RunningServer, pool: Any) -> None:
+    tcp_server.fault(HalfClose(), direction="downstream", match=http.response(200, text="/rain"))
+
+    assert pool.request("GET", "/wind").data == b"/wind"
+    with pytest.raises(urllib3.exceptions.ProtocolError, match="without response"):
+        pool.request("GET", "/rain")
+
+
+@fake
+def test_a_response_that_comes_twice_is_not_taken_for_the_next_one(tcp_server: RunningServer, pool: Any) -> None:
+    tcp_server.fault(lambda item, context: item.data * 2, direction="downstream", match=http.response(text="/wind"))
+
+    assert [pool.request("GET", path).data for path in ("/wind", "/rain")] == [b"/wind", b"/rain"]
+
+
+@fake
+def test_a_response_that_is_late_is_not_taken_for_the_next_one(tcp_server: RunningServer, pool: Any) -> None:
+    tcp_server.fault(Delay(5), direction="downstream", match=http.response(text="/wind"))
+
+    with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+        pool.request("GET", "/wind")
+    assert pool.request("GET", "/rain").data == b"/rain"

@@ -1,44 +1,17 @@
-"""Mail: `smtplib` sends a message to a handler that takes it, and to a fake that goes silent (RFC 5321)."""
+"""Mail: `smtplib` sends messages to a session that takes them, and to fakes that refuse, repeat, or go silent."""
 
 from __future__ import annotations
 
-import re
 import smtplib
 from email.message import EmailMessage
-from typing import Any
 
 import pytest
 
 from windsock import RunningServer, Script
-from windsock.servers import StreamRequestHandler
+from windsock.faults import Delay, HalfClose
+from windsock.protocols import smtp
 
-ANSWERS = {
-    b"HELO": b"250 Hello",
-    b"MAIL": b"250 OK",
-    b"RCPT": b"250 OK",
-    b"DATA": b"354 Go on, end with a dot",
-    b"QUIT": b"221 Bye",
-}
-
-
-class SMTPHandler(StreamRequestHandler):
-    def handle(self) -> None:
-        self.say(b"220 mail.example ready")
-        for line in self.rfile:
-            command = line[:4].upper()
-            self.say(ANSWERS.get(command, b"502 Not here"))
-            if command == b"DATA":
-                self.take_message()
-            elif command == b"QUIT":
-                return
-
-    def take_message(self) -> None:
-        while self.rfile.readline() != b".\r\n":
-            pass
-        self.say(b"250 Queued")
-
-    def say(self, line: bytes) -> None:
-        self.wfile.write(line + b"\r\n")
+fake = pytest.mark.windsock(framing="smtp")
 
 
 def message_to(recipient: str, subject: str) -> EmailMessage:
@@ -50,44 +23,80 @@ def message_to(recipient: str, subject: str) -> EmailMessage:
     return message
 
 
-@pytest.mark.windsock(handler=SMTPHandler)
-def test_a_message_arrives_as_it_was_sent(threading_tcp_server: RunningServer) -> None:
-    with smtplib.SMTP(threading_tcp_server.host, threading_tcp_server.port, timeout=5) as client:
+def client_of(server: RunningServer, timeout: float = 5) -> smtplib.SMTP:
+    return smtplib.SMTP("localhost", server.port, local_hostname="here", timeout=timeout)
+
+
+@pytest.mark.windsock(framing="smtp", tls="starttls")
+def test_a_message_arrives_as_it_was_sent(tcp_server: RunningServer) -> None:
+    session = smtp.session(tcp_server, users={"me": "secret"}, starttls="required")
+
+    with client_of(tcp_server) as client:
+        client.starttls(context=tcp_server.client_context())
+        client.login("me", "secret")
         client.send_message(message_to("bob@example.com", "The wind today"))
 
-    session = threading_tcp_server.requests.only()
-    assert b":<ann@example.com>\r\n" in session.data
-    assert b":<bob@example.com>\r\n" in session.data
-    assert b"Subject: The wind today\r\n" in session.data
-    assert session.reply.endswith(b"250 Queued\r\n221 Bye\r\n")
+    (mail,) = session.mails
+    assert (mail.sender, mail.recipients, mail.is_encrypted) == ("ann@example.com", ("bob@example.com",), True)
+    assert (mail.message["Subject"], mail.message.get_content()) == ("The wind today", "Northwest, five knots.\n")
 
 
-@pytest.mark.windsock(handler=SMTPHandler, framing="lines")
-def test_the_client_falls_back_to_helo(threading_tcp_server: RunningServer) -> None:
-    where = (threading_tcp_server.host, threading_tcp_server.port)
-    with smtplib.SMTP(*where, local_hostname="here", timeout=5) as client:
-        refused: Any = client.ehlo()
-        client.helo()
+@fake
+def test_the_client_falls_back_to_helo(tcp_server: RunningServer) -> None:
+    tcp_server.on(smtp.command("EHLO")).reply(smtp.reply(502, "Not here"))
+    smtp.session(tcp_server)
 
-    assert refused == (502, b"Not here")
-    lines = [request.data for request in threading_tcp_server.requests.wait(3)]
-    assert lines == [b"ehlo here\r\n", b"helo here\r\n", b"QUIT\r\n"]
+    with client_of(tcp_server) as client:
+        client.ehlo_or_helo_if_needed()
 
-
-def to_the_data() -> Script:
-    script = Script().send(b"220 mail.example ready\r\n")
-    for command in (rb"(?i)^ehlo ", rb"(?i)^mail from:", rb"(?i)^rcpt to:"):
-        script = script.expect(re.compile(command), until=b"\r\n").send(b"250 OK\r\n")
-    return script.expect(b"data\r\n").send(b"354 Go on, end with a dot\r\n")
+    lines = [str(request.message) for request in tcp_server.requests.wait(3)]
+    assert lines == ["ehlo here", "helo here", "QUIT"]
 
 
+# --- bad weather
+
+
+@fake
 def test_a_server_that_goes_silent_after_data_is_given_up(tcp_server: RunningServer) -> None:
-    tcp_server.play(to_the_data().expect(until=b"\r\n.\r\n").expect_eof())
-    gives_up = pytest.raises(smtplib.SMTPServerDisconnected, match="timed out")
+    script = Script().send(smtp.reply(220, "mail.example ready"))
+    for verb in ("EHLO", "MAIL", "RCPT"):
+        script = script.expect(smtp.command(verb)).send(smtp.reply(250, "OK"))
+    script = script.expect(smtp.command("DATA")).send(smtp.reply(354, "Go on"))
+    tcp_server.play(script.expect(smtp.mail("five knots")).expect_eof())
 
-    with smtplib.SMTP(tcp_server.host, tcp_server.port, timeout=0.2) as client, gives_up:
+    with client_of(tcp_server, timeout=1.5) as client, pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
         client.send_message(message_to("bob@example.com", "The wind today"))
 
-    session = tcp_server.requests.wait(1)[0]
-    assert session.data.endswith(b"Northwest, five knots.\r\n.\r\n")  # all of it was said, and
-    assert session.reply.endswith(b"354 Go on, end with a dot\r\n")  # nobody knows whether it was taken
+
+@fake
+def test_a_connection_that_ends_before_the_last_reply_is_an_error(tcp_server: RunningServer) -> None:
+    session = smtp.session(tcp_server)
+    tcp_server.fault(HalfClose(), direction="downstream", match=smtp.response(250, "queued"))
+
+    with client_of(tcp_server) as client, pytest.raises(smtplib.SMTPServerDisconnected):
+        client.send_message(message_to("bob@example.com", "The wind today"))
+
+    assert len(session.mails) == 1  # the client can't know
+
+
+@fake
+def test_a_reply_that_comes_twice_is_taken_for_the_next_one(tcp_server: RunningServer) -> None:
+    tcp_server.on(smtp.command("RCPT")).reply(smtp.reply(550, "No such user"))
+    session = smtp.session(tcp_server)
+    tcp_server.fault(lambda item, context: item.data * 2, direction="downstream", match=smtp.response(250, "OK"))
+
+    client = client_of(tcp_server)
+    with pytest.raises(smtplib.SMTPDataError, match="No such user"):  # of RCPT, as the reply to DATA
+        client.send_message(message_to("bob@example.com", "The wind today"))
+    client.close()
+
+    assert session.mails == []
+
+
+@fake
+def test_a_reply_that_is_late_is_given_up(tcp_server: RunningServer) -> None:
+    smtp.session(tcp_server)
+    tcp_server.fault(Delay(30), direction="downstream", match=smtp.response(250, "queued"))
+
+    with client_of(tcp_server, timeout=1.5) as client, pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
+        client.send_message(message_to("bob@example.com", "The wind today"))

@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from pytest_windsock.scopes import combinations, fixture
 
-__all__ = ["Connect", "Proxies", "Serve"]
+__all__ = ["Connect", "Divert", "Proxies", "Serve", "combinations", "fixture"]
 
 
 def pytest_plugin_registered(plugin: object, manager: Any) -> None:
@@ -20,9 +21,9 @@ def pytest_plugin_registered(plugin: object, manager: Any) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the types on first use: pytest imports this package in every run."""
+    """Import what makes fixtures, and the types, on first use: pytest imports this package in every run."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from pytest_windsock import factories
+    from pytest_windsock import factories, scopes
 
-    return getattr(factories, name)
+    return getattr(scopes if name in scopes.__all__ else factories, name)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 if TYPE_CHECKING:
-    from windsock import RunningServer, ScriptedClient
+    from collections.abc import Mapping
+
+    from windsock import Diversion, RunningServer, ScriptedClient
     from windsock.clients.connect_options import AddressKeywords
+    from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
     from windsock.proxies.proxy import FaultProxy
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
         handler: Handler | None
 
 
-__all__ = ["Connect", "Proxies", "Serve"]
+__all__ = ["Connect", "Divert", "Proxies", "Serve"]
 
 
 class Serve(Protocol):
@@ -49,4 +52,12 @@ class Proxies(Protocol):
 
     def __call__(self, address: Any, **options: Any) -> FaultProxy:
         """Start a proxy in front of an address; it is stopped when the test ends."""
+        ...
+
+
+class Divert(Protocol):
+    """The factory of the fixture `divert`, with the arguments of `windsock.divert()`."""
+
+    def __call__(self, names: Mapping[str, Divertible], *, others: Others = ..., strict: bool = ...) -> Diversion:
+        """Divert connections to these names until the test ends."""
         ...

@@ -6,19 +6,30 @@ What they do is elsewhere (`starting`), since each run of pytest pays for what i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import RunningPair, RunningServer
+    from windsock import Diversion, RunningPair, RunningServer
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
+    from windsock.security import RunAuthority
 
-__all__ = ["ALL", "State", "add_ini_values", "close", "hang_timeout_of", "idle_threads_of", "timeout_of"]
+__all__ = [
+    "ALL",
+    "SCOPED",
+    "State",
+    "add_ini_values",
+    "are_among",
+    "close",
+    "hang_timeout_of",
+    "idle_threads_of",
+    "timeout_of",
+]
 
 Number = TypeVar("Number", int, float)
 
@@ -38,7 +49,7 @@ CONCURRENCIES = {
 
 
 OF_A_TEST = (
-    *("item", "servers", "others", "conclusions", "lines", "marks", "shown"),
+    *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
     *("has_failed", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
@@ -76,6 +87,8 @@ class State:
     """When the body of this test ended, for its transcript, in monotonic seconds..."""
     shown: list[str] = []  # noqa: RUF012  # likewise
     """...and the lines of it that a report has shown."""
+    diversions: list[Diversion] = []  # noqa: RUF012  # likewise
+    """What the fixture `divert` diverts for this test."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
@@ -84,7 +97,7 @@ class State:
     def begin(cls, time: float) -> None:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
         cls.servers, cls.others, cls.conclusions = [], [], []
-        cls.lines, cls.marks, cls.shown = [], [], []
+        cls.lines, cls.marks, cls.shown, cls.diversions = [], [], [], []
         cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
 
     @classmethod
@@ -218,11 +231,28 @@ def tcp_udp_server() -> Iterator[RunningPair]:
 
 
 @pytest.fixture
+def divert() -> Iterator[Divert]:
+    """Factory of diversions, until the end of the test: divert({"api.example:443": server}, others="refuse")."""
+    __tracebackhide__ = True
+    from pytest_windsock import starting
+
+    yield from starting.diversions()
+
+
+@pytest.fixture
 def windsock_seed(request: pytest.FixtureRequest) -> int:
     """Return the test's own seed, of the run's (--windsock-seed) and its node id: for `seed=`, and random data."""
     from pytest_windsock import seeds
 
     return seeds.seed_of_test(request.node)
+
+
+@pytest.fixture(scope="session")
+def windsock_ca() -> RunAuthority:
+    """The run's certificate authority: pem and pem_file to trust, issue("name"), revoke(), configure_trust(context)."""
+    from windsock.security import RunAuthority
+
+    return RunAuthority()
 
 
 @pytest.fixture
@@ -244,7 +274,9 @@ def _all() -> dict[str, Any]:
         "scripted_client": scripted_client,
         "fault_proxy": fault_proxy,
         "tcp_udp_server": tcp_udp_server,
+        "divert": divert,
         "windsock_seed": windsock_seed,
+        "windsock_ca": windsock_ca,
         "any_server": any_server,
     }
     for transport, what in TRANSPORTS.items():
@@ -262,3 +294,10 @@ def _all() -> dict[str, Any]:
 
 ALL = _all()
 """Each fixture by its name."""
+SCOPED: set[str] = set()
+"""The names of the fixtures that `pytest_windsock.fixture` has made."""
+
+
+def are_among(names: Iterable[str]) -> bool:
+    """Return whether fixtures of ours are among those with these names."""
+    return any(name in ALL or name in SCOPED for name in names)

@@ -10,7 +10,7 @@ import pytest
 import windsock
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 
-__all__ = ["Combination", "parametrize"]
+__all__ = ["Combination", "chosen", "parametrize"]
 
 GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram")}
 
@@ -38,13 +38,14 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
     for mark in metafunc.definition.iter_markers("windsock"):
         said = dict(mark.kwargs) | said
     try:
-        chosen = list(_chosen(said))
+        found = list(chosen(said))
     except windsock.UsageError as error:
         raise pytest.UsageError(f"{metafunc.definition.nodeid}: @pytest.mark.windsock: {error}") from None
-    metafunc.parametrize("any_server", chosen, indirect=True, ids=str)
+    metafunc.parametrize("any_server", found, indirect=True, ids=str)
 
 
-def _chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
+def chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
+    """Give the combinations that these keywords let through. Raises windsock.UsageError for unknown names."""
     if "transport" in options:
         raise windsock.UsageError(
             f"transport={options['transport']!r}: any_server stands for several; name them with transports="

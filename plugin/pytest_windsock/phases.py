@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_windsock.fixtures import State
+from pytest_windsock.fixtures import ALL, SCOPED, State
 
 __all__ = ["begin", "conclude", "failed", "monotonic", "part_failed", "passed", "servers_to_show"]
 
@@ -67,8 +67,23 @@ def failed(item: pytest.Item, error: BaseException, phase: str) -> None:
 
         with contextlib.suppress(Exception):  # the run ends all the same
             interrupted.keep(item, error, State.servers)
+    if isinstance(error, pytest.fail.Exception):
+        _explain_mismatch(error)
     if phase != "teardown":
         _explain(error)
+    for each in State.diversions:
+        each.note_on(error)
+
+
+def _explain_mismatch(error: Any) -> None:
+    """Say what to do where a fixture of a wider scope asks for one of ours."""
+    message = error.msg or ""
+    asked = message.removeprefix("ScopeMismatch: You tried to access the function scoped fixture ").split(" ", 1)[0]
+    if message.startswith("ScopeMismatch") and (asked in ALL or asked in SCOPED):
+        error.msg = (
+            f"{message}\nwindsock: {asked} ends with its test; for a server that outlives it, make a fixture with "
+            "@pytest_windsock.fixture(scope=...)"
+        )
 
 
 def _mark(what: str) -> None:

@@ -119,13 +119,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Import windsock if a test needs it, before the tests replace parts of the standard library."""
     needed = [name for item in session.items for name in getattr(item, "fixturenames", ())]
-    if not session.config.option.collectonly and not fixtures.ALL.keys().isdisjoint(needed):
+    if not session.config.option.collectonly and fixtures.are_among(needed):
         from pytest_windsock import early
 
         early.import_windsock(needed)
         if artifacts.artifacts_of(session.config) is not None or presentation.shows_html(session.config):
             early.import_captures()
         crashes.begin(session.config)
+        if fixtures.SCOPED:
+            from pytest_windsock import checkpoints
+
+            session.config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -146,7 +150,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
     from pytest_windsock import deadline
 
     deadline.begin(item, settings)
-    is_ours = not fixtures.ALL.keys().isdisjoint(getattr(item, "fixturenames", ()))
+    is_ours = fixtures.are_among(getattr(item, "fixturenames", ()))
     return deadline.postpone(item, settings) if is_ours and fixtures.hang_timeout_of(item.config) else None
 
 
@@ -218,7 +222,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         fixtures.State.is_in_body = False
     phases.passed(item, "body")
-    if fixtures.State.servers and not getattr(item, "_excinfo", None):
+    if (fixtures.State.servers or fixtures.State.diversions) and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
         verdict.judge(fixtures.State.servers)

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-__all__ = ["add_option", "header", "name_of_test", "seed_of_run", "seed_of_server", "seed_of_test", "tell_worker"]
+__all__ = [
+    "add_option",
+    "header",
+    "name_of_test",
+    "seed_of_fixture",
+    "seed_of_run",
+    "seed_of_server",
+    "seed_of_test",
+    "tell_worker",
+]
 
 LARGEST = 2**64 - 1
 KEY = "windsock_seed"
@@ -72,6 +81,13 @@ def seed_of_server(item: pytest.Item, number: int) -> int:
     from windsock.faults.seeds import derive
 
     return derive(seed_of_test(item), number)
+
+
+def seed_of_fixture(config: pytest.Config, name: str) -> int:
+    """Return the seed of a server of wider scope outside of tests."""
+    from windsock.faults.seeds import derive
+
+    return derive(seed_of_run(config), f"fixture {name}")
 
 
 def tell_worker(node: Any) -> None:

@@ -21,11 +21,11 @@ from windsock.errors import NotInstalled
 from windsock.harness import ThreadPool
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Proxies, Serve
-    from windsock import RunningPair, RunningServer, ScriptedClient
+    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from windsock import Diversion, RunningPair, RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OF_PAIRS", "OWN", "clients", "one", "pair", "proxies", "servers"]
+__all__ = ["FILTERS", "OF_PAIRS", "OWN", "clients", "diversions", "one", "pair", "proxies", "scoped", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
@@ -91,15 +91,32 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
             _check_fits(name, marked, own)
         options |= marked
     options |= own
-    if State.thread_pool is None:
-        State.thread_pool = _thread_pool(item.config)
+    return _serve(what, options, seed_source(), is_one_of_many=name == "any_server")
+
+
+def scoped(request: pytest.FixtureRequest, name: str, options: dict[str, Any]) -> RunningServer:
+    """Start the server of a fixture that `pytest_windsock.fixture` has made; its seed outside of tests is its own."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    hangs.begin(State.item)
+    given = {"timeout": timeout_of(request.config), "name": name} | options
+    seed = partial(seeds.seed_of_fixture, request.config, name)
+    return _serve((), given, seed, is_one_of_many=hasattr(request, "param"))
+
+
+def _serve(
+    what: tuple[Any, ...], options: dict[str, Any], seed: Callable[[], int], *, is_one_of_many: bool
+) -> RunningServer:
+    __tracebackhide__ = True
     what = _what(what, options.pop("server_class", None), options.pop("handler", None))
+    if State.thread_pool is None:
+        State.thread_pool = _thread_pool(State.item.config)
     try:
-        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed_source())
+        server = windsock.serving(*what, **options, _thread_pool=State.thread_pool, _seed=seed)
     except windsock.Unsupported as reason:
         pytest.skip(str(reason))
     except NotInstalled as reason:
-        if name != "any_server":  # no test asks for this one in particular
+        if not is_one_of_many:  # no test asks for one of those in particular
             raise
         pytest.skip(str(reason))
     State.servers.append(server)
@@ -212,3 +229,25 @@ def proxies() -> Iterator[Proxies]:
         yield proxy
     finally:
         verdict.finish(started)
+
+
+def diversions() -> Iterator[Divert]:
+    """Give the factory of diversions, and end them; raise what they have refused since the end of the test's body."""
+    __tracebackhide__ = True
+    started: list[Diversion] = []
+
+    def divert(names: Any, **options: Any) -> Diversion:
+        __tracebackhide__ = True
+        made = windsock.divert(names, **options)
+        started.append(made)
+        State.diversions.append(made)
+        made.begin()
+        return made
+
+    try:
+        yield divert
+    finally:
+        for each in reversed(started):
+            each.end()
+        if not State.is_interrupted:
+            verdict.check(started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -87,17 +87,24 @@ class Summary:
             self._took(STOP, seconds, subject)
             with contextlib.suppress(Exception):  # such as a recording of which a part is lost
                 self._count_traffic(subject)
-                self._count_faults(subject)
+                self._count_faults(subject.fault_handles)
+
+    def count_part(self, subject: Any) -> None:
+        """Count what one test has left on a server that outlives it, before the next test begins there."""
+        with self._lock, contextlib.suppress(Exception):  # as in _has_stopped
+            self._count_traffic(subject)
+            self._count_faults([each for each in subject.fault_handles if each.is_healed])
 
     def _count_traffic(self, subject: Any) -> None:
         traffic = self._counts[TRAFFIC]
         for each in subject.connections:
-            traffic["datagrams" if subject.is_datagram else "connections"] += 1
+            is_new = each.begins == each.opened
+            traffic["datagrams" if subject.is_datagram else "connections"] += is_new
             traffic["bytes upstream"] += len(each.upstream)
             traffic["bytes downstream"] += len(each.downstream)
 
-    def _count_faults(self, subject: Any) -> None:
-        for fault in subject.fault_handles:
+    def _count_faults(self, faults: Iterable[Any]) -> None:
+        for fault in faults:
             name = repr(fault.fault).partition("(")[0]
             for what, count in ((FAULTS, 1), (UNFIRED, not fault.fired), (FIRINGS, fault.fired)):
                 self._counts[what][name] += count

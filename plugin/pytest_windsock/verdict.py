@@ -15,10 +15,11 @@ from pytest_windsock.fixtures import State
 from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from windsock import RunningServer
+    from windsock import Diversion, RunningServer
+    from windsock.harness import Checkpoint
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["Verdict", "explain", "finish", "judge"]
+__all__ = ["Verdict", "check", "explain", "finish", "judge"]
 
 Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
@@ -41,21 +42,35 @@ class Verdict:
 
 
 def judge(servers: Servers) -> None:
-    """Raise what went wrong in the servers and proxies so far. To be called when the body of the test has passed.
+    """Raise what went wrong in the servers and proxies so far, or else what diversions have refused.
 
-    They go on: fixtures that are torn down later may still talk to them.
+    To be called when the body of the test has passed. Servers go on: fixtures that are torn down later may still talk
+    to them.
     """
     __tracebackhide__ = True
     _drain()
     found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
     if not found:
+        check(State.diversions)
         return
     verdict = Verdict(_outcome([failure for _, failure in found]), found)
+    for each in State.diversions:
+        each.note_on(verdict.error)
     if isinstance(verdict.error, pytest.exit.Exception):
         verdict.settle()  # there will be no report
     else:
         State.verdict = verdict
     raise verdict.error
+
+
+def check(diversions: Iterable[Diversion]) -> None:
+    """Raise what diversions have refused and no exception has shown."""
+    __tracebackhide__ = True
+    refused = [refusal for each in diversions for refusal in each.unexpected()]
+    if refused:
+        from windsock.diversions.errors import failure_of
+
+        raise failure_of(refused)
 
 
 def explain(error: BaseException, servers: Servers, *, is_over: bool = True) -> None:
@@ -82,8 +97,11 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Servers) -> None:
-    """Finish every server, the latest first; raise all that went wrong at once. In an interrupted run, only stop."""
+def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
+    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+
+    In an interrupted run, only stop.
+    """
     __tracebackhide__ = True
     if State.is_interrupted:
         for server in reversed(servers):

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import PeerError, RecordingFailed, StillRunning, UsageError, WaitTimeout, WindsockError
-from windsock.harness import RunningServer, StartError, Unsupported, combine, serving
+from windsock.harness import Checkpoint, RunningServer, StartError, Unsupported, combine, serving
+from windsock.net.async_loops import BlocksLoop
 from windsock.recording import (
     AsItArrives,
     Chunk,
@@ -32,6 +33,7 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults, protocols
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_sockets import ConnectFailed
@@ -39,34 +41,43 @@ if TYPE_CHECKING:
     from windsock.clients.malformed import random_bytes
     from windsock.clients.rpc_client import CallFailed, CallTimeout, RPCClient, rpc_client
     from windsock.clients.summary import CrowdFailed, CrowdMember, CrowdSummary
-    from windsock.clients.trio_client import TrioClient
+    from windsock.diversions import Diversion, NotDiverted, divert
     from windsock.endpoints.outcomes import Outcome
     from windsock.fakes.errors import AcceptTimeout, UnexpectedConnection, UnexpectedMessage, Unmet, UnreachableRule
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
-    from windsock.harness.accepted_peers import ScriptedPeer, TrioPeer
+    from windsock.harness.accepted_peers import AsyncioPeer, ScriptedPeer, TrioPeer
     from windsock.harness.pair import RunningPair, serving_pair
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
     from windsock.scripts import Script, ScriptMismatch, ScriptTimeout
+    from windsock.scripts.bodies import Repeat
+    from windsock.scripts.conversation import Conversation
+    from windsock.scripts.template import Template
 
 __all__ = [
     "AcceptTimeout",
     "AsItArrives",
+    "AsyncioClient",
+    "AsyncioPeer",
     "Background",
+    "BlocksLoop",
     "CallFailed",
     "CallTimeout",
+    "Checkpoint",
     "Chunk",
     "ConnectFailed",
     "Connection",
     "ConnectionEnded",
     "Connections",
+    "Conversation",
     "CrowdFailed",
     "CrowdMember",
     "CrowdSummary",
     "Delimiter",
     "Direction",
+    "Diversion",
     "Ending",
     "FaultNeverFired",
     "FaultProxy",
@@ -78,6 +89,7 @@ __all__ = [
     "LengthPrefix",
     "Lines",
     "MessageTooLong",
+    "NotDiverted",
     "Outcome",
     "Partition",
     "PeerError",
@@ -85,6 +97,7 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
+    "Repeat",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
@@ -99,6 +112,7 @@ __all__ = [
     "ScriptedPeer",
     "StartError",
     "StillRunning",
+    "Template",
     "TrioClient",
     "TrioPeer",
     "TruncatedDatagram",
@@ -112,6 +126,7 @@ __all__ = [
     "WaitTimeout",
     "WindsockError",
     "combine",
+    "divert",
     "faults",
     "partition",
     "protocols",
@@ -126,19 +141,25 @@ __all__ = [
 
 ON_FIRST_USE = {
     "AcceptTimeout": "windsock.fakes.errors",
+    "AsyncioClient": "windsock.clients.async_client",
+    "AsyncioPeer": "windsock.harness.accepted_peers",
     "Background": "windsock.clients.background",
     "CallFailed": "windsock.clients.rpc_client",
     "CallTimeout": "windsock.clients.rpc_client",
     "ConnectFailed": "windsock.clients.client_sockets",
+    "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
     "CrowdMember": "windsock.clients.summary",
     "CrowdSummary": "windsock.clients.summary",
+    "Diversion": "windsock.diversions",
     "FaultNeverFired": "windsock.faults.never_fired",
     "FaultProxy": "windsock.proxies.proxy",
+    "NotDiverted": "windsock.diversions",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
     "RunningPair": "windsock.harness.pair",
+    "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
@@ -146,12 +167,14 @@ ON_FIRST_USE = {
     "ScriptUnfinished": "windsock.clients.background",
     "ScriptedClient": "windsock.clients.client",
     "ScriptedPeer": "windsock.harness.accepted_peers",
-    "TrioClient": "windsock.clients.trio_client",
+    "Template": "windsock.scripts.template",
+    "TrioClient": "windsock.clients.async_client",
     "TrioPeer": "windsock.harness.accepted_peers",
     "UnexpectedConnection": "windsock.fakes.errors",
     "UnexpectedMessage": "windsock.fakes.errors",
     "UnreachableRule": "windsock.fakes.errors",
     "Unmet": "windsock.fakes.errors",
+    "divert": "windsock.diversions",
     "faults": "windsock.faults",
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -49,13 +49,20 @@ WITH_OUTPUT = [pair for pair in pairwise(blocks("python", "text")) if is_right_b
 FAILING = [code for code, _ in WITH_OUTPUT]
 PASSING = [block for block in blocks("python") if "def test_" in block.code and block not in FAILING]
 SCRIPTS = [block for block in blocks("python") if "def test_" not in block.code]
-OPTIONS = {
+PYTEST_ASYNCIO = ("-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function")
+"""It warns if its option is not set."""
+OPTIONS: dict[str, Sequence[str]] = {
+    "asyncio.md": PYTEST_ASYNCIO,
     "neighbours.md": ["--disable-socket", "--allow-unix-socket"],
     "weather.md": ["--windsock-seed=123456"],
 }
 """Options of the runs that a page shows."""
 DIAGRAMS = {"plugin/pytest_windsock      fixtures": "the rooms, from top to bottom"}
 """The start of each `text` block that is no output, and what it is."""
+
+
+MANY = ("any_server", "parametrize", "mark.anyio")
+"""What makes several test items of a function."""
 
 
 def module_of(block: CodeBlock) -> str:
@@ -70,7 +77,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
         (directory / f"{module_of(block)}.py").write_text(block.code)
     report = directory / "report.xml"
     options = ["-q", "-p", "no:cacheprovider", "-W", "error", "--timeout", "20", "--rootdir", str(directory)]
-    command = [sys.executable, "-m", "pytest", *options, f"--junitxml={report}", str(directory)]
+    command = [sys.executable, "-m", "pytest", *options, *PYTEST_ASYNCIO, f"--junitxml={report}", str(directory)]
 
     subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False)
 
@@ -89,7 +96,7 @@ def test_the_tests_on_the_page_pass(block: CodeBlock, outcomes: dict[str, list[s
 
     tests = len(re.findall(r"^ *(?:async )?def test_", block.code, re.MULTILINE))
     assert [each for each in seen if each != "passed"] == []
-    assert len(seen) == tests or (len(seen) > tests and ("any_server" in block.code or "parametrize" in block.code))
+    assert len(seen) == tests or (len(seen) > tests and any(each in block.code for each in MANY))
 
 
 @pytest.mark.parametrize("block", SCRIPTS, ids=by_place)

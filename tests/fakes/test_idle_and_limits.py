@@ -192,6 +192,7 @@ def test_a_half_closed_connection_answers_no_more() -> None:
         (lambda s: s.idle(0), "idle(0): expected seconds, more than 0"),
         (lambda s: s.idle("1"), "idle('1'): expected seconds, more than 0"),
         (lambda s: s.idle(1, end="abort"), "idle(end='abort'): expected 'half_close', 'close' or 'reset'"),
+        (lambda s: s.limit(1, end="start_tls"), "limit(end='start_tls'): expected 'half_close', 'close' or 'reset'"),
         (lambda s: s.idle(1, end=None), "idle(end=None): expected 'half_close', 'close' or 'reset'"),
         (lambda s: s.idle(1, reply="bye"), "idle(reply='bye'): expected the bytes to send before the end"),
         (lambda s: s.limit(0), "limit(messages=0): expected a whole number, 1 or more"),

@@ -294,7 +294,10 @@ def test_a_message_that_only_used_up_rules_match_is_not_expected(transport: str,
             lambda on: on().reply(b"x", truncate=-1),
             "reply(truncate=-1): expected a number of bytes of the reply to send, 0 or more",
         ),
-        (lambda on: on().reply(b"x", end="bang"), "reply(end='bang'): expected 'half_close', 'close' or 'reset'"),
+        (
+            lambda on: on().reply(b"x", end="bang"),
+            "reply(end='bang'): expected 'half_close', 'close', 'reset' or 'start_tls'",
+        ),
         (
             lambda on: on().reply_with(b"x"),
             "reply_with(b'x'): expected a function of the message that returns bytes, or None",
@@ -353,4 +356,7 @@ def test_what_a_function_returns_has_to_be_bytes() -> None:
         wait_for_error(server)
 
         (error,) = server.errors.take()
-        assert str(error) == "reply_with(): the function returned 'text'; expected bytes, or None for no reply"
+        assert str(error) == (
+            "on(b'x').reply_with(<lambda>), in reply to b'x': the function returned 'text'; "
+            "expected bytes, several of them, a binary file, a Script, or None for no reply"
+        )

@@ -28,6 +28,15 @@ def test_certificates_that_one_end_did_not_take_are_named(conclude: Conclude) ->
     def test_expired(tcp_server):
         ask(tcp_server, tcp_server.client_context())
 
+    @pytest.mark.windsock(tls=True, certificate=["api.example", "*.cdn.example"])
+    def test_names(tcp_server):
+        ask(tcp_server, tcp_server.client_context(), "localhost")
+
+    @pytest.mark.windsock(tls=True, certificate={"a.example": "expired", "b.example": ["c.example"]})
+    @pytest.mark.parametrize("name", ["a.example", "b.example", "d.example"])
+    def test_by_name(tcp_server, name):
+        ask(tcp_server, tcp_server.client_context(), name)
+
     @pytest.mark.windsock(tls="mutual")
     def test_missing(tcp_server):
         ask(tcp_server, tcp_server.client_context(certificate=False))
@@ -45,6 +54,20 @@ def test_certificates_that_one_end_did_not_take_are_named(conclude: Conclude) ->
         ],
         "test_expired": [
             "tcp_server #0: the client refused the certificate (certificate expired), as certificate='expired' asks for"
+        ],
+        "test_names": [
+            "tcp_server #0: the client asked for localhost, the server's certificate is for api.example and "
+            "*.cdn.example"
+        ],
+        "test_by_name[a.example]": [
+            "tcp_server #0: the client refused the certificate (certificate expired), as certificate='expired' asks for"
+        ],
+        "test_by_name[b.example]": [
+            "tcp_server #0: the client asked for b.example, the server's certificate is for c.example"
+        ],
+        "test_by_name[d.example]": [
+            "tcp_server #0: the client asked for d.example, certificate= has a.example and b.example, and no '*' for "
+            "all others"
         ],
         "test_missing": [
             "tcp_server #0: the server asks for a client certificate and the client showed none: "

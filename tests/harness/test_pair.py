@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import trio
 
 import windsock
 from tests.support.servers import on_every_concurrency
@@ -92,6 +94,56 @@ def test_a_function_sees_messages_without_the_length_prefix() -> None:
 
         assert over_udp(pair, b"qa") == b"aq"
         assert over_tcp(pair, DNS.wrap(b"qa"), size=4) == DNS.wrap(b"aq")
+
+
+def test_a_function_of_a_rule_takes_the_match_and_the_conversation() -> None:
+    def answer(match: re.Match[bytes], conversation: windsock.Conversation) -> bytes:
+        return match["id"] + conversation.message
+
+    with windsock.serving_pair(framing=DNS) as pair:
+        pair.on(re.compile(rb"^(?P<id>\d)")).reply_with(answer)
+
+        assert over_udp(pair, b"7") == b"77"
+        assert over_tcp(pair, DNS.wrap(b"7"), size=4) == DNS.wrap(b"77")
+
+
+def test_several_runs_of_bytes_are_as_many_messages() -> None:
+    with windsock.serving_pair(framing=DNS) as pair:
+        pair.on(b"two?").reply([b"one", b"two"])
+
+        assert over_udp(pair, b"two?") == b"one"
+        assert over_tcp(pair, DNS.wrap(b"two?"), size=10) == DNS.wrap(b"one") + DNS.wrap(b"two")
+
+
+def test_messages_of_dns_are_answered_over_both() -> None:
+    pytest.importorskip("dns")
+    import dns.message
+    import dns.query
+
+    from windsock.protocols import dns as fake
+
+    with windsock.serving_pair(framing="dns") as pair:
+        pair.on(fake.query("example.org", "A")).reply(fake.answer("192.0.2.1"))
+        query = dns.message.make_query("example.org", "A")
+
+        for ask in (dns.query.udp, dns.query.tcp):
+            (answer,) = ask(query, "127.0.0.1", port=pair.port, timeout=5).answer
+            assert answer[0].to_text() == "192.0.2.1"
+        assert [each.transport for each in pair.requests.wait(2)] == ["udp", "tcp"]
+
+
+def test_a_wait_for_requests_is_awaitable() -> None:
+    async def ask(pair: windsock.RunningPair) -> list[windsock.RecordedRequest]:
+        for server, data in ((pair.tcp, DNS.wrap(b"x")), (pair.udp, b"x")):
+            async with server.connect_trio() as client:
+                await client.send(data)
+                await client.expect(data)
+        return await pair.requests.wait_async(2)
+
+    with windsock.serving_pair(framing=DNS) as pair:
+        pair.echo()
+
+        assert [each.transport for each in trio.run(ask, pair)] == ["tcp", "udp"]
 
 
 def test_queued_replies_and_the_echo_are_for_both() -> None:

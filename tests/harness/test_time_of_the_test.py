@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any, TypeAlias
 
 import pytest
-import trio
 
 import windsock
+from tests.support.async_loops import run_in
 from tests.support.waiting import DEADLINE, HOUR, wait_until
 from windsock import Script, StillRunning, WaitTimeout
 from windsock.harness import CONCURRENCIES
@@ -62,19 +63,23 @@ def of_client(step: Callable[[windsock.ScriptedClient], object]) -> Callable[[Sh
     return wait
 
 
-def of_trio_client(step: Callable[[windsock.TrioClient], Any]) -> Callable[[Shorten], None]:
-    """Return the same for a client of trio."""
+def of_async_client(library: str, step: Callable[[Any], Any]) -> Callable[[Shorten], None]:
+    """Return the same for a client of asyncio or trio."""
 
     def wait(shorten: Shorten) -> None:
         async def main() -> None:
-            async with server.connect_trio(timeout=HOUR) as client:
+            async with getattr(server, f"connect_{library}")(timeout=HOUR) as client:
                 shorten()
                 await step(client)
 
         with silent_server() as server:
-            trio.run(main)
+            run_in(library, main)
 
     return wait
+
+
+of_trio_client = partial(of_async_client, "trio")
+of_asyncio_client = partial(of_async_client, "asyncio")
 
 
 def of_recording(wait: Callable[[windsock.RunningServer], object]) -> Callable[[Shorten], None]:
@@ -88,20 +93,25 @@ def of_recording(wait: Callable[[windsock.RunningServer], object]) -> Callable[[
     return begin
 
 
+def in_a_task(wait: Callable[[windsock.RunningServer], Awaitable[object]]) -> Callable[[Shorten], None]:
+    """Return a wait for what is recorded, in a task."""
+    return of_recording(lambda server: run_in("asyncio", lambda: wait(server)))
+
+
 def connect(shorten: Shorten) -> None:
     with silent_server() as server, server.fault(windsock.faults.BacklogFull(), allow_unfired=True):
         shorten()
         server.connect(timeout=HOUR)
 
 
-def connect_with_trio(shorten: Shorten) -> None:
+def connect_in_a_task(library: str, shorten: Shorten) -> None:
     async def main() -> None:
         shorten()
-        async with server.connect_trio(timeout=HOUR):
+        async with getattr(server, f"connect_{library}")(timeout=HOUR):
             raise AssertionError("it is connected")
 
     with silent_server() as server, server.fault(windsock.faults.BacklogFull(), allow_unfired=True):
-        trio.run(main)
+        run_in(library, main)
 
 
 def handshake(shorten: Shorten) -> None:
@@ -110,14 +120,14 @@ def handshake(shorten: Shorten) -> None:
         windsock.scripted_client(server.address, tls=True, timeout=HOUR)
 
 
-def handshake_with_trio(shorten: Shorten) -> None:
+def handshake_in_a_task(library: str, shorten: Shorten) -> None:
     async def main() -> None:
-        async with windsock.TrioClient(server.address, tls=True, timeout=HOUR):
+        async with CLIENTS[library](server.address, tls=True, timeout=HOUR):
             raise AssertionError("there is TLS")
 
     with silent_server() as server:
         shorten()
-        trio.run(main)
+        run_in(library, main)
 
 
 def rpc_call(shorten: Shorten) -> None:
@@ -135,6 +145,7 @@ def crowd(shorten: Shorten) -> None:
             raise failures.exceptions[0] from None
 
 
+CLIENTS: dict[str, Any] = {"asyncio": windsock.AsyncioClient, "trio": windsock.TrioClient}
 EVENT = threading.Event()
 STEPS: dict[str, Callable[[Any], Any]] = {
     "expect": lambda client: client.expect(b"x"),
@@ -152,16 +163,26 @@ STEPS: dict[str, Callable[[Any], Any]] = {
 WAITS: dict[str, Callable[[Shorten], None]] = {
     **{f"ScriptedClient.{name}": of_client(step) for name, step in STEPS.items()},
     **{f"TrioClient.{name}": of_trio_client(step) for name, step in STEPS.items()},
+    **{f"AsyncioClient.{name}": of_asyncio_client(step) for name, step in STEPS.items()},
+    "Background.join_async": of_client(
+        lambda client: run_in("asyncio", partial(client.play_in_background(Script().expect(b"x")).join_async, HOUR))
+    ),
     "Background.join": of_client(lambda client: client.play_in_background(Script().expect(b"x")).join(timeout=HOUR)),
+    "Connections.wait_async": in_a_task(lambda server: server.connections.wait_async()),
+    "Requests.none_async": in_a_task(lambda server: server.requests.none_async(settle=HOUR)),
+    "Requests.only_async": in_a_task(lambda server: server.requests.only_async()),
+    "Requests.wait_async": in_a_task(lambda server: server.requests.wait_async(timeout=HOUR)),
     "Connections.wait": of_recording(lambda server: server.connections.wait()),
     "Requests.none": of_recording(lambda server: server.requests.none(settle=HOUR)),
     "Requests.only": of_recording(lambda server: server.requests.only()),
     "Requests.wait": of_recording(lambda server: server.requests.wait(timeout=HOUR)),
     "RunningServer.connect": connect,
-    "TrioClient.connect": connect_with_trio,
+    "TrioClient.connect": partial(connect_in_a_task, "trio"),
+    "AsyncioClient.connect": partial(connect_in_a_task, "asyncio"),
     "RPCClient.call": rpc_call,
     "scripted_client": handshake,
-    "TrioClient.__aenter__": handshake_with_trio,
+    "TrioClient.__aenter__": partial(handshake_in_a_task, "trio"),
+    "AsyncioClient.__aenter__": partial(handshake_in_a_task, "asyncio"),
     "RunningServer.crowd": crowd,
 }
 
@@ -181,11 +202,16 @@ IN_WORDS = {
 }
 
 
-@pytest.mark.parametrize(("of", "step"), list(product(["ScriptedClient", "TrioClient"], IN_WORDS)))
+@pytest.mark.parametrize(("of", "step"), list(product(["ScriptedClient", "TrioClient", "AsyncioClient"], IN_WORDS)))
 def test_a_step_that_takes_its_time_says_that_the_time_of_the_test_is_over(
     of: str, step: str, shorten: Shorten
 ) -> None:
-    wait = {"ScriptedClient": of_client, "TrioClient": of_trio_client}[of](IN_WORDS[step])
+    of_client_of: dict[str, Callable[..., Callable[[Shorten], None]]] = {
+        "ScriptedClient": of_client,
+        "TrioClient": of_trio_client,
+        "AsyncioClient": of_asyncio_client,
+    }
+    wait = of_client_of[of](IN_WORDS[step])
 
     with pytest.raises(windsock.ScriptTimeout, match=r"3600.*of the test") as caught:
         wait(shorten)
@@ -240,6 +266,7 @@ def test_a_stop_in_order_needs_no_time_of_the_test(concurrency: str, shorten: Sh
 QUIET: dict[str, Callable[[windsock.FaultProxy], object]] = {
     "drain": lambda proxy: proxy.drain(),
     "settle": lambda proxy: proxy.settle(HOUR),
+    "settle_async": lambda proxy: run_in("asyncio", lambda: proxy.settle_async(HOUR)),
     "disconnect": lambda proxy: proxy.disconnect(),
     "finish": lambda proxy: proxy.finish(),
     "stop": lambda proxy: proxy.stop(),
@@ -304,6 +331,9 @@ def takes(function: Callable[..., object]) -> bool:
 
 
 def test_every_public_wait_is_among_these() -> None:
-    steps = {f"{of}.{step}" for of, step in product(["ScriptedClient", "TrioClient"], [*IN_WORDS, "stop_tls", "reset"])}
+    steps = {
+        f"{of}.{step}"
+        for of, step in product(["ScriptedClient", "TrioClient", "AsyncioClient"], [*IN_WORDS, "stop_tls", "reset"])
+    }
 
     assert set(public_waits()) - steps - {f"FaultProxy.{each}" for each in QUIET} <= set(WAITS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from ssl import VERIFY_CRL_CHECK_LEAF
 from typing import Any, TypeAlias
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import windsock
 from tests.support.handlers import EchoLines, echo_stream
 from windsock.faults import Delay
+from windsock.security import RunAuthority
 
 Scenario: TypeAlias = Callable[[str], None]
 
@@ -84,6 +86,34 @@ def expired_certificate(transport: str) -> None:
         server.connect() as client,
     ):
         client.send(b"x").expect(b"x")
+
+
+@over(*STREAMS)
+def certificate_by_name(transport: str) -> None:
+    certificate: Any = {"a.example": "valid", "b.example": RunAuthority().issue("b.example")}
+    for concurrency in ("threading", "forking", "selecting"):
+        with windsock.serving(
+            EchoLines, transport=transport, concurrency=concurrency, tls=True, certificate=certificate
+        ) as server:
+            converse(server)
+            with (
+                pytest.raises(windsock.WindsockError, match="unrecognized name"),
+                server.connect(server_hostname="c.example") as client,
+            ):
+                client.send(b"x").expect(b"x")
+
+
+@over(*STREAMS)
+def revoked_certificate(transport: str) -> None:
+    with windsock.serving(transport=transport, tls=True, certificate="revoked", strict=False) as server:
+        context = server.client_context()
+        context.load_verify_locations(RunAuthority().crl_file)
+        context.verify_flags |= VERIFY_CRL_CHECK_LEAF
+        with (
+            pytest.raises(windsock.WindsockError, match="certificate revoked"),
+            server.connect(tls=context) as client,
+        ):
+            client.send(b"x").expect(b"x")
 
 
 @over(*STREAMS, *DATAGRAMS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.cutting import cut_all
 from windsock import UsageError
 from windsock.protocols import DecodeError, FramingError, redis
 from windsock.protocols.redis import PROTOCOL, Command, RedisReply
@@ -246,25 +246,12 @@ def test_mutated_bytes_are_messages_or_errors_of_decoding(reply: RedisReply, com
             whole[at : at + data.draw(st.integers(0, 2))] = data.draw(
                 st.sampled_from([b"", b"9", b"\r\n", b"*", b"\xff"])
             )
-        _cut_all(bytes(whole), is_reply=is_reply)
+        for found in cut_all(PROTOCOL, bytes(whole), is_reply=is_reply):
+            assert isinstance(found, RedisReply if is_reply else Command)
 
 
 @often
 @given(st.binary(min_size=1, max_size=200), st.booleans())
 def test_any_bytes_are_messages_or_errors_of_decoding(data: bytes, is_reply: bool) -> None:
-    _cut_all(data, is_reply=is_reply)
-
-
-def _cut_all(data: bytes, *, is_reply: bool) -> None:
-    """Cut and decode all messages; no other errors than DecodeError, and each cut takes at least a byte."""
-    while data:
-        try:
-            size = (PROTOCOL.reply_size if is_reply else PROTOCOL.size)(data)
-        except DecodeError:
-            return
-        assert size is None or size > 0
-        if size is None or size > len(data):
-            return
-        with contextlib.suppress(DecodeError):
-            PROTOCOL.decoded(data[:size], is_reply=is_reply)
-        data = data[size:]
+    for found in cut_all(PROTOCOL, data, is_reply=is_reply):
+        assert isinstance(found, RedisReply if is_reply else Command)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
-from windsock.scripts import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Wait
+from windsock.scripts import Inbox, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
 from windsock.scripts import steps as kinds
 
 Happening: TypeAlias = bytes | str
@@ -202,3 +202,16 @@ class Driver:
         while self.waits_until is not None:
             self.look(self.waits_until)
         return self.trace
+
+
+def sent_by(script: Script, data: bytes, *, joined: bool = True) -> Any:
+    """Return what a script sends once all of the data has come: joined, or as a list of parts."""
+    inbox = Inbox()
+    inbox.receive(data, 0.0)
+    inbox.receive_eof(0.0)
+    progress = Progress(script, inbox, timeout=1.0)
+    sent = []
+    while (action := progress.next(0.0)) is not None:
+        assert isinstance(action, Transmit)
+        sent.append(action.data)
+    return b"".join(sent) if joined else sent

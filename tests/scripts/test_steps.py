@@ -17,6 +17,7 @@ from windsock.errors import UsageError
 from windsock.recording import LengthPrefix, Lines
 from windsock.scripts import Script
 from windsock.scripts import steps as kinds
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import wrapped
 
 
@@ -268,7 +269,7 @@ def test_a_number_is_a_length() -> None:
     ids=repr,
 )
 def test_data_is_cut_into_pieces(step: kinds.Send, pieces: list[bytes]) -> None:
-    assert step.cut() == pieces
+    assert list(step.parts("", Conversation())) == pieces
 
 
 def is_even(data: bytes) -> bool:

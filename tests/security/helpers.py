@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -42,6 +43,21 @@ def fails_with(server: RunningServer, context: ssl.SSLContext | None = None, nam
     except OSError as error:
         return str(getattr(error, "verify_message", "")) or str(error)
     return "nothing"
+
+
+def answers(server: Any, name: str, context: ssl.SSLContext | None = None) -> bool:
+    """Return whether a client that expects this name gets an answer; raises its error if it refuses."""
+    with secured(server, context, name) as client:
+        client.sendall(b"hello")
+        return client.recv(5) == b"hello"
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    """Run a program, if it is there."""
+    try:
+        return subprocess.run(command, input="", capture_output=True, text=True, timeout=DEADLINE * 3, check=False)
+    except FileNotFoundError:
+        pytest.skip(f"there is no {command[0]}")
 
 
 def handshake_of(server: RunningServer, index: int = 0) -> Any:

@@ -24,12 +24,16 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"tls": True, "certificate": "rotten"},
         "certificate='rotten': expected one of 'valid', 'expired', 'not_yet_valid', 'wrong_name', 'self_signed', "
-        "'unknown_authority', or files: ('cert.pem', 'key.pem')",
+        "'unknown_authority', 'missing_intermediate', 'revoked', files: ('cert.pem', 'key.pem'), "
+        "names: ['api.example', '*.cdn.example'], a mapping of server names: {'a.example': 'valid', 'b.example': "
+        "'expired'}, or a trustme.LeafCert",
     ),
     (
         {"tls": True, "certificate": ("a.pem", "b.pem", "c.pem")},
         "certificate=('a.pem', 'b.pem', 'c.pem'): expected one of 'valid', 'expired', 'not_yet_valid', 'wrong_name', "
-        "'self_signed', 'unknown_authority', or files: ('cert.pem', 'key.pem')",
+        "'self_signed', 'unknown_authority', 'missing_intermediate', 'revoked', files: ('cert.pem', 'key.pem'), "
+        "names: ['api.example', '*.cdn.example'], a mapping of server names: {'a.example': 'valid', 'b.example': "
+        "'expired'}, or a trustme.LeafCert",
     ),
     ({"tls": True, "alpn": "h2"}, "alpn='h2': expected a list of names, such as ['h2', 'http/1.1']"),
     ({"tls": True, "alpn": [""]}, "alpn=['']: '' can't be a protocol's name, 1 to 255 ASCII characters"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.security.helpers import ByHand, Lines, handshake_of, leave, on_every_handler, on_every_way, served
 from tests.support.servers import connect, on_every_concurrency, rest_of, wait_for_end
 from windsock import Ending, PeerError, Script, serving
-from windsock.servers import StreamRequestHandler
+from windsock.scripts import ScriptMismatch
+from windsock.security import HandshakeFailure
+from windsock.servers import BaseRequestHandler, StreamRequestHandler
 
 
 class Asked(StreamRequestHandler):
@@ -123,7 +128,111 @@ def test_bytes_that_begin_like_a_hello_and_are_none_fail_as_a_handshake(concurre
     assert list(server.errors) == []
 
 
+class Exact(BaseRequestHandler):
+    """Reads no more than the request for TLS, and waits until what follows it has come."""
+
+    def handle(self) -> None:
+        self.request.recv(len(STARTTLS))
+        self.request.recv(1, socket.MSG_PEEK)
+        self.start_tls()
+
+
+class ExactInTask(BaseRequestHandler):
+    async def handle(self) -> None:
+        await self.stream.receive_some(len(STARTTLS))
+        await self.stream.socket.recv(1, socket.MSG_PEEK)
+        await self.start_tls()
+
+
+@on_every_way
+@on_every_handler
+def test_of_what_no_handshake_begins_with_the_record_has_a_part(way: str, concurrency: str) -> None:
+    with served(way, concurrency, Exact, ExactInTask, tls="starttls") as (server, sock):
+        sock.sendall(STARTTLS + b"DATA" * 100)
+        found = handshake_of(server)
+
+    assert (found.failure, found.received) == (HandshakeFailure.PLAINTEXT, b"DATA" * 16)
+    assert f"plaintext (wrong version number), received {b'DATA' * 16!r}" in "\n".join(server.transcript())
+
+
+def test_a_password_in_the_clear_is_masked_in_the_transcript() -> None:
+    with serving(Exact, tls="starttls") as server, connect(server) as sock:
+        sock.sendall(STARTTLS + b"PASS hunter2hunter2\r\n")
+        assert handshake_of(server).received == b"PASS hunter2hunter2\r\n"
+
+    assert "hunter2" not in "\n".join(server.transcript())
+
+
+# --- connections in the test's hand
+
+
+@on_every_concurrency
+@pytest.mark.parametrize("request_for_tls", [STARTTLS, PROXY, CONNECT], ids=["STARTTLS", "PROXY", "CONNECT"])
+def test_an_accepted_peer_takes_a_hello_that_came_with_the_request_for_tls(
+    concurrency: str, request_for_tls: bytes
+) -> None:
+    with serving(concurrency=concurrency, tls="starttls", accept=True) as server, connect(server) as sock:
+        client = ByHand(sock, server.client_context())
+        sock.sendall(request_for_tls + client.hello())
+        with server.accept() as peer, ThreadPoolExecutor(1) as pool:
+            peer.expect(request_for_tls)
+            shaken = pool.submit(client.finish_handshake)
+            peer.start_tls()
+            shaken.result()
+            sock.sendall(client.encrypted(b"hello"))
+            peer.expect(b"hello")
+
+    assert server.connections[0].upstream == request_for_tls + b"hello"
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_an_accepted_peer_shows_a_part_of_what_came_in_the_clear(is_read: bool) -> None:
+    with serving(tls="starttls", accept=True) as server, connect(server) as sock:
+        sock.sendall(STARTTLS + b"DATA" * 100 if is_read else STARTTLS)
+        with server.accept() as peer:
+            peer.expect(STARTTLS)
+            if not is_read:
+                sock.sendall(b"DATA" * 100)
+            with pytest.raises(ScriptMismatch) as caught:
+                peer.start_tls()
+            peer.close()
+
+    assert repr(b"DATA" * 16) in str(caught.value)
+    assert repr(b"DATA" * 20)[:-1] not in str(caught.value)
+
+
 # --- fakes
+
+
+@on_every_concurrency
+def test_a_script_shows_a_part_of_what_came_in_the_clear(concurrency: str) -> None:
+    with serving(concurrency=concurrency, tls="starttls") as server:
+        server.play(Script().expect(STARTTLS).send(b"go\r\n").start_tls())
+        with connect(server) as sock:
+            sock.sendall(STARTTLS + b"DATA" * 100)
+            assert rest_of(sock) == b"go\r\n"
+        wait_for_end(server)
+        (error,) = server.errors.take()
+
+    assert str(error).splitlines()[:2] == [
+        "script 1, step 3, start_tls(): unencrypted data came after the request for TLS",
+        f"  unread: 400 B {b'DATA' * 16!r}... (336 more), after {len(STARTTLS)} B that were read",
+    ]
+
+
+@on_every_concurrency
+def test_a_script_takes_a_hello_behind_a_line_of_the_proxy_protocol(concurrency: str) -> None:
+    with serving(concurrency=concurrency, tls="starttls") as server:
+        server.play(Script().expect(until=b"\r\n").start_tls().expect(b"hello"))
+        with connect(server) as sock:
+            client = ByHand(sock, server.client_context())
+            line = PROXY.removesuffix(b"\r\n")
+            sock.sendall(line + client.hello())
+            client.finish_handshake()
+            sock.sendall(client.encrypted(b"hello"))
+        wait_for_end(server)
+
+    assert server.connections[0].upstream == line + b"hello"
 
 
 @on_every_concurrency

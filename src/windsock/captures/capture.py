@@ -57,7 +57,7 @@ def write_capture(path: str, subjects: Sequence[CaptureSubject], *, key_log: byt
             interfaces[True] = writer.interface(DECRYPTED, DESCRIPTIONS[DECRYPTED])
         if secrets := keys_of(connections, key_log):
             writer.secrets(secrets)
-        for burst in merged(((each.connection.opened, each) for each in recordings), _Recording.bursts):
+        for burst in merged(((each.connection.begins, each) for each in recordings), _Recording.bursts):
             _write(writer, burst, interfaces[burst.is_encrypted], epoch)
 
 
@@ -118,16 +118,16 @@ def _datagrams(connection: Connection, conversation: DatagramConversation) -> It
         else:
             yield event.time, None, _comment(event, connection)
     if connection.truncated_from is not None:
-        yield connection.opened, None, f"cut by the server, from {connection.truncated_from} B"
+        yield connection.begins, None, f"cut by the server, from {connection.truncated_from} B"
     if connection.ending not in (None, Ending.SERVER_CLOSE):
-        yield connection.opened, None, f"ended: {connection.ending}"
+        yield connection.begins, None, f"ended: {connection.ending}"
 
 
 def _stream(connection: Connection, conversation: TCPConversation) -> Iterator[tuple[float, Burst | None, str]]:
     is_encrypted, clear_ahead = _begins_encrypted(connection), 0
     if connection.tls is not None:
         clear_ahead = sum(kind == Kind.TLS_END for kind in connection.kinds())
-    last, burst = connection.opened, conversation.open()
+    last, burst = connection.begins, conversation.open()
     burst.is_encrypted = is_encrypted
     yield last, burst, ""
     urgent: set[int] = set()

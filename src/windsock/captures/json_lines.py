@@ -54,7 +54,7 @@ def write_events(path: str, subjects: Sequence[CaptureSubject]) -> None:
     """
     start, epoch = start_of(subjects), wall_clock() - monotonic()
     pairs = [(subject, connection) for subject in subjects for connection in subject.connections]
-    sources = [(connection.opened, partial(_events, subject, connection)) for subject, connection in pairs]
+    sources = [(connection.begins, partial(_events, subject, connection)) for subject, connection in pairs]
     sources += [(each.firings[0].at, partial(_firings, each)) for each in subjects if each.firings]
     encode = json.JSONEncoder().encode
     with new_file(path) as file:
@@ -69,7 +69,7 @@ def _events(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[f
     def event(time: float, what: dict[str, Any]) -> tuple[float, Any]:
         return time, (time, subject.name, connection.index, what)
 
-    last = connection.opened
+    last = connection.begins
     addressed = {"peer": addresses.show(connection.peer), "address": addresses.show(subject.address)}
     yield event(last, {"kind": "open", "direction": UP, "datagram": connection.is_datagram} | addressed)
     for each in redacted(connection):

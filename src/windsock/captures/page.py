@@ -151,7 +151,7 @@ class _Page:
                 each.label,
                 f"{each.client.name} ({each.client.address})",
                 f"{each.server.name} ({each.server.address})",
-                f"{recorded.opened - self._start:.6f}",
+                f"{recorded.begins - self._start:.6f}",
                 "" if closed is None else f"{closed - self._start:.6f}",
                 each.ending,
             )

@@ -93,7 +93,7 @@ def within_budget(events: list[PageEvent], budget: int = BUDGET) -> list[PageEve
 
 def _of_connection(connection: PageConnection, index: int) -> Iterator[PageEvent]:
     recorded = connection.recorded
-    last = recorded.opened
+    last = recorded.begins
     if not recorded.is_datagram:
         yield PageEvent(last, index, "open", "up", "connects")
     for event in redacted(recorded):

@@ -137,7 +137,7 @@ def connections_of(subjects: Sequence[PageSubject]) -> list[PageConnection]:
     """Return the connections of all subjects, in order of time."""
     peers = _Peers(subjects)
     pairs = [(subject, each) for subject in subjects for each in subject.connections]
-    return [_between_lanes(*pair, peers) for pair in sorted(pairs, key=lambda pair: pair[1].opened)]
+    return [_between_lanes(*pair, peers) for pair in sorted(pairs, key=lambda pair: pair[1].begins)]
 
 
 def _between_lanes(subject: PageSubject, connection: Connection, peers: _Peers) -> PageConnection:

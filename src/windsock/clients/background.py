@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 from windsock.clients.client_endpoint import CalledOff, ClientEndpoint
 from windsock.errors import UsageError, WaitTimeout, WindsockError, whole
 from windsock.net import deadlines
+from windsock.net.async_loops import BlocksLoop, loop_here, running_loop
+from windsock.net.event_loop import READABLE
 from windsock.net.system import threading
+from windsock.net.wakeup import Wakeup
 from windsock.scripts import steps as kinds
 from windsock.scripts.checks import check_seconds
 
@@ -61,6 +64,10 @@ class Background:
         self._failure: BaseException | None = None
         self._is_known = False
         self._was_called_off = False
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._waiting: list[Wakeup] = []
+        """For tasks that wait for the end."""
         self._thread = threading.Thread(target=self._run, name=f"windsock {name}", daemon=True)
 
     def __repr__(self) -> str:
@@ -80,6 +87,11 @@ class Background:
             if isinstance(error, WindsockError):  # it says where the script was; the frames of this thread are ours
                 error.__traceback__ = None
             self._failure = error
+        finally:
+            with self._lock:
+                self._is_over = True
+                for each in self._waiting:
+                    each.call()
 
     @property
     def is_playing(self) -> bool:
@@ -104,13 +116,45 @@ class Background:
     def join(self, timeout: float | None = None) -> None:
         """Wait for the end of the script. Raises its failure, or WaitTimeout after `timeout` seconds.
 
-        Without a timeout, the deadlines of the steps and the time of the test bound the wait.
+        Without a timeout, the deadlines of the steps and the time of the test bound the wait. Raises BlocksLoop if it
+        would have to wait in the thread of a running event loop.
         """
         __tracebackhide__ = True
         if timeout is not None:
             check_seconds(f"join(timeout={timeout!r})", timeout, or_none=True)
-        seconds = math.inf if timeout is None else timeout
-        self._thread.join(deadlines.capped(deadlines.within(seconds)))
+        seconds = deadlines.within(math.inf if timeout is None else timeout)
+        if self.is_playing and seconds > 0 and (loop := running_loop()):
+            raise BlocksLoop("join()", loop, "await join_async()")
+        self._thread.join(deadlines.capped(seconds))
+        self._end_of_join(timeout)
+
+    async def join_async(self, timeout: float | None = None) -> None:
+        """Wait as `join()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        if timeout is not None:
+            check_seconds(f"join_async(timeout={timeout!r})", timeout, or_none=True)
+        loop = loop_here("join_async()")
+        until = loop.now() + deadlines.capped(deadlines.within(math.inf if timeout is None else timeout))
+        is_over = Wakeup()
+        try:
+            self._call_at_the_end(is_over)
+            await loop.wait_ready([(is_over.fileno(), READABLE)], until)
+        finally:
+            with self._lock:
+                self._waiting.remove(is_over)
+            is_over.close()
+        if self._is_over:
+            self._thread.join()  # it has nothing left to do
+        self._end_of_join(timeout)
+
+    def _call_at_the_end(self, wakeup: Wakeup) -> None:
+        with self._lock:
+            self._waiting.append(wakeup)
+            if self._is_over:
+                wakeup.call()
+
+    def _end_of_join(self, timeout: float | None) -> None:
+        __tracebackhide__ = True
         if self._thread.is_alive():
             raise self._still_playing(timeout)
         self._is_known = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Self, SupportsBytes
+from typing import TYPE_CHECKING, Self
 
 from windsock.clients import client_sockets, malformed
 from windsock.clients.background import Background
@@ -21,11 +21,12 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.steps import Expected
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from windsock.faults import FaultHandle
     from windsock.faults.options import FaultGroup
     from windsock.net.addresses import PrivateSocketPath
+    from windsock.scripts.actions import StepData
 
 __all__ = ["ScriptedClient"]
 
@@ -157,7 +158,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
 
     def send(
         self,
-        data: bytes | SupportsBytes,
+        data: StepData,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -192,7 +193,7 @@ class ScriptedClient(ClientBase, Steps["ScriptedClient"]):
         what: Expected | int | None = None,
         *,
         until: bytes | None = None,
-        length: int | None = None,
+        length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> ScriptedClient:
         """Expect bytes, a match of a regular expression or predicate, a length, or a message of a framing.

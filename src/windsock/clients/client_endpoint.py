@@ -142,19 +142,21 @@ class ClientEndpoint(Endpoint):
 
 
 class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
-    """A stream of our own. `context` is the one for `start_tls()`, if the step has none."""
+    """A stream of our own. `context` and `server_hostname` are those for `start_tls()`, if the step has none."""
 
     def __init__(
         self,
         sock: Any,
         *,
         context: Callable[[], Any] | None = None,
+        server_hostname: str | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__(sock, clock=clock)
         # The short way could block without it, and waits in the kernel, where no greenlet of gevent's goes on.
         self.is_plain = self.is_plain and bool(DONTWAIT) and not patched_by_gevent()
         self._context = context
+        self._server_hostname = server_hostname or "localhost"
 
     def default_context(self) -> Any:
         """Return the context to go on in TLS with, if the step has none."""
@@ -180,7 +182,7 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
             self.sock,
             step.context or self.default_context(),
             server_side=False,
-            server_hostname=step.server_hostname or "localhost",
+            server_hostname=step.server_hostname or self._server_hostname,
         )
 
     def try_tls(self, secured: TLSSocket) -> int:
@@ -208,7 +210,8 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
         if not isinstance(cause, OSError) or is_own_timeout(cause):
             return TimeoutError(NO_HANDSHAKE)
         self.lost(cause)
-        return PeerError(f"there is no TLS: {self.outcome}")
+        received = getattr(getattr(error, "handshake", None), "shown_received", "")
+        return PeerError(f"there is no TLS: {self.outcome}{received}")
 
     def try_to_send(self, view: memoryview | bytes, *, is_urgent: bool = False) -> int | None:
         """Send what goes at once; return how much, or None if the socket takes nothing now."""

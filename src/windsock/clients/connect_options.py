@@ -11,6 +11,8 @@ from windsock.net.system import os
 if TYPE_CHECKING:
     import ssl
 
+    import trustme
+
 __all__ = ["AddressKeywords", "ClientKeywords", "ConnectKeywords", "ConnectOptions"]
 
 
@@ -36,7 +38,7 @@ class AddressKeywords(ClientKeywords, total=False):
 class ConnectKeywords(ClientKeywords, total=False):
     """The keywords of a client of a running server: see `RunningServer.connect()`."""
 
-    certificate: bool | str | os.PathLike[str] | tuple[str | os.PathLike[str], ...] | None
+    certificate: bool | str | os.PathLike[str] | tuple[str | os.PathLike[str], ...] | trustme.LeafCert | None
     anonymous: bool
 
 

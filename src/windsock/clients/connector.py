@@ -118,17 +118,28 @@ class Connector:
         end = self.end_over(sock)
         if self.begins_with_tls and handshake:
             try:
-                nonblocking.carry_out(self.handshake(end), end)
+                self._shake_hands(end)
             except BaseException:
                 client_sockets.give_back(sock, private)
                 raise
         return end, private
 
+    def _shake_hands(self, end: OwnEnd) -> None:
+        try:
+            nonblocking.carry_out(self.handshake(end), end)
+        except WaitTimeout as error:
+            words = nonblocking.blocked_loop()
+            if not words:
+                raise
+            failure = WaitTimeout(f"{error}; {words}")
+            failure.is_cut = error.is_cut
+            raise failure from None
+
     def end_over(self, sock: client_sockets.QuietSocket, clock: Callable[[], float] = monotonic) -> OwnEnd:
         """Return the end over a connected socket."""
         if sock.type == socket.SOCK_DGRAM:
             return ClientDatagramEndpoint(sock, clock=clock)
-        end = ClientStreamEndpoint(sock, context=self.context, clock=clock)
+        end = ClientStreamEndpoint(sock, context=self.context, server_hostname=self.server_hostname, clock=clock)
         if client_sockets.is_lost(sock):
             end.lost(ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)))
         return end

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from windsock.clients.client_endpoint import NO_HANDSHAKE, ClientDatagramEndpoint, ClientStreamEndpoint
@@ -12,11 +13,12 @@ from windsock.endpoints.outcomes import Outcome
 from windsock.endpoints.stream import NO_END_OF_TLS
 from windsock.errors import PeerError
 from windsock.net import abort
+from windsock.net.async_loops import running_loop
 from windsock.net.event_loop import READABLE, WRITABLE
 from windsock.scripts import Act, Close, Progress, Reset, ScriptTimeout, StartTLS, StopTLS, Transmit, Wait
 from windsock.scripts.steps import Waitable
 
-__all__ = ["Need", "OwnEnd", "Run", "carry_out", "play", "play_blocking", "say_goodbye", "start_tls"]
+__all__ = ["Need", "OwnEnd", "Run", "blocked_loop", "carry_out", "play", "play_blocking", "say_goodbye", "start_tls"]
 
 GOODBYE = 1.0
 """Seconds in which the other end may take the end of TLS."""
@@ -73,7 +75,24 @@ def play_blocking(progress: Progress, end: OwnEnd) -> None:
     """Run a script in this thread, which waits. Raises what `play()` raises, and CalledOff."""
     __tracebackhide__ = True
     end.not_block()
-    carry_out(play(progress, end), end)
+    try:
+        carry_out(play(progress, end), end)
+    except ScriptTimeout as error:
+        if words := blocked_loop():
+            raise ScriptTimeout(replace(error.failure, why=f"{error.failure.why}; {words}")) from None
+        raise
+
+
+def blocked_loop() -> str:
+    """Return what to say of a wait in vain that has blocked the event loop of this thread; "" if none runs."""
+    loop = running_loop()
+    if not loop:
+        return ""
+    name = "AsyncioClient" if loop == "asyncio" else "TrioClient"
+    return (
+        f"this blocked the {loop} loop that runs in this thread, so the other end could not answer if it is in the "
+        f"loop; then write: async with windsock.{name}(address) as client"
+    )
 
 
 def carry_out(run: Run, end: OwnEnd) -> None:

@@ -39,6 +39,7 @@ class Endpoint:
         self.sock = sock
         self._process_id = os.getpid()
         self.inbox = inbox
+        inbox.conversation.begin(sock)
         self.clock = clock
         self.is_stalled = False
         self.is_closed = False
@@ -68,7 +69,10 @@ class Endpoint:
         """Carry out a step. Raises TimeoutError at the deadline."""
         self.check_open(step.text)
         self.be_careful()
-        self.acts[type(step)](self, step, deadline)
+        act = self.acts.get(type(step))
+        if act is None:
+            raise UsageError(f"{step.text}: this step is for the scripts of fake servers")
+        act(self, step, deadline)
 
     def check_open(self, what: str) -> None:
         """Raise UsageError if the script has closed this end."""

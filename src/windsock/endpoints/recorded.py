@@ -25,6 +25,8 @@ class RecordedStream(StreamEndpoint):
         super().__init__(request, **options)
         self.may_have_more = self.is_layered  # TLS: the first bytes may have come with the handshake
         self._connection = connection_of(request)
+        if self._connection is not None:
+            self.inbox.conversation.begin(request, index=self._connection.index)
 
     def receive(self, size: int) -> bytes:
         """See StreamEndpoint. Descriptors that come with the bytes are recorded and closed."""

@@ -53,6 +53,26 @@ class Counters:
             count: int = self._numbers[counter]
             return count
 
+    def begin_again(self) -> None:
+        """Set all counters to 0."""
+        with self._lock if self._shared is None else self._shared:
+            for counter in range(len(self._numbers) if self._shared is None else self._count):
+                self._numbers[counter] = 0
+
+    def drop(self, count: int) -> None:
+        """Remove all counters but the first `count`; no process uses the others any more."""
+        with self._lock:
+            if self._shared is None:
+                del self._numbers[count:]
+            for counter in range(count, self._count if self._shared is not None else count):
+                self._numbers[counter] = 0
+            self._count = count
+
+    @property
+    def count(self) -> int:
+        """How many counters there are."""
+        return self._count
+
     def close(self) -> None:
         """Release the descriptor and the memory; the numbers can still be read."""
         with self._lock:

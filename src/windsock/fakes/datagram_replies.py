@@ -15,6 +15,7 @@ from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
 from windsock.recording import Recorder
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 from windsock.taps.requests import connection_of
 
 __all__ = ["DatagramReplies"]
@@ -28,24 +29,24 @@ class DatagramReplies:
         responder: Responder,
         recorder: Recorder,
         *,
-        stop_event: Callable[[], StopEvent],
         timeout: Callable[[], float],
     ) -> None:
         self._responder = responder
         self._recorder = recorder
-        self._stop_event = stop_event
         self._timeout = timeout
         self._threads: list[Any] = []
         self.has_threads = False
         """Whether a delayed reply gets a thread of its own: its server handles one datagram after the other."""
 
-    def handle(self, request: tuple[bytes, Any], client_address: Any) -> None:
-        """Answer one datagram."""
+    def handle(self, request: tuple[bytes, Any], client_address: Any, stop_event: Callable[[], StopEvent]) -> None:
+        """Answer one datagram. `stop_event` makes what ends its waits, if there are any."""
         message, server_socket = request
         connection = connection_of(request)
         address = addresses.plain(client_address)
         answer = self._responder.answer(message, -1 if connection is None else connection.index, address)
-        plan = None if answer is None else answer.plan(message)
+        index = None if connection is None else connection.index
+        conversation = Conversation(server_socket, index=index, peer=address)
+        plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
         if answer is None or plan is None or address is None:
             return
         if answer.source is not None:
@@ -54,7 +55,7 @@ class DatagramReplies:
         if isinstance(plan, bytes):
             _send(server_socket, plan, address)
             return
-        end = ServerDatagram(request, client_address, self._stop_event())
+        end = ServerDatagram(request, client_address, stop_event())
         if self.has_threads:
             self._begin(plan, end)
         else:

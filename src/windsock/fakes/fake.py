@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 from windsock.errors import UsageError
@@ -11,10 +12,10 @@ from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
 from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
 from windsock.fakes.expectations import Expectations
-from windsock.fakes.pace import Pacing
+from windsock.fakes.pace import Pace, Pacing
 from windsock.fakes.paced_session import PacedResponder, PacedSession
 from windsock.fakes.playable import check_playable
-from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
+from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
@@ -24,7 +25,7 @@ from windsock.fakes.shared_replies import HalfReplies
 from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
 from windsock.net.system import threading
-from windsock.protocols.values import Sendable, as_bytes
+from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
 from windsock.recording.events import Kind
 from windsock.scripts import Script
@@ -54,20 +55,20 @@ class Fake:
         self._framing = framing
         self._recorder = recorder
         self._is_datagram = is_datagram
-        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=self._note_state)
+        self._responder = Responder(framing, forks=forks, is_datagram=is_datagram, noted=partial(_note_state, recorder))
         self.timeout = timeout
         self._script_queue = ScriptQueue(recorder, is_datagram=is_datagram)
         self._stop_event: StopEvent | None = None
         self._sessions: DatagramSessions | None = None
         self._greeting: Answer | None = None
         self._pacing = Pacing(is_datagram=is_datagram)
-        self._datagram_replies = DatagramReplies(
-            self._responder, recorder, stop_event=self._make_stop_event, timeout=timeout
-        )
+        self._datagram_replies = DatagramReplies(self._responder, recorder, timeout=timeout)
         self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
+        self._outer: list[tuple[Answer | None, Pace | None]] = []
+        """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()
-        self.hand_overs: dict[int, Callable[[Any], None]] = {}
-        """Functions that get the request of a connection instead of the fake, by its index; they return at its end."""
+        self.hand_overs: dict[Connection, Callable[[Any], None]] = {}
+        """Functions that get the request of a connection instead of the fake; they return at its end."""
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -117,17 +118,13 @@ class Fake:
         """
         self._responder.states.choose(start, per)
 
-    def _note_state(self, connection: int, state: str) -> None:
-        if 0 <= connection < len(self._recorder.connections):
-            self._recorder.connections[connection].note(Kind.NOTE, f"is in state {state!r}".encode())
-
     def state_table(self) -> list[str]:
         """Return the rules with their states, one a line; nothing if no rule names a state."""
         return self._responder.state_table()
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
@@ -212,6 +209,23 @@ class Fake:
             self._stop_event = StopEvent()
         return self._stop_event
 
+    # --- parts: one for each test on a server that outlives it
+
+    def begin_part(self) -> None:
+        """Share the answers there are between all parts: each begins with them anew, and need not use them."""
+        with self._lock:
+            self._outer.append((self._greeting, self._pacing.pace))
+            self._responder.begin_part([each.index for each in self._recorder.connections])
+            self._script_queue.begin_part()
+
+    def end_part(self) -> None:
+        """Remove the answers that came since `begin_part()`."""
+        is_quiet = all(each.is_closed for each in list(self._recorder.connections))
+        with self._lock:
+            self._greeting, self._pacing.pace = self._outer.pop()
+            self._responder.end_part(is_quiet=is_quiet)
+            self._script_queue.end_part()
+
     # --- lifecycle
 
     def stop(self, seconds: float) -> None:
@@ -269,11 +283,11 @@ class Fake:
     def __call__(self, request: Any, client_address: Any, server: Any) -> None:
         """Handle one request, as the constructor of a handler class does."""
         connection = connection_of(request)
-        if self.hand_overs and connection is not None and connection.index in self.hand_overs:
-            self.hand_overs.pop(connection.index)(request)
+        if self.hand_overs and connection is not None and connection in self.hand_overs:
+            self.hand_overs.pop(connection)(request)
             return
         if isinstance(request, tuple):
-            self._datagram_replies.handle(request, client_address)
+            self._datagram_replies.handle(request, client_address, self._make_stop_event)
             return
         play = None if connection is None else self._script_queue.of(connection.index)
         if play is not None and connection is not None:
@@ -302,10 +316,15 @@ class Fake:
 
     def _greet(self, end: ServerStream) -> bool:
         """Send the greeting before a script; return whether the script can continue."""
-        plan = None if self._greeting is None else self._greeting.plan(b"")
+        plan = None if self._greeting is None else self._greeting.plan(b"", end.inbox.conversation)
         if plan is not None:
             try:
                 perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
             except ServerStopped:
                 return False
         return not end.is_closed
+
+
+def _note_state(recorder: Recorder, connection: int, state: str) -> None:
+    if connection >= 0:
+        recorder.numbered(connection).note(Kind.NOTE, f"is in state {state!r}".encode())

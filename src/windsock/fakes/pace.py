@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.fakes.pending_replies import NO_KEY
-from windsock.fakes.replies import Answer, HowToEnd, made_answer
+from windsock.fakes.replies import ENDS, Answer, HowToEnd, made_answer
 from windsock.scripts.checks import check_count, check_seconds
 
 __all__ = ["Idle", "Key", "Limit", "Pace", "Pacing", "Unordered"]
@@ -98,8 +98,8 @@ class Pacing:
 
 
 def _last_answer(method: str, end: Any, reply: Any) -> Answer:
-    if end is None:
-        raise UsageError(f"{method}(end=None): expected 'half_close', 'close' or 'reset'")
+    if end not in ENDS:
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
     if reply is not None and not isinstance(reply, bytes | bytearray | memoryview):
         raise UsageError(f"{method}(reply={reply!r}): expected the bytes to send before the end")
     return made_answer(method, bytes(reply or b""), {"end": end})

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from windsock.errors import UsageError
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.values import as_bytes
 from windsock.recording import Delimiter, Framing, LengthPrefix, Lines, ProtocolFraming
 from windsock.scripts.matching import first_difference
@@ -40,7 +41,7 @@ def checked(pattern: object) -> Pattern:
         raise UsageError(f"on({pattern!r}): expected a pattern over bytes, as in re.compile(rb'...')")
     if getattr(pattern, "is_answer", False):
         raise UsageError(f"on({pattern!r}): that is an answer; pass the call or message that it is for")
-    if (data := as_bytes(pattern)) is not None:
+    if not isinstance(pattern, MessagePattern) and (data := as_bytes(pattern)) is not None:
         return data
     if callable(pattern):
         return pattern

@@ -1,26 +1,35 @@
-"""Replies of a fake: bytes, sent whole, in pieces or truncated; the result of a function; a script."""
+"""Replies of a fake: data, sent whole, in pieces or truncated; the result of a function; a script."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, Literal, SupportsBytes, TypeAlias, TypedDict
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
+from windsock.fakes.patterns import Pattern, body, describe
 from windsock.fakes.sources import Source, checked_source
-from windsock.protocols.values import MessageAnswer, as_bytes, message_in
-from windsock.recording import preview
+from windsock.protocols.values import MessageAnswer, Sendable, answer_in, message_in
+from windsock.recording import LengthPrefix, preview
 from windsock.redaction import masked
 from windsock.scripts import Script
+from windsock.scripts.bodies import Body, Data, as_body
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_keywords, check_seconds
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
+from windsock.scripts.template import Template
 
 __all__ = [
+    "ENDS",
     "UNSAID",
+    "AfterReply",
     "Answer",
     "Answers",
     "Delivery",
     "HowToEnd",
+    "Replied",
     "Reply",
     "checked_script",
     "checked_times",
@@ -28,9 +37,13 @@ __all__ = [
 ]
 
 HowToEnd: TypeAlias = Literal["half_close", "close", "reset"]
-Reply: TypeAlias = bytes | Callable[[bytes], "bytes | SupportsBytes | None"] | Script
+AfterReply: TypeAlias = HowToEnd | Literal["start_tls"]
+Replied: TypeAlias = Sendable | Data | Template
+"""What `reply()` takes: data, a message of a protocol or an answer, a template of the groups of an expression."""
+Reply: TypeAlias = bytes | Body | Template | BoundFunction | Script | MessageAnswer
 UNSAID: Any = type("Unsaid", (), {"__repr__": lambda _: "UNSAID", "__slots__": ()})()
 """The value of a keyword that was not passed, where None has a meaning."""
+FOR_BYTES = "truncate=, pieces= and every= are for bytes; this is sent in parts of its own"
 ENDS = ("half_close", "close", "reset")
 
 
@@ -40,6 +53,7 @@ class Answer:
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
     what happens to the connection afterwards, `then` the state that it leads to, `source` where a datagram comes from.
+    `pattern` is that of its rule. With a `framing` it is a datagram's reply that goes over a stream.
     """
 
     what: Reply
@@ -47,9 +61,11 @@ class Answer:
     pieces: int | tuple[int, ...] | None = None
     every: float = 0.0
     truncate: int | None = None
-    end: HowToEnd | None = None
+    end: AfterReply | None = None
     then: str | None = None
     source: Any = None
+    framing: LengthPrefix | None = field(default=None, compare=False, metadata={"is_shown": False})
+    pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
     value: object = field(default=None, compare=False)
     """The message of a protocol that it was made from, if any."""
 
@@ -58,14 +74,71 @@ class Answer:
         """True if the reply is sent whole and at once."""
         return not (self.delay or self.every or self.end) and self.pieces is None
 
-    def plan(self, message: bytes) -> bytes | Script | None:
-        """Return the bytes to send, or the script to play, in reply to a message; None for nothing."""
-        if isinstance(self.what, Script):
-            return self.what
-        if isinstance(self.what, bytes):
-            return self._given(self.what)
-        data = self.what(message)
-        return None if data is None else self._given(_checked_result(data))
+    def plan(self, message: bytes, conversation: Conversation, *, is_datagram: bool = False) -> bytes | Script | None:
+        """Return the bytes to send, or the script to play, in reply to a message; None for nothing.
+
+        Raises UsageError if a function returns anything else, or what such a server cannot send.
+        """
+        message = body(self.framing, message)
+        conversation.message = message
+        if isinstance(self.pattern, re.Pattern):
+            conversation.matched(self.pattern, message)
+        what = self.what
+        if isinstance(what, bytes | Body):
+            return self._given(what)
+        if isinstance(what, Script):
+            return what
+        made = what if isinstance(what, MessageAnswer) else self._made(what, message, conversation)
+        if isinstance(made, MessageAnswer):
+            return self._answered(made, message)
+        if isinstance(made, Script):
+            self._check_made(made, is_datagram=is_datagram)
+            return made
+        return None if made is None else self._given(made)
+
+    def _made(
+        self, what: Any, message: bytes, conversation: Conversation
+    ) -> bytes | Body | Script | MessageAnswer | None:
+        """Return the result of a function or a template."""
+        if isinstance(what, Template):
+            return what.filled(self._where(message), conversation)
+        made = answer_in(what.result(self._where(message), conversation))
+        if isinstance(made, Template):
+            return made.filled(self._where(message), conversation)
+        return made if made is None or isinstance(made, Script | MessageAnswer) else self._body(made, message)
+
+    def _answered(self, answer: MessageAnswer, message: bytes) -> bytes | Script | None:
+        """Return what an answer says in reply to a message."""
+        made = answer(message)
+        if made is None:
+            return None
+        ends = self.end is None and answer.ends(message)
+        return (replace(self, end="close") if ends else self)._given(self._body(made, message))
+
+    def _body(self, made: object, message: bytes) -> bytes | Body:
+        """Return the result of a function as it is sent. Raises UsageError."""
+        if type(made) is bytes:
+            return made
+        body = as_body(self._where(message), made)
+        if body is None:
+            words = "expected bytes, several of them, a binary file, a Script, or None for no reply"
+            raise UsageError(f"{self._where(message)}: the function returned {made!r}; {words}")
+        if isinstance(body, Body) and (self.truncate is not None or self.pieces is not None or self.every):
+            raise UsageError(f"{self._where(message)}: the function returned {made!r}; {FOR_BYTES}")
+        return body
+
+    def _check_made(self, script: Script, *, is_datagram: bool) -> None:
+        if is_datagram or not (self.is_plain and self.truncate is None):
+            why = "a datagram is not answered by a script" if is_datagram else "it says itself how it sends"
+            raise UsageError(f"{self._start()}: the function returned {script!r}; {why}")
+
+    def _where(self, message: bytes) -> str:
+        """Return the rule's code and the message, for errors."""
+        return f"{self._start()}, in reply to {preview(masked(message))}"
+
+    def _start(self) -> str:
+        rule = "" if self.pattern is None else f"on({describe(self.pattern)})."
+        return f"{rule}{'reply' if isinstance(self.what, Template) else 'reply_with'}({code_of(self.what)})"
 
     def check(self, method: str, *, is_datagram: bool) -> None:
         """Raise UsageError if such a server cannot send the reply."""
@@ -80,8 +153,8 @@ class Answer:
                     "use server.play(script), whose first step expects the datagram"
                 )
             self.what.check(is_datagram=False)
-        elif isinstance(self.what, bytes):
-            if self.truncate is not None and self.truncate >= len(self.what):
+        elif isinstance(self.what, bytes | Body):
+            if self.truncate is not None and isinstance(self.what, bytes) and self.truncate >= len(self.what):
                 raise UsageError(
                     f"{method}(truncate={self.truncate!r}): the reply has {len(self.what)} bytes; expected a smaller "
                     "number of bytes to send"
@@ -96,18 +169,20 @@ class Answer:
         words = [shown if self.value is None else repr(self.value)]
         for each in fields(self)[1:-1]:
             value = getattr(self, each.name)
-            if value != each.default:
+            if value != each.default and each.metadata.get("is_shown", True):
                 words.append(f"{each.name}={value!r}")
         if times is not None:
             words.append(f"times={times}")
         return f"{method}({', '.join(words)})"
 
-    def _given(self, data: bytes) -> bytes | Script:
+    def _given(self, data: bytes | Body) -> bytes | Script:
         """Return the bytes, or a script that sends them as the options say."""
-        if self.truncate is not None:
-            data = data[: self.truncate]
-        if self.is_plain:
-            return data
+        data = _wrapped(data, self.framing)
+        if isinstance(data, bytes):
+            if self.truncate is not None:
+                data = data[: self.truncate]
+            if self.is_plain:
+                return data
         script = Script()
         if self.delay:
             script = script.pause(self.delay)
@@ -119,7 +194,16 @@ class Answer:
             script = script.close()
         elif self.end == "reset":
             script = script.reset(flush=True)
+        elif self.end == "start_tls":
+            script = script.start_tls()
         return script
+
+
+def _wrapped(data: bytes | Body, framing: LengthPrefix | None) -> bytes | Body:
+    """Return the messages of a datagram's reply, each with its length; without a framing, the data itself."""
+    if framing is None:
+        return data
+    return b"".join(map(framing.wrap, [data] if isinstance(data, bytes) else data.parts()))
 
 
 class Answers:
@@ -173,17 +257,18 @@ class Delivery(TypedDict, total=False):
     pieces: int | Sequence[int] | None
     every: float
     truncate: int | None
-    end: HowToEnd | None
+    end: AfterReply | None
     source: Source | None
 
 
-def made_answer(method: str, what: object, delivery: Delivery) -> Answer:
-    """Return a reply. Raises UsageError for invalid values."""
+def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern | None = None) -> Answer:
+    """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
     if (source := delivery.get("source")) is not None:
         keywords["source"] = checked_source(method, source)
-    answer = Answer(_checked_reply(method, what), **keywords, value=message_in(what))
+    what = answer_in(what)
+    answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)
     return answer
 
@@ -193,10 +278,12 @@ def _check_delivery(method: str, answer: Any) -> None:
     check_seconds(f"{method}(delay={delay!r})", delay, or_none=True)
     if truncate is not None and (not isinstance(truncate, int) or isinstance(truncate, bool) or truncate < 0):
         raise UsageError(f"{method}(truncate={truncate!r}): expected a number of bytes of the reply to send, 0 or more")
-    if end is not None and end not in ENDS:
-        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close' or 'reset'")
+    if end is not None and end not in (*ENDS, "start_tls"):
+        raise UsageError(f"{method}(end={end!r}): expected 'half_close', 'close', 'reset' or 'start_tls'")
     if isinstance(answer.what, Script) and not (answer.is_plain and truncate is None):
         raise UsageError(f"{method}(Script(), ...): a script defines when and how it sends; leave the keywords out")
+    if isinstance(answer.what, Body) and (truncate is not None or pieces is not None or answer.every):
+        raise UsageError(f"{method}({answer.what!r}, ...): {FOR_BYTES}")
     size = sum(pieces) if isinstance(pieces, tuple) else 1
     Script().send(b"?" * size, pieces=pieces, every=answer.every)  # checks both
 
@@ -223,28 +310,25 @@ def _sizes(pieces: Any) -> int | tuple[int, ...] | None:
 def _method(answer: Answer, first: str) -> str:
     if isinstance(answer.what, Script):
         return "play"
-    return first if isinstance(answer.what, bytes | MessageAnswer) else "reply_with"
+    return first if isinstance(answer.what, bytes | Body | Template | MessageAnswer) else "reply_with"
 
 
 def _checked_reply(method: str, what: object) -> Reply:
-    data = as_bytes(what)
-    if method == "reply" and data is None and not isinstance(what, MessageAnswer):
-        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
-    if method == "play":
+    """Return a reply in the form in which it is kept. Raises UsageError for anything else."""
+    if isinstance(what, Script) or method == "play":
+        if method in ("reply", "reply_with"):
+            raise UsageError(f"{method}({what!r}): a rule plays a script with play(script)")
         return checked_script(method, what)
     if method == "reply_with" and not callable(what):
         raise UsageError(f"reply_with({what!r}): expected a function of the message that returns bytes, or None")
-    if data is not None:
-        return data
-    if isinstance(what, Script):
-        return checked_script(method, what)
-    if callable(what):
+    if isinstance(what, Template | MessageAnswer):
         return what
+    shown = f"{method}({code_of(what)})"
+    body = as_body(shown, what)
+    if body is not None:
+        return body
+    if callable(what) and method != "reply":
+        return bound_function(shown, what)
+    if method == "reply":
+        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")
-
-
-def _checked_result(data: Any) -> bytes:
-    found = as_bytes(data)
-    if found is None:
-        raise UsageError(f"reply_with(): the function returned {data!r}; expected bytes, or None for no reply")
-    return found

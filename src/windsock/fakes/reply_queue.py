@@ -37,13 +37,22 @@ class Queue:
         """Return whether no reply is left."""
         return self._counters.taken(self._counter) >= self._total
 
-    def unmet(self) -> list[str]:
-        """Return descriptions of the replies that were not sent."""
+    @property
+    def replies(self) -> list[tuple[Answer, int]]:
+        """All replies, sent ones too, each with how often it is sent."""
+        return self._all
+
+    def reset(self, replies: list[tuple[Answer, int]]) -> None:
+        """Have only these replies."""
+        self._all, self._total = replies, sum(times for _, times in replies)
+
+    def unmet(self, shared: int = 0) -> list[str]:
+        """Return descriptions of the replies that were not sent, except for the first `shared`."""
         left, found = self._counters.taken(self._counter), []
-        for answer, times in self._all:
+        for number, (answer, times) in enumerate(self._all):
             sent = min(left, times)
             left -= sent
-            if sent < times:
+            if sent < times and number >= shared:
                 state = "never sent" if not sent else f"sent {sent} of {in_times(times)}"
                 found.append(f"{answer.code('reply', None if times == 1 else times)}: {state}")
         return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +14,7 @@ from windsock.fakes.replies import Answer
 from windsock.fakes.reply_queue import Queue
 from windsock.fakes.rules import Connections, Rule
 from windsock.fakes.shadowed_rules import shadowed
+from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
 from windsock.fakes.state_table import not_led_to, table, unreachable
 from windsock.fakes.states import Origin, States
 from windsock.recording import Framing, is_framed
@@ -52,6 +53,8 @@ class Responder:
         self._echoes = False
         self._counters: Counters | None = None
         self.states = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
+        self._shared = NOTHING_SHARED
+        self._outer: list[SharedAnswers] = []
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes or self.shared)
@@ -72,7 +75,7 @@ class Responder:
         first: bool = False,
         states: tuple[str, ...] = (),
     ) -> Rule:
-        """Add a rule, after the existing ones, or before them if `first`."""
+        """Add a rule, after the existing ones but before shared ones, or before all of them if `first`."""
         rule = Rule(
             pattern,
             self._shared_counters(),
@@ -82,7 +85,10 @@ class Responder:
             is_datagram=self.is_datagram,
         )
         rule.set_states(states, self.states)
-        self._rules = [rule, *self._rules] if first else [*self._rules, rule]
+        own, shared = self._rules, [*self._shared.rules]
+        if shared:
+            own = own[: len(own) - len(shared)]
+        self._rules = [rule, *own, *shared] if first else [*own, rule, *shared]
         return rule
 
     def add(self, answer: Answer, times: int | None) -> None:
@@ -97,6 +103,41 @@ class Responder:
     def echo(self) -> None:
         """Answer every other message with itself."""
         self._echoes = True
+
+    def begin_part(self, carried: Collection[int]) -> None:
+        """Share the answers there are between all parts: each begins with them, as if nothing was answered before.
+
+        `carried` are the indices of the connections that are open; each stays in its state.
+        """
+        counters, queue = self._counters, self._queue
+        self._outer.append(self._shared)
+        self._shared = SharedAnswers(
+            tuple(self._rules),
+            queue,
+            () if queue is None else tuple(queue.replies),
+            self._every,
+            self._echoes,
+            self.plays_too,
+            0 if counters is None else counters.count,
+        )
+        if counters is not None:
+            counters.begin_again()
+        self.states.begin_part(carried)
+
+    def end_part(self, *, is_quiet: bool) -> None:
+        """Remove the answers that came since `begin_part()`. `is_quiet`: no connection is open, which may use them."""
+        shared = self._shared
+        self._rules, self._every, self._echoes = list(shared.rules), shared.every, shared.echoes
+        self.plays_too = shared.plays_too
+        self._queue = shared.queue
+        if self._queue is not None:
+            self._queue.reset(list(shared.replies))
+        if self._counters is not None and is_quiet:
+            self._counters.drop(shared.counters)
+        self.states.end_part()
+        outer = self._outer.pop()
+        if self._outer:
+            self._shared = outer
 
     def _shared_counters(self) -> Counters:
         if self._counters is None:
@@ -115,8 +156,8 @@ class Responder:
         `streams` is what clients have sent, each with the index of its connection: it shows which rules took the
         messages of others.
         """
-        lost = self._unreachable()  # each is an error of its own
-        unmet = {rule: rule.unmet() for rule in self._rules if rule not in lost}
+        lost, shared = self._unreachable(), self._shared.rules  # each that is lost is an error of its own
+        unmet = {rule: rule.unmet() for rule in self._rules if rule not in lost and rule not in shared}
         found = {rule: words for rule, words in unmet.items() if words is not None}
         if found and not self.states.are_used:
             framing = self._framing if is_framed(self._framing) else None
@@ -129,8 +170,8 @@ class Responder:
             ).items():
                 if rule in found:
                     found[rule] += f"; {why}"
-        others = (each.unmet() for each in (self._queue, self.shared) if each is not None)
-        return [*found.values(), *chain.from_iterable(others)]
+        queued = [] if self._queue is None else self._queue.unmet(len(self._shared.replies))
+        return [*found.values(), *queued, *(self.shared.unmet() if self.shared is not None else [])]
 
     def unreachable(self) -> list[UnreachableRule]:
         """Return the rules that no message can reach, if rules name states."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Self, SupportsBytes, TypeAlias, Unpack
+from typing import Any, Self, TypeAlias, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
-from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, checked_times, made_answer
+from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, Replied, checked_times, made_answer
 from windsock.fakes.reply_queue import in_times
 from windsock.fakes.states import Origin, States, checked_then
-from windsock.protocols.values import Sendable, message_in
+from windsock.protocols.values import message_in
 from windsock.recording import preview
 from windsock.redaction import masked
 from windsock.scripts import Script
+from windsock.scripts.actions import StepData
 from windsock.scripts.repr import code_of
 
 __all__ = ["Connections", "HowToEnd", "Rule", "checked_after", "checked_connections"]
@@ -42,7 +43,7 @@ class Rule:
         is_datagram: bool = False,
     ) -> None:
         self.pattern = patterns.checked(pattern)
-        self._value = message_in(pattern)
+        self._value = message_in(pattern) if isinstance(self.pattern, bytes) else None
         """The message of a protocol that the pattern was made from, if any."""
         self.after = after
         self.is_first = is_first
@@ -66,7 +67,7 @@ class Rule:
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = UNSAID,
         then: str | None = None,
@@ -74,38 +75,54 @@ class Rule:
     ) -> Self:
         """Answer such messages with these bytes: each, or `times` of them, after which the rule is used up.
 
+        Or with a binary file, from its position on; several runs of bytes in a list or a generator (with datagrams,
+        each is one); a Repeat; a Template, which is filled with the groups of the rule's regular expression.
+
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
-        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset". A datagram comes from
-        `source`, if given: a loopback host, (host, port), or another datagram server in the test. A message of a
-        protocol is sent as its bytes; an answer, such as `rpc.success()`, depends on the message that it answers.
+        `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset"; or with "start_tls" the
+        unencrypted part of it. A datagram comes from `source`, if given: a loopback host, (host, port), or another
+        datagram server in the test. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
+        depends on the message that it answers.
         `then` is the state that the next message meets.
         """
         self._check_is_first("reply")
-        answer = made_answer("reply", data, delivery)
+        answer = made_answer("reply", data, delivery, self.pattern)
         return self._add("reply", answer, times, then)
 
     def reply_with(
         self,
-        function: Callable[[bytes], bytes | SupportsBytes | None],
+        function: Callable[..., Replied | Script | None],
         *,
         times: int | None = UNSAID,
         then: str | None = None,
         **delivery: Unpack[Delivery],
     ) -> Self:
-        """Answer with the result of a function of the message; with nothing if that is None."""
+        """Answer with the result of a function of the message; with nothing if that is None.
+
+        A function with parameters named `message`, `match` or `conversation` gets these: the `re.Match` of the rule's
+        regular expression, and a Conversation. The result is anything that `reply()` takes, or a script.
+        """
         self._check_is_first("reply_with")
-        answer = made_answer("reply_with", function, delivery)
+        answer = made_answer("reply_with", function, delivery, self.pattern)
         return self._add("reply_with", answer, times, then)
 
     def play(self, script: Script, *, times: int | None = UNSAID, then: str | None = None) -> Self:
         """Answer with a script, which controls the connection while it is played."""
         self._check_is_first("play")
-        answer = made_answer("play", script, {})
+        answer = made_answer("play", script, {}, self.pattern)
         return self._add("play", answer, times, then)
+
+    def forward(self, address: Any, *, reply: StepData = b"", first: StepData = b"") -> Self:
+        """Answer with `reply`, then hand the connection on to `address`: `play(Script().send(reply).forward(address))`.
+
+        The address gets what the client sends after the message; `first`, such as `lambda message: message`, before it.
+        """
+        script = Script() if reply == b"" else Script().send(reply)
+        return self.play(script.forward(address, first=first))
 
     def then(
         self,
-        what: Sendable | Callable[[bytes], bytes | SupportsBytes | None] | Script,
+        what: Replied | Callable[..., Replied | Script | None] | Script,
         *,
         times: int | None = UNSAID,
         then: str | None = None,
@@ -122,7 +139,7 @@ class Rule:
                 f"{self.code}.then(...): with times=None, the reply before it answers all later messages; "
                 "leave times= out, or pass a number"
             )
-        answer = made_answer("then", what, delivery)
+        answer = made_answer("then", what, delivery, self.pattern)
         return self._add("then", answer, times, then)
 
     def optional(self) -> Self:

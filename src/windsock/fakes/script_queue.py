@@ -52,6 +52,11 @@ class ScriptQueue:
         self._for_all: list[QueuedScript] = []
         self._begun = 0
         self._excused = 0
+        self._first = 0
+        """The index of the first connection of the part..."""
+        self._shared = (0, 0)
+        """...and how many queued scripts, and scripts for all, it shares with others: the first ones."""
+        self._outer: list[tuple[int, int]] = []
         self._runs: WeakValueDictionary[int, ScriptRun] | None = None  # made for the first script: it takes time
 
     def __bool__(self) -> bool:
@@ -78,7 +83,7 @@ class ScriptQueue:
     def queue(self, scripts: Sequence[Script]) -> None:
         """Let the next connections play these scripts, one each."""
         with self._recorder:  # no connection is accepted meanwhile
-            following = len(self._recorder.connections)
+            following = self._recorder.next_index
             for script in scripts:
                 if self._queued and not self._is_datagram:
                     following = max(following, (self._queued[-1].connection or 0) + 1)
@@ -88,7 +93,29 @@ class ScriptQueue:
     def for_all(self, script: Script) -> None:
         """Let each later connection without a script of its own play this one."""
         with self._recorder:
-            self._for_all = [*self._for_all, QueuedScript(script, 0, len(self._recorder.connections))]
+            self._for_all = [*self._for_all, QueuedScript(script, 0, self._recorder.next_index)]
+
+    # --- parts
+
+    def begin_part(self) -> None:
+        """Share the scripts there are between all parts: in each, the next connections play them anew."""
+        with self._recorder:
+            self._first = first = self._recorder.next_index
+            scripts = [each.script for each in self._queued]
+            self._queued = []
+            self.queue(scripts)
+            self._for_all = [QueuedScript(each.script, 0, first) for each in self._for_all]
+            self._outer.append(self._shared)
+            self._shared = len(self._queued), len(self._for_all)
+            self._begun = self._excused = 0
+
+    def end_part(self) -> None:
+        """Remove the scripts that came since `begin_part()`."""
+        queued, for_all = self._shared
+        self._queued, self._for_all = self._queued[:queued], self._for_all[:for_all]
+        outer = self._outer.pop()
+        if self._outer:
+            self._shared = outer
 
     # --- queries
 
@@ -126,7 +153,7 @@ class ScriptQueue:
 
     def excuse(self) -> None:
         """Accept that scripts in progress are over: an outage has ended them."""
-        self._excused = len(self._recorder.connections)
+        self._excused = self._recorder.next_index
 
     def wait_for_actions(self) -> None:
         """Give scripts that are just sending something a moment to go on: their place is the step after it."""
@@ -141,21 +168,22 @@ class ScriptQueue:
     def unmet(self, *, is_final: bool) -> Iterator[str]:
         """Yield descriptions of scripts that were not played to the end, except failed ones, which were reported."""
         self._recorder.catch_up()
-        connections = list(self._recorder.connections)
+        connections = {each.index: each for each in list(self._recorder.connections) if each.index >= self._first}
         of_queue = {play.connection for play in self._queued if play.connection is not None}
-        for play in self._queued:
+        for play in self._queued[self._shared[0] :]:
             yield from self._unmet_of(play, connections, is_final=is_final)
-        if self._for_all:
-            others = [each for each in connections if each.index not in of_queue and each.played is not None]
+        if self._for_all[self._shared[1] :]:
+            played = [each for each in connections.values() if each.played is not None]
+            others = [each for each in played if each.index not in of_queue]
             if not others:
                 yield f"play_all(): never played, no connection came for it\n  {_indented(self._for_all[-1].script)}"
             for each in others:
                 if self._is_unfinished(each, is_final=is_final):
                     yield f"play_all(): {self._state(each)}"
 
-    def _unmet_of(self, play: QueuedScript, connections: list[Connection], *, is_final: bool) -> Iterator[str]:
+    def _unmet_of(self, play: QueuedScript, connections: dict[int, Connection], *, is_final: bool) -> Iterator[str]:
         which = f"play(): script {play.number} of {len(self._queued)}"
-        if play.connection is None or play.connection >= len(connections):
+        if play.connection is None or play.connection not in connections:
             yield f"{which}: never played, no connection came for it\n  {_indented(play.script)}"
             return
         connection = connections[play.connection]

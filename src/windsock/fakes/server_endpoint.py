@@ -8,6 +8,7 @@ from typing import Any
 
 from windsock.endpoints.endpoint import DONTWAIT, SLICE, Endpoint
 from windsock.endpoints.recorded import RecordedStream, is_unix_stream
+from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
 from windsock.net.deadlines import milliseconds
@@ -146,6 +147,8 @@ class ServerStream(RecordedStream):
             super()._let_pass(seconds)
 
     def _start_tls(self, step: kinds.StartTLS, deadline: float) -> None:  # noqa: ARG002  # the server has its own
+        if not hasattr(self._server, "start_tls"):
+            raise UsageError("start_tls: this server does not speak TLS; pass tls='starttls'")
         self.give_back_handshake()
         self.sock.settimeout(None)
         self.sock = self._server.start_tls(self.sock)
@@ -157,7 +160,20 @@ class ServerStream(RecordedStream):
         if isinstance(step, kinds.StartTLS):  # with the server's certificate, and recorded
             self._start_tls(step, deadline)
             return
+        if isinstance(step, kinds.Forward):
+            self._forward(step, deadline)
+            return
         super().act(step, deadline)
+
+    def _forward(self, step: kinds.Forward, deadline: float) -> None:
+        """Hand the connection on, with what has come and was not taken, until it has ended."""
+        from windsock.fakes.forwarding import Forwarding
+
+        self.check_open(step.text)
+        target = step.target(step.text, self.inbox.conversation)
+        head = step.head(step.text, self.inbox.conversation) + self.inbox.take(len(self.inbox.unread))
+        Forwarding(self.sock, target, head, self._connection, self._stop_event.fileno()).run(deadline)
+        self.close()
 
 
 class ServerDatagram(Endpoint):
@@ -172,6 +188,9 @@ class ServerDatagram(Endpoint):
         self.client_address = addresses.plain(client_address)
         self.before_wait: Callable[[], None] = nothing
         self._stop_event = stop_event
+        connection = connection_of(request)
+        index = None if connection is None else connection.index
+        self.inbox.conversation.begin(self.sock, index=index, peer=self.client_address)
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:  # noqa: ARG002  # a datagram
         """Send a datagram, unless the client has no address or is gone.

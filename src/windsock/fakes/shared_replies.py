@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from windsock.fakes import patterns
 from windsock.fakes.errors import FramingMissing
@@ -12,7 +11,7 @@ from windsock.fakes.replies import Answer, Delivery, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Rule, checked_after
 from windsock.net.system import threading
-from windsock.protocols.values import Sendable, as_bytes
+from windsock.protocols.values import Sendable
 from windsock.recording import Framing, LengthPrefix, is_framed, preview
 from windsock.scripts.repr import code_of
 
@@ -87,25 +86,8 @@ class HalfReplies:
         """Return the reply to a message; None for nothing. Raises UnexpectedMessage."""
         client = f"stream {origin.connection}" if origin.client is None else origin.client
         found = self._responder.answer(patterns.body(self._framing, message), origin.connection, client)
-        return found if found is None or self._framing is None else _framed(found, self._framing)
+        return found if found is None or self._framing is None else replace(found, framing=self._framing)
 
     def unmet(self) -> list[str]:
         """Return descriptions of the rules and replies that neither fake has used."""
         return self._responder.unmet() if self._is_judge else []
-
-
-def _framed(answer: Answer, framing: LengthPrefix) -> Answer:
-    """Return a reply of a datagram as one on a stream."""
-    what: Any = answer.what
-    if isinstance(what, bytes):
-        return replace(answer, what=framing.wrap(what))
-    return replace(answer, what=_around(what, framing))
-
-
-def _around(function: Callable[[bytes], Any], framing: LengthPrefix) -> Callable[[bytes], Any]:
-    def framed(message: bytes) -> Any:
-        given = function(patterns.body(framing, message))
-        data = as_bytes(given)
-        return given if data is None else framing.wrap(data)
-
-    return framed

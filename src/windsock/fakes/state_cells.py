@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Any
 
@@ -49,6 +49,19 @@ class StateCells:
             if number is not None:
                 self._write(known, number)
             return True
+
+    def keep(self, keys: Iterable[object]) -> None:
+        """Set all numbers to 0 but those of these keys."""
+        with self._lock if self._shared is None else self._shared:
+            kept = {known: number for each in keys if (number := self._read(known := _hash(each)))}
+            if self._shared is None:
+                self._numbers = kept
+                return
+            for place, number in enumerate(list(self._shared.values)):
+                if number:
+                    self._shared.values[place] = 0
+            for known, number in kept.items():
+                self._write(known, number)
 
     def close(self) -> None:
         """Release the memory; the numbers can still be read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from windsock.errors import UsageError
@@ -57,6 +57,7 @@ class States:
         self._noted = noted
         self._names = [START]
         self._cells: StateCells | None = None
+        self._outer: list[tuple[str, Scope, bool, bool, tuple[str, ...]]] = []
 
     @property
     def whose(self) -> str:
@@ -81,7 +82,7 @@ class States:
         self._names += [each for each in names if each not in self._names]
         if self._cells is None:
             self._cells = StateCells(across_processes=self._across_processes)
-            self.are_used = True
+        self.are_used = True
 
     def with_state(self, origin: Origin, function: Callable[[Origin], Result]) -> Result:
         """Call a function with the origin in its present state; again if another message has changed the state."""
@@ -120,6 +121,23 @@ class States:
         if self._noted is not None and led_to not in (None, origin.state):
             self._noted(origin.connection, str(led_to))
         return turn
+
+    def begin_part(self, carried: Iterable[int]) -> None:
+        """Begin anew, except that open connections, which are `carried` over, each stay in their state."""
+        self._outer.append((self.start, self.scope, self.are_used, self._is_chosen, tuple(self._names)))
+        self._forget_all_but(carried)
+
+    def end_part(self) -> None:
+        """Forget the states that rules have named since `begin_part()`."""
+        self.start, self.scope, self.are_used, self._is_chosen, names = self._outer.pop()
+        self._names = [*names]
+        if not self.are_used:
+            self._forget_all_but(())
+
+    def _forget_all_but(self, connections: Iterable[int]) -> None:
+        if self._cells is not None:
+            is_per_connection = self.scope == "connection" and not self._is_datagram
+            self._cells.keep(connections if is_per_connection else ())
 
     def of_server(self) -> str:
         """Return the state that the server is in."""

@@ -11,8 +11,10 @@ from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEven
 from windsock.net.ancillary import receive_without
 from windsock.net.system import monotonic
 from windsock.recording import AsItArrives, Cutter, Framing, MessageTooLong, UntilEof
+from windsock.recording.protocol_framing import protocol_of
 from windsock.recording.protocol_messages import OtherDirection, replies_cutter
 from windsock.scripts import Script
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.steps import Send
 
 __all__ = ["StreamSession", "mark_exchange"]
@@ -53,6 +55,7 @@ class StreamSession:
         self._request = request
         self._server = server
         self._connection = connection
+        self._conversation = Conversation(request, index=connection)
         self._framing = framing
         self._stop_event = stop_event
         self._timeout = timeout
@@ -61,6 +64,8 @@ class StreamSession:
         """The replies, if the client's messages depend on them."""
         self._is_unix = is_unix_stream(request)
         self._is_over = False
+        self._has_interim = False
+        """Whether something was sent in reply to the beginning of the message that has begun."""
         self._is_mute = False
         """Whether nothing can be sent any more."""
 
@@ -91,7 +96,11 @@ class StreamSession:
             arrived = b""
             cutter.feed(data)
             while not self._is_over and (message := cutter.cut()) is not None:
+                self._has_interim = False
                 self._answer_message(message, cutter)
+            if len(cutter) and not self._has_interim and (protocol := protocol_of(framing)) is not None:
+                self._send(interim := protocol.interim_reply(cutter.beginning))
+                self._has_interim = bool(interim)
         if len(cutter) and isinstance(framing, UntilEof):
             self._answer_message(cutter.rest(), cutter)
 
@@ -146,7 +155,7 @@ class StreamSession:
         return data
 
     def _plan(self, answer: Answer | None, message: bytes) -> bytes | Script | None:
-        return None if answer is None else answer.plan(message)
+        return None if answer is None else answer.plan(message, self._conversation)
 
     def _send(self, data: bytes | None) -> None:
         if data and not self._is_mute:
@@ -157,6 +166,7 @@ class StreamSession:
     def _endpoint(self) -> ServerStream:
         if self._end is None:
             self._end = ServerStream(self._request, self._server, self._stop_event())
+            self._end.inbox.conversation = self._conversation
         return self._end
 
     def _perform(self, script: Script, rest: bytes) -> bytes:
@@ -167,7 +177,9 @@ class StreamSession:
         if rest:
             end.inbox.receive(rest, monotonic())
         if self._replies is not None:
-            self._replies.feed_all(b"".join(each.data for each in script if isinstance(each, Send)))
+            self._replies.feed_all(
+                b"".join(each.data for each in script if isinstance(each, Send) and isinstance(each.data, bytes))
+            )
         perform(script, end, self._timeout())
         self._request = end.sock
         self._is_unix = is_unix_stream(end.sock)

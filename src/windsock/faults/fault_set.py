@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Any, Literal
 
 from windsock.errors import UsageError
@@ -41,6 +42,10 @@ class FaultSet:
         self._names: dict[str, int] = {}
         self._live: dict[int, int] = {}
         self._next_connection = 0
+        self._orders = count()
+        self._own: tuple[FaultHandle, ...] = ()
+        self._shared: tuple[FaultHandle, ...] = ()
+        self._outer: list[tuple[tuple[FaultHandle, ...], dict[str, int]]] = []
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -75,7 +80,7 @@ class FaultSet:
                 base=min(self._live, default=self._next_connection),
                 acting=self.acting,
             )
-            handle.order = len(self._past)
+            handle.order = next(self._orders)
             self._past.append(handle)
             self._handles = (*self._handles, handle)
         self._changed()
@@ -119,11 +124,37 @@ class FaultSet:
     @property
     def unfired(self) -> list[FaultHandle]:
         """Return the installed faults that should have fired and did not."""
-        return [each for each in self._past if not each.fired and not each.allow_unfired]
+        past = [each for each in self._past if each not in self._shared]
+        return [each for each in past if not each.fired and not each.allow_unfired]
 
     def settle(self) -> None:
         """Wait a moment for relays to finish what their faults are doing."""
         settle(self.acting)
+
+    # Parts: one for each test on a server that outlives it
+
+    def begin_part(self, seed: int, first: int) -> None:
+        """Share the faults there are between all parts: each begins with them anew, and they need not fire in it.
+
+        `first` is the index of the connection that comes next; `seed` is the part's.
+        """
+        with self._lock:
+            self.seed = seed
+            self._next_connection = first
+            self._past = [each for each in self._past if each not in self._own and not each.is_healed]
+            self._outer.append((self._shared, dict(self._names)))
+            self._own, self._shared = (), tuple(self._past)
+        for each in self._shared:
+            each.begin_again(first)
+
+    def end_part(self) -> None:
+        """Heal the faults of the part; their firings can be read until the next one."""
+        with self._lock:
+            self._own = own = tuple(each for each in self._past if each not in self._shared)
+            outer, self._names = self._outer.pop() if self._outer else ((), {})  # all are of the part that made it
+            self._shared = outer if self._outer else self._shared
+        for each in own:
+            each.heal()
 
     def subscribe(self, callback: Callable[[], object]) -> None:
         """Call a function after each change, in the thread that made it."""

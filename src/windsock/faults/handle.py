@@ -173,6 +173,14 @@ class FaultHandle:
         if not getattr(self.fault, "holds", False):
             raise UsageError(f"{what}(): expected a Hold(), this is {self.fault!r}; use pause() or heal()")
 
+    def begin_again(self, base: int) -> None:
+        """Count from the start, as if installed anew; `base` is the first index that counts for `first(n)`."""
+        with self._lock:
+            self._base = base
+            self.firings = self.occasions = 0
+            self._log.clear()
+            self._claimed.clear()
+
     def concerns(self, info: ConnectionInfo, direction: str = "") -> bool:
         """Return whether the fault applies to that direction of that connection."""
         if direction and self.selector.direction not in ("both", direction):

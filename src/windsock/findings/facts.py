@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from windsock.fakes.patterns import Pattern
     from windsock.faults import Firing
     from windsock.recording import Chunk, Ending, Framing
+    from windsock.security.certificate_choice import CertificateChoice
     from windsock.security.handshake_info import TLSHandshake
 
 __all__ = [
@@ -130,7 +131,7 @@ class ServerFacts:
     is_sync: bool = False
     has_buffered_wfile: bool = False
     is_starttls: bool = False
-    profile: str = "valid"
+    certificates: Mapping[str, CertificateChoice] = field(default_factory=dict)
     alpn: tuple[str, ...] = ()
     versions: tuple[str, str] = ("", "")
     firings: tuple[Firing, ...] = ()

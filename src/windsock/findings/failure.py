@@ -12,6 +12,7 @@ from windsock.errors import WaitTimeout, WindsockError, text_of
 from windsock.findings import places
 from windsock.findings.facts import Comparison, FailureFacts
 from windsock.net import addresses
+from windsock.net.async_loops import BlocksLoop
 from windsock.net.system import monotonic, socket
 from windsock.recording.errors import WHERE
 from windsock.scripts import ScriptTimeout
@@ -97,6 +98,8 @@ def _kinds_of(error: BaseException) -> Iterator[str]:
     if isinstance(error, WaitTimeout) and not isinstance(error, ScriptTimeout):
         yield "ours"  # it was not a client that waited
         return
+    if isinstance(error, BlocksLoop):
+        return  # nothing was waited for
     yield from _kinds_of_network(error, names, text)
     if isinstance(error, AssertionError):
         yield from ["traffic"] if TRAFFIC.search(text) else []

@@ -104,7 +104,7 @@ def _tls(subject: Any, options: Any) -> dict[str, Any]:
     versions = (_version(context.minimum_version.name), _version(context.maximum_version.name))
     return {
         "is_starttls": not encryption.begins_with_tls,
-        "profile": "own" if encryption.own_context or encryption.files else encryption.profile,
+        "certificates": {} if encryption.own_context else dict(encryption.certificates),
         "alpn": encryption.alpn,
         "versions": versions,
     }

@@ -1,6 +1,7 @@
 """One server in a test: started, recorded, connected to, stopped."""
 
 from windsock.harness import conclusions  # noqa: F401  # which all servers and proxies use
+from windsock.harness.checkpoints import Checkpoint
 from windsock.harness.running import RunningServer
 from windsock.harness.serving import serving
 from windsock.harness.thread_pool import ThreadPool
@@ -13,6 +14,7 @@ __all__ = [
     "CONCURRENCIES",
     "OPTION_NAMES",
     "TRANSPORTS",
+    "Checkpoint",
     "Options",
     "RunningServer",
     "StartError",

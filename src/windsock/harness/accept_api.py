@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
     from windsock.harness.acceptances import Acceptances, Claim, Which
-    from windsock.harness.accepted_peers import Accepting, TrioPeer
+    from windsock.harness.accepted_peers import Accepting, AsyncioPeer, TrioPeer
     from windsock.harness.hand import ServerHand
     from windsock.injection.server_faults import ServerFaults
     from windsock.options.server_options import Resolved
@@ -68,6 +68,16 @@ class AcceptAPI:
 
         acceptances, claim, seconds = self._claim("accept_trio", which, timeout)
         return TrioPeer(acceptances, claim, seconds=seconds, timeout=self.options.timeout, name=name)
+
+    def accept_asyncio(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> AsyncioPeer:
+        """Return the server's side of a connection for asyncio: `async with server.accept_asyncio() as peer`.
+
+        Its steps are awaited, as those of `connect_asyncio()`. See `accept()`.
+        """
+        from windsock.harness.accepted_peers import AsyncioPeer
+
+        acceptances, claim, seconds = self._claim("accept_asyncio", which, timeout)
+        return AsyncioPeer(acceptances, claim, seconds=seconds, timeout=self.options.timeout, name=name)
 
     def _claim(self, method: str, which: Which, timeout: float | None) -> tuple[Acceptances, Claim, float]:
         """Return a claim on a connection, and the seconds that a client may take to come. Raises UsageError."""

@@ -11,6 +11,7 @@ from windsock.fakes.fake import Fake
 from windsock.fakes.server_endpoint import ready_among
 from windsock.harness.arrivals import Arrival, DatagramArrival, StreamArrival
 from windsock.net import addresses
+from windsock.net.async_loops import BlocksLoop, running_loop
 from windsock.net.deadlines import is_over
 from windsock.net.system import monotonic, threading
 from windsock.net.wakeup import Wakeup
@@ -163,7 +164,7 @@ class Acceptances:
         with self._lock:
             if arrival in self._arrivals:
                 self._arrivals.remove(arrival)
-            self.fake.hand_overs.pop(arrival.connection.index, None)
+            self.fake.hand_overs.pop(arrival.connection, None)
             claim = arrival.claim
             if claim is not None and claim in self._claims and arrival.socket is None:
                 claim.arrival = None
@@ -208,8 +209,14 @@ class Acceptances:
             return claim.arrival
 
     def wait(self, claim: Claim, seconds: float, until: float) -> Arrival:
-        """Wait for the arrival of a claim, `until` being the end of `seconds`. Raises AcceptTimeout, UsageError."""
+        """Wait for the arrival of a claim, `until` being the end of `seconds`.
+
+        Raises AcceptTimeout and UsageError; BlocksLoop if the client may be in the loop of this thread.
+        """
         while (arrival := self.take(claim)) is None:
+            if loop := running_loop():
+                self.withdraw(claim)
+                raise BlocksLoop(claim.call, loop, f"async with server.accept_{loop}() as peer")
             if monotonic() >= until:
                 raise self.timed_out(claim, seconds)
             claim.wait(until)
@@ -250,6 +257,13 @@ class Acceptances:
         return f"{served}, as it does not fit"
 
     # --- the end
+
+    def begin_again(self) -> None:
+        """Give up the claims that no test has entered: connections are numbered anew, for the next test."""
+        with self._lock:
+            for claim in list(self._claims):
+                self.withdraw(claim)
+            self._latest, self._kept = -1, set()
 
     def unentered(self) -> list[str]:
         """Return the calls of `accept()` whose `with` was never entered."""

@@ -10,7 +10,7 @@ from windsock.clients.nonblocking import OwnEnd
 from windsock.endpoints.recorded import RecordedStream
 from windsock.errors import PeerError
 from windsock.fakes.playable import check_tls_step
-from windsock.harness.arrivals import Conversation
+from windsock.harness.arrivals import DatagramExchange
 from windsock.harness.thread_pool import start_thread
 from windsock.net.system import monotonic, threading
 from windsock.scripts import ScriptMismatch, StartTLS
@@ -21,7 +21,7 @@ __all__ = ["check_rest", "end_over"]
 
 def end_over(sock: Any, server: Any, clock: Callable[[], float] = monotonic) -> OwnEnd:
     """Return the end over the socket of an arrival."""
-    if isinstance(sock, Conversation):
+    if isinstance(sock, DatagramExchange):
         return ClientDatagramEndpoint(sock, clock=clock)
     return AcceptedStream(sock, server, clock=clock)
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from windsock.clients.async_client import AsyncClient
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_group import ClientGroup
 from windsock.clients.nonblocking import OwnEnd
-from windsock.clients.trio_client import TrioClient
 from windsock.harness.acceptances import Acceptances, Claim
 from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.arrivals import Arrival
 from windsock.net.deadlines import latest, within
+from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic
 from windsock.scripts import Close, Script, ScriptMismatch
 
-__all__ = ["Accepting", "ScriptedPeer", "TrioPeer"]
+__all__ = ["Accepting", "AsyncPeer", "AsyncioPeer", "ScriptedPeer", "TrioPeer"]
+
+C = TypeVar("C", bound="AsyncPeer[Any]")
 
 
 class ScriptedPeer(ScriptedClient):
@@ -93,7 +96,7 @@ class Accepting:
 
 
 class _Acceptor:
-    """What a client of trio asks of its connector, for an accepted connection."""
+    """What a client in an event loop asks of its connector, for an accepted connection."""
 
     plans = ()
     begins_with_tls = False
@@ -108,13 +111,11 @@ class _Acceptor:
         return end_over(sock, self._server, clock)
 
 
-class TrioPeer(TrioClient):
-    """The server's side of an accepted connection, for trio: `async with` waits for it, and closes it at its end.
+class AsyncPeer(AsyncClient[C]):
+    """The server's side of an accepted connection in an event loop; `peer` is the client's address. See ScriptedPeer.
 
-    The steps are those of TrioClient, awaited; `peer` is the client's address. See ScriptedPeer.
+    `async with` waits for it, and closes it at its end. A subclass names the library.
     """
-
-    remedy = "this connection is closed; accept the next one, with server.accept_trio()"
 
     def __init__(self, acceptances: Acceptances, claim: Claim, *, seconds: float, timeout: float, name: str) -> None:
         connector: Any = _Acceptor(acceptances.server, timeout)
@@ -124,7 +125,7 @@ class TrioPeer(TrioClient):
         self._seconds = seconds
 
     def __repr__(self) -> str:
-        return super().__repr__() if self._end is not None else f"<TrioPeer by {self._claim.call}>"
+        return super().__repr__() if self._end is not None else f"<{type(self).__name__} by {self._claim.call}>"
 
     @property
     def peer(self) -> Any:
@@ -141,15 +142,13 @@ class TrioPeer(TrioClient):
         return arrival.socket, arrival
 
     async def _wait(self) -> Arrival:
-        import trio
-
+        loop = self._loop
         limit = self._limit(self._seconds)
-        await trio.lowlevel.checkpoint()
+        await loop.checkpoint()
         while (arrival := self._acceptances.take(self._claim)) is None:
-            if trio.current_time() >= limit:
+            if loop.now() >= limit:
                 raise self._acceptances.timed_out(self._claim, self._seconds)
-            with trio.move_on_at(limit):
-                await trio.lowlevel.wait_readable(self._claim.fileno())
+            await loop.wait_ready([(self._claim.fileno(), READABLE)], limit)
             self._claim.clear()
         return arrival
 
@@ -165,3 +164,25 @@ class TrioPeer(TrioClient):
 
     def _stopped(self, why: str) -> ScriptMismatch:
         return self._progress_of(Script(Close()), math.inf).stopped(why, self.end.clock())
+
+
+class AsyncioPeer(AsyncPeer["AsyncioPeer"]):
+    """The server's side of an accepted connection, for asyncio: `async with server.accept_asyncio() as peer`.
+
+    The steps are those of AsyncioClient, awaited; see AsyncPeer.
+    """
+
+    library = "asyncio"
+    method = "accept_asyncio"
+    remedy = "this connection is closed; accept the next one, with server.accept_asyncio()"
+
+
+class TrioPeer(AsyncPeer["TrioPeer"]):
+    """The server's side of an accepted connection, for trio: `async with server.accept_trio() as peer`.
+
+    The steps are those of TrioClient, awaited; see AsyncPeer.
+    """
+
+    library = "trio"
+    method = "accept_trio"
+    remedy = "this connection is closed; accept the next one, with server.accept_trio()"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from windsock.harness.acceptances import Acceptances, Claim
     from windsock.recording import Connection
 
-__all__ = ["Arrival", "Conversation", "DatagramArrival", "StreamArrival"]
+__all__ = ["Arrival", "DatagramArrival", "DatagramExchange", "StreamArrival"]
 
 
 class Arrival:
@@ -73,7 +73,7 @@ class StreamArrival(Arrival):
     def begin(self) -> None:
         """Have the server prepare it, in the thread."""
         open_requests(self._acceptances.server).add(self._request, self._client_address)
-        self._acceptances.fake.hand_overs[self.connection.index] = self._hand_over
+        self._acceptances.fake.hand_overs[self.connection] = self._hand_over
         self._thread.start()
 
     def _serve(self) -> None:
@@ -119,7 +119,7 @@ class DatagramArrival(Arrival):
 
     def begin(self) -> None:
         """Make its socket, which is ready at once."""
-        conversation = Conversation(self.client_address, self._acceptances.server.server_address)
+        conversation = DatagramExchange(self.client_address, self._acceptances.server.server_address)
         conversation.hear(self._first)
         self._acceptances.is_ready(self, conversation)
 
@@ -134,7 +134,7 @@ class DatagramArrival(Arrival):
         return []
 
 
-class Conversation:
+class DatagramExchange:
     """The datagrams of one client, as a socket that is connected to it and does not block.
 
     The server's loop reads them. What is sent is a reply to the datagram that was received last.

@@ -35,7 +35,8 @@ class Drain:
         self._recorder = recorder
         self._faults: ServerFaults | None = None
         self._deadline = 0.0
-        self._in_vain: set[Connection] = set()
+        self.in_vain: set[Connection] = set()
+        """The connections whose handlers were waited for in vain."""
         self._is_stuck_at: int | None = None
         """The number of connections that had been accepted when the server took no more for a whole GRACE."""
 
@@ -47,6 +48,11 @@ class Drain:
             faults.drain(self._left())
             self._wait_for_queue()  # relayed datagrams come to it last
         self._wait_for_handlers()
+
+    def begin_again(self) -> None:
+        """Forget what was waited for in vain and has ended since: another test begins."""
+        self.in_vain = {each for each in self.in_vain if not each.is_closed}
+        self._is_stuck_at = None
 
     def take_queue(self, faults: ServerFaults | None, deadline: float) -> None:
         """Wait until the server has accepted all connections or datagrams in its queue, handled or not."""
@@ -89,13 +95,13 @@ class Drain:
         until = min(self._deadline, monotonic() + GRACE) if is_async else self._deadline
         while not self._wait(are_done) and monotonic() < until:
             pass
-        self._in_vain.update(waiting)
+        self.in_vain.update(waiting)
 
     def _pending(self, connections: Iterable[Connection]) -> list[Connection]:
         """Return those whose handlers have something to do."""
         self._recorder.catch_up()
         is_pending = self._seam.is_pending
-        return [each for each in connections if each not in self._in_vain and is_pending(each, self._deadline)]
+        return [each for each in connections if each not in self.in_vain and is_pending(each, self._deadline)]
 
     def _wait(self, is_enough: Callable[[], bool]) -> bool:
         return self._recorder.wait_until(is_enough, min(LOOK, self._left()))

@@ -9,11 +9,10 @@ from windsock.errors import UsageError
 
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
-    from windsock.fakes.replies import Delivery
+    from windsock.fakes.replies import Delivery, Replied
     from windsock.fakes.rules import Connections, HowToEnd, Rule
     from windsock.fakes.states import Scope
     from windsock.options.server_options import Resolved
-    from windsock.protocols.values import Sendable
     from windsock.scripts import Script
 
 __all__ = ["FakeAPI"]
@@ -55,16 +54,18 @@ class FakeAPI:
 
     def reply(
         self,
-        data: Sendable,
+        data: Replied,
         *,
         times: int | None = 1,
         **delivery: Unpack[Delivery],
     ) -> Self:
         """Answer the next message, whatever it is; `times` of them, or every one with None.
 
+        `data` is anything that a rule's `reply()` takes: bytes, a binary file, several runs of bytes, a Repeat.
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
-        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset". On a datagram
-        server, from `source`: a loopback host, (host, port), or another datagram server in the test.
+        the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset"; or turn to
+        TLS: "start_tls". On a datagram server, from `source`: a loopback host, (host, port), or another datagram server
+        in the test.
         """
         self._told().reply(data, times=times, **delivery)
         return self

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
 from windsock.harness.accept_api import AcceptAPI
+from windsock.harness.checkpoints import CheckpointAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.hand import ServerHand
@@ -23,7 +24,6 @@ from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
-from windsock.recording.subject import Subject
 from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     import trustme
 
+    from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.client import ScriptedClient
     from windsock.clients.connect_options import ConnectKeywords
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
     from windsock.clients.summary import CrowdSummary
-    from windsock.clients.trio_client import TrioClient
     from windsock.fakes.fake import Fake
     from windsock.faults import Fault, FaultHandle, Firing
     from windsock.faults.options import FaultGroup
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, AcceptAPI, Subject):
+class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
@@ -215,8 +215,9 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         """Return a connected client whose methods are the steps of scripts: `client.send(b"x").expect(b"y")`.
 
         `tls` is True if the server speaks TLS; it may be False, or an ssl.SSLContext. `certificate` is the client's,
-        for tls="mutual": "missing", one that the server refuses ("expired", "unknown_authority", ...), or PEM files.
-        With `handshake=False` the client connects and sends nothing. `anonymous=True` makes a Unix datagram client
+        for tls="mutual": "missing", one that the server refuses ("expired", "unknown_authority", ...), PEM files, or a
+        trustme.LeafCert. Without `server_hostname` the client expects the first name of the server's certificate. With
+        `handshake=False` the client connects and sends nothing. `anonymous=True` makes a Unix datagram client
         without a name. The other keywords are those of `windsock.scripted_client()`.
 
         A client that is still open is closed when the server is stopped. Raises ConnectFailed.
@@ -229,9 +230,17 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
         """The private lines of its clients with faults of their own (`connect(faults=[...])`)."""
         return [] if self._client_group is None else self._client_group.lines
 
+    def connect_asyncio(
+        self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]
+    ) -> AsyncioClient:
+        """Return a client for asyncio; `async with` connects and closes it. `options` are those of `connect()`."""
+        from windsock.clients.async_client import AsyncioClient
+
+        return AsyncioClient(name=name, handshake=handshake, _connector=self._connector("connect_asyncio", options))
+
     def connect_trio(self, *, name: str = "", handshake: bool = True, **options: Unpack[ConnectKeywords]) -> TrioClient:
         """Return a client for trio; `async with` connects and closes it. `options` are those of `connect()`."""
-        from windsock.clients.trio_client import TrioClient
+        from windsock.clients.async_client import TrioClient
 
         return TrioClient(name=name, handshake=handshake, _connector=self._connector("connect_trio", options))
 
@@ -466,20 +475,29 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
             failures.append(error)
         else:
             failures = first_of_each(self._failures())
+        verdict = self._verdict(failures)
+        if verdict is not None:
+            raise verdict
+
+    def _verdict(self, failures: list[BaseException]) -> BaseExceptionGroup[BaseException] | None:
         what = self.what_fails if failures else "scripts in the background failed"
-        failures += self._client_failures
+        failures = [*failures, *self._client_failures]
         unmet = self._unmet()
         if not failures and unmet and not self._has_failed:
             what, failures = self.what_is_unmet, [*unmet]
-        if failures:
-            group = self._group(what, failures)
-            raise group if failures == unmet else self._with_unmet(group)
+        if not failures:
+            return None
+        group = self._group(what, failures)
+        return group if failures == unmet else self._with_unmet(group)
 
     def _failures(self) -> list[BaseException]:
         found = super()._failures()
         if self._fake is not None and self._has_failed:
             # the expectations that a failed test has not met are not reported again
-            return [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+            found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
         return found
 
     def _new_errors(self) -> list[BaseException]:
@@ -500,6 +518,8 @@ class RunningServer(FakeAPI, AcceptAPI, Subject):
     def _unmet(self) -> list[Any]:
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
+        if self._checkpoint is not None and self._checkpoint.has_others:
+            return found
         if self._fake is not None and self.strict:
             found += self._fake.unreachable()
         if self._fake is not None and self._is_to_be_used:

@@ -10,10 +10,11 @@ from windsock.clients.connect_options import ConnectOptions
 from windsock.clients.connector import Connector
 from windsock.errors import UsageError
 from windsock.net.targets import target_of
-from windsock.security.certificate_choice import CLIENT_WORDS, certificate_choice, load_files
+from windsock.security.certificate_choice import CLIENT_WORDS, CertificateChoice, certificate_choice
 
 if TYPE_CHECKING:
     from windsock.options.server_options import Resolved
+    from windsock.options.tls_options import Encryption
 
 __all__ = ["connector_to_server"]
 
@@ -53,9 +54,13 @@ def connector_to_server(server: Server, wanted: ConnectOptions) -> Connector:
         replace(wanted, seed=server.seed) if wanted.faults else wanted,
         context=context,
         begins_with_tls=begins_with_tls,
-        server_hostname=wanted.server_hostname or "localhost",
+        server_hostname=wanted.server_hostname or _default_name(options.encryption),
         timeout=options.timeout if wanted.timeout is None else wanted.timeout,
     )
+
+
+def _default_name(encryption: Encryption | None) -> str:
+    return "localhost" if encryption is None else encryption.server_hostname
 
 
 def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
@@ -77,18 +82,18 @@ def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
     begins = (encryption is not None and encryption.begins_with_tls) if tls is None else bool(tls)
     if encryption is None:
         return begins, None
-    profile, files = certificate_choice(CERTIFICATE, certificate, CLIENT_WORDS)
-    if files:
-        own = server.client_context(certificate=False)
-        load_files(CERTIFICATE, own, files)
+    choice = certificate_choice(CERTIFICATE, certificate, CLIENT_WORDS)
+    if choice.files:
+        own = _context(server, choice)  # wrong files are said now
         return begins, lambda: own
-    return begins, lambda: _context(server, profile)
+    return begins, lambda: _context(server, choice)
 
 
-def _context(server: Server, profile: str | None) -> Any:
+def _context(server: Server, choice: CertificateChoice) -> Any:
     from windsock.security import certificates
 
-    context = server.client_context(certificate=profile == "valid")
-    if profile not in (None, "valid"):
-        certificates.configure(context, certificates.certificate(profile, (certificates.CLIENT,)))
+    is_valid = choice == CertificateChoice()
+    context = server.client_context(certificate=is_valid)
+    if choice.profile is not None and not is_valid:
+        choice.load(CERTIFICATE, context, (certificates.CLIENT,), "ec")
     return context

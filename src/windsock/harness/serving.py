@@ -34,16 +34,17 @@ def serving(
     scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
     "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", a
-    function, or a protocol: "redis", "rpc", or one of your own.
+    function, or a protocol: "http", "redis", "rpc", "websocket", or one of your own.
 
     At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup. Unmet expectations
     of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
     them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.
 
-    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", an invalid one
-    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority") or PEM files; `key_type` is
-    "ec" (the default) or "rsa", for certificates that windsock makes; the other keywords for TLS limit the versions,
-    ciphers and protocols that the server accepts.
+    `tls` is True, "mutual", "starttls" or an ssl.SSLContext; `certificate` is "valid", one that clients should refuse
+    ("expired", "not_yet_valid", "wrong_name", "self_signed", "unknown_authority", "missing_intermediate", "revoked"),
+    a list of names that it is for, PEM files, a trustme.LeafCert, or a mapping of these by the server name that a
+    client asks for ("*": any other or none); `key_type` is "ec" (the default) or "rsa", for certificates that windsock
+    makes; the other keywords for TLS limit the versions, ciphers and protocols that the server accepts.
 
     `faults` act from the first client on: faults, pairs of a fault and a dict of selector keywords, and profiles. With
     them, or with `relay=True`, all connections are relayed, so that faults can also come and go while they are open

@@ -48,7 +48,7 @@ class AcceptFaults:
     def before(self) -> None:
         """Come in front of each accept. Raises OSError in its place."""
         self._listener.pass_through()
-        index = len(self._recorder.connections)
+        index = self._recorder.next_index
         now = monotonic()
         if index != self._index:
             self._index = index
@@ -123,6 +123,10 @@ class AcceptFaults:
                 plain.close()
             _note_faults(connection, faults)
         raise TurnedAway
+
+    def begin_again(self) -> None:
+        """Decide anew for the next connection, whose index may have been another's."""
+        self._index = -1
 
     def stop(self) -> None:
         """Continue with the held connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -64,6 +64,10 @@ class Handshakes:
             self._recorder.expected.append(connection.index)  # clients may answer with an alert, which handlers read
         if faults:
             self._decided[connection.index] = faults
+
+    def keep(self, indices: Collection[int]) -> None:
+        """Forget what was decided for other connections: others may have their indices from now on."""
+        self._decided = {index: faults for index, faults in self._decided.items() if index in indices}
 
     def _take(self, request: Any) -> list[Fault]:
         connection = connection_of(request)

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import os as standard_os  # the standard library's own, which servers that are not windsock's call
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -167,7 +167,13 @@ class Processes:
             descriptor = os.pidfd_open(pid)
         except (AttributeError, OSError):
             descriptor = -1
+        self._forget(index)  # of an earlier test: its child may have ended before this thread adopted it
         self._children[index] = (pid, descriptor)
+
+    def _forget(self, index: int) -> None:
+        _, descriptor = self._children.pop(index, (0, -1))
+        if descriptor >= 0:
+            os.close(descriptor)
 
     def _send(self, fault: Fault, index: int) -> None:
         if isinstance(fault, Pause):
@@ -212,6 +218,15 @@ class Processes:
     def signal_now(self, fault: Fault, connection: Connection) -> None:
         """Send a fault's signal to a child that is `live()`."""
         self._send(fault, connection.index)
+
+    def keep(self, indices: Collection[int]) -> None:
+        """Forget the children of other connections: others may have their indices from now on."""
+        for index in [each for each in self._children if each not in indices]:
+            if index in self._paused:
+                self.resume(index)
+            self._forget(index)
+        for index in [each for each in self._errors if each not in indices]:
+            del self._errors[index]
 
     def close(self) -> None:
         """Give everything back."""

@@ -37,7 +37,7 @@ from windsock.taps.hooks import put_back
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from windsock.options.server_options import Resolved
     from windsock.recording import Connection, Recorder
@@ -82,7 +82,7 @@ class ServerFaults:
 
     def _skip_past_connections(self) -> None:
         """Have `first(n)` count from here."""
-        past = len(self._recorder.connections)
+        past = self._recorder.next_index
         if past:
             chain = self.fault_set.chain(connection=past - 1, direction="upstream", now=monotonic())
             chain.close(monotonic())
@@ -233,6 +233,22 @@ class ServerFaults:
     def replies_over(self, server_socket: Any) -> Any:
         """Return the socket through which datagrams go to clients, over the server's own."""
         return server_socket if self._datagrams is None else self._datagrams.replies_over(server_socket)
+
+    # --- parts
+
+    def begin_part(self, seed: int, carried: Collection[int]) -> None:
+        """Begin with the faults there are, anew. `carried` are the indices of the connections that are open."""
+        self.fault_set.begin_part(seed, self._recorder.next_index)
+        self._admission.begin_again()
+        self._processes.keep(carried)
+        if self._handshakes is not None:
+            self._handshakes.keep(carried)
+        if self._relays is not None:
+            self._relays.indices.intersection_update(carried)
+
+    def end_part(self) -> None:
+        """Heal the faults that were installed since `begin_part()`."""
+        self.fault_set.end_part()
 
     # --- the end
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from windsock.net.system import os
 
 __all__ = ["Wakeup"]
@@ -40,10 +38,13 @@ class Wakeup:
         except BlockingIOError:
             pass
 
-    def clear(self) -> None:
-        """Make the descriptor unreadable until the next call."""
-        with contextlib.suppress(BlockingIOError):
+    def clear(self) -> bool:
+        """Make the descriptor unreadable until the next call; return whether it was readable."""
+        try:
             os.read(self._reader, 4096)
+        except BlockingIOError:
+            return False
+        return True
 
     def close(self) -> None:
         """Close the descriptors. Idempotent."""

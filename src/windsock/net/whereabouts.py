@@ -19,6 +19,7 @@ __all__ = [
     "is_users_code",
     "outwards",
     "package_of",
+    "place_of_caller",
     "place_of_line",
     "place_of_thread",
     "places",
@@ -31,6 +32,8 @@ LIBRARIES = tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", 
 OUR_CODE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 MOST_FRAMES = 200
 """Frames of one stack that are looked at."""
+MOST_PLACES = 4
+"""Threads and tasks that are named in the place of a caller."""
 
 
 class Line(NamedTuple):
@@ -100,6 +103,21 @@ def place_of_thread(ident: int) -> str:
         return ""
     inner = next((found for _, each in _coroutines(frame) if (found := _innermost(each)) is not None), None)
     return _described(inner or _users_frame(frame) or frame)
+
+
+def place_of_caller() -> str:
+    """Return the line of the test's own code that led to this call; empty if there is none.
+
+    Where a worker thread or a task of a library made the call, it is where the test's tasks stand, or else its threads.
+    """
+    for frame in outwards(sys._getframe(1)):
+        if is_users(frame):
+            return _described(frame)
+        if _loop_in(frame):
+            break
+    found = list(places())
+    tasks = [each for each in found if not each.startswith("thread ")]
+    return "; ".join((tasks or found)[:MOST_PLACES])
 
 
 def places_of_error(error: BaseException) -> Iterator[str]:

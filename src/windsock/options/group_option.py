@@ -23,7 +23,7 @@ def group_from(options: Options, transport: str) -> str | None:
         word, group = f"multicast={options.multicast!r}", groups.checked_group(options.multicast)
     if transport != "udp":
         raise UsageError(f"{word}: that is for transport='udp', and this server is {transport!r}")
-    if options.host is not None or group == options.multicast and options.broadcast:
+    if options.host is not None or (group == options.multicast and options.broadcast):
         other = "broadcast=True" if options.host is None else f"host={options.host!r}"
         raise UsageError(f"{word}, {other}: pass one of them; each is an address to listen at")
     return group

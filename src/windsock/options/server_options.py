@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
@@ -23,6 +23,8 @@ from windsock.servers.async_handlers import is_async
 
 if TYPE_CHECKING:
     import ssl
+
+    from windsock.security.certificate_choice import Certificate
 
 __all__ = ["Handler", "Options", "ServerKeywords"]
 
@@ -79,7 +81,7 @@ class ServerKeywords(TypedDict, total=False):
     allow_external: bool
     name: str | None
     tls: bool | str | ssl.SSLContext | None
-    certificate: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+    certificate: Certificate | Mapping[str, Certificate]
     key_type: str | None
     alpn: Sequence[str] | None
     minimum_version: str | ssl.TLSVersion | None

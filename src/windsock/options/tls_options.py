@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net.system import os
 from windsock.options.combinations import class_for
 from windsock.options.combine import combine
-from windsock.security.certificate_choice import SERVER_WORDS, certificate_choice, load_files
+from windsock.security.certificate_choice import CERTIFICATE, LOCAL_NAMES, OTHERS, CertificateChoice, server_choices
+from windsock.security.server_names import context_by_name
 from windsock.security.tls import TLSMixIn
 from windsock.servers.urgent import check_urgent_in_tls
 
@@ -25,11 +26,8 @@ __all__ = ["Encryption", "class_with_tls", "encryption_from"]
 WAYS = ("mutual", "starttls")
 DETAILS = ("certificate", "key_type", "alpn", "minimum_version", "maximum_version", "ciphers")
 KEY_TYPES = ("ec", "rsa")
-CERTIFICATE = "certificate={!r}"
-"""The option in messages."""
 VERSIONS = {"TLSv1": "TLSv1", "TLSv1.1": "TLSv1_1", "TLSv1.2": "TLSv1_2", "TLSv1.3": "TLSv1_3"}
-NAMES = ("localhost", "127.0.0.1", "::1")
-"""The names in certificates, besides the server's own host."""
+VALID = ((OTHERS, CertificateChoice()),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +37,9 @@ class Encryption:
     own_context: Any = None
     is_mutual: bool = False
     begins_with_tls: bool = True
-    profile: str = "valid"
+    certificates: tuple[tuple[str, CertificateChoice], ...] = VALID
+    """The certificate for each server name that clients ask for, see `server_names.find_by_name()`."""
     key_type: str = "ec"
-    files: tuple[str, ...] = ()
     alpn: tuple[str, ...] = ()
     minimum_version: str | None = None
     maximum_version: str | None = None
@@ -59,7 +57,7 @@ class Encryption:
             import windsock.security.trio.tls  # noqa: F401  # see above
         if self.own_context is not None:
             server.ssl_context = self.own_context
-        elif self.files or "SSLKEYLOGFILE" in os.environ:  # which may change from test to test
+        elif self.reads_files():
             server.ssl_context = self.server_context(host)
         else:
             server.ssl_context = shared_context(self, host)
@@ -67,30 +65,41 @@ class Encryption:
         if self.begins_with_tls:
             check_urgent_in_tls(getattr(server, "RequestHandlerClass", None))
 
+    def reads_files(self) -> bool:
+        """Return whether a context depends on files, or on a variable, which may change from test to test."""
+        return "SSLKEYLOGFILE" in os.environ or any(each.files for _, each in self.certificates)
+
     def client_context(self, *, certificate: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         """Return a new context for a client of such a server."""
-        from windsock.net.system import ssl
         from windsock.security import certificates
 
         context = certificates.client_context(certificate=certificate and self.is_mutual, key_type=self.key_type)
-        if self.files:
-            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the certificate itself is enough
-            context.load_verify_locations(self.files[0])
+        for _, each in self.certificates:
+            each.make_trusted(context)
         if alpn:
             context.set_alpn_protocols(list(alpn))
         return context
 
+    @property
+    def server_hostname(self) -> str:
+        """The server name that a client asks for by default: one that the certificate is valid for."""
+        name, certificate = self.certificates[0]
+        known = certificate.names if name == OTHERS else (name,)
+        return known[0].replace("*", "www") if known else "localhost"
+
     def server_context(self, host: str) -> ssl.SSLContext:
         """Return a new context for a server on that host. Raises UsageError for files and ciphers that don't work."""
+        return context_by_name(dict(self.certificates), partial(self._context, host))
+
+    def _context(self, host: str, certificate: CertificateChoice) -> ssl.SSLContext:
+        """Return a new context for one certificate."""
         from windsock.net.system import ssl
         from windsock.security import certificates
 
         context = certificates.server_context(is_mutual=self.is_mutual)
-        if self.files:
-            load_files(CERTIFICATE, context, self.files)
-        else:
-            names = NAMES if host in NAMES else (*NAMES, host)
-            certificates.configure(context, certificates.certificate(self.profile, names, self.key_type))
+        certificate.load(
+            CERTIFICATE, context, LOCAL_NAMES if host in LOCAL_NAMES else (*LOCAL_NAMES, host), self.key_type
+        )
         if self.alpn:
             context.set_alpn_protocols(list(self.alpn))
         if self.minimum_version is not None:
@@ -130,13 +139,12 @@ def encryption_from(options: Any, transport: str) -> Encryption | None:
         raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
     if is_own:
         return Encryption(own_context=_checked_context(tls, given))
-    profile, files = certificate_choice(CERTIFICATE, options.certificate, SERVER_WORDS)
+    certificates = server_choices(options.certificate)
     return Encryption(
         is_mutual=tls == "mutual",
         begins_with_tls=tls != "starttls",
-        profile=profile or "valid",
-        key_type=_key_type(options.key_type, files),
-        files=files,
+        certificates=tuple(certificates.items()),
+        key_type=_key_type(options.key_type, certificates.values()),
         alpn=_protocols(options.alpn),
         ciphers=_text("ciphers", options.ciphers),
         **_versions(options.minimum_version, options.maximum_version),
@@ -170,12 +178,12 @@ def _checked_context(context: Any, given: list[str]) -> Any:
     return context
 
 
-def _key_type(value: Any, files: tuple[str, ...]) -> str:
+def _key_type(value: Any, certificates: Iterable[CertificateChoice]) -> str:
     if value is None:
         return "ec"
     if value not in KEY_TYPES:
         raise UsageError(f"key_type={value!r}: expected one of {', '.join(map(repr, KEY_TYPES))}")
-    if files:
+    if all(each.is_own for each in certificates):
         raise UsageError(
             f"key_type={value!r} is for certificates that windsock makes; certificate= has a key of its own"
         )

@@ -8,6 +8,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.protocols.errors import DecodeError
 from windsock.protocols.protocol import Protocol
+from windsock.redaction import text
 
 __all__ = ["FieldPattern", "MessagePattern", "message", "reply"]
 
@@ -46,10 +47,10 @@ class MessagePattern:
             return False
 
     def why_not(self, data: bytes) -> str:
-        """Return what a message is instead, in words."""
+        """Return what a message is instead, in words, with secrets masked."""
         words, is_message = self.protocol.in_words(data, is_reply=bool(self.is_reply))
         differs = self.why_differs(self.protocol.decoded(data, is_reply=bool(self.is_reply))) if is_message else ""
-        return f"it is {words}{'; ' if differs else ''}{differs}"
+        return text(f"it is {words}{'; ' if differs else ''}{differs}")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

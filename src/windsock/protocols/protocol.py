@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, ClassVar, Self
 
-from windsock.errors import visible
+from windsock.errors import UsageError, visible
 from windsock.protocols.errors import DecodeError, FramingError
 
-__all__ = ["LIMIT", "SHOWN", "Protocol"]
+__all__ = ["LIMIT", "SHOWN", "Protocol", "checked_limit"]
 
 LIMIT = 16 * 1024 * 1024
 """The most bytes of a message, unless its framing has a `limit` of its own."""
@@ -18,12 +18,19 @@ REMEMBERED = 64 * 1024
 """The most bytes of a message that is remembered, with its value."""
 
 
+def checked_limit(protocol: str, limit: int) -> int:
+    """Return the most bytes of a message. Raises UsageError for what is none."""
+    if type(limit) is not int or limit < 1:
+        raise UsageError(f"{protocol}(limit={limit!r}): expected the most bytes of a message, 1 or more")
+    return limit
+
+
 class Protocol:
     """A protocol: `framing=MyProtocol()`, or by its name if an entry point of the group windsock.protocols has it.
 
-    The hooks, in the order in which a message meets them: `begin`, `size` and `reply_size`, `passed`; then `body`,
-    `decode` and `decode_reply`, `describe`, `request_key` and `reply_key`. A message of a stream is given to them with
-    all of its frame; a datagram is one message.
+    The hooks, in the order in which a message meets them: `begin`, `size` and `reply_size`, `interim_reply`, `passed`,
+    `until_end`; then `body`, `decode` and `decode_reply`, `describe`, `is_interim`, `request_key` and `reply_key`. A
+    message of a stream is given to them with all of its frame; a datagram is one message.
     """
 
     name: ClassVar[str] = ""
@@ -70,6 +77,21 @@ class Protocol:
 
         Where only one direction is seen, as by a fault, only its messages are passed.
         """
+
+    def until_end(self, data: bytes) -> bool:  # noqa: ARG002  # an override may need it
+        """Return whether a server's message that has no size ends with its stream. May be overridden."""
+        return False
+
+    def interim_reply(self, data: bytes) -> bytes:  # noqa: ARG002  # an override may need it
+        """Return what a fake sends while a client's message is not whole, since the client waits for it; b"": nothing.
+
+        May be overridden. `data` is the start of the message; asked until it returns something, once a message.
+        """
+        return b""
+
+    def is_interim(self, data: bytes) -> bool:  # noqa: ARG002  # an override may need it
+        """Return whether a server's message comes before the reply itself. May be overridden."""
+        return False
 
     # --- what messages mean
 

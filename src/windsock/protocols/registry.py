@@ -13,8 +13,12 @@ __all__ = ["GROUP", "SHIPPED", "library", "protocol_from", "protocol_named", "un
 
 GROUP = "windsock.protocols"
 SHIPPED = {
+    "dns": ("windsock.protocols.dns", "dns"),
+    "http": ("windsock.protocols.http", ""),
     "redis": ("windsock.protocols.redis", ""),
     "rpc": ("windsock.protocols.rpc_protocol", ""),
+    "smtp": ("windsock.protocols.smtp", ""),
+    "websocket": ("windsock.protocols.websocket", ""),
 }
 """The names of protocols: the module, whose PROTOCOL it is, and the extra that brings the library that it needs."""
 

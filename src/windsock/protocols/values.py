@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, SupportsBytes, TypeAlias
 
-__all__ = ["MessageAnswer", "Sendable", "as_bytes", "message_in"]
+__all__ = ["MessageAnswer", "Sendable", "answer_in", "as_bytes", "message_in"]
 
 
 class MessageAnswer:
@@ -20,6 +20,10 @@ class MessageAnswer:
         """Return the reply to a message, or None for nothing. Must be overridden."""
         raise NotImplementedError
 
+    def ends(self, message: bytes) -> bool:  # noqa: ARG002  # an override may need it
+        """Return whether the connection is closed after the reply. May be overridden."""
+        return False
+
 
 Sendable: TypeAlias = bytes | SupportsBytes | MessageAnswer
 """What `.reply()` takes."""
@@ -32,6 +36,12 @@ def as_bytes(value: object) -> bytes | None:
     if hasattr(value, "__bytes__") and not hasattr(value, "__fspath__") and not isinstance(value, type):
         return bytes(value)
     return None
+
+
+def answer_in(value: object) -> object:
+    """Return the answer of a value that is sent in another form in reply to some messages; or the value itself."""
+    made = getattr(value, "as_answer", None)
+    return value if made is None else made()
 
 
 def message_in(value: object) -> object:

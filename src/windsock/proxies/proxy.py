@@ -14,6 +14,7 @@ from windsock.faults.options import FaultGroup, install, install_all, plans_from
 from windsock.faults.reports import report_of, summary_of
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
+from windsock.net.async_loops import call_in_thread
 from windsock.net.deadlines import to_stop, within
 from windsock.net.interrupts import uninterrupted, uninterrupted_start
 from windsock.net.permission import check_allowed
@@ -294,6 +295,11 @@ class FaultProxy(Subject):
         if not self.is_datagram:
             are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
             self._recorder.wait_until(are_closed, within(seconds))
+
+    async def settle_async(self, seconds: float) -> None:
+        """Wait as `settle()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        await call_in_thread("settle_async()", partial(self.settle, seconds))
 
     def _remove_private_path(self) -> None:
         if self._private is not None:

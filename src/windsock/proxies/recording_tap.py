@@ -6,6 +6,7 @@ from windsock.net.system import os
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.store.buffer_pool import Buffer
+from windsock.recording.store.spill_file import PIECE
 from windsock.security.alerts import alert_of
 
 __all__ = ["ClientNotes", "UpstreamNotes", "reason"]
@@ -27,6 +28,7 @@ class _RecordingNotes:
         self._connection = connection
         self._note = connection.note
         self._loan: tuple[Buffer, int] | None = None
+        self._own: memoryview | None = None
 
     def passed(self, data: memoryview) -> None:
         """Note a copy of the data: its memory is used again, and a recording keeps the object that it is given."""
@@ -37,13 +39,22 @@ class _RecordingNotes:
         self._note(self.mark)
 
     def lend(self) -> memoryview:
-        """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`."""
+        """Return memory that belongs to the recording, to receive much at once without a copy; see `kept`.
+
+        A forked child reports to its parent, and has memory of its own.
+        """
+        if self._connection.is_in_child:
+            self._own = self._own or memoryview(bytearray(PIECE))
+            return self._own
         segment, at, memory = self._connection.lend()
         self._loan = segment, at
         return memory
 
     def kept(self, size: int) -> None:
         """Note `size` bytes in the memory that was lent."""
+        if self._own is not None:
+            self.passed(self._own[:size])
+            return
         assert self._loan is not None
         self._connection.note_lent(self.kind, *self._loan, size)  # the loan keeps the memory alive while it is sent
 

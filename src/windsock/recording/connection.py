@@ -21,6 +21,7 @@ from windsock.security.alerts import Alert
 
 if TYPE_CHECKING:
     from windsock.protocols.protocol import Protocol
+    from windsock.recording.part import Part
     from windsock.scripts import Script
     from windsock.security.handshake_info import TLSHandshake
 
@@ -29,6 +30,7 @@ __all__ = ["Connection"]
 DIRECTIONS = {Kind.UP: Direction.UPSTREAM, Kind.DOWN: Direction.DOWNSTREAM}
 BY_SERVER = (Kind.HALF_CLOSE, Kind.CLOSE, Kind.DELIVERED)
 """Events that become true with a call: see `Connection.noted_after`."""
+BY_CLIENT = (Kind.UP, Kind.CLIENT_EOF, Kind.CLIENT_RESET)
 BY_STOPPING = ("EOF", "reset")
 """Handshake failures that a stopping server causes itself; all others are caused by the client."""
 FINAL = (
@@ -73,8 +75,13 @@ class Connection(InHand, Log):
     """Bytes from the client that had come when the server closed the connection, and that it had not read."""
     rests_until = 0.0
     """The monotonic time until which a fake pauses on it."""
+    of_part: Part | None = None
+    """The latest part of the recording that is over and in which its client was active; None while there is none."""
+    has_exited = False
+    """Whether the forked process that handled it has ended."""
 
     # Class attributes for what most connections never set, which makes creating one cheaper.
+    _cut_at: float | None = None
     _is_tls_truncated = False
     _tls: TLSHandshake | None = None
     _refused: str | None = None
@@ -99,6 +106,11 @@ class Connection(InHand, Log):
 
         state = "open" if self.closed is None else str(self.ending)
         return f"<Connection #{self.index} from {show(self.peer)}: {state}>"
+
+    @property
+    def begins(self) -> float:
+        """When the record of it begins, in monotonic seconds: when it was opened, or later (see `cut`)."""
+        return self.opened if self._cut_at is None else self._cut_at
 
     @property
     def closed(self) -> float | None:
@@ -285,6 +297,16 @@ class Connection(InHand, Log):
     def _forget_timeout(self) -> None:
         if self._ending is Ending.TIMEOUT and self._has_heard_since():
             self._ending = None
+
+    def cut(self, count: int, began: float, rest: bytes) -> None:
+        """See Log. Since when it is open, how it is encrypted, and what its script does stays known."""
+        self._forget_timeout()
+        self._cut_at = monotonic()
+        super().cut(count, began, rest)
+
+    def was_active_since(self, time: float) -> bool:
+        """Return whether its client has connected, sent or ended anything at that monotonic time or later."""
+        return self.opened >= time or any(each.time >= time and each.kind in BY_CLIENT for each in self.events())
 
     def _has_heard_since(self) -> bool:
         """Return whether the client has sent data since the handler last timed out waiting for it."""

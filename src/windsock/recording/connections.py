@@ -10,11 +10,12 @@ from windsock.net import deadlines
 from windsock.recording.connection import Connection
 from windsock.recording.errors import RequestTimeout
 from windsock.recording.transcript import summary
+from windsock.recording.waits import RecordingWait
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
 
-__all__ = ["Connections", "check_count", "seconds_of"]
+__all__ = ["Connections", "arguments_of", "check_count", "seconds_of"]
 
 
 class Connections(list[Connection]):
@@ -31,9 +32,18 @@ class Connections(list[Connection]):
     def wait(self, count: int = 1, timeout: float | None = None) -> list[Connection]:
         """Wait up to `timeout` seconds until at least `count` connections have ended; return all that have ended.
 
-        Raises RequestTimeout, which shows what was recorded instead.
+        Raises RequestTimeout, which shows what was recorded instead; BlocksLoop if it would have to wait in the thread
+        of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        return self._wait(count, timeout).block()
+
+    async def wait_async(self, count: int = 1, timeout: float | None = None) -> list[Connection]:
+        """Wait as `wait()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        return await self._wait(count, timeout).wait()
+
+    def _wait(self, count: int, timeout: float | None) -> RecordingWait[list[Connection]]:
         check_count(count, "connections")
         seconds = seconds_of(timeout, self._timeout)
         ended: list[Connection] = []
@@ -43,10 +53,21 @@ class Connections(list[Connection]):
             ended[:] = [each for each in self._recorder.connections if each.is_closed]
             return len(ended) >= count
 
-        if not self._recorder.wait_until(are_enough, deadlines.within(seconds)):
-            expected = f"{count} connection{'' if count == 1 else 's'} to end, got {len(ended)}"
-            raise RequestTimeout(expected, seconds, summary(self._recorder), is_cut=deadlines.is_over())
-        return ended
+        def result(in_time: bool) -> list[Connection]:
+            __tracebackhide__ = True
+            if not in_time:
+                expected = f"{count} connection{'' if count == 1 else 's'} to end, got {len(ended)}"
+                raise RequestTimeout(expected, seconds, summary(self._recorder), is_cut=deadlines.is_over())
+            return ended
+
+        return RecordingWait(
+            self._recorder, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
+        )
+
+
+def arguments_of(count: int, timeout: float | None) -> str:
+    """Return how a wait was called, for messages."""
+    return f"{count}" if timeout is None else f"{count}, timeout={timeout:g}"
 
 
 def check_count(count: Any, of_what: str) -> None:

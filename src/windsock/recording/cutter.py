@@ -85,6 +85,11 @@ class Cutter:
         return left
 
     @property
+    def beginning(self) -> bytes:
+        """The first bytes of an incomplete message: at most 64 KiB."""
+        return self._first(min(len(self), COMPACT))
+
+    @property
     def waits_for(self) -> str:
         """Describe what an incomplete message waits for."""
         if self._is_delimited:

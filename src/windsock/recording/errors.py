@@ -166,6 +166,14 @@ class HandlerErrors(Sequence[BaseException]):
         with self._lock:
             self._blameless.update(id(each) for each in self._errors if _kind(each) in kinds)
 
+    def begin_again(self) -> list[BaseException]:
+        """Remove all errors; return those that would still fail a strict test."""
+        with self._lock:
+            left = [error for error in self._errors if id(error) not in self._blameless]
+            self._errors = []
+            self._blameless.clear()
+        return left
+
     def part(self) -> None:
         """Drop the reference to the recorder, which has nothing more to report."""
         self._catch_up = _nothing

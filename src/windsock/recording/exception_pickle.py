@@ -113,5 +113,6 @@ def in_short(error: BaseException) -> str:
     else:
         frames = traceback.format_tb(from_handler_on(error.__traceback__))
         lines = "".join([each for each in frames if without_our_frames(each)][-MOST_FRAMES:]).splitlines()
-    text = f"{type(error).__name__}: {text_of(error)}".replace("\n", "\n  ")
+    notes = [each for each in map(str, getattr(error, "__notes__", ())) if not each.startswith("windsock: ")]
+    text = "\n".join([f"{type(error).__name__}: {text_of(error)}", *notes]).replace("\n", "\n  ")
     return text + "".join(f"\n  {line}" for line in lines)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.recording.connection import Connection
 from windsock.recording.cutter import Cutter
 from windsock.recording.errors import MessageTooLong
-from windsock.recording.events import Direction, Kind
+from windsock.recording.events import Kind
 from windsock.recording.framing import Framing, UntilEof, is_framed
-from windsock.recording.protocol_messages import messages_in, replies_cutter
+from windsock.recording.protocol_framing import protocol_of
+from windsock.recording.protocol_messages import replies_cutter
+from windsock.recording.protocol_replies import Replies
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
 from windsock.redaction import masked
@@ -91,14 +92,14 @@ class RecordedRequest:
         Raises as `message` does.
         """
         protocol = self._protocol("reply_message")
-        data = self._own_reply(protocol)
+        data = self._replies(protocol).own()
         return protocol.decoded(data, is_reply=True) if data else None
 
     @property
     def reply_messages(self) -> list[Any]:
         """All messages of `reply`, as values. Raises as `message` does."""
         protocol = self._protocol("reply_messages")
-        return [protocol.decoded(each, is_reply=True) for each in self._replies(protocol)]
+        return [protocol.decoded(each, is_reply=True) for each in self._replies(protocol).all()]
 
     @property
     def rpc(self) -> RecordedCall:
@@ -110,7 +111,7 @@ class RecordedRequest:
         known = self._source.protocol
         protocol = known if isinstance(known, RPCProtocol) else PROTOCOL
         ended = None if self.is_complete or self._source.is_datagram else unfinished(self.data)
-        return recorded_call(protocol.body(self.data), protocol.body(self._own_reply(protocol)), protocol, ended)
+        return recorded_call(protocol.body(self.data), protocol.body(self._replies(protocol).own()), protocol, ended)
 
     def _protocol(self, name: str) -> Protocol:
         protocol = self._source.protocol
@@ -118,29 +119,8 @@ class RecordedRequest:
             raise UsageError(f'{name}: the server has no protocol; pass framing="redis", or a protocol of your own')
         return protocol
 
-    def _own_reply(self, protocol: Protocol) -> bytes:
-        """Return the message that answers this one: with its key, or else the first one; nothing without one."""
-        own = self._replies(protocol)
-        key = protocol.request_key(self.data)
-        if key is not None:
-            candidates = chain(own, self._later_replies(protocol))
-            if found := next((each for each in candidates if protocol.reply_key(each) == key), b""):
-                return found
-        return own[0] if own else b""
-
-    def _replies(self, protocol: Protocol) -> list[bytes]:
-        """Return the messages in `reply`."""
-        source = self._source
-        if source.is_datagram:
-            return [each.data for each in source.chunks if each.direction == Direction.DOWNSTREAM]
-        return [data for _, data in messages_in(self.reply, protocol, after=self.data)]
-
-    def _later_replies(self, protocol: Protocol) -> Iterator[bytes]:
-        """Give the messages of the whole connection that the server sent when this one had begun."""
-        if self._source.is_datagram:
-            return iter(())
-        found = messages_in(self._source.downstream, protocol, after=self.data)
-        return (data for end, data in found if end > self._reply[0])
+    def _replies(self, protocol: Protocol) -> Replies:
+        return Replies(self._source, protocol, self.data, self._reply)
 
     def __len__(self) -> int:
         return self._data[1] - self._data[0]
@@ -228,6 +208,12 @@ class Exchanges:
             return None
         return self._request(len(self._all), self._open)
 
+    def rest(self) -> tuple[int, float, bytes]:
+        """Return the number of events so far, and the time and data of the message that has begun, if one has."""
+        self.requests()
+        begun = self.unfinished()
+        return (self._seen, 0.0, b"") if begun is None else (self._seen, begun.started, begun.data)
+
     def _begin_again(self) -> None:
         """Start again from the first event: what looked like messages was not. At most once for each connection."""
         self._begin()
@@ -239,7 +225,10 @@ class Exchanges:
         if event.kind == Kind.UP:
             self._take(event.time, event.data)
         elif event.kind == Kind.DOWN:
-            self._answer(event.time, len(event.data))
+            if self._open is not None and self._is_interim(event.data):
+                self._down += len(event.data)  # no reply to the message before
+            else:
+                self._answer(event.time, len(event.data))
             if self._reply_cutter is not None:
                 self._reply_cutter.feed_all(event.data)
         elif event.kind == Kind.RETRACT:
@@ -288,6 +277,10 @@ class Exchanges:
                 exchange.reply_start = self._down - size
             exchange.reply_end = self._down
             exchange.replied = time if self._down > exchange.reply_start else None
+
+    def _is_interim(self, data: bytes) -> bool:
+        protocol = protocol_of(self._framing)
+        return protocol is not None and protocol.is_interim(data)
 
     def _current(self) -> _Exchange | None:
         if self._framing is None:

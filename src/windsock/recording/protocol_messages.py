@@ -51,6 +51,8 @@ def messages_in(replies: bytes, protocol: Protocol, *, after: bytes) -> Iterator
     try:
         while (message := cutter.cut()) is not None:
             yield len(replies) - len(cutter), message
+        if len(cutter) and protocol.until_end(rest := cutter.rest()):
+            yield len(replies), rest
     except Exception:
         yield len(replies), cutter.rest()
 

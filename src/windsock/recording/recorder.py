@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from windsock.errors import RecordingFailed
+from windsock.errors import PeerError, RecordingFailed, WaitTimeout
 from windsock.net.addresses import Address, show
 from windsock.net.deadlines import capped, milliseconds, within
 from windsock.net.system import monotonic, os, select, threading
@@ -17,7 +18,9 @@ from windsock.recording.channel import Channel
 from windsock.recording.connection import Connection
 from windsock.recording.errors import HandlerDied, HandlerErrors
 from windsock.recording.events import Ending, Kind
+from windsock.recording.listener import Listener
 from windsock.recording.null_recorder import NullRecorder
+from windsock.recording.part import Part
 from windsock.recording.pending import Call, Pending
 from windsock.recording.store.log import OVERHEAD, Log
 from windsock.recording.store.spill_file import FOOTER_SIZE, HEADER_SIZE, Event, SpilledEvents, SpillFile
@@ -51,6 +54,16 @@ class Recorder(NullRecorder):
     def __init__(self) -> None:
         self.connections: list[Connection] = []
         self.errors = HandlerErrors(self.catch_up)
+        self.late_errors: HandlerErrors | None = None
+        """Errors of handlers that came after the part that their connections belong to; made for the first part."""
+        self._part = Part()
+        self._ahead = 0
+        """The index of a new connection, less its place in the list..."""
+        self._shift = 0
+        """...and less its number among all that there ever were."""
+        self._carried = 0
+        self._earlier: dict[int, Connection] = {}
+        """Connections from before this part on which forked children may still report, by those numbers."""
         self.waiters = 0
         self.is_child = False
         self.stopped_at: float | None = None
@@ -61,6 +74,7 @@ class Recorder(NullRecorder):
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
         self._changed = threading.Condition()
         self._has_leader = False
+        self._listeners: list[Listener] = []
         self._in_memory = 0
         self._spill_file: SpillFile | None = None
         self._can_spill = True
@@ -75,13 +89,20 @@ class Recorder(NullRecorder):
     def open(self, peer: Address) -> Connection:
         """Begin a new connection."""
         with self._changed:
-            connection = Connection(self, len(self.connections), peer)
+            connection = Connection(self, self.next_index, peer)
+            if self._shift:
+                connection.shift = self._shift
             if self.protocol is not None:
                 connection.protocol = self.protocol
             self.connections.append(connection)
         if self.waiters:
             self.wake()
         return connection
+
+    @property
+    def next_index(self) -> int:
+        """The index of the connection that comes next."""
+        return len(self.connections) + self._ahead
 
     def failed(self, connection: Connection | None, error: BaseException) -> None:
         """Record an exception of a handler or, without a connection, of the server around it."""
@@ -116,8 +137,9 @@ class Recorder(NullRecorder):
         """
         self.catch_up()
         is_blameless = not exit_code or (self.stopped_at is not None and exit_code == -signal.SIGKILL)
-        for connection in self.connections:
+        for connection in [*self.connections, *self._earlier.values()]:
             if connection.pid == pid:
+                connection.has_exited = True
                 self.pending.end_all(connection.index)
                 was_open = connection.record_end(monotonic(), Ending.HANDLER_DIED if exit_code else None)
                 if was_open and not (is_blameless or connection.has_failed or connection.was_stopped):
@@ -161,9 +183,59 @@ class Recorder(NullRecorder):
                 self._changed.wait_for(lambda: not self._has_leader, 5)
         if call is not None:
             call.close()
-        self.errors.part()
+        for errors in (self.errors, self.late_errors):
+            if errors is not None:
+                errors.part()
         for connection in self.connections:
             connection.part()
+
+    # --- parts
+
+    def begin_part(self, part: Part) -> None:
+        """Begin the part of another test: only connections that are open are still there, and keep their index."""
+        with self._changed:
+            self._end_part_before()
+            carried, self._part = self.carried(), part
+            earlier = [each for each in (*self._earlier.values(), *self.connections) if _may_report(each)]
+            new = self.next_index + self._shift
+            index = max((each.index for each in carried), default=-1) + 1
+            self._earlier = {each.index + each.shift: each for each in (*earlier, *carried)}
+            self.connections, self._carried = carried, len(carried)
+            self._ahead, self._shift = index - len(carried), new - index
+            self.expected = [each for each in self.expected if any(each == kept.index for kept in carried)]
+
+    def _end_part_before(self) -> None:
+        """Assign the connections to the part that ends here; errors that its verdict does not have are late."""
+        if self.late_errors is None:
+            self.late_errors = HandlerErrors(self.catch_up)
+        for error in self.errors.begin_again():
+            self.late_errors.add(error, "", is_blameless=False)
+        for each in self.connections:
+            self._in_memory -= each.held_in_memory
+            each.held_in_memory = 0
+            if each.of_part is None or each.was_active_since(self._part.began):
+                each.of_part = self._part
+
+    def carried(self) -> list[Connection]:
+        """Return the connections that another part would begin with: those of streams that are open."""
+        return [each for each in self.connections if not (each.is_closed or each.is_datagram)]
+
+    def numbered(self, index: int) -> Connection:
+        """Return the connection of this part with that index."""
+        return next(each for each in reversed(self.connections) if each.index == index)
+
+    def _numbered(self, number: int) -> Connection | None:
+        """Return the connection that a child means; None if its child had ended before this part."""
+        if number in self._earlier:
+            return self._earlier[number]
+        place = number - self._shift - self._ahead
+        return self.connections[place] if place >= self._carried else None
+
+    def _late_part(self, connection: Connection | None) -> Part | None:
+        """Return the part that an error of now belongs to if that is over; None if it belongs to this one."""
+        if self._part.is_over or connection is None or connection.of_part is None:
+            return self._part if self._part.is_over else None
+        return None if connection.was_active_since(self._part.began) else connection.of_part
 
     # --- waiting
 
@@ -193,13 +265,45 @@ class Recorder(NullRecorder):
             with contextlib.suppress(RuntimeError):  # likewise
                 self._changed.release()
 
-    def wake(self) -> None:
-        """Make waiting threads check again."""
+    @contextmanager
+    def listening(self) -> Iterator[Listener]:
+        """Give descriptors for an event loop, one of which becomes readable when a waiting task should check again."""
+        listener = Listener()
         with self._changed:
-            self._changed.notify_all()
+            listener.watch(self._wakeup)
+            self._listeners.append(listener)
+            self.waiters += 1
+        try:
+            yield listener
+        finally:
+            with self._changed:
+                self._listeners.remove(listener)
+                self.waiters -= 1
+            listener.close()
+
+    def wake(self) -> None:
+        """Make waiting threads and tasks check again."""
+        with self._changed:
+            self._tell_waiters()
             call = self._wakeup
             if self._has_leader and call is not None:
                 call.call()
+
+    def _tell_waiters(self) -> None:
+        self._changed.notify_all()
+        for each in self._listeners:
+            each.watch(self._wakeup)
+            each.call()
+
+    def clear_news(self) -> None:
+        """Make the descriptor that children write to unreadable, and tell the others that wait on it.
+
+        If a thread waits on it too, that thread does so.
+        """
+        with self._changed:
+            call = self._wakeup
+            if call is not None and not self._has_leader and call.clear():
+                self._tell_waiters()
 
     def _wait_for_news(self, seconds: float) -> None:
         """Wait on the condition; if children may have news too, one of the waiters waits for them."""
@@ -217,7 +321,7 @@ class Recorder(NullRecorder):
         finally:
             self._changed.acquire()
             self._has_leader = False
-            self._changed.notify_all()
+            self._tell_waiters()
 
     @property
     def _wakeup(self) -> Wakeup | None:
@@ -256,7 +360,7 @@ class Recorder(NullRecorder):
             with self._changed:
                 if self._channel is None:  # two threads may fork at the same time
                     self._channel = Channel()
-                    self._changed.notify_all()
+                    self._tell_waiters()
 
     def room_for_children(self) -> memoryview | None:
         """Return memory that children share with their parent; None before `prepare_for_children()`."""
@@ -273,6 +377,7 @@ class Recorder(NullRecorder):
         self._changed = threading.Condition()
         self.is_child = True
         self.waiters = 0
+        self._listeners = []
         self.pending = Pending()
 
     def tell_parent(self, index: int, event: Event) -> None:
@@ -298,7 +403,9 @@ class Recorder(NullRecorder):
                 return
             runs = _Runs(spill_file)
             for connection, time, kind, at, size in spill_file.scan(self._read_up_to, spill_file.size()):
-                runs.add(self.connections[connection], Event(time, kind, b""), at, size)
+                reported = self._numbered(connection)
+                if reported is not None:
+                    runs.add(reported, Event(time, kind, b""), at, size)
                 self._read_up_to = at + size + FOOTER_SIZE
             runs.end()
 
@@ -328,11 +435,23 @@ class Recorder(NullRecorder):
             is_blameless |= connection.ended_by_stop()
             connection.fail(error)
             name = f"#{connection.index} from {show(connection.peer)}"
-        self.errors.add(error, name, is_blameless=is_blameless)
+        part = self._late_part(connection)
+        if part is None or self.late_errors is None:
+            self.errors.add(error, name, is_blameless=is_blameless)
+        else:
+            is_blameless |= part.has_failed and isinstance(error, PeerError | WaitTimeout)
+            if not name:
+                error.add_note(f"windsock: after the end of {part.name}")
+            self.late_errors.add(error, name and f"{name}, after the end of {part.name}", is_blameless=is_blameless)
 
     def _is_expected(self, connection: Connection | None, error: BaseException) -> bool:
         index = None if connection is None else connection.index
         return any(each is error or (index is not None and each == index) for each in self.expected)
+
+
+def _may_report(connection: Connection) -> bool:
+    """Return whether a forked child handles the connection, or has not ended yet."""
+    return connection.pid is not None and not connection.has_exited
 
 
 class _Runs:

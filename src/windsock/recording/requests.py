@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
-from windsock.net.deadlines import is_over, within
-from windsock.net.system import monotonic
-from windsock.recording.connections import check_count, seconds_of
+from windsock.net.deadlines import is_over
+from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
 from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import Framing
 from windsock.recording.recorder import Recorder
-from windsock.recording.request_source import Found, RequestSource
-from windsock.recording.transcript import preview
+from windsock.recording.request_source import Found, JoinedRecorders, RequestSource
+from windsock.recording.transcript import preview, summary
+from windsock.recording.waits import RecordingWait
 
 __all__ = ["Requests", "unfinished_words"]
 
 MOST = 3
 """The most connections whose unfinished messages an error lists."""
-LOOK = 0.01
-"""Seconds between two looks at the second recording of a pair of servers."""
 UNFRAMED = (
     "without framing= a request is all that one connection sends, and is complete when the connection ends; "
     "close the client first, or say where a message ends (framing='lines', ...)"
@@ -40,6 +38,7 @@ class Requests(Sequence[RecordedRequest]):
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
         self.sources: tuple[RequestSource, ...] = (RequestSource(recorder, framing, is_datagram=is_datagram),)
+        self._recorder: Recorder | JoinedRecorders = recorder
         self._timeout = timeout
 
     @classmethod
@@ -47,6 +46,7 @@ class Requests(Sequence[RecordedRequest]):
         """Return the requests of several servers as one sequence, in the order of time."""
         made = cls.__new__(cls)
         made.sources = tuple(source for each in parts for source in each.sources)
+        made._recorder = JoinedRecorders([each.recorder for each in made.sources])
         made._timeout = timeout
         return made
 
@@ -84,9 +84,17 @@ class Requests(Sequence[RecordedRequest]):
 
         Waits up to `timeout` seconds for a first one, and until it is complete or has a reply. Raises
         RequestMismatch if there are more, or if its connection ended before it was complete; RequestTimeout if there
-        is none.
+        is none; BlocksLoop if it would have to wait in the thread of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        return self._only(timeout).block()
+
+    async def only_async(self, timeout: float | None = None) -> RecordedRequest:
+        """Wait as `only()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        return await self._only(timeout).wait()
+
+    def _only(self, timeout: float | None) -> RecordingWait[RecordedRequest]:
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
         error: Exception | None = None
@@ -101,22 +109,35 @@ class Requests(Sequence[RecordedRequest]):
             found[:], error = self._now()  # when its connection has ended, all of a message has come
             return True
 
-        in_time = self._wait_until(is_settled, within(seconds))
-        _check(error)
-        if len(found) > 1:
-            raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
-        if in_time and not _is_settled(found[0]):
-            raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
-        if not in_time:
-            raise self._timeout_of("the only request to be complete or answered" if found else "a request", seconds)
-        return found[0]
+        def result(in_time: bool) -> RecordedRequest:
+            __tracebackhide__ = True
+            _check(error)
+            if len(found) > 1:
+                raise RequestMismatch(f"exactly 1 request, not {len(found)}", self._recorded())
+            if in_time and not _is_settled(found[0]):
+                raise RequestMismatch("a complete request, but its connection has ended", self._recorded())
+            if not in_time:
+                raise self._timeout_of("the only request to be complete or answered" if found else "a request", seconds)
+            return found[0]
+
+        arguments = "" if timeout is None else f"timeout={timeout:g}"
+        return RecordingWait(self._recorder, "requests", "only", arguments, seconds, is_settled, result)
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
         """Wait up to `timeout` seconds until at least `count` requests are complete; return all complete ones.
 
-        Raises RequestTimeout, which shows what was recorded instead.
+        Raises RequestTimeout, which shows what was recorded instead; BlocksLoop if it would have to wait in the thread
+        of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        return self._wait(count, timeout).block()
+
+    async def wait_async(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
+        """Wait as `wait()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        return await self._wait(count, timeout).wait()
+
+    def _wait(self, count: int, timeout: float | None) -> RecordingWait[list[RecordedRequest]]:
         check_count(count, "requests")
         seconds = self._seconds(timeout)
         found: list[RecordedRequest] = []
@@ -128,26 +149,45 @@ class Requests(Sequence[RecordedRequest]):
             found[:] = [each for each in now if each.is_complete]
             return error is not None or len(found) >= count
 
-        in_time = self._wait_until(are_enough, within(seconds))
-        if len(found) < count:
-            _check(error)
-        if not in_time:
-            plural = "" if count == 1 else "s"
-            raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
-        return found
+        def result(in_time: bool) -> list[RecordedRequest]:
+            __tracebackhide__ = True
+            if len(found) < count:
+                _check(error)
+            if not in_time:
+                plural = "" if count == 1 else "s"
+                raise self._timeout_of(f"{count} complete request{plural}, got {len(found)}", seconds)
+            return found
+
+        return RecordingWait(
+            self._recorder, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result
+        )
 
     def none(self, settle: float = 0.0) -> None:
         """Check that there is no request, and that none comes within `settle` seconds.
 
-        Raises RequestMismatch, which shows what was recorded, and RequestTimeout if the test has not that much time.
+        Raises RequestMismatch, which shows what was recorded, and RequestTimeout if the test has not that much time;
+        BlocksLoop if it would have to wait in the thread of a running event loop.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
+        self._none(settle).block()
+
+    async def none_async(self, settle: float = 0.0) -> None:
+        """Check and wait as `none()` does, while the event loop of asyncio or trio goes on."""
+        __tracebackhide__ = True
+        await self._none(settle).wait()
+
+    def _none(self, settle: float) -> RecordingWait[None]:
         seconds = self._seconds(settle, "settle")
-        if self._wait_until(self._has_any, within(seconds)):
-            _check(self._now()[1])
-            raise RequestMismatch("no request", self._recorded())
-        if seconds and is_over():
-            raise self._timeout_of("no request to come", seconds)
+
+        def result(has_any: bool) -> None:
+            __tracebackhide__ = True
+            if has_any:
+                _check(self._now()[1])
+                raise RequestMismatch("no request", self._recorded())
+            if seconds and is_over():
+                raise self._timeout_of("no request to come", seconds)
+
+        return RecordingWait(self._recorder, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
 
     def unfinished(self) -> list[RecordedRequest]:
         """Return the messages that are incomplete, at most one for each connection.
@@ -156,6 +196,11 @@ class Requests(Sequence[RecordedRequest]):
         """
         return [request for each in self.sources for request in each.unfinished()]
 
+    def forget(self) -> None:
+        """Forget what there was: on open connections a message that has begun goes on, and nothing before it."""
+        for each in self.sources:
+            each.forget()
+
     def _has_any(self) -> bool:
         found, error = self._now()
         return bool(found) or error is not None
@@ -163,7 +208,7 @@ class Requests(Sequence[RecordedRequest]):
     def _look(self) -> Found:
         """Return the requests, including ends that clients have seen, and the first framing error."""
         for each in self.sources:
-            each.settle()
+            each.recorder.settle()
         return self._now()
 
     def _now(self) -> Found:
@@ -179,17 +224,6 @@ class Requests(Sequence[RecordedRequest]):
             found = [request for request in found if request.is_complete]
         return found, error
 
-    def _wait_until(self, is_enough: Callable[[], bool], seconds: float) -> bool:
-        """Wait for news of the first recording; look at the others at intervals."""
-        first, *others = self.sources
-        if not others:
-            return first.wait_until(is_enough, seconds)
-        deadline = monotonic() + seconds
-        while (left := deadline - monotonic()) > LOOK:
-            if first.wait_until(is_enough, LOOK):
-                return True
-        return first.wait_until(is_enough, max(0.0, left))
-
     def _seconds(self, value: Any, name: str = "timeout") -> float:
         return seconds_of(value, self._timeout, name)
 
@@ -197,7 +231,7 @@ class Requests(Sequence[RecordedRequest]):
         return RequestTimeout(expected, seconds, self._recorded(), self._hint(), is_cut=is_over())
 
     def _recorded(self) -> str:
-        return "\n".join(each.summary() for each in self.sources)
+        return "\n".join(summary(each.recorder) for each in self.sources)
 
     def _hint(self) -> str:
         has_streams = not all(each.is_datagram for each in self.sources)

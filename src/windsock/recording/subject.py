@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -14,6 +14,7 @@ from windsock.errors import UsageError, visible
 from windsock.net import addresses
 from windsock.net.interrupts import stop_forgotten
 from windsock.net.system import monotonic, os
+from windsock.recording.async_life import AsyncLife
 from windsock.recording.connections import Connections
 from windsock.recording.errors import HandlerErrors, counted, first_of_each
 from windsock.recording.exception_pickle import in_short
@@ -27,8 +28,10 @@ __all__ = ["Subject", "distinct_name", "living", "plain_address"]
 E = TypeVar("E", bound=BaseException)
 
 
-class Subject:
+class Subject(AsyncLife):
     """A server or proxy that runs from its constructor to `stop()`; also a context manager, which finishes it.
+
+    In a task, `async with` does so while the event loop goes on.
 
     `requests`, `connections` and `errors` are what it has seen. If it is strict, `finish()` raises its errors. `redact`
     says what is secret in all that is shown.
@@ -78,28 +81,28 @@ class Subject:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         __tracebackhide__ = True  # pytest leaves such frames out
         if error is None:
-            self._finish_and_show()
+            self._finish_and_show(self.finish)
         elif self._is_inherited:
             self.stop()
         else:
-            self._explain(error)
+            self._explain(error, self.stop)
 
-    def _finish_and_show(self) -> None:
+    def _finish_and_show(self, finish: Callable[[], None]) -> None:
         """Finish; note on what that raises what was recorded."""
         __tracebackhide__ = True
         try:
-            self.finish()
+            finish()
         except Exception as failure:
             failure.add_note(self._transcript_note())
             raise
 
-    def _explain(self, error: BaseException) -> None:
-        """Stop; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
+    def _explain(self, error: BaseException, end: Callable[[], object]) -> None:
+        """End it; note on an exception what may have led to it, and unless it ends the program, what was recorded."""
         notes = getattr(error, "__notes__", ())
         if isinstance(error, Exception) and not any(isinstance(each, FindingNote) for each in notes):
             for sentence in self.conclude(error):
                 error.add_note(FindingNote(f"windsock: {sentence}"))
-        self.stop()
+        end()
         self.note_on(error)
 
     def note_on(self, error: BaseException, *, is_over: bool = True) -> None:

@@ -43,7 +43,7 @@ class Firings:
             self._meet()
         for handle, noted in self._noted.items():
             if handle.firings != noted:
-                found = handle.since(noted)
+                found = handle.since(noted if noted < handle.firings else 0)  # it may count anew
                 self._noted[handle] = found[-1].number if found else handle.firings
                 for firing in () if handle.fault.happens_later else found:
                     self._note(firing)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.protocols.values import message_in
+from windsock.scripts.bodies import Body, Data, as_body, parts_of
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import check_count, check_seconds, checked_bytes
+from windsock.scripts.conversation import Conversation
+from windsock.scripts.repr import code_of
 from windsock.scripts.step import Argument, Step, Waitable
+from windsock.scripts.template import Template
 
 if TYPE_CHECKING:
     import ssl
@@ -25,22 +31,30 @@ __all__ = [
     "Send",
     "Stall",
     "StartTLS",
+    "StepData",
     "StopTLS",
     "Urgent",
     "WaitFor",
+    "checked_data",
+    "made_of",
 ]
 
+StepData: TypeAlias = Data | Template | Callable[..., Data | Template | None]
+"""What a step can send: data, or what makes it of what was taken before."""
 READ_BUFFER = 2048
 """The default kernel buffer of a stalled reader, in bytes: the least that Linux accepts is 2304."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Send(Step):
-    """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds."""
+    """Send bytes: at once, or in `pieces` (their number or their sizes), one every `every` seconds.
+
+    Or a Body, a Template, or the result of a function of what was taken before.
+    """
 
     method = "send"
     takes_timeout = True
-    data: bytes
+    data: bytes | Body | Template | BoundFunction
     message: object = field(default=None, init=False, compare=False)
     """The message of a protocol that the data was made from, if any."""
     _: KW_ONLY
@@ -54,17 +68,22 @@ class Send(Step):
 
     def _check(self) -> None:
         object.__setattr__(self, "message", message_in(self.data))
-        object.__setattr__(self, "data", checked_bytes("send", self.data))
+        object.__setattr__(self, "data", checked_data("send", self.data))
         if isinstance(self.pieces, list):
             object.__setattr__(self, "pieces", tuple(self.pieces))
         if self.pieces is not None:
-            _check_pieces(self.pieces, len(self.data))
+            _check_pieces(self.pieces, len(self.data) if isinstance(self.data, bytes) else None)
         check_seconds(f"send(every={self.every!r})", self.every, or_none=True)
-        if self.every and self.pieces is None:
+        if self.every and self.pieces is None and isinstance(self.data, bytes):
             object.__setattr__(self, "pieces", max(1, len(self.data)))
+        if isinstance(self.data, Body) and (self.pieces is not None or self.every):
+            raise UsageError(f"{self.text}: pieces= and every= are for bytes; this is sent in parts of its own")
 
     def misfit(self, kind: str) -> str:
         """Return why it cannot be sent: an empty message can be sent only as a datagram."""
+        if isinstance(self.data, Body):
+            is_misfit = self.data.is_for not in ("", kind)
+            return "a datagram has an end; send bytes, or several datagrams in a list" if is_misfit else ""
         if self.data or kind == "datagram":
             return ""
         return "an empty message can be sent only as a datagram; on a stream it sends nothing"
@@ -74,26 +93,63 @@ class Send(Step):
         given = Step.arguments(self)
         return given if self.message is None else [("", self.message), *given[1:]]
 
-    def cut(self) -> list[bytes]:
-        """Return the pieces to send."""
-        if self.pieces is None:
-            return [self.data]
-        if isinstance(self.pieces, int):
-            count = min(self.pieces, len(self.data)) or 1
-            edges = [len(self.data) * number // count for number in range(count + 1)]
-        else:
+    def parts(self, where: str, conversation: Conversation) -> Iterator[bytes]:
+        """Return the parts to send, one by one. Raises UsageError for what cannot be sent."""
+        data = self.data
+        if not isinstance(data, bytes | Body):
+            data = made_of(where, data, conversation)
+        if isinstance(data, bytes):
+            return iter(self._cut(data))
+        if self.pieces is not None or self.every:
+            raise UsageError(f"{where}: the function returned {data!r}; pieces= and every= are for bytes")
+        return parts_of(data)
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        """Return the pieces of these bytes."""
+        if self.pieces is None and not self.every:
+            return [data]
+        if isinstance(self.pieces, tuple):
             edges = [0, *itertools.accumulate(self.pieces)]
-            if edges[-1] < len(self.data):
-                edges.append(len(self.data))
-        return [self.data[start:end] for start, end in itertools.pairwise(edges)]
+            if edges[-1] < len(data):
+                edges.append(len(data))
+        else:
+            count = min(self.pieces or len(data), len(data)) or 1
+            edges = [len(data) * number // count for number in range(count + 1)]
+        return [data[start:end] for start, end in itertools.pairwise(edges)]
 
 
-def _check_pieces(pieces: object, size: int) -> None:
+def made_of(where: str, data: Template | BoundFunction, conversation: Conversation) -> bytes | Body:
+    """Return what a template or a function gives to send; b"" for None."""
+    if isinstance(data, Template):
+        return data.filled(where, conversation)
+    made = data.result(where, conversation)
+    if made is None:
+        return b""
+    body = made.filled(where, conversation) if isinstance(made, Template) else as_body(where, made)
+    if body is None:
+        raise UsageError(f"{where}: the function returned {made!r}; expected bytes, several of them, a file, or None")
+    return body
+
+
+def checked_data(method: str, data: Any) -> bytes | Body | Template | BoundFunction:
+    """Return what can be sent. Raises UsageError for anything else."""
+    if isinstance(data, bytes | Template | BoundFunction):
+        return bytes(data) if isinstance(data, bytes) else data
+    where = f"{method}({code_of(data)})"
+    body = as_body(where, data)
+    if body is not None:
+        return body
+    if callable(data):
+        return bound_function(where, data)
+    return checked_bytes(method, data)
+
+
+def _check_pieces(pieces: object, size: int | None) -> None:
     sizes = pieces if isinstance(pieces, tuple) else (pieces,)
     for each in sizes or (0,):
         if not isinstance(each, int) or isinstance(each, bool) or each < 1:
             raise UsageError(f"send(pieces={pieces!r}): expected a number of pieces, 1 or more, or a list of sizes")
-    if isinstance(pieces, tuple) and sum(pieces) > size:
+    if isinstance(pieces, tuple) and size is not None and sum(pieces) > size:
         raise UsageError(f"send(pieces={pieces!r}): {sum(pieces)} bytes in all, but there are {size} to send")
 
 

@@ -8,6 +8,7 @@ from typing import Any, SupportsBytes, TypeAlias
 
 from windsock.errors import UnknownKeyword, UsageError
 from windsock.net.deadlines import is_seconds
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.values import as_bytes
 
 __all__ = [
@@ -44,7 +45,7 @@ def checked_bytes(method: str, data: object) -> bytes:
 
 def checked_pattern(what: object) -> Expected:
     """Return a value that can be expected. Raises UsageError for any other."""
-    if (data := as_bytes(what)) is not None:
+    if not isinstance(what, MessagePattern) and (data := as_bytes(what)) is not None:
         return data
     if isinstance(what, re.Pattern):
         if not isinstance(what.pattern, bytes):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from dataclasses import KW_ONLY, dataclass, field
 
 from windsock.errors import UsageError
 from windsock.protocols.values import message_in
+from windsock.scripts.bound_function import BoundFunction, bound_function
 from windsock.scripts.checks import Expected, MessageFraming, check_count, check_seconds, checked_bytes, checked_pattern
+from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 from windsock.scripts.step import Argument, Step
 
-__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence", "ExpectUrgent"]
+__all__ = ["Expect", "ExpectEnd", "ExpectEof", "ExpectReset", "ExpectSilence", "ExpectUrgent", "checked_length"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,7 +24,8 @@ class Expect(Step):
     On a stream: bytes must be the next ones; a regular expression or a predicate takes the shortest run that it matches
     in full; a number takes that many bytes; a framing, or a pattern of a protocol, takes one whole message. `until`
     takes everything up to and including a delimiter, `length` takes that many bytes; a regular expression must be found
-    in them, or a predicate must accept them. With datagrams: the whole next one.
+    in them, or a predicate must accept them. With datagrams: the whole next one. `length` may be a function of what was
+    taken before.
     """
 
     method = "expect"
@@ -31,7 +35,7 @@ class Expect(Step):
     """The message of a protocol that `what` was made from, if any."""
     _: KW_ONLY
     until: bytes | None = None
-    length: int | None = None
+    length: int | BoundFunction | None = None
 
     def __post_init__(self) -> None:
         is_plain = type(self.what) is bytes and self.until is None and self.length is None and self.timeout is None
@@ -47,9 +51,20 @@ class Expect(Step):
             object.__setattr__(self, "length", what)
             object.__setattr__(self, "what", None)
         elif what is not None:
-            object.__setattr__(self, "message", message_in(what))
             object.__setattr__(self, "what", checked_pattern(what))
+            object.__setattr__(self, "message", message_in(what) if isinstance(self.what, bytes) else None)
         _check_unit(self)
+
+    def counted(self, where: str, conversation: Conversation) -> Expect:
+        """Return the step with its length as a number. Raises UsageError if the function returns anything else."""
+        if not isinstance(self.length, BoundFunction):
+            return self
+        length = self.length.result(where, conversation)
+        if not isinstance(length, int) or isinstance(length, bool) or length < 0:
+            raise UsageError(f"{where}: the function returned {length!r}; expected a number of bytes, 0 or more")
+        counted = copy.copy(self)
+        object.__setattr__(counted, "length", length)
+        return counted
 
     def misfit(self, kind: str) -> str:
         """Return why it cannot be expected: a datagram needs no delimiter; on a stream, nothing is always there."""
@@ -66,7 +81,7 @@ class Expect(Step):
         if self.until is not None:
             given.append(("until", self.until))
         if self.length is not None:
-            given.append(("length" if given else "", self.length))
+            given.append(("length" if given or isinstance(self.length, BoundFunction) else "", self.length))
         if self.timeout is not None:
             given.append(("timeout", self.timeout))
         return given
@@ -141,6 +156,17 @@ class ExpectUrgent(Step):
         return given if self.timeout is None else [*given, ("timeout", self.timeout)]
 
 
+def checked_length(length: object) -> int | BoundFunction:
+    """Return a length, or a function of what was taken that returns one. Raises UsageError for anything else."""
+    if isinstance(length, BoundFunction):
+        return length
+    if callable(length):
+        return bound_function(f"expect(length={code_of(length)})", length)
+    check_count(f"expect({length!r})", length)
+    assert isinstance(length, int)
+    return length
+
+
 def _check_unit(step: Expect) -> None:
     """Check the combination of values that determine which bytes to look at."""
     if step.until is not None:
@@ -148,7 +174,7 @@ def _check_unit(step: Expect) -> None:
         if not step.until:
             raise UsageError("expect(until=b''): an empty delimiter ends nothing; pass the bytes that end the message")
     if step.length is not None:
-        check_count(f"expect({step.length!r})", step.length)
+        object.__setattr__(step, "length", checked_length(step.length))
     if step.until is not None and step.length is not None:
         raise UsageError("expect(until=..., length=...): two ways to find the end; use one of them")
     if step.until is None and step.length is None:

@@ -109,7 +109,7 @@ def _step(step: Step, before: bytes, sent: bytes) -> Step:
     if isinstance(step, Expect) and isinstance(step.what, bytes):
         shown = _after(before, step.what)
         return step if shown == step.what else replace(step, what=shown)
-    if isinstance(step, Send):
+    if isinstance(step, Send) and isinstance(step.data, bytes):
         shown = _after(sent, step.data)
         return step if shown == step.data else replace(step, data=shown)
     return step

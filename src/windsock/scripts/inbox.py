@@ -6,6 +6,8 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 
+from windsock.scripts.conversation import Conversation
+
 __all__ = ["HistoryEntry", "Inbox"]
 
 REMEMBERED = 8
@@ -35,7 +37,7 @@ class Inbox:
 
     On a stream, `unread` is a run of bytes; with datagrams it is the first one, and `datagrams` holds all. `received`
     counts the bytes that came, `taken` those that were taken, and `takes` the calls that took some. `came_at` is when
-    the first unread item came, in monotonic seconds.
+    the first unread item came, in monotonic seconds. `conversation` is what functions of the script are given.
     """
 
     __slots__ = (
@@ -43,6 +45,7 @@ class Inbox:
         "_received_tail",
         "_sent_tail",
         "came_at",
+        "conversation",
         "datagrams",
         "has_eof",
         "how",
@@ -59,6 +62,7 @@ class Inbox:
 
     def __init__(self, *, is_datagram: bool = False) -> None:
         self.is_datagram = is_datagram
+        self.conversation = Conversation()
         self.unread = bytearray()
         self.datagrams: deque[bytes] = deque()
         self.taken = 0
@@ -159,6 +163,7 @@ class Inbox:
             del unread[:size]
         self.taken += len(data)
         self.takes += 1
+        self.conversation.message = data
         return data
 
     def discard(self) -> None:

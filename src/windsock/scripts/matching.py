@@ -108,9 +108,12 @@ def _unit(step: Expect, unread: bytearray, tried: int) -> Verdict:
         size = found + len(step.until) if found >= 0 else 0
         if (size or len(unread)) > MOST_UNTIL:
             return Failed(f"no {step.until!r} in the first {MOST_UNTIL} bytes; pass length= to take more", MOST_UNTIL)
+        if not size:
+            return NeedMore(len(unread))
     else:
-        size = step.length or 0
-    if not size or len(unread) < size:
+        assert isinstance(step.length, int)  # the progress has called a function before
+        size = step.length
+    if len(unread) < size:
         return NeedMore(len(unread))
     if _is_in(step, bytes(unread[:size])):
         return Matched(size)
@@ -180,7 +183,7 @@ def _datagram(step: Expect, inbox: Inbox) -> Verdict:
             return Matched(len(data))
         offset = first_difference(step.what, data)
         return Failed(f"datagrams {difference(step.what, data, offset)}", offset)
-    if step.length is not None and len(data) != step.length:
+    if isinstance(step.length, int) and len(data) != step.length:
         return Failed(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
     if _fits(step, data):
         return Matched(len(data))

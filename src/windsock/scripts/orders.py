@@ -20,7 +20,7 @@ class Transmit(NamedTuple):
 
 
 class Act(NamedTuple):
-    """Carry out a step: HalfClose, Close, Reset, Stall, Resume, ReadRate, StartTLS."""
+    """Carry out a step: HalfClose, Close, Reset, Stall, Resume, ReadRate, StartTLS, Forward."""
 
     step: Step
     deadline: float

@@ -15,9 +15,11 @@ from windsock.scripts import steps as kinds
 from windsock.scripts.cursor import Cursor
 from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import Inbox
-from windsock.scripts.matching import Failed, Matched, NeedMore, Verdict, judge
+from windsock.scripts.judging import Judging
+from windsock.scripts.matching import Failed, Matched, NeedMore
 from windsock.scripts.messages import lack_of, none_of
 from windsock.scripts.orders import Act, Action, Transmit, Wait
+from windsock.scripts.sending import Sending
 from windsock.scripts.step import StepSequence
 from windsock.scripts.steps import Step
 
@@ -49,9 +51,8 @@ class Progress:
         self._whose = whose
         self._begun: float | None = None
         self._is_acting = False
-        self._tried: dict[int, int] | None = None
-        self._pieces: list[bytes] | None = None
-        self._piece_at = 0.0
+        self._judging = Judging(inbox, self.cursor, whose)
+        self._sending: Sending | None = None
 
     def __repr__(self) -> str:
         return f"<Progress at {self.cursor.where}>"
@@ -104,29 +105,30 @@ class Progress:
     def _advance(self) -> None:
         self.cursor.advance()
         self._begun = None
-        self._tried = None
+        self._judging.forget()
 
     # --- one method for each kind of step; None: done, continue with the next step
 
     def _send(self, step: kinds.Send, now: float) -> Action | None:
         __tracebackhide__ = True
-        if step.pieces is None:
+        if step.pieces is None and type(step.data) is bytes:
             return None if self._has_been_done() else Transmit(step.data, self.deadline)
-        if self._pieces is None:
-            self._pieces = step.cut()[::-1]
-            self._piece_at = now
-        if not self._pieces:
-            self._pieces = None
+        if self._sending is None:
+            self._sending = Sending(step, self._judging.where(), self.inbox.conversation, now)
+        sending = self._sending
+        if sending.left and now >= self._limit:
+            why = f"the time of the test is over, and {sending.rest_in_words()}"
+            raise ScriptTimeout(self._failure(why, 0, now, is_cut=True))
+        if sending.left and now < sending.due_at:
+            return Wait(min(sending.due_at, self._limit))
+        data = sending.take(now)
+        if data is None:
+            self._sending = None
             self._advance()
+        if not data and (data is None or not self.inbox.is_datagram):
             return None
-        if now >= self._limit:
-            left = f"{len(self._pieces)} piece{' is' if len(self._pieces) == 1 else 's are'} left to send"
-            raise ScriptTimeout(self._failure(f"the time of the test is over, and {left}", 0, now, is_cut=True))
-        if now < self._piece_at:
-            return Wait(min(self._piece_at, self._limit))
-        self._piece_at = max(self._piece_at + step.every, now)
         self._begun = now  # each piece has the whole timeout
-        return Transmit(self._pieces.pop(), self.deadline)
+        return Transmit(data, self.deadline)
 
     def _urgent(self, step: kinds.Urgent, now: float) -> Action | None:  # noqa: ARG002  # one signature for all
         return None if self._has_been_done() else Transmit(step.data, self.deadline, True)
@@ -158,7 +160,7 @@ class Progress:
     def _silence(self, step: kinds.ExpectSilence, now: float) -> Action | None:
         __tracebackhide__ = True
         end = self._since(now) + step.for_
-        verdict = judge(step, self.inbox)
+        verdict = self._judging.judge(step)
         if isinstance(verdict, Failed) and self.inbox.came_at < end:
             self._unmet(verdict, now)
             return None
@@ -180,10 +182,15 @@ class Progress:
         __tracebackhide__ = True
         if isinstance(step, kinds.ExpectEof | kinds.ExpectReset | kinds.ExpectEnd) and step.discard:
             self.inbox.discard()  # at once, since an endless stream would fill the memory
-        verdict = self._judge(step)
+        verdict = self._judging.take(step)
+        if verdict is None:
+            verdict = self._judging.judge(step)
+        elif self.inbox.came_at > self._since(now):
+            self._begun = self.inbox.came_at  # each part has the whole timeout
         if isinstance(verdict, Matched):
             if verdict.size or self.inbox.is_datagram:
                 self.inbox.take(verdict.size)
+            self._judging.note(step, verdict.size)
             self._advance()
             return None
         if isinstance(verdict, NeedMore):
@@ -198,7 +205,7 @@ class Progress:
 
     def _one_of(self, step: kinds.OneOf, now: float) -> Action | None:
         __tracebackhide__ = True
-        verdicts = [self._judge(each.steps[0]) for each in step.scripts]
+        verdicts = [self._judging.judge(each.steps[0]) for each in step.scripts]
         met = [
             (each.size, RANKS[type(step.scripts[number].steps[0])], number)
             for number, each in enumerate(verdicts)
@@ -206,7 +213,7 @@ class Progress:
         ]
         if met:
             number = min(met)[2]
-            self._tried = None
+            self._judging.forget()
             self.cursor.enter(step.scripts[number], branch=number + 1)
             return None
         if any(isinstance(each, NeedMore) for each in verdicts):
@@ -229,6 +236,7 @@ class Progress:
         kinds.ExpectUrgent: _look,
         kinds.Loop: _loop,
         kinds.OneOf: _one_of,
+        kinds.Forward: _act,
         kinds.HalfClose: _act,
         kinds.Close: _act,
         kinds.Reset: _act,
@@ -241,21 +249,13 @@ class Progress:
 
     # --- helpers
 
-    def _judge(self, step: Step) -> Verdict:
-        verdict = judge(step, self.inbox, self._tried.get(id(step), 0) if self._tried else 0)
-        if isinstance(verdict, NeedMore) and verdict.tried:
-            if self._tried is None:
-                self._tried = {}
-            self._tried[id(step)] = verdict.tried
-        return verdict
-
     def _unmet(self, verdict: Failed, now: float) -> None:
         """Raise the mismatch, unless it ends an endless loop."""
         __tracebackhide__ = True
         if not self.cursor.end_loop():
             raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
         self._begun = None
-        self._tried = None
+        self._judging.forget()
 
     def _patience(self, now: float) -> Action:
         __tracebackhide__ = True
@@ -283,7 +283,9 @@ class Progress:
         """Return what did not happen in time, in words."""
         step = self.cursor.step
         assert step is not None
-        return lack_of(step, self.inbox, self._seconds, is_cut=self._is_cut(now))
+        if self._judging.run is not None:
+            return f"{self._judging.run} came within {whole(self._seconds, is_cut=self._is_cut(now))} of the latest"
+        return lack_of(self._judging.counted(step), self.inbox, self._seconds, is_cut=self._is_cut(now))
 
     @property
     def _seconds(self) -> float:

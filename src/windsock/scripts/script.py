@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, SupportsBytes, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from windsock.errors import UsageError
 from windsock.scripts import steps as kinds
+from windsock.scripts.actions import StepData, checked_data
+from windsock.scripts.expectations import checked_length
 from windsock.scripts.repr import wrapped
 from windsock.scripts.step import written
 from windsock.scripts.steps import Expected, Step, Waitable
@@ -20,7 +22,7 @@ __all__ = ["Script", "Steps"]
 R = TypeVar("R")
 WIDTH = 100
 """The most columns of a script's code on one line."""
-ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset)
+ENDS = (kinds.HalfClose, kinds.Close, kinds.Reset, kinds.Forward)
 
 
 class Steps(Generic[R]):
@@ -40,7 +42,7 @@ class Steps(Generic[R]):
 
     def send(
         self,
-        data: bytes | SupportsBytes,
+        data: StepData,
         *,
         pieces: int | Sequence[int] | None = None,
         every: float = 0.0,
@@ -50,6 +52,9 @@ class Steps(Generic[R]):
 
         `pieces` is their number or their sizes. With `every` alone, each byte is a piece. Each piece has the whole
         `timeout`. A peer that is gone is not an error here; the next expectation fails.
+
+        Or send a binary file, several runs of bytes in a list or a generator, a Repeat; a Template; or the result of a
+        function of what was taken before: of the message, or with parameters named `message`, `match`, `conversation`.
         """
         __tracebackhide__ = True
         sizes = tuple(pieces) if isinstance(pieces, Sequence) else pieces
@@ -60,7 +65,7 @@ class Steps(Generic[R]):
         what: Expected | int | None = None,
         *,
         until: bytes | None = None,
-        length: int | None = None,
+        length: int | Callable[..., int] | None = None,
         timeout: float | None = None,
     ) -> R:
         """Take what comes, which must match: bytes, a regular expression, a predicate, a length, a framing, a message.
@@ -70,9 +75,13 @@ class Steps(Generic[R]):
         or a pattern of a protocol, such as `redis.command("GET")`, one whole message. `until` takes everything up to
         and including a delimiter, `length` takes that many bytes; an expression must be found in them, or a predicate
         must accept them. With datagrams, it is the whole next one.
+
+        `length` may be a function as for `send()`. A length of 1 MiB or more without a pattern is taken without being
+        kept, and each part that comes has the whole `timeout`.
         """
         __tracebackhide__ = True
-        return self._take(kinds.Expect(what, until=until, length=length, timeout=timeout))
+        checked = None if length is None else checked_length(length)
+        return self._take(kinds.Expect(what, until=until, length=checked, timeout=timeout))
 
     def expect_eof(self, *, discard: bool = False, timeout: float | None = None) -> R:
         """Expect the normal end of the other end's stream; `discard`: bytes that come before it are taken."""
@@ -162,6 +171,16 @@ class Steps(Generic[R]):
         """End TLS both ways, and continue unencrypted: send close_notify, and wait for the other end's."""
         __tracebackhide__ = True
         return self._take(kinds.StopTLS(timeout=timeout))
+
+    def forward(self, address: Any, *, first: StepData = b"", timeout: float | None = None) -> R:
+        """Hand the connection on, for scripts of fakes: connect to `address` within `timeout`, and pass on everything.
+
+        From here on all bytes, ends and resets pass between there and the client, recorded, until both have ended.
+        `address` is that of a stream server, or a function as for `send()` that returns one. `first`, anything that
+        `send()` takes, is sent there before what the client sends.
+        """
+        __tracebackhide__ = True
+        return self._take(kinds.Forward(address, first=checked_data("forward", first), timeout=timeout))
 
     def loop(self, script: Script, *, times: int | None = None) -> R:
         """Play a script `times` times; None: until a round finds that the other end has ended and sent nothing more."""

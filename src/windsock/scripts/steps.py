@@ -18,6 +18,7 @@ from windsock.scripts.actions import (
 from windsock.scripts.checks import Expected
 from windsock.scripts.control import Loop, OneOf
 from windsock.scripts.expectations import Expect, ExpectEnd, ExpectEof, ExpectReset, ExpectSilence, ExpectUrgent
+from windsock.scripts.forward import Forward
 from windsock.scripts.step import Step, Waitable
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ExpectSilence",
     "ExpectUrgent",
     "Expected",
+    "Forward",
     "HalfClose",
     "Loop",
     "OneOf",

@@ -9,6 +9,7 @@ from windsock.security.peer_credentials import PeerCredentials, PeerCredentialsM
 from windsock.security.tls import TLSMixIn
 
 if TYPE_CHECKING:
+    from windsock.security.run_authority import RunAuthority
     from windsock.security.tls_socket import TLSSocket
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "HandshakeFailure",
     "PeerCredentials",
     "PeerCredentialsMixIn",
+    "RunAuthority",
     "TLSHandshake",
     "TLSMixIn",
     "TLSSocket",
@@ -30,4 +32,8 @@ def __getattr__(name: str) -> Any:
         from windsock.security.tls_socket import TLSSocket
 
         return TLSSocket
+    if name == "RunAuthority":
+        from windsock.security.run_authority import RunAuthority
+
+        return RunAuthority
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from windsock.errors import NotInstalled
+from windsock.errors import NotInstalled, UsageError
 from windsock.net.files import temporary_file
 from windsock.net.system import os, threading
 
@@ -17,10 +17,27 @@ if TYPE_CHECKING:
     import ssl
 
     import trustme
+    from cryptography import x509
 
-__all__ = ["authority", "certificate", "client_certificate", "client_context", "configure", "server_context"]
+__all__ = [
+    "KEY_TYPES",
+    "authority",
+    "certificate",
+    "client_certificate",
+    "client_context",
+    "configure",
+    "is_of_authority",
+    "issue",
+    "names_of",
+    "new_year",
+    "once",
+    "read",
+    "server_context",
+    "trust",
+]
 
 CLIENT = "client@windsock.invalid"
+KEY_TYPES = ("ec", "rsa")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,7 +100,7 @@ def server_context(*, is_mutual: bool) -> ssl.SSLContext:
     _honour_keylog(context)
     if is_mutual:
         context.verify_mode = ssl.CERT_REQUIRED
-        _trust(context)
+        trust(context, authority().cert_pem.bytes())
     return context
 
 
@@ -93,7 +110,7 @@ def client_context(*, certificate: bool, key_type: str = "ec") -> ssl.SSLContext
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _honour_keylog(context)
-    _trust(context)
+    trust(context, authority().cert_pem.bytes())
     if certificate:
         configure(context, client_certificate(key_type))
     return context
@@ -128,26 +145,81 @@ def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> A
     if profile == "self_signed":
         return _self_signed(hosts, key_type)
     hosts = ("somebody-else.invalid",) if profile == "wrong_name" else hosts
-    issuer = _authority("nobody has heard of it") if profile == "unknown_authority" else authority()
-    return issuer.issue_cert(*hosts, key_type=_trustme_key_type(key_type), **_validity(profile))
+    made = _issue(_issuer(profile), hosts, key_type, **_validity(profile))
+    return _without_chain(made) if profile == "missing_intermediate" else made
+
+
+def _issuer(profile: str) -> trustme.CA:
+    if profile == "unknown_authority":
+        return _authority("nobody has heard of it")
+    return _intermediate() if profile == "missing_intermediate" else authority()
+
+
+@once
+def _intermediate() -> trustme.CA:
+    return authority().create_child_ca()
+
+
+def _without_chain(leaf: trustme.LeafCert) -> trustme.LeafCert:
+    import trustme
+
+    return trustme.LeafCert(leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes(), [])
+
+
+def issue(names: tuple[str, ...], key_type: str = "ec") -> trustme.LeafCert:
+    """Return a new certificate of our authority, with a key of its own. Raises UsageError for names that can't be."""
+    issuer = authority()
+    with _making, _real_dates():
+        return _issue(issuer, names, key_type)
+
+
+def _issue(issuer: trustme.CA, names: tuple[str, ...], key_type: str, **validity: Any) -> trustme.LeafCert:
+    try:
+        return issuer.issue_cert(*names, key_type=_trustme_key_type(key_type), **validity)
+    except ValueError as error:  # of the module idna
+        shown = ", ".join(map(repr, names))
+        raise UsageError(f"no certificate can be for {shown}: {error}") from None
+
+
+def read(pem: bytes) -> x509.Certificate:
+    """Return the first certificate in PEM."""
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(pem)
+
+
+def is_of_authority(leaf: trustme.LeafCert) -> bool:
+    """Return whether our authority itself has issued a certificate."""
+    return read(leaf.cert_chain_pems[0].bytes()).issuer == read(authority().cert_pem.bytes()).subject
+
+
+def names_of(leaf: trustme.LeafCert) -> tuple[str, ...]:
+    """Return the names that a certificate is valid for (subject alternative names)."""
+    from cryptography import x509
+
+    try:
+        found = read(leaf.cert_chain_pems[0].bytes()).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(each.value) for each in found.value)
 
 
 def _validity(profile: str) -> dict[str, Any]:
     if profile == "expired":
-        return {"not_before": _new_year(2020), "not_after": _new_year(2021)}
+        return {"not_before": new_year(2020), "not_after": new_year(2021)}
     if profile == "not_yet_valid":
-        return {"not_before": _new_year(2090), "not_after": _new_year(2091)}
+        return {"not_before": new_year(2090), "not_after": new_year(2091)}
     return {}
 
 
-def _new_year(year: int) -> datetime.datetime:
+def new_year(year: int) -> datetime.datetime:
     """Return a date for a certificate, as the real class: OpenSSL compares it with the real clock."""
     return datetime.datetime(year, 1, 1, tzinfo=datetime.UTC)
 
 
-def _trust(context: ssl.SSLContext) -> None:
-    """Make a context trust our authority. trustme checks a context's class, which gevent replaces."""
-    context.load_verify_locations(cadata=authority().cert_pem.bytes().decode())
+def trust(context: ssl.SSLContext, pem: bytes) -> None:
+    """Make a context trust a certificate. trustme's method checks a context's class, which gevent replaces."""
+    context.load_verify_locations(cadata=pem.decode())
 
 
 def configure(context: ssl.SSLContext, leaf: trustme.LeafCert) -> None:
@@ -168,7 +240,7 @@ def _self_signed(hosts: tuple[str, ...], key_type: str) -> Any:
     key: Any = rsa.generate_private_key(65537, 2048) if key_type == "rsa" else ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self-signed")])
     names = [_general_name(x509, ipaddress, each) for each in hosts]
-    start, end = _new_year(2020), _new_year(2090)
+    start, end = new_year(2020), new_year(2090)
     made = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -183,4 +255,4 @@ def _general_name(x509: Any, ipaddress: Any, host: str) -> Any:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
-        return x509.DNSName(host)
+        return x509.DNSName(host.encode("idna").decode())

@@ -48,22 +48,35 @@ class TLSHandshake:
     """The versions of TLS that the client offered, such as "TLSv1.3", its favourite first."""
     peer_subject: str | None = None
     """The subject of the client's certificate, such as "O=Example, CN=alice"."""
+    session_reused: bool = False
+    """Whether the client resumed a session of an earlier connection."""
     failure: HandshakeFailure | None = None
     """Why the handshake failed; None if it succeeded."""
     reason: str = ""
     """The error, in OpenSSL's or the kernel's words."""
+    received: bytes = b""
+    """The first bytes that came, at most 64, if the client did not speak TLS."""
     alert: Alert | None = None
     """The alert with which the client ended the connection, then or later, such as "bad_certificate"."""
 
     def __str__(self) -> str:
         if self.failure is not None:
             said = f"TLS handshake failed: {self.failure}" + (f" ({self.reason})" if self.reason else "")
+            said += self.shown_received
         else:
             said = f"{self.version}, {self.cipher}"
+        said += ", session resumed" if self.session_reused else ""
         said += f", server name {self.server_name}" if self.server_name else ""
         said += f", ALPN offered {'/'.join(self.alpn_offered)}" if self.alpn_offered else ""
         said += f", ALPN {self.alpn}" if self.alpn else ""
         return said + (f", client certificate of {self.peer_subject}" if self.peer_subject else "")
+
+    @property
+    def shown_received(self) -> str:
+        """The bytes that came instead of a handshake, with secrets masked, as the end of a sentence; "" for none."""
+        from windsock.redaction import text
+
+        return text(f", received {self.received!r}") if self.received else ""
 
 
 class HandshakeFailed(PeerError):

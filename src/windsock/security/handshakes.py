@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from windsock.net.pushback import SHOWN
 from windsock.net.system import ssl
 from windsock.security.alerts import alert_of
 from windsock.security.client_hello import HANDSHAKE, ClientHello, read_client_hello
@@ -29,6 +30,7 @@ def succeeded(tls: ssl.SSLObject, hello: ClientHello) -> TLSHandshake:
         alpn=tls.selected_alpn_protocol(),
         versions_offered=hello.versions,
         peer_subject=_subject(tls.getpeercert()),
+        session_reused=bool(tls.session_reused),
     )
 
 
@@ -43,6 +45,7 @@ def failed(error: OSError, first: bytes) -> HandshakeFailed:
             versions_offered=hello.versions,
             failure=failure,
             reason=_reason(error, failure),
+            received=first[:SHOWN] if failure is HandshakeFailure.PLAINTEXT else b"",
             alert=alert_of(error) if failure is HandshakeFailure.ALERT else None,
         )
     )
@@ -73,6 +76,8 @@ def _reason(error: OSError, failure: HandshakeFailure) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
+        if getattr(error, "reason", None) == "CALLBACK_FAILED":
+            return "the server has no certificate for the server name"
         said = alert_of(error) if failure is HandshakeFailure.ALERT else None
         return str(said or getattr(error, "reason", None) or error).replace("_", " ").lower()
     return error.strerror or str(error)

@@ -9,8 +9,9 @@ from windsock.net.addresses import PrivateSocketPath
 from windsock.net.files import write_file
 from windsock.net.system import os, threading
 from windsock.security import certificates
+from windsock.security.revocation import revocation_list, revoked_serials
 
-__all__ = ["ClientFiles", "ca_file", "client_files", "remove"]
+__all__ = ["ClientFiles", "ca_file", "client_files", "remove", "revocation_file"]
 
 _lock = threading.Lock()
 _private: PrivateSocketPath | None = None
@@ -26,6 +27,12 @@ class ClientFiles(NamedTuple):
 def ca_file() -> str:
     """Return the path of the certificate of this run's authority."""
     return _written("ca.pem", certificates.authority().cert_pem.bytes())
+
+
+def revocation_file() -> str:
+    """Return the path of the list of the certificates that this run's authority has revoked so far."""
+    serials = revoked_serials()
+    return _written(f"revoked-{len(serials)}.pem", revocation_list(serials))
 
 
 def client_files(key_type: str) -> ClientFiles:

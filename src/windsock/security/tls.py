@@ -11,6 +11,7 @@ from windsock.net.deadlines import capped
 from windsock.net.pushback import give_back_to_stream
 from windsock.net.system import socket
 from windsock.security.handshake_info import HandshakeFailed
+from windsock.security.server_names import ContextByName
 
 if TYPE_CHECKING:
     import ssl
@@ -74,7 +75,12 @@ class TLSMixIn:
         to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
         both = [client_context.wrap_bio(to_client, to_server)]
         context = self.ssl_context
-        if context is not None and context.sni_callback is None:  # the callback is the user's code
+        callback = None if context is None else context.sni_callback
+        if isinstance(callback, ContextByName):
+            context = callback.any_context()
+        elif callback is not None:  # the user's code
+            context = None
+        if context is not None:
             both.append(context.wrap_bio(to_server, to_client, server_side=True))
         for each in both * 2:
             with contextlib.suppress(ssl.SSLError):  # includes SSLWantReadError

@@ -15,8 +15,10 @@ class Handler(servers.BaseRequestHandler):
         pass
 server = servers.TrioTCPServer(("127.0.0.1", 0), Handler)
 server.server_close()
-with windsock.serving():
-    pass
+with windsock.serving().echo() as server, server.connect() as client:
+    client.send(b"x").expect(b"x").close()
+    server.connections.wait()
+    server.requests.wait()
 print([name for name in ("trio", "asyncio", "ssl") if name in sys.modules])
 """
     assert run_python(code) == "[]\n"

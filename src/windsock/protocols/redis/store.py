@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from windsock.errors import UsageError
 from windsock.net.system import threading
-from windsock.protocols.redis import builders
+from windsock.protocols.ready_rules import check_shares_memory
+from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
 from windsock.protocols.redis.values import Command, RedisReply, encoded, text_of
@@ -32,30 +32,21 @@ class Session:
 
 
 class Store:
-    """Keys and values, and the state of each connection: its version of RESP, its name, its transaction."""
+    """Keys and values. Of each connection its conversation keeps the version of RESP, the name, and the transaction."""
 
     def __init__(self, data: Mapping[Any, Any]) -> None:
         self.data: Data = {_key(key): _value(value) for key, value in data.items()}
         """Keys with their values: bytes, a dict (hash), a list, or a set."""
-        self._sessions: dict[int, Session] = {}
         self._lock = threading.RLock()
-        self._here: dict[int, int] = {}
-        """The connection whose message is being answered, by the thread."""
 
-    def is_here(self, connection: int) -> bool:
-        """Note the connection whose message is answered next by this thread; return True."""
-        self._here[threading.get_ident()] = connection
-        return True
-
-    def answer(self, message: bytes) -> RedisReply | None:
-        """Return the reply to a command; None to a command without a word."""
+    def answer(self, message: bytes, conversation: Any) -> RedisReply | None:
+        """Return the reply to a command in a Conversation; None to a command without a word."""
         given = PROTOCOL.decode(message)
         if not given.words:
             return None
-        index = self._here.get(threading.get_ident(), -1)
         with self._lock:
-            session = self._sessions.setdefault(index, Session())
-            return spoken(self._reply(given, session, index), session.resp)
+            session = conversation.kept.setdefault("redis", Session())
+            return spoken(self._reply(given, session, conversation.index), session.resp)
 
     def _reply(self, given: Command, session: Session, index: int) -> RedisReply:
         try:
@@ -100,10 +91,9 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
-    if getattr(getattr(server, "options", None), "concurrency", "") == "forking":
-        raise UsageError("redis.store(): a child of a forking server has a memory of its own; use another concurrency")
+    check_shares_memory("redis.store()", server)
     made = Store(data or {})
-    server.on(command(), connections=made.is_here).reply_with(made.answer).optional()
+    server.on(command()).reply_with(made.answer).optional()
     return made
 
 

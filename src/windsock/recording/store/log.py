@@ -30,6 +30,8 @@ class Log:
     """The events of one connection, in order. A subclass interprets them: `apply`."""
 
     index: int
+    shift = 0
+    """What makes `index` a number that no other connection of its server ever has, for what children report."""
     held_in_memory = 0
     """Bytes in memory that were reported to the recorder; only for the recorder."""
 
@@ -149,7 +151,7 @@ class Log:
         else:
             event: Any = (monotonic(), kind, data)  # a plain tuple: cheap, and not tracked by the collector
             if recorder.is_child:
-                recorder.tell_parent(self.index, Event._make(event))
+                recorder.tell_parent(self.index + self.shift, Event._make(event))
                 return
             self._log.append(event)
             if kind > Kind.MARK:
@@ -220,6 +222,22 @@ class Log:
             self._held += len(entry.data) + OVERHEAD
             if self._held > STEP:
                 self._account()
+
+    def cut(self, count: int, began: float, rest: bytes) -> None:
+        """Forget the first `count` events, except for `rest`, the start of a message that came at that time.
+
+        To be called while the recorder keeps out other readers.
+        """
+        entries = 0
+        for each in self._events:
+            if count <= 0:
+                break
+            count -= each.count if isinstance(each, SpilledEvents) else 1
+            entries += 1
+        kept: list[Any] = [(began, Kind.UP, rest)] if rest else []
+        self._log[:entries] = kept
+        self._latest = None
+        self._joined.clear()
 
     def _account(self) -> None:
         """Report the memory in use to the recorder."""

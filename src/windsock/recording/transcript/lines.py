@@ -58,8 +58,8 @@ class TranscriptLine:
 
 def lines_of(connection: Connection) -> Iterator[TranscriptLine]:
     """Give the lines of a connection in the order of time. The last one says how it ended, if it has."""
-    last = connection.opened
-    yield TranscriptLine(last, OPENED, f"from {addresses.show(connection.peer)}", b"", 0, 1, last)
+    last = connection.begins
+    yield TranscriptLine(last, OPENED, _from(connection), b"", 0, 1, last)
     for line in _events_of(connection):
         if line.time < last:  # of a child, or of another thread
             line.time = last
@@ -67,6 +67,11 @@ def lines_of(connection: Connection) -> Iterator[TranscriptLine]:
         yield line
     if (closed := connection.closed) is not None:
         yield TranscriptLine(max(last, closed), ENDED, f"ended: {connection.ending}{_left_of(connection)}")
+
+
+def _from(connection: Connection) -> str:
+    is_new = connection.begins == connection.opened
+    return f"from {addresses.show(connection.peer)}{'' if is_new else ', connected before this test'}"
 
 
 def _events_of(connection: Connection) -> Iterator[TranscriptLine]:

@@ -63,7 +63,7 @@ class CaptureSubject:
         """
         if not self.firings:
             return ()
-        opened = [-math.inf, *(each.opened for each in self.connections[number : number + 2]), math.inf]
+        opened = [-math.inf, *(each.begins for each in self.connections[number : number + 2]), math.inf]
         start, end = (opened[0], opened[2]) if number == 0 else opened[1:3]
         return self.firings[bisect_left(self.firings, start, key=_at) : bisect_left(self.firings, end, key=_at)]
 
@@ -90,5 +90,5 @@ def subject_of(server: RecordedServer) -> CaptureSubject:
 
 def start_of(subjects: Sequence[CaptureSubject]) -> float:
     """Return when the first thing of all happened, in monotonic seconds; 0 if nothing did."""
-    opened = (each.opened for subject in subjects for each in subject.connections)
+    opened = (each.begins for subject in subjects for each in subject.connections)
     return min((*opened, *(subject.firings[0].at for subject in subjects if subject.firings)), default=0.0)

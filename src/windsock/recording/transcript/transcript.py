@@ -66,7 +66,7 @@ class Transcript:
             yield NOTHING
             return
         sources = [
-            (connection.opened, partial(self.of_connection, subject, connection))
+            (connection.begins, partial(self.of_connection, subject, connection))
             for subject in self.subjects
             for connection in subject.connections
         ]
@@ -95,7 +95,7 @@ class Transcript:
         for subject, known in zip(self.subjects, chain(places, repeat({})), strict=False):
             for connection in subject.connections:
                 if connection.closed is None:
-                    since = f"silent since +{self._latest.get(id(connection), connection.opened) - self.start:.4f}"
+                    since = f"silent since +{self._latest.get(id(connection), connection.begins) - self.start:.4f}"
                     place = f"; {redaction.line(known[connection.index])}" if connection.index in known else ""
                     yield f"--- {self._name(subject)}#{connection.index} is still open, {since}{place}"
 

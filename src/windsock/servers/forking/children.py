@@ -62,21 +62,24 @@ class Children:
 
     def add(self, pid: int, client_address: Any, loop: ServeLoop | None, stack: ChildStack | None = None) -> None:
         """Add a child. If a loop is given, the loop collects the child as soon as it ends."""
-        self._clients[pid] = client_address
         if stack is not None:
             stack.forked()
-            self._stacks[pid] = stack
-        self.pids.add(pid)
-        with contextlib.suppress(AttributeError, OSError):
-            self._watched[pid] = (os.pidfd_open(pid), None)
-        if loop is not None:
-            self._watch(pid, loop)
+        with self._lock:  # another thread may collect it as soon as it is among the pids
+            self._clients[pid] = client_address
+            if stack is not None:
+                self._stacks[pid] = stack
+            self.pids.add(pid)
+            with contextlib.suppress(AttributeError, OSError):
+                self._watched[pid] = (os.pidfd_open(pid), None)
+            if loop is not None:
+                self._watch(pid, loop)
 
     def adopt(self, loop: ServeLoop) -> None:
         """Have a new loop collect the children that no other loop collects."""
-        for pid, (_, watcher) in list(self._watched.items()):
-            if watcher is None or watcher.is_closed:
-                self._watch(pid, loop)
+        with self._lock:
+            for pid, (_, watcher) in list(self._watched.items()):
+                if watcher is None or watcher.is_closed:
+                    self._watch(pid, loop)
 
     def collect(self, pid: int) -> None:
         """Take the exit status of this child if it has ended."""

@@ -31,7 +31,7 @@ class Readiness:
         self._kernel: Any = select.epoll() if self._is_epoll else select.poll()
         self.watched: dict[int, int] = {}
         """The events that each descriptor is watched for."""
-        self._callbacks: dict[int, Callable[[], None] | None] = {}
+        self._callbacks: dict[int, Callable[[], object] | None] = {}
         self._nudges: Wakeup | None = None
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
@@ -70,7 +70,7 @@ class Readiness:
 
     # --- the methods of Watch
 
-    def register(self, what: Any, callback: Callable[[], None] | None = None) -> None:
+    def register(self, what: Any, callback: Callable[[], object] | None = None) -> None:
         """Watch an object with a `fileno()` for reading; without a callback it is the listener."""
         descriptor = what if isinstance(what, int) else what.fileno()
         if descriptor < 0:
@@ -86,7 +86,7 @@ class Readiness:
         del self._callbacks[descriptor]
         self.forget(descriptor)
 
-    def callback(self, descriptor: int) -> Callable[[], None] | None:
+    def callback(self, descriptor: int) -> Callable[[], object] | None:
         """Return the callback of a descriptor."""
         return self._callbacks.get(descriptor)
 

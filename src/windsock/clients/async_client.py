@@ -1,20 +1,19 @@
-"""A scripted client for trio: the same steps, awaited; on trio's clock, and cancelled as trio users expect."""
+"""Scripted clients for asyncio and trio: the same steps, awaited; on the loop's clock, and cancelled with the task."""
 
 from __future__ import annotations
 
-import errno
 import math
-import sys
 from collections.abc import Awaitable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, Unpack, cast
 
-from windsock.clients import client_sockets
+from windsock.clients import async_runner, client_sockets
 from windsock.clients.client_base import ClientBase
 from windsock.clients.client_endpoint import ClientDatagramEndpoint, ClientStreamEndpoint
 from windsock.clients.connect_options import AddressKeywords, ConnectOptions
 from windsock.errors import UsageError, whole
 from windsock.net import deadlines
+from windsock.net.async_loops import AsyncLoop, loop_of, running_loop
 from windsock.net.system import monotonic
 from windsock.scripts import Script, Step, Steps
 from windsock.scripts.checks import check_keywords
@@ -23,18 +22,22 @@ if TYPE_CHECKING:
     from windsock.clients.connector import Connector
     from windsock.net.addresses import PrivateSocketPath
 
-__all__ = ["TrioClient"]
+__all__ = ["AsyncClient", "AsyncioClient", "TrioClient"]
+
+C = TypeVar("C", bound="AsyncClient[Any]")
 
 
-class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
-    """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
+class AsyncClient(ClientBase, Steps[Awaitable[C]]):
+    """A client whose methods are the steps of scripts, awaited, in the event loop of one library.
 
-    `async with` connects and closes it. The keywords are those of `scripted_client()` except `faults`. Time is trio's,
-    so a mock clock moves it. If a step is cancelled, the client is closed at once, as by `trio.aclose_forcefully()`.
-    One task may take a step at a time.
+    `async with` connects and closes it. One task may take a step at a time. A subclass names the library.
     """
 
-    remedy = "this client is closed; make another one, with server.connect_trio()"
+    library: ClassVar[str]
+    """The library whose loop it is for."""
+    method: ClassVar[str]
+    """The method of servers that makes such a client."""
+    remedy: ClassVar[str]
     """What is said about a step after its end."""
 
     def __init__(
@@ -46,19 +49,19 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         _connector: Connector | None = None,
         **options: Unpack[AddressKeywords],
     ) -> None:
-        check_keywords("TrioClient", options, AddressKeywords)
+        check_keywords(type(self).__name__, options, AddressKeywords)
         if _connector is None:
             from windsock.clients.connector import connector_to
 
             _connector = connector_to(address, ConnectOptions(**options))
         if _connector.plans:
             raise UsageError(
-                "faults=[...]: a client of trio has no proxy of its own for faults; use server.fault(...), or connect "
-                "to a windsock.proxy()"
+                f"faults=[...]: a client of {self.library} has no proxy of its own for faults; use server.fault(...), "
+                "or connect to a windsock.proxy()"
             )
         self.name = name
         self.timeout = _connector.timeout
-        """Seconds of trio's time that a step without a timeout of its own may take."""
+        """Seconds of the loop's time that a step without a timeout of its own may take."""
         self._connector = _connector
         self._handshake = handshake
         self._end: ClientStreamEndpoint | ClientDatagramEndpoint | None = None
@@ -66,37 +69,42 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
 
     async def __aenter__(self) -> Self:
         """Connect. Raises ConnectFailed."""
-        import trio
-
-        from windsock.clients import trio_runner
-
         if self._end is not None:
             raise UsageError("async with: this client has been connected before; make another one")
+        loop = self._loop
         sock, private = await self._connect()
         try:
-            self._end = self._connector.end_over(sock, trio.current_time)
+            self._end = self._connector.end_over(sock, loop.now)
             self._is_called(sock, private)
             if self._connector.begins_with_tls and self._handshake:
                 handshake = self._connector.handshake(self._end, self._limit(self.timeout))
-                await trio_runner.carry_out(handshake, self._end)
+                await async_runner.carry_out(loop, handshake, self._end)
         except BaseException:
             client_sockets.give_back(sock, private)
             raise
         return self
 
+    @property
+    def _loop(self) -> AsyncLoop:
+        """The loop that it is for. Raises UsageError if another one runs here, or none."""
+        here = running_loop()
+        if here != self.library:
+            runs = f"here runs one of {here}" if here else "none runs here"
+            other = {"asyncio": "connect_asyncio()", "trio": "connect_trio()"}.get(here, "connect()")
+            raise UsageError(f"{self.method}(): expected a loop of {self.library}, and {runs}; use {other}")
+        return loop_of(here)
+
     async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:
         """Return a connected socket, and the private path that it is bound to. Raises ConnectFailed."""
-        import trio
-
-        place = self._connector.place
+        place, loop = self._connector.place, self._loop
         for kind in place.kinds:
             sock, private = client_sockets.prepare(place, kind, self._connector.options)
             try:
-                await self._reach(sock)
+                await async_runner.connect(loop, sock, place, self._limit(self.timeout))
             except OSError as error:
                 client_sockets.give_back(sock, private)
                 if not client_sockets.is_of_another_kind(error, place, kind):
-                    waited = whole(self.timeout, is_cut=trio.current_time() >= self._limit(math.inf))
+                    waited = whole(self.timeout, is_cut=loop.now() >= self._limit(math.inf))
                     raise client_sockets.ConnectFailed(place.address, error, waited) from error
             except BaseException:
                 client_sockets.give_back(sock, private)
@@ -104,18 +112,6 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
             else:
                 return sock, private
         raise AssertionError("the last kind is none of another kind")
-
-    async def _reach(self, sock: client_sockets.QuietSocket) -> None:
-        """Connect a socket, in the time that a step may take. Raises OSError."""
-        import trio
-
-        from windsock.clients import trio_runner
-
-        try:
-            with trio.fail_at(self._limit(self.timeout)):
-                await trio_runner.connect(sock, self._connector.place)
-        except trio.TooSlowError:
-            raise TimeoutError(errno.ETIMEDOUT, "timed out") from None
 
     async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
@@ -151,24 +147,22 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
     async def play(self, script: Script) -> Self:
         """Take all steps of a script. Raises ScriptMismatch and ScriptTimeout."""
         __tracebackhide__ = True
-        from windsock.clients import trio_runner
-
         if not isinstance(script, Script):
             raise UsageError(f"play({script!r}): expected a Script")
         end = self._check_free("play()")
         progress = self._progress_of(script, self._limit(math.inf))
         self._is_playing = True
         try:
-            await trio_runner.play(progress, end)
+            await async_runner.play(self._loop, progress, end)
         finally:
             self._is_playing = False
             if end.is_closed:
                 self._remove_path()
         return self
 
-    async def _take(self, step: Step) -> TrioClient:
+    async def _take(self, step: Step) -> C:
         __tracebackhide__ = True
-        return await self.play(Script(step))
+        return cast(C, await self.play(Script(step)))
 
     def _check_free(self, method: str) -> ClientStreamEndpoint | ClientDatagramEndpoint:
         end = self.end
@@ -179,28 +173,22 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
         return end
 
     def _limit(self, seconds: float) -> float:
-        """Return the deadline, on trio's clock, of something that may take `seconds`."""
-        import trio
-
-        testing = sys.modules.get("trio.testing")
-        is_real = testing is None or not isinstance(trio.lowlevel.current_clock(), testing.MockClock)
-        left = deadlines.latest() - monotonic() if is_real else math.inf  # the test's time is real
-        return trio.current_time() + min(seconds, left)
+        """Return the deadline, on the loop's clock, of something that may take `seconds`."""
+        loop = self._loop
+        left = deadlines.latest() - monotonic() if loop.is_real() else math.inf  # the test's time is real
+        return loop.now() + min(seconds, left)
 
     # --- its end
 
     async def aclose(self) -> None:
         """Close it, as `async with` does; under TLS the other end has a second to take the end of the stream."""
-        import trio
-
-        from windsock.clients import trio_runner
-
+        loop = self._loop
         try:
             if self._end is not None:
-                await trio_runner.part(self._end)
+                await async_runner.part(loop, self._end)
         finally:
             self._remove_path()
-        await trio.lowlevel.checkpoint()
+        await loop.checkpoint()
 
     def _leave(self) -> None:
         """Close it without waiting for anything."""
@@ -208,3 +196,29 @@ class TrioClient(ClientBase, Steps[Awaitable["TrioClient"]]):
             self._end.say_goodbye()
             self._end.part()
         self._remove_path()
+
+
+class AsyncioClient(AsyncClient["AsyncioClient"]):
+    """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
+
+    `async with` connects and closes it. The keywords are those of `scripted_client()` except `faults`. It works in
+    every event loop of asyncio that watches descriptors, such as uvloop's. If a step is cancelled, the client is closed
+    at once. One task may take a step at a time.
+    """
+
+    library = "asyncio"
+    method = "connect_asyncio"
+    remedy = "this client is closed; make another one, with server.connect_asyncio()"
+
+
+class TrioClient(AsyncClient["TrioClient"]):
+    """A client whose methods are the steps of scripts, awaited: `await client.send(b"PING")`.
+
+    `async with` connects and closes it. The keywords are those of `scripted_client()` except `faults`. Time is trio's,
+    so a mock clock moves it. If a step is cancelled, the client is closed at once, as by `trio.aclose_forcefully()`.
+    One task may take a step at a time.
+    """
+
+    library = "trio"
+    method = "connect_trio"
+    remedy = "this client is closed; make another one, with server.connect_trio()"

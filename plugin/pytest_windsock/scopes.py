@@ -1,0 +1,135 @@
+"""`pytest_windsock.fixture`: makes fixtures of servers that may outlive a test, with what all their tests share."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_windsock.fixtures import SCOPED
+from windsock.errors import UsageError
+from windsock.harness import RunningServer
+from windsock.options.server_options import ServerKeywords
+from windsock.scripts.checks import check_keywords
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from pytest_windsock.factories import ServeKeywords
+
+__all__ = ["combinations", "fixture"]
+
+SCOPES = ("function", "class", "module", "package", "session")
+SERVER = "server"
+"""The parameter of a set-up function that gets the server."""
+
+
+def fixture(
+    *,
+    scope: Any = "function",
+    params: Sequence[Any] | None = None,
+    ids: Any = None,
+    autouse: bool = False,
+    **options: Unpack[ServeKeywords],
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a fixture whose value is a server, of a function that sets it up: `def redis(server): ...`.
+
+    The function gets the running server as `server`, and other fixtures by name. What it defines there (rules, scripts,
+    faults) is for all tests; each begins with it anew. It may `yield` once; what follows runs before the server is
+    finished. Each test that asks for the fixture, itself or through other fixtures, has a recording, expectations,
+    faults and a verdict of its own.
+
+    `scope`, `params`, `ids` and `autouse` are those of `pytest.fixture`; each of `params` is a dict of more options.
+    `options` are those of `windsock.serving()`, with `handler` and `server_class`; `name` is the fixture's, too. Raises
+    UsageError for invalid values.
+    """
+    _check_scope(scope)
+    _check_options(options)
+    name = options.pop("name", None)
+    found = None if params is None else [_checked_param(each) for each in params]
+    if ids is None and found is not None:
+        ids = _id_of
+
+    def decorate(setup: Any) -> Any:
+        function = getattr(setup, "__func__", setup)  # of a classmethod
+        _check_setup(function)
+        body: Any = _body(function, dict(options), name or function.__name__)
+        SCOPED.add(name or function.__name__)
+        if function is not setup:
+            body = type(setup)(body)
+        return pytest.fixture(scope=scope, params=found, ids=ids, autouse=autouse, name=name)(body)
+
+    return decorate
+
+
+def combinations(**which: Any) -> list[Any]:
+    """Return `params` for every kind of server there is, as for `any_server`.
+
+    `transports`, `concurrency` and `tls` select some of them, as in the marker: `concurrency=["sync", "forking"]`.
+    Tests on what a platform does not support are skipped. Raises UsageError for unknown names.
+    """
+    from pytest_windsock import matrix
+
+    unknown = which.keys() - {"transports", "concurrency", "tls"}
+    if unknown:
+        raise UsageError(f"combinations({min(unknown)}=...): expected transports=, concurrency= or tls=")
+    return [pytest.param(each.options(), id=str(each)) for each in matrix.chosen(which)]
+
+
+def _body(setup: Callable[..., Any], options: dict[str, Any], name: str) -> Callable[..., Any]:
+    """Return the generator that pytest calls; its parameters are those of `setup`, with `request` for `server`."""
+    signature = inspect.signature(setup)
+    takes_request = "request" in signature.parameters
+
+    @functools.wraps(setup)
+    def body(*args: Any, **fixtures: Any) -> Iterator[RunningServer]:
+        __tracebackhide__ = True
+        from pytest_windsock import checkpoints
+
+        request = fixtures["request"] if takes_request else fixtures.pop("request")
+        more = getattr(request, "param", {})
+        yield from checkpoints.serve(request, name, options | more, functools.partial(setup, *args, **fixtures))
+
+    parameters = [each for each in signature.parameters.values() if each.name != SERVER]
+    if not takes_request:
+        parameters.append(inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY))
+    body.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return body
+
+
+def _check_scope(scope: Any) -> None:
+    if not callable(scope) and scope not in SCOPES:
+        raise UsageError(f"fixture(scope={scope!r}): expected one of {', '.join(map(repr, SCOPES))}, or a function")
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    served = {key: value for key, value in options.items() if key not in ("handler", "server_class")}
+    check_keywords("fixture", served, ServerKeywords)
+
+
+def _checked_param(param: Any) -> Any:
+    """Return one of `params`, as it is. Raises UsageError if it is no dict of options, nor a pytest.param of one."""
+    values = getattr(param, "values", None)
+    options = values[0] if isinstance(values, tuple) and len(values) == 1 else param
+    if not isinstance(options, Mapping):
+        raise UsageError(
+            f"fixture(params=[... {param!r}]): expected dicts of options, such as {{'concurrency': 'sync'}}"
+        )
+    _check_options(options)
+    return param
+
+
+def _id_of(options: Mapping[str, Any]) -> str:
+    """Return the id of a test for one of `params`: the values that are words, and other options by their names."""
+    return "-".join(value if isinstance(value, str) else key for key, value in options.items()) or "plain"
+
+
+def _check_setup(setup: Any) -> None:
+    if not inspect.isfunction(setup) or SERVER not in inspect.signature(setup).parameters:
+        got = getattr(setup, "__name__", repr(setup))
+        raise UsageError(f"fixture(): {got} has no parameter {SERVER!r}; expected a function: def {got}({SERVER}): ...")
+    if inspect.iscoroutinefunction(setup) or inspect.isasyncgenfunction(setup):
+        raise UsageError(f"fixture(): {setup.__name__} is async; expected a function that sets up the server at once")
