@@ -1,50 +1,60 @@
-"""Cache: `pymemcache` asks a server that dribbles its answer byte by byte, or stops in the middle of it."""
+"""Memcached: `pymemcache` stores and asks, in a protocol whose first line says how many bytes follow it."""
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
+from dataclasses import dataclass
 
 import pytest
 
-from windsock import RunningServer, Script
+from windsock import RunningServer, protocols
 
 memcache = pytest.importorskip("pymemcache.client.base")
 
+WITH_VALUE = re.compile(rb"(?:set|add|cas) \S+ \d+ -?\d+ (\d+)|VALUE \S+ \d+ (\d+)")
 ANSWER = b"VALUE wind 0 2\r\nNW\r\nEND\r\n"
 
-pytestmark = pytest.mark.windsock(framing="lines")
+
+@dataclass(frozen=True)
+class Command:
+    name: str
+    key: str
+    value: bytes = b""
 
 
-def test_an_answer_that_comes_byte_by_byte_is_whole(tcp_server: RunningServer) -> None:
-    tcp_server.on(b"get wind").reply(ANSWER, pieces=len(ANSWER), every=0.01)
+class Memcached(protocols.Protocol):
+    def size(self, data: bytes) -> int | None:
+        line = data.find(b"\r\n") + 2
+        if line < 2:
+            return None
+        match = WITH_VALUE.match(data)
+        return line + int(match[match.lastindex or 0]) + 2 if match else line
 
-    with closing(memcache.Client(tcp_server.address, timeout=0.2)) as client:
-        found = client.get("wind")
+    def reply_size(self, data: bytes) -> int | None:
+        first = self.size(data)
+        if first and data.startswith(b"VALUE"):
+            return (rest := self.reply_size(data[first:])) and first + rest
+        return first
 
-    assert found == b"NW"
-    drops = [chunk for chunk in tcp_server.connections[0].chunks if chunk.direction == "downstream"]
-    assert [len(chunk.data) for chunk in drops] == [1] * len(ANSWER)
-    assert drops[-1].time - drops[0].time > 0.2  # the client's timeout is counted anew with each byte
+    def decode(self, data: bytes) -> Command:
+        name, key, *_ = [*data.partition(b"\r\n")[0].decode().split(), ""]
+        return Command(name, key, data.partition(b"\r\n")[2][:-2])
 
 
-def test_an_answer_that_stops_in_the_middle_is_given_up(tcp_server: RunningServer) -> None:
-    tcp_server.on(b"get wind").play(Script().send(ANSWER[:20], pieces=4, every=0.01).expect_eof())
-    client = memcache.Client(tcp_server.address, timeout=0.1)
+pytestmark = pytest.mark.windsock(framing=Memcached)
 
-    with pytest.raises(TimeoutError):
-        client.get("wind")
 
-    assert tcp_server.requests.wait(1)[0].reply == ANSWER[:20]
-    assert client.sock is None  # it was closed, so that the rest is no answer to the next question
+def test_a_value_is_stored_and_found(tcp_server: RunningServer) -> None:
+    tcp_server.on(protocols.message(Memcached, name="set")).reply(b"STORED\r\n")
+    tcp_server.on(protocols.message(Memcached, name="get", key="wind")).reply(ANSWER, pieces=len(ANSWER))
+    with closing(memcache.Client(tcp_server.address, timeout=5)) as client:
+        assert client.set("wind", b"N\r\nW", noreply=False)
+        assert client.get("wind") == b"NW"
+    assert [each.message for each in tcp_server.requests] == [Command("set", "wind", b"N\r\nW"), Command("get", "wind")]
 
 
 def test_a_cache_may_fail(tcp_server: RunningServer) -> None:
-    tcp_server.on(b"get wind").reply(ANSWER, truncate=20, end="reset")
-
+    tcp_server.on(protocols.message(Memcached, name="get")).reply(ANSWER, truncate=20, end="reset")
     with closing(memcache.Client(tcp_server.address, timeout=5, ignore_exc=True)) as client:
-        found = client.get("wind", default=b"unknown")
-
-    assert found == b"unknown"
-    assert tcp_server.requests.only().reply == ANSWER[:20]
-    tcp_server.stop()
-    assert tcp_server.connections[0].ending == "server reset"
+        assert client.get("wind", default=b"unknown") == b"unknown"

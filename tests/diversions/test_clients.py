@@ -198,14 +198,14 @@ def test_urllib_and_http_client(serve: Any) -> None:
 
 
 def test_tls_checks_the_name_that_the_client_knows(serve: Any) -> None:
-    web = serve(Hello, tls=True)
+    web = serve(Hello, tls=True, certificate=["api.example"])
     context = ssl.create_default_context(cadata=web.ca.cert_pem.bytes().decode())
 
-    with windsock.divert({"localhost:443": web}):
-        with urllib.request.urlopen("https://localhost/", timeout=WAIT, context=context) as response:
+    with windsock.divert({"api.example:443": web}):
+        with urllib.request.urlopen("https://api.example/", timeout=WAIT, context=context) as response:
             assert response.read() == b"hello"
-        with context.wrap_socket(socket.socket(), server_hostname="localhost") as secure:
-            secure.connect(("localhost", 443))
+        with context.wrap_socket(socket.socket(), server_hostname="api.example") as secure:
+            secure.connect(("api.example", 443))
             assert secure.version() is not None
 
 

@@ -17,4 +17,4 @@ def test_the_demo_prints_what_was_recorded() -> None:
     assert result.returncode == 0, result.stdout
     shown = result.stdout.partition("what the servers recorded")[2]
     assert "test_a_cache_may_fail" in shown
-    assert "#0 > 10 B b'get wind\\r\\n'" in shown
+    assert "#0 > 10 B Command(name='get', key='wind', value=b'')" in shown

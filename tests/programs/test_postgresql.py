@@ -9,12 +9,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import windsock
 from tests.programs.conftest import program, run, running
 from windsock.faults import Delay, Reset
+from windsock.protocols import postgresql
 
 FAILED, NO_CONNECTION = 1, 2
 """Exit status of psql(1), with ON_ERROR_STOP a failing statement is 3."""
@@ -58,7 +60,7 @@ def proxy(cluster: Path, nothing_is_left: None) -> Iterator[windsock.FaultProxy]
     command = [program("postgres"), "-D", str(cluster / "data"), "-p", "{port}", *settings]
     with running(command, cluster, user=who()) as port:
         wait_until_ready(port)
-        with windsock.proxy(("127.0.0.1", port)) as proxy:
+        with windsock.proxy(("127.0.0.1", port), framing="postgresql") as proxy:
             yield proxy
 
 
@@ -106,3 +108,56 @@ def test_a_cut_line(proxy: windsock.FaultProxy) -> None:
     assert status == NO_CONNECTION
     assert "timeout expired" in errors
     assert psql_at(proxy.port, "select 1")[:2] == (0, "1")
+
+
+def test_every_message_of_a_session_is_decoded(proxy: windsock.FaultProxy) -> None:
+    psycopg = pytest.importorskip("psycopg")
+    where = {"host": proxy.host, "port": proxy.port, "user": "tester", "dbname": "postgres", "gssencmode": "disable"}
+    with psycopg.connect(**where) as connection:
+        connection.execute("CREATE TABLE people (id int, name text)")
+        with connection.cursor() as cursor, cursor.copy("COPY people FROM STDIN") as copy:
+            copy.write_row((1, "x"))
+        for number in range(7):  # from the sixth on it is prepared by a name
+            connection.execute("INSERT INTO people VALUES (%s, %s)", (number, None))
+        found = connection.execute("SELECT * FROM people WHERE id = %s", (1,), binary=True)
+        assert found.fetchall() == [(1, "x"), (1, None)]
+        with connection.cursor() as cursor, cursor.copy("COPY people TO STDOUT") as copy:
+            assert len(list(copy.rows())) == 8
+        with connection.pipeline():
+            connection.execute("NOTIFY news, 'now'")
+            connection.execute("DO $$ BEGIN RAISE NOTICE 'hello'; END $$")
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            connection.execute("SELECT 1 FROM nowhere")
+        connection.rollback()
+    proxy.stop()
+
+    recorded = proxy.connections[0]
+    sent = everything(recorded.upstream, is_reply=False)
+    came = everything(recorded.downstream, is_reply=True)
+    assert b"".join(map(bytes, sent)) == recorded.upstream
+    assert b"".join(map(bytes, came)) == recorded.downstream
+    assert {postgresql.SSLRequest, postgresql.ExtendedQuery, postgresql.CopyData} <= set(map(type, sent))
+    assert {postgresql.EncryptionReply, postgresql.CopyInResponse, postgresql.CopyOutResponse} <= set(map(type, came))
+    assert {postgresql.RowDescription, postgresql.DataRow, postgresql.NoticeResponse} <= set(map(type, came))
+    assert not any(isinstance(each, postgresql.OtherMessage) for each in [*sent, *came])
+    assert not any("no PostgreSQL message" in line for line in proxy.transcript())
+
+
+def test_psql_gets_the_rows_of_a_fake() -> None:
+    program("psql")
+    with windsock.serving(framing="postgresql") as server:
+        postgresql.session(server, {"select 6 * 7": postgresql.rows(["n"], [(42,)])})
+        assert psql_at(server.port, "select 6 * 7") == (0, "42", "")
+
+
+def everything(data: bytes, *, is_reply: bool) -> list[Any]:
+    """Return all messages of one direction of a connection; every byte is in one of them."""
+    protocol = postgresql.PROTOCOL.begin()
+    found: list[Any] = []
+    while data:
+        size = protocol.size_of(data, is_reply=is_reply)
+        assert size is not None
+        found.append(protocol.decoded(data[:size], is_reply=is_reply))
+        protocol.passed(data[:size], is_reply=is_reply)
+        data = data[size:]
+    return found

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.cutting import cut_all
 from tests.support.servers import STREAMS
 from windsock import RunningServer, Script, UsageError, proxy, scripted_client, serving
 from windsock.fakes.errors import UnexpectedMessage
@@ -429,21 +430,10 @@ streams = st.lists(pieces | st.binary(max_size=3), min_size=1, max_size=30).map(
 @often
 @given(streams, st.booleans())
 def test_any_bytes_are_messages_or_errors_of_decoding(data: bytes, is_reply: bool) -> None:
-    protocol = PROTOCOL.begin()
-    while data:
-        size = (protocol.reply_size if is_reply else protocol.size)(data)
-        if size is None or size > len(data):
-            return
-        assert size > 0
-        message, data = data[:size], data[size:]
-        protocol.passed(message, is_reply=is_reply)
-        try:
-            found: Any = protocol.decode_reply(message) if is_reply else protocol.decode(message)
-        except DecodeError:
-            continue
-        assert str(found) or not is_reply
+    for found in cut_all(PROTOCOL, data, is_reply=is_reply):
         assert eval(repr(found), CODE) == found
-        assert (protocol.decode_reply if is_reply else protocol.decode)(bytes(found)) == found
+        decode: Any = PROTOCOL.decode_reply if is_reply else PROTOCOL.decode
+        assert decode(bytes(found)) == found
 
 
 @often

@@ -15,6 +15,8 @@ GROUP = "windsock.protocols"
 SHIPPED = {
     "dns": ("windsock.protocols.dns", "dns"),
     "http": ("windsock.protocols.http", ""),
+    "mqtt": ("windsock.protocols.mqtt", ""),
+    "postgresql": ("windsock.protocols.postgresql", ""),
     "redis": ("windsock.protocols.redis", ""),
     "rpc": ("windsock.protocols.rpc_protocol", ""),
     "smtp": ("windsock.protocols.smtp", ""),

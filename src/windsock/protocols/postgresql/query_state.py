@@ -1,0 +1,132 @@
+"""What one connection has prepared, and its transaction: replies to queries of both protocols. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from windsock.protocols.postgresql import replies
+from windsock.protocols.postgresql.answers import QueryAnswer, error
+from windsock.protocols.postgresql.requests import Bind, CloseStatement, Describe, Execute, Parse, SimpleQuery, Sync
+from windsock.protocols.postgresql.series import ExtendedQuery
+
+__all__ = ["QueryState", "queries_in"]
+
+AFTERWARDS = {"BEGIN": "T", "START TRANSACTION": "T", "COMMIT": "I", "ROLLBACK": "I"}
+"""The status of a session after a command with this tag."""
+
+
+def queries_in(request: Any) -> list[str]:
+    """Return the queries in a message."""
+    if isinstance(request, ExtendedQuery):
+        return [each.query for each in request.of(Parse)]
+    return [request.query] if isinstance(request, SimpleQuery) else []
+
+
+@dataclass(slots=True)
+class QueryState:
+    """The statements and portals of a connection, and the status of its transaction: "I", "T" or "E"."""
+
+    status: str = "I"
+    statements: dict[str, Parse] = field(default_factory=dict)
+    portals: dict[str, Bind] = field(default_factory=dict)
+    is_strict: bool = True
+    """Whether a statement that was not prepared here is an error."""
+    has_failed: bool = False
+    """Whether the rest of a series is skipped."""
+
+    def answer(self, request: Any, find: Callable[[str], QueryAnswer]) -> bytes:
+        """Return all replies to a query or a series. `find` returns the answer to a query."""
+        if isinstance(request, ExtendedQuery):
+            return b"".join(bytes(reply) for each in request.messages for reply in self._replies(each, find))
+        made = [*self._simple(find(request.query)), replies.ReadyForQuery(self.status)]
+        return b"".join(map(bytes, made))
+
+    def _simple(self, answer: QueryAnswer) -> list[Any]:
+        self._note(answer)
+        return [answer.failure] if answer.failure else [*answer.description(()), *answer.results(())]
+
+    def _note(self, answer: QueryAnswer) -> None:
+        if answer.failure:
+            self.status = "E" if self.status != "I" else "I"
+        else:
+            self.status = AFTERWARDS.get(answer.tag, self.status)
+
+    def _replies(self, message: Any, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
+        if isinstance(message, Sync):
+            self.has_failed = False
+            yield replies.ReadyForQuery(self.status)
+        elif not self.has_failed and type(message) in STEPS:
+            yield from STEPS[type(message)](self, message, find)
+
+    def _parse(self, message: Parse, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
+        answer = find(message.query)
+        self.statements[message.name] = message
+        if answer.failure:
+            yield self._fail(answer)
+        else:
+            yield replies.ParseComplete()
+
+    def _bind(self, message: Bind, _: object) -> Iterator[Any]:
+        self.portals[message.portal] = message
+        yield replies.BindComplete() if self._knows(message.statement) else self._fail(_unknown(message.statement))
+
+    def _knows(self, statement: str) -> bool:
+        return statement in self.statements or not self.is_strict
+
+    def _describe(self, message: Describe, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
+        bind = self.portals.get(message.name) if message.kind == "P" else None
+        parsed = self.statements.get(message.name if bind is None else bind.statement)
+        if message.kind == "S":
+            yield replies.ParameterDescription(_types(parsed))
+        answer = find(parsed.query if parsed else "")
+        formats = () if bind is None else bind.result_formats
+        yield from answer.description(formats) if answer.columns else (replies.NoData(),)
+
+    def _execute(self, message: Execute, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
+        bind = self.portals.get(message.portal, Bind("", ""))
+        parsed = self.statements.get(bind.statement)
+        answer = find(parsed.query if parsed else "")
+        if answer.failure:
+            yield self._fail(answer)
+        else:
+            self._note(answer)
+            yield from answer.results(bind.result_formats)
+
+    def _close(self, message: CloseStatement, _: object) -> Iterator[Any]:
+        if message.kind == "S":
+            self.statements.pop(message.name, None)
+        else:
+            self.portals.pop(message.name, None)
+        yield replies.CloseComplete()
+
+    def _fail(self, answer: QueryAnswer) -> Any:
+        self.has_failed = True
+        self._note(answer)
+        return answer.failure
+
+
+STEPS: dict[type, Callable[..., Iterator[Any]]] = {
+    Parse: QueryState._parse,
+    Bind: QueryState._bind,
+    Describe: QueryState._describe,
+    Execute: QueryState._execute,
+    CloseStatement: QueryState._close,
+}
+
+
+def _unknown(statement: str) -> QueryAnswer:
+    """Return the error of a statement that was not prepared here."""
+    hint = "It was prepared by a rule of the test: give its answer to postgresql.session()."
+    return error("26000", f'prepared statement "{statement}" does not exist', hint=hint)
+
+
+def _types(parsed: Parse | None) -> tuple[int, ...]:
+    """Return the types of a statement's parameters: those that the client gave, else text, as often as it has one."""
+    import re
+
+    if parsed is None:
+        return ()
+    count = max((int(each) for each in re.findall(r"\$(\d{1,4})", parsed.query)), default=0)
+    return tuple((parsed.types[index] if index < len(parsed.types) else 0) or 25 for index in range(count))
