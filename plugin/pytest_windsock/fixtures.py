@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Divert, Proxies, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import Diversion, RunningServer
+    from windsock import Diversion, RunningPair, RunningServer
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
@@ -222,6 +222,15 @@ def fault_proxy() -> Iterator[Proxies]:
 
 
 @pytest.fixture
+def tcp_udp_server() -> Iterator[RunningPair]:
+    """A server over TCP and one over UDP on the same port; fakes, unless marked with tcp_handler= or udp_handler=."""
+    __tracebackhide__ = True
+    from pytest_windsock import starting
+
+    yield from starting.pair()
+
+
+@pytest.fixture
 def divert() -> Iterator[Divert]:
     """Factory of diversions, until the end of the test: divert({"api.example:443": server}, others="refuse")."""
     __tracebackhide__ = True
@@ -264,6 +273,7 @@ def _all() -> dict[str, Any]:
         "serve": serve,
         "scripted_client": scripted_client,
         "fault_proxy": fault_proxy,
+        "tcp_udp_server": tcp_udp_server,
         "divert": divert,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
-from pytest_windsock.starting import FILTERS, OWN
+from pytest_windsock.starting import FILTERS, OF_PAIRS, OWN
 from windsock.harness import OPTION_NAMES, Options
 
 __all__ = ["check"]
@@ -30,10 +30,10 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock{mark.args!r}: it takes keywords only: handler=...")
     if "transports" in mark.kwargs and not filters:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(transports=...) is for tests that use any_server")
-    options = {key: value for key, value in mark.kwargs.items() if key not in (*filters, *OWN)}
+    options = {key: value for key, value in mark.kwargs.items() if key not in (*filters, *OWN, *OF_PAIRS)}
     unknown = sorted(options.keys() - OPTION_NAMES)
     if unknown:
-        valid = ", ".join(sorted({*OPTION_NAMES, *OWN}))
+        valid = ", ".join(sorted({*OPTION_NAMES, *OWN, *OF_PAIRS}))
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock has no keyword {unknown[0]!r}; there are: {valid}")
     if not isinstance(wanted := mark.kwargs.get("artifacts", True), bool):
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(artifacts={wanted!r}): expected True or False")
@@ -43,6 +43,8 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
 def _check_values(where: str, options: Mapping[str, Any]) -> None:
     if options.get("path") is not None and not options.keys() & {"transport", "server_class"}:
         options = {**options, "transport": "unix_stream"}  # that it is one of the two, the fixture says
+    if options.keys() & {"multicast", "broadcast"} and not options.keys() & {"transport", "server_class"}:
+        options = {**options, "transport": "udp"}
     try:
         Options(**options).resolved()
     except windsock.Unsupported:

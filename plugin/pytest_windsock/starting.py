@@ -22,15 +22,17 @@ from windsock.harness import ThreadPool
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import Connect, Divert, Proxies, Serve
-    from windsock import Diversion, RunningServer, ScriptedClient
+    from windsock import Diversion, RunningPair, RunningServer, ScriptedClient
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["FILTERS", "OWN", "clients", "diversions", "one", "proxies", "scoped", "servers"]
+__all__ = ["FILTERS", "OF_PAIRS", "OWN", "clients", "diversions", "one", "pair", "proxies", "scoped", "servers"]
 
 FILTERS = ("transports", "concurrency", "tls")
 """Keywords of the marker that select the items of `any_server`."""
 OWN = ("artifacts",)
 """Keywords of the marker that are about the test, not its servers."""
+OF_PAIRS = ("tcp_handler", "udp_handler")
+"""Keywords of the marker that are for `tcp_udp_server` alone."""
 
 
 def one(name: str, fixed: dict[str, str]) -> RunningServer:
@@ -57,6 +59,23 @@ def seed_source() -> Callable[[], int]:
     return lambda: seeds.seed_of_server(item, number)
 
 
+def pair() -> Iterator[RunningPair]:
+    """Give a pair of servers, and finish it; its keywords are those of the marker."""
+    __tracebackhide__ = True
+    deadline.hand_over()
+    item = State.item
+    hangs.begin(item)
+    if State.thread_pool is None:
+        State.thread_pool = _thread_pool(item.config)
+    options: dict[str, Any] = {"timeout": timeout_of(item.config), "name": "tcp_udp_server"} | _marked(item)
+    made = windsock.serving_pair(_thread_pool=State.thread_pool, _seed=seed_source(), **options)
+    State.servers += made.servers
+    try:
+        yield made
+    finally:
+        verdict.finish(made.servers)
+
+
 def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServer:
     """Start a server for the test that runs now, and keep it for the report; skip where the platform can't."""
     __tracebackhide__ = True
@@ -64,7 +83,7 @@ def _start(name: str, what: tuple[Any, ...], own: dict[str, Any]) -> RunningServ
     item = State.item
     hangs.begin(item)
     options: dict[str, Any] = {"timeout": timeout_of(item.config)}
-    marked = _marked(item)
+    marked = {key: value for key, value in _marked(item).items() if key not in OF_PAIRS}
     if marked:
         if name == "any_server":
             marked = {key: value for key, value in marked.items() if key not in FILTERS}

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from windsock.fakes.rules import Rule
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.harness.accepted_peers import AsyncioPeer, ScriptedPeer, TrioPeer
+    from windsock.harness.pair import RunningPair, serving_pair
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -101,6 +102,7 @@ __all__ = [
     "RequestTimeout",
     "Requests",
     "Rule",
+    "RunningPair",
     "RunningServer",
     "Script",
     "ScriptMismatch",
@@ -134,6 +136,7 @@ __all__ = [
     "rpc_client",
     "scripted_client",
     "serving",
+    "serving_pair",
 ]
 
 ON_FIRST_USE = {
@@ -155,6 +158,7 @@ ON_FIRST_USE = {
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
     "RPCClient": "windsock.clients.rpc_client",
+    "RunningPair": "windsock.harness.pair",
     "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
     "Script": "windsock.scripts",
@@ -179,6 +183,7 @@ ON_FIRST_USE = {
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
+    "serving_pair": "windsock.harness.pair",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
 MODULES = ("faults", "protocols", "rpc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
 import os
 import select
@@ -491,6 +492,83 @@ def test_a_relayed_server_checks_the_client_and_not_the_relay(kind: Any, relay: 
         pid = forked(client)
         assert ended_well(pid)
         assert seen == [(pid, os.getuid(), os.getgid())]
+
+
+class ShowsSenders(UnixDatagramServer):
+    """Asks for the credentials of senders, which `senders` keeps."""
+
+    def server_bind(self) -> None:
+        super().server_bind()
+        self.senders: list[tuple[int, ...]] = []
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+
+    def get_request(self) -> tuple[Any, Any]:
+        data, ancillary, _, address = self.socket.recvmsg(100, 200)
+        kinds = {kind: content for _, kind, content in ancillary}
+        self.senders.append(UCRED.unpack(kinds[socket.SCM_CREDENTIALS]))
+        for each in array.array("i", kinds.get(socket.SCM_RIGHTS, b"")):
+            os.close(each)
+        return (data, self.socket), address
+
+
+@pytest.mark.parametrize("with_descriptor", [False, True], ids=["alone", "with a descriptor"])
+@on_every_route
+def test_the_sender_of_a_datagram_is_shown_to_the_server(route: str, with_descriptor: bool) -> None:
+    with way(route, ShowsSenders, transport="unix_datagram") as found, Pipe() as pipe:
+
+        def client() -> None:
+            with found.client() as sock:
+                if with_descriptor:
+                    socket.send_fds(sock, [b"x"], [pipe.writer])
+                else:
+                    sock.send(b"x")
+                assert sock.recv(10) == b"x"  # it must not end before its datagram is passed on
+
+        found.server.echo()
+        pid = forked(client)
+        assert ended_well(pid)
+        expected = pid if os.geteuid() == 0 or route == "direct" else os.getpid()
+        assert [each[0] for each in found.server.server.senders] == [expected]
+
+
+class SentByAChild(BaseRequestHandler):
+    """Sends the process id of the child that handles the request."""
+
+    def handle(self) -> None:
+        self.request.recv(1)
+        self.request.sendall(b"%d" % os.getpid())
+
+
+@on_every_route
+def test_a_client_is_shown_the_child_that_replies(route: str) -> None:
+    with way(route, SentByAChild, concurrency="forking") as found, found.client() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        client.sendall(b"x")
+        pid, ancillary, _, _ = client.recvmsg(100, socket.CMSG_SPACE(UCRED.size))
+        ((_, _, sent),) = ancillary
+
+        expected = int(pid) if os.geteuid() == 0 or route == "direct" else os.getpid()
+        assert UCRED.unpack(sent)[0] == expected
+
+
+def test_a_proxy_notes_that_it_cannot_show_a_process_that_has_ended() -> None:
+    """The kernel lets no process, privileged or not, show the credentials of one that is gone."""
+    with way("proxied", Credits) as found:
+
+        def client() -> None:
+            with found.client() as sock:
+                assert sock.recv(1) == b"?"
+                sock.sendall(b"x")
+
+        with found.proxy.fault(Hold(), direction="upstream") as hold:
+            pid = forked(client)
+            assert ended_well(pid)
+            wait_until(lambda: hold.fired == 2, "the held byte, and the end behind it")
+        found.proxy.drain()
+        found.server.drain()
+
+        (note,) = [line for line in found.proxy.transcript() if "could not be passed on" in line]
+        assert f"credentials of process {pid}" in note
 
 
 # --- what is left

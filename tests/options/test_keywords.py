@@ -26,7 +26,7 @@ def names(*kinds: Any) -> set[str]:
     [
         (Options, (ServerKeywords,), {"server_class", "handler"}),
         (ConnectOptions, (AddressKeywords, ConnectKeywords), set()),
-        (Answer, (Delivery,), {"what", "then", "pattern", "value"}),
+        (Answer, (Delivery,), {"what", "then", "pattern", "value", "framing"}),
     ],
 )
 def test_each_keyword_has_a_value(values: Any, keywords: tuple[Any, ...], others: set[str]) -> None:

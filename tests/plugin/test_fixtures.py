@@ -10,7 +10,7 @@ from pytest_windsock import fixtures
 from tests.plugin.conftest import Run
 from tests.support.leaks import nothing_left, own_temporary_directory
 from tests.support.servers import ask
-from windsock import RunningServer
+from windsock import RunningPair, RunningServer
 from windsock.harness import CONCURRENCIES, TRANSPORTS
 from windsock.net import system
 
@@ -35,7 +35,7 @@ def test_each_fixture_serves_its_exact_class(name: str, kind: tuple[str, str], r
 def test_each_fixture_has_a_docstring_that_pytest_shows(run: Run) -> None:
     text = run("", "--fixtures", "-q").stdout.str()
 
-    for name in [*EXACT, *BY_TRANSPORT, "serve"]:
+    for name in [*EXACT, *BY_TRANSPORT, "serve", "tcp_udp_server"]:
         assert f"\n{name} -- " in text
     assert "    A server for Unix datagram sockets, a process for each request." in text
     assert "    A server for TCP streams; by default a thread for each request." in text
@@ -195,3 +195,74 @@ def test_recordings_do_not_outlive_their_tests(run: Run) -> None:
     )
 
     result.assert_outcomes(passed=2)
+
+
+def test_the_fixture_of_a_pair_serves_tcp_and_udp_on_one_port(tcp_udp_server: RunningPair) -> None:
+    tcp_udp_server.tcp.echo()
+    tcp_udp_server.udp.echo()
+
+    assert ask(tcp_udp_server.tcp, b"stream") == [b"stream"]
+    assert ask(tcp_udp_server.udp, b"datagram") == [b"datagram"]
+    assert [each.data for each in tcp_udp_server.requests.wait(2)] == [b"stream", b"datagram"]
+
+
+def test_the_marker_gives_a_pair_its_handlers_and_other_fixtures_none(run: Run) -> None:
+    result = run(
+        """
+        import pytest, socket
+        from windsock import LengthPrefix
+
+        def answer(request, client_address, server):
+            request[1].sendto(b"by hand", client_address)
+
+        @pytest.mark.windsock(udp_handler=answer, framing=LengthPrefix(2))
+        def test_it(tcp_udp_server, udp_server):
+            tcp_udp_server.tcp.reply(b"never sent")
+            assert udp_server.fake is not None
+            with socket.socket(type=socket.SOCK_DGRAM) as client:
+                client.settimeout(5)
+                client.sendto(b"x", tcp_udp_server.address)
+                assert client.recv(100) == b"by hand"
+        """
+    )
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*tcp_udp_server (tcp)*unmet expectations*"])
+
+
+def test_a_marker_of_a_pair_with_a_keyword_of_other_servers_is_refused(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.windsock(path="/tmp/x")
+        def test_it(tcp_udp_server):
+            pass
+        """
+    )
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*serving_pair() got an unexpected keyword argument 'path'"])
+
+
+def test_a_marker_puts_a_server_into_a_group(run: Run) -> None:
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.windsock(multicast="239.1.2.3")
+        def test_multicast(udp_server):
+            assert udp_server.host == "239.1.2.3"
+
+        @pytest.mark.windsock(broadcast=True)
+        def test_broadcast(udp_server):
+            assert udp_server.host == "127.255.255.255"
+
+        @pytest.mark.windsock(multicast="239.1.2.3")
+        def test_a_stream(tcp_server):
+            pass
+        """
+    )
+
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*multicast='239.1.2.3': that is for transport='udp', and this server is 'tcp'"])

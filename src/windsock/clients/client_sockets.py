@@ -10,7 +10,7 @@ from typing import Any
 from windsock.clients.connect_options import ConnectOptions
 from windsock.endpoints.outcomes import outcome_of
 from windsock.errors import PeerError, UsageError, whole
-from windsock.net import addresses, system
+from windsock.net import addresses, groups, system
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.deadlines import capped, is_over, within
 from windsock.net.system import os, socket
@@ -69,6 +69,25 @@ class QuietSocket(socket.socket):
         super(socket.socket, self).close()  # of the kernel's socket: the object may be half made
 
 
+class GroupSocket(QuietSocket):
+    """A client of a multicast group or a broadcast address: connected, it would not get the replies of the members."""
+
+    __slots__ = ("_group",)
+
+    def connect(self, address: Any) -> None:
+        """Send to this group from now on."""
+        groups.reach(self)
+        self._group = address
+
+    def getpeername(self) -> Any:
+        """Return the address of the group."""
+        return self._group
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        """See socket.socket."""
+        return self.sendto(data, flags, self._group)
+
+
 def connect(place: Target, options: ConnectOptions, timeout: float) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a connected socket that does not block, and the private path that it is bound to, if it has one.
 
@@ -97,7 +116,8 @@ def is_of_another_kind(error: OSError, place: Target, kind: int) -> bool:
 
 def prepare(place: Target, kind: int, options: ConnectOptions) -> tuple[QuietSocket, PrivateSocketPath | None]:
     """Return a socket that is all but connected, and the private path that it is bound to. Raises ConnectFailed."""
-    sock = QuietSocket(place.family, kind)
+    is_group = place.is_datagram and groups.is_group(place.address[0])
+    sock = (GroupSocket if is_group else QuietSocket)(place.family, kind)
     try:
         _set_buffers(sock, options)
         return sock, _bind(sock, place, options.source)
@@ -183,7 +203,10 @@ def _connect(sock: socket.socket, place: Target, timeout: float) -> None:
     else:
         sock.settimeout(capped(timeout))
         with contextlib.suppress(ConnectionResetError):  # connected, and reset before this call returned (tcp(7))
-            system.connect(sock, place.address)
+            if isinstance(sock, GroupSocket):
+                sock.connect(place.address)
+            else:
+                system.connect(sock, place.address)
         if sock.type == socket.SOCK_STREAM:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.settimeout(0.0)

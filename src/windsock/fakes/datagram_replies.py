@@ -9,6 +9,7 @@ from typing import Any
 from windsock.fakes.responder import Responder
 from windsock.fakes.script_run import perform
 from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, StopEvent
+from windsock.fakes.sources import OtherSource
 from windsock.net import addresses, sockets
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, threading
@@ -46,8 +47,11 @@ class DatagramReplies:
         index = None if connection is None else connection.index
         conversation = Conversation(server_socket, index=index, peer=address)
         plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
-        if plan is None or address is None:
+        if answer is None or plan is None or address is None:
             return
+        if answer.source is not None:
+            server_socket = OtherSource(server_socket, answer.source, connection)
+            request = message, server_socket
         if isinstance(plan, bytes):
             _send(server_socket, plan, address)
             return

@@ -21,6 +21,7 @@ from windsock.fakes.rules import Connections, Rule, checked_after, checked_conne
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
 from windsock.fakes.script_run import ScriptRun, perform
 from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
+from windsock.fakes.shared_replies import HalfReplies
 from windsock.fakes.states import Scope, checked_states
 from windsock.fakes.stream_session import StreamSession
 from windsock.net.system import threading
@@ -169,6 +170,12 @@ class Fake:
     def let_datagrams_overtake(self) -> None:
         """Give each delayed reply to a datagram a thread: the server handles one after the other."""
         self._datagram_replies.has_threads = True
+
+    def share(self, replies: HalfReplies) -> None:
+        """Answer what nothing of its own answers with replies that another fake has too."""
+        with self._lock:
+            self._make_stop_event()
+            self._responder.shared = replies
 
     def echo(self) -> None:
         """Answer every message with itself."""

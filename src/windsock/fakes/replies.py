@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from windsock.errors import UsageError
-from windsock.fakes.patterns import Pattern, describe
+from windsock.fakes.patterns import Pattern, body, describe
+from windsock.fakes.sources import Source, checked_source
 from windsock.protocols.values import MessageAnswer, Sendable, answer_in, message_in
-from windsock.recording import preview
+from windsock.recording import LengthPrefix, preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.bodies import Body, Data, as_body
@@ -51,7 +52,8 @@ class Answer:
     """One reply, and how it is sent.
 
     `delay` and `every` are seconds, `pieces` their number or their sizes, `truncate` the number of bytes to send, `end`
-    what happens to the connection afterwards, `then` the state that it leads to. `pattern` is that of its rule.
+    what happens to the connection afterwards, `then` the state that it leads to, `source` where a datagram comes from.
+    `pattern` is that of its rule. With a `framing` it is a datagram's reply that goes over a stream.
     """
 
     what: Reply
@@ -61,6 +63,8 @@ class Answer:
     truncate: int | None = None
     end: AfterReply | None = None
     then: str | None = None
+    source: Any = None
+    framing: LengthPrefix | None = field(default=None, compare=False, metadata={"is_shown": False})
     pattern: Pattern | None = field(default=None, compare=False, metadata={"is_shown": False})
     value: object = field(default=None, compare=False)
     """The message of a protocol that it was made from, if any."""
@@ -75,6 +79,7 @@ class Answer:
 
         Raises UsageError if a function returns anything else, or what such a server cannot send.
         """
+        message = body(self.framing, message)
         conversation.message = message
         if isinstance(self.pattern, re.Pattern):
             conversation.matched(self.pattern, message)
@@ -139,6 +144,8 @@ class Answer:
         """Raise UsageError if such a server cannot send the reply."""
         if self.end is not None and is_datagram:
             raise UsageError(f"{method}(end={self.end!r}): that is for streams; a datagram has no connection to end")
+        if self.source is not None and not is_datagram:
+            raise UsageError(f"{method}(source={self.source!r}): that is for datagrams; a stream has one address")
         if isinstance(self.what, Script):
             if is_datagram:
                 raise UsageError(
@@ -170,6 +177,7 @@ class Answer:
 
     def _given(self, data: bytes | Body) -> bytes | Script:
         """Return the bytes, or a script that sends them as the options say."""
+        data = _wrapped(data, self.framing)
         if isinstance(data, bytes):
             if self.truncate is not None:
                 data = data[: self.truncate]
@@ -189,6 +197,13 @@ class Answer:
         elif self.end == "start_tls":
             script = script.start_tls()
         return script
+
+
+def _wrapped(data: bytes | Body, framing: LengthPrefix | None) -> bytes | Body:
+    """Return the messages of a datagram's reply, each with its length; without a framing, the data itself."""
+    if framing is None:
+        return data
+    return b"".join(map(framing.wrap, [data] if isinstance(data, bytes) else data.parts()))
 
 
 class Answers:
@@ -243,12 +258,15 @@ class Delivery(TypedDict, total=False):
     every: float
     truncate: int | None
     end: AfterReply | None
+    source: Source | None
 
 
 def made_answer(method: str, what: object, delivery: Delivery, pattern: Pattern | None = None) -> Answer:
     """Return a reply, of a rule with this pattern. Raises UsageError for invalid values."""
     check_keywords(method, delivery, Delivery)
     keywords: dict[str, Any] = {**delivery, "pieces": _sizes(delivery.get("pieces"))}
+    if (source := delivery.get("source")) is not None:
+        keywords["source"] = checked_source(method, source)
     what = answer_in(what)
     answer = Answer(_checked_reply(method, what), **keywords, pattern=pattern, value=message_in(what))
     _check_delivery(method, answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from itertools import chain
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
@@ -18,6 +18,9 @@ from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
 from windsock.fakes.state_table import not_led_to, table, unreachable
 from windsock.fakes.states import Origin, States
 from windsock.recording import Framing, is_framed
+
+if TYPE_CHECKING:
+    from windsock.fakes.shared_replies import HalfReplies
 
 __all__ = ["Responder"]
 
@@ -42,6 +45,8 @@ class Responder:
         self.is_datagram = is_datagram
         self._has_messages = is_datagram or is_framed(framing)
         self.plays_too = False
+        self.shared: HalfReplies | None = None
+        """The replies that it shares with another fake, which come after its own."""
         self._rules: list[Rule] = []
         self._queue: Queue | None = None
         self._every: Answer | None = None
@@ -52,7 +57,7 @@ class Responder:
         self._outer: list[SharedAnswers] = []
 
     def __bool__(self) -> bool:
-        return bool(self._rules or self._queue or self._every or self._echoes)
+        return bool(self._rules or self._queue or self._every or self._echoes or self.shared)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -165,7 +170,8 @@ class Responder:
             ).items():
                 if rule in found:
                     found[rule] += f"; {why}"
-        return [*found.values(), *(self._queue.unmet(len(self._shared.replies)) if self._queue is not None else [])]
+        queued = [] if self._queue is None else self._queue.unmet(len(self._shared.replies))
+        return [*found.values(), *queued, *(self.shared.unmet() if self.shared is not None else [])]
 
     def unreachable(self) -> list[UnreachableRule]:
         """Return the rules that no message can reach, if rules name states."""
@@ -291,7 +297,8 @@ class Responder:
 
     def unexpected(self, message: bytes, origin: Origin) -> NoReturn:
         """Raise UnexpectedMessage, with the closest rules."""
-        misses = [(rule.start, self._miss(rule, message, origin)) for rule in self._rules]
+        rules = (*self._rules, *(self.shared.rules if self.shared is not None else ()))
+        misses = [(rule.start, self._miss(rule, message, origin)) for rule in rules]
         raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
 
     def _otherwise(self, message: bytes, origin: Origin) -> Answer | None:
@@ -303,9 +310,17 @@ class Responder:
             return self._every
         if self._echoes:
             return Answer(message)
+        if self.shared:
+            return self._of_both(self.shared, message, origin)
         if self._rules or self._queue is not None or self.plays_too:
             self.unexpected(message, origin)
         return None
+
+    def _of_both(self, shared: HalfReplies, message: bytes, origin: Origin) -> Answer | None:
+        try:
+            return shared.answer(message, origin)
+        except UnexpectedMessage:
+            self.unexpected(message, origin)
 
     def _miss(self, rule: Rule, message: bytes, origin: Origin) -> Miss:
         if self._has_messages:

@@ -80,7 +80,8 @@ class Rule:
 
         After `delay` seconds; in `pieces` (their number or their sizes), one every `every` seconds; only the first
         `truncate` bytes; and then `end` the connection: "half_close", "close" or "reset"; or with "start_tls" the
-        unencrypted part of it. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
+        unencrypted part of it. A datagram comes from `source`, if given: a loopback host, (host, port), or another
+        datagram server in the test. A message of a protocol is sent as its bytes; an answer, such as `rpc.success()`,
         depends on the message that it answers.
         `then` is the state that the next message meets.
         """

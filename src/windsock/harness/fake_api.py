@@ -64,7 +64,8 @@ class FakeAPI:
         `data` is anything that a rule's `reply()` takes: bytes, a binary file, several runs of bytes, a Repeat.
         After `delay` seconds; in `pieces` (how many, or their sizes), with `every` seconds from one to the next; only
         the first `truncate` bytes of it; and then `end` the connection: "half_close", "close" or "reset"; or turn to
-        TLS: "start_tls".
+        TLS: "start_tls". On a datagram server, from `source`: a loopback host, (host, port), or another datagram server
+        in the test.
         """
         self._told().reply(data, times=times, **delivery)
         return self

@@ -24,7 +24,6 @@ from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, transcript
 from windsock.recording.errors import first_of_each
-from windsock.recording.subject import plain_address
 from windsock.scripts.checks import check_keywords
 from windsock.servers.forking import inherited_fds
 from windsock.taps import current_handlers, seam_for
@@ -107,7 +106,7 @@ class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
             raise
         if self._recorder.protocol is not None:
             self._recorder.protocol = self._recorder.protocol.of_server(self.server)
-        self.address = plain_address(self.server.server_address)
+        self.address = listeners.address_of(self.server, options)
         self._loop_thread: Joinable
         self.server.daemon_threads = True  # what will not end must not keep the interpreter from its end
         self._lifecycle = lifecycle_of(self.server)
@@ -196,6 +195,19 @@ class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
     def fake(self) -> Fake | None:
         """The fake that answers instead of a handler; None for a server with a handler."""
         return self._fake
+
+    def socket_to_send_from(self) -> socket.socket:
+        """Return the socket of a datagram server, for replies of others from its address: `reply(source=server)`.
+
+        Raises UsageError for a server of streams, one that was stopped, and one whose datagrams are relayed.
+        """
+        if not self.is_datagram or self._is_stopped or self._faults is not None:
+            why = (
+                "is stopped" if self._is_stopped else "relays datagrams, for faults" if self.is_datagram else "has none"
+            )
+            raise UsageError(f"source={self.name!r}: expected a datagram server that runs; this one {why}")
+        found: socket.socket = self.server.socket
+        return found
 
     # --- its clients
 

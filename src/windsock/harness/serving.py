@@ -36,6 +36,9 @@ def serving(
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", a
     function, or a protocol: "http", "redis", "rpc", "websocket", or one of your own.
 
+    `host="localhost"` is 127.0.0.1 and ::1 on one port. Instead of a host a UDP server may have `multicast`, an IPv4
+    group such as "239.1.2.3", or `broadcast=True`, on the loopback interface.
+
     At the end of the `with` a strict server raises what its handlers raised, as an ExceptionGroup. Unmet expectations
     of a fake are raised too, unless `allow_unused`. With `accept=True` clients of a fake wait until the test accepts
     them (`server.accept()`). `timeout` (seconds) bounds every wait for the server.

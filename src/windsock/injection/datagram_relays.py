@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.net import addresses
 from windsock.net.addresses import Address, PrivateSocketPath
+from windsock.net.ancillary import ask_for_credentials, asks_for_credentials
 from windsock.net.event_loop import OnError
 from windsock.net.system import socket
 from windsock.net.targets import Target
@@ -41,6 +42,8 @@ class DatagramRelays:
             self._private = PrivateSocketPath() if server_socket.family == AF_UNIX else None
             self.socket.bind(self._private.path if self._private is not None else (_loopback(server_socket.family), 0))
             self.socket.settimeout(server_socket.gettimeout())
+            if asks_for_credentials(server_socket):
+                ask_for_credentials(self.socket)
             self._relay_loop = RelayLoop(f"windsock relay of the {name}", on_error)
             self._own(server_socket)
         except BaseException:

@@ -9,7 +9,7 @@ from typing import Any
 from windsock.faults import FaultSet
 from windsock.injection.datagram_relays import DatagramRelays, RelayedReplies
 from windsock.injection.listener import FaultyListener
-from windsock.net import addresses
+from windsock.net import addresses, groups
 from windsock.net.system import os, socket
 from windsock.recording import Recorder
 
@@ -45,6 +45,8 @@ class RelayedDatagrams:
     def begin_soon(self) -> None:
         """Have the server's loop move its socket. All later datagrams are relayed."""
         with socket.socket(self._server.address_family, socket.SOCK_DGRAM) as poke:
+            if groups.is_group(self._server.server_address[0]):
+                groups.reach(poke)
             poke.sendto(self._token, self._server.server_address)
 
     def _make(self) -> tuple[DatagramRelays, int]:

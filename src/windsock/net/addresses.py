@@ -21,11 +21,13 @@ __all__ = [
     "check_loopback",
     "check_unix_path",
     "is_abstract",
+    "is_localhost",
     "is_loopback",
     "is_stale_socket",
     "plain",
     "show",
     "unlink_socket",
+    "unmapped",
 ]
 
 Address: TypeAlias = Any
@@ -64,13 +66,30 @@ def is_abstract(address: Address) -> bool:
 
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach the host: `localhost`, 127.0.0.0/8 (also IPv4-mapped), `::1`."""
-    if host.lower().removesuffix(".") == "localhost":  # RFC 6761, section 6.3
+    if is_localhost(host):
         return True
     try:
-        found = ipaddress.ip_address(host.partition("%")[0])
+        return ipaddress.ip_address(unmapped(host).partition("%")[0]).is_loopback
     except ValueError:
         return False
-    return (getattr(found, "ipv4_mapped", None) or found).is_loopback
+
+
+def is_localhost(host: str) -> bool:
+    """Return whether this is the name of the loopback interface's addresses, 127.0.0.1 and ::1."""
+    return host.lower().removesuffix(".") == "localhost"  # RFC 6761, section 6.3
+
+
+def unmapped(host: str) -> str:
+    """Return the IPv4 address for an IPv4-mapped one (`::ffff:127.0.0.1`, RFC 4291, section 2.5.5.2), else the host.
+
+    A dual-stack socket reports its IPv4 clients so.
+    """
+    if not host.lower().startswith("::ffff:"):
+        return host
+    try:
+        return str(getattr(ipaddress.ip_address(host), "ipv4_mapped", None) or host)
+    except ValueError:
+        return host
 
 
 def check_loopback(named: str, host: str) -> None:

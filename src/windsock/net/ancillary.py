@@ -19,6 +19,7 @@ __all__ = [
     "Descriptors",
     "UnixReader",
     "ask_for_credentials",
+    "asks_for_credentials",
     "count_of",
     "in_words",
     "of_another",
@@ -183,6 +184,12 @@ def ask_for_credentials(sock: socket.socket) -> bool:
     return False
 
 
+def asks_for_credentials(sock: socket.socket) -> bool:
+    """Return whether the senders' credentials come with what a Unix socket receives (SO_PASSCRED)."""
+    is_unix = sock.family == getattr(socket, "AF_UNIX", None)
+    return is_unix and hasattr(socket, "SO_PASSCRED") and sock.getsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED) == 1
+
+
 def receive_with(sock: socket.socket, size: int) -> tuple[bytes, CameWith | None, Any]:
     """Return one datagram, its ancillary data, and its sender's address. Raises OSError like recvmsg(2)."""
     data, ancillary, flags, peer = sock.recvmsg(size, ROOM, CLOEXEC)
@@ -248,7 +255,7 @@ class UnixReader:
         if self._next is not None:
             return self._give_next(memory)
         size, ancillary, flags, _ = self._socket.recvmsg_into([memory], self._room, PEEK)
-        if ancillary != self._told:
+        if size and ancillary != self._told:  # the end of the stream has no sender
             self._told = ancillary
             self.credentials = of_another(sorted_out(ancillary)[1])
         if flags & CUT:

@@ -23,10 +23,12 @@ __all__ = [
     "has_unread",
     "is_ip",
     "largest_datagram",
+    "on_both_loopbacks",
     "prepare",
     "refuse",
     "reset",
     "serve_again",
+    "take_ipv4_too",
     "unacknowledged",
     "unread",
 ]
@@ -46,6 +48,33 @@ NOWHERE = struct.pack("H14x", socket.AF_UNSPEC)
 def is_ip(each: socket.socket) -> bool:
     """Return whether a socket is a TCP or UDP socket, not a Unix one."""
     return each.family in (socket.AF_INET, socket.AF_INET6)
+
+
+def take_ipv4_too(each: socket.socket) -> None:
+    """Have an IPv6 socket that is not bound yet take IPv4 clients too, by mapped addresses (ipv6(7))."""
+    each.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+
+
+def on_both_loopbacks(kind: int) -> socket.socket | None:
+    """Return a socket that, bound to `::`, is at 127.0.0.1 and at ::1, and that no other machine reaches.
+
+    It is for IPv6 and IPv4, and bound to the loopback interface (SO_BINDTODEVICE, socket(7)), so that one bind(2) takes
+    the port of both. None where the system cannot do that: elsewhere than on Linux 5.7, or without IPv6.
+    """
+    device = getattr(socket, "SO_BINDTODEVICE", None)
+    if device is None:
+        return None
+    try:
+        made = socket.socket(socket.AF_INET6, kind)
+    except OSError:
+        return None
+    try:
+        take_ipv4_too(made)
+        made.setsockopt(socket.SOL_SOCKET, device, b"lo")
+    except OSError:
+        made.close()
+        return None
+    return made
 
 
 def largest_datagram(family: int) -> int:
@@ -151,18 +180,20 @@ def _stop_listening(listener: socket.socket, *, for_good: bool) -> None:
         socket.socket.accept(listener)[0].close()
 
 
-def serve_again(server_socket: socket.socket, backlog: int) -> None:
+def serve_again(server_socket: socket.socket, backlog: int, name: Any = None) -> None:
     """Undo `refuse()` of a TCP or UDP socket on Linux; what came in the meantime is lost.
 
+    `name` is the address that a UDP socket had: the connection of one that is at every address has given it another.
     Raises OSError (EADDRINUSE) if another socket has taken the port, which was free for a moment.
     """
     server_socket.setblocking(True)
-    name = server_socket.getsockname()
     if server_socket.type == socket.SOCK_STREAM:
+        name = server_socket.getsockname()
         server_socket.listen(backlog)
         if server_socket.getsockname() != name:
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         return
+    name = server_socket.getsockname() if name is None else name
     with contextlib.suppress(BlockingIOError):
         while True:
             server_socket.recv(1, socket.MSG_DONTWAIT)

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from windsock.errors import UsageError, WindsockError
-from windsock.net import sockets
+from windsock.net import addresses, groups, sockets
 from windsock.net.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.net.permission import check_allowed
 from windsock.net.system import connect, os, socket, threading
@@ -20,6 +20,7 @@ from windsock.servers.requests import open_requests
 
 __all__ = [
     "StartError",
+    "address_of",
     "backlog_of",
     "bind_again",
     "can_serve_again",
@@ -126,7 +127,7 @@ def _no_name_lookups() -> Iterator[None]:
         original = standard.getfqdn
 
         def getfqdn(name: str = "") -> str:
-            return name if threading.get_ident() == me and is_loopback(name) else original(name)
+            return name if threading.get_ident() == me and (is_loopback(name) or name == "::") else original(name)
 
         standard.getfqdn = getfqdn
         try:
@@ -137,13 +138,43 @@ def _no_name_lookups() -> Iterator[None]:
 
 def _adjust(server: Any, options: Resolved) -> None:
     """Set the attributes in which a server in a test differs from its class."""
-    if ":" in options.host and not options.is_unix and server.address_family != socket.AF_INET6:
-        server.address_family = socket.AF_INET6
-        server.socket.close()
-        server.socket = socket.socket(socket.AF_INET6, server.socket_type)
+    if not options.is_unix:
+        _choose_family(server, options)
+    if options.is_datagram and groups.is_group(options.host):
+        groups.join(server.socket, options.host)
+        server.allow_reuse_address = bool(options.port)  # other receivers may have it too
     if not options.is_datagram:
         server.request_queue_size = options.backlog
         server.allow_reuse_address = True
+
+
+def _choose_family(server: Any, options: Resolved) -> None:
+    """Give a server the socket that its host needs: for IPv6, or for both families."""
+    if addresses.is_localhost(options.host):
+        made = sockets.on_both_loopbacks(server.socket_type)
+        if made is not None:
+            _replace_socket(server, made)
+            server.server_address = ("::", *server.server_address[1:])
+    elif ":" in options.host:
+        if server.address_family != socket.AF_INET6:
+            _replace_socket(server, socket.socket(socket.AF_INET6, server.socket_type))
+        if options.host == "::" or addresses.unmapped(options.host) != options.host:
+            sockets.take_ipv4_too(server.socket)
+
+
+def _replace_socket(server: Any, made: socket.socket) -> None:
+    server.address_family = made.family
+    server.socket.close()
+    server.socket = made
+
+
+def address_of(server: Any, options: Resolved) -> Any:
+    """Return the address for clients: (host, port), also for IPv6, or the path of a Unix socket."""
+    address = server.server_address
+    if not isinstance(address, tuple):
+        return addresses.plain(address)
+    is_any = address[0] == "::" and addresses.is_localhost(options.host)
+    return ("127.0.0.1" if is_any else address[0], address[1])
 
 
 def refuse(server: Any, *, for_good: bool) -> None:
@@ -203,7 +234,7 @@ def serve_again(server: Any, copy: socket.socket) -> None:
     server.socket = copy
     open_requests(server).end_new(None)
     try:
-        sockets.serve_again(copy, backlog_of(server))
+        sockets.serve_again(copy, backlog_of(server), server.server_address)
         server.server_activate()
     except OSError as error:
         copy.close()

@@ -13,6 +13,7 @@ from windsock.faults import options as fault_options
 from windsock.net import addresses
 from windsock.net.system import os
 from windsock.options.combinations import class_for, concurrency_of, transport_of
+from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, framing_from
 from windsock.redaction import rules_from
@@ -42,6 +43,7 @@ TYPES: dict[str, tuple[type, ...]] = {
     "name": (str, NONE),
     "relay": (bool,),
     "accept": (bool,),
+    "broadcast": (bool,),
 }
 WORDS = {
     str: "text",
@@ -89,6 +91,8 @@ class ServerKeywords(TypedDict, total=False):
     relay: bool
     seed: int | None
     redact: Any
+    multicast: str | None
+    broadcast: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,8 @@ class Options:
     relay: bool = False
     seed: int | None = None
     redact: Any = None
+    multicast: str | None = None
+    broadcast: bool = False
 
     def resolved(self) -> Resolved:
         """Return the options with every default filled in.
@@ -147,7 +153,7 @@ class Options:
             transport=transport,
             concurrency=concurrency,
             framing=framing_from(self._framing(server_class)),
-            host=self.host or "127.0.0.1",
+            host=group_from(self, transport) or self.host or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
             backlog=self.backlog,

@@ -163,4 +163,5 @@ def _is_same(mine: Any, there: Any) -> bool:
     if not isinstance(mine, tuple) or not isinstance(there, tuple):
         return bool(addresses.plain(mine) == addresses.plain(there))
     is_any = mine[0] in ("0.0.0.0", "::") and addresses.is_loopback(there[0])
-    return bool(mine[1] == there[1] and (mine[0] == there[0] or is_any))
+    is_here = addresses.unmapped(mine[0]) == addresses.unmapped(there[0])
+    return bool(mine[1] == there[1] and (is_here or is_any))

@@ -60,6 +60,14 @@ class RecordedRequest:
         return self._source.peer
 
     @property
+    def transport(self) -> str:
+        """The transport that it came over: "tcp", "udp", "unix_stream" or "unix_datagram"."""
+        is_ip = isinstance(self._source.peer, tuple)
+        if self._source.is_datagram:
+            return "udp" if is_ip else "unix_datagram"
+        return "tcp" if is_ip else "unix_stream"
+
+    @property
     def data(self) -> bytes:
         """The bytes of the message."""
         return self._source.read(Kind.UP, *self._data)

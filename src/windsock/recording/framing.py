@@ -117,6 +117,13 @@ class LengthPrefix(MessageFraming):
             raise FramingError(self, data[: self.size], why, value=length)
         return total
 
+    def wrap(self, data: bytes) -> bytes:
+        """Return a message with these bytes: its length, and then the bytes. Raises UsageError if it is too long."""
+        length = len(data) + (self.size if self.includes_prefix else 0)
+        if length >> (8 * self.size):
+            raise UsageError(f"a message of {len(data)} bytes: its length does not fit a prefix of {self.size} bytes")
+        return length.to_bytes(self.size, self.byteorder) + data
+
 
 @dataclass(frozen=True, slots=True)
 class UntilEof(MessageFraming):

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, overload
 
 from windsock.net.deadlines import is_over
-from windsock.recording.connection import Connection
 from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
-from windsock.recording.exchanges import Exchanges, RecordedRequest
-from windsock.recording.framing import Framing, is_framed
-from windsock.recording.protocol_framing import protocol_of
+from windsock.recording.exchanges import RecordedRequest
+from windsock.recording.framing import Framing
 from windsock.recording.recorder import Recorder
+from windsock.recording.request_source import Found, JoinedRecorders, RequestSource
 from windsock.recording.transcript import preview, summary
 from windsock.recording.waits import RecordingWait
 
@@ -38,17 +37,23 @@ class Requests(Sequence[RecordedRequest]):
     def __init__(
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
-        self._recorder = recorder
-        is_a_datagram = is_datagram and protocol_of(framing) is not None
-        self._framing = framing if is_framed(framing) and not is_a_datagram else None
-        self._is_datagram = is_datagram
+        self.sources: tuple[RequestSource, ...] = (RequestSource(recorder, framing, is_datagram=is_datagram),)
+        self._recorder: Recorder | JoinedRecorders = recorder
         self._timeout = timeout
-        self._exchanges: list[Exchanges] = []
+
+    @classmethod
+    def joined(cls, *parts: Requests, timeout: Callable[[], float]) -> Requests:
+        """Return the requests of several servers as one sequence, in the order of time."""
+        made = cls.__new__(cls)
+        made.sources = tuple(source for each in parts for source in each.sources)
+        made._recorder = JoinedRecorders([each.recorder for each in made.sources])
+        made._timeout = timeout
+        return made
 
     @property
     def framing(self) -> Framing | None:
         """What tells where messages end; None if nothing does."""
-        return self._framing
+        return next((each.framing for each in self.sources if each.framing is not None), None)
 
     @overload
     def __getitem__(self, index: int) -> RecordedRequest: ...
@@ -99,7 +104,7 @@ class Requests(Sequence[RecordedRequest]):
             found[:], error = self._now()
             if error is not None:
                 return True
-            if self._framing is None or not found or _is_settled(found[0]):
+            if self.framing is None or not found or _is_settled(found[0]):
                 return len(found) > 1 or any(map(_is_settled, found))
             found[:], error = self._now()  # when its connection has ended, all of a message has come
             return True
@@ -189,43 +194,32 @@ class Requests(Sequence[RecordedRequest]):
 
         Without framing there are none: everything that a connection sends is one request.
         """
-        with self._recorder:
-            self._now()
-            return [request for each in self._exchanges if (request := each.unfinished()) is not None]
+        return [request for each in self.sources for request in each.unfinished()]
 
     def forget(self) -> None:
         """Forget what there was: on open connections a message that has begun goes on, and nothing before it."""
-        with self._recorder:
-            self._recorder.catch_up()
-            known = {each.connection: each for each in self._exchanges}
-            for connection in self._recorder.carried():
-                exchanges = known.get(connection) or self._cut(connection)
-                connection.cut(*exchanges.rest())
-            self._exchanges = []
-
-    def _cut(self, connection: Connection) -> Exchanges:
-        return Exchanges(connection, self._framing, is_datagram=self._is_datagram)
+        for each in self.sources:
+            each.forget()
 
     def _has_any(self) -> bool:
         found, error = self._now()
         return bool(found) or error is not None
 
-    def _look(self) -> tuple[list[RecordedRequest], Exception | None]:
+    def _look(self) -> Found:
         """Return the requests, including ends that clients have seen, and the first framing error."""
-        self._recorder.settle()
+        for each in self.sources:
+            each.recorder.settle()
         return self._now()
 
-    def _now(self) -> tuple[list[RecordedRequest], Exception | None]:
+    def _now(self) -> Found:
         """Return the requests that are recorded by now, and the first framing error."""
-        with self._recorder:
-            self._recorder.catch_up()
-            self._recorder.check_whole()
-            for connection in self._recorder.connections[len(self._exchanges) :]:
-                self._exchanges.append(self._cut(connection))
-            found = [request for each in self._exchanges for request in each.requests()]
-            error = next((each.error for each in self._exchanges if each.error is not None), None)
-        if self._framing is not None:
+        parts = [each.now() for each in self.sources]
+        found = [request for requests, _ in parts for request in requests]
+        error = next((error for _, error in parts if error is not None), None)
+        if self.framing is not None:
             found.sort(key=lambda request: (not request.is_complete, request.completed))
+        elif len(parts) > 1:
+            found.sort(key=lambda request: request.started)
         if error is not None:
             found = [request for request in found if request.is_complete]
         return found, error
@@ -237,10 +231,11 @@ class Requests(Sequence[RecordedRequest]):
         return RequestTimeout(expected, seconds, self._recorded(), self._hint(), is_cut=is_over())
 
     def _recorded(self) -> str:
-        return summary(self._recorder)
+        return "\n".join(summary(each.recorder) for each in self.sources)
 
     def _hint(self) -> str:
-        if self._framing is None and not self._is_datagram and any(not each.is_complete for each in self._now()[0]):
+        has_streams = not all(each.is_datagram for each in self.sources)
+        if self.framing is None and has_streams and any(not each.is_complete for each in self._now()[0]):
             return UNFRAMED
         return "\n".join(unfinished_words(each) for each in self.unfinished()[:MOST])
 

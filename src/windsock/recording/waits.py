@@ -12,6 +12,7 @@ from windsock.net.event_loop import READABLE
 
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
+    from windsock.recording.request_source import JoinedRecorders
 
 __all__ = ["RecordingWait"]
 
@@ -26,7 +27,7 @@ class RecordingWait(Generic[T]):
     `arguments` how it was called, in messages.
     """
 
-    recorder: Recorder
+    recorder: Recorder | JoinedRecorders
     of: str
     method: str
     arguments: str

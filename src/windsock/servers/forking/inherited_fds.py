@@ -84,12 +84,13 @@ def _leads_to(server_address: Any, mine: Any, peer: Any) -> bool:
     """Return whether a connection from `mine` to `peer` ends at a server on this machine with that address."""
     if not (isinstance(peer, tuple) and isinstance(server_address, tuple)):
         return peer is not None and peer == server_address
-    if peer[:2] == server_address[:2]:
-        return True
     if peer[1] != server_address[1]:
         return False
+    there = addresses.unmapped(peer[0])
+    if there == addresses.unmapped(server_address[0]):
+        return True
     is_any = server_address[0] in ("0.0.0.0", "::")
-    return is_any and (peer[0] == mine[0] or addresses.is_loopback(peer[0]))
+    return is_any and (peer[0] == mine[0] or addresses.is_loopback(there))
 
 
 def _blank(descriptor: int) -> None:
