@@ -93,16 +93,17 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"framing": "paragraphs"},
-        "framing='paragraphs': expected 'lines', 'eof', a delimiter (bytes), a size (int), "
-        "LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
-        "or a function from bytes to the size of the first message or None",
+        "framing='paragraphs': known protocols are 'dns' (pip install pytest-windsock[dns]), 'http', 'mqtt', "
+        "'postgresql', 'redis', 'rpc', 'smtp', 'websocket'; others are 'lines', 'eof', a delimiter (bytes), a size "
+        "(int), LengthPrefix(size=4, byteorder='big'), 'any', a protocol or its name, or a function from bytes to the "
+        "size of the first message or None",
     ),
     ({"framing": b""}, "Delimiter(b''): a delimiter has at least one byte; use UntilEof() for none at all"),
     ({"framing": 0}, "FixedSize(0): a message has at least 1 byte"),
     (
         {"framing": True},
         "framing=True: expected 'lines', 'eof', a delimiter (bytes), a size (int), "
-        "LengthPrefix(size=4, byteorder='big'), 'rpc', 'any', "
+        "LengthPrefix(size=4, byteorder='big'), 'any', a protocol or its name, "
         "or a function from bytes to the size of the first message or None",
     ),
 ]
