@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import windsock
-from tests.support.servers import is_answered, on_every_stream_kind, wait_for_end
-from tests.support.waiting import DEADLINE
+from tests.support.servers import connect, is_answered, on_every_stream_kind, wait_for_end
+from tests.support.waiting import DEADLINE, wait_until
 from windsock.faults import AcceptDelay, AcceptError, BacklogFull, MaxConnections, Refuse, first
 
 SHORT = 0.2
@@ -169,6 +170,19 @@ def test_one_too_many_waits_for_room(transport: str, concurrency: str) -> None:
             client.close()
 
             second.expect(b"y\n")
+
+
+@on_every_stream_kind
+def test_a_listener_that_was_shut_blocks_no_other_request(transport: str, concurrency: str) -> None:
+    with windsock.serving(transport=transport, concurrency=concurrency) as server:
+        server.echo()
+        wait_until(lambda: server.server.fileno() >= 0 and is_answered(server), "its loop")
+        before = os.get_blocking(server.server.fileno())
+        with server.fault(Refuse()), pytest.raises(OSError):
+            connect(server)
+        assert is_answered(server)
+
+        assert os.get_blocking(server.server.fileno()) is before
 
 
 def test_a_full_backlog_cannot_choose() -> None:

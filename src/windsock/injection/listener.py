@@ -34,6 +34,8 @@ class FaultyListener:
         self._next: int | None = None
         self._aside: int | None = None
         self._holder: socket.socket | None = None
+        self._is_blocking = True
+        """Whether the listener that was shut blocks: that of a selecting server does not."""
         self._quiet: tuple[socket.socket, socket.socket] | None = None
         self._done_with: list[Any] = []
         self._fillers = QueueFillers()
@@ -100,6 +102,7 @@ class FaultyListener:
 
     def _shut(self) -> None:
         self._holder = self.copy_of_listener()
+        self._is_blocking = os.get_blocking(self._holder.fileno())
         self._be_quiet()
         sockets.refuse(self._holder)  # in every process that has a copy; this wakes the loop
 
@@ -111,6 +114,7 @@ class FaultyListener:
         else:
             holder.close()
             holder = self._listen_beside()
+        os.set_blocking(holder.fileno(), self._is_blocking)
         self._put(holder.detach())
 
     def _listen_beside(self) -> socket.socket:
