@@ -89,7 +89,7 @@ class FakeAPI:
         return self
 
     def limit(self, messages: int, *, end: HowToEnd = "close", reply: bytes | None = None) -> Self:
-        """Take at most so many messages on each connection: `server.limit(messages=100)` ends it after the 100th reply.
+        """End each connection after `messages` messages: `server.limit(messages=100)` ends it after the 100th reply.
 
         With `reply`, the connection goes on until one message more comes; it gets this reply, and then the connection
         is ended: `end` is "close", "half_close" or "reset". For connections from now on that play no script of their

@@ -66,7 +66,7 @@ class PacketReader:
         return found
 
     def number(self, size: int) -> int:
-        """Return a number of so many bytes."""
+        """Return a number of `size` bytes."""
         return int.from_bytes(self.take(size), "big")
 
     def binary(self) -> bytes:
@@ -131,7 +131,7 @@ class PacketReader:
 
 
 def number(value: int, size: int) -> bytes:
-    """Return a number in so many bytes. Raises UsageError if it has no room there."""
+    """Return a number in `size` bytes. Raises UsageError if it has no room there."""
     if type(value) is not int or not 0 <= value < 1 << 8 * size:
         raise UsageError(f"mqtt: {value!r} is no number of {size} bytes")
     return value.to_bytes(size, "big")

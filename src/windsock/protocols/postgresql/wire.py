@@ -49,7 +49,7 @@ class WireReader:
         return found
 
     def number(self, size: int) -> int:
-        """Return a signed number of so many bytes."""
+        """Return a signed number of `size` bytes."""
         return int.from_bytes(self.take(size), "big", signed=True)
 
     def text(self) -> str:

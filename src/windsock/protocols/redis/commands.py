@@ -60,7 +60,7 @@ Run = TypeVar("Run", bound=Callable[..., Any])
 
 
 def known(name: str, least: int, most: int | None = -1) -> Callable[[Run], Run]:
-    """Make a function a command with `least` to `most` arguments; without `most`, with just so many."""
+    """Make a function a command with `least` to `most` arguments; without `most`, with exactly `least`."""
 
     def add(run: Run) -> Run:
         COMMANDS[name] = StoreCommand(run, least, least if most == -1 else most)
