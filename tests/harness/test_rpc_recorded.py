@@ -118,6 +118,7 @@ def test_a_call_that_the_end_of_the_stream_cuts_says_so(handler: Any, fragment: 
     with serving(handler, framing="rpc", strict=False) as server:
         with server.connect() as client:
             client.send(record[:size]).half_close().expect_eof(discard=True)
+        server.connections.wait(1)
 
         request = server.requests[0].rpc
         words = f"offset {size}, record: what came ends here, {where}"

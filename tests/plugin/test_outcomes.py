@@ -268,7 +268,7 @@ def test_a_unittest_and_a_doctest_are_judged_too(run: Run, pytester: pytest.Pyte
             f"FAILED {name}.py::{name}.documented*",
             f"FAILED {name}.py::Uses::test_passes_but_for_its_handler*",
             f"FAILED {name}.py::Uses::test_fails*",
-            "*windsock: the threading tcp server had an error too: LookupError: broken*",
+            "*windsock: the threading tcp server 2 had an error too: LookupError: broken*",
         ]
     )
     told = re.findall(r"threading tcp server on (\S+): errors in handlers", result.stdout.str())

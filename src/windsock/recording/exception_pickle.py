@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import pickle
 import re
-import socketserver
 import traceback
 from types import TracebackType
 
@@ -60,7 +59,7 @@ def from_handler_on(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _leads_to_handler(module: str) -> bool:
-    return module.startswith("windsock.") or module == socketserver.__name__
+    return module.startswith("windsock.") or module == "socketserver"
 
 
 def without_our_frames(text: str) -> str:
