@@ -36,10 +36,10 @@ with windsock.serving(handler, concurrency=concurrency, timeout=30) as server:
             client.sendall(block)
             sent.update(block)
         client.shutdown(socket.SHUT_WR)
-        client.settimeout(50)
+        client.settimeout(200)
         while client.recv(100):
             pass
-    request = server.requests.wait(1, timeout=30)[0]
+    request = server.requests.wait(1, timeout=200)[0]
     found, size = hashlib.sha256(), 0
     for chunk in server.connections[0].chunks:
         if chunk.direction == "upstream":
@@ -54,8 +54,13 @@ print(json.dumps({
 """
 
 
+SECONDS = 220.0
+"""A GiB, piece by piece, in seconds: 10 where the cores are free."""
+pytestmark = pytest.mark.timeout(240)
+
+
 def run(*words: object) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run_python(SCRIPT, *map(str, words)))
+    found: dict[str, Any] = json.loads(run_python(SCRIPT, *map(str, words), timeout=SECONDS))
     return found
 
 

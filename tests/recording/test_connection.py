@@ -152,6 +152,7 @@ def test_small_events_are_spilled_before_they_fill_the_memory() -> None:
         assert len(connection.upstream) == 300_000
 
 
+@pytest.mark.timeout(240)  # tracemalloc, and coverage, have much to count
 def test_a_childs_small_events_are_taken_over_with_little_memory() -> None:
     with recording() as (recorder, connection):
         recorder.prepare_for_fork()

@@ -31,14 +31,16 @@ def ended_well(pid: int) -> bool:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
-def run_python(code: str, *words: str, options: tuple[str, ...] = (), **environment: str) -> str:
+def run_python(
+    code: str, *words: str, options: tuple[str, ...] = (), timeout: float = 5 * DEADLINE, **environment: str
+) -> str:
     """Run a program, which must end well and without a word on stderr; return what it has printed."""
     paths = os.pathsep.join(filter(None, sys.path))
     done = subprocess.run(
         [sys.executable, *options, "-c", code, *words],
         capture_output=True,
         text=True,
-        timeout=5 * DEADLINE,
+        timeout=timeout,
         env=os.environ | {"PYTHONPATH": paths} | environment,
     )
     assert (done.returncode, done.stderr) == (0, "")
