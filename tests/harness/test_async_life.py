@@ -146,7 +146,7 @@ def fault(server: windsock.RunningServer) -> None:
     with server.fault(windsock.faults.Delay(0), allow_unfired=True) as handle:
         handle.pause()
         handle.resume()
-        assert handle.fired >= 0
+        _ = handle.fired, handle.log  # which wait for a relay that acts just now
 
 
 SAFE: dict[str, Callable[[windsock.RunningServer], object]] = {

@@ -151,7 +151,7 @@ def certificate(profile: str, hosts: tuple[str, ...], key_type: str = "ec") -> A
 
 def _issuer(profile: str) -> trustme.CA:
     if profile == "unknown_authority":
-        return _authority("nobody has heard of it")
+        return _authority("unknown to clients")
     return _intermediate() if profile == "missing_intermediate" else authority()
 
 
