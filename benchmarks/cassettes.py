@@ -10,8 +10,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
@@ -34,18 +34,25 @@ MEMORY_AT_MOST = 64.0
 
 def run(*, is_quick: bool) -> Result:
     """Measure; the large file in a process of its own, whose memory is its own too."""
+    server = redis if shutil.which("redis-server") is not None else fake
     command = [sys.executable, "-m", "benchmarks.cassettes"]
     large = json.loads(subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout)
-    times = conversation(5 if is_quick else 20)
+    times = conversation(server, 5 if is_quick else 20)
     bounds = [
-        Bound("replay beside the recorded server, through the recorder", times["replay"] / times["recorded"], at_most=1.0),
+        Bound(
+            "replay beside the recorded server, through the recorder", times["replay"] / times["recorded"], at_most=1.0
+        ),
         Bound(f"memory, a cassette of {SIZE} MB", large["grown"], at_most=MEMORY_AT_MOST, unit=" MiB"),
     ]
     return Result(
         "Cassettes",
         ["what", "figure", "bound"],
         [
-            [f"{times['server']}, {2 * PAIRS:,} messages, ms", f"{times['real']:.1f}", ""],
+            [
+                f"{'redis-server' if server is redis else 'a fake of redis'}, {2 * PAIRS:,} messages, ms",
+                f"{times['real']:.1f}",
+                "",
+            ],
             ["the same through the recorder, ms", f"{times['recorded']:.1f}", ""],
             ["the same as a replay, ms", f"{times['replay']:.1f}", bounds[0].limit],
             ["a replay beside the server itself", f"{times['replay'] / times['real']:.1f}x", ""],
@@ -111,19 +118,18 @@ def talk(address: object) -> float:
         return (perf_counter() - start) * 1000
 
 
-def conversation(rounds: int) -> dict[str, float]:
+def conversation(server: Callable[[], AbstractContextManager[tuple[str, int]]], rounds: int) -> dict[str, float]:
     """Return the best times of a conversation; in each round all take turns."""
-    has_redis = shutil.which("redis-server") is not None
     times = dict.fromkeys(("real", "recorded", "replay"), float("inf"))
-    with tempfile.TemporaryDirectory() as directory, (redis if has_redis else fake)() as address:
+    with tempfile.TemporaryDirectory() as directory, server() as address:
         path = os.path.join(directory, "redis.txt")
         for _ in range(rounds):
             times["real"] = min(times["real"], talk(address))
             with windsock.record(address, path, framing="redis") as recorder:
                 times["recorded"] = min(times["recorded"], talk(recorder.address))
-            with windsock.replay(path) as server:
-                times["replay"] = min(times["replay"], talk(server.address))
-    return times | {"server": "redis-server" if has_redis else "a fake of redis"}  # type: ignore[dict-item]
+            with windsock.replay(path) as replay:
+                times["replay"] = min(times["replay"], talk(replay.address))
+    return times
 
 
 def large_file(path: str) -> None:
