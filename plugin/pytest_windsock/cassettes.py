@@ -13,7 +13,8 @@ import pytest
 import windsock
 from pytest_windsock import deadline, hangs, seeds, verdict
 from pytest_windsock.artifacts import safe_name
-from pytest_windsock.fixtures import State, cassette_mode_of, timeout_of
+from pytest_windsock.cassette_modes import mode_of
+from pytest_windsock.fixtures import State, timeout_of
 from pytest_windsock.starting import seed_source
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _made(
 
 def _mode(item: pytest.Item, path: str) -> str:
     """Return what to do with one cassette: "record" is only for one that is missing."""
-    mode = cassette_mode_of(item.config)
+    mode = mode_of(item.config)
     return "replay" if mode == "record" and os.path.exists(path) else mode
 
 
