@@ -1,7 +1,9 @@
 """Cassettes: conversations with a real server, kept in a text file and replayed without it."""
 
 from windsock.cassettes.cassette import Cassette
+from windsock.cassettes.draft import write_cassette
 from windsock.cassettes.errors import CassetteError, UnmatchedTraffic, Unplayed
+from windsock.cassettes.header import Header
 from windsock.cassettes.line import CassetteLine, Message, What
 from windsock.cassettes.recorder import CassetteRecorder, record
 from windsock.cassettes.replayer import Replay, replay
@@ -11,6 +13,7 @@ __all__ = [
     "CassetteError",
     "CassetteLine",
     "CassetteRecorder",
+    "Header",
     "Message",
     "Replay",
     "UnmatchedTraffic",
@@ -18,4 +21,5 @@ __all__ = [
     "What",
     "record",
     "replay",
+    "write_cassette",
 ]
