@@ -76,8 +76,6 @@ class CassetteRecorder(FaultProxy):
         framing = self._framing if is_framed(self._framing) else None
         try:
             yield from lines_of(self.connections, framing, began=self.began, ended=ended)
-        except CassetteError:
-            raise
         except UsageError as error:
             raise CassetteError(self.cassette_path, str(error)) from error
 
