@@ -38,6 +38,7 @@ TRANSPORTS = {
     "udp": "UDP datagrams",
     "unix_stream": "Unix stream sockets",
     "unix_datagram": "Unix datagram sockets",
+    "unix_seqpacket": "Unix sockets with records",
 }
 CONCURRENCIES = {
     "sync": "one request after the other",

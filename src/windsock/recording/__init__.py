@@ -22,10 +22,11 @@ from windsock.recording.framing import (
     Framing,
     LengthPrefix,
     Lines,
+    Records,
     UntilEof,
     is_framed,
 )
-from windsock.recording.framing_choice import framing_from
+from windsock.recording.framing_choice import default_framing, framing_from
 from windsock.recording.in_hand import ConnectionEnded
 from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
@@ -56,11 +57,13 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
+    "Records",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",
     "TruncatedDatagram",
     "UntilEof",
+    "default_framing",
     "framing_from",
     "is_framed",
     "preview",

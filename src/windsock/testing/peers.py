@@ -51,8 +51,7 @@ def served(setting: Setting, handler: Any, **changes: Any) -> Iterator[RunningSe
 
 def client_of(server: RunningServer) -> socket.socket:
     """Return a connected client, with TLS if the server uses it; a datagram client has an address of its own."""
-    kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
-    client = socket.socket(server.server.address_family, kind)
+    client = socket.socket(server.server.address_family, server.server.socket_type)
     client.settimeout(max(0.001, within(DEADLINE)))
     try:
         if server.options.transport == "unix_datagram":
