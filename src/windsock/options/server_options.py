@@ -142,6 +142,7 @@ class Options:
         if constructor_of(made)[:2] != ("host", "port"):  # werkzeug's: what comes next is an app
             check_handler(self.handler, concurrency)
             check_units(self.handler, transport)
+        check_suits_records(server_class, transport)
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
@@ -329,3 +330,10 @@ def check_units(handler: Any, transport: str) -> None:
         )
     if transport != "unix_seqpacket" and issubclass(handler, RecordRequestHandler):
         raise UsageError(f"handler={name} reads records, and transport={transport!r} has none; use 'unix_seqpacket'")
+
+
+def check_suits_records(server_class: type[Any], transport: str) -> None:
+    """Raise UsageError for a class with a mix-in for streams, of which a record would lose what is not read at once."""
+    names = {each.__name__ for each in server_class.__mro__}
+    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn"}):
+        raise UsageError(f"{server_class.__name__}: {min(found)} is for streams, and {transport!r} carries records")
