@@ -201,8 +201,6 @@ def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
 
     hooks = {"verify_request": verify_request, "handle_error": handle_error}
     with served(setting, echo_of(setting), failures=1, **hooks) as server:
-        setting, echo_of(setting), failures=1, verify_request=verify_request, handle_error=handle_error
-    ) as server:
         if speaks_tls(server):
             return  # the handshake would fail in the client
         with client_of(server) as client:
