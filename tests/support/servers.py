@@ -10,15 +10,21 @@ import pytest
 
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
-from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.harness import CONCURRENCIES
 
 STREAMS = ["tcp", "unix_stream"]
 DATAGRAMS = ["udp", "unix_datagram"]
+TRANSPORTS = [*STREAMS, *DATAGRAMS]
+RECORDS = "unix_seqpacket"
+"""The fifth transport has tests of its own, and is in the matrix where it may differ from streams."""
 
 on_every_concurrency = pytest.mark.parametrize("concurrency", list(CONCURRENCIES))
-on_every_transport = pytest.mark.parametrize("transport", list(TRANSPORTS))
+on_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 on_every_stream = pytest.mark.parametrize("transport", STREAMS)
 on_every_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(TRANSPORTS, CONCURRENCIES)))
+on_every_kind_and_records = pytest.mark.parametrize(
+    ("transport", "concurrency"), list(product([*TRANSPORTS, RECORDS], CONCURRENCIES))
+)
 on_every_stream_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(STREAMS, CONCURRENCIES)))
 on_every_datagram_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(DATAGRAMS, CONCURRENCIES)))
 

@@ -323,7 +323,8 @@ def check_units(handler: Any, transport: str) -> None:
     if not isinstance(handler, type):
         return
     name = handler.__name__
-    if transport == "unix_seqpacket" and issubclass(handler, StreamRequestHandler):
+    is_for_streams = issubclass(handler, StreamRequestHandler) or getattr(handler, "windsock_framing", None)
+    if transport == "unix_seqpacket" and is_for_streams:
         raise UsageError(
             f"handler={name} reads a stream, and transport={transport!r} carries records; derive it from "
             "RecordRequestHandler, or call request.recv() for each record"
