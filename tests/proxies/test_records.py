@@ -30,11 +30,11 @@ def way_to(server: RunningServer, way: str) -> Iterator[socket.socket]:
         with connect(server) as client:
             yield client
         return
-    with windsock.proxy(server.address, transport=RECORDS) as proxy:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-            client.settimeout(DEADLINE)
-            client.connect(proxy.address)
-            yield client
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with windsock.proxy(server.address, transport=RECORDS) as proxy, client:
+        client.settimeout(DEADLINE)
+        client.connect(proxy.address)
+        yield client
 
 
 class Late(RecordRequestHandler):
@@ -139,8 +139,9 @@ def test_a_proxy_that_was_not_told_of_records_says_why_there_is_no_connection() 
 
 def test_a_proxy_of_records_has_no_tls() -> None:
     with serving(transport=RECORDS) as server, serving(tls=True) as other:
+        context = other.client_context()
         with pytest.raises(windsock.UsageError, match="TLS is for streams, and records go there"):
-            windsock.proxy(server.address, transport=RECORDS, upstream_tls=other.client_context())
+            windsock.proxy(server.address, transport=RECORDS, upstream_tls=context)
 
 
 def test_clients_of_a_proxy_of_records_are_refused_and_left_waiting() -> None:
