@@ -54,6 +54,17 @@ def ask(server: RunningServer, *questions: bytes) -> list[bytes]:
         return answers
 
 
+def allows_records_of(size: int) -> bool:
+    """Return whether this system lets a process send a record of that many bytes."""
+    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with sender, receiver:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size)
+        try:
+            return sender.send(bytes(size), socket.MSG_DONTWAIT) == size
+        except OSError:
+            return False
+
+
 def rest_of(client: socket.socket) -> bytes:
     """Return all that comes until the end of the stream."""
     return b"".join(iter(lambda: client.recv(65536), b""))
