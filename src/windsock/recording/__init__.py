@@ -18,11 +18,11 @@ from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import (
     AsItArrives,
     Delimiter,
+    EachRecord,
     FixedSize,
     Framing,
     LengthPrefix,
     Lines,
-    Records,
     UntilEof,
     is_framed,
 )
@@ -43,6 +43,7 @@ __all__ = [
     "Cutter",
     "Delimiter",
     "Direction",
+    "EachRecord",
     "Ending",
     "FixedSize",
     "Framing",
@@ -57,7 +58,6 @@ __all__ = [
     "RecordMarking",
     "RecordedRequest",
     "Recorder",
-    "Records",
     "RequestMismatch",
     "RequestTimeout",
     "Requests",

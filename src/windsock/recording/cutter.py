@@ -6,7 +6,7 @@ from collections import deque
 
 from windsock.errors import UsageError, WindsockError
 from windsock.recording.errors import FramingError, MessageTooLong
-from windsock.recording.framing import LIMIT, Delimiter, Framing, Lines, Records
+from windsock.recording.framing import LIMIT, Delimiter, EachRecord, Framing, Lines
 from windsock.recording.protocol_framing import ProtocolFraming
 
 __all__ = ["Cutter", "checked_size"]
@@ -37,7 +37,7 @@ class Cutter:
         self._limit: int = getattr(framing, "limit", LIMIT)
         self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
         self._is_delimited = isinstance(framing, Lines | Delimiter)
-        self._records: deque[int] | None = deque() if isinstance(framing, Records) else None
+        self._records: deque[int] | None = deque() if isinstance(framing, EachRecord) else None
         """The sizes of the records that are left: each piece that is fed is one."""
         self._bytes = bytearray()
         self._start = 0

@@ -18,11 +18,11 @@ from windsock.scripts.checks import MessageFraming
 __all__ = [
     "AsItArrives",
     "Delimiter",
+    "EachRecord",
     "FixedSize",
     "Framing",
     "LengthPrefix",
     "Lines",
-    "Records",
     "UntilEof",
     "check_limit",
     "is_framed",
@@ -158,7 +158,7 @@ class AsItArrives(MessageFraming):
 
 
 @dataclass(frozen=True, slots=True)
-class Records(MessageFraming):
+class EachRecord(MessageFraming):
     """Each record is a message: the framing of servers whose sockets keep records (SOCK_SEQPACKET)."""
 
     limit: int = _limit()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.errors import UsageError
 from windsock.protocols.protocol import Protocol
 from windsock.protocols.registry import protocol_from, protocol_named, unknown
-from windsock.recording.framing import AsItArrives, Delimiter, FixedSize, Framing, Lines, Records, UntilEof
+from windsock.recording.framing import AsItArrives, Delimiter, EachRecord, FixedSize, Framing, Lines, UntilEof
 from windsock.recording.protocol_framing import ProtocolFraming
 
 __all__ = ["default_framing", "framing_from"]
@@ -42,7 +42,7 @@ def framing_from(value: object) -> Framing | None:
 
 def default_framing(transport: str | None) -> Framing | None:
     """Return the framing of a transport that keeps records; None for the others."""
-    return Records() if transport == "unix_seqpacket" else None
+    return EachRecord() if transport == "unix_seqpacket" else None
 
 
 def _protocol(name: str) -> Protocol:

@@ -50,11 +50,11 @@ def the_ends_of_records_are_kept(setting: Setting) -> None:
 def a_client_may_half_close_and_still_get_its_answer(setting: Setting) -> None:
     """Check that the server can read to the end of the connection, and then answer."""
 
-    class Last(RecordRequestHandler):
+    class Joining(RecordRequestHandler):
         def handle(self) -> None:
             self.send_record(b"+".join(self.records()))
 
-    with served(setting, Last) as server, client_of(server) as client:
+    with served(setting, Joining) as server, client_of(server) as client:
         client.send(b"a")
         client.send(b"b")
         client.shutdown(socket.SHUT_WR)
@@ -75,13 +75,13 @@ def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
 def a_failing_handler_ends_only_its_own_request(setting: Setting) -> None:
     """Check that a handler's exception ends its connection, and that the next client is served."""
 
-    class Failing(RecordRequestHandler):
+    class FailingOnRecords(RecordRequestHandler):
         def handle(self) -> None:
             if (record := self.recv_record()) == b"fail":
                 raise RuntimeError("fails on purpose")
             self.send_record(record)
 
-    with served(setting, Failing) as server:
+    with served(setting, FailingOnRecords) as server:
         with client_of(server) as client:
             with suppress(OSError):
                 client.send(b"fail")
