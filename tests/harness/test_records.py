@@ -163,15 +163,24 @@ def test_a_recorded_connection_is_a_script_of_its_records() -> None:
             client.play(replay)
 
 
-def test_replies_of_records_overtake_and_a_silent_client_is_sent_away() -> None:
+def test_a_delayed_reply_lets_others_overtake_and_is_a_record_of_its_own() -> None:
     with serving(transport=RECORDS) as server:
         server.unordered()
-        server.idle(0.05, reply=b"bye")
-        server.on(b"slow").reply(b"1", delay=0.02)
+        server.on(b"slow").reply(b"1", delay=0.3)
         server.on(b"quick").reply(b"2")
 
         with server.connect() as client:
-            client.send(b"slow").send(b"quick").expect(b"2").expect(b"1").expect(b"bye").expect_eof()
+            client.send(b"slow").send(b"quick").send(b"quick")
+            for each in (b"2", b"2", b"1"):
+                client.expect(each)
+
+
+def test_a_silent_client_is_sent_away_with_a_record() -> None:
+    with serving(transport=RECORDS) as server:
+        server.idle(0.02, reply=b"bye")
+
+        with server.connect() as client:
+            client.expect(b"bye").expect_eof()
 
 
 def test_the_test_accepts_a_connection_and_sends_records_on_another() -> None:
