@@ -52,7 +52,8 @@ def chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
         raise windsock.UsageError(
             f"transport={options['transport']!r}: any_server stands for several; name them with transports="
         )
-    transports = _names("transports", options.get("transports", BY_DEFAULT), TRANSPORTS, GROUPS)
+    asked = options.get("transports")
+    transports = _names("transports", BY_DEFAULT if asked is None else asked, TRANSPORTS, GROUPS)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})
     tls = options.get("tls")
     if tls not in (None, True, False, "mutual"):

@@ -336,5 +336,5 @@ def check_units(handler: Any, transport: str) -> None:
 def check_suits_records(server_class: type[Any], transport: str) -> None:
     """Raise UsageError for a class with a mix-in for streams, of which a record would lose what is not read at once."""
     names = {each.__name__ for each in server_class.__mro__}
-    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn"}):
+    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn", "RPCMixIn"}):
         raise UsageError(f"{server_class.__name__}: {min(found)} is for streams, and {transport!r} carries records")
