@@ -15,6 +15,7 @@ from windsock import RunningServer, Script, UsageError, servers, serving
 from windsock.harness import CONCURRENCIES
 from windsock.net import records
 from windsock.security import ChallengeMixIn
+from windsock.servers import rpc
 
 on_every_way = pytest.mark.parametrize(
     ("concurrency", "relay"), list(product(CONCURRENCIES, (False, True))), ids=lambda each: str(each)
@@ -233,6 +234,7 @@ class Lines(servers.StreamRequestHandler):
     """A handler of streams."""
 
 
+URGENT = type("Urgent", (servers.UrgentMixIn, servers.RecordRequestHandler), {"handle_urgent": lambda *_: None})
 CHALLENGE = type("Challenging", (ChallengeMixIn, servers.UnixSeqpacketServer), {})
 
 
@@ -241,6 +243,8 @@ CHALLENGE = type("Challenging", (ChallengeMixIn, servers.UnixSeqpacketServer), {
     [
         ({"handler": Lines}, "Lines reads a stream, and transport='unix_seqpacket' carries records"),
         ({"handler": Reverse, "transport": "tcp"}, "Reverse reads records, and transport='tcp' has none"),
+        ({"handler": rpc.RPCRequestHandler}, "RPCRequestHandler reads a stream, and transport='unix_seqpacket'"),
+        ({"handler": URGENT}, "Urgent handles urgent data: ThreadingUnixSeqpacketServer is for records"),
         ({"tls": True}, "TLS is for streams, and transport='unix_seqpacket' carries records"),
         ({"port": 80}, "port= are not for transport='unix_seqpacket'"),
         ({"server_class": CHALLENGE, "transport": None}, "ChallengeMixIn is for streams, and 'unix_seqpacket'"),
