@@ -132,6 +132,16 @@ def test_a_path_that_cannot_be_written_is_an_error_before_anything_is_recorded(t
         windsock.record(server.address, tmp_path / where)
 
 
+def test_records_cannot_be_kept_which_is_said_at_once(tmp_path: Path) -> None:
+    with (
+        windsock.serving(transport="unix_seqpacket") as server,
+        pytest.raises(CassetteError, match="cannot keep records"),
+    ):
+        windsock.record(server.address, tmp_path / "a.txt", transport="unix_seqpacket")
+
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_recording_that_is_given_up_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("as it was")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from windsock.errors import UsageError
-from windsock.net.targets import TRANSPORTS
 from windsock.recording import Delimiter, FixedSize, Framing, LengthPrefix, Lines, UntilEof, framing_from, is_framed
 from windsock.recording.protocol_framing import ProtocolFraming
 
 __all__ = ["FIRST", "VERSION", "Header"]
 
 VERSION = 1
+TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
 FIRST = "windsock cassette "
 """What the first line begins with; the version follows."""
 CUSTOM = "function "

@@ -13,7 +13,7 @@ from windsock.cassettes.header import Header
 from windsock.cassettes.line import CassetteLine
 from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted
-from windsock.net.system import monotonic, os
+from windsock.net.system import monotonic, os, socket
 from windsock.proxies.proxy import FaultProxy
 from windsock.recording import Connection, Direction, framing_from, is_framed
 
@@ -40,6 +40,9 @@ class CassetteRecorder(FaultProxy):
             self._draft.discard()
             raise
         self._recorder.stay_in_memory()
+        if self.upstream.is_unix and self.upstream.kind == getattr(socket, "SOCK_SEQPACKET", None):
+            self.stop()
+            raise CassetteError(self.cassette_path, "it cannot keep records (SOCK_SEQPACKET); use another transport")
 
     @uninterrupted
     def stop(self) -> None:
