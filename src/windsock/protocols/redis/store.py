@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from windsock.net.system import threading
-from windsock.protocols.ready_rules import check_shares_memory
+from windsock.protocols.ready_rules import check_server, checked_mapping
 from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
@@ -91,8 +91,8 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
-    check_shares_memory("redis.store()", server)
-    made = Store(data or {})
+    check_server("redis.store()", server, PROTOCOL)
+    made = Store(checked_mapping("redis.store()", data, "{'visits': 41}"))
     server.on(command()).reply_with(made.answer).optional()
     return made
 
