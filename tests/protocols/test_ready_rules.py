@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.servers import on_every_concurrency
 from windsock import Script, UsageError, proxy, scripted_client, serving
+from windsock.faults import Delay
 from windsock.protocols import dns, http, mqtt, postgresql, redis, smtp, websocket
+from windsock.security import RunAuthority
 
 READY: dict[str, Callable[..., Any]] = {
     "dns": lambda server: dns.zone(server, {}),
@@ -125,3 +127,23 @@ def test_a_pattern_is_no_message(given: Callable[[Any, Any], object]) -> None:
     words = "that is a pattern, which matches messages; expected a message, or bytes"
     with serving(framing="redis", allow_unused=True) as server, pytest.raises(UsageError, match=words):
         given(server.on(redis.command("GET")), redis.command("GET"))
+
+
+@pytest.mark.parametrize("tls", [True, "mutual"])
+@pytest.mark.parametrize("relay", [False, True])
+def test_a_fault_that_wants_messages_can_not_see_those_in_tls(tls: Any, relay: bool) -> None:
+    words = r"faults see the encrypted bytes of the .*; expected a fault of a proxy"
+    with serving(framing="redis", tls=tls, relay=relay) as server, pytest.raises(UsageError, match=words):
+        server.fault(Delay(0.1), match=redis.reply())
+
+
+def test_a_fault_of_a_proxy_sees_the_messages_in_tls() -> None:
+    with serving(framing="redis", tls=True) as server:
+        redis.store(server, {"wind": "NW"})
+        ends: dict[str, Any] = {"tls": RunAuthority().server_context("valid"), "upstream_tls": server.client_context()}
+        with proxy(server.address, framing="redis", **ends) as line:
+            fault = line.fault(Delay(0.01), direction="downstream", match=redis.reply(b"NW"))
+            with scripted_client(line.address, tls=server.client_context()) as client:
+                client.send(redis.Command("GET", "wind")).expect(redis.bulk("NW"))
+
+            assert fault.fired == 1

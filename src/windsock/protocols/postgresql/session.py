@@ -134,7 +134,10 @@ class Sessions:
 
 def session(
     server: Any,
-    answers: Mapping[str, QueryAnswer] | Mapping[QueryText, QueryAnswer] | None = None,
+    answers: Mapping[str, QueryAnswer]
+    | Mapping[re.Pattern[str], QueryAnswer]
+    | Mapping[QueryText, QueryAnswer]
+    | None = None,
     *,
     password: str | None = None,
     auth: str = "scram-sha-256",
