@@ -83,7 +83,7 @@ class Selector:
                 self,
                 "match",
                 self.match,
-                "bytes, a regular expression of bytes, a function of bytes, or a pattern of a protocol, such as redis.reply()",
+                "bytes, a regular expression of bytes, a function of bytes, or a pattern of a protocol: redis.reply()",
             )
         if self.match == b"":
             raise wrong(self, "match", self.match, "at least one byte; leave it out to match everything")
