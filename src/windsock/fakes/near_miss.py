@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 from windsock.fakes import patterns
 from windsock.fakes.patterns import Pattern
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.recording import Framing, preview
 from windsock.redaction import masked
 from windsock.scripts.matching import first_difference
@@ -26,7 +27,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """How a message missed a pattern: `common` bytes matched; `likeness` is from 0 to 1."""
+    """How a message missed a pattern: `common` bytes matched; `likeness` is from 0 to 1, of messages as values to 2."""
 
     why: str
     common: int = 0
@@ -46,8 +47,10 @@ def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole:
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
         return _of_regex(pattern, message, is_at_start=not is_whole)
-    why_not = getattr(pattern, "why_not", None)  # a pattern of windsock.rpc
-    return Miss("returned false" if why_not is None else why_not(message))
+    if isinstance(pattern, MessagePattern):
+        words, differs = pattern.compared(message)
+        return Miss(pattern.why_not(message), likeness=bool(differs) + _likeness(repr(pattern), words))
+    return Miss("returned false")
 
 
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:
@@ -91,5 +94,5 @@ def _what_follows(message: bytes, end: int) -> str:
     return f"and what follows does not, from byte {end}, {message[end : end + 1]!r}, on"
 
 
-def _likeness(one: bytes, other: bytes) -> float:
+def _likeness(one: str | bytes, other: str | bytes) -> float:
     return SequenceMatcher(None, one[:COMPARED], other[:COMPARED], autojunk=False).ratio()
