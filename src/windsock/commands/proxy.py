@@ -1,0 +1,113 @@
+"""`proxy`: a recording proxy in front of any server, under faults."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from windsock.commands.options import add_faults, add_framing, add_output, typed
+from windsock.commands.output import Output
+from windsock.commands.session import run_until_stopped
+from windsock.commands.signals import StopRequest
+from windsock.commands.texts import address_from
+from windsock.errors import UsageError
+from windsock.net import addresses
+from windsock.proxies.proxy import proxy
+
+if TYPE_CHECKING:
+    import ssl
+
+__all__ = ["add_proxy"]
+
+EXAMPLES = """
+examples:
+  windsock proxy localhost:6379 --protocol redis
+  windsock proxy localhost:5432 --listen :6000 --fault 'Delay(0.1, jitter=0.05)'
+  windsock proxy localhost:80 --fault 'Reset(after_bytes=100), connections=first(2)' --fault flaky
+  windsock proxy api.example:443 --tls --upstream-tls --protocol http
+  windsock proxy /run/app.sock --json
+"""
+
+
+def add_proxy(commands: Any) -> None:
+    """Add the command to those of a parser."""
+    parser = commands.add_parser(
+        "proxy",
+        help="a proxy in front of any server, which shows what passes, and makes bad weather",
+        description="Carry connections to TARGET, and print what passes, until Ctrl-C or SIGTERM.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    address = typed(address_from)
+    parser.add_argument(
+        "target", metavar="TARGET", type=address, help="HOST:PORT, [IPv6]:PORT, :PORT, a path with a '/', or @NAME"
+    )
+    parser.add_argument(
+        "--listen", metavar="ADDRESS", type=address, help="where clients connect (default: a free port)"
+    )
+    parser.add_argument("--allow-external", action="store_true", help="let other machines connect, with --listen")
+    parser.add_argument("--udp", action="store_true", help="carry datagrams")
+    _add_tls(parser)
+    add_framing(parser)
+    add_faults(parser)
+    add_output(parser)
+    parser.set_defaults(run=run_proxy)
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tls", action="store_true", help="end the clients' TLS, with a certificate that windsock makes"
+    )
+    parser.add_argument("--upstream-tls", action="store_true", help="speak TLS to TARGET")
+    parser.add_argument("--upstream-ca", metavar="FILE", help="the authority of TARGET, as PEM (default: the system's)")
+    parser.add_argument("--server-name", metavar="NAME", help="the name that TARGET's certificate is for")
+
+
+def run_proxy(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:
+    """Run the command; return the exit code."""
+    facts = {"target": addresses.show(arguments.target)}
+    options: dict[str, Any] = {}
+    if arguments.tls:
+        from windsock.security.run_authority import RunAuthority
+
+        authority = RunAuthority()
+        options["tls"] = authority.server_context(_names(arguments))
+        facts["certificate authority"] = authority.pem_file
+    if arguments.upstream_tls:
+        options["upstream_tls"] = _client_context(arguments.upstream_ca)
+    server = proxy(
+        arguments.target,
+        transport=_transport(arguments),
+        listen=arguments.listen,
+        allow_external=arguments.allow_external,
+        framing=arguments.framing,
+        faults=arguments.fault,
+        seed=arguments.seed,
+        server_name=arguments.server_name,
+        strict=arguments.strict,
+        redact=arguments.redact,
+        **options,
+    )
+    return run_until_stopped(server, output, stop, facts)
+
+
+def _transport(arguments: argparse.Namespace) -> str | None:
+    if not arguments.udp:
+        return None
+    return "udp" if isinstance(arguments.target, tuple) else "unix_datagram"
+
+
+def _names(arguments: argparse.Namespace) -> list[str]:
+    """Return the names for the certificate: those of this machine, and that of the target."""
+    own = ["localhost", "127.0.0.1", "::1"]
+    name = arguments.server_name or (arguments.target[0] if isinstance(arguments.target, tuple) else "localhost")
+    return own if name in own else [*own, name]
+
+
+def _client_context(authority: str | None) -> ssl.SSLContext:
+    from windsock.net.system import ssl
+
+    try:
+        return ssl.create_default_context(cafile=authority)
+    except OSError as error:
+        raise UsageError(f"--upstream-ca {authority}: {error}; expected a PEM file with certificates") from None
