@@ -28,13 +28,15 @@ def run_in_place(*words: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_with_a_connection_open(number: signal.Signals) -> None:
-    with program("serve", "--concurrency", "forking", "--echo") as (process, output):
-        with socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client:
-            client.sendall(b"hello")
-            assert client.recv(5) == b"hello"
-            process.send_signal(number)
-            said, errors = process.communicate(timeout=2 * DEADLINE)
-            assert client.recv(1) == b""
+    with (
+        program("serve", "--concurrency", "forking", "--echo") as (process, output),
+        socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client,
+    ):
+        client.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+        process.send_signal(number)
+        said, errors = process.communicate(timeout=2 * DEADLINE)
+        assert client.recv(1) == b""
 
     assert (process.returncode, errors) == (0, "")
     assert said.splitlines()[-1] == "stopped after 1 connection"
@@ -66,13 +68,15 @@ def test_the_second_signal_ends_a_stop_that_takes_its_time(tmp_path: Path) -> No
         "import time\n\n\ndef handle(request, client_address, server):\n    request.sendall(b'x')\n"
         "    time.sleep(3600)\n\n\noptions = {'handler': handle, 'timeout': 3600.0}\n"
     )
-    with program("serve", str(fake)) as (process, output):
-        with socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client:
-            assert client.recv(1) == b"x"
-            process.send_signal(signal.SIGINT)
-            assert client.recv(1) == b""  # the stop has begun
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=2 * DEADLINE)
+    with (
+        program("serve", str(fake)) as (process, output),
+        socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client,
+    ):
+        assert client.recv(1) == b"x"
+        process.send_signal(signal.SIGINT)
+        assert client.recv(1) == b""  # the stop has begun
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=2 * DEADLINE)
 
     assert process.returncode == -signal.SIGINT
 

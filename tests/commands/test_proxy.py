@@ -85,10 +85,12 @@ def test_tls_ends_at_the_proxy_which_shows_what_was_said() -> None:
         options = ["--tls", "--upstream-tls", "--upstream-ca", server.ca_file, "--server-name", "localhost"]
         with running("proxy", server.shown_address, *options) as command:
             context = ssl.create_default_context(cafile=server.ca_file)
-            with socket.create_connection(command.address, timeout=10) as connection:
-                with context.wrap_socket(connection, server_hostname="localhost") as client:
-                    client.sendall(b"hello\n")
-                    assert client.recv(6) == b"hello\n"
+            with (
+                socket.create_connection(command.address, timeout=10) as connection,
+                context.wrap_socket(connection, server_hostname="localhost") as client,
+            ):
+                client.sendall(b"hello\n")
+                assert client.recv(6) == b"hello\n"
             command.wait_for(r"#0 < 6 B b'hello\n'")
 
 
@@ -107,11 +109,14 @@ def test_a_password_is_masked() -> None:
 def test_connections_side_by_side_are_shown_in_the_order_of_time() -> None:
     with serving(framing="lines") as server:
         server.echo()
-        with running("proxy", server.shown_address, "--json") as command:
-            with scripted_client(command.address) as one, scripted_client(command.address) as other:
-                for number in range(20):
-                    (one, other)[number % 2].send(b"%d\n" % number).expect(b"%d\n" % number)
-                command.wait_for('"19\\n"')
+        with (
+            running("proxy", server.shown_address, "--json") as command,
+            scripted_client(command.address) as one,
+            scripted_client(command.address) as other,
+        ):
+            for number in range(20):
+                (one, other)[number % 2].send(b"%d\n" % number).expect(b"%d\n" % number)
+            command.wait_for('"19\\n"')
 
     sent = [each for each in command.objects if each["kind"] == "data" and each["direction"] == "upstream"]
     assert [each["text"] for each in sent] == [f"{number}\n" for number in range(20)]

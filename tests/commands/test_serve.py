@@ -113,20 +113,24 @@ def test_a_client_trusts_the_authority_that_is_named() -> None:
         command.wait_for("certificate authority: ")
         authority = command.lines[1].removeprefix("certificate authority: ")
         context = ssl.create_default_context(cafile=authority)
-        with socket.create_connection(command.address, timeout=10) as connection:
-            with context.wrap_socket(connection, server_hostname="localhost") as client:
-                client.sendall(b"hello")
-                assert client.recv(5) == b"hello"
+        with (
+            socket.create_connection(command.address, timeout=10) as connection,
+            context.wrap_socket(connection, server_hostname="localhost") as client,
+        ):
+            client.sendall(b"hello")
+            assert client.recv(5) == b"hello"
         command.wait_for("> 5 B b'hello'")
 
 
 def test_a_secret_is_masked_also_when_it_comes_in_two_looks() -> None:
-    with running("serve", "--framing", "lines", "--reply", "ok", "--redact", r"ticket=(\w+)") as command:
-        with scripted_client(command.address) as client:
-            client.send(b"go ticket=123")
-            command.wait_for("> 13 B")
-            client.send(b"456\n").expect(b"ok")
-            command.wait_for("> 4 B")
+    with (
+        running("serve", "--framing", "lines", "--reply", "ok", "--redact", r"ticket=(\w+)") as command,
+        scripted_client(command.address) as client,
+    ):
+        client.send(b"go ticket=123")
+        command.wait_for("> 13 B")
+        client.send(b"456\n").expect(b"ok")
+        command.wait_for("> 4 B")
 
     assert "#0 > 13 B b'go ticket=***'" in command.lines
     assert r"#0 > 4 B b'***\n'" in command.lines
@@ -202,9 +206,11 @@ def test_a_value_that_cannot_work_is_told_and_the_code_is_2(
 
 
 def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        with running("serve", "--port", str(taken.getsockname()[1])) as command:
-            pass
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        running("serve", "--port", str(taken.getsockname()[1])) as command,
+    ):
+        pass
 
     assert command.code == 2
     assert "already in use; leave the port or path out" in capsys.readouterr().err
