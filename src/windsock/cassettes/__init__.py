@@ -1,0 +1,21 @@
+"""Cassettes: conversations with a real server, kept in a text file and replayed without it."""
+
+from windsock.cassettes.cassette import Cassette
+from windsock.cassettes.errors import CassetteError, UnmatchedTraffic, Unplayed
+from windsock.cassettes.line import CassetteLine, Message, What
+from windsock.cassettes.recorder import CassetteRecorder, record
+from windsock.cassettes.replayer import Replay, replay
+
+__all__ = [
+    "Cassette",
+    "CassetteError",
+    "CassetteLine",
+    "CassetteRecorder",
+    "Message",
+    "Replay",
+    "UnmatchedTraffic",
+    "Unplayed",
+    "What",
+    "record",
+    "replay",
+]

@@ -1,0 +1,204 @@
+"""A cassette file, checked line by line when it is opened, and read back a line at a time: it may be large."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from io import BufferedReader, FileIO
+from typing import Any, Self
+
+from windsock.cassettes.errors import RENEW, CassetteError
+from windsock.cassettes.header import FIRST, VERSION, Header
+from windsock.cassettes.line import CassetteLine, What, line_from
+from windsock.net.system import os
+from windsock.recording import Framing
+
+__all__ = ["END", "Cassette"]
+
+END = "end"
+"""The last line."""
+BLOCK = 256 * 1024
+"""Bytes that are read at a time."""
+WINDOW = 32 * 1024
+"""Bytes that are read at a time of one connection."""
+
+
+class Cassette:
+    """A cassette that has been opened and checked; a context manager, which closes it.
+
+    `header` is what its first lines say. Memory is taken for the offset of each line alone. Raises CassetteError for a
+    file that is missing, empty, damaged, or from a newer version.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = os.fspath(path)
+        self._offsets: dict[int, array[int]] = {}
+        try:
+            self._file = FileIO(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+        except OSError as error:
+            raise CassetteError(self.path, f"it cannot be read: {error.strerror}; {_remedy(error)}") from error
+        try:
+            self.header = self._check()
+        except OSError as error:
+            self._file.close()
+            raise CassetteError(self.path, f"it cannot be read: {error.strerror}") from error
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Idempotent."""
+        self._file.close()
+
+    @property
+    def numbers(self) -> list[int]:
+        """The numbers of its connections, in the order in which they began."""
+        return list(self._offsets)
+
+    def size_of(self, connection: int) -> int:
+        """Return how many lines a connection has."""
+        return len(self._offsets[connection])
+
+    def lines(self, connection: int, start: int = 0) -> Iterator[tuple[int, CassetteLine]]:
+        """Give the lines of a connection from the start-th on, each with its offset in the file."""
+        window, begins = b"", 0
+        offsets = self._offsets[connection]
+        for number in range(start, len(offsets)):
+            at = offsets[number]
+            end = window.find(b"\n", at - begins) if begins <= at < begins + len(window) else -1
+            if end < 0:
+                begins, window = at, self._window(at)
+                end = window.find(b"\n")
+            yield at, _known(line_from(window[at - begins : end].removesuffix(b"\r")))
+
+    def all_lines(self) -> Iterator[tuple[int, CassetteLine]]:
+        """Give the lines of all connections in the order of the file, each with its offset."""
+        at = 0
+        with self._reader() as file:
+            for text in file:
+                line = line_from(text.removesuffix(b"\n").removesuffix(b"\r"))
+                if line is not None:
+                    yield at, line
+                at += len(text)
+
+    def _reader(self) -> BufferedReader[Any]:
+        """Return the file from its beginning, apart from other readers."""
+        return BufferedReader(FileIO(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)), BLOCK)
+
+    def framing(self) -> Framing | None:
+        """Return the framing that cut its messages. Raises CassetteError for one that has to be passed."""
+        try:
+            return self.header.framing_value()
+        except ValueError as error:
+            raise CassetteError(self.path, str(error)) from None
+
+    def line_number(self, offset: int) -> int:
+        """Return the number of the line, from 1, that begins at an offset."""
+        number, at = 1, 0
+        while at < offset:
+            block = os.pread(self._file.fileno(), min(BLOCK, offset - at), at)
+            number += block.count(b"\n")
+            at += len(block)
+        return number
+
+    def _window(self, at: int) -> bytes:
+        """Return bytes of the file from a line on, with its line end."""
+        size = WINDOW
+        while b"\n" not in (window := os.pread(self._file.fileno(), size, at)) and len(window) == size:
+            size *= 8
+        return window if b"\n" in window else window + b"\n"
+
+    # --- checking
+
+    def _check(self) -> Header:
+        with BufferedReader(FileIO(self._file.fileno(), closefd=False), BLOCK) as file:
+            header, number = self._check_header(file)
+            at = file.tell()
+            text = b""
+            for text in file:
+                number += 1
+                bare = text.removesuffix(b"\n").removesuffix(b"\r")
+                if bare == END.encode():
+                    break
+                if bare and not bare.startswith(b"#"):
+                    self._check_line(bare, number, at)
+                at += len(text)
+            else:
+                why = f"it ends without the line {END!r}: a part of it is missing; {RENEW}"
+                raise CassetteError(self.path, why, number)
+            self._check_nothing_follows(file, number)
+        return header
+
+    def _check_header(self, file: BufferedReader[Any]) -> tuple[Header, int]:
+        first = file.readline().decode(errors="replace").rstrip("\r\n")
+        if not first and not file.peek(1):
+            raise CassetteError(self.path, f"it is empty; {RENEW}")
+        if not first.startswith(FIRST):
+            raise CassetteError(
+                self.path, f"it is no cassette: expected {FIRST + str(VERSION)!r}, got {first[:60]!r}", 1
+            )
+        self._check_version(first.removeprefix(FIRST))
+        header, number = Header(""), 1
+        for text in iter(file.readline, b""):
+            number += 1
+            line = text.decode(errors="replace").rstrip("\r\n")
+            if not line:
+                break
+            try:
+                header = header.with_value(*_pair(line))
+            except ValueError as error:
+                raise CassetteError(self.path, f"{line[:60]!r}: {error}", number) from None
+        if not header.transport:
+            raise CassetteError(self.path, "its first lines have no 'transport: '", number)
+        return header, number
+
+    def _check_version(self, version: str) -> None:
+        if not version.isdecimal():
+            raise CassetteError(self.path, f"version {version!r}: expected a whole number", 1)
+        if int(version) > VERSION:
+            why = f"it has version {version}, and this windsock reads version {VERSION}; upgrade pytest-windsock"
+            raise CassetteError(self.path, why, 1)
+
+    def _check_line(self, text: bytes, number: int, at: int) -> None:
+        line = line_from(text)
+        if line is None:
+            shown = ascii(text[:60].decode(errors="replace"))
+            raise CassetteError(self.path, rf"{shown} is no line of a cassette, such as '+0.001 1 > PING\r\n'", number)
+        offsets = self._offsets.get(line.connection)
+        if offsets is None:
+            if line.what is not What.OPENED:
+                raise CassetteError(self.path, f"connection {line.connection} has no line 'opened' before this", number)
+            self._offsets[line.connection] = offsets = array("Q")
+        elif line.what is What.OPENED:
+            raise CassetteError(self.path, f"connection {line.connection} is opened a second time", number)
+        offsets.append(at)
+
+    def _check_nothing_follows(self, file: BufferedReader[Any], number: int) -> None:
+        for text in file:
+            number += 1
+            if text.strip():
+                raise CassetteError(self.path, f"something follows after the line {END!r}", number)
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name, value
+
+
+def _known(line: CassetteLine | None) -> CassetteLine:
+    """Return a line that was checked when the file was opened."""
+    if line is None:
+        raise UnicodeError("the cassette was changed while it was read")
+    return line
+
+
+def _remedy(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "record it first, in tests with --windsock-cassettes=record"
+    return "check its permissions"

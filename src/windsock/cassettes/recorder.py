@@ -1,0 +1,112 @@
+"""Recording: a proxy in front of a real server, whose conversations become a cassette when it is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from windsock.cassettes.cassette import END
+from windsock.cassettes.draft import Draft
+from windsock.cassettes.errors import CassetteError
+from windsock.cassettes.from_recording import lines_of
+from windsock.cassettes.header import Header
+from windsock.cassettes.line import line_text
+from windsock.errors import UsageError
+from windsock.net.interrupts import uninterrupted
+from windsock.net.system import monotonic, os
+from windsock.proxies.proxy import FaultProxy
+from windsock.recording import Connection, framing_from, is_framed
+
+__all__ = ["CassetteRecorder", "record"]
+
+HANDSHAKE = b"\x16\x03"
+"""What a TLS handshake begins with: the type of its record, and the first half of its version (RFC 8446, 5.1)."""
+
+
+class CassetteRecorder(FaultProxy):
+    """A proxy that writes a cassette when it is finished; clients connect to its `address`. See `record()`."""
+
+    def __init__(
+        self, address: Any, path: str | os.PathLike[str], *, framing: Any = None, tls: Any = None, **options: Any
+    ) -> None:
+        self.cassette_path = os.fspath(path)
+        self._framing = framing_from(framing)
+        self._is_encrypted = tls is not None
+        self._is_finishing = False
+        self._draft = Draft(self.cassette_path)
+        try:
+            super().__init__(address, framing=self._framing, tls=tls, **options)
+        except BaseException:
+            self._draft.discard()
+            raise
+        self._recorder.stay_in_memory()
+
+    @uninterrupted
+    def stop(self) -> None:
+        """Stop without writing the cassette: what was there before stays. Idempotent. See FaultProxy."""
+        try:
+            super().stop()
+        finally:
+            if not self._is_finishing:
+                self._draft.discard()
+
+    def finish(self) -> None:
+        """Drain, stop, and write the cassette, unless something has failed. Raises CassetteError. See FaultProxy."""
+        __tracebackhide__ = True  # pytest leaves such frames out
+        if self._is_stopped:
+            super().finish()
+            return
+        self._is_finishing = True
+        try:
+            self.drain()
+            ended = monotonic()
+            super().finish()
+            self._draft.keep(self._lines(ended))
+        finally:
+            self._draft.discard()
+
+    def _lines(self, ended: float) -> Iterator[str]:
+        transport = f"unix_{'datagram' if self.is_datagram else 'stream'}" if self.is_unix else ""
+        framing = None if self.is_datagram or not is_framed(self._framing) else self._framing
+        yield from Header.of(transport or ("udp" if self.is_datagram else "tcp"), framing).lines()
+        for each in self.connections:
+            self._check(each)
+        try:
+            yield from map(line_text, lines_of(self.connections, framing, began=self.began, ended=ended))
+        except CassetteError:
+            raise
+        except UsageError as error:
+            raise CassetteError(self.cassette_path, str(error)) from error
+        yield END
+
+    def _check(self, connection: Connection) -> None:
+        """Raise CassetteError for encrypted data, which no client could use again."""
+        if self._is_encrypted or self.is_datagram:
+            return
+        first = next((each.data for each in connection.chunks), b"")
+        if first.startswith(HANDSHAKE):
+            why = (
+                f"connection {connection.index + 1} is encrypted, so it cannot be replayed; "
+                "record(tls=..., upstream_tls=...) has the recorder end the TLS of clients, and speak it to the server"
+            )
+            raise CassetteError(self.cassette_path, why)
+
+
+def record(
+    address: Any, path: str | os.PathLike[str], *, framing: Any = None, redact: Any = None, **options: Any
+) -> CassetteRecorder:
+    """Record what passes between clients and a real server in a cassette, for the length of a `with`.
+
+    Clients connect to the `address` of what this returns, a proxy in front of `address`. The file at `path` is
+    written at the end of the `with`, at once and as a whole; if the block raises, the file stays as it was. `framing`
+    says where messages end, as for `serving()`; each message is a line of the file. Without it a line has all that one
+    side sent before the other one did.
+
+    Secrets are masked in what is written, and nothing else is: the usual ones, and those of `redact` (see `serving`).
+    `options` are those of `windsock.proxy()`: with `tls` and `upstream_tls` (SSLContexts) the recorder reads what is
+    encrypted; `transport="udp"` records datagrams.
+
+    Raises UsageError for invalid values, CassetteError if the file cannot be written, or is being recorded by another
+    test or process.
+    """
+    return CassetteRecorder(address, path, framing=framing, redact=redact, **options)
