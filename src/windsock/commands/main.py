@@ -10,6 +10,8 @@ from typing import TextIO
 
 from windsock.commands.output import Output
 from windsock.commands.proxy import add_proxy
+from windsock.commands.record import add_record
+from windsock.commands.replay import add_replay
 from windsock.commands.serve import add_serve
 from windsock.commands.signals import StopRequest, StopSignals
 from windsock.errors import WindsockError
@@ -22,10 +24,12 @@ EPILOG = """
 examples:
   windsock serve --port 4000 --on 'PING\\r\\n' '+PONG\\r\\n'
   windsock proxy localhost:6379 --protocol redis --fault 'Delay(0.1)'
+  windsock record localhost:6379 login.txt --protocol redis
+  windsock replay login.txt --port 6379
   windsock serve --help
 
 exit codes: 0 after Ctrl-C or SIGTERM, 1 if something went wrong with --strict, or if the output was closed, 2 if the
-command line is wrong, or the address cannot be used
+command line is wrong, or an address or a file cannot be used
 """
 WRONG = 2
 
@@ -73,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version, and exit")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (add_serve, add_proxy):
+    for add in (add_serve, add_proxy, add_record, add_replay):
         add(commands)
     return made
 

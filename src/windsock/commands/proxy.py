@@ -17,7 +17,10 @@ from windsock.proxies.proxy import proxy
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["add_proxy"]
+__all__ = ["add_proxy", "add_target", "options_from"]
+
+PASSED_ON = ("listen", "allow_external", "framing", "seed", "server_name", "strict", "redact")
+"""Options of the same name as keywords of `windsock.proxy()`."""
 
 EXAMPLES = """
 examples:
@@ -38,6 +41,14 @@ def add_proxy(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_target(parser)
+    add_faults(parser)
+    add_output(parser)
+    parser.set_defaults(run=run_proxy)
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add what says where a proxy stands and how it reads what passes: see `options_from`."""
     address = typed(address_from)
     parser.add_argument(
         "target", metavar="TARGET", type=address, help="HOST:PORT, [IPv6]:PORT, :PORT, a path with a '/', or @NAME"
@@ -49,9 +60,6 @@ def add_proxy(commands: Any) -> None:
     parser.add_argument("--udp", action="store_true", help="carry datagrams")
     _add_tls(parser)
     add_framing(parser)
-    add_faults(parser)
-    add_output(parser)
-    parser.set_defaults(run=run_proxy)
 
 
 def _add_tls(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +73,15 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
 
 def run_proxy(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:
     """Run the command; return the exit code."""
+    options, facts = options_from(arguments)
+    return run_until_stopped(proxy(arguments.target, **options), output, stop, facts)
+
+
+def options_from(arguments: argparse.Namespace) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the keywords of `windsock.proxy()` that options give, and what is said of them to the user."""
     facts = {"target": addresses.show(arguments.target)}
-    options: dict[str, Any] = {}
+    options = {name: getattr(arguments, name) for name in PASSED_ON}
+    options |= {"transport": _transport(arguments), "faults": arguments.fault}
     if arguments.tls:
         from windsock.security.run_authority import RunAuthority
 
@@ -75,20 +90,7 @@ def run_proxy(arguments: argparse.Namespace, output: Output, stop: StopRequest) 
         facts["certificate authority"] = authority.pem_file
     if arguments.upstream_tls:
         options["upstream_tls"] = _client_context(arguments.upstream_ca)
-    server = proxy(
-        arguments.target,
-        transport=_transport(arguments),
-        listen=arguments.listen,
-        allow_external=arguments.allow_external,
-        framing=arguments.framing,
-        faults=arguments.fault,
-        seed=arguments.seed,
-        server_name=arguments.server_name,
-        strict=arguments.strict,
-        redact=arguments.redact,
-        **options,
-    )
-    return run_until_stopped(server, output, stop, facts)
+    return options, facts
 
 
 def _transport(arguments: argparse.Namespace) -> str | None:
