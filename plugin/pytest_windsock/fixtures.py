@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, Serve
     from pytest_windsock.verdict import Verdict
     from windsock import Diversion, RunningPair, RunningServer
     from windsock.harness import ThreadPool
@@ -23,8 +23,10 @@ __all__ = [
     "ALL",
     "SCOPED",
     "State",
+    "add_cassette_mode",
     "add_ini_values",
     "are_among",
+    "cassette_mode_of",
     "close",
     "hang_timeout_of",
     "idle_threads_of",
@@ -48,9 +50,11 @@ CONCURRENCIES = {
 }
 
 
+CASSETTE_MODES = ("replay", "record", "rewrite", "off")
+"""What the fixture `cassette` does; the default first."""
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
-    *("has_failed", "has_hung", "is_in_body", "began", "part_began"),
+    *("has_failed", "has_raised", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
 
@@ -71,6 +75,8 @@ class State:
     """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    has_raised = False
+    """Whether it, or a part of it, did not pass: it has failed, or was skipped on the way."""
     is_interrupted = False
     """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
     was_interrupted_late = False
@@ -99,6 +105,7 @@ class State:
         cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown, cls.diversions = [], [], [], []
         cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
+        cls.has_raised = False
 
     @classmethod
     def saved(cls) -> dict[str, Any]:
@@ -136,6 +143,30 @@ def add_ini_values(parser: pytest.Parser) -> None:
         type=count,
         default=2,
     )
+
+
+def add_cassette_mode(parser: pytest.Parser) -> None:
+    """Add --windsock-cassettes, and the ini value for it."""
+    parser.getgroup("windsock").addoption(
+        "--windsock-cassettes",
+        choices=CASSETTE_MODES,
+        default=None,
+        help="windsock: what the fixture `cassette` does: replay recorded conversations and never connect to a real "
+        "server (the default); record those that are missing; rewrite all; off: talk to the real servers, keep nothing",
+    )
+    parser.addini(
+        "windsock_cassettes",
+        "windsock: the default of --windsock-cassettes: replay, record, rewrite or off",
+        default="",
+    )
+
+
+def cassette_mode_of(config: pytest.Config) -> str:
+    """Return the value of the option, or of the ini value. Raises pytest.UsageError if that is none."""
+    mode = str(config.getoption("--windsock-cassettes") or config.getini("windsock_cassettes") or CASSETTE_MODES[0])
+    if mode not in CASSETTE_MODES:
+        raise pytest.UsageError(f"windsock_cassettes: expected one of {', '.join(CASSETTE_MODES)}; got {mode!r}")
+    return mode
 
 
 def timeout_of(config: pytest.Config) -> float:
@@ -240,6 +271,15 @@ def divert() -> Iterator[Divert]:
 
 
 @pytest.fixture
+def cassette() -> Iterator[Cassettes]:
+    """Factory of recorded servers: cassette(address) is replayed from a file, or recorded (--windsock-cassettes)."""
+    __tracebackhide__ = True
+    from pytest_windsock import cassettes
+
+    yield from cassettes.cassettes()
+
+
+@pytest.fixture
 def windsock_seed(request: pytest.FixtureRequest) -> int:
     """Return the test's own seed, of the run's (--windsock-seed) and its node id: for `seed=`, and random data."""
     from pytest_windsock import seeds
@@ -275,6 +315,7 @@ def _all() -> dict[str, Any]:
         "fault_proxy": fault_proxy,
         "tcp_udp_server": tcp_udp_server,
         "divert": divert,
+        "cassette": cassette,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,
         "any_server": any_server,

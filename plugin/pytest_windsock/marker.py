@@ -37,6 +37,8 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock has no keyword {unknown[0]!r}; there are: {valid}")
     if not isinstance(wanted := mark.kwargs.get("artifacts", True), bool):
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(artifacts={wanted!r}): expected True or False")
+    if not isinstance(file := mark.kwargs.get("cassette", "a"), str) or not file:
+        raise pytest.UsageError(f"{where}: @pytest.mark.windsock(cassette={file!r}): expected the name of a file")
     _check_values(where, options)
 
 

@@ -57,6 +57,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
+    fixtures.add_cassette_mode(parser)
     parser.getgroup("windsock").addoption(
         "--windsock-summary",
         action="store_true",
@@ -73,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures.timeout_of(config)
     fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
+    fixtures.cassette_mode_of(config)
     seeds.seed_of_run(config)
     secrets.configure(config)
     artifacts.start(config)
