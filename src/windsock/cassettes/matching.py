@@ -10,7 +10,7 @@ from typing import Any
 from windsock.cassettes.line import Message
 from windsock.errors import UsageError
 from windsock.recording import preview
-from windsock.redaction.rules import SecretRule, Span, rules_from
+from windsock.redaction.rules import RuleFailed, SecretRule, Span, rules_from
 from windsock.scripts.matching import first_difference
 
 __all__ = ["Expected", "Matching"]
@@ -104,11 +104,17 @@ class Matching:
         """Return what a recorded request is matched with."""
         if not self.ignore and not message.secrets and self.normalise is None:
             return Expected((message.data,), message.data)
-        spans = [*message.secrets, *(span for rule in self.ignore for span in rule.find(message.data))]
-        literals = _between(message.data, _joined(spans))
+        literals = _between(message.data, _joined([*message.secrets, *self._varying(message.data)]))
         if self.normalise is not None:
             literals = self.normalise(PLACE.join(literals)).split(PLACE)
         return Expected(tuple(literals), message.data, self.normalise)
+
+    def _varying(self, data: bytes) -> list[Span]:
+        """Return where parts are that vary. Raises UsageError if a function of the test's author fails."""
+        try:
+            return [span for rule in self.ignore for span in rule.find(data)]
+        except RuleFailed as failure:
+            raise UsageError(f"ignore={failure.name}: it {failure.what}") from failure.__cause__
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

@@ -13,7 +13,7 @@ from windsock.cassettes.errors import CassetteError
 from windsock.cassettes.line import What
 from windsock.cassettes.matching import Matching
 from windsock.cassettes.stream_play import StreamPlay
-from windsock.errors import UsageError
+from windsock.errors import PeerError, UsageError
 from windsock.harness import Options, RunningServer
 from windsock.net.interrupts import uninterrupted
 from windsock.net.system import os
@@ -54,10 +54,11 @@ class Replay(RunningServer):
                 self.cassette.close()
 
     def _new_errors(self) -> list[BaseException]:
-        """See Subject; without tracebacks, in which all frames are ours."""
+        """See Subject; what differs has no traceback, in which all frames are ours."""
         found = super()._new_errors()
         for each in found:
-            each.__traceback__ = None
+            if isinstance(each, PeerError):
+                each.__traceback__ = None
         return found
 
     def _unmet(self) -> list[Any]:
