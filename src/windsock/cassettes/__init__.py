@@ -1,16 +1,19 @@
 """Cassettes: conversations with a real server, kept in a text file and replayed without it."""
 
 from windsock.cassettes.cassette import Cassette
-from windsock.cassettes.errors import CassetteError, UnmatchedTraffic, Unplayed
+from windsock.cassettes.errors import CassetteError, CassetteOutdated, UnmatchedTraffic, Unplayed
 from windsock.cassettes.line import CassetteLine, Message, What
 from windsock.cassettes.recorder import CassetteRecorder, record
 from windsock.cassettes.replayer import Replay, replay
+from windsock.cassettes.verifier import CassetteVerifier, verify
 
 __all__ = [
     "Cassette",
     "CassetteError",
     "CassetteLine",
+    "CassetteOutdated",
     "CassetteRecorder",
+    "CassetteVerifier",
     "Message",
     "Replay",
     "UnmatchedTraffic",
@@ -18,4 +21,5 @@ __all__ = [
     "What",
     "record",
     "replay",
+    "verify",
 ]
