@@ -53,8 +53,8 @@ def cassettes() -> Iterator[Cassettes]:
         name = file or _name_of(item)
         names[name] += 1
         path = _path(item, name, names[name])
-        both = {"timeout": timeout_of(item.config), "name": f"cassette {len(started) + 1}"}
-        real = {"framing": framing, "redact": redact, **both, **(recording or {})}
+        both = {"timeout": timeout_of(item.config), "name": f"cassette {len(started) + 1}", "redact": redact}
+        real = {"framing": framing, **both, **(recording or {})}
         made = _made(_mode(item, path), address, path, real, both | replaying)
         started.append(made)
         State.servers.append(made)

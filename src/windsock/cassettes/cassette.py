@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from windsock.cassettes.errors import RENEW, CassetteError
 from windsock.cassettes.header import FIRST, VERSION, Header
-from windsock.cassettes.line import CassetteLine, What, line_from
+from windsock.cassettes.line import CassetteLine, checked, line_from
 from windsock.net.system import os
 from windsock.recording import Framing
 
@@ -166,17 +166,18 @@ class Cassette:
             raise CassetteError(self.path, why, 1)
 
     def _check_line(self, text: bytes, number: int, at: int) -> None:
-        line = line_from(text)
-        if line is None:
+        found = checked(text)
+        if found is None:
             shown = ascii(text[:60].decode(errors="replace"))
             raise CassetteError(self.path, rf"{shown} is no line of a cassette, such as '+0.001 1 > PING\r\n'", number)
-        offsets = self._offsets.get(line.connection)
+        connection, is_opened = found
+        offsets = self._offsets.get(connection)
         if offsets is None:
-            if line.what is not What.OPENED:
-                raise CassetteError(self.path, f"connection {line.connection} has no line 'opened' before this", number)
-            self._offsets[line.connection] = offsets = array("Q")
-        elif line.what is What.OPENED:
-            raise CassetteError(self.path, f"connection {line.connection} is opened a second time", number)
+            if not is_opened:
+                raise CassetteError(self.path, f"connection {connection} has no line 'opened' before this", number)
+            self._offsets[connection] = offsets = array("Q")
+        elif is_opened:
+            raise CassetteError(self.path, f"connection {connection} is opened a second time", number)
         offsets.append(at)
 
     def _check_nothing_follows(self, file: BufferedReader[Any], number: int) -> None:

@@ -16,6 +16,7 @@ __all__ = ["bytes_from", "text_of"]
 
 NAMED = {"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"}
 BYTES = {each[1:].encode(): bytes([ord(character)]) for character, each in NAMED.items()}
+LINE_ENDS = ((rb"\r", b"\r"), (rb"\n", b"\n"), (rb"\t", b"\t"))
 MOST_ESCAPED = 4
 """Data of which more than one in so many bytes would be escaped is written as hexadecimal digits."""
 ESCAPE = re.compile(rb"\\(x[0-9a-f]{2}|<redacted \d+>|.)")
@@ -67,8 +68,8 @@ def _visible_ends(text: str) -> str:
 
 def bytes_from(text: bytes, *, is_hex: bool) -> tuple[bytes, tuple[Span, ...]]:
     """Return the data of a line with masks for secrets, and where they are. Raises ValueError for anything else."""
-    if b"\\" not in text:
-        return (bytes.fromhex(text.decode("ascii")) if is_hex else _checked(text)), ()
+    if rb"\<" not in text:
+        return (bytes.fromhex(text.decode("ascii")) if is_hex else _unescaped(_checked(text))), ()
     data, secrets = bytearray(), []
     pieces = REDACTED.split(text)
     for number, piece in enumerate(pieces):
@@ -76,8 +77,16 @@ def bytes_from(text: bytes, *, is_hex: bool) -> tuple[bytes, tuple[Span, ...]]:
             secrets.append((len(data), len(data) + int(piece)))
             data += mask_of(int(piece))
         else:
-            data += bytes.fromhex(piece.decode("ascii")) if is_hex else ESCAPE.sub(_unescaped, _checked(piece))
+            data += bytes.fromhex(piece.decode("ascii")) if is_hex else _unescaped(_checked(piece))
     return bytes(data), tuple(secrets)
+
+
+def _unescaped(text: bytes) -> bytes:
+    if rb"\\" in text or rb"\x" in text:
+        return ESCAPE.sub(_byte, text)
+    for name, byte in LINE_ENDS:  # most text has no other escapes, and this is quicker
+        text = text.replace(name, byte)
+    return text
 
 
 def _checked(text: bytes) -> bytes:
@@ -85,6 +94,6 @@ def _checked(text: bytes) -> bytes:
     return text
 
 
-def _unescaped(match: re.Match[bytes]) -> bytes:
+def _byte(match: re.Match[bytes]) -> bytes:
     name = match[1]
     return BYTES[name] if name in BYTES else bytes.fromhex(name[1:].decode("ascii"))

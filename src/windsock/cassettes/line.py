@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from windsock.cassettes.escapes import bytes_from, text_of
 from windsock.redaction.rules import Span
 
-__all__ = ["CassetteLine", "Message", "What", "line_from", "line_text"]
+__all__ = ["CassetteLine", "Message", "What", "checked", "line_from", "line_text"]
 
 
 class What(enum.StrEnum):
@@ -57,10 +57,11 @@ class CassetteLine:
     detail: str = ""
 
 
+OPENED = What.OPENED.encode()
 EVENTS = "|".join(each for each in What if each not in (What.REQUEST, What.REPLY))
 LINE = re.compile(
-    rb"\+(\d{1,9}\.\d{3}) (\d{1,9}) (?:([<>])(x?)(?: ((?:[^\\\x00-\x1f\x7f]|\\(?:[nrt\\]|x[0-9a-f]{2}|"
-    rb"<redacted \d{1,9}>))+))?|(" + EVENTS.encode() + rb")(?:: ([^\x00-\x1f\x7f]+))?)"
+    rb"\+(\d{1,9}\.\d{3}) (\d{1,9}) (?:([<>])(x?)(?: ((?:[^\\\x00-\x1f\x7f]++|\\(?:[nrt\\]|x[0-9a-f]{2}|"
+    rb"<redacted \d{1,9}>))++))?|(" + EVENTS.encode() + rb")(?:: ([^\x00-\x1f\x7f]+))?)"
 )
 
 
@@ -70,6 +71,20 @@ def line_text(line: CassetteLine) -> str:
     if line.what in (What.REQUEST, What.REPLY):
         return start + text_of(line.message.data, line.message.secrets)
     return f"{start}: {line.detail}" if line.detail else start
+
+
+def checked(text: bytes) -> tuple[int, bool] | None:
+    """Return the connection of a line, and whether the line opens it; None if this is no line of a cassette.
+
+    The same as `line_from` finds, in less time.
+    """
+    match = LINE.fullmatch(text)
+    if match is None:
+        return None
+    if match[4] or not text.isascii():
+        line = line_from(text)
+        return None if line is None else (line.connection, line.what is What.OPENED)
+    return int(match[2]), match[6] == OPENED
 
 
 def line_from(text: bytes) -> CassetteLine | None:

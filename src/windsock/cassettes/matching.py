@@ -9,7 +9,9 @@ from typing import Any
 
 from windsock.cassettes.line import Message
 from windsock.errors import UsageError
+from windsock.fakes.near_miss import difference
 from windsock.recording import preview
+from windsock.redaction import masked
 from windsock.redaction.rules import RuleFailed, SecretRule, Span, rules_from
 from windsock.scripts.matching import first_difference
 
@@ -58,15 +60,15 @@ class Expected:
         """Return the first byte at which a message differs, and how, in words."""
         shown = self._normalised(received)
         note = " (after normalise=)" if self.normalise is not None else ""
-        offset = first_difference(self.literals[0], shown)
+        offset, why = difference(self.literals[0], shown)
         if len(self.literals) == 1 or offset < len(self.literals[0]):
-            return offset, _difference(self.literals[0], shown, offset) + note
+            return offset, why + note
         for literal in self.literals[1:]:
             found = shown.find(literal, offset)
             if found < 0:
                 return offset, f"from byte {offset} on there is no {preview(literal)}{note}"
             offset = found + len(literal)
-        return offset, f"the message continues at byte {offset} with {preview(shown[offset:])}{note}"
+        return offset, f"the message continues at byte {offset} with {preview(masked(shown)[offset:])}{note}"
 
     def _normalised(self, received: bytes) -> bytes:
         return received if self.normalise is None else self.normalise(received)
@@ -131,11 +133,3 @@ def _between(data: bytes, spans: Sequence[Span]) -> list[bytes]:
     starts = [0, *(end for _, end in spans)]
     ends = [*(start for start, _ in spans), len(data)]
     return [data[start:end] for start, end in zip(starts, ends, strict=True)]
-
-
-def _difference(expected: bytes, received: bytes, offset: int) -> str:
-    if offset == len(received):
-        return f"the message ends at byte {offset}, {preview(expected[offset:])} is missing"
-    if offset == len(expected):
-        return f"the message continues at byte {offset} with {preview(received[offset:])}"
-    return f"byte {offset} is {received[offset : offset + 1]!r}, expected {expected[offset : offset + 1]!r}"

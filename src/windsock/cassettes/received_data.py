@@ -53,7 +53,7 @@ class ReceivedData:
 
     def take(self, expected: Expected) -> bool:
         """Take what was expected; return whether it has come. Raises Differs if something else has."""
-        return self._take_run(expected) if self._cutter is None else self._take_message(expected)
+        return self._take_run(expected) if self._cutter is None else self._take_message(self._cutter, expected)
 
     def _take_run(self, expected: Expected) -> bool:
         received = bytes(self._bytes)
@@ -65,23 +65,13 @@ class ReceivedData:
         del self._bytes[:size]
         return True
 
-    def _take_message(self, expected: Expected) -> bool:
+    def _take_message(self, cutter: Cutter, expected: Expected) -> bool:
+        if expected.is_exact and cutter.take(expected.message):
+            return True
         message = self.message()
-        if message is None:
-            return self._take_incomplete(expected)
-        if not expected.fits(message):
+        if message is not None and not expected.fits(message):
             raise Differs(message)
-        return True
-
-    def _take_incomplete(self, expected: Expected) -> bool:
-        """Take what makes no message, if it was recorded so."""
-        assert self._cutter is not None
-        if not expected.is_exact or len(self._cutter) != len(expected.message):
-            return False
-        if self._cutter.beginning != expected.message:
-            return False
-        self._cutter.rest()
-        return True
+        return message is not None
 
     def rest(self) -> bytes:
         """Take all that is left."""

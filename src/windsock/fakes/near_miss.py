@@ -14,7 +14,7 @@ from windsock.redaction import masked
 from windsock.scripts.matching import first_difference
 from windsock.scripts.repr import code_of
 
-__all__ = ["MOST", "Miss", "miss", "nearest"]
+__all__ = ["MOST", "Miss", "difference", "miss", "nearest"]
 
 MOST = 3
 """The most patterns that a message names."""
@@ -51,14 +51,18 @@ def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole:
 
 
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:
+    offset, why = difference(pattern, message)
+    return Miss(why, offset, _likeness(pattern, message))
+
+
+def difference(pattern: bytes, message: bytes) -> tuple[int, str]:
+    """Return the first byte at which a message differs from what was expected, and how, in words."""
     offset = first_difference(pattern, message)
     if offset == len(message):
-        why = f"the message ends at byte {offset}, {preview(masked(pattern)[offset:])} is missing"
-    elif offset == len(pattern):
-        why = f"the message continues at byte {offset} with {preview(masked(message)[offset:])}"
-    else:
-        why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
-    return Miss(why, offset, _likeness(pattern, message))
+        return offset, f"the message ends at byte {offset}, {preview(masked(pattern)[offset:])} is missing"
+    if offset == len(pattern):
+        return offset, f"the message continues at byte {offset} with {preview(masked(message)[offset:])}"
+    return offset, f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
 
 
 def _of_regex(pattern: re.Pattern[bytes], message: bytes, *, is_at_start: bool) -> Miss:
