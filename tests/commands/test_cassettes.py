@@ -8,6 +8,7 @@ import pytest
 
 from tests.commands.helpers import running
 from windsock import scripted_client, serving
+from windsock.captures import subject_of, write_capture
 
 
 @pytest.fixture
@@ -35,6 +36,24 @@ def test_what_was_recorded_is_replayed_without_the_server(command_name: str, cas
 
     assert command.code == 0
     assert [line for line in command.lines if line.startswith("problem")] == []
+
+
+def test_a_capture_is_imported_and_what_became_of_it_is_told(tmp_path: Path) -> None:
+    pytest.importorskip("dpkt", reason="pip install pytest-windsock[pcap]")
+    path = str(tmp_path / "talk.txt")
+    with serving(framing="lines") as server:
+        server.echo()
+        with server.connect() as client:
+            client.send(b"PING\n").expect(b"PING\n")
+        server.connections.wait(1)
+    write_capture(str(tmp_path / "a.pcapng"), [subject_of(server)])
+
+    with running("import", str(tmp_path / "a.pcapng"), "-o", path, "--framing", "lines") as command:
+        command.wait_for("1 connection")
+
+    assert command.code == 0
+    assert command.lines == [f"{path}:", f"1 connection to {server.shown_address}"]
+    assert r"> PING\n" in Path(path).read_text()
 
 
 def test_a_secret_is_not_in_the_cassette(cassette: str) -> None:
@@ -83,6 +102,7 @@ def test_a_recording_that_is_stopped_by_an_error_leaves_the_cassette_as_it_was(
         (["serve", "{}/empty.txt", "--echo"], "--echo with"),
         (["replay", "{}/empty.txt", "--pace", "fast"], "expected 'recorded', a factor"),
         (["record", "127.0.0.1:1", "{}/empty.txt/x"], "it cannot be written"),
+        (["import", "{}/empty.txt", "-o", "{}/x"], "it is no pcap or pcapng file"),
     ],
 )
 def test_a_cassette_that_cannot_be_used_is_named(

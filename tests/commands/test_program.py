@@ -104,7 +104,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"windsock {project['version']}\n"
 
 
-@pytest.mark.parametrize("words", [[], ["serve"], ["proxy"], ["record"], ["replay"]])
+@pytest.mark.parametrize("words", [[], ["serve"], ["proxy"], ["record"], ["replay"], ["import"]])
 def test_help_has_examples_that_are_valid(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run_in_place(*words, "--help")

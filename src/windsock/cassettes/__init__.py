@@ -1,13 +1,17 @@
 """Cassettes: conversations with a real server, kept in a text file and replayed without it."""
 
+from windsock.cassettes.capture_file import CaptureError
 from windsock.cassettes.cassette import Cassette
 from windsock.cassettes.errors import CassetteError, CassetteOutdated, UnmatchedTraffic, Unplayed
+from windsock.cassettes.importing import CaptureImport, import_capture
 from windsock.cassettes.line import CassetteLine, Message, What
 from windsock.cassettes.recorder import CassetteRecorder, record
 from windsock.cassettes.replayer import Replay, replay
 from windsock.cassettes.verifier import CassetteVerifier, verify
 
 __all__ = [
+    "CaptureError",
+    "CaptureImport",
     "Cassette",
     "CassetteError",
     "CassetteLine",
@@ -19,6 +23,7 @@ __all__ = [
     "UnmatchedTraffic",
     "Unplayed",
     "What",
+    "import_capture",
     "record",
     "replay",
     "verify",

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from windsock.commands.import_capture import add_import
 from windsock.commands.output import Output
 from windsock.commands.proxy import add_proxy
 from windsock.commands.record import add_record
@@ -77,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action=_ShowVersion, nargs=0, help="show the version, and exit")
     commands = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (add_serve, add_proxy, add_record, add_replay):
+    for add in (add_serve, add_proxy, add_record, add_replay, add_import):
         add(commands)
     return made
 

@@ -30,11 +30,11 @@ class Output:
         if self._is_json:
             self._object("listening", {"server": server.name, **address, **facts})
         else:
-            self._lines([f"listening on {address['address']}", *(f"{name}: {each}" for name, each in facts.items())])
+            self.print([f"listening on {address['address']}", *(f"{name}: {each}" for name, each in facts.items())])
 
     def show(self) -> None:
         """Print what was recorded since the last call."""
-        self._lines(self._live.lines())
+        self.print(self._live.lines())
 
     def end(self, server: Any, problems: Iterable[str]) -> None:
         """Print the rest of what was recorded, each problem, and that the server is stopped."""
@@ -49,12 +49,13 @@ class Output:
         else:
             kind = "datagram" if server.is_datagram else "connection"
             stopped = f"stopped after {count} {kind}{'' if count == 1 else 's'}"
-            self._lines([*server.fault_summary(), *(f"problem: {each}" for each in shown), stopped])
+            self.print([*server.fault_summary(), *(f"problem: {each}" for each in shown), stopped])
 
     def _object(self, kind: str, what: dict[str, Any]) -> None:
-        self._lines([json.dumps({"time": round(wall_clock(), 6), "kind": kind} | what)])
+        self.print([json.dumps({"time": round(wall_clock(), 6), "kind": kind} | what)])
 
-    def _lines(self, lines: Iterable[str]) -> None:
+    def print(self, lines: Iterable[str]) -> None:
+        """Print lines."""
         text = "".join(f"{line}\n" for line in lines)
         if text:
             self._stream.write(text)
