@@ -6,10 +6,10 @@ import argparse
 from typing import Any
 
 from windsock.cassettes.importing import import_capture
-from windsock.commands.options import add_framing, typed
+from windsock.commands.options import add_command, add_framing, add_redact, typed
 from windsock.commands.output import Output
 from windsock.commands.signals import StopRequest
-from windsock.commands.texts import address_from, pattern_from
+from windsock.commands.texts import address_from
 
 __all__ = ["add_import"]
 
@@ -23,12 +23,13 @@ examples:
 
 def add_import(commands: Any) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "import",
         help="make a cassette of captured traffic",
         description="Write the connections to one server in a pcap or pcapng file to a cassette. Needs dpkt.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        run=run_import,
     )
     parser.add_argument("capture", metavar="CAPTURE", help="a pcap or pcapng file, such as tcpdump -s 0 -w writes")
     parser.add_argument("-o", "--output", metavar="CASSETTE", required=True, help="the file to write")
@@ -37,14 +38,8 @@ def add_import(commands: Any) -> None:
     )
     parser.add_argument("--udp", action="store_true", help="datagrams instead of TCP connections")
     add_framing(parser)
-    parser.add_argument(
-        "--redact",
-        metavar="REGEX",
-        action="append",
-        type=typed(pattern_from),
-        help="what is secret besides the usual: its groups, or all that it matches",
-    )
-    parser.set_defaults(run=run_import, json=False)
+    add_redact(parser)
+    parser.set_defaults(json=False)
 
 
 def run_import(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:  # noqa: ARG001  # as of others

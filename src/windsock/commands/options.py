@@ -10,7 +10,7 @@ from windsock.commands.fault_text import fault_from, fault_names
 from windsock.commands.texts import bytes_from, pattern_from, size_or_word
 from windsock.errors import UsageError
 
-__all__ = ["add_faults", "add_framing", "add_output", "typed"]
+__all__ = ["add_command", "add_faults", "add_framing", "add_output", "add_redact", "typed"]
 
 FAULT = (
     "what goes wrong, as in code: 'Delay(0.2)', 'Reset(after_bytes=100), connections=first(2)', 'flaky'; "
@@ -28,6 +28,21 @@ def typed(read: Callable[[str], Any]) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return value
+
+
+def add_command(
+    commands: Any, name: str, *, help: str, description: str, examples: str, run: Callable[..., int]
+) -> argparse.ArgumentParser:
+    """Add a command to those of a parser; return its own parser. `run` gets the arguments, Output and StopRequest."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=description,
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
 
 
 def add_framing(parser: argparse.ArgumentParser) -> None:
@@ -58,15 +73,20 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add the options about what is printed, and what is an error."""
     parser.add_argument("--json", action="store_true", help="print JSON lines, an object for each event")
+    add_redact(parser)
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 1 if something went wrong that would fail a test: errors, unmet expectations, unfired faults",
+    )
+
+
+def add_redact(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says what is secret."""
     parser.add_argument(
         "--redact",
         metavar="REGEX",
         action="append",
         type=typed(pattern_from),
         help="what is secret in all that is shown, besides the usual: its groups, or all that it matches",
-    )
-    parser.add_argument(
-        "--strict",
-        action="store_true",
-        help="exit with 1 if something went wrong that would fail a test: errors, unmet expectations, unfired faults",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from windsock.commands.options import add_faults, add_framing, add_output, typed
+from windsock.commands.options import add_command, add_faults, add_framing, add_output, typed
 from windsock.commands.output import Output
 from windsock.commands.session import run_until_stopped
 from windsock.commands.signals import StopRequest
@@ -34,17 +34,17 @@ examples:
 
 def add_proxy(commands: Any) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "proxy",
         help="a proxy in front of any server, which shows what passes, and makes bad weather",
         description="Carry connections to TARGET, and print what passes, until Ctrl-C or SIGTERM.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        run=run_proxy,
     )
     add_target(parser)
     add_faults(parser)
     add_output(parser)
-    parser.set_defaults(run=run_proxy)
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from windsock.cassettes import record
-from windsock.commands.options import add_faults, add_output
+from windsock.commands.options import add_command, add_faults, add_output
 from windsock.commands.output import Output
 from windsock.commands.proxy import add_target, options_from
 from windsock.commands.session import run_until_stopped
@@ -25,19 +25,19 @@ examples:
 
 def add_record(commands: Any) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "record",
         help="keep conversations with a real server in a cassette",
         description="Carry connections to TARGET, print what passes, and write it to CASSETTE at the end, which is "
         "Ctrl-C or SIGTERM. Until then a cassette that is there stays as it was.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        run=run_record,
     )
     add_target(parser)
     parser.add_argument("cassette", metavar="CASSETTE", help="the file to write")
     add_faults(parser)
     add_output(parser)
-    parser.set_defaults(run=run_record)
 
 
 def run_record(arguments: argparse.Namespace, output: Output, stop: StopRequest) -> int:

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from windsock.cassettes import replay
-from windsock.commands.options import add_faults, add_output, typed
+from windsock.commands.options import add_command, add_faults, add_output, typed
 from windsock.commands.output import Output
 from windsock.commands.serve import LENIENT, add_place, authority_of, place_from
 from windsock.commands.session import run_until_stopped
@@ -25,12 +25,13 @@ examples:
 
 def add_replay(commands: Any) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "replay",
         help="a fake that answers as a cassette says",
         description="Serve a cassette, and print what comes and goes, until Ctrl-C or SIGTERM.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        run=run_replay,
     )
     parser.add_argument("cassette", metavar="CASSETTE", help="the file, from `windsock record` or `windsock.record()`")
     parser.add_argument(
@@ -52,7 +53,6 @@ def add_replay(commands: Any) -> None:
     add_place(parser)
     add_faults(parser)
     add_output(parser)
-    parser.set_defaults(run=run_replay)
 
 
 def _pace(text: str) -> str | float:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from windsock.cassettes import replay
-from windsock.commands.options import add_faults, add_framing, add_output, typed
+from windsock.commands.options import add_command, add_faults, add_framing, add_output, typed
 from windsock.commands.output import Output
 from windsock.commands.rules_file import RulesFile, read_rules
 from windsock.commands.session import run_until_stopped
@@ -38,12 +38,13 @@ READY = {"redis": "store", "smtp": "session", "mqtt": "broker", "postgresql": "s
 
 def add_serve(commands: Any) -> None:
     """Add the command to those of a parser."""
-    parser = commands.add_parser(
+    parser = add_command(
+        commands,
         "serve",
         help="a fake server, with rules from a file or from options",
         description="Serve a fake, and print what comes and goes, until Ctrl-C or SIGTERM.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=EXAMPLES,
+        run=serve,
     )
     parser.add_argument("file", nargs="?", help="a Python file with `def rules(server):`, or a cassette")
     _add_answers(parser)
@@ -54,7 +55,6 @@ def add_serve(commands: Any) -> None:
     parser.add_argument("--concurrency", choices=CONCURRENCIES, help="how requests are handled (default: threading)")
     add_faults(parser)
     add_output(parser)
-    parser.set_defaults(run=serve)
 
 
 def _add_answers(parser: argparse.ArgumentParser) -> None:
