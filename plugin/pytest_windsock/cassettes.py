@@ -13,7 +13,8 @@ import pytest
 import windsock
 from pytest_windsock import against, deadline, hangs, seeds, verdict
 from pytest_windsock.artifacts import safe_name
-from pytest_windsock.fixtures import State, cassette_mode_of, timeout_of
+from pytest_windsock.cassette_modes import mode_of
+from pytest_windsock.fixtures import State, timeout_of
 from pytest_windsock.starting import seed_source
 from windsock.errors import NotInstalled
 
@@ -78,18 +79,19 @@ def _made(
     given = {"seed": seed_source()()} | recording
     if mode == "verify":
         alike = {name: replaying[name] for name in ALIKE if name in replaying}
-        return windsock.verify(_address_if_there(address), path, **given | alike)
+        return windsock.verify(_address_if_there(address, given.get("transport")), path, **given | alike)
     there = address() if callable(address) else address
     return windsock.proxy(there, **given) if mode == "off" else windsock.record(there, path, **given)
 
 
-def _address_if_there(address: Any) -> Any:
+def _address_if_there(address: Any, transport: str | None) -> Any:
     """Return the address of the real server; skip the test if the program is not installed, or nothing listens."""
     __tracebackhide__ = True
     try:
-        there = address() if callable(address) else address
-        with windsock.scripted_client(there, name="a look whether the real server is there"):
-            return there
+        if callable(address):
+            return address()
+        with windsock.scripted_client(address, transport=transport, name="a look whether the real server is there"):
+            return address
     except (NotInstalled, windsock.ConnectFailed) as error:
         pytest.skip(f"the real server is not there: {error}")
 
@@ -100,12 +102,12 @@ def _mode(item: pytest.Item, path: str) -> str:
     With `against=`, the side "real" verifies the cassette where the other one replays it, and renews it in their place.
     """
     __tracebackhide__ = True
-    mode = cassette_mode_of(item.config)
+    mode = mode_of(item.config)
     if mode == "record":
         mode = "replay" if os.path.exists(path) else "rewrite"
     side = against.side_of(item)
     if side == "recorded" and mode != "replay":
-        pytest.skip(f"--windsock-cassettes={cassette_mode_of(item.config)}: this run is about the real server")
+        pytest.skip(f"--windsock-cassettes={mode_of(item.config)}: this run is about the real server")
     return "verify" if side == "real" and mode == "replay" else mode
 
 

@@ -23,10 +23,8 @@ __all__ = [
     "ALL",
     "SCOPED",
     "State",
-    "add_cassette_mode",
     "add_ini_values",
     "are_among",
-    "cassette_mode_of",
     "close",
     "hang_timeout_of",
     "idle_threads_of",
@@ -50,8 +48,6 @@ CONCURRENCIES = {
 }
 
 
-CASSETTE_MODES = ("replay", "record", "rewrite", "off")
-"""What the fixture `cassette` does; the default first."""
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
     *("has_failed", "has_raised", "has_hung", "is_in_body", "began", "part_began"),
@@ -143,30 +139,6 @@ def add_ini_values(parser: pytest.Parser) -> None:
         type=count,
         default=2,
     )
-
-
-def add_cassette_mode(parser: pytest.Parser) -> None:
-    """Add --windsock-cassettes, and the ini value for it."""
-    parser.getgroup("windsock").addoption(
-        "--windsock-cassettes",
-        choices=CASSETTE_MODES,
-        default=None,
-        help="windsock: what the fixture `cassette` does: replay recorded conversations and never connect to a real "
-        "server (the default); record those that are missing; rewrite all; off: talk to the real servers, keep nothing",
-    )
-    parser.addini(
-        "windsock_cassettes",
-        "windsock: the default of --windsock-cassettes: replay, record, rewrite or off",
-        default="",
-    )
-
-
-def cassette_mode_of(config: pytest.Config) -> str:
-    """Return the value of the option, or of the ini value. Raises pytest.UsageError if that is none."""
-    mode = str(config.getoption("--windsock-cassettes") or config.getini("windsock_cassettes") or CASSETTE_MODES[0])
-    if mode not in CASSETTE_MODES:
-        raise pytest.UsageError(f"windsock_cassettes: expected one of {', '.join(CASSETTE_MODES)}; got {mode!r}")
-    return mode
 
 
 def timeout_of(config: pytest.Config) -> float:

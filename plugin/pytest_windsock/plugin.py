@@ -10,6 +10,7 @@ import pytest
 
 from pytest_windsock import (
     artifacts,
+    cassette_modes,
     crashes,
     fixtures,
     github,
@@ -57,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
-    fixtures.add_cassette_mode(parser)
+    cassette_modes.add_option(parser)
     parser.getgroup("windsock").addoption(
         "--windsock-summary",
         action="store_true",
@@ -74,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     fixtures.timeout_of(config)
     fixtures.hang_timeout_of(config)
     fixtures.idle_threads_of(config)
-    fixtures.cassette_mode_of(config)
+    cassette_modes.mode_of(config)
     seeds.seed_of_run(config)
     secrets.configure(config)
     artifacts.start(config)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from io import BufferedReader, FileIO
-from typing import Any, Self
+from typing import Self
 
 from windsock.cassettes.errors import RENEW, CassetteError
 from windsock.cassettes.header import FIRST, VERSION, Header
@@ -15,7 +14,7 @@ from windsock.recording import Framing
 
 __all__ = ["END", "Cassette"]
 
-END = "end"
+END = b"end"
 """The last line."""
 BLOCK = 256 * 1024
 """Bytes that are read at a time."""
@@ -33,17 +32,15 @@ class Cassette:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.fspath(path)
         self._offsets: dict[int, array[int]] = {}
+        self._descriptor = -1
         try:
-            self._file = FileIO(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
-        except OSError as error:
-            raise CassetteError(self.path, f"it cannot be read: {error.strerror}; {_remedy(error)}") from error
-        try:
+            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
             self.header = self._check()
         except OSError as error:
-            self._file.close()
-            raise CassetteError(self.path, f"it cannot be read: {error.strerror}") from error
+            self.close()
+            raise CassetteError(self.path, f"it cannot be read: {error.strerror}; {_remedy(error)}") from error
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def __enter__(self) -> Self:
@@ -52,9 +49,14 @@ class Cassette:
     def __exit__(self, *reason: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        self.close()
+
     def close(self) -> None:
         """Close the file. Idempotent."""
-        self._file.close()
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
 
     @property
     def numbers(self) -> list[int]:
@@ -79,17 +81,21 @@ class Cassette:
 
     def all_lines(self) -> Iterator[tuple[int, CassetteLine]]:
         """Give the lines of all connections in the order of the file, each with its offset."""
-        at = 0
-        with self._reader() as file:
-            for text in file:
-                line = line_from(text.removesuffix(b"\n").removesuffix(b"\r"))
-                if line is not None:
-                    yield at, line
-                at += len(text)
+        for at, text in self._texts():
+            line = line_from(text)
+            if line is not None:
+                yield at, line
 
-    def _reader(self) -> BufferedReader[Any]:
-        """Return the file from its beginning, apart from other readers."""
-        return BufferedReader(FileIO(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)), BLOCK)
+    def _texts(self) -> Iterator[tuple[int, bytes]]:
+        """Give each line of the file without its line end, with its offset."""
+        at, rest = 0, b""
+        while block := os.pread(self._descriptor, BLOCK, at + len(rest)):
+            *texts, rest = (rest + block).split(b"\n")
+            for text in texts:
+                yield at, text.removesuffix(b"\r")
+                at += len(text) + 1
+        if rest:
+            yield at, rest.removesuffix(b"\r")
 
     def framing(self) -> Framing | None:
         """Return the framing that cut its messages. Raises CassetteError for one that has to be passed."""
@@ -102,7 +108,7 @@ class Cassette:
         """Return the number of the line, from 1, that begins at an offset."""
         number, at = 1, 0
         while at < offset:
-            block = os.pread(self._file.fileno(), min(BLOCK, offset - at), at)
+            block = os.pread(self._descriptor, min(BLOCK, offset - at), at)
             number += block.count(b"\n")
             at += len(block)
         return number
@@ -110,55 +116,51 @@ class Cassette:
     def _window(self, at: int) -> bytes:
         """Return bytes of the file from a line on, with its line end."""
         size = WINDOW
-        while b"\n" not in (window := os.pread(self._file.fileno(), size, at)) and len(window) == size:
+        while b"\n" not in (window := os.pread(self._descriptor, size, at)) and len(window) == size:
             size *= 8
         return window if b"\n" in window else window + b"\n"
 
     # --- checking
 
     def _check(self) -> Header:
-        with BufferedReader(FileIO(self._file.fileno(), closefd=False), BLOCK) as file:
-            header, number = self._check_header(file)
-            at = file.tell()
-            text = b""
-            for text in file:
-                number += 1
-                bare = text.removesuffix(b"\n").removesuffix(b"\r")
-                if bare == END.encode():
-                    break
-                if bare and not bare.startswith(b"#"):
-                    self._check_line(bare, number, at)
-                at += len(text)
-            else:
-                why = f"it ends without the line {END!r}: a part of it is missing; {RENEW}"
-                raise CassetteError(self.path, why, number)
-            self._check_nothing_follows(file, number)
+        texts = enumerate(self._texts(), start=1)
+        header, number = self._check_header(texts)
+        for number, (at, text) in texts:
+            if text == END:
+                break
+            if text and not text.startswith(b"#"):
+                self._check_line(text, number, at)
+        else:
+            why = f"it ends without the line {END.decode()!r}: a part of it is missing; {RENEW}"
+            raise CassetteError(self.path, why, number)
+        for number, (_, text) in texts:
+            if text.strip():
+                raise CassetteError(self.path, f"something follows after the line {END.decode()!r}", number)
         return header
 
-    def _check_header(self, file: BufferedReader[Any]) -> tuple[Header, int]:
-        first = file.readline().decode(errors="replace").rstrip("\r\n")
-        if not first and not file.peek(1):
+    def _check_header(self, texts: Iterator[tuple[int, tuple[int, bytes]]]) -> tuple[Header, int]:
+        """Return what the first lines say, and the number of the empty one after them."""
+        number, (_, first) = next(texts, (0, (0, b"")))
+        if not number:
             raise CassetteError(self.path, f"it is empty; {RENEW}")
-        if not first.startswith(FIRST):
-            raise CassetteError(
-                self.path, f"it is no cassette: expected {FIRST + str(VERSION)!r}, got {first[:60]!r}", 1
-            )
-        self._check_version(first.removeprefix(FIRST))
-        header, number = Header(""), 1
-        for text in iter(file.readline, b""):
-            number += 1
-            line = text.decode(errors="replace").rstrip("\r\n")
-            if not line:
+        self._check_version(first.decode(errors="replace"))
+        header = Header("")
+        for number, (_, text) in texts:
+            if not text:
                 break
+            line = text.decode(errors="replace")
             try:
-                header = header.with_value(*_pair(line))
-            except ValueError as error:
-                raise CassetteError(self.path, f"{line[:60]!r}: {error}", number) from None
+                header = header.with_value(*line.split(": ", 1))
+            except (TypeError, ValueError) as error:
+                raise CassetteError(self.path, f"{line[:60]!r}: {Header.EXPECTED}", number) from error
         if not header.transport:
             raise CassetteError(self.path, "its first lines have no 'transport: '", number)
         return header, number
 
-    def _check_version(self, version: str) -> None:
+    def _check_version(self, first: str) -> None:
+        version = first.removeprefix(FIRST)
+        if version == first:
+            raise CassetteError(self.path, f"it is no cassette: expected {FIRST}{VERSION}, got {first[:60]!r}", 1)
         if not version.isdecimal():
             raise CassetteError(self.path, f"version {version!r}: expected a whole number", 1)
         if int(version) > VERSION:
@@ -179,17 +181,6 @@ class Cassette:
         elif is_opened:
             raise CassetteError(self.path, f"connection {connection} is opened a second time", number)
         offsets.append(at)
-
-    def _check_nothing_follows(self, file: BufferedReader[Any], number: int) -> None:
-        for text in file:
-            number += 1
-            if text.strip():
-                raise CassetteError(self.path, f"something follows after the line {END!r}", number)
-
-
-def _pair(line: str) -> tuple[str, str]:
-    name, _, value = line.partition(": ")
-    return name, value
 
 
 def _known(line: CassetteLine | None) -> CassetteLine:

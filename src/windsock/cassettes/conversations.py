@@ -50,13 +50,14 @@ class Conversations:
             had = "1 connection" if len(numbers) == 1 else f"{len(numbers)} connections"
             why = f"one connection too many (the cassette has {had})"
             raise UnmatchedTraffic(self.cassette.path, b"", None, None, why)
-        return self._take(numbers[index])
+        with self._lock:
+            return self._take(numbers[index])
 
     def _take(self, number: int) -> PlayedConversation:
-        with self._lock:
-            found = self._free.pop(number)
-            self._taken.append(found)
-            return found
+        """Take a conversation that is left. With the lock."""
+        found = self._free.pop(number)
+        self._taken.append(found)
+        return found
 
     # --- by the first message
 
@@ -68,19 +69,19 @@ class Conversations:
 
     def with_first(self, message: bytes, greeting: list[CassetteLine]) -> PlayedConversation:
         """Return the first conversation that is left and begins with this request. Raises UnmatchedTraffic."""
+        candidates = []
         with self._lock:
-            free = list(self._free)
-        openings = [(number, *self._opening(number)) for number in free]
-        for number, lines, first in openings:
-            is_open = first is not None and _said(lines) == _said(greeting)
-            if first is not None and is_open and self.matching.expected(first[1].message).fits(message):
-                found = self._take(number)
-                found.played = len(lines) + 1
-                return found
-        candidates = [first for _, _, first in openings if first is not None]
-        raise UnmatchedTraffic(
-            self.cassette.path, message, None, nearest(self.cassette, self.matching, message, candidates)
-        )
+            for number in self._free:
+                lines, first = self._opening(number)
+                if first is None or _said(lines) != _said(greeting):
+                    continue
+                if self.matching.expected(first[1].message).fits(message):
+                    found = self._take(number)
+                    found.played = len(lines) + 1
+                    return found
+                candidates.append(first)
+        miss = nearest(self.cassette, self.matching, message, candidates)
+        raise UnmatchedTraffic(self.cassette.path, message, None, miss)
 
     def _opening(self, number: int) -> tuple[list[CassetteLine], tuple[int, CassetteLine] | None]:
         """Return the lines before the first request, and that with its offset."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from windsock.errors import UsageError
 from windsock.net.targets import TRANSPORTS
@@ -24,6 +24,8 @@ CUSTOM = "function "
 class Header:
     """What is true of the whole cassette. `framing` is its framing in words."""
 
+    EXPECTED: ClassVar[str] = f"expected 'transport: ' with one of {', '.join(TRANSPORTS)}, or 'framing: ...'"
+
     transport: str
     framing: str = "none"
 
@@ -37,12 +39,12 @@ class Header:
         return [f"{FIRST}{VERSION}", f"transport: {self.transport}", f"framing: {self.framing}", ""]
 
     def with_value(self, name: str, value: str) -> Header:
-        """Return the header with the value of a further line. Raises ValueError, which says what was expected."""
+        """Return the header with the value of a further line. Raises ValueError for anything else."""
         if name == "transport" and value in TRANSPORTS:
             return Header(value, self.framing)
         if name == "framing":
             return Header(self.transport, value)
-        raise ValueError(f"expected 'transport: ' with one of {', '.join(TRANSPORTS)}, or 'framing: ...'")
+        raise ValueError(name)
 
     @property
     def is_datagram(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from windsock.errors import UsageError
 from windsock.fakes.near_miss import difference
 from windsock.recording import preview
 from windsock.redaction import masked
-from windsock.redaction.rules import RuleFailed, SecretRule, Span, rules_from
+from windsock.redaction.rules import RuleFailed, SecretRule, Span, joined, rules_from
 from windsock.scripts.matching import first_difference
 
 __all__ = ["Expected", "Matching"]
@@ -106,7 +106,7 @@ class Matching:
         """Return what a recorded request is matched with."""
         if not self.ignore and not message.secrets and self.normalise is None:
             return Expected((message.data,), message.data)
-        literals = _between(message.data, _joined([*message.secrets, *self._varying(message.data)]))
+        literals = _between(message.data, joined([*message.secrets, *self._varying(message.data)]))
         if self.normalise is not None:
             literals = self.normalise(PLACE.join(literals)).split(PLACE)
         return Expected(tuple(literals), message.data, self.normalise)
@@ -117,16 +117,6 @@ class Matching:
             return [span for rule in self.ignore for span in rule.find(data)]
         except RuleFailed as failure:
             raise UsageError(f"ignore={failure.name}: it {failure.what}") from failure.__cause__
-
-
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    found: list[Span] = []
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
-        else:
-            found.append((start, end))
-    return found
 
 
 def _between(data: bytes, spans: Sequence[Span]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,12 +16,12 @@ from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted
 from windsock.net.system import monotonic, os
 from windsock.proxies.proxy import FaultProxy
-from windsock.recording import Connection, framing_from, is_framed
+from windsock.recording import Connection, Direction, framing_from, is_framed
 
 __all__ = ["CassetteRecorder", "record"]
 
-HANDSHAKE = b"\x16\x03"
-"""What a TLS handshake begins with: the type of its record, and the first half of its version (RFC 8446, 5.1)."""
+CLIENT_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
+"""What a client begins TLS with: the type, version and length of a record, and the message's type (RFC 8446)."""
 
 
 class CassetteRecorder(FaultProxy):
@@ -77,14 +78,13 @@ class CassetteRecorder(FaultProxy):
             raise
         except UsageError as error:
             raise CassetteError(self.cassette_path, str(error)) from error
-        yield END
+        yield END.decode()
 
     def _check(self, connection: Connection) -> None:
         """Raise CassetteError for encrypted data, which no client could use again."""
         if self._is_encrypted or self.is_datagram:
             return
-        first = next((each.data for each in connection.chunks), b"")
-        if first.startswith(HANDSHAKE):
+        if any(each.direction == Direction.UPSTREAM and CLIENT_HELLO.match(each.data) for each in connection.chunks):
             why = (
                 f"connection {connection.index + 1} is encrypted, so it cannot be replayed; "
                 "record(tls=..., upstream_tls=...) has the recorder end the TLS of clients, and speak it to the server"
@@ -109,4 +109,6 @@ def record(
     Raises UsageError for invalid values, CassetteError if the file cannot be written, or is being recorded by another
     test or process.
     """
+    if "recorded" in options:
+        raise UsageError(f"recorded={options['recorded']!r}: a recorder always records; leave recorded= out")
     return CassetteRecorder(address, path, framing=framing, redact=redact, **options)
