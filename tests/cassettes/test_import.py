@@ -127,7 +127,7 @@ def test_connections_that_are_not_whole_are_left_out_and_named(tmp_path: Path) -
         before.tcp(ACK, 7, b"GO\n"),
         *gap.hello(),
         gap.tcp(ACK, 110, b"late\n"),
-        *secret.talk(b"\x16\x03\x01\x00\x05", b"\x16\x03\x03\x00\x05"),
+        *secret.talk(b"\x16\x03\x01\x00\x05\x01", b"\x16\x03\x03\x00\x05\x02"),
         *Peers().talk(),
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windsock.cassettes.capture_file import ACK, FIN, RST, SYN, CapturedPacket
-from windsock.cassettes.recorder import HANDSHAKE
+from windsock.cassettes.recorder import CLIENT_HELLO
 from windsock.cassettes.segments import StreamHalf
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -20,7 +20,7 @@ class CapturedConnection:
         self._client = first.source
         self._sequence = first.sequence
         self._is_cut = False
-        self._begins = b""
+        self._is_encrypted = False
         self._halves: dict[bool, StreamHalf] = {}
         self._ended: set[bool] = set()
 
@@ -43,7 +43,7 @@ class CapturedConnection:
         data = half.add(packet.sequence, packet.data, is_end=bool(packet.flags & FIN))
         if data:
             self._note(packet, Kind.UP if is_up else Kind.DOWN, data)
-            self._begins = self._begins or data
+            self._is_encrypted |= is_up and CLIENT_HELLO.match(data) is not None
         if half.has_ended and is_up not in self._ended:
             self._note(packet, Kind.CLIENT_EOF if is_up else Kind.HALF_CLOSE)
             self._ended.add(is_up)
@@ -66,6 +66,6 @@ class CapturedConnection:
             return "its packets were cut short; capture whole packets (tcpdump -s 0)"
         if any(each.has_gap for each in self._halves.values()):
             return "some of its packets are missing from the capture"
-        if self._begins.startswith(HANDSHAKE):
+        if self._is_encrypted:
             return "it is encrypted; capture what is said behind the TLS, or use `windsock record` with --tls"
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from windsock import redaction
@@ -74,7 +75,7 @@ def import_capture(
             found.take(each)
         address, connections, left_out = found.chosen()
         lines = lines_of(connections, used, began=found.began, ended=found.ended)
-        draft.keep([*Header.of(transport, used).lines(), *map(line_text, lines), END])
+        draft.keep(chain(Header.of(transport, used).lines(), map(line_text, lines), [END.decode()]))
     finally:
         draft.discard()
         found.close()
