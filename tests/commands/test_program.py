@@ -20,6 +20,17 @@ from tests.support.waiting import DEADLINE
 from windsock.commands.main import parser, run
 
 ROOT = Path(__file__).parents[2]
+NEVER_ENDS = """
+import time
+
+
+def handle(request, client_address, server):
+    request.sendall(b"x")
+    time.sleep(3600)
+
+
+options = {"handler": handle, "timeout": 3600.0}
+"""
 
 
 def run_in_place(*words: str) -> None:
@@ -64,10 +75,7 @@ def test_ctrl_c_reaches_the_whole_group_of_processes() -> None:
 
 def test_the_second_signal_ends_a_stop_that_takes_its_time(tmp_path: Path) -> None:
     fake = tmp_path / "fake.py"
-    fake.write_text(
-        "import time\n\n\ndef handle(request, client_address, server):\n    request.sendall(b'x')\n"
-        "    time.sleep(3600)\n\n\noptions = {'handler': handle, 'timeout': 3600.0}\n"
-    )
+    fake.write_text(NEVER_ENDS)
     with (
         program("serve", str(fake)) as (process, output),
         socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client,
@@ -79,6 +87,21 @@ def test_the_second_signal_ends_a_stop_that_takes_its_time(tmp_path: Path) -> No
         process.wait(timeout=2 * DEADLINE)
 
     assert process.returncode == -signal.SIGINT
+
+
+def test_a_handler_that_does_not_end_is_named_and_the_code_is_1(tmp_path: Path) -> None:
+    fake = tmp_path / "fake.py"
+    fake.write_text(NEVER_ENDS.replace("3600.0", "0.3"))
+    with (
+        program("serve", str(fake)) as (process, output),
+        socket.create_connection(address_in(output.readline()), timeout=DEADLINE) as client,
+    ):
+        assert client.recv(1) == b"x"
+        process.send_signal(signal.SIGTERM)
+        said, errors = process.communicate(timeout=2 * DEADLINE)
+
+    assert (process.returncode, errors) == (1, "")
+    assert "problem: StillRunning: " in said
 
 
 def test_a_reader_that_goes_away_ends_it() -> None:

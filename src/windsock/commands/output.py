@@ -28,7 +28,8 @@ class Output:
         self._live = Live(server, JSONStyle(server, start) if self._is_json else TranscriptStyle(start))
         address = _address_of(server)
         if self._is_json:
-            self._object("listening", {"server": server.name, **address, **facts})
+            named = {name.replace(" ", "_"): each for name, each in facts.items()}
+            self._object("listening", {"server": server.name, **address, **named})
         else:
             self.print([f"listening on {address['address']}", *(f"{name}: {each}" for name, each in facts.items())])
 

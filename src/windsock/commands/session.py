@@ -7,6 +7,7 @@ from typing import Any
 
 from windsock.commands.output import Output
 from windsock.commands.signals import StopRequest
+from windsock.errors import StillRunning
 
 __all__ = ["run_until_stopped"]
 
@@ -17,7 +18,7 @@ LOOK = 0.1
 def run_until_stopped(server: Any, output: Output, stop: StopRequest, facts: Mapping[str, str] = {}) -> int:
     """Print what a server or proxy records until it is to end; finish it, and return the exit code.
 
-    That is 0, or 1 if it is strict and something went wrong that would fail a test.
+    That is 0, or 1 if a handler has not ended, or if it is strict and something went wrong that would fail a test.
     """
     try:
         output.begin(server, dict(facts))
@@ -34,8 +35,8 @@ def run_until_stopped(server: Any, output: Output, stop: StopRequest, facts: Map
 def _problems(server: Any) -> list[BaseException]:
     try:
         server.finish()
-    except BaseExceptionGroup as group:
-        return list(_leaves(group))
+    except (BaseExceptionGroup, StillRunning) as error:
+        return list(_leaves(error))
     return []
 
 
