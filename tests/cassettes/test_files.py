@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 import windsock
 from tests.cassettes.helpers import cassette, talk
 from windsock import Cassette, CassetteError
+from windsock.cassettes import write_cassette
 from windsock.cassettes.escapes import bytes_from, text_of
 from windsock.cassettes.header import Header
 from windsock.cassettes.line import CassetteLine, Message, What, line_from, line_text
@@ -84,6 +85,20 @@ def test_a_damaged_file_names_its_path_and_line(tmp_path: Path, text: str) -> No
 
     assert (caught.value.path, caught.value.line) == (str(path), line)
     assert words in str(caught.value)
+
+
+def test_a_cassette_that_another_program_has_made_is_replayed(tmp_path: Path) -> None:
+    lines = [
+        CassetteLine(0.0, 1, What.OPENED),
+        CassetteLine(0.5, 1, What.REQUEST, Message(b"PING\n")),
+        CassetteLine(0.5, 1, What.REPLY, Message(b"+PONG\n")),
+    ]
+    write_cassette(tmp_path / "a.txt", Header.of("tcp", framing_from("lines")), lines)
+
+    with windsock.replay(tmp_path / "a.txt") as server:
+        talk((b"PING\n", b"+PONG\n"))(server.address)
+    with Cassette(tmp_path / "a.txt") as opened:
+        assert [line for _, line in opened.all_lines()] == lines
 
 
 def test_a_file_that_is_not_there_says_how_to_record_it(tmp_path: Path) -> None:

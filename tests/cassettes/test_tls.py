@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import windsock
-from tests.cassettes.helpers import without_times
+from tests.cassettes.helpers import cassette, without_times
 from tests.proxies.test_tls import server_tls
 from windsock.security import certificates
 
@@ -47,3 +47,17 @@ def test_an_encrypted_conversation_that_only_passes_through_is_not_kept(tmp_path
             ask(real.address, b"PING\n")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_replay_agrees_on_the_protocol_that_was_recorded(tmp_path: Path) -> None:
+    facts = "1 tls: version=TLSv1.3 cipher=TLS_AES_256_GCM_SHA384 alpn=imap"
+    path = cassette(tmp_path / "a.txt", "1 opened", facts, r"1 > PING\n", r"1 < +PONG\n")
+
+    context = certificates.client_context(certificate=False)
+    context.set_alpn_protocols(["pop3", "imap"])
+    with windsock.replay(path) as server, server.connect(tls=context) as client:
+        client.send(b"PING\n").expect(b"+PONG\n")
+
+    handshake = server.connections[0].tls
+    assert handshake is not None
+    assert handshake.alpn == "imap"

@@ -2,7 +2,9 @@
 
 from windsock.cassettes.capture_file import CaptureError
 from windsock.cassettes.cassette import Cassette
+from windsock.cassettes.draft import write_cassette
 from windsock.cassettes.errors import CassetteError, CassetteOutdated, UnmatchedTraffic, Unplayed
+from windsock.cassettes.header import Header
 from windsock.cassettes.importing import CaptureImport, import_capture
 from windsock.cassettes.line import CassetteLine, Message, What
 from windsock.cassettes.recorder import CassetteRecorder, record
@@ -18,6 +20,7 @@ __all__ = [
     "CassetteOutdated",
     "CassetteRecorder",
     "CassetteVerifier",
+    "Header",
     "Message",
     "Replay",
     "UnmatchedTraffic",
@@ -27,4 +30,5 @@ __all__ = [
     "record",
     "replay",
     "verify",
+    "write_cassette",
 ]

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from io import BufferedWriter, FileIO
+from itertools import chain
 
 from windsock.captures.files import make_directory
+from windsock.cassettes.cassette import END
 from windsock.cassettes.errors import CassetteError
+from windsock.cassettes.header import Header
+from windsock.cassettes.line import CassetteLine, line_text
 from windsock.net.system import fcntl, os
 
-__all__ = ["Draft"]
+__all__ = ["Draft", "write_cassette"]
 
 SUFFIX = ".part"
 BUFFER = 256 * 1024
@@ -58,12 +62,12 @@ class Draft:
             return False
         return there.st_ino == os.fstat(descriptor).st_ino
 
-    def keep(self, lines: Iterable[str]) -> None:
-        """Write the lines, and have the file take the place of the cassette. Raises CassetteError."""
+    def keep(self, header: Header, lines: Iterable[CassetteLine]) -> None:
+        """Write a cassette, and have the file take the place of the one that was there. Raises CassetteError."""
         try:
             with BufferedWriter(FileIO(self._descriptor, "w", closefd=False), BUFFER) as file:
-                for each in lines:
-                    file.write(each.encode() + b"\n")
+                for text in chain(header.lines(), map(line_text, lines), [END.decode()]):
+                    file.write(text.encode() + b"\n")
                 file.flush()
                 os.fsync(self._descriptor)
             os.replace(self._draft, self._path)
@@ -82,3 +86,12 @@ class Draft:
         descriptor, self._descriptor = self._descriptor, -1
         fcntl.flock(descriptor, fcntl.LOCK_UN)  # a forked child may have a copy
         os.close(descriptor)
+
+
+def write_cassette(path: str | os.PathLike[str], header: Header, lines: Iterable[CassetteLine]) -> None:
+    """Write a cassette from lines, in the place of one that is there. Raises CassetteError; then that stays."""
+    draft = Draft(os.fspath(path))
+    try:
+        draft.keep(header, lines)
+    finally:
+        draft.discard()

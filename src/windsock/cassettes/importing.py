@@ -5,17 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from windsock import redaction
 from windsock.cassettes.capture_file import ACK, SYN, CapturedPacket, CaptureError, packets_of
 from windsock.cassettes.captured_connection import CapturedConnection
-from windsock.cassettes.cassette import END
-from windsock.cassettes.draft import Draft
+from windsock.cassettes.draft import write_cassette
 from windsock.cassettes.from_recording import lines_of
 from windsock.cassettes.header import Header
-from windsock.cassettes.line import line_text
 from windsock.errors import UsageError
 from windsock.net import addresses
 from windsock.net.system import os
@@ -69,15 +66,13 @@ def import_capture(
     redaction.keep(found, redaction.rules_from(redact))
     framed = framing_from(framing)
     used = None if is_udp or not is_framed(framed) else framed
-    draft = Draft(os.fspath(cassette))
     try:
         for each in packets_of(path):
             found.take(each)
         address, connections, left_out = found.chosen()
         lines = lines_of(connections, used, began=found.began, ended=found.ended)
-        draft.keep(chain(Header.of(transport, used).lines(), map(line_text, lines), [END.decode()]))
+        write_cassette(cassette, Header.of(transport, used), lines)
     finally:
-        draft.discard()
         found.close()
     count = len({each.peer for each in connections}) if is_udp else len(connections)
     return CaptureImport(address, count, tuple(left_out))

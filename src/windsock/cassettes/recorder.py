@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from windsock.cassettes.cassette import END
 from windsock.cassettes.draft import Draft
 from windsock.cassettes.errors import CassetteError
 from windsock.cassettes.from_recording import lines_of
 from windsock.cassettes.header import Header
-from windsock.cassettes.line import line_text
+from windsock.cassettes.line import CassetteLine
 from windsock.errors import UsageError
 from windsock.net.interrupts import uninterrupted
 from windsock.net.system import monotonic, os
@@ -62,23 +61,23 @@ class CassetteRecorder(FaultProxy):
             self.drain()
             ended = monotonic()
             super().finish()
-            self._draft.keep(self._lines(ended))
+            self._draft.keep(self._header(), self._lines(ended))
         finally:
             self._draft.discard()
 
-    def _lines(self, ended: float) -> Iterator[str]:
+    def _header(self) -> Header:
         transport = f"unix_{'datagram' if self.is_datagram else 'stream'}" if self.is_unix else ""
         framing = None if self.is_datagram or not is_framed(self._framing) else self._framing
-        yield from Header.of(transport or ("udp" if self.is_datagram else "tcp"), framing).lines()
+        return Header.of(transport or ("udp" if self.is_datagram else "tcp"), framing)
+
+    def _lines(self, ended: float) -> Iterator[CassetteLine]:
         for each in self.connections:
             self._check(each)
+        framing = self._framing if is_framed(self._framing) else None
         try:
-            yield from map(line_text, lines_of(self.connections, framing, began=self.began, ended=ended))
-        except CassetteError:
-            raise
+            yield from lines_of(self.connections, framing, began=self.began, ended=ended)
         except UsageError as error:
             raise CassetteError(self.cassette_path, str(error)) from error
-        yield END.decode()
 
     def _check(self, connection: Connection) -> None:
         """Raise CassetteError for encrypted data, which no client could use again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -189,12 +190,14 @@ def _options(cassette: Cassette, pace: float, given: dict[str, Any]) -> dict[str
     own: dict[str, Any] = {"transport": header.transport, "concurrency": "threading"}
     if header.is_datagram and not pace:
         own["concurrency"] = "sync"
-    if "tls" not in given and not header.is_datagram and _is_encrypted(cassette):
+    if "tls" not in given and (facts := _tls_facts(cassette)) is not None:
         own["tls"] = True
+        if protocol := re.search(r"\balpn=(\S+)", facts):
+            own["alpn"] = [protocol[1]]
     return own | given
 
 
-def _is_encrypted(cassette: Cassette) -> bool:
-    """Return whether the first connection begins with a TLS handshake."""
+def _tls_facts(cassette: Cassette) -> str | None:
+    """Return what the handshake agreed on with which the first connection begins; None if it is not encrypted."""
     first = (line for number in cassette.numbers[:1] for _, line in cassette.lines(number))
-    return any(line.what is What.TLS for line in islice(first, 2))
+    return next((line.detail for line in islice(first, 2) if line.what is What.TLS), None)

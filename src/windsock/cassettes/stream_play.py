@@ -149,5 +149,6 @@ class StreamPlay:
         while not len(self._received):
             if not self._receive():
                 return
+        conversation.has_failed = True
         why = "nothing more was recorded there"
         raise UnmatchedTraffic(self._path, self._received.rest(), conversation.number, None, why)
