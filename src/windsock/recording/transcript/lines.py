@@ -94,14 +94,14 @@ class ConnectionLines:
 
     def _joined(self, events: Iterable[tuple[float, int, bytes, str]]) -> Iterator[TranscriptLine]:
         line: TranscriptLine | None = None
-        is_datagram = self._connection.is_datagram
+        has_units = self._connection.is_datagram or self._connection.keeps_records
         for time, kind, data, message in events:
             if kind in DATA:
-                if line is not None and line.kind == kind and not (is_datagram or line.text):  # a datagram has a line
+                if line is not None and line.kind == kind and not (has_units or line.text):  # a datagram has a line
                     line.take(time, data)
                     line.text = message
                     continue
-                if not data and kind == Kind.DOWN and not is_datagram:
+                if not data and kind == Kind.DOWN and not has_units:
                     continue
                 following = TranscriptLine(time, kind, message, data[:PREVIEW], len(data), 1, time)
             else:
