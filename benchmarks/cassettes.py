@@ -42,6 +42,7 @@ def run(*, is_quick: bool) -> Result:
         Bound(
             "replay beside the recorded server, through the recorder", times["replay"] / times["recorded"], at_most=1.0
         ),
+        Bound("replay beside the server itself", times["replay"] / times["real"], at_most=1.0, measured="1.7x to 2.1x"),
         Bound(f"memory, a cassette of {SIZE} MB", large["grown"], at_most=MEMORY_AT_MOST, unit=" MiB"),
     ]
     return Result(
@@ -55,8 +56,8 @@ def run(*, is_quick: bool) -> Result:
             ],
             ["the same through the recorder, ms", f"{times['recorded']:.1f}", ""],
             ["the same as a replay, ms", f"{times['replay']:.1f}", bounds[0].limit],
-            ["a replay beside the server itself", f"{times['replay'] / times['real']:.1f}x", ""],
-            [f"a cassette of {SIZE} MB opened, memory, MiB", f"{large['grown']:.0f}", bounds[1].limit],
+            ["a replay beside the server itself", f"{times['replay'] / times['real']:.1f}x", bounds[1].limit],
+            [f"a cassette of {SIZE} MB opened, memory, MiB", f"{large['grown']:.0f}", bounds[2].limit],
             [f"a cassette of {SIZE} MB opened, s", f"{large['seconds']:.1f}", ""],
         ],
         bounds,

@@ -54,9 +54,13 @@ def cassettes() -> Iterator[Cassettes]:
         name = file or _name_of(item)
         names[name] += 1
         path = _path(item, name, names[name])
-        both = {"timeout": timeout_of(item.config), "name": f"cassette {len(started) + 1}", "redact": redact}
-        real = {"framing": framing, **both, **(recording or {})}
-        made = _made(_mode(item, path), address, path, real, both | replaying)
+        both: dict[str, Any] = {
+            "timeout": timeout_of(item.config),
+            "name": f"cassette {len(started) + 1}",
+            "framing": framing,
+            "redact": redact,
+        }
+        made = _made(_mode(item, path), address, path, both | dict(recording or {}), both | replaying)
         started.append(made)
         State.servers.append(made)
         return made

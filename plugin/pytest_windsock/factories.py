@@ -73,8 +73,8 @@ class Cassettes(Protocol):
         `address` is the real server's, or a function without arguments that returns it, which is called only where
         the real server is needed. `file` is the name of the cassette in the directory `cassettes` beside the test's
         file; it is the test's name by default, or the marker's `cassette=`. `framing` and `redact` are those of
-        `windsock.record()`, `recording` has more of its keywords, such as `transport`; `replaying` are keywords of
-        `windsock.replay()`. It is stopped when the test ends.
+        `windsock.record()`, and for the replay too; `recording` has more of its keywords, such as `transport`;
+        `replaying` are keywords of `windsock.replay()`. It is stopped when the test ends.
         """
         ...
 

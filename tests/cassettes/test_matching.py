@@ -167,7 +167,7 @@ def test_recorded_pauses_are_kept_scaled_or_dropped(tmp_path: Path) -> None:
         ({"ignore": "text"}, "ignore=<str>: expected bytes"),
         ({"normalise": 3}, "normalise=3: expected a function"),
         ({"handler": print}, "leave handler= out"),
-        ({"framing": "lines"}, "recorded with lines; leave framing= out"),
+        ({"framing": 16}, "it was recorded with framing: lines; leave framing= out"),
         ({"colour": 1}, "colour"),
     ],
 )

@@ -88,6 +88,22 @@ def test_a_half_close_and_the_reply_to_it_are_replayed(tmp_path: Path) -> None:
         do(server.address)
 
 
+def test_a_reply_that_begins_before_the_client_ends_its_stream_does_so_in_the_replay(tmp_path: Path) -> None:
+    def do(address: object) -> None:
+        with windsock.scripted_client(address) as client:
+            client.send(b"GO\n").expect(b"first, ").half_close().expect(b"second\n").expect_eof()
+
+    with windsock.serving(framing="lines") as server:
+        server.play(Script().expect(b"GO\n").send(b"first, ").expect_eof().send(b"second\n"))
+        with windsock.record(server.address, tmp_path / "a.txt", framing="lines") as real:
+            do(real.address)
+
+    lines = without_times((tmp_path / "a.txt").read_text())
+    assert lines[1:] == [r"1 > GO\n", r"1 < first,\x20", "1 client eof", r"1 < second\n", "1 server eof"]
+    with windsock.replay(tmp_path / "a.txt") as server:
+        do(server.address)
+
+
 def test_a_reset_of_the_server_is_replayed(tmp_path: Path) -> None:
     def do(address: object) -> None:
         with windsock.scripted_client(address) as client:

@@ -63,6 +63,22 @@ def test_a_missing_cassette_fails_the_test_and_says_how_to_record_it(run: Run) -
     result.stdout.fnmatch_lines(["*CassetteError: cassette *test_it.txt: *--windsock-cassettes=record*"])
 
 
+def test_a_framing_that_is_a_function_is_for_the_recording_and_the_replay(run: Run) -> None:
+    code = (
+        TALK
+        + """
+def to_line_end(data):
+    return data.find(b"\\n") + 1 or None
+
+def test_it(cassette, real):
+    ask(cassette(real.address, framing=to_line_end).address)
+"""
+    )
+    run(code, "--windsock-cassettes=record").assert_outcomes(passed=1)
+
+    run(code).assert_outcomes(passed=1)
+
+
 def test_record_replays_what_is_there_and_rewrite_does_not(run: Run, pytester: pytest.Pytester) -> None:
     run(ONE, "--windsock-cassettes=record")
     run(ALONE, "--windsock-cassettes=record").assert_outcomes(passed=1)

@@ -123,7 +123,7 @@ class _Stream:
             elif event.kind == Kind.TLS:
                 yield event.time, What.TLS, _tls_words(pickle.loads(event.data))
             elif event.kind in ENDS and event.time < self._ended:
-                yield from self._flushed(*self._sides)
+                yield from self._flushed(*self._sides)  # a reply may have begun that the end waits for
                 yield event.time, ENDS[event.kind], _reason(event)
                 has_ended = True
         yield from self._flushed(*self._sides)
@@ -132,8 +132,7 @@ class _Stream:
 
     def _passed(self, event: Event) -> Iterator[Timed]:
         side = self._sides[event.kind]
-        if not side.is_framed:
-            yield from self._flushed(*(kind for kind in self._sides if not self._goes_on(kind, event)))
+        yield from self._flushed(*(kind for kind in self._sides if not self._goes_on(kind, event)))
         for size in side.feed(event):
             yield event.time, DATA[event.kind], _message(side.masked, size)
 

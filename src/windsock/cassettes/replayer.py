@@ -10,7 +10,8 @@ from typing import Any
 from windsock.cassettes.cassette import Cassette
 from windsock.cassettes.conversations import Conversations
 from windsock.cassettes.datagram_play import DatagramPlay
-from windsock.cassettes.errors import CassetteError
+from windsock.cassettes.errors import RENEW, CassetteError
+from windsock.cassettes.header import Header
 from windsock.cassettes.line import What
 from windsock.cassettes.matching import Matching
 from windsock.cassettes.stream_play import StreamPlay
@@ -127,9 +128,9 @@ def replay(
 
     `connections` says which recorded connection a client gets: "in_order" (the default for streams) the next one,
     "by_first_message" (the default for datagrams) the next one that begins with the same message. `pace` is
-    "recorded" for the recorded pauses before replies, a factor of them such as 0.5, or None for none. `framing` is only
-    for a cassette that was recorded with a function. Other `options` are those of `serving()`, such as `faults` and
-    `name`. A cassette of encrypted connections is served with TLS.
+    "recorded" for the recorded pauses before replies, a factor of them such as 0.5, or None for none. `framing` is the
+    one that was recorded, and is needed for a function only. Other `options` are those of `serving()`, such as `faults`
+    and `name`. A cassette of encrypted connections is served with TLS.
 
     Raises CassetteError for a file that is missing, damaged or from a newer version, UsageError for invalid values.
     """
@@ -176,12 +177,15 @@ def _factor(pace: float | str | None) -> float:
 
 
 def _framing(cassette: Cassette, given: Any) -> Framing | None:
-    if given is None:
+    """Return the framing of the cassette; of a function it has the name alone. Raises CassetteError for another one."""
+    header = cassette.header
+    if given is None or header.is_datagram:
         return cassette.framing()
-    if not cassette.header.needs_framing:
-        why = f"framing={given!r}: the cassette was recorded with {cassette.header.framing}; leave framing= out"
+    framing = framing_from(given)
+    if Header.of(header.transport, framing) != header:
+        why = f"framing={given!r}: it was recorded with framing: {header.framing}; leave framing= out, or {RENEW}"
         raise CassetteError(cassette.path, why)
-    return framing_from(given)
+    return framing if header.needs_framing else cassette.framing()
 
 
 def _options(cassette: Cassette, pace: float, given: dict[str, Any]) -> dict[str, Any]:
