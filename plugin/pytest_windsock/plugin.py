@@ -135,8 +135,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make an item of a test for each combination that `any_server` stands for."""
+    """Make an item of a test for each combination that `any_server` stands for, and for each side of `against=`."""
+    if metafunc.definition.get_closest_marker("windsock"):
+        from pytest_windsock import against
+
+        against.parametrize(metafunc)
     if "any_server" in metafunc.fixturenames:
         from pytest_windsock import matrix
 

@@ -33,7 +33,19 @@ from windsock.recording import (
 
 if TYPE_CHECKING:
     from windsock import faults, protocols
-    from windsock.cassettes import Cassette, CassetteError, CassetteRecorder, Replay, UnmatchedTraffic, record, replay
+    from windsock.cassettes import (
+        Cassette,
+        CassetteError,
+        CassetteOutdated,
+        CassetteRecorder,
+        CassetteVerifier,
+        Replay,
+        UnmatchedTraffic,
+        import_capture,
+        record,
+        replay,
+        verify,
+    )
     from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.background import Background, ScriptUnfinished
     from windsock.clients.client import ScriptedClient
@@ -68,7 +80,9 @@ __all__ = [
     "CallTimeout",
     "Cassette",
     "CassetteError",
+    "CassetteOutdated",
     "CassetteRecorder",
+    "CassetteVerifier",
     "Checkpoint",
     "Chunk",
     "ConnectFailed",
@@ -134,6 +148,7 @@ __all__ = [
     "combine",
     "divert",
     "faults",
+    "import_capture",
     "partition",
     "protocols",
     "proxy",
@@ -145,6 +160,7 @@ __all__ = [
     "scripted_client",
     "serving",
     "serving_pair",
+    "verify",
 ]
 
 ON_FIRST_USE = {
@@ -156,7 +172,9 @@ ON_FIRST_USE = {
     "CallTimeout": "windsock.clients.rpc_client",
     "Cassette": "windsock.cassettes",
     "CassetteError": "windsock.cassettes",
+    "CassetteOutdated": "windsock.cassettes",
     "CassetteRecorder": "windsock.cassettes",
+    "CassetteVerifier": "windsock.cassettes",
     "ConnectFailed": "windsock.clients.client_sockets",
     "Conversation": "windsock.scripts.conversation",
     "CrowdFailed": "windsock.clients.summary",
@@ -189,12 +207,14 @@ ON_FIRST_USE = {
     "UnreachableRule": "windsock.fakes.errors",
     "divert": "windsock.diversions",
     "faults": "windsock.faults",
+    "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
     "protocols": "windsock.protocols",
     "proxy": "windsock.proxies.proxy",
     "random_bytes": "windsock.clients.malformed",
     "record": "windsock.cassettes",
     "replay": "windsock.cassettes",
+    "verify": "windsock.cassettes",
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",

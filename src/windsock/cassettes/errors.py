@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from windsock.errors import PeerError, UsageError
 from windsock.recording import preview
 from windsock.redaction import masked
 
-__all__ = ["RENEW", "CassetteError", "NearestLine", "UnmatchedTraffic", "Unplayed"]
+__all__ = ["RENEW", "CassetteError", "CassetteOutdated", "NearestLine", "UnmatchedTraffic", "Unplayed"]
 
 RENEW = "record it again, in tests with --windsock-cassettes=rewrite"
 
@@ -70,3 +72,19 @@ class Unplayed(PeerError):
         self.line = line
         self.what = f"cassette {path}, line {line}: {why}"
         super().__init__(f"{self.what}\n  (if that is expected, pass allow_unused=True)")
+
+
+class CassetteOutdated(PeerError):
+    """A real server does not say any more what was recorded of it. `path` is the cassette, `line` where it differs.
+
+    `why` is the first difference, `diff` the lines of a diff from the recorded conversation to that of now.
+    """
+
+    def __init__(self, path: str, line: int | None, why: str, diff: Sequence[str]) -> None:
+        self.path = path
+        self.line = line
+        self.why = why
+        self.diff = tuple(diff)
+        where = "" if line is None else f", line {line}"
+        self.what = f"cassette {path}{where}, no longer matches the real server: {why}"
+        super().__init__("\n  ".join([self.what, *diff, RENEW]))
