@@ -15,7 +15,7 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        if connection is None or _has_another_cause(connection):
+        if connection is None or _has_another_cause(connection) or connection.index in server.in_hand:
             continue
         said = _said(server, connection) if server.is_datagram or connection.was_in_use(case.failure) else ""
         if said:
