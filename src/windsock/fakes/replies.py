@@ -337,5 +337,6 @@ def _checked_reply(method: str, what: object) -> Reply:
     if callable(what) and method != "reply":
         return bound_function(shown, what)
     if method == "reply":
-        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
+        remedy = "a function is for reply_with(function)" if callable(what) else "encode text first"
+        raise UsageError(f"reply({what!r}): expected bytes; {remedy}")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")
