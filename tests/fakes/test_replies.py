@@ -251,7 +251,7 @@ def test_a_function_that_cannot_be_used_says_how_it_can() -> None:
 
     with windsock.serving(framing="lines", strict=False) as server:
         with pytest.raises(UsageError, match=r"reply_with\(asynchronous\): the function is async; expected one that"):
-            server.on(b"x").reply_with(asynchronous)
+            server.on(b"x").reply_with(asynchronous)  # type: ignore[arg-type]  # wrong on purpose
         with pytest.raises(UsageError, match=r"expected bytes; a function is for reply_with\(function\)$"):
             server.on(b"y").reply(bytes.upper)  # type: ignore[arg-type]  # wrong on purpose
 

@@ -43,6 +43,9 @@ class Unordered:
 
     key: Key | None = None
 
+    def __str__(self) -> str:
+        return f"unordered(key={code_of(self.key)})"
+
     def key_of(self, message: bytes) -> object:
         """Return the key of a message. Raises UsageError for one that has no hash."""
         if self.key is None:
@@ -50,16 +53,12 @@ class Unordered:
         try:
             found = self.key(message)
         except Exception as error:
-            error.add_note(
-                f"raised by the function of unordered(key={code_of(self.key)}), for {preview(masked(message))}"
-            )
+            error.add_note(f"raised by the function of {self}, for {preview(masked(message))}")
             raise
         try:
             hash(found)
         except TypeError:
-            raise UsageError(
-                f"unordered(key={code_of(self.key)}): the function returned {found!r}, which has no hash"
-            ) from None
+            raise UsageError(f"{self}: the function returned {found!r}, which has no hash") from None
         return found
 
 
