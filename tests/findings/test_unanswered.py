@@ -25,6 +25,24 @@ def test_a_fake_that_was_told_no_reply_is_named(conclude: Conclude) -> None:
     }
 
 
+def test_a_connection_that_a_fake_has_ended_as_idle_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    @pytest.mark.parametrize("has_rules", [False, True])
+    @pytest.mark.windsock(framing="lines")
+    def test_it(tcp_server, has_rules):
+        tcp_server.idle(0.02)
+        if has_rules:
+            tcp_server.on(b"PING").reply(b"PONG\\r\\n")
+        with client_of(tcp_server) as client:
+            assert client.recv(100) == b"220 ready"
+    """
+    )
+
+    sentence = "tcp_server #0: the fake closed the connection, as no message came for T s: see idle(...)"
+    assert found == {"test_it[False]": [sentence], "test_it[True]": [sentence]}
+
+
 def test_a_connection_that_is_for_the_test_is_not_said_to_be_the_fakes(conclude: Conclude) -> None:
     found = conclude(
         """

@@ -128,6 +128,7 @@ class ServerFacts:
     is_fake: bool = False
     is_proxy: bool = False
     never_speaks: bool = False
+    idle_seconds: float | None = None
     upstream: object = None
     framing: Framing | None = None
     rules: tuple[RuleFacts, ...] = ()

@@ -80,6 +80,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         has_buffered_wfile=options is not None and bool(getattr(subject.server.RequestHandlerClass, "wbufsize", 0)),
         upstream=None if options is not None else subject.upstream.address,
         never_speaks=fake is not None and fake.never_speaks,
+        idle_seconds=None if fake is None else fake.idle_seconds,
         framing=framing,
         rules=() if fake is None else tuple(_rule(each, len(all_connections), in_hand) for each in fake.rules),
         firings=tuple(_firings(subject.firings)),
