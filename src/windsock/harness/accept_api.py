@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.harness.acceptances import Acceptances, Claim, Which
+    from windsock.harness.acceptances import Acceptances
     from windsock.harness.accepted_peers import Accepting, AsyncioPeer, TrioPeer
+    from windsock.harness.claim import Claim, Which
     from windsock.harness.hand import ServerHand
     from windsock.injection.server_faults import ServerFaults
     from windsock.options.server_options import Resolved
-    from windsock.recording import Recorder
+    from windsock.recording import Connection, Recorder
 
 __all__ = ["AcceptAPI"]
 
@@ -109,13 +110,20 @@ class AcceptAPI:
             self._hand.acceptances = self._acceptances
         return self._acceptances
 
+    def is_in_hand(self, connection: Connection) -> bool:
+        """Return whether a connection is or was for the test's `accept()`, and not for the fake."""
+        return self._acceptances is not None and self._acceptances.was_kept(connection)
+
     def _never_entered(self) -> list[Unmet]:
-        """Return an error for each `accept()` that was called in vain."""
+        """Return an error for each `accept()` that was called in vain, and each client that waited for one in vain."""
         if self._acceptances is None:
             return []
         from windsock.fakes.errors import Unmet
 
-        return [Unmet(f"{call}: its `with` was never entered") for call in self._acceptances.unentered()]
+        calls = [f"{call}: its `with` was never entered" for call in self._acceptances.unentered()]
+        missed = "was never accepted, by `with server.accept()`"
+        clients = [f"accept=True: {client} {missed}" for client in self._acceptances.unaccepted()]
+        return [Unmet(each) for each in (*calls, *clients)]
 
     def _clients(self) -> ClientGroup:
         if self._client_group is None:
