@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from windsock import Diversion, RunningServer, ScriptedClient
+    from windsock import Diversion, RealServer, RunningServer, ScriptedClient
     from windsock.clients.connect_options import AddressKeywords
     from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
+    from windsock.programs.options import ProgramKeywords, Words
     from windsock.proxies.proxy import FaultProxy
 
     class ServeKeywords(ServerKeywords, total=False):
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
         handler: Handler | None
 
 
-__all__ = ["Connect", "Divert", "Proxies", "Serve"]
+__all__ = ["Connect", "Divert", "Proxies", "RealServers", "Serve"]
 
 
 class Serve(Protocol):
@@ -60,4 +61,12 @@ class Divert(Protocol):
 
     def __call__(self, names: Mapping[str, Divertible], *, others: Others = ..., strict: bool = ...) -> Diversion:
         """Divert connections to these names until the test ends."""
+        ...
+
+
+class RealServers(Protocol):
+    """The factory of the fixture `real_server`, with the arguments of `windsock.real_server()`."""
+
+    def __call__(self, command: Words, /, **options: Unpack[ProgramKeywords]) -> RealServer:
+        """Start a real program that runs until the test ends."""
         ...

@@ -285,10 +285,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the watch over hangs, and the threads that were kept for the next server; remove files."""
+    """End the watch over hangs, that over programs, and the threads kept for the next server; remove files."""
     crashes.close(config)
     interrupted.clean_up(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
+    if (watcher := sys.modules.get("windsock.programs.watcher")) is not None:
+        watcher.close()
     secrets.unconfigure()
     fixtures.close()

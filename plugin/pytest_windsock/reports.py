@@ -50,8 +50,8 @@ def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException
         verdict, State.verdict = State.verdict, None
         if verdict is not None and raised is verdict.error:
             verdict.settle()
-        if report.failed:
-            _show(servers, report)
+    if report.failed and (servers or State.programs):
+        _show(servers, report)
     if report.failed:
         texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
@@ -69,8 +69,8 @@ def _show(servers: list[Any], report: pytest.TestReport) -> None:
     with whatever_strikes:
         try:
             tracebacks.tidy(report)
-            for each in sections.sections(servers, report.when):
-                report.sections.append(each)
+            report.sections += sections.sections(servers, report.when) if servers else ()
+            report.sections += sections.of_programs(servers, report.when)
             return
         except Exception as error:
             text = f"what was recorded could not be shown: {error!r}"

@@ -15,7 +15,7 @@ from pytest_windsock.fixtures import State
 from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from windsock import Diversion, RunningServer
+    from windsock import Diversion, RealServer, RunningServer
     from windsock.harness import Checkpoint
     from windsock.proxies.proxy import FaultProxy
 
@@ -97,8 +97,8 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
-    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint | RealServer]) -> None:
+    """Finish every server, checkpoint or program, the latest first; raise all that went wrong at once.
 
     In an interrupted run, only stop.
     """

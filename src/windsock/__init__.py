@@ -48,6 +48,15 @@ if TYPE_CHECKING:
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.harness.accepted_peers import AsyncioPeer, ScriptedPeer, TrioPeer
     from windsock.harness.pair import RunningPair, serving_pair
+    from windsock.programs import (
+        ProgramEnded,
+        ProgramError,
+        ProgramMissing,
+        ProgramNotReady,
+        ProgramStuck,
+        RealServer,
+        real_server,
+    )
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -93,7 +102,13 @@ __all__ = [
     "Outcome",
     "Partition",
     "PeerError",
+    "ProgramEnded",
+    "ProgramError",
+    "ProgramMissing",
+    "ProgramNotReady",
+    "ProgramStuck",
     "RPCClient",
+    "RealServer",
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
@@ -132,6 +147,7 @@ __all__ = [
     "protocols",
     "proxy",
     "random_bytes",
+    "real_server",
     "rpc",
     "rpc_client",
     "scripted_client",
@@ -157,7 +173,13 @@ ON_FIRST_USE = {
     "NotDiverted": "windsock.diversions",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
+    "ProgramEnded": "windsock.programs",
+    "ProgramError": "windsock.programs",
+    "ProgramMissing": "windsock.programs",
+    "ProgramNotReady": "windsock.programs",
+    "ProgramStuck": "windsock.programs",
     "RPCClient": "windsock.clients.rpc_client",
+    "RealServer": "windsock.programs",
     "RunningPair": "windsock.harness.pair",
     "Repeat": "windsock.scripts.bodies",
     "Rule": "windsock.fakes.rules",
@@ -179,6 +201,7 @@ ON_FIRST_USE = {
     "random_bytes": "windsock.clients.malformed",
     "partition": "windsock.proxies.partition",
     "proxy": "windsock.proxies.proxy",
+    "real_server": "windsock.programs",
     "protocols": "windsock.protocols",
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
