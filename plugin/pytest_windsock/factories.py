@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
     from windsock.programs.options import ProgramKeywords, Words
+    from windsock.programs.recipe import Recipe
     from windsock.proxies.proxy import FaultProxy
 
     class ServeKeywords(ServerKeywords, total=False):
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
         server_class: type[Any] | None
         handler: Handler | None
+
+    Missing = Literal["fail", "skip"]
+    """What to do with a test whose program is not installed."""
 
 
 __all__ = ["Connect", "Divert", "Proxies", "RealServers", "Serve"]
@@ -67,6 +71,12 @@ class Divert(Protocol):
 class RealServers(Protocol):
     """The factory of the fixture `real_server`, with the arguments of `windsock.real_server()`."""
 
-    def __call__(self, command: Words, /, **options: Unpack[ProgramKeywords]) -> RealServer:
-        """Start a real program that runs until the test ends."""
+    def __call__(
+        self, command: Words | Recipe, /, *, missing: Missing = ..., **options: Unpack[ProgramKeywords]
+    ) -> RealServer:
+        """Start a real program that runs until the test ends.
+
+        With `missing="skip"` the test is skipped if the program is not installed, unless the environment variable
+        WINDSOCK_REQUIRE_PROGRAMS is 1.
+        """
         ...

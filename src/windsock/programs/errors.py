@@ -17,15 +17,17 @@ LAST = 20
 
 
 class ProgramMissing(NotInstalled):
-    """The program of a command is not there. `program` is what was looked for, `places` where."""
+    """A program is not there. `program` is what was looked for, `places` where, `install` how to install it."""
 
-    def __init__(self, program: str, places: Sequence[str]) -> None:
+    def __init__(self, program: str, places: Sequence[str], install: str = "") -> None:
         self.program = program
         self.places = places
+        self.install = install
         where = f"in {', '.join(places)}" if places else "at that path"
+        remedy = f"install it: {install}" if install else "install it, or name its path as the first word of the command"
         super().__init__(
             f"real_server([{program!r}, ...]): there is no such program {where}; "
-            "install it, or name its path as the first word of the command"
+            f"{remedy}"
         )
 
 

@@ -13,6 +13,7 @@ from windsock.net.system import os
 from windsock.programs import limits
 from windsock.programs.placeholders import check_words
 from windsock.programs.readiness import ProgramReadiness, readiness_of
+from windsock.programs.recipe import Recipe
 from windsock.recording.framing_choice import framing_from
 from windsock.scripts.checks import check_keywords, check_seconds
 
@@ -43,6 +44,7 @@ class ProgramKeywords(TypedDict, total=False):
     name: str | None
     strict: bool
     redact: Any
+    install: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,7 @@ class ProgramOptions:
     name: str | None = None
     strict: bool = True
     redact: Any = None
+    install: str = ""
 
     @property
     def ip(self) -> str:
@@ -81,9 +84,11 @@ class ProgramOptions:
         return [*texts, *([os.fspath(self.cwd)] if self.cwd is not None else [])]
 
 
-def options_from(command: Words, **keywords: Unpack[ProgramKeywords]) -> ProgramOptions:
+def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -> ProgramOptions:
     """Return the options. Raises UsageError for invalid values."""
     check_keywords("real_server", keywords, ProgramKeywords)
+    if isinstance(command, Recipe):
+        command, keywords = command.arguments(keywords)
     options = ProgramOptions(command=_words(command), **{key: keywords[key] for key in keywords})  # type: ignore[literal-required]
     check_words(options.texts()[: len(options.command)])
     readiness_of(options.ready)

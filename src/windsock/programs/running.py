@@ -24,6 +24,7 @@ from windsock.programs.ports import family_of
 from windsock.programs.process import Process
 
 if TYPE_CHECKING:
+    from windsock.programs.recipe import Recipe
     from windsock.faults import FaultHandle
     from windsock.proxies.proxy import FaultProxy
 
@@ -374,7 +375,7 @@ class RealServer:
         return int(family_of(self._address[0]) if isinstance(self._address, tuple) else socket.AF_UNIX)
 
 
-def real_server(command: Words, /, **options: Unpack[ProgramKeywords]) -> RealServer:
+def real_server(command: Words | Recipe, /, **options: Unpack[ProgramKeywords]) -> RealServer:
     """Start a real program for the length of a `with`: `real_server(["redis-server", "--port", "{port}"])`.
 
     It is ready when this returns. In the command, in `env` and in `files`, `{port}` is a free port, `{path}` a short
@@ -394,6 +395,9 @@ def real_server(command: Words, /, **options: Unpack[ProgramKeywords]) -> RealSe
     another process takes a port first, the program is started again on another one. `transport="udp"` says that the
     address takes datagrams; `framing` is for the proxy that `server.fault()` puts in front. With `strict`, the end of
     the `with` raises if the program has ended by itself, with another code than 0. `redact` is that of `serving()`.
+
+    Instead of a command it takes a recipe, as in `real_server(recipes.redis())` (`windsock.programs.recipes`), which
+    has keywords of its own. `install` says how to install the program, for the error of a missing one.
 
     Raises UsageError for invalid values, ProgramMissing, ProgramEnded if it ends before it is ready, and
     ProgramNotReady if it is not ready in time.

@@ -11,9 +11,9 @@ from windsock.net.addresses import PrivateSocketPath
 from windsock.net.files import write_file
 from windsock.net.system import os, socket
 from windsock.programs import kernel
-from windsock.programs.errors import ProgramMissing
 from windsock.programs.launch import Launch
 from windsock.programs.limits import checked
+from windsock.programs.lookup import find_program
 from windsock.programs.options import ProgramOptions
 from windsock.programs.placeholders import Placeholders
 from windsock.programs.ports import family_of, is_free
@@ -22,8 +22,6 @@ __all__ = ["MARK", "Workspace"]
 
 MARK = "WINDSOCK_PROGRAM"
 """The environment variable by which the processes of a program are known: it has the name of its directory."""
-SYSTEM_PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
-"""Where servers are, besides the directories of PATH."""
 BACKLOG = 128
 
 
@@ -123,21 +121,7 @@ def _template(name: str, path: str) -> str:
 
 def _executable(options: ProgramOptions) -> str:
     """Return the path of the program. Raises ProgramMissing."""
-    word = options.command[0]
-    if "/" in word:
-        if _can_run(word):
-            return os.path.abspath(word)
-        raise ProgramMissing(word, ())
-    path = options.env.get("PATH") or os.environ.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
-    places = list(dict.fromkeys([*filter(None, path.split(":")), *SYSTEM_PLACES]))
-    found = next((f"{place}/{word}" for place in places if _can_run(f"{place}/{word}")), None)
-    if found is None:
-        raise ProgramMissing(word, places)
-    return found
-
-
-def _can_run(path: str) -> bool:
-    return bool(os.path.isfile(path) and os.access(path, os.X_OK))
+    return find_program(options.command[0], options.env.get("PATH"), options.install)
 
 
 def _listening(address: Any) -> Any:
