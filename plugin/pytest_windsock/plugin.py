@@ -222,10 +222,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         fixtures.State.is_in_body = False
     phases.passed(item, "body")
-    if (fixtures.State.servers or fixtures.State.diversions) and not getattr(item, "_excinfo", None):
+    state = fixtures.State
+    if (state.servers or state.diversions or state.programs) and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
-        verdict.judge(fixtures.State.servers)
+        verdict.judge(state.servers)
     return result
 
 

@@ -1,32 +1,34 @@
-"""The fixture `real_server`: real programs of the running test, their proxies, and their output in its report."""
+"""Real programs in fixtures: those of the running test, and those that outlive it, reset between tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pytest_windsock import deadline, hangs, seeds, verdict
+import pytest
+
+from pytest_windsock import checkpoints, deadline, hangs, seeds, verdict
 from pytest_windsock.fixtures import State, timeout_of
-from windsock.programs.options import options_from
+from windsock.programs.options import ProgramOptions, options_from
 from windsock.programs.running import RealServer
 from windsock.proxies.proxy import FaultProxy
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import RealServers
 
-__all__ = ["real_servers"]
+__all__ = ["real_servers", "serve"]
 
 
 def real_servers() -> Iterator[RealServers]:
     """Give the factory of real programs, and finish them, the latest first."""
     __tracebackhide__ = True
-    deadline.hand_over()
-    hangs.begin(State.item)
     started: list[RealServer] = []
 
     def start(command: Any, /, **options: Any) -> RealServer:
         __tracebackhide__ = True
-        made = RealServer(options_from(command, **options), _proxy_of_test)
+        made = _started(options_from(command, **options))
         started.append(made)
         State.programs.append(made)
         return made
@@ -35,6 +37,87 @@ def real_servers() -> Iterator[RealServers]:
         yield start
     finally:
         verdict.finish(started)
+
+
+def serve(
+    request: pytest.FixtureRequest,
+    name: str,
+    options: ProgramOptions,
+    setup: Callable[..., Any],
+    reset: Callable[[RealServer], object] | None,
+) -> Iterator[RealServer]:
+    """Start the program of a fixture, set it up, and give it; stop it at the end of the scope."""
+    __tracebackhide__ = True
+    server = _started(options)
+    State.programs.append(server)
+    steps = checkpoints.set_up(setup, server, name)
+    outlivers: Any = None
+    if request.scope != "function":
+        outlivers = request.config.pluginmanager.get_plugin(checkpoints.NAME)
+    try:
+        next(steps)
+        if outlivers is not None:
+            outlivers.add(OutlivingProgram(server, name, request.node, reset))
+        yield server
+        next(steps, None)
+    finally:
+        if outlivers is not None:
+            outlivers.remove(server)
+        if server not in State.programs:  # of no fixture of the last test's, but in its report if it fails now
+            State.programs.append(server)
+        verdict.finish([server])
+
+
+class OutlivingProgram(checkpoints.Outliving):
+    """A program whose fixture has a wider scope than one test, and what resets it between two of them."""
+
+    def __init__(self, server: RealServer, name: str, node: Any, reset: Callable[[RealServer], object] | None) -> None:
+        super().__init__(server, name, node)
+        self._reset = reset
+        self._is_fresh = True
+
+    def show(self) -> None:
+        """Show its output in the reports of the test that begins."""
+        State.programs.append(self.server)
+
+    def begin(self, item: pytest.Item) -> None:
+        """Have it run, and reset it, unless this is the first test; judge it once the test's own fixtures are gone."""
+        item.addfinalizer(partial(verdict.finish, [_TestOfProgram(self.server)]))
+        if self._is_fresh:
+            self._is_fresh = False
+            return
+        if not self.server.is_running:
+            self.server.restart()
+        self.server.resume()
+        if self._reset is not None:
+            self._reset(self.server)
+
+
+@dataclass(frozen=True, slots=True)
+class _TestOfProgram:
+    """The part of one test in the life of a program."""
+
+    server: RealServer
+
+    def finish(self) -> None:
+        """Remove the test's proxy; raise what went wrong in this test."""
+        __tracebackhide__ = True
+        self.server.output.catch_up()  # what comes later is of the next test
+        self.server.remove_proxy()
+        failure = self.server.failure()
+        if failure is not None:
+            self.server.excuse([failure])
+            raise failure
+
+    def stop(self) -> None:
+        """Do nothing: it runs on."""
+
+
+def _started(options: ProgramOptions) -> RealServer:
+    __tracebackhide__ = True
+    deadline.hand_over()
+    hangs.begin(State.item)
+    return RealServer(options, _proxy_of_test)
 
 
 def _proxy_of_test(address: Any, **options: Any) -> FaultProxy:

@@ -46,18 +46,19 @@ def prepare(call: pytest.CallInfo[None], config: pytest.Config) -> None:
 def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException | None) -> None:
     """Add to a report what the servers of the test recorded, and write the test's files."""
     servers = [*State.servers, *State.others]
-    if servers:
+    has_some = bool(servers or State.programs)
+    if has_some:
         verdict, State.verdict = State.verdict, None
         if verdict is not None and raised is verdict.error:
             verdict.settle()
-    if report.failed and (servers or State.programs):
-        _show(servers, report)
+        if report.failed:
+            _show(servers, report)
     if report.failed:
         texts.clean(report)
     if (files := artifacts.artifacts_of(item.config)) is not None:
         with whatever_strikes:
             files.look(item, report, servers)
-    if report.failed and servers:
+    if report.failed and has_some:
         with whatever_strikes:
             presentation.into_failure(report, item)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from windsock.net.system import fcntl, os
 from windsock.programs.limits import shell_lines
-from windsock.programs.watcher import SHELL, announcer
+from windsock.programs.watcher import SHELL, announcer, remember
 
 __all__ = ["FIRST_SOCKET", "Launch"]
 
@@ -52,6 +52,7 @@ class Launch:
                 setsigmask=(),
                 setsigdef=(signal.SIGPIPE, signal.SIGINT),
             )
+            remember(pid)
         except BaseException:
             os.close(reader)
             raise

@@ -49,6 +49,7 @@ class Output:
 
     def timed_lines(self) -> list[tuple[float, str]]:
         """Return the lines with the monotonic times at which they began to arrive."""
+        self.catch_up()
         return [(time, _decoded(line)) for time, line in self._lines(0, is_partial=True)[0]]
 
     def wait_for(self, pattern: Pattern, *, timeout: float = 5.0, since: int = 0) -> re.Match[Any]:
@@ -76,6 +77,11 @@ class Output:
         is_text = isinstance(wanted.pattern, str)
         matches = (wanted.search(_decoded(line) if is_text else line) for _, line in lines)
         return next((each for each in matches if each is not None), None), end
+
+    def catch_up(self) -> None:
+        """Read at once what the program has written by now."""
+        if self._reader is not None:
+            self._reader.take_all()
 
     def wait(self, known: int, seconds: float) -> bool:
         """Wait until there is more than `known` bytes, or the output is over; return whether that is so in time."""
@@ -163,6 +169,7 @@ class _OutputReader:
         self._output = output
         self._descriptor = descriptor
         self._wakeup = Wakeup()
+        self._reading = threading.Lock()
         self._owner = os.getpid()
         os.set_blocking(descriptor, False)
         self._thread = threading.Thread(target=self._read, name=name, daemon=True)
@@ -173,9 +180,15 @@ class _OutputReader:
             return
         self._wakeup.call()
         self._thread.join()
-        os.close(self._descriptor)
-        self._descriptor = -1
+        with self._reading:
+            os.close(self._descriptor)
+            self._descriptor = -1
         self._wakeup.close()
+
+    def take_all(self) -> bool:
+        """Take what there is; return whether there may be more later. From any thread."""
+        with self._reading:
+            return self._owner == os.getpid() and self._descriptor >= 0 and self._take_all()
 
     def _read(self) -> None:
         poll = select.poll()
@@ -183,11 +196,10 @@ class _OutputReader:
         poll.register(self._wakeup.fileno(), select.POLLIN)
         while not self.is_over:
             is_closing = any(each == self._wakeup.fileno() for each, _ in poll.poll())
-            self.is_over = not self._take_all() or is_closing
+            self.is_over = not self.take_all() or is_closing
         self._output.add(b"")
 
     def _take_all(self) -> bool:
-        """Take what there is; return whether there may be more later."""
         for _ in range(LIMIT // PIECE):
             try:
                 data = os.read(self._descriptor, PIECE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from windsock import redaction
@@ -19,9 +19,9 @@ from windsock.programs import start
 from windsock.programs.errors import ProgramEnded, ProgramError, ProgramStuck, ending_of
 from windsock.programs.options import ProgramKeywords, ProgramOptions, Words, options_from
 from windsock.programs.output import Output
-from windsock.programs.workspace import Workspace
 from windsock.programs.ports import family_of
 from windsock.programs.process import Process
+from windsock.programs.workspace import Workspace
 
 if TYPE_CHECKING:
     from windsock.programs.recipe import Recipe
@@ -56,6 +56,7 @@ class RealServer:
         self._process: Process | None = None
         self._exit_code: int | None = None
         self._failure: ProgramError | None = None
+        self._is_excused = False
         self._owner = os.getpid()
         self._is_stopped = False
         redaction.keep(self, redaction.rules_from(options.redact))
@@ -160,17 +161,33 @@ class RealServer:
         """The exit code of the process that ended last: negative for a signal; None if none has, or it is unknown."""
         return self._exit_code if self._process is None else self._process.exit_code
 
+    # --- what fails the test
+
     def failure(self) -> ProgramEnded | None:
-        """Return an error if the program has ended by itself, with an exit code other than 0, since its last start."""
-        if self._process is None or not self._process.has_ended or self._process.exit_code == 0:
+        """Return an error if it is strict, and has ended by itself since its last start, with another code than 0.
+
+        None if a report shows that already.
+        """
+        process = self._process
+        if process is None or self._is_excused or not (self.options.strict and process.has_ended and process.exit_code):
             return None
         self.output.drain(start.DRAIN)
-        return ProgramEnded(
-            self.command,
-            f"{ending_of(self._process.exit_code)} while the test needed it",
-            self._process.exit_code,
-            self.output.lines,
-        )
+        what = f"{ending_of(process.exit_code)} while the test needed it"
+        return ProgramEnded(self.command, what, process.exit_code, self.output.lines)
+
+    @property
+    def errors(self) -> list[ProgramEnded]:
+        """What `finish()` would raise now."""
+        failure = self.failure()
+        return [] if failure is None else [failure]
+
+    def notes(self, *, is_over: bool = True) -> list[str]:  # noqa: ARG002  # as of servers
+        """Return what to say on the exception of a test."""
+        return list(map(str, self.errors))
+
+    def excuse(self, errors: Iterable[BaseException]) -> None:  # noqa: ARG002  # as of servers
+        """Have `finish()` not raise that it has ended: a report shows it."""
+        self._is_excused = True
 
     # --- faults
 
@@ -186,6 +203,13 @@ class RealServer:
                 framing=self.options.framing,
             )
         return self._faulty
+
+    def remove_proxy(self) -> None:
+        """Finish the proxy in front of it, if there is one: `address` is its own again. Raises what `finish()` does."""
+        __tracebackhide__ = True  # pytest leaves such frames out
+        faulty, self._faulty = self._faulty, None
+        if faulty is not None and self._owner == os.getpid():
+            faulty.finish()
 
     def fault(self, fault: Any, **keywords: Any) -> FaultHandle:
         """Install a fault in a proxy in front of it; `address` is the proxy's from then on. See `FaultProxy.fault`."""
@@ -241,9 +265,10 @@ class RealServer:
         if self._is_stopped or self._owner != os.getpid():
             return
         self._is_stopped = True
+        faulty, self._faulty = self._faulty, None
         try:
-            if self._faulty is not None:
-                self._faulty.stop()
+            if faulty is not None:
+                faulty.stop()
         finally:
             self._end()
             self._workspace.remove()
@@ -255,10 +280,9 @@ class RealServer:
         That is a program that has ended by itself, with an exit code other than 0.
         """
         __tracebackhide__ = True  # pytest leaves such frames out
-        failure = self.failure() if self.options.strict else None
+        failure = self.failure()
         try:
-            if self._faulty is not None and self._owner == os.getpid():
-                self._faulty.finish()
+            self.remove_proxy()
         finally:
             self.stop()
         if failure is not None:
@@ -285,6 +309,7 @@ class RealServer:
         with self._workspace.launch() as launch:
             pid, descriptor = launch.start()
         self._process = Process(pid)
+        self._is_excused = False
         self.output.read_from(descriptor, f"windsock output of {self.name}")
 
     def abandon(self) -> None:

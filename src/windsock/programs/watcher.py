@@ -11,7 +11,7 @@ import contextlib
 
 from windsock.net.system import os, threading
 
-__all__ = ["SHELL", "announcer", "close", "forget"]
+__all__ = ["SHELL", "announcer", "close", "forget", "remember"]
 
 SHELL = "/bin/sh"
 SCRIPT = """
@@ -38,6 +38,7 @@ class _State:
     lock = threading.Lock()
     pid = 0
     writer = -1
+    watched: set[int] = set()  # noqa: RUF012  # there is one of it
 
 
 def announcer() -> int:
@@ -49,16 +50,23 @@ def announcer() -> int:
         return _State.writer
 
 
+def remember(pid: int) -> None:
+    """Note that a program runs which has told the watcher of itself."""
+    _State.watched.add(pid)
+
+
 def forget(pid: int) -> None:
     """Have the watcher leave a process group alone: it is gone. To be called before the pid can be another's."""
+    _State.watched.discard(pid)
     with contextlib.suppress(OSError):
         os.write(_State.writer, b"-%d\n" % pid)
 
 
 def close() -> None:
-    """End the watcher. It is started again when it is needed."""
+    """End the watcher if no program runs. It is started again when it is needed."""
     with _State.lock:
-        _close()
+        if not _State.watched:
+            _close()
 
 
 def _start() -> None:
@@ -100,6 +108,7 @@ def _leave_to_parent() -> None:
     if _State.writer >= 0:
         os.close(_State.writer)
         _State.writer = -1
+    _State.watched.clear()
 
 
 if hasattr(os, "register_at_fork"):
