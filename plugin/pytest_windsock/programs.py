@@ -11,14 +11,19 @@ import pytest
 
 from pytest_windsock import checkpoints, deadline, hangs, seeds, verdict
 from pytest_windsock.fixtures import State, timeout_of
+from windsock.errors import NotInstalled, UsageError
+from windsock.net.system import os
 from windsock.programs.options import ProgramOptions, options_from
 from windsock.programs.running import RealServer
 from windsock.proxies.proxy import FaultProxy
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import RealServers
+    from pytest_windsock.factories import Missing, RealServers
 
-__all__ = ["real_servers", "serve"]
+__all__ = ["check_missing", "real_servers", "serve"]
+
+REQUIRED = "WINDSOCK_REQUIRE_PROGRAMS"
+"""The environment variable that is "1" where every program has to be installed, as in CI."""
 
 
 def real_servers() -> Iterator[RealServers]:
@@ -26,9 +31,10 @@ def real_servers() -> Iterator[RealServers]:
     __tracebackhide__ = True
     started: list[RealServer] = []
 
-    def start(command: Any, /, **options: Any) -> RealServer:
+    def start(command: Any, /, *, missing: Any = "fail", **options: Any) -> RealServer:
         __tracebackhide__ = True
-        made = _started(options_from(command, **options))
+        check_missing("real_server", missing)
+        made = _started(options_from(command, **options), missing)
         started.append(made)
         State.programs.append(made)
         return made
@@ -43,12 +49,13 @@ def serve(
     request: pytest.FixtureRequest,
     name: str,
     options: ProgramOptions,
+    missing: Missing,
     setup: Callable[..., Any],
     reset: Callable[[RealServer], object] | None,
 ) -> Iterator[RealServer]:
     """Start the program of a fixture, set it up, and give it; stop it at the end of the scope."""
     __tracebackhide__ = True
-    server = _started(options)
+    server = _started(options, missing)
     State.programs.append(server)
     steps = checkpoints.set_up(setup, server, name)
     outlivers: Any = None
@@ -113,11 +120,30 @@ class _TestOfProgram:
         """Do nothing: it runs on."""
 
 
-def _started(options: ProgramOptions) -> RealServer:
+def check_missing(call: str, missing: Any) -> None:
+    """Raise UsageError for an invalid value of `missing=`."""
+    if missing not in ("fail", "skip"):
+        raise UsageError(f"{call}(missing={missing!r}): expected 'fail' or 'skip'")
+
+
+def _started(options: ProgramOptions, missing: Missing) -> RealServer:
     __tracebackhide__ = True
     deadline.hand_over()
     hangs.begin(State.item)
-    return RealServer(options, _proxy_of_test)
+    try:
+        return RealServer(options, _proxy_of_test)
+    except NotInstalled as error:
+        if missing == "skip":
+            _skip(error)
+        raise
+
+
+def _skip(error: NotInstalled) -> None:
+    """Skip the test whose program is not installed, unless it has to be."""
+    if os.environ.get(REQUIRED) == "1":
+        error.add_note(f"missing='skip' skips no test, since {REQUIRED} is 1")
+    else:
+        pytest.skip(str(error))
 
 
 def _proxy_of_test(address: Any, **options: Any) -> FaultProxy:

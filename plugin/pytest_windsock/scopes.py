@@ -17,8 +17,9 @@ from windsock.scripts.checks import check_keywords
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pytest_windsock.factories import ServeKeywords
+    from pytest_windsock.factories import Missing, ServeKeywords
     from windsock.programs.options import ProgramKeywords, Words
+    from windsock.programs.recipe import Recipe
     from windsock.programs.running import RealServer
 
 __all__ = ["combinations", "fixture", "program"]
@@ -66,12 +67,13 @@ def fixture(
 
 
 def program(
-    command: Words,
+    command: Words | Recipe,
     /,
     *,
     scope: Any = "function",
     autouse: bool = False,
     reset: Callable[[RealServer], object] | None = None,
+    missing: Missing = "fail",
     **options: Unpack[ProgramKeywords],
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a fixture whose value is a real program, of a function that sets it up: `def redis(server): ...`.
@@ -81,20 +83,22 @@ def program(
     restarted if it does not run, and resumed if it is paused. The proxy of `server.fault()` is a test's own.
 
     `scope` and `autouse` are those of `pytest.fixture`; `options` are those of `windsock.real_server()`; `name` is the
-    fixture's, too. Raises UsageError for invalid values.
+    fixture's, too; `missing` is that of the fixture `real_server`. Raises UsageError for invalid values.
     """
     _check_scope("program", scope)
     if reset is not None and not callable(reset):
         raise UsageError(f"program(reset={reset!r}): expected a function of the program")
-    from windsock.programs.options import options_from  # for programs alone
+    from pytest_windsock.programs import check_missing  # for programs alone
+    from windsock.programs.options import options_from
 
+    check_missing("program", missing)
     checked = options_from(command, **options)
 
     def serve(request: pytest.FixtureRequest, own: str, setup: Callable[..., Any]) -> Iterator[Any]:
         __tracebackhide__ = True
         from pytest_windsock import programs
 
-        yield from programs.serve(request, own, checked, setup, reset)
+        yield from programs.serve(request, own, checked, missing, setup, reset)
 
     return _decorator(serve, options.get("name"), scope=scope, autouse=autouse)
 

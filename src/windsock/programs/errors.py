@@ -24,11 +24,10 @@ class ProgramMissing(NotInstalled):
         self.places = places
         self.install = install
         where = f"in {', '.join(places)}" if places else "at that path"
-        remedy = f"install it: {install}" if install else "install it, or name its path as the first word of the command"
-        super().__init__(
-            f"real_server([{program!r}, ...]): there is no such program {where}; "
-            f"{remedy}"
+        remedy = (
+            f"install it: {install}" if install else "install it, or name its path as the first word of the command"
         )
+        super().__init__(f"real_server([{program!r}, ...]): there is no such program {where}; {remedy}")
 
 
 class ProgramError(PeerError):

@@ -1,11 +1,14 @@
-"""Where programs are: the directories of PATH, and those where servers are besides."""
+"""Where programs are: the directories of PATH, and those where servers are besides; and whether a module is there."""
 
 from __future__ import annotations
 
+import importlib.util
+
+from windsock.errors import NotInstalled
 from windsock.net.system import os
 from windsock.programs.errors import ProgramMissing
 
-__all__ = ["find_program"]
+__all__ = ["find_module", "find_program"]
 
 SYSTEM_PLACES = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 """Where servers are, besides the directories of PATH."""
@@ -25,6 +28,13 @@ def find_program(word: str, path: str | None = None, install: str = "") -> str:
     if found is None:
         raise ProgramMissing(word, places, install)
     return found
+
+
+def find_module(name: str, install: str = "") -> str:
+    """Return the name of a Python module if it is there, else raise NotInstalled, which says `install`."""
+    if importlib.util.find_spec(name) is None:
+        raise NotInstalled(f"there is no Python module {name!r}; install it: {install or f'pip install {name}'}")
+    return name
 
 
 def _versions() -> list[str]:

@@ -87,9 +87,10 @@ class ProgramOptions:
 def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -> ProgramOptions:
     """Return the options. Raises UsageError for invalid values."""
     check_keywords("real_server", keywords, ProgramKeywords)
+    words: Any = command
     if isinstance(command, Recipe):
-        command, keywords = command.arguments(keywords)
-    options = ProgramOptions(command=_words(command), **{key: keywords[key] for key in keywords})  # type: ignore[literal-required]
+        words, keywords = command.command, command.with_keywords(keywords)
+    options = ProgramOptions(command=_words(words), **{key: keywords[key] for key in keywords})  # type: ignore[literal-required]
     check_words(options.texts()[: len(options.command)])
     readiness_of(options.ready)
     limits.checked(options.limits)

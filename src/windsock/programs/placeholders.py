@@ -1,4 +1,8 @@
-"""Placeholders in commands, files and the environment: `{port}`, `{port:admin}`, `{path}`, `{host}`, `{tmp}`."""
+"""Placeholders in commands, files and the environment: `{port}`, `{port:admin}`, `{path}`, `{host}`, `{tmp}`.
+
+`{program:initdb}` is the path of a further program, `{module:aiosmtpd}` the name of a Python module; either is looked
+for when the program starts.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,27 @@ from difflib import get_close_matches
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.programs.lookup import find_module, find_program
 from windsock.programs.ports import free_port
 
 __all__ = ["Placeholders", "check_words"]
 
-PLACEHOLDER = re.compile(r"\{(?:(port|path)(?::(\w+))?|(host|tmp))\}")
+PLACEHOLDER = re.compile(r"\{(?:(port|path)(?::(\w+))?|(host|tmp)|(program|module):([\w-]+))\}")
 ALIKE = re.compile(r"\{(\w+)(?::\w+)?\}")
-KINDS = ("port", "path", "host", "tmp")
+KINDS = ("port", "path", "host", "tmp", "program", "module")
 
 
 class Placeholders:
     """The addresses that one program gets, made as its placeholders are filled in; the first one is the main one.
 
-    `host` is the IP address that the program listens on, `directory` its private directory.
+    `host` is the IP address that the program listens on, `directory` its private directory, `install` says how to
+    install what is missing.
     """
 
-    def __init__(self, host: str, directory: str) -> None:
+    def __init__(self, host: str, directory: str, install: str = "") -> None:
         self.host = host
         self.directory = directory
+        self._install = install
         self.addresses: dict[str, Any] = {}
         """(host, port) or a path, by name; without a name by "port" or "path"."""
 
@@ -55,7 +62,10 @@ class Placeholders:
         return next(iter([*given, *self.addresses.values()]), None)
 
     def _value(self, found: re.Match[str]) -> str:
-        kind, name, simple = found.groups()
+        kind, name, simple, needed, what = found.groups()
+        if needed is not None:
+            find = find_program if needed == "program" else find_module
+            return find(what, install=self._install)
         if simple is not None:
             return self.host if simple == "host" else self.directory
         return self._port(name or kind) if kind == "port" else self._path(name or kind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pwd
 import signal
 import sys
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net.system import os
@@ -33,18 +34,15 @@ BECOME = 'chown "$0" {tmp} && exec setpriv --reuid "$0" --regid "$(id -g "$0")" 
 """A script that gives the directory to a user, and goes on as that user."""
 POSTGRESQL = """
 [ -e {tmp}/data/PG_VERSION ] ||
-    "$0" -D {tmp}/data -U postgres -A trust -E UTF8 --no-locale --no-sync --wal-segsize=1 > {tmp}/initdb.log 2>&1 ||
-    { cat {tmp}/initdb.log; exit 1; }
-postgres=$1
-shift
-exec "$postgres" -D {tmp}/data -h {host} -p {port} -k {tmp} -F "$@"
+    {program:initdb} -D {tmp}/data -U postgres -A trust -E UTF8 --no-locale --no-sync --wal-segsize=1 || exit
+exec {program:postgres} -D {tmp}/data -h {host} -p {port} -k {tmp} -F "$@"
 """
 SSHD = """
 [ "$(id -u)" != 0 ] || mkdir -p -m 755 /run/sshd
 for each in host_key client_key; do
-    [ -e "{tmp}/$each" ] || "$1" -q -t ed25519 -N '' -f "{tmp}/$each" || exit
+    [ -e "{tmp}/$each" ] || {program:ssh-keygen} -q -t ed25519 -N '' -f "{tmp}/$each" || exit
 done
-exec "$0" -D -e -f {tmp}/sshd_config
+exec {program:sshd} -D -e -f {tmp}/sshd_config
 """
 SSHD_CONFIG = """
 Port {port}
@@ -58,7 +56,7 @@ UsePAM no
 PidFile none
 Subsystem sftp internal-sftp
 """
-NGINX_CONFIG = """
+NGINX = """
 daemon off;
 worker_processes 1;
 pid {tmp}/nginx.pid;
@@ -74,7 +72,7 @@ http {
     server {
         listen {host}:{port};
 """
-MOSQUITTO_CONFIG = """
+MOSQUITTO = """
 listener {port} {host}
 allow_anonymous true
 """
@@ -83,13 +81,13 @@ allow_anonymous true
 def redis(*words: str) -> Recipe:
     """Return redis-server, which writes nothing to disk; `words` are further options, as in "--maxmemory", "1mb"."""
     options = ["--bind", "{host}", "--port", "{port}", "--save", "", "--dir", "{tmp}"]
-    return Recipe(command=["redis-server", *options, *words], install="apt-get install redis-server")
+    return Recipe(["redis-server", *options, *words], {"install": "apt-get install redis-server"})
 
 
 def memcached(*words: str) -> Recipe:
     """Return memcached; `words` are further options, as in "-m", "1"."""
     options = ["-l", "{host}", "-p", "{port}", "-U", "0", *_as_root("-u", "root")]
-    return Recipe(command=["memcached", *options, *words], install="apt-get install memcached")
+    return Recipe(["memcached", *options, *words], {"install": "apt-get install memcached"})
 
 
 def postgresql(*words: str) -> Recipe:
@@ -99,15 +97,13 @@ def postgresql(*words: str) -> Recipe:
     postgres, or else nobody. Its Unix socket is in `server.directory`.
     """
     return Recipe(
-        command=[*_as_root(SHELL, "-c", BECOME, _postgres()), SHELL, "-c", POSTGRESQL],
-        programs=["initdb", "postgres"],
-        words=words,
-        install="apt-get install postgresql",
-        keywords={
+        [*_as_root(SHELL, "-c", BECOME, _postgres()), SHELL, "-c", POSTGRESQL, "postgresql", *words],
+        {
             "ready": "database system is ready to accept connections",
             "cwd": "{tmp}",
             "name": "postgresql",
             "stop_signal": signal.SIGINT,  # the one that does not wait for clients
+            "install": "apt-get install postgresql",
         },
     )
 
@@ -119,9 +115,8 @@ def nginx(config: str = "") -> Recipe:
     """
     user = "".join(_as_root("user root;"))
     return Recipe(
-        command=["nginx", "-p", "{tmp}", "-c", "{tmp}/nginx.conf", "-e", "stderr"],
-        install="apt-get install nginx-light",
-        keywords={"files": {"nginx.conf": f"{user}{NGINX_CONFIG}{config}\n}}}}\n"}},
+        ["nginx", "-p", "{tmp}", "-c", "{tmp}/nginx.conf", "-e", "stderr"],
+        {"files": {"nginx.conf": f"{user}{NGINX}{config}\n}}}}\n"}, "install": "apt-get install nginx-light"},
     )
 
 
@@ -129,9 +124,8 @@ def mosquitto(config: str = "") -> Recipe:
     """Return mosquitto, a broker of MQTT; `config` are further lines of its configuration."""
     user = "".join(_as_root("user root"))
     return Recipe(
-        command=["mosquitto", "-c", "{tmp}/mosquitto.conf"],
-        install="apt-get install mosquitto",
-        keywords={"files": {"mosquitto.conf": f"{user}{MOSQUITTO_CONFIG}{config}\n"}},
+        ["mosquitto", "-c", "{tmp}/mosquitto.conf"],
+        {"files": {"mosquitto.conf": f"{user}{MOSQUITTO}{config}\n"}, "install": "apt-get install mosquitto"},
     )
 
 
@@ -141,9 +135,8 @@ def dnsmasq(*words: str) -> Recipe:
     shown = ["--keep-in-foreground", "--log-facility=-", "--log-queries"]
     address = ["--listen-address={host}", "--port={port}", *_as_root("--user=root")]
     return Recipe(
-        command=["dnsmasq", *shown, *alone, *address, *words],
-        install="apt-get install dnsmasq-base",
-        keywords={"transport": "udp"},
+        ["dnsmasq", *shown, *alone, *address, *words],
+        {"transport": "udp", "install": "apt-get install dnsmasq-base"},
     )
 
 
@@ -154,10 +147,12 @@ def sshd(config: str = "") -> Recipe:
     `host_key.pub` there.
     """
     return Recipe(
-        command=[SHELL, "-c", SSHD],
-        programs=["sshd", "ssh-keygen"],
-        install="apt-get install openssh-server",
-        keywords={"files": {"sshd_config": f"{SSHD_CONFIG}{config}\n"}, "name": "sshd"},
+        [SHELL, "-c", SSHD],
+        {
+            "files": {"sshd_config": f"{SSHD_CONFIG}{config}\n"},
+            "name": "sshd",
+            "install": "apt-get install openssh-server",
+        },
     )
 
 
@@ -186,14 +181,12 @@ def asgi(application: str, *words: str) -> Recipe:
 def _python(module: str, words: list[str], stop_signal: int = signal.SIGTERM) -> Recipe:
     """Return the recipe of a Python module that is run as a program."""
     return Recipe(
-        command=[sys.executable, "-m", module, *words],
-        module=module,
-        install=f"pip install {module}",
-        keywords={"name": module, "env": {"PYTHONPATH": ":".join(sys.path)}, "stop_signal": stop_signal},
+        [sys.executable, "-m", f"{{module:{module}}}", *words],
+        {"name": module, "env": {"PYTHONPATH": ":".join(sys.path)}, "stop_signal": stop_signal},
     )
 
 
-def _checked(recipe: str, application: str) -> str:
+def _checked(recipe: str, application: Any) -> str:
     if not isinstance(application, str) or not all(application.partition(":")):
         raise UsageError(
             f"recipes.{recipe}({application!r}): expected 'module:name', as in 'shop.web:app'; "

@@ -24,8 +24,8 @@ from windsock.programs.process import Process
 from windsock.programs.workspace import Workspace
 
 if TYPE_CHECKING:
-    from windsock.programs.recipe import Recipe
     from windsock.faults import FaultHandle
+    from windsock.programs.recipe import Recipe
     from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["RealServer", "real_server"]

@@ -32,7 +32,7 @@ class Workspace:
         self._options = options
         self._private = PrivateSocketPath()
         self.directory = self._private.directory
-        self.placeholders = Placeholders(options.ip, self.directory)
+        self.placeholders = Placeholders(options.ip, self.directory, options.install)
         self.command: list[str] = []
         try:
             self.placeholders.choose(options.texts())
