@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.plugin.conftest import Run
 from tests.real_servers.conftest import SERVER
 
@@ -279,3 +281,60 @@ def test_it(small, number):
     )
 
     result.assert_outcomes(passed=4)
+
+
+MISSING = """
+import pytest_windsock
+from windsock.programs import recipes
+from windsock.programs.recipe import Recipe
+
+NAMED = ["no-such-program"]
+NEEDED = Recipe(["/bin/sh", "-c", "exec {program:no-such-program} {port}"], {"install": "apt-get install wind"})
+MODULE = Recipe(["/bin/sh", "-c", "python -m {module:no_such_module} {port}"], {})
+
+@pytest_windsock.program(NEEDED, scope="module", missing="skip")
+def shared(server):
+    pass
+
+def test_named(real_server):
+    real_server(NAMED, missing="skip", install="apt-get install wind")
+
+def test_needed(real_server):
+    real_server(NEEDED, missing="skip")
+
+def test_module(real_server):
+    real_server(MODULE, missing="skip")
+
+def test_shared(shared):
+    pass
+"""
+
+
+def test_a_test_is_skipped_without_its_program_if_it_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WINDSOCK_REQUIRE_PROGRAMS", raising=False)
+
+    result = run(MISSING, "-rs")
+
+    result.assert_outcomes(skipped=4)
+    result.stdout.fnmatch_lines_random(
+        [
+            "SKIPPED*['no-such-program', ...]*install it: apt-get install wind",
+            "SKIPPED*there is no Python module 'no_such_module'; install it: pip install no_such_module",
+        ]
+    )
+
+
+def test_no_test_is_skipped_where_programs_are_required(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WINDSOCK_REQUIRE_PROGRAMS", "1")
+
+    result = run(MISSING)
+
+    assert result.parseoutcomes().get("skipped") is None
+    result.assert_outcomes(failed=3, errors=1)
+    result.stdout.fnmatch_lines(["*missing='skip' skips no test, since WINDSOCK_REQUIRE_PROGRAMS is 1*"])
+
+
+def test_another_word_for_missing_is_a_usage_error(run: Run) -> None:
+    result = run("def test_it(real_server):\n    real_server(['true'], missing='xfail')\n")
+
+    result.stdout.fnmatch_lines(["*UsageError: real_server(missing='xfail'): expected 'fail' or 'skip'"])

@@ -87,7 +87,13 @@ def redis(*words: str) -> Recipe:
 def memcached(*words: str) -> Recipe:
     """Return memcached; `words` are further options, as in "-m", "1"."""
     options = ["-l", "{host}", "-p", "{port}", "-U", "0", *_as_root("-u", "root")]
-    return Recipe(["memcached", *options, *words], {"install": "apt-get install memcached"})
+    return Recipe(
+        ["memcached", *options, *words],
+        {
+            "stop_signal": signal.SIGKILL,  # it takes a second to see another one, and has nothing to save
+            "install": "apt-get install memcached",
+        },
+    )
 
 
 def postgresql(*words: str) -> Recipe:
@@ -197,7 +203,7 @@ def _checked(recipe: str, application: Any) -> str:
 
 def _as_root(*words: str) -> tuple[str, ...]:
     """Return some words if this process is root's, else none."""
-    return words if os.geteuid() == 0 else ()
+    return words if os.getuid() == 0 else ()
 
 
 def _postgres() -> str:
