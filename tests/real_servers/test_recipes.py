@@ -8,6 +8,7 @@ import os
 import pwd
 import smtplib
 import subprocess
+import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -168,3 +169,27 @@ def test_an_application_is_served_by_a_process_of_its_own(kind: str, start: Any)
 def test_an_application_that_no_other_process_can_import_is_a_usage_error(application: Any) -> None:
     with pytest.raises(UsageError, match=r"recipes\.wsgi\(.*expected 'module:name', as in 'shop\.web:app'"):
         recipes.wsgi(application)
+
+
+WITHOUT_PTRACE = """
+from windsock import real_server
+from windsock.programs import recipes
+
+with real_server(recipes.dnsmasq()) as server:
+    print(server.is_running)
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root has capabilities to drop")
+def test_root_without_ptrace_as_in_a_container_starts_what_it_may_not_look_into(start: Any) -> None:
+    start(recipes.dnsmasq()).stop()  # or this is skipped
+
+    said = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_ptrace", sys.executable, "-c", WITHOUT_PTRACE],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+    assert (said.stdout.strip(), said.stderr) == ("True", "")

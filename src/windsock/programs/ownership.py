@@ -26,7 +26,7 @@ def is_of_another_process(process: Process, kind: str, address: Any) -> bool:
     family = [each.pid for each in kernel.family(process.pid)]
     if not inodes or any(inodes & kernel.sockets_of(pid) for pid in family):
         return False
-    return all(os.access(f"/proc/{pid}/fd", os.R_OK) for pid in family)
+    return all(_file_of(pid) for pid in family)  # it says that, and the sockets, under the same condition (ptrace(2))
 
 
 def where_it_listens(process: Process) -> list[str]:
