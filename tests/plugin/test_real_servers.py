@@ -212,7 +212,7 @@ def test_unfired(small):
             "+0.* told to exit",
             "*- windsock: output of python *",
             "+0.* got third",
-            "E *FaultNeverFired: *",
+            "*FaultNeverFired: *",
         ]
     )
     result.stdout.no_fnmatch_line("+* got first")

@@ -24,6 +24,8 @@ def serve(listener: socket.socket) -> None:
             for line in file:
                 if line == b"exit\n":
                     sys.exit("told to exit")
+                if line == b"leave\n" and os.fork():
+                    sys.exit(0)
                 print("got", line.decode().strip(), flush=True)
                 file.write(b"%d %s" % (os.getpid(), line))
 

@@ -25,6 +25,16 @@ def test_the_children_end_too() -> None:
     assert server.exit_code == -signal.SIGTERM
 
 
+def test_what_goes_to_the_background_later_ends_too() -> None:
+    with real_server(SERVER) as server:
+        child = int(ask(server.address, "leave").split()[0])
+        server.process.wait(10)
+        assert child != server.pid
+        assert is_alive(child)
+
+    assert not is_alive(child)
+
+
 def test_one_that_ignores_sigterm_is_killed_and_named() -> None:
     server = real_server([*SERVER, "deaf"], stop_timeout=0.2)
 

@@ -1,4 +1,4 @@
-"""What Linux's /proc says of processes and listening sockets (proc(5)); nothing where there is none."""
+"""What Linux says of processes (proc(5)) and listening sockets; nothing on other systems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from windsock.net.system import os
+from windsock.net.system import os, socket
+from windsock.programs import sock_diag
 
 __all__ = [
     "ListeningSocket",
@@ -92,12 +93,30 @@ def sockets_of(pid: int) -> set[str]:
     return {each[8:-1] for each in found if each.startswith("socket:[")}
 
 
-def listeners() -> Iterator[ListeningSocket]:
-    """Give all sockets that listen or take datagrams."""
-    for name, state in LISTENING.items():
-        for fields in _rows(f"/proc/net/{name}"):
-            if fields[3] == state:
-                yield ListeningSocket(name.removesuffix("6"), _address(fields[1]), fields[9])
+def listeners() -> list[ListeningSocket]:
+    """Return all sockets that listen or take datagrams."""
+    if sys.platform != "linux":
+        return []
+    try:
+        found = [*_asked("tcp", socket.IPPROTO_TCP), *_asked("udp", socket.IPPROTO_UDP)]
+    except OSError:  # a kernel without sock_diag(7)
+        found = [*_read("tcp"), *_read("tcp6"), *_read("udp"), *_read("udp6")]
+    return [*found, *_unix_listeners()]
+
+
+def _asked(kind: str, protocol: int) -> Iterator[ListeningSocket]:
+    for address, port, inode in sock_diag.sockets(protocol):
+        yield ListeningSocket(kind, (_host(address), port), inode)
+
+
+def _read(name: str) -> Iterator[ListeningSocket]:
+    """Read all sockets, also those that are connected, which takes long if there are many."""
+    for fields in _rows(f"/proc/net/{name}"):
+        if fields[3] == LISTENING[name]:
+            yield ListeningSocket(name.removesuffix("6"), _address(fields[1]), fields[9])
+
+
+def _unix_listeners() -> Iterator[ListeningSocket]:
     for fields in _rows("/proc/net/unix"):
         if len(fields) == 8 and (int(fields[3], 16) & ACCEPTS or fields[4] == "0002"):
             yield ListeningSocket("unix", fields[7], fields[6])
@@ -139,5 +158,9 @@ def _address(field: str) -> tuple[str, int]:
     data = bytes.fromhex(host)
     if sys.byteorder == "little":
         data = b"".join(data[at : at + 4][::-1] for at in range(0, len(data), 4))
+    return _host(data), int(port, 16)
+
+
+def _host(data: bytes) -> str:
     ip = ipaddress.ip_address(data)
-    return str(getattr(ip, "ipv4_mapped", None) or ip), int(port, 16)
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

@@ -100,6 +100,8 @@ def _wait_until_ready(server: RealServer, readiness: ProgramReadiness, seconds: 
             raise _ended(server)
         if readiness.look(server):
             _check_owner(server, readiness)
+            if server.process.has_ended:
+                raise _ended(server)
             return
         left = until - monotonic()
         if left <= 0:
@@ -113,9 +115,7 @@ def _check_owner(server: RealServer, readiness: ProgramReadiness) -> None:
         return
     address = server.direct_address
     kind = server.options.transport if isinstance(address, tuple) else "unix"
-    if is_of_another_process(server.process, kind, address):
-        if server.process.has_ended:
-            raise _ended(server)
+    if is_of_another_process(server.process, kind, address) and not server.process.has_ended:
         raise PortTaken(_error(server, "another process answers at its address, and it has not noticed"))
 
 
