@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
@@ -22,9 +21,11 @@ import dns.query
 import paho.mqtt.publish
 import paho.mqtt.subscribe
 import psycopg
-import pymemcache
+import pymemcache  # type: ignore[import-untyped]
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from windsock import RealServer, UsageError
 from windsock.faults import Reset
@@ -41,10 +42,9 @@ def start(real_server: RealServers) -> Any:
 
 
 @pytest.fixture
-def others_may_enter(nothing_is_left: None) -> Iterator[None]:
+def others_may_enter(nothing_is_left: None) -> None:
     """Let other users than the one that runs the tests go through the temporary directory of the test."""
     os.chmod(tempfile.gettempdir(), 0o711)
-    yield
 
 
 def page(server: RealServer, path: str) -> str:
@@ -68,7 +68,7 @@ def test_a_client_of_redis_reconnects_in_bad_weather(start: Any) -> None:
     server = start(recipes.redis(), framing="redis")
     reset = server.fault(Reset(), times=1)
 
-    with redis.Redis(server.host, server.port, socket_timeout=10, retry=None) as client:
+    with redis.Redis(server.host, server.port, socket_timeout=10, retry=Retry(NoBackoff(), 0)) as client:
         with pytest.raises(redis.ConnectionError):
             client.set("wind", "NW")
         client.set("wind", "SE")
@@ -89,7 +89,7 @@ def test_memcached_keeps_a_value(start: Any) -> None:
 
 def test_postgresql_keeps_its_rows_over_a_restart(others_may_enter: None, start: Any) -> None:
     server = start(recipes.postgresql("-c", "max_connections=7"))
-    where = {"user": "postgres", "dbname": "postgres", "connect_timeout": 10, "autocommit": True}
+    where: dict[str, Any] = {"user": "postgres", "dbname": "postgres", "connect_timeout": 10, "autocommit": True}
     with psycopg.connect(host=server.host, port=server.port, **where) as client:
         client.execute("create table wind (name text)")
         client.execute("insert into wind values ('NW')")
@@ -113,11 +113,11 @@ def test_nginx_serves_files_and_what_its_configuration_says(start: Any) -> None:
 
 def test_mosquitto_passes_a_message_on(start: Any) -> None:
     server = start(recipes.mosquitto("max_keepalive 100"))
-    where = {"hostname": server.host, "port": server.port}
+    where: dict[str, Any] = {"hostname": server.host, "port": server.port}
 
     paho.mqtt.publish.single("wind", b"NW", qos=1, retain=True, **where)
 
-    assert paho.mqtt.subscribe.simple("wind", **where).payload == b"NW"
+    assert paho.mqtt.subscribe.simple("wind", **where).payload == b"NW"  # type: ignore[no-untyped-call]
 
 
 def test_dnsmasq_answers_over_udp_and_tcp(start: Any) -> None:
