@@ -55,9 +55,12 @@ elif word == "lots":  # 100 MB before it listens
 elif word == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 elif word == "background":
+    parent = os.getpid()
     if os.fork():
-        sys.exit(0)
+        os._exit(0)
     os.setsid()
+    while os.getppid() == parent:
+        time.sleep(0.001)
 elif word == "elsewhere":
     serve(listening(0))
 elif word == "children":  # one in its group, one in a session of its own
