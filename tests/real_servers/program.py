@@ -55,11 +55,16 @@ elif word == "lots":  # 100 MB before it listens
 elif word == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 elif word == "background":
+    parent = os.getpid()
     if os.fork():
-        sys.exit(0)
+        os._exit(0)
     os.setsid()
+    while os.getppid() == parent:
+        time.sleep(0.001)
 elif word == "elsewhere":
-    serve(listening(0))
+    other = listening(0)
+    print("listening elsewhere", flush=True)
+    serve(other)
 elif word == "children":  # one in its group, one in a session of its own
     first = subprocess.Popen(["sleep", "600"])
     second = subprocess.Popen(["sleep", "600"], start_new_session=True)
@@ -68,6 +73,12 @@ elif word == "passed":
     assert os.environ["LISTEN_PID"] == str(os.getpid())
     with contextlib.suppress(KeyboardInterrupt):
         serve(socket.socket(fileno=3))
+elif word == "udp":
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", int(where)))
+        while True:
+            data, client = receiver.recvfrom(1000)
+            receiver.sendto(data, client)
 elif word == "own":
     own = listening(0)
     print(f"listening on port {own.getsockname()[1]}", flush=True)

@@ -25,12 +25,15 @@ def test_the_children_end_too() -> None:
     assert server.exit_code == -signal.SIGTERM
 
 
-def test_what_goes_to_the_background_later_ends_too() -> None:
-    with real_server(SERVER) as server:
-        child = int(ask(server.address, "leave").split()[0])
-        server.process.wait(10)
-        assert child != server.pid
-        assert is_alive(child)
+def test_what_goes_to_the_background_later_is_found_at_the_end() -> None:
+    server = real_server(SERVER)
+    child = int(ask(server.address, "leave").split()[0])
+    server.process.wait(10)
+    assert child != server.pid
+    assert is_alive(child)
+
+    with pytest.raises(ProgramEnded, match=f"exited with code 0, and left a process in the background .pid {child}"):
+        server.finish()
 
     assert not is_alive(child)
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.real_servers.conftest import SERVER, answers, is_alive, refuses
 from tests.support.waiting import HOUR, ends_in_time
-from windsock import ProgramEnded, ProgramMissing, ProgramNotReady, real_server
+from windsock import ProgramEnded, ProgramMissing, ProgramNotReady, RealServer, real_server
 from windsock.programs.ports import free_port
 
 
@@ -60,8 +60,11 @@ def test_one_that_never_gets_ready(ready: object, why: str) -> None:
 
 
 def test_one_that_listens_elsewhere() -> None:
+    def never(server: RealServer) -> bool:
+        return not server.output.wait_for("listening elsewhere", timeout=10)
+
     with pytest.raises(ProgramNotReady, match=r"it listens on 127\.0\.0\.1:\d+: was it told its address") as caught:
-        real_server([*SERVER, "elsewhere"], timeout=1)
+        real_server([*SERVER, "elsewhere"], timeout=0.01, ready=never)
 
     assert isinstance(caught.value, TimeoutError)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.real_servers.conftest import PROGRAM, SERVER, answers, ask
 from windsock import Script, UsageError, real_server
+from windsock.faults import Delay
 
 
 def test_it_answers_as_soon_as_it_is_there() -> None:
@@ -79,6 +81,23 @@ def test_ready_by_a_script() -> None:
 
     with real_server(SERVER, ready=hello) as server:
         assert "got hello" in server.output.lines
+
+
+def test_a_program_that_takes_datagrams() -> None:
+    with real_server([*SERVER, "udp"], transport="udp") as server, server.fault(Delay(0.001)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(10)
+            client.connect(server.address)
+            client.send(b"hello")
+            assert client.recv(100) == b"hello"
+
+
+@pytest.mark.parametrize("where", ["{port}", "{path}"])
+def test_faults_are_in_front_of_it(where: str) -> None:
+    with real_server([*PROGRAM, where]) as server, server.fault(Delay(0.001)) as late:
+        assert answers(server)
+        assert late.fired
+        assert server.address == server.proxy.address != server.direct_address
 
 
 @pytest.mark.parametrize("where", ["{port}", "{path}"])

@@ -334,11 +334,12 @@ class RealServer:
         process = self._process
         if process is None:
             return
-        has_left = process.has_ended and process.exit_code == 0
+        strays = start.kill_strays(self) if process.has_ended and process.exit_code == 0 else []
         if process.end(self.options.stop_signal, to_stop(self.options.stop_timeout)):
             self._failure = self._stuck()
-        if has_left:
-            start.kill_strays(self)
+        if strays and self.options.strict:
+            what = f"exited with code 0{start.in_background(strays)}"
+            self._failure = ProgramEnded(self.command, what, 0, self.output.lines)
         self._put_away()
 
     def _put_away(self) -> None:

@@ -15,7 +15,7 @@ from windsock.programs.readiness import ProgramReadiness, SocketPassed
 if TYPE_CHECKING:
     from windsock.programs.running import RealServer
 
-__all__ = ["DRAIN", "check_ready_can_be_seen", "first_start", "kill_strays", "start_again"]
+__all__ = ["DRAIN", "check_ready_can_be_seen", "first_start", "in_background", "kill_strays", "start_again"]
 
 ATTEMPTS = 5
 """Starts on different ports before it is an error that they are taken."""
@@ -69,10 +69,10 @@ def start_again(server: RealServer) -> None:
             sleep(RETRY)
 
 
-def kill_strays(server: RealServer) -> list[int]:
-    """Kill what an ended program has left in the background; return the pids."""
+def kill_strays(server: RealServer, seconds: float = 0.0) -> list[int]:
+    """Kill what an ended program has left in the background; return the pids. Look for it for some seconds."""
     process, workspace = server.process, server.workspace
-    until = monotonic() + GOES_TO_BACKGROUND
+    until = monotonic() + seconds
     while True:
         found = find_strays(process, workspace.executable, workspace.mark, workspace.placeholders.ports)
         if found or monotonic() >= until:
@@ -125,12 +125,13 @@ def _ended(server: RealServer) -> ProgramError | PortTaken:
     server.output.drain(DRAIN)
     what = f"{ending_of(exit_code)} after {monotonic() - server.began:.2f} s, before it was ready"
     if exit_code == 0:
-        return _error(server, f"{what}{_background(kill_strays(server))}")
+        return _error(server, f"{what}{in_background(kill_strays(server, GOES_TO_BACKGROUND))}")
     failure = _error(server, what)
     return failure if server.workspace.has_free_ports() else PortTaken(failure)
 
 
-def _background(strays: list[int]) -> str:
+def in_background(strays: list[int]) -> str:
+    """Return in words what a program has left in the background, and what to do about it."""
     if strays:
         left = ", ".join(map(str, strays))
         return f", and left a process in the background (pid {left}), which was killed: {FOREGROUND}"
