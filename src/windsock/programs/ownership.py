@@ -26,7 +26,18 @@ def is_of_another_process(process: Process, kind: str, address: Any) -> bool:
     family = [each.pid for each in kernel.family(process.pid)]
     if not inodes or any(inodes & kernel.sockets_of(pid) for pid in family):
         return False
-    return all(_file_of(pid) for pid in family)  # it says that, and the sockets, under the same condition (ptrace(2))
+    return all(map(_shows_its_sockets, family))
+
+
+def _shows_its_sockets(pid: int) -> bool:
+    """Return whether this process may see what a process has open: root in a container may list, but not read it."""
+    try:
+        os.readlink(f"/proc/{pid}/exe")
+    except PermissionError:  # of both alike: ptrace(2), PTRACE_MODE_READ_FSCREDS
+        return False
+    except OSError:  # it has ended
+        pass
+    return bool(os.access(f"/proc/{pid}/fd", os.R_OK))
 
 
 def where_it_listens(process: Process) -> list[str]:
