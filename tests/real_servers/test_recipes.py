@@ -27,7 +27,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from windsock import RealServer, UsageError
+from windsock import ProgramEnded, RealServer, UsageError
 from windsock.faults import Reset
 from windsock.programs import recipes
 
@@ -156,6 +156,15 @@ def test_aiosmtpd_puts_mails_in_a_maildir(start: Any) -> None:
         assert client.esmtp_features["size"] == "1000"
     with contextlib.closing(mailbox.Maildir(f"{server.directory}/mails")) as mails:
         assert [each["Subject"] for each in mails] == ["north-west"]
+
+
+def test_a_wrong_configuration_is_told_in_the_words_of_the_program(start: Any) -> None:
+    with pytest.raises(
+        ProgramEnded, match=r'(?s)exited with code 1 .*unknown directive "blow" in .*nginx.conf:\d+'
+    ) as caught:
+        start(recipes.nginx("blow north;"))
+
+    assert caught.value.exit_code == 1
 
 
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
