@@ -6,6 +6,11 @@ CHECKS := .venv-check
 WORKERS ?= 4
 PYTEST := -m pytest
 PARALLEL := -n $(WORKERS) --dist worksteal
+# Of the parameters of each test, the interpreters after the first run one in so many, each others.
+ONE_IN ?= 3
+# In CI, a test that fails beside others is run once more by itself, and reported if it passes then.
+CACHE = -o cache_dir=$(1)/pytest-cache
+ALONE = $(if $(CI),|| bash .ci/alone $(1))
 # Where forked children do what nobody else does; measured by themselves, since saving figures slows each child down.
 FORKS := tests/clients tests/fakes tests/taps tests/recording/test_channel.py -k forking
 
@@ -18,7 +23,7 @@ demo: $(VENV)/ready ## real clients against servers in fixtures, and what was re
 	$(VENV)/bin/python $(PYTEST) examples -q
 
 test: $(VENV)/ready ## the test-suite
-	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL)
+	$(VENV)/bin/python $(PYTEST) -q $(PARALLEL) $(call CACHE,$(VENV)) $(call ALONE,$(VENV))
 
 FUZZED := $(addprefix tests/protocols/test_,redis.py dns.py http.py mqtt.py postgresql.py smtp.py websocket.py)
 fuzz: $(VENV)/ready ## 100,000 mutated messages for each test of the decoders, in a few minutes
@@ -38,12 +43,13 @@ arrows: $(CHECKS)/ready
 
 coverage tests interpreters: export WINDSOCK_EXAMPLES ?= 100
 tests: $(CHECKS)/ready
-	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) -p no:cacheprovider
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) $(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
 
 coverage: $(CHECKS)/ready
 	$(CHECKS)/bin/coverage erase
-	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) -p no:cacheprovider -p no:randomly --cov --cov-report=
-	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q $(FORKS)
+	$(CHECKS)/bin/python $(PYTEST) -q $(PARALLEL) --one-in=$(ONE_IN) -p no:randomly --cov --cov-report= \
+		$(call CACHE,$(CHECKS)) $(call ALONE,$(CHECKS))
+	$(CHECKS)/bin/coverage run --rcfile=tests/coverage-of-children.toml $(PYTEST) -q --one-in=$(ONE_IN) $(FORKS)
 	$(CHECKS)/bin/coverage combine -q --append
 	$(CHECKS)/bin/coverage report
 

@@ -15,8 +15,8 @@ TRACER = """
     import sys, time
     import pytest
 
-    def sleep():
-        time.sleep(1)
+    def sleep(seconds=1):
+        time.sleep(seconds)
 
     def trace(*_):
         return trace
@@ -36,12 +36,12 @@ BEFORE = """
         {start}
 
     def test_it(debugger, tcp_server):
-        sleep()
+        sleep({seconds})
 """
 LATER = """
     def test_it(tcp_server):
         {start}
-        sleep()
+        sleep({seconds})
 """
 
 
@@ -92,7 +92,7 @@ def test_a_failure_may_be_looked_at_for_long(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize("module", ["pydevd", "_pydevd_bundle.tracing", "pydevd_frame_evaluator.evaluator", "bdb"])
 @pytest.mark.parametrize("when", [BEFORE, LATER], ids=["before the test", "in the test"])
 def test_a_trace_function_of_a_debugger_is_known(run_apart: Run, when: str, module: str) -> None:
-    result = run_apart(TRACER.format(module=module) + when.format(start="sys.settrace(trace)"), *LIMIT)
+    result = run_apart(TRACER.format(module=module) + when.format(start="sys.settrace(trace)", seconds=1), *LIMIT)
 
     result.assert_outcomes(passed=1)
 
@@ -102,22 +102,22 @@ def test_a_trace_function_of_a_debugger_is_known(run_apart: Run, when: str, modu
 def test_a_debugger_that_monitors_is_known(run_apart: Run, when: str) -> None:
     start = "sys.monitoring.use_tool_id(sys.monitoring.DEBUGGER_ID, 'mine')"
 
-    result = run_apart(TRACER.format(module="mine") + when.format(start=start), *LIMIT)
+    result = run_apart(TRACER.format(module="mine") + when.format(start=start, seconds=1), *LIMIT)
 
     result.assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("when", [BEFORE, LATER], ids=["before the test", "in the test"])
 def test_other_trace_functions_end_no_watch(run_apart: Run, when: str) -> None:
-    result = run_apart(TRACER.format(module="profiler") + when.format(start="sys.settrace(trace)"), *LIMIT)
+    result = run_apart(TRACER.format(module="profiler") + when.format(start="sys.settrace(trace)", seconds=60), *LIMIT)
 
-    result.stdout.fnmatch_lines(["*the test stood at *in sleep: time.sleep(1)"])
+    result.stdout.fnmatch_lines(["*the test stood at *in sleep: time.sleep(seconds)"])
 
 
 def test_a_debugger_counts_for_nothing_where_pytest_timeout_is_told_so(run_apart: Run) -> None:
-    code = TRACER.format(module="pydevd") + LATER.format(start="sys.settrace(trace)")
+    code = TRACER.format(module="pydevd") + LATER.format(start="sys.settrace(trace)", seconds=60)
 
     result = run_apart(code, "--timeout=0.5", "--timeout-disable-debugger-detection", "-p", "no:xdist")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*the test stood at *in sleep: time.sleep(1)"])
+    result.stdout.fnmatch_lines(["*the test stood at *in sleep: time.sleep(seconds)"])

@@ -84,12 +84,13 @@ def test_ready_by_a_script() -> None:
 
 
 def test_a_program_that_takes_datagrams() -> None:
-    with real_server([*SERVER, "udp"], transport="udp") as server, server.fault(Delay(0.001)):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-            client.settimeout(10)
-            client.connect(server.address)
-            client.send(b"hello")
-            assert client.recv(100) == b"hello"
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    with real_server([*SERVER, "udp"], transport="udp") as server, server.fault(Delay(0.001)), datagrams as client:
+        client.settimeout(10)
+        client.connect(server.address)
+        client.send(b"hello")
+        assert client.recv(100) == b"hello"
 
 
 @pytest.mark.parametrize("where", ["{port}", "{path}"])
