@@ -406,7 +406,8 @@ def real_server(command: Words | Recipe, /, **options: Unpack[ProgramKeywords]) 
 
     It is ready when this returns. In the command, in `env` and in `files`, `{port}` is a free port, `{path}` a short
     path for a Unix socket, `{host}` the address that it should listen on, `{tmp}` a private directory, which is removed
-    at the end; `{port:admin}` and `{path:admin}` are more of them, `server.addresses["admin"]`. Other braces are left.
+    at the end; `{port:admin}` and `{path:admin}` are more of them, `server.addresses["admin"]`. `{program:NAME}` is the
+    path of a further program, `{module:NAME}` the name of a Python module that it needs. Other braces are left.
 
     `ready` says when it is ready: "connect" (the default), once it accepts a connection at its first address; a regular
     expression, once a line of its output matches (its group `port` is the port that the program has chosen); a function
