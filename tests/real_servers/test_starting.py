@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,16 @@ def test_limits_are_those_of_the_program() -> None:
         assert server.output.wait_for(r"files (\d+)")[1] == "17"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
+def test_another_user_owns_the_directory_and_runs_the_program() -> None:
+    os.chmod(tempfile.gettempdir(), 0o755)
+    command = ["sh", "-c", "id -un; touch {tmp}/own; cat {tmp}/a/b; echo; exec sleep 600", "{port}"]
+
+    with real_server(command, user="nobody", files={"a/b": "ready"}, ready="^ready$") as server:
+        assert server.output.lines == ["nobody", "ready"]
+        assert Path(server.directory, "own").exists()
+
+
 def test_output_is_bounded_by_lines() -> None:
     with real_server([*SERVER, "lots"]) as server:
         assert answers(server)
@@ -141,6 +153,7 @@ def test_output_is_bounded_by_lines() -> None:
         (SERVER, {"cwd": "/nowhere"}, "no directory '/nowhere'"),
         (SERVER, {"host": "0.0.0.0"}, "can be reached from other machines"),
         (SERVER, {"timeout": 0}, "more than 0"),
+        (SERVER, {"user": "no one"}, "expected the name of a user|only root can"),
         (SERVER, {"transport": "sctp"}, "expected 'tcp' or 'udp'"),
         (SERVER, {"redy": "x"}, "did you mean 'ready'"),
         ([*PROGRAM, "{port:a}", "{path:a}"], {}, "one kind of address"),

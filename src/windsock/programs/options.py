@@ -11,6 +11,7 @@ from windsock.errors import UsageError
 from windsock.net.addresses import check_loopback, is_localhost
 from windsock.net.system import os
 from windsock.programs import limits
+from windsock.programs.accounts import account_of
 from windsock.programs.placeholders import check_words
 from windsock.programs.readiness import ProgramReadiness, readiness_of
 from windsock.programs.recipe import Recipe
@@ -35,6 +36,7 @@ class ProgramKeywords(TypedDict, total=False):
     env: Mapping[str, str | None]
     cwd: str | os.PathLike[str] | None
     host: str
+    user: str | None
     transport: str
     limits: Mapping[str, int]
     timeout: float
@@ -57,6 +59,7 @@ class ProgramOptions:
     env: Mapping[str, str | None] = field(default_factory=dict)
     cwd: str | os.PathLike[str] | None = None
     host: str = "127.0.0.1"
+    user: str | None = None
     transport: str = "tcp"
     limits: Mapping[str, int] = field(default_factory=dict)
     timeout: float = 30.0
@@ -100,6 +103,8 @@ def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -
     if options.transport not in ("tcp", "udp"):
         raise UsageError(f"real_server(transport={options.transport!r}): expected 'tcp' or 'udp'; for Unix: {{path}}")
     check_loopback(f"real_server(host={options.host!r})", options.host)
+    if options.user is not None:
+        account_of(options.user)
     for name in options.files:
         _check_file(name)
     return options

@@ -15,6 +15,7 @@ from windsock.programs.ports import family_of
 from windsock.scripts.script import Script
 
 if TYPE_CHECKING:
+    from windsock.programs.execution import Execution
     from windsock.programs.running import RealServer
 
 __all__ = ["Connected", "LineSeen", "Probed", "ProgramReadiness", "SocketPassed", "readiness_of"]
@@ -28,15 +29,15 @@ PROBE_TIMEOUT = 1.0
 class ProgramReadiness(Protocol):
     """A way to know that a program is ready."""
 
-    def look(self, server: RealServer, /) -> bool:
+    def look(self, execution: Execution, /) -> bool:
         """Return whether the program is ready."""
         ...
 
-    def pause(self, server: RealServer, seconds: float, /) -> None:
+    def pause(self, execution: Execution, seconds: float, /) -> None:
         """Wait before the next look, for at most `seconds`."""
         ...
 
-    def missing(self, server: RealServer, /) -> str:
+    def missing(self, execution: Execution, /) -> str:
         """Return what has not happened."""
         ...
 
@@ -44,25 +45,25 @@ class ProgramReadiness(Protocol):
 class Pauses:
     """Pauses that are short at first, and grow with the time since the start."""
 
-    def pause(self, server: RealServer, seconds: float) -> None:
+    def pause(self, execution: Execution, seconds: float) -> None:
         """See ProgramReadiness."""
-        since = monotonic() - server.began
+        since = monotonic() - execution.began
         sleep(min(max(SHORTEST, since / 100), LONGEST, max(0.0, seconds)))
 
 
 class Connected(Pauses):
     """The main address accepts a connection; that of a program which takes datagrams is bound."""
 
-    def look(self, server: RealServer) -> bool:
+    def look(self, execution: Execution) -> bool:
         """See ProgramReadiness."""
-        address = server.direct_address
-        if server.options.transport == "udp":
+        address = execution.address
+        if execution.options.transport == "udp":
             return any(each.covers("udp", address) for each in kernel.listeners())
         return _connects(address)
 
-    def missing(self, server: RealServer) -> str:
+    def missing(self, execution: Execution) -> str:
         """See ProgramReadiness."""
-        return f"nothing accepts connections at {addresses.show(server.direct_address)}"
+        return f"nothing accepts connections at {addresses.show(execution.address)}"
 
 
 class LineSeen:
@@ -72,21 +73,21 @@ class LineSeen:
         self._pattern = pattern
         self._seen = -1
 
-    def look(self, server: RealServer) -> bool:
+    def look(self, execution: Execution) -> bool:
         """See ProgramReadiness."""
-        output = server.output
-        self._seen = max(self._seen, server.output_start)
+        output = execution.output
+        self._seen = max(self._seen, execution.output_start)
         found, self._seen = output.search(self._pattern, self._seen)
         if found is not None and found.groupdict().get("port"):
-            server.use_port(int(found["port"]))
+            execution.use_port(int(found["port"]))
         return found is not None
 
-    def pause(self, server: RealServer, seconds: float) -> None:
+    def pause(self, execution: Execution, seconds: float) -> None:
         """See ProgramReadiness."""
-        if not server.output.wait(self._seen, min(seconds, LONGEST)) or server.output.is_over:
+        if not execution.output.wait(self._seen, min(seconds, LONGEST)) or execution.output.is_over:
             sleep(SHORTEST)
 
-    def missing(self, _: RealServer) -> str:
+    def missing(self, _: Execution) -> str:
         """See ProgramReadiness."""
         return f"no line of its output matched {self._pattern.pattern!r}"
 
@@ -98,17 +99,17 @@ class Probed(Pauses):
         self._probe = probe
         self._last = "has returned nothing true"
 
-    def look(self, server: RealServer) -> bool:
+    def look(self, execution: Execution) -> bool:
         """See ProgramReadiness."""
         try:
-            return bool(self._probe(server))
+            return bool(self._probe(execution.server()))
         except UsageError:
             raise
         except Exception as error:
             self._last = f"has last raised {type(error).__name__}: {text_of(error)}"
             return False
 
-    def missing(self, _: RealServer) -> str:
+    def missing(self, _: Execution) -> str:
         """See ProgramReadiness."""
         return f"the probe {self._last}"
 
@@ -116,11 +117,11 @@ class Probed(Pauses):
 class SocketPassed(Pauses):
     """The program gets a socket that listens already (sd_listen_fds(3)), so clients need not wait for it."""
 
-    def look(self, _: RealServer) -> bool:
+    def look(self, _: Execution) -> bool:
         """See ProgramReadiness."""
         return True
 
-    def missing(self, _: RealServer) -> str:
+    def missing(self, _: Execution) -> str:
         """See ProgramReadiness."""
         return "it was not started"
 

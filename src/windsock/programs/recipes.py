@@ -6,7 +6,6 @@ Where tests run as root, programs that would become another user stay root, sinc
 
 from __future__ import annotations
 
-import pwd
 import signal
 import sys
 from typing import Any
@@ -30,8 +29,6 @@ __all__ = [
 ]
 
 SHELL = "/bin/sh"
-BECOME = 'chown "$0" {tmp} && exec setpriv --reuid "$0" --regid "$(id -g "$0")" --init-groups -- "$@"'
-"""A script that gives the directory to a user, and goes on as that user."""
 POSTGRESQL = """
 [ -e {tmp}/data/PG_VERSION ] ||
     {program:initdb} -D {tmp}/data -U postgres -A trust -E UTF8 --no-locale --no-sync --wal-segsize=1 || exit
@@ -103,10 +100,11 @@ def postgresql(*words: str) -> Recipe:
     postgres, or else nobody. Its Unix socket is in `server.directory`.
     """
     return Recipe(
-        [*_as_root(SHELL, "-c", BECOME, _postgres()), SHELL, "-c", POSTGRESQL, "postgresql", *words],
+        [SHELL, "-c", POSTGRESQL, "postgresql", *words],
         {
             "ready": "database system is ready to accept connections",
             "cwd": "{tmp}",
+            "user": _postgres() if os.getuid() == 0 else None,
             "name": "postgresql",
             "stop_signal": signal.SIGINT,  # the one that does not wait for clients
             "install": "apt-get install postgresql",
@@ -207,6 +205,9 @@ def _as_root(*words: str) -> tuple[str, ...]:
 
 
 def _postgres() -> str:
+    """Return the user that PostgreSQL's package has made, or else one that each system has."""
+    import pwd  # not everywhere
+
     try:
         return pwd.getpwnam("postgres").pw_name
     except KeyError:

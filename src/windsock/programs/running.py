@@ -5,30 +5,29 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import weakref
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self
 
 from windsock import redaction
 from windsock.errors import UsageError, WindsockError
 from windsock.net import addresses
-from windsock.net.deadlines import to_stop
 from windsock.net.interrupts import stop_forgotten, uninterrupted
 from windsock.net.permission import check_allowed
-from windsock.net.system import monotonic, os, socket
+from windsock.net.system import os, socket
 from windsock.programs import start
-from windsock.programs.errors import ProgramEnded, ProgramError, ProgramStuck, ending_of
-from windsock.programs.options import ProgramKeywords, ProgramOptions, Words, options_from
+from windsock.programs.errors import ProgramEnded, ending_of
+from windsock.programs.execution import Execution, name_of
+from windsock.programs.options import ProgramOptions
 from windsock.programs.output import Output
 from windsock.programs.ports import family_of
 from windsock.programs.process import Process
-from windsock.programs.workspace import Workspace
 
 if TYPE_CHECKING:
     from windsock.faults import FaultHandle
-    from windsock.programs.recipe import Recipe
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["RealServer", "real_server"]
+__all__ = ["RealServer"]
 
 LAST = 20
 """The lines of output that are noted on the exception of a failed `with`."""
@@ -42,30 +41,23 @@ class RealServer:
     stderr.
     """
 
+    _is_stopped = True
+    """Whether it does not run: not any more, or not yet."""
+
     def __init__(self, options: ProgramOptions, _make_proxy: Callable[..., FaultProxy] | None = None) -> None:
         self.options = options
-        self.name = options.name or os.path.basename(options.command[0])
-        self.output = Output()
-        self.output_start = 0
-        """The value of `output.total` when the process was started last."""
-        self.began = monotonic()
-        """The monotonic time of the last start."""
+        self.name = name_of(options)
         self._make_proxy = _make_proxy or _proxy
         self._faulty: FaultProxy | None = None
-        self._address: Any = None
-        self._process: Process | None = None
-        self._exit_code: int | None = None
-        self._failure: ProgramError | None = None
         self._is_excused = False
         self._owner = os.getpid()
-        self._is_stopped = False
         redaction.keep(self, redaction.rules_from(options.redact))
-        self._workspace = Workspace(options)
-        self._address = self._workspace.placeholders.main()
+        self._execution = Execution(options, self.name, weakref.ref(self))  # type: ignore[arg-type]  # it is there
         try:
-            start.check_ready_can_be_seen(self)
+            start.check_ready_can_be_seen(self._execution)
             check_allowed(self.name, self._family())
-            start.first_start(self)
+            self._is_stopped = False
+            start.first_start(self._execution)
         except BaseException:
             self._give_up()
             raise
@@ -87,13 +79,14 @@ class RealServer:
         return f"<{self.describe()}>"
 
     def __del__(self) -> None:
-        if getattr(self, "_process", None) is not None and os.getpid() == self._owner and not sys.is_finalizing():
+        if not (self._is_stopped or os.getpid() != self._owner or sys.is_finalizing()):
             stop_forgotten(self)
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
-        where = "" if self._address is None else f" at {addresses.show(self.direct_address)}"
-        return f"{self.name}{where}, {self._state()}"
+        address = self._execution.address
+        where = "" if address is None else f" at {addresses.show(address)}"
+        return f"{self.name}{where}, {'stopped' if self._is_stopped else self._execution.state()}"
 
     # --- where it is
 
@@ -105,9 +98,9 @@ class RealServer:
     @property
     def direct_address(self) -> Any:
         """The program's own address, also with a proxy in front. Raises UsageError for one without an address."""
-        if self._address is None:
+        if self._execution.address is None:
             raise UsageError(f"{self.name} has no address: neither {{port}} nor {{path}} is in its command")
-        return self._address
+        return self._execution.address
 
     @property
     def host(self) -> str:
@@ -122,17 +115,17 @@ class RealServer:
     @property
     def addresses(self) -> dict[str, Any]:
         """The program's own addresses, by the names of their placeholders."""
-        return dict(self._workspace.placeholders.addresses)
+        return dict(self._execution.workspace.placeholders.addresses)
 
     @property
     def directory(self) -> str:
         """Its private directory, `{tmp}`, which is removed when it is stopped."""
-        return self._workspace.directory
+        return self._execution.workspace.directory
 
     @property
     def command(self) -> list[str]:
         """The command as it was run."""
-        return list(self._workspace.command)
+        return list(self._execution.workspace.command)
 
     @property
     def client_transport(self) -> str | None:
@@ -144,12 +137,22 @@ class RealServer:
     @property
     def pid(self) -> int | None:
         """The process id, or None while it is down."""
-        return None if self._process is None else self._process.pid
+        return self._execution.pid
+
+    @property
+    def process(self) -> Process:
+        """Its process. Raises UsageError while it is down."""
+        return self._execution.process
+
+    @property
+    def output(self) -> Output:
+        """What it has written to stdout and stderr."""
+        return self._execution.output
 
     @property
     def is_running(self) -> bool:
         """Whether the program runs, paused or not."""
-        return self._process is not None and not self._process.has_ended
+        return self._execution.is_running
 
     @property
     def is_stopped(self) -> bool:
@@ -159,7 +162,7 @@ class RealServer:
     @property
     def exit_code(self) -> int | None:
         """The exit code of the process that ended last: negative for a signal; None if none has, or it is unknown."""
-        return self._exit_code if self._process is None else self._process.exit_code
+        return self._execution.exit_code
 
     # --- what fails the test
 
@@ -168,12 +171,10 @@ class RealServer:
 
         None if a report shows that already.
         """
-        process = self._process
-        if process is None or self._is_excused or not (self.options.strict and process.has_ended and process.exit_code):
+        execution = self._execution
+        if self._is_excused or not (self.options.strict and execution.has_failed):
             return None
-        self.output.drain(start.DRAIN)
-        what = f"{ending_of(process.exit_code)} while the test needed it"
-        return ProgramEnded(self.command, what, process.exit_code, self.output.lines)
+        return execution.error(f"{ending_of(execution.exit_code)} while the test needed it")
 
     @property
     def errors(self) -> list[ProgramEnded]:
@@ -230,8 +231,8 @@ class RealServer:
 
     def kill(self) -> None:
         """Kill all its processes (SIGKILL), and wait until they are gone. Connections are reset or ended."""
-        self._running("kill").kill()
-        self._put_away()
+        self._running("kill")
+        self._execution.kill()
 
     def restart(self) -> None:
         """Stop it if it runs, and start it again on the same addresses, in the same directory; wait until it is ready.
@@ -239,21 +240,15 @@ class RealServer:
         Raises what `stop()` and `real_server()` raise.
         """
         self._check_not_stopped("restart()")
-        self._end()
-        start.start_again(self)
-        self._raise_failure()
+        with self._down():
+            pass
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
         """Be down for the length of a `with`: it is stopped, clients are refused; then up again, same address."""
         self._running("outage")
-        self._end()
-        try:
+        with self._down():
             yield
-        finally:
-            if not self._is_stopped:
-                start.start_again(self)
-                self._raise_failure()
 
     @uninterrupted
     def stop(self) -> None:
@@ -270,9 +265,10 @@ class RealServer:
             if faulty is not None:
                 faulty.stop()
         finally:
-            self._end()
-            self._workspace.remove()
-        self._raise_failure()
+            failure = self._execution.end()
+            self._execution.workspace.remove()
+        if failure is not None:
+            raise failure
 
     def finish(self) -> None:
         """Finish the proxy in front of it, if any, and stop; if it is strict, raise what went wrong.
@@ -288,108 +284,37 @@ class RealServer:
         if failure is not None:
             raise failure
 
-    # --- for starting it
-
-    @property
-    def workspace(self) -> Workspace:
-        """Its directory, addresses and files."""
-        return self._workspace
-
-    @property
-    def process(self) -> Process:
-        """Its process. Raises UsageError while it is down."""
-        if self._process is None:
-            raise UsageError(f"{self.name} is down")
-        return self._process
-
-    def launch(self) -> None:
-        """Start the process, and read its output."""
-        self.output_start = self.output.total
-        self.began = monotonic()
-        with self._workspace.launch() as launch:
-            pid, descriptor = launch.start()
-        self._process = Process(pid)
-        self._is_excused = False
-        self.output.read_from(descriptor, f"windsock output of {self.name}")
-
-    def abandon(self) -> None:
-        """Kill what has been started, after a start that has failed."""
-        if self._process is not None:
-            self._process.kill()
-            self._put_away()
-
-    def use_port(self, port: int) -> None:
-        """Use a port that the program has chosen itself."""
-        self._address = self._workspace.placeholders.host, port
-
-    def choose_ports_anew(self) -> None:
-        """Choose other ports, since these are taken."""
-        self._workspace.choose_ports_anew()
-        self._address = self._workspace.placeholders.main()
-
     # --- ends
 
-    def _end(self) -> None:
-        """End the process, if there is one, and what it has left in the background."""
-        process = self._process
-        if process is None:
-            return
-        strays = start.kill_strays(self) if process.has_ended and process.exit_code == 0 else []
-        if process.end(self.options.stop_signal, to_stop(self.options.stop_timeout)):
-            self._failure = self._stuck()
-        if strays and self.options.strict:
-            what = f"exited with code 0{start.in_background(strays)}"
-            self._failure = ProgramEnded(self.command, what, 0, self.output.lines)
-        self._put_away()
-
-    def _put_away(self) -> None:
-        process, self._process = self._process, None
-        if process is not None:
-            self._exit_code = process.exit_code
-            self.output.drain(start.DRAIN)
-            self.output.close()
-            process.release()
+    @contextlib.contextmanager
+    def _down(self) -> Iterator[None]:
+        failure = self._execution.end()
+        try:
+            yield
+        finally:
+            if not self._is_stopped:
+                self._is_excused = False
+                start.start_again(self._execution)
+        if failure is not None:
+            raise failure
 
     @uninterrupted
     def _give_up(self) -> None:
         self._is_stopped = True
-        self.abandon()
-        self._workspace.remove()
-
-    def _stuck(self) -> ProgramStuck:
-        name = signal.Signals(self.options.stop_signal).name
-        return ProgramStuck(
-            self.command,
-            f"did not end within {self.options.stop_timeout:g} s of {name} and was killed; "
-            "pass a longer stop_timeout=, another stop_signal=, or stop_signal=signal.SIGKILL if it never does",
-            None,
-            self.output.lines,
-        )
-
-    def _raise_failure(self) -> None:
-        __tracebackhide__ = True
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        self._execution.kill()
+        self._execution.workspace.remove()
 
     def _running(self, method: str) -> Process:
         self._check_not_stopped(f"{method}()")
-        if self._process is None or self._process.has_ended:
+        if not self.is_running:
             raise UsageError(f"{method}(): {self.describe()}; expected a program that runs: call restart() first")
-        return self._process
+        return self.process
 
     def _check_not_stopped(self, what: str) -> None:
         if self._is_stopped:
             raise UsageError(f"{what}: {self.name} is stopped already")
         if self._owner != os.getpid():
             raise UsageError(f"{what}: {self.name} is this child's parent's; expected it in the parent")
-
-    def _state(self) -> str:
-        if self._is_stopped:
-            return "stopped"
-        if self._process is None:
-            return "down"
-        return f"pid {self._process.pid}" if not self._process.has_ended else ending_of(self._process.exit_code)
 
     def _ip_address(self) -> tuple[str, int]:
         address = self.address
@@ -398,38 +323,8 @@ class RealServer:
         return address[0], address[1]
 
     def _family(self) -> int:
-        return int(family_of(self._address[0]) if isinstance(self._address, tuple) else socket.AF_UNIX)
-
-
-def real_server(command: Words | Recipe, /, **options: Unpack[ProgramKeywords]) -> RealServer:
-    """Start a real program for the length of a `with`: `real_server(["redis-server", "--port", "{port}"])`.
-
-    It is ready when this returns. In the command, in `env` and in `files`, `{port}` is a free port, `{path}` a short
-    path for a Unix socket, `{host}` the address that it should listen on, `{tmp}` a private directory, which is removed
-    at the end; `{port:admin}` and `{path:admin}` are more of them, `server.addresses["admin"]`. `{program:NAME}` is the
-    path of a further program, `{module:NAME}` the name of a Python module that it needs. Other braces are left.
-
-    `ready` says when it is ready: "connect" (the default), once it accepts a connection at its first address; a regular
-    expression, once a line of its output matches (its group `port` is the port that the program has chosen); a function
-    of the server, once that returns something true; a Script, once a client can play it; "socket": at once, since the
-    listening sockets are passed to it (LISTEN_FDS, sd_listen_fds(3)).
-
-    `files` are written to `{tmp}`: names, and templates as text (bytes are written as they are; a path is that of a
-    template). `env` is added to the environment; None removes a variable. `cwd` is the directory it runs in, this
-    process's own by default. `limits` bound what it may use: "descriptors", "memory" and "file_size" (bytes).
-
-    `timeout` (seconds) is for getting ready, `stop_timeout` for ending after `stop_signal`; then it is killed. If
-    another process takes a port first, the program is started again on another one. `transport="udp"` says that the
-    address takes datagrams; `framing` is for the proxy that `server.fault()` puts in front. With `strict`, the end of
-    the `with` raises if the program has ended by itself, with another code than 0. `redact` is that of `serving()`.
-
-    Instead of a command it takes a recipe, as in `real_server(recipes.redis())` (`windsock.programs.recipes`), which
-    has keywords of its own. `install` says how to install the program, for the error of a missing one.
-
-    Raises UsageError for invalid values, ProgramMissing, ProgramEnded if it ends before it is ready, and
-    ProgramNotReady if it is not ready in time.
-    """
-    return RealServer(options_from(command, **options))
+        address = self._execution.address
+        return int(family_of(address[0]) if isinstance(address, tuple) else socket.AF_UNIX)
 
 
 def _proxy(address: Any, **options: Any) -> FaultProxy:

@@ -11,6 +11,7 @@ from windsock.net.addresses import PrivateSocketPath
 from windsock.net.files import write_file
 from windsock.net.system import os, socket
 from windsock.programs import kernel
+from windsock.programs.accounts import account_of
 from windsock.programs.launch import Launch
 from windsock.programs.limits import checked
 from windsock.programs.lookup import find_program
@@ -34,6 +35,7 @@ class Workspace:
         self.directory = self._private.directory
         self.placeholders = Placeholders(options.ip, self.directory, options.install)
         self.command: list[str] = []
+        self._account = None if options.user is None else account_of(options.user)
         try:
             self.placeholders.choose(options.texts())
             self.executable = _executable(options)
@@ -52,6 +54,8 @@ class Workspace:
         self.command = [self.executable, *map(self.placeholders.fill, self._options.command[1:])]
         for name, content in self._options.files.items():
             self._write(name, content)
+        if self._account is not None:
+            self._account.own(self.directory)
 
     def choose_ports_anew(self) -> None:
         """Choose other ports, and fill them in."""
@@ -69,7 +73,8 @@ class Workspace:
         self._remove_stale_sockets()
         with contextlib.ExitStack() as stack:
             passed = [stack.enter_context(_listening(each)) for each in self._passed()]
-            yield Launch(self.command, self._environment(), self._cwd(), checked(options.limits), passed)
+            prefix = [] if self._account is None else self._account.prefix
+            yield Launch([*prefix, *self.command], self._environment(), self._cwd(), checked(options.limits), passed)
 
     def remove(self) -> None:
         """Remove the directory, with all that is in it. Idempotent."""
