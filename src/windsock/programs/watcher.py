@@ -37,7 +37,10 @@ for path in $(grep -als -- "$0" /proc/[0-9]*/environ); do
     kill -s KILL "${pid%/environ}"
 done
 """
-"""What has the mark in its environment is a program's, wherever it has gone. `+pid` on its stdin: a program has started, the leader of its process group. `-pid`: it is stopped."""
+"""On its stdin, `+pid`: a program has started, the leader of its process group; `-pid`: it is stopped.
+
+What has the mark in its environment belongs to a program, wherever it has gone.
+"""
 
 
 def mark() -> str:
