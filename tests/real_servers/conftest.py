@@ -52,5 +52,5 @@ def refuses(address: tuple[str, int]) -> bool:
 
 
 def children_of_output(server: RealServer) -> list[int]:
-    found = server.output.wait_for(r"children (\d+) (\d+)", timeout=10)
+    found = server.output.wait_for(r"children (\d+) (\d+) (\d+)", timeout=10)
     return [int(each) for each in found.groups()]

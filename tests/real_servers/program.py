@@ -68,7 +68,12 @@ elif word == "elsewhere":
 elif word == "children":  # one in its group, one in a session of its own
     first = subprocess.Popen(["sleep", "600"])
     second = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    print("children", first.pid, second.pid, flush=True)
+    if third := os.fork():
+        os.waitpid(third, 0)
+    else:  # an orphan in a session of its own
+        os.setsid()
+        print("children", first.pid, second.pid, subprocess.Popen(["sleep", "600"]).pid, flush=True)
+        os._exit(0)
 elif word == "passed":
     assert os.environ["LISTEN_PID"] == str(os.getpid())
     with contextlib.suppress(KeyboardInterrupt):

@@ -155,7 +155,7 @@ def test_nothing_outlives_a_test_process_that_is_killed() -> None:
     found = subprocess.run(command, capture_output=True, text=True, timeout=50)
 
     pids = [int(each) for each in found.stdout.split()]
-    assert len(pids) == 3, found
+    assert len(pids) == 4, found
     wait_until(lambda: not any(map(is_alive, pids)), "the watcher")
 
 

@@ -26,6 +26,7 @@ class ContextChain(Protocol):
     connection: int
     direction: str
     is_stream: bool
+    is_record: bool
     seed: int
     waiting: int
 
@@ -54,6 +55,7 @@ class ChainContext:
         "handle",
         "held",
         "is_active",
+        "is_record",
         "is_stream",
         "key",
         "last",
@@ -73,6 +75,8 @@ class ChainContext:
         self.connection = chain.connection
         self.direction = chain.direction
         self.is_stream = chain.is_stream
+        self.is_record = chain.is_record
+        has_bytes = self.is_stream and not self.is_record
         self.key = (self.fault.chain_stage, self.fault.chain_order, handle.order)
         self.held: deque[Item] = deque()
         self.offset = offset
@@ -81,8 +85,8 @@ class ChainContext:
         self._queue: Any = deque() if self.is_stream else []
         self._ticket = counter()
         self._random: random.Random | None = None
-        self._matcher = matcher_for(self.selector, is_stream=self.is_stream, direction=self.direction)
-        self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=self.is_stream)
+        self._matcher = matcher_for(self.selector, is_stream=has_bytes, direction=self.direction)
+        self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=has_bytes)
         self.start(now)
 
     def start(self, now: float) -> None:
@@ -190,6 +194,7 @@ class ChainContext:
         if (
             limit is not None
             and self.is_stream
+            and not self.is_record
             and type(item) is Data
             and self.seen < limit < self.seen + len(item.data)
         ):

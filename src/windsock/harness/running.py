@@ -79,6 +79,7 @@ class RunningServer(FakeAPI, AcceptAPI, CheckpointAPI):
             is_datagram=options.is_datagram,
             redact=options.redact,
         )
+        self._recorder.keeps_records = options.keeps_records
         self.options = options
         self._seed = seed
         self._start_loop: Callable[[Callable[[], None], str], Joinable] = start_thread

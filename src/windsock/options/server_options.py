@@ -12,13 +12,14 @@ from windsock.errors import UsageError
 from windsock.faults import options as fault_options
 from windsock.net import addresses
 from windsock.net.system import os
-from windsock.options.combinations import class_for, concurrency_of, transport_of
+from windsock.net.targets import Unit
+from windsock.options.combinations import check_platform, class_for, concurrency_of, transport_of
 from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
-from windsock.recording import Framing, framing_from
+from windsock.recording import Framing, default_framing, framing_from
 from windsock.redaction import rules_from
 from windsock.scripts.checks import check_seconds
-from windsock.servers import BaseServer
+from windsock.servers import BaseServer, RecordRequestHandler, StreamRequestHandler
 from windsock.servers.async_handlers import is_async
 
 if TYPE_CHECKING:
@@ -136,9 +137,12 @@ class Options:
         server_class = self._class()
         transport = transport_of(server_class)
         concurrency = concurrency_of(server_class)
+        check_platform(transport)
         made: Any = server_class
         if constructor_of(made)[:2] != ("host", "port"):  # werkzeug's: what comes next is an app
             check_handler(self.handler, concurrency)
+            check_units(self.handler, transport)
+        check_suits_records(server_class, transport)
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
@@ -152,7 +156,7 @@ class Options:
             handler=self.handler,
             transport=transport,
             concurrency=concurrency,
-            framing=framing_from(self._framing(server_class)),
+            framing=framing_from(self._framing(server_class)) or default_framing(transport),
             host=group_from(self, transport) or self.host or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
@@ -246,6 +250,16 @@ class Resolved:
         return self.transport in ("udp", "unix_datagram")
 
     @property
+    def keeps_records(self) -> bool:
+        """Return whether connections keep records."""
+        return self.transport == "unix_seqpacket"
+
+    @property
+    def unit(self) -> Unit:
+        """Return what the transport carries: "stream", "datagram" or "record"."""
+        return "datagram" if self.is_datagram else "record" if self.keeps_records else "stream"
+
+    @property
     def is_unix(self) -> bool:
         """Return whether the address is a path or an abstract name."""
         return self.transport.startswith("unix")
@@ -302,3 +316,25 @@ def check_handler(handler: Any, concurrency: str) -> None:
 
 OPTION_NAMES = frozenset(each.name for each in fields(Options))
 """Every keyword there is."""
+
+
+def check_units(handler: Any, transport: str) -> None:
+    """Raise UsageError for a handler of streams on a server of records, or the other way round."""
+    if not isinstance(handler, type):
+        return
+    name = handler.__name__
+    is_for_streams = issubclass(handler, StreamRequestHandler) or getattr(handler, "windsock_framing", None)
+    if transport == "unix_seqpacket" and is_for_streams:
+        raise UsageError(
+            f"handler={name} reads a stream, and transport={transport!r} carries records; derive it from "
+            "RecordRequestHandler, or call request.recv() for each record"
+        )
+    if transport != "unix_seqpacket" and issubclass(handler, RecordRequestHandler):
+        raise UsageError(f"handler={name} reads records, and transport={transport!r} has none; use 'unix_seqpacket'")
+
+
+def check_suits_records(server_class: type[Any], transport: str) -> None:
+    """Raise UsageError for a class with a mix-in for streams, of which a record would lose what is not read at once."""
+    names = {each.__name__ for each in server_class.__mro__}
+    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn", "RPCMixIn"}):
+        raise UsageError(f"{server_class.__name__}: {min(found)} is for streams, and {transport!r} carries records")

@@ -111,6 +111,7 @@ class Execution:
         """Kill all of it, if there is something."""
         if self._process is not None:
             self._process.kill()
+            self.strays()  # orphans in sessions of their own
             self._put_away()
 
     def end(self) -> ProgramError | None:
@@ -121,6 +122,7 @@ class Execution:
         strays = self.strays() if process.has_ended and process.exit_code == 0 else []
         was_killed = process.end(self.options.stop_signal, to_stop(self.options.stop_timeout))
         failure: ProgramError | None = self._stuck() if was_killed else None
+        self.strays()  # orphans in sessions of their own, which are no failure
         if strays and self.options.strict:
             failure = self.error(f"exited with code 0{in_background(strays)}")
         self._put_away()

@@ -11,9 +11,11 @@ import contextlib
 
 from windsock.net.system import os, threading
 
-__all__ = ["SHELL", "announcer", "close", "forget", "remember"]
+__all__ = ["MARK", "SHELL", "announcer", "close", "forget", "mark", "remember"]
 
 SHELL = "/bin/sh"
+MARK = "WINDSOCK_PROGRAM"
+"""The environment variable by which the processes of programs are known."""
 SCRIPT = """
 alive=" "
 while read -r word; do
@@ -30,14 +32,27 @@ family() {
 for leader in $alive; do
     for each in $(family "$leader") -"$leader"; do kill -s KILL -- "$each"; done
 done
+for path in $(grep -als -- "$0" /proc/[0-9]*/environ); do
+    pid=${path#/proc/}
+    kill -s KILL "${pid%/environ}"
+done
 """
-"""`+pid` on its stdin: a program has started, the leader of its process group. `-pid`: it is stopped."""
+"""On its stdin, `+pid`: a program has started, the leader of its process group; `-pid`: it is stopped.
+
+What has the mark in its environment belongs to a program, wherever it has gone.
+"""
+
+
+def mark() -> str:
+    """Return the environment variable by which the programs of this process are known, without its end."""
+    return f"{MARK}={os.getpid()}-{_State.token}:"
 
 
 class _State:
     lock = threading.Lock()
     pid = 0
     writer = -1
+    token = os.urandom(8).hex()
     watched: set[int] = set()  # noqa: RUF012  # there is one of it
 
 
@@ -77,7 +92,7 @@ def _start() -> None:
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        command = [SHELL, "-c", f"cd /\n{SCRIPT}"]
+        command = [SHELL, "-c", f"cd /\n{SCRIPT}", mark()]
         _State.pid = os.posix_spawn(SHELL, command, os.environ, file_actions=files, setsid=True)
     except BaseException:
         os.close(writer)

@@ -18,11 +18,10 @@ from windsock.programs.lookup import find_program
 from windsock.programs.options import ProgramOptions
 from windsock.programs.placeholders import Placeholders
 from windsock.programs.ports import family_of, is_free
+from windsock.programs.watcher import MARK, mark
 
-__all__ = ["MARK", "Workspace"]
+__all__ = ["Workspace"]
 
-MARK = "WINDSOCK_PROGRAM"
-"""The environment variable by which the processes of a program are known: it has the name of its directory."""
 BACKLOG = 128
 
 
@@ -47,7 +46,7 @@ class Workspace:
     @property
     def mark(self) -> str:
         """The environment variable by which its processes are known."""
-        return f"{MARK}={self.directory}"
+        return f"{mark()}{self.directory}"
 
     def fill(self) -> None:
         """Fill in the placeholders of the command, and write the files."""
@@ -102,7 +101,11 @@ class Workspace:
         given = {name: value for name, value in self._options.env.items() if value is not None}
         removed = self._options.env.keys() - given.keys()
         kept = {name: value for name, value in os.environ.items() if name not in removed}
-        return {**kept, MARK: self.directory, **{name: self.placeholders.fill(value) for name, value in given.items()}}
+        return {
+            **kept,
+            MARK: self.mark.partition("=")[2],
+            **{name: self.placeholders.fill(value) for name, value in given.items()},
+        }
 
     def _write(self, name: str, content: Any) -> None:
         path = f"{self.directory}/{name}"

@@ -256,8 +256,7 @@ class StreamFront:
     def _dial(self, pending: _PendingConnection) -> None:
         ConnectAttempt(
             self._relay_loop,
-            self._upstream.family,
-            self._upstream.address,
+            self._upstream,
             self._seconds,
             on_done=partial(self._dialed, pending),
             on_lack=partial(self._on_error, pending.connection),

@@ -52,7 +52,7 @@ class Judging:
 
     def take(self, step: Step) -> Verdict | None:
         """Take what has come of a long run; None for any other step."""
-        if not isinstance(step, Expect) or step.length is None or self._inbox.is_datagram:
+        if not isinstance(step, Expect) or step.length is None or self._inbox.has_units:
             return None
         step = self.counted(step)
         if not is_long(step):
