@@ -67,7 +67,7 @@ def test_it(real_server, fault_proxy):
             "*- windsock: <fault_proxy 1 on *",
             "+0.0000 #0 from *",
             "*- windsock: output of small at 127.0.0.1:*, pid *",
-            "-0.* starting None /*",
+            "[+-]0.* starting None /*",
             "+0.* got password=*******",
         ]
     )

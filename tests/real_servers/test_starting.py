@@ -161,7 +161,7 @@ def test_output_is_bounded_by_lines() -> None:
 )
 def test_wrong_values_are_named_before_anything_runs(command: object, options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        real_server(command, **options)  # type: ignore[arg-type]
+        real_server(command, **options)
 
 
 def test_a_stop_signal_of_its_own() -> None:
