@@ -341,6 +341,10 @@ class Recorder(NullRecorder):
             if self._in_memory > MEMORY and self._can_spill:
                 self._spill()
 
+    def stay_in_memory(self) -> None:
+        """Move nothing to a file, whatever it takes: traffic may be secret."""
+        self._can_spill = False
+
     def _spill(self) -> None:
         """Move the oldest events to a file; without a file, or if it is full, they stay in memory."""
         try:

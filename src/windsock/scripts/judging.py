@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.bound_function import BoundFunction
 from windsock.scripts.cursor import Cursor
 from windsock.scripts.expectations import Expect
@@ -76,3 +77,5 @@ class Judging:
                 conversation.message = b""
             if isinstance(step.what, re.Pattern):
                 conversation.matched(step.what, conversation.message)
+            elif isinstance(step.what, MessagePattern):
+                conversation.understood(step.what.protocol, is_reply=bool(step.what.is_reply))
