@@ -47,8 +47,16 @@ def run(*, is_quick: bool) -> Result:
             seconds[name].append(seconds_to_start(way))
     figures = {name: median(each) for name, each in seconds.items()}
     best = min(figures[BY_HAND], figures[WITH_PAUSES])
-    bound = Bound("redis-server, start to ready beside by hand", figures[OURS] / best, MOST_BY_HAND)
-    limits = {OURS: bound.limit}
+    bounds = [
+        Bound("redis-server, start to ready beside a tight loop", figures[OURS] / figures[BY_HAND], MOST_BY_HAND),
+        Bound(
+            "redis-server, start to ready beside a loop with pauses",
+            figures[OURS] / best,
+            MOST_BY_HAND,
+            measured="1.2x on a busy machine",
+        ),
+    ]
+    limits = {BY_HAND: bounds[0].limit, WITH_PAUSES: bounds[1].limit}
     return Result(
         title,
         ["what", "median", "ratio", "bound"],
@@ -56,8 +64,11 @@ def run(*, is_quick: bool) -> Result:
             [name, f"{figure * 1000:.1f}", f"{figure / best:.2f}x", limits.get(name, "")]
             for name, figure in figures.items()
         ],
-        [bound],
-        [f"median of {rounds} rounds; by hand: subprocess.Popen, and connect(2) in a loop until it succeeds"],
+        bounds,
+        [
+            f"median of {rounds} rounds; by hand: subprocess.Popen, and connect(2) in a loop until it succeeds",
+            *map(str, bounds),
+        ],
     )
 
 
