@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from windsock.errors import StillRunning, UsageError
+from windsock.harness.client_api import ClientAPI
 from windsock.net import addresses
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
@@ -18,8 +19,8 @@ from windsock.recording.subject import Subject
 if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.fake import Fake
-    from windsock.harness.acceptances import Acceptances
     from windsock.harness.draining import Drain
+    from windsock.harness.server_run import ServerRun
     from windsock.injection.server_faults import ServerFaults
     from windsock.recording import Connection
 
@@ -87,17 +88,13 @@ class Checkpoint:
         self._discard()
 
 
-class CheckpointAPI(Subject):
+class CheckpointAPI(ClientAPI, Subject):
     """The checkpoints of a running server."""
 
-    server: Any
     _fake: Fake | None
     _faults: ServerFaults | None
-    _acceptances: Acceptances | None
-    _client_group: ClientGroup | None
-    _client_failures: tuple[BaseException, ...]
-    _seed: Callable[[], int] | None
     _drain: Drain
+    _run: ServerRun
     _checkpoint: Checkpoint | None = None
     _part = Part()
     _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
@@ -154,8 +151,8 @@ class CheckpointAPI(Subject):
         with self._recorder:  # no connection is accepted meanwhile
             self._recorder.begin_part(self._part)
             self.requests.forget()
-            if self._acceptances is not None:
-                self._acceptances.begin_again()
+            if self._run.acceptances is not None:
+                self._run.acceptances.begin_again()
             if self._fake is not None:
                 self._fake.begin_part()
             if self._faults is not None:
@@ -251,8 +248,8 @@ class CheckpointAPI(Subject):
         self._part.is_over, self._part.has_failed = self._checkpoint is None, self._has_failed
         self.excuse(self.errors)
         self._has_failed = False
-        if self._acceptances is not None:
-            self._acceptances.begin_again()
+        if self._run.acceptances is not None:
+            self._run.acceptances.begin_again()
         if self._faults is not None:
             self._faults.end_part()
         if self._fake is not None:
@@ -265,19 +262,11 @@ class CheckpointAPI(Subject):
 
     # --- what a running server does at its own end, too
 
-    @property
-    def seed(self) -> int:
-        """The seed of its faults."""
-        raise NotImplementedError
-
     def drain(self) -> None:
         """Handle what clients sent before they left."""
         raise NotImplementedError
 
     def _check_waits_for_another(self, what: str) -> None:
-        raise NotImplementedError
-
-    def _close_clients(self) -> None:
         raise NotImplementedError
 
     def _settle(self) -> None:

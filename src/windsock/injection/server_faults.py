@@ -11,7 +11,6 @@ from windsock.faults import (
     Fault,
     FaultHandle,
     FaultSet,
-    Firing,
     First,
     Kill,
     Pause,
@@ -22,7 +21,6 @@ from windsock.faults import (
 from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
-from windsock.faults.reports import report_of, summary_of
 from windsock.injection.accept import AcceptFaults
 from windsock.injection.datagrams import RelayedDatagrams
 from windsock.injection.handshake import Handshakes, check_handshake_fault
@@ -31,6 +29,7 @@ from windsock.injection.process import Processes, check_process_fault
 from windsock.injection.relays import Relays
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic, socket
+from windsock.recording.connections import traffic_in_words
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
 from windsock.taps.hooks import put_back
@@ -284,19 +283,9 @@ class ServerFaults:
 
     def failures(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, though it was to."""
-        return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
-
-    def _traffic(self) -> str:
-        connections = self._recorder.connections
-        noun = "datagram" if self._options.is_datagram else "connection"
-        count = len(connections)
-        up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
-        return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
-
-    def unrecorded_firings(self) -> list[Firing]:
-        """Return what faults did to datagrams and to the listener: it is recorded with no connection."""
-        log = self.fault_set.log
-        return log if self._options.is_datagram else [each for each in log if each.connection is None]
+        name, is_datagram = self._options.name, self._options.is_datagram
+        traffic = traffic_in_words(name, self._recorder.connections, is_datagram=is_datagram)
+        return [FaultNeverFired.of(each, traffic) for each in self.fault_set.unfired]
 
     def copy_of_listener(self) -> socket.socket:
         """Return a copy of the server's own socket."""
@@ -313,14 +302,6 @@ class ServerFaults:
                 f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
                 "for datagrams, and no Refuse() or BacklogFull() at the same time"
             )
-
-    def report(self) -> list[str]:
-        """Return the seed and the firings in words, bounded in length."""
-        return report_of(self.fault_set)
-
-    def summary(self) -> list[str]:
-        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
-        return summary_of(self.fault_set)
 
 
 def _counts(selector: Selector) -> bool:
