@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from windsock.errors import StillRunning, UsageError
-from windsock.harness.client_api import ClientAPI
+from windsock.harness.verdict import ServerVerdict
 from windsock.net import addresses
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
 from windsock.recording.errors import first_of_each
 from windsock.recording.part import Part
-from windsock.recording.subject import Subject
 
 if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Checkpoint", "CheckpointAPI"]
 
-Verdict = BaseExceptionGroup[BaseException] | None
 GRACE = 1.0
 """Seconds for which async handlers are waited for."""
 
@@ -88,7 +86,7 @@ class Checkpoint:
         self._discard()
 
 
-class CheckpointAPI(ClientAPI, Subject):
+class CheckpointAPI(ServerVerdict):
     """The checkpoints of a running server."""
 
     _fake: Fake | None
@@ -260,6 +258,18 @@ class CheckpointAPI(ClientAPI, Subject):
     def _stuck(self) -> set[Connection]:
         return set()
 
+    # --- verdicts
+
+    def _failures(self) -> list[BaseException]:
+        found = super()._failures()
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
+        return found
+
+    def _unmet(self) -> list[Any]:
+        return [] if self._checkpoint is not None and self._checkpoint.has_others else super()._unmet()
+
     # --- what a running server does at its own end, too
 
     def drain(self) -> None:
@@ -270,9 +280,6 @@ class CheckpointAPI(ClientAPI, Subject):
         raise NotImplementedError
 
     def _settle(self) -> None:
-        raise NotImplementedError
-
-    def _verdict(self, failures: list[BaseException]) -> Verdict:
         raise NotImplementedError
 
 

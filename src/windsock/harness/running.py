@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from windsock.errors import PeerError, StillRunning, UsageError, WaitTimeout
-from windsock.harness.accept_api import AcceptAPI
+from windsock.errors import StillRunning, UsageError
 from windsock.harness.checkpoints import CheckpointAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
-from windsock.harness.fault_api import FaultAPI
 from windsock.harness.hand import ServerHand
 from windsock.harness.outages import outage_of
 from windsock.harness.server_run import ServerRun
@@ -35,14 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["RunningServer"]
 
 
-class RunningServer(FakeAPI, AcceptAPI, FaultAPI, CheckpointAPI):
+class RunningServer(FakeAPI, CheckpointAPI):
     """A server that runs in a thread of its own, from the constructor to `stop()`.
 
     `server` is the instance of the server class; `requests`, `connections` and `errors` are its recording. Without a
     handler it is a fake: `on()`, `reply()`, `echo()` and `play()` define its answers.
     """
-
-    what_fails = "errors in handlers"
 
     @uninterrupted_start
     def __init__(
@@ -243,33 +239,6 @@ class RunningServer(FakeAPI, AcceptAPI, FaultAPI, CheckpointAPI):
         if verdict is not None:
             raise verdict
 
-    def _verdict(self, failures: list[BaseException]) -> BaseExceptionGroup[BaseException] | None:
-        what = self.what_fails if failures else "scripts in the background failed"
-        failures = [*failures, *self._client_failures]
-        unmet = self._unmet()
-        if not failures and unmet and not self._has_failed:
-            what, failures = self.what_is_unmet, [*unmet]
-        if not failures:
-            return None
-        group = self._group(what, failures)
-        return group if failures == unmet else self._with_unmet(group)
-
-    def _failures(self) -> list[BaseException]:
-        found = super()._failures()
-        if self._fake is not None and self._has_failed:
-            # the expectations that a failed test has not met are not reported again
-            found = [each for each in found if not isinstance(each, PeerError | WaitTimeout)]
-        late = self._recorder.late_errors
-        if late is not None and self._checkpoint is None and self.strict:
-            found = [*late.failures(), *found]
-        return found
-
-    def _new_errors(self) -> list[BaseException]:
-        found = super()._new_errors()
-        if self._fake is not None:
-            _without_our_way(found)
-        return found
-
     def _settle(self) -> None:
         """Drain; for a fake whose expectations count, close its own clients first, since their ends may meet some."""
         fake = self._fake if self._is_to_be_used and not self._is_stopped else None
@@ -278,39 +247,6 @@ class RunningServer(FakeAPI, AcceptAPI, FaultAPI, CheckpointAPI):
         self.drain()
         if fake is not None:
             fake.settle(self.server, self.options.timeout)
-
-    def _unmet(self) -> list[Any]:
-        """Return the unmet expectations and unfired faults that should fail the test."""
-        found: list[Any] = []
-        if self._checkpoint is not None and self._checkpoint.has_others:
-            return found
-        if self._fake is not None and self.strict:
-            found += self._fake.unreachable()
-        if self._fake is not None and self._is_to_be_used:
-            found += self._fake.unmet()
-            found += self._never_entered()
-        if self.strict and self._faults is not None:
-            found += self._faults.failures()
-        if self.strict and self._client_group is not None:
-            found += self._client_group.unfired
-        return found
-
-    @property
-    def _is_to_be_used(self) -> bool:
-        """True if unmet expectations of the fake fail the test."""
-        return self.strict and not self.options.allow_unused
-
-    def _may_be_met(self) -> bool:
-        if self._fake is None or not self._is_to_be_used:
-            return super()._may_be_met()
-        if not self._is_stopped:
-            self._fake.settle(self.server, self.options.timeout)
-        return self._fake.is_waiting()
-
-    def notes(self, *, is_over: bool = True) -> Iterator[str]:
-        """See Subject; with failures of scripts in the background."""
-        yield from super().notes(is_over=is_over)
-        yield from (f"a script in the background failed too: {failure}" for failure in self._client_failures)
 
     @contextmanager
     def outage(self) -> Iterator[None]:
@@ -338,10 +274,3 @@ class RunningServer(FakeAPI, AcceptAPI, FaultAPI, CheckpointAPI):
     def _remove_private_path(self) -> None:
         if self._private is not None:
             self._private.remove()
-
-
-def _without_our_way(failures: list[BaseException]) -> None:
-    """Remove the tracebacks of a fake's own errors: all frames are ours, and the messages say where."""
-    for each in failures:
-        if isinstance(each, PeerError | WaitTimeout):
-            each.__traceback__ = None
