@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from windsock.endpoints.outcomes import Outcome
 from windsock.errors import PeerError
-from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, nothing
+from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
 from windsock.recording import Connection

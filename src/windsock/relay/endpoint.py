@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from windsock.net import sockets, urgent
 from windsock.net.event_loop import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
 from windsock.net.system import socket
+from windsock.relay.observers import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
     from windsock.relay.connection import StreamRelay
     from windsock.relay.direction import RelayDirection
+    from windsock.relay.handshake_faults import HandshakeFaults
 
-__all__ = ["RelayEndpoint", "TrafficObserver"]
+__all__ = ["RelayEndpoint"]
 
 PIECE = 128 * 1024
 """The number of bytes read at a time if faults examine them and may keep them."""
@@ -23,34 +25,6 @@ BULK = 32 * 1024
 """The size in bytes of a read after which more of that size is expected."""
 MOST_READS = 16
 """The number of blocks that are read and discarded before a close."""
-
-
-class TrafficObserver(Protocol):
-    """An observer of traffic before faults act on it."""
-
-    def passed(self, data: memoryview) -> None:
-        """Note data that this end has sent. The memory is reused afterwards."""
-        ...
-
-    def marked(self) -> None:
-        """Note that the next byte that this end has sent is urgent."""
-        ...
-
-    def lend(self) -> memoryview:
-        """Return memory to receive much data into; `kept` reports its use."""
-        ...
-
-    def kept(self, size: int) -> None:
-        """Note `size` bytes that this end has sent, which are in the lent memory."""
-        ...
-
-    def ended(self, *, is_truncated: bool) -> None:
-        """Note the end of this end's stream; truncated: without close_notify, in TLS that the relay ends."""
-        ...
-
-    def vanished(self, error: OSError) -> None:
-        """Note that this end has reset the connection or is gone for another reason."""
-        ...
 
 
 class RelayEndpoint:
@@ -137,7 +111,7 @@ class RelayEndpoint:
         attached, self.attached = self.attached, None
         if self.relay.handshake_faults is not None:
             self.relay.lose(attached)
-            self._apply_handshake_faults(bytes(data))
+            self._apply_handshake_faults(self.relay.handshake_faults, bytes(data))
             return
         chain = self.flow.chain
         if chain is not None and not chain.is_idle():
@@ -147,11 +121,8 @@ class RelayEndpoint:
         if chain is not None:
             chain.carried(len(data))
 
-    def _apply_handshake_faults(self, data: bytes) -> None:
+    def _apply_handshake_faults(self, handshake_faults: HandshakeFaults, data: bytes) -> None:
         """Pass on what is left of data after the handshake faults have examined it."""
-        handshake_faults = self.relay.handshake_faults
-        if handshake_faults is None:
-            return
         passed = handshake_faults.upward(data) if self is self.relay.client else handshake_faults.downward(data)
         if passed and not self.relay.is_over:
             self._pass_on(passed)
@@ -224,10 +195,9 @@ class RelayEndpoint:
         self.has_ended = True
         if self.notes is not None:
             self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
-        if self.relay.handshake_faults is not None:
-            rest = self.relay.handshake_faults.ended(is_client=self is self.relay.client)
-            if rest:
-                self._pass_on(rest)
+        faults = self.relay.handshake_faults
+        if faults is not None and (rest := faults.ended(is_client=self is self.relay.client)):
+            self._pass_on(rest)
         self.flow.end()
         self.update()
 
