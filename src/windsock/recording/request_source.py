@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from windsock.net.system import monotonic
 from windsock.recording.connection import Connection
-from windsock.recording.exchanges import Exchanges, RecordedRequest
+from windsock.recording.exchanges import Exchanges
 from windsock.recording.framing import Framing, is_framed
 from windsock.recording.listener import Listener
 from windsock.recording.protocol_framing import protocol_of
+from windsock.recording.recorded_request import RecordedRequest
 from windsock.recording.recorder import Recorder
 
 __all__ = ["Found", "JoinedRecorders", "RequestSource"]

@@ -8,8 +8,8 @@ from typing import Any, overload
 from windsock.net.deadlines import is_over
 from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
-from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import Framing
+from windsock.recording.recorded_request import RecordedRequest
 from windsock.recording.recorder import Recorder
 from windsock.recording.request_source import Found, JoinedRecorders, RequestSource
 from windsock.recording.transcript import preview, summary
