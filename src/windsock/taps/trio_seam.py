@@ -16,7 +16,8 @@ from windsock.taps.hooks import HOOKS, stand_ins
 from windsock.taps.requests import UNTAPPED, connection_of, meant, noting_handshake
 from windsock.taps.seam import Seam
 from windsock.taps.stream_tap import mark_lost, unread_at_end
-from windsock.taps.trio_tap import SocketTap, StreamTap
+from windsock.taps.trio_socket_tap import SocketTap
+from windsock.taps.trio_tap import StreamTap
 
 __all__ = ["TrioSeam"]
 
