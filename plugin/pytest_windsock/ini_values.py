@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pytest
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["add_ini_values", "hang_timeout_of", "idle_threads_of", "timeout_of"]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import inspect
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.errors import UsageError
 from windsock.servers import BaseServer
 from windsock.servers.async_handlers import is_async
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["check_class", "check_handler", "constructor_of"]
 

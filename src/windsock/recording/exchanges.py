@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from windsock.recording.connection import Connection
 from windsock.recording.cutter import Cutter
@@ -15,9 +14,6 @@ from windsock.recording.protocol_messages import replies_cutter
 from windsock.recording.recorded_request import RecordedRequest
 from windsock.recording.store.spill_file import Event
 from windsock.recording.unsent import cuts_in, without
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Exchanges"]
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.taps.stream_tap import note_failure
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["BLOCK", "StreamTap", "TrioTap"]
 
