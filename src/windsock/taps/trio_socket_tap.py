@@ -9,7 +9,8 @@ from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.urgency import out_of_line
-from windsock.taps.stream_tap import note_descriptors, note_failure, note_sent, scatter, unread_at_end
+from windsock.taps.notes import note_descriptors, note_failure, note_sent, unread_at_end
+from windsock.taps.stream_tap import scatter
 from windsock.taps.trio_tap import BLOCK, TrioTap
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.taps.stream_tap import note_failure
+from windsock.taps.notes import note_failure
 
 __all__ = ["BLOCK", "StreamTap", "TrioTap"]
 
