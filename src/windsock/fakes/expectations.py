@@ -40,7 +40,7 @@ class Expectations:
         deadline = monotonic() + within(min(seconds, GRACE))
         quiet = 0
         while quiet < 2 and monotonic() < deadline:
-            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
+            if self._recorder.waiters.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
                 return
             quiet = 0 if self._is_busy(server) else quiet + 1
 

@@ -327,4 +327,4 @@ class Fake:
 
 def _note_state(recorder: Recorder, connection: int, state: str) -> None:
     if connection >= 0:
-        recorder.numbered(connection).note(Kind.NOTE, f"is in state {state!r}".encode())
+        recorder.numbers.by_index(connection).note(Kind.NOTE, f"is in state {state!r}".encode())

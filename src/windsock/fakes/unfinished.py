@@ -25,7 +25,7 @@ def unfinished(recorder: Recorder, framing: Framing | None, responder: Responder
 
 def _messages(recorder: Recorder, framing: Framing, responder: Responder) -> Iterator[str]:
     for request in Requests(recorder, framing, is_datagram=False, timeout=lambda: 0.0).unfinished():
-        if _is_for_rules(recorder.numbered(request.connection)):
+        if _is_for_rules(recorder.numbers.by_index(request.connection)):
             yield unfinished_words(request) + responder.why_unfinished(request.beginning(LOOKED_AT))
 
 

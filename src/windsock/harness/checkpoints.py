@@ -146,7 +146,7 @@ class CheckpointAPI(ServerVerdict):
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
         self._drain.begin_again()
-        with self._recorder:  # no connection is accepted meanwhile
+        with self._recorder.waiters:  # no connection is accepted meanwhile
             self._recorder.begin_part(self._part)
             self.requests.forget()
             if self._run.acceptances is not None:
@@ -219,9 +219,13 @@ class CheckpointAPI(ServerVerdict):
 
         def leavers() -> list[Connection]:
             self._recorder.catch_up()
-            return [each for each in self._recorder.carried() if _ends_by(each, deadline) and each not in self._stuck]
+            return [
+                each
+                for each in self._recorder.numbers.carried()
+                if _ends_by(each, deadline) and each not in self._stuck
+            ]
 
-        self._recorder.wait_until(lambda: not leavers(), seconds)
+        self._recorder.waiters.wait_until(lambda: not leavers(), seconds)
         self._wait_for_relays(min(GRACE, seconds))
         self._recorder.settle()
         vain = [each for each in self._drain.in_vain if not (each.is_closed or each in self._stuck)]
@@ -235,9 +239,9 @@ class CheckpointAPI(ServerVerdict):
         """Wait for relays to pass on the ends of connections that their handlers have ended; a fault may hold one."""
 
         def ending() -> list[Connection]:
-            return [each for each in self._recorder.carried() if each.is_released and each not in self._stuck]
+            return [each for each in self._recorder.numbers.carried() if each.is_released and each not in self._stuck]
 
-        self._recorder.wait_until(lambda: not ending(), seconds)
+        self._recorder.waiters.wait_until(lambda: not ending(), seconds)
         self._stuck.update(ending())
 
     def _end_part(self) -> None:

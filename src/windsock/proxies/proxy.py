@@ -276,7 +276,7 @@ class FaultProxy(FaultReports, Subject):
         self._relay_loop.drain(seconds)
         if not self.is_datagram:
             are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
-            self._recorder.wait_until(are_closed, within(seconds))
+            self._recorder.waiters.wait_until(are_closed, within(seconds))
 
     async def settle_async(self, seconds: float) -> None:
         """Wait as `settle()` does, while the event loop of asyncio or trio goes on."""

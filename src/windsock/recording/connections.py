@@ -61,7 +61,7 @@ class Connections(list[Connection]):
             return ended
 
         return RecordingWait(
-            self._recorder, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
+            self._recorder.waiters, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
         )
 
 
