@@ -145,21 +145,10 @@ class FaultProxy(FaultReports, Subject):
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
         recorder = self._recorder if self._is_recorded else None
         tell = self._recorder.teller()
+        given = (self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings)
         if self.upstream.is_datagram:
-            return DatagramFront(
-                self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings, on_error=tell
-            )
-        return StreamFront(
-            self._relay_loop,
-            bound,
-            self.upstream,
-            self.fault_set,
-            recorder,
-            self._firings,
-            termination=termination,
-            seconds=self.timeout,
-            on_error=tell,
-        )
+            return DatagramFront(*given, on_error=tell)
+        return StreamFront(*given, termination=termination, seconds=self.timeout, on_error=tell)
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"

@@ -71,8 +71,7 @@ class RelayEndpoint:
 
     def _carry(self) -> None:
         """Read, and write the data at once: the common case."""
-        flow, notes = self.flow, self.notes
-        chain = flow.chain
+        flow, chain, notes = self.flow, self.flow.chain, self.notes
         is_idle = chain is None or chain.is_idle()
         is_lent = self._is_bulk and notes is not None
         memory = notes.lend() if is_lent and notes is not None else self._scratch.memory
@@ -83,11 +82,11 @@ class RelayEndpoint:
         except OSError as error:
             self.vanish(error)
             return
-        if not size and self.error is not None:
-            self.vanish(self.error)
-            return
         if not size:
-            self._end()
+            if self.error is None:
+                self._end()
+            else:
+                self.vanish(self.error)
             return
         self.carried += size
         data = memory[:size]
