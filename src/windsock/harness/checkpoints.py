@@ -253,7 +253,7 @@ class CheckpointAPI(ServerVerdict):
         if self._run.acceptances is not None:
             self._run.acceptances.begin_again()
         if self._faults is not None:
-            self._faults.end_part()
+            self._faults.fault_set.end_part()
         if self._fake is not None:
             self._fake.end_part()
         self._client_group, self._client_failures = group, ()

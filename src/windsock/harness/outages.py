@@ -31,7 +31,7 @@ def outage_of(
             copy.close()
         raise
     if faults is not None:
-        faults.listener_was_closed()
+        faults.listener.close()  # what belongs to the one that was closed
     holder = listeners.take_place(server, copy)
     try:
         yield
@@ -48,5 +48,5 @@ def outage_of(
 
 def _copy_of_listener(server: Any, faults: ServerFaults | None) -> socket.socket:
     if faults is not None:
-        return faults.copy_of_listener()
+        return faults.listener.copy_of_listener()
     return socket.socket(fileno=os.dup(server.fileno()))
