@@ -246,7 +246,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
             self._close_clients()
         self.drain()
         if fake is not None:
-            fake.settle(self.server, self.options.timeout)
+            fake.expectations.settle(self.server, self.options.timeout)
 
     @contextmanager
     def outage(self) -> Iterator[None]:

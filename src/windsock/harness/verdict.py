@@ -49,9 +49,9 @@ class ServerVerdict(AcceptAPI, Subject):
         """Return the unmet expectations and unfired faults that should fail the test."""
         found: list[Any] = []
         if self._fake is not None and self.strict:
-            found += self._fake.unreachable()
+            found += self._fake.expectations.unreachable()
         if self._fake is not None and self._is_to_be_used:
-            found += self._fake.unmet()
+            found += self._fake.expectations.unmet()
             found += self._never_entered()
         if self.strict and self._faults is not None:
             found += self._faults.failures()
@@ -68,8 +68,8 @@ class ServerVerdict(AcceptAPI, Subject):
         if self._fake is None or not self._is_to_be_used:
             return super()._may_be_met()
         if not self._is_stopped:
-            self._fake.settle(self.server, self.options.timeout)
-        return self._fake.is_waiting()
+            self._fake.expectations.settle(self.server, self.options.timeout)
+        return self._fake.expectations.is_waiting()
 
     def notes(self, *, is_over: bool = True) -> Iterator[str]:
         """See Subject; with failures of scripts in the background."""
