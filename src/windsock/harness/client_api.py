@@ -1,15 +1,18 @@
-"""The methods by which a test connects clients to a server."""
+"""The methods by which a test connects clients to a server, and gets what they need for TLS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from windsock.errors import UsageError
-from windsock.harness.certificate_api import CertificateAPI
 from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
+    import ssl
+
+    import trustme
+
     from windsock.clients.async_client import AsyncioClient, TrioClient
     from windsock.clients.client import ScriptedClient
     from windsock.clients.client_group import ClientGroup
@@ -17,16 +20,20 @@ if TYPE_CHECKING:
     from windsock.clients.connector import Connector
     from windsock.clients.rpc_client import RPCClient
     from windsock.clients.summary import CrowdSummary
+    from windsock.options.server_options import Resolved
     from windsock.protocols.rpc_messages import Auth
     from windsock.proxies.proxy import FaultProxy
     from windsock.scripts import Script
+    from windsock.security.pem_files import ClientFiles
 
 __all__ = ["ClientAPI"]
 
 
-class ClientAPI(CertificateAPI):
+class ClientAPI:
     """The methods of a running server that connect clients to it, and the group that closes them."""
 
+    name: str
+    options: Resolved
     server: Any
     address: Any
     _seed: Callable[[], int] | None
@@ -139,3 +146,40 @@ class ClientAPI(CertificateAPI):
     def _close_clients(self) -> None:
         if self._client_group is not None:
             self._client_failures += tuple(self._client_group.close())
+
+    # --- certificates
+
+    @property
+    def ca(self) -> trustme.CA:
+        """The certificate authority of this test run, which signs all certificates that windsock makes."""
+        from windsock.security import certificates
+
+        return certificates.authority()
+
+    @property
+    def ca_file(self) -> str:
+        """The path of the certificate of `ca` as a PEM file, which is removed when the test run ends."""
+        from windsock.security import pem_files
+
+        return pem_files.ca_file()
+
+    def client_files(self) -> ClientFiles:
+        """Return the paths of a certificate and its key for clients, as PEM files: for servers with tls="mutual".
+
+        They are removed when the test run ends. Raises UsageError for a server without TLS.
+        """
+        from windsock.security import pem_files
+
+        if self.options.encryption is None:
+            raise UsageError(f'client_files(): the {self.name} does not speak TLS; pass tls="mutual"')
+        return pem_files.client_files(self.options.encryption.key_type)
+
+    def client_context(self, *, certificate: bool = True, alpn: Sequence[str] = ()) -> ssl.SSLContext:
+        """Return a new context for clients of this server: it trusts `ca`, and checks names.
+
+        For a server with tls="mutual" it has a client certificate, unless `certificate=False`. Raises UsageError
+        for a server without TLS.
+        """
+        if self.options.encryption is None:
+            raise UsageError(f"client_context(): the {self.name} does not speak TLS; pass tls=True")
+        return self.options.encryption.client_context(certificate=certificate, alpn=alpn)

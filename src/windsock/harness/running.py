@@ -11,8 +11,7 @@ from windsock.harness.checkpoints import CheckpointAPI
 from windsock.harness.draining import Drain
 from windsock.harness.fake_api import FakeAPI
 from windsock.harness.hand import ServerHand
-from windsock.harness.outages import outage_of
-from windsock.harness.server_run import ServerRun
+from windsock.harness.server_run import ServerRun, outage_of
 from windsock.harness.thread_pool import ThreadPool
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from windsock.harness.lifecycle import Lifecycle, lifecycle_of
 from windsock.harness.thread_pool import Joinable, ThreadPool, start_thread
 from windsock.net import deadlines
 from windsock.net.deadlines import is_over, to_stop
-from windsock.net.system import monotonic
+from windsock.net.system import monotonic, os, socket
 from windsock.options import listeners
 from windsock.options.server_options import Resolved
 from windsock.recording import Connection, Recorder
@@ -20,8 +21,9 @@ from windsock.taps import current_handlers
 if TYPE_CHECKING:
     from windsock.fakes.fake import Fake
     from windsock.harness.acceptances import Acceptances
+    from windsock.injection.server_faults import ServerFaults
 
-__all__ = ["ServerRun"]
+__all__ = ["ServerRun", "outage_of"]
 
 
 class ServerRun:
@@ -121,6 +123,42 @@ class ServerRun:
         return StillRunning(
             f"stop() of the {self._options.name}: requests in progress", seconds, what, is_cut=is_over()
         )
+
+
+@contextmanager
+def outage_of(
+    server: Any, run: ServerRun, faults: ServerFaults | None, is_stopped: Callable[[], bool]
+) -> Iterator[None]:
+    """End the server's run for the length of a `with`; then serve again, unless it was stopped meanwhile."""
+    if faults is not None:
+        faults.check_outage()
+    copy = _copy_of_listener(server, faults) if listeners.can_serve_again(server) else None
+    try:
+        run.end(for_good=False)
+    except BaseException:
+        if copy is not None:
+            copy.close()
+        raise
+    if faults is not None:
+        faults.listener.close()  # what belongs to the one that was closed
+    holder = listeners.take_place(server, copy)
+    try:
+        yield
+    finally:
+        if is_stopped():
+            listeners.give_up_place(server, holder)
+        else:
+            if copy is not None:
+                listeners.serve_again(server, copy)
+            else:
+                listeners.bind_again(server, holder)
+            run.resume()
+
+
+def _copy_of_listener(server: Any, faults: ServerFaults | None) -> socket.socket:
+    if faults is not None:
+        return faults.listener.copy_of_listener()
+    return socket.socket(fileno=os.dup(server.fileno()))
 
 
 def _serve(server: Any, lifecycle: Lifecycle, failed: Callable[[Connection | None, BaseException], None]) -> None:
