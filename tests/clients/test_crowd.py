@@ -19,10 +19,14 @@ from windsock.clients.crowd import crowd
 from windsock.clients.summary import CrowdMember, CrowdSummary
 
 
+def numbered(index: int) -> Script:
+    return Script().send(b"client %d" % index).expect(b"client %d" % index)
+
+
 @each(KINDS)
 def test_everybody_gets_their_own_answer(kind: str) -> None:
     with serving(kind).echo() as server:
-        summary = server.crowd(20, lambda index: Script().send(b"client %d" % index).expect(b"client %d" % index))
+        summary = server.crowd(20, numbered, timeout=30)
 
         assert summary.met == len(summary) == 20
         assert summary.failures == []

@@ -20,6 +20,8 @@ from tests.support.waiting import wait_until
 from windsock import Script
 
 IDLE = 0.05
+LONGER = 0.3
+"""Where a message has to come in that time."""
 secured = pytest.mark.parametrize(
     "options", [{"tls": True}, {"relay": True}, {"tls": True, "relay": True}], ids=["tls", "relay", "both"]
 )
@@ -43,8 +45,8 @@ def test_a_connection_without_a_message_is_ended(transport: str, concurrency: st
 @on_every_stream_kind
 def test_the_time_begins_when_the_latest_reply_is_sent(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
-        server.idle(IDLE, reply=b"421 timeout\n")
-        server.on(b"x").reply(b"y\n", delay=2 * IDLE)
+        server.idle(LONGER, reply=b"421 timeout\n")
+        server.on(b"x").reply(b"y\n", delay=1.5 * LONGER)
 
         assert exchange(server, b"x\nx\n") == b"y\ny\n421 timeout\n"
 
@@ -53,7 +55,7 @@ def test_the_time_begins_when_the_latest_reply_is_sent(transport: str, concurren
 @on_every_concurrency
 def test_idle_connections_end_in_tls_and_behind_a_relay(concurrency: str, options: dict[str, Any]) -> None:
     with windsock.serving(concurrency=concurrency, framing="lines", **options) as server:
-        server.idle(IDLE, reply=b"421\n")
+        server.idle(LONGER, reply=b"421\n")
         server.echo()
         with server.connect() as client:
             client.send(b"x\n").expect(b"x\n").expect(b"421\n").expect_eof()
@@ -81,8 +83,8 @@ def test_an_idle_connection_may_be_half_closed(transport: str, concurrency: str)
 def test_pending_replies_are_no_idle_time() -> None:
     with windsock.serving(framing="lines") as server:
         server.unordered()
-        server.idle(IDLE, reply=b"421\n")
-        server.on(b"slow").reply(b"late\n", delay=2 * IDLE)
+        server.idle(LONGER, reply=b"421\n")
+        server.on(b"slow").reply(b"late\n", delay=1.5 * LONGER)
 
         assert exchange(server, b"slow\n") == b"late\n421\n"
 
@@ -109,7 +111,7 @@ def test_a_connection_that_plays_a_script_is_not_idle() -> None:
 def test_the_latest_call_counts_for_later_connections() -> None:
     with windsock.serving(framing="lines") as server:
         server.idle(30.0)
-        server.idle(IDLE, reply=b"421\n")
+        server.idle(LONGER, reply=b"421\n")
         assert exchange(server, b"") == b"421\n"
 
 

@@ -49,6 +49,15 @@ def test_a_reply_is_made_of_the_match_or_of_the_conversation(transport: str, con
             client.send(b"SCRIPT\n").expect(b"?\n").send(b"!\n").expect(b"!\n")
 
 
+@on_every_concurrency
+def test_a_connection_is_ended_though_there_is_no_reply(concurrency: str) -> None:
+    with windsock.serving(transport="tcp", concurrency=concurrency, framing="lines") as server:
+        server.on(b"BYE").reply_with(lambda message: None, end="close")
+
+        with server.connect() as client:
+            client.send(b"BYE\n").expect_eof()
+
+
 @on_every_stream_and_tls
 def test_a_reply_comes_from_a_file_a_generator_or_nowhere(
     transport: str, concurrency: str, tls: Any, tmp_path: Path

@@ -15,6 +15,7 @@ from windsock.harness import CONCURRENCIES, TRANSPORTS
 KINDS = list(product(TRANSPORTS, CONCURRENCIES))
 
 
+@pytest.mark.timeout(240)
 def test_a_thousand_servers_of_every_kind_leave_nothing() -> None:
     for transport, concurrency in KINDS:  # what is made once, is made here
         serve_once(transport, concurrency)

@@ -93,7 +93,7 @@ class Answer:
         if isinstance(made, Script):
             self._check_made(made, is_datagram=is_datagram)
             return made
-        return None if made is None else self._given(made)
+        return self._nothing() if made is None else self._given(made)
 
     def _made(
         self, what: Any, message: bytes, conversation: Conversation
@@ -110,7 +110,7 @@ class Answer:
         """Return what an answer says in reply to a message."""
         made = answer(message)
         if made is None:
-            return None
+            return self._nothing()
         ends = self.end is None and answer.ends(message)
         return (replace(self, end="close") if ends else self)._given(self._body(made, message))
 
@@ -174,6 +174,10 @@ class Answer:
             words.append(f"times={times}")
         return f"{method}({', '.join(words)})"
 
+    def _nothing(self) -> Script | None:
+        """Return what there is to do without a reply: to end the connection, if that was asked for."""
+        return None if self.end is None else self._script(b"")
+
     def _given(self, data: bytes | Body) -> bytes | Script:
         """Return the bytes, or a script that sends them as the options say."""
         data = _wrapped(data, self.framing)
@@ -182,6 +186,9 @@ class Answer:
                 data = data[: self.truncate]
             if self.is_plain:
                 return data
+        return self._script(data)
+
+    def _script(self, data: bytes | Body) -> Script:
         script = Script()
         if self.delay:
             script = script.pause(self.delay)
