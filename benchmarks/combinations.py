@@ -50,6 +50,6 @@ def run(*, is_quick: bool) -> Result:
     slowest = max((cost, kind) for kind, cost in median.items() if kind[1] != "forking")
     named = "-".join([*slowest[1][:2], *(["tls"] if slowest[1][2] else [])])
     bounds = [Bound(f"milliseconds of the slowest without a fork ({named})", slowest[0], at_most=5.0, unit=" ms")]
-    headings = ["concurrency", "tcp", "tcp tls", "udp", "unix", "unix tls", "unix datagram"]
+    headings = ["concurrency", "tcp", "tcp tls", "udp", "unix", "unix tls", "unix datagram", "unix seqpacket"]
     notes = [f"median of {rounds} rounds, the client's own part (with TLS its handshake and its context) included"]
     return Result("Every combination: milliseconds to start, serve 64 B once, and stop", headings, rows, bounds, notes)

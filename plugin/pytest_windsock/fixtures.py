@@ -26,6 +26,7 @@ TRANSPORTS = {
     "udp": "UDP datagrams",
     "unix_stream": "Unix stream sockets",
     "unix_datagram": "Unix datagram sockets",
+    "unix_seqpacket": "Unix sockets with records",
 }
 CONCURRENCIES = {
     "sync": "one request after the other",
@@ -187,7 +188,10 @@ def windsock_ca() -> RunAuthority:
 
 @pytest.fixture
 def any_server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
-    """A server of every kind there is, one test item each; filtered by the marker: transports=, concurrency=, tls=."""
+    """A server of every kind, one test item each; the marker chooses: transports=, concurrency=, tls=.
+
+    Servers of records (`unix_seqpacket`) only if `transports=` names them.
+    """
     __tracebackhide__ = True
     from pytest_windsock import starting, verdict
 

@@ -12,7 +12,9 @@ from windsock.harness import CONCURRENCIES, TRANSPORTS
 
 __all__ = ["Combination", "chosen", "parametrize"]
 
-GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram")}
+GROUPS = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram"), "record": ("unix_seqpacket",)}
+BY_DEFAULT = (*GROUPS["stream"], *GROUPS["datagram"])
+"""The transports without `transports=`: a handler of streams or datagrams cannot serve records."""
 
 
 class Combination(NamedTuple):
@@ -50,7 +52,8 @@ def chosen(options: Mapping[str, Any]) -> Iterator[Combination]:
         raise windsock.UsageError(
             f"transport={options['transport']!r}: any_server stands for several; name them with transports="
         )
-    transports = _names("transports", options.get("transports"), TRANSPORTS, GROUPS)
+    asked = options.get("transports")
+    transports = _names("transports", BY_DEFAULT if asked is None else asked, TRANSPORTS, GROUPS)
     concurrencies = _names("concurrency", options.get("concurrency"), CONCURRENCIES, {})
     tls = options.get("tls")
     if tls not in (None, True, False, "mutual"):

@@ -66,7 +66,7 @@ def fixture(
 
 
 def combinations(**which: Any) -> list[Any]:
-    """Return `params` for every kind of server there is, as for `any_server`.
+    """Return `params` for every kind of server, as for `any_server`.
 
     `transports`, `concurrency` and `tls` select some of them, as in the marker: `concurrency=["sync", "forking"]`.
     Tests on what a platform does not support are skipped. Raises UsageError for unknown names.

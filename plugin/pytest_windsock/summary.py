@@ -24,12 +24,8 @@ KEY = "windsock_summary"
 SERVERS, TRAFFIC, FAULTS, UNFIRED, FIRINGS = "servers", "traffic", "faults", "never fired", "firings"
 COUNTED = (SERVERS, TRAFFIC, FAULTS, UNFIRED, FIRINGS)
 START, STOP = "start", "stop"
-PROXIED = {
-    (False, False): "tcp",
-    (False, True): "udp",
-    (True, False): "unix_stream",
-    (True, True): "unix_datagram",
-}
+PROXIED = {"stream": ("tcp", "unix_stream"), "datagram": ("udp", "unix_datagram"), "record": ("", "unix_seqpacket")}
+"""The names of a proxy's transport: over IP, and over a Unix socket."""
 
 
 class Summary:
@@ -165,6 +161,6 @@ def combination_of(subject: Any) -> str:
     """Return what a server is in a few words: its transport, concurrency and TLS."""
     options = getattr(subject, "options", None)
     if options is None:
-        return f"proxy {PROXIED[subject.is_unix, subject.is_datagram]}"
+        return f"proxy {PROXIED[subject.upstream.unit][subject.is_unix]}"
     tls = ", TLS" if options.encryption is not None else ""
     return f"{options.concurrency} {options.transport}{tls}"

@@ -27,6 +27,13 @@ def test_one_recv_of_a_reply_in_pieces_is_named(conclude: Conclude) -> None:
         with datagrams_to(udp_server) as client:
             client.send(b"hello")
             assert client.recv(3) == b"hello"
+
+    def test_record(unix_seqpacket_server):
+        unix_seqpacket_server.echo()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
+            client.connect(unix_seqpacket_server.path)
+            client.send(b"hello")
+            assert client.recv(3) == b"hello"
     """
     )
 
@@ -42,6 +49,10 @@ def test_one_recv_of_a_reply_in_pieces_is_named(conclude: Conclude) -> None:
         "test_datagram": [
             "udp_server #0: the client took 3 of the 5 B of the reply: "
             "a recv() with too small a buffer drops the rest of a datagram"
+        ],
+        "test_record": [
+            "unix_seqpacket_server #0: the client took 3 of the 5 B of the reply: "
+            "a recv() with too small a buffer drops the rest of a record"
         ],
     }
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.servers import ask, connect, on_every_concurrency, on_every_kind, on_every_stream_kind
+from tests.support.servers import ask, connect, on_every_concurrency, on_every_kind_and_records, on_every_stream_kind
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import PeerError, RunningServer, Script, StillRunning, UsageError
 from windsock.faults import Corrupt, HandlerError, Kill, Reset, TLSPlaintext, first
@@ -42,7 +42,7 @@ def failing(
 # --- the recording
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_each_checkpoint_has_its_own_requests_numbered_from_0(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         server.echo()
@@ -159,7 +159,7 @@ def test_shared_answers_are_there_anew_in_each_checkpoint(concurrency: str) -> N
                 assert ask(server, b"GET\r\n", b"GET\r\n", b"OTHER\r\n") == [b"1\r\n", b"2\r\n", b"queued\r\n"]
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_scripts_are_played_by_the_connections_of_the_checkpoint(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         server.play(Script().expect(b"A").send(b"shared"))
@@ -357,7 +357,7 @@ def may(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     return event
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_an_error_fails_the_checkpoint_in_which_it_comes(transport: str, concurrency: str) -> None:
     def fail(request: Any, client_address: Any, server: Any) -> None:
         raise ValueError("wrong")

@@ -12,7 +12,7 @@ import pytest
 import trio  # noqa: F401  # its import keeps the frames of whoever comes first, in a cycle
 
 import windsock
-from tests.support.servers import DATAGRAMS, ask, on_every_kind
+from tests.support.servers import DATAGRAMS, RECORDS, TRANSPORTS, ask, on_every_kind
 from tests.support.waiting import DEADLINE
 from windsock import faults, servers
 from windsock.recording.store.buffer_pool import POOL
@@ -81,9 +81,9 @@ def test_that_of_a_fake_with_a_script(concurrency: str) -> None:
         assert is_gone(used)
 
 
-@pytest.mark.parametrize("transport", windsock.harness.TRANSPORTS)
+@pytest.mark.parametrize("transport", [*TRANSPORTS, RECORDS])
 def test_that_of_a_stopped_proxy_and_its_memory(transport: str) -> None:
-    way = {"transport": "udp"} if transport == "udp" else {}
+    way = {"transport": transport} if transport in ("udp", RECORDS) else {}
     with windsock.serving(Answers, transport=transport, concurrency="threading") as server, without_collector():
         used = [windsock.proxy(server.address, **way)]  # type: ignore[arg-type]  # the transport only
         before = len(POOL)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import windsock
-from tests.support.servers import ask, connect, on_every_kind, on_every_stream_kind, on_every_transport
+from tests.support.servers import ask, connect, on_every_kind_and_records, on_every_stream_kind, on_every_transport
 from windsock.recording import Recorder
 
 
@@ -25,7 +25,7 @@ def test_streams_are_refused_and_then_served_again(transport: str, concurrency: 
         assert [each.data for each in server.requests.wait(2)] == [b"before\n", b"after\n"]
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_clients_of_every_kind_are_refused(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         with server.outage(), pytest.raises(ConnectionRefusedError):

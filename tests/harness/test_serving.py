@@ -19,7 +19,7 @@ from tests.support.servers import (
     ask,
     connect,
     on_every_concurrency,
-    on_every_kind,
+    on_every_kind_and_records,
     on_every_stream_kind,
     on_every_transport,
     rest_of,
@@ -42,7 +42,7 @@ class Shouting(servers.BaseRequestHandler):
                 self.request.sendall(line.upper())
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_every_kind_records_the_same_conversation_the_same_way(transport: str, concurrency: str) -> None:
     with windsock.serving(Shouting, transport=transport, concurrency=concurrency, framing="lines") as server:
         answers = ask(server, b"one\n", b"two\n")
@@ -53,11 +53,12 @@ def test_every_kind_records_the_same_conversation_the_same_way(transport: str, c
         assert all(each.is_complete and each.error is None for each in requests)
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_every_kind_is_of_the_class_that_its_words_say(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency) as server:
         prefix = "" if concurrency == "sync" else concurrency.capitalize()
-        suffix = {"tcp": "TCP", "udp": "UDP", "unix_stream": "UnixStream", "unix_datagram": "UnixDatagram"}[transport]
+        names = {"tcp": "TCP", "udp": "UDP", "unix_stream": "UnixStream", "unix_datagram": "UnixDatagram"}
+        suffix = names.get(transport, "UnixSeqpacket")
 
         assert type(server.server) is getattr(servers, f"{prefix}{suffix}Server")
 

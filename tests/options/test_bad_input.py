@@ -37,7 +37,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "handler=dict can't be called with (request, client_address, server); "
         "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments",
     ),
-    ({"transport": "sctp"}, "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'"),
+    (
+        {"transport": "sctp"},
+        "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram', 'unix_seqpacket'",
+    ),
     (
         {"concurrency": "fibers"},
         "concurrency='fibers': expected one of 'sync', 'threading', 'forking', 'selecting', 'trio'",

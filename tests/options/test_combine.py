@@ -65,7 +65,10 @@ def test_it_serves() -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"transport": "sctp"}, "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'"),
+        (
+            {"transport": "sctp"},
+            "transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram', 'unix_seqpacket'",
+        ),
         ({"mixins": ["TLS"]}, "mixins=['TLS']: expected classes, such as windsock.security.TLSMixIn"),
         (
             {"mixins": [servers.UDPServer]},

@@ -148,6 +148,24 @@ def test_a_platform_that_lacks_something_skips_with_the_reason(
     result.stdout.fnmatch_lines([f"SKIPPED*{reason}, which this platform does not have"])
 
 
+def test_a_platform_without_records_skips_with_the_reason(run: Run, pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+        from windsock.options import combinations
+
+        @pytest.fixture(autouse=True)
+        def without(monkeypatch):
+            monkeypatch.setattr(combinations, "are_supported", lambda: False)
+        """
+    )
+
+    result = run("def test_it(forking_unix_seqpacket_server): pass", "-rs")
+
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*transport='unix_seqpacket' needs SOCK_SEQPACKET for Unix sockets*"])
+
+
 def test_a_marked_test_is_skipped_for_the_same_reason(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(system.os, "fork")  # before the marker is checked
 

@@ -56,7 +56,7 @@ EVERY_CONCURRENCY = ", ".join(map(repr, CONCURRENCIES))
         ("'tcp'", "@pytest.mark.windsock('tcp',): it takes keywords only: handler=..."),
         (
             "transport='sctp'",
-            "@pytest.mark.windsock: transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram'",
+            "@pytest.mark.windsock: transport='sctp': expected one of 'tcp', 'udp', 'unix_stream', 'unix_datagram', *",
         ),
         ("concurrency='fibers'", f"@pytest.mark.windsock: concurrency='fibers': expected one of {EVERY_CONCURRENCY}"),
         ("handler=42", "@pytest.mark.windsock: handler=42 is no request handler; *"),

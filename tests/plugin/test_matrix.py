@@ -75,6 +75,25 @@ def test_some(any_server):
     assert ids(result) == ["tcp-sync", "tcp-forking", "unix_stream-sync", "unix_stream-forking"]
 
 
+def test_records_are_in_the_matrix_where_they_are_asked_for(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+import pytest
+
+
+@pytest.mark.windsock(transports="record", concurrency=["selecting", "sync"])
+def test_some(any_server):
+    with any_server.echo().connect() as client:
+        client.send(b"one").send(b"two").expect(b"one").expect(b"two")
+"""
+    )
+
+    result = pytester.runpytest("-v")
+
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*unix_seqpacket-sync*", "*unix_seqpacket-selecting*"])
+
+
 def test_all_workers_have_the_same_items_in_the_same_order(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         TALK

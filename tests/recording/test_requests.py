@@ -11,7 +11,7 @@ import pytest
 
 import windsock
 from tests.support.processes import ended_well, forked
-from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind
+from tests.support.servers import Signal, ask, connect, on_every_concurrency, on_every_kind_and_records
 from tests.support.waiting import DEADLINE, wait_until
 from windsock.net import addresses
 from windsock.recording import Recorder, Requests, framing_from
@@ -132,7 +132,7 @@ def test_the_servers_timeout_bounds_a_wait_that_says_none() -> None:
         server.requests.wait()
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_a_wait_ends_when_what_it_waits_for_has_come(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency, framing="lines") as server:
         found: list[Any] = []

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.support.rpc import Adder, AsyncAdder
-from tests.support.servers import DATAGRAMS, on_every_kind, wait_for_error
+from tests.support.servers import DATAGRAMS, TRANSPORTS, on_every_kind, wait_for_error
 from windsock import CallFailed, RunningServer, UsageError, serving
-from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.harness import CONCURRENCIES
 from windsock.protocols import xdr
 from windsock.protocols.rpc_messages import AcceptStatus, AuthStatus, Call
 from windsock.servers import rpc

@@ -10,15 +10,21 @@ import pytest
 
 from tests.support.waiting import DEADLINE, wait_until
 from windsock import RunningServer
-from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.harness import CONCURRENCIES
 
 STREAMS = ["tcp", "unix_stream"]
 DATAGRAMS = ["udp", "unix_datagram"]
+TRANSPORTS = [*STREAMS, *DATAGRAMS]
+RECORDS = "unix_seqpacket"
+"""The fifth transport has tests of its own, and is in the matrix where it may differ from streams."""
 
 on_every_concurrency = pytest.mark.parametrize("concurrency", list(CONCURRENCIES))
-on_every_transport = pytest.mark.parametrize("transport", list(TRANSPORTS))
+on_every_transport = pytest.mark.parametrize("transport", TRANSPORTS)
 on_every_stream = pytest.mark.parametrize("transport", STREAMS)
 on_every_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(TRANSPORTS, CONCURRENCIES)))
+on_every_kind_and_records = pytest.mark.parametrize(
+    ("transport", "concurrency"), list(product([*TRANSPORTS, RECORDS], CONCURRENCIES))
+)
 on_every_stream_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(STREAMS, CONCURRENCIES)))
 on_every_datagram_kind = pytest.mark.parametrize(("transport", "concurrency"), list(product(DATAGRAMS, CONCURRENCIES)))
 
@@ -46,6 +52,17 @@ def ask(server: RunningServer, *questions: bytes) -> list[bytes]:
             client.sendall(question)
             answers.append(client.recv(65536))
         return answers
+
+
+def allows_records_of(size: int) -> bool:
+    """Return whether this system lets a process send a record of that many bytes."""
+    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with sender, receiver:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * size)
+        try:
+            return sender.send(bytes(size), socket.MSG_DONTWAIT) == size
+        except OSError:
+            return False
 
 
 def rest_of(client: socket.socket) -> bytes:

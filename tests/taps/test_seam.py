@@ -18,7 +18,7 @@ from tests.support.servers import (
     connect,
     on_every_concurrency,
     on_every_datagram_kind,
-    on_every_kind,
+    on_every_kind_and_records,
     on_every_stream_kind,
     reset,
     rest_of,
@@ -31,7 +31,7 @@ from windsock.net import addresses
 MIB = 1 << 20
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_a_reply_is_recorded_by_the_time_the_client_has_it(transport: str, concurrency: str) -> None:
     with windsock.serving(transport=transport, concurrency=concurrency, framing=4) as server:
         server.echo()
@@ -349,7 +349,7 @@ class Odd(Exception):
         super().__init__(f"code {code} in {where}")
 
 
-@on_every_kind
+@on_every_kind_and_records
 def test_a_handler_that_raised_is_recorded_too(transport: str, concurrency: str) -> None:
     def handler(request: Any, client_address: Any, server: Any) -> None:
         if not isinstance(request, tuple):

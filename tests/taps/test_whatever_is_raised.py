@@ -16,10 +16,17 @@ from greenlet import GreenletExit
 
 import windsock
 from tests.servers.selecting.helpers import hub_here
-from tests.support.servers import STREAMS, connect, on_every_concurrency, on_every_stream_kind, wait_for_error
+from tests.support.servers import (
+    STREAMS,
+    TRANSPORTS,
+    connect,
+    on_every_concurrency,
+    on_every_stream_kind,
+    wait_for_error,
+)
 from windsock import RunningServer, Script, ScriptedClient, ScriptMismatch, servers
 from windsock.faults import Delay
-from windsock.harness import CONCURRENCIES, TRANSPORTS
+from windsock.harness import CONCURRENCIES
 from windsock.servers.selecting.green_socket import green
 
 
@@ -89,7 +96,7 @@ def test_whatever_a_handler_raises_is_recorded_and_the_next_client_is_served(
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=NAMES)
-@pytest.mark.parametrize("transport", list(TRANSPORTS))
+@pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("relay", [False, True])
 def test_whatever_an_async_handler_raises_is_recorded(
     transport: str, relay: bool, error: Callable[[], BaseException]

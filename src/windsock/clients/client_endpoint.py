@@ -221,6 +221,7 @@ class ClientStreamEndpoint(ClientEndpoint, StreamEndpoint):
         except OSError as error:
             if is_only_later(error):
                 return None
+            sockets.check_datagram(error, "send(...)", len(view), "record")
             self.failed_to_send(error)
             return 0
 

@@ -22,7 +22,9 @@ class ClientProxy:
     """The proxy of one client, and the private path that the client is bound to; `remove()` ends both."""
 
     def __init__(self, target: Target, plans: Iterable[FaultOptions], seed: int, timeout: float) -> None:
-        transport = "udp" if target.is_datagram and not target.is_unix else None
+        transport = "unix_seqpacket" if target.keeps_records else None
+        if target.is_datagram and not target.is_unix:
+            transport = "udp"
         self.proxy = FaultProxy(
             target.address, transport=transport, seed=seed, timeout=timeout, strict=False, name="client's line"
         )

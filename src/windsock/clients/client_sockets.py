@@ -50,6 +50,8 @@ class ConnectFailed(PeerError):
 
 def _if_meant(address: Any, error: OSError) -> str:
     """Return a hint for a path that does not exist and looks like a host and a port."""
+    if isinstance(address, str) and error.errno == errno.EPROTOTYPE:
+        return "; a Unix socket of another kind is there: for SOCK_SEQPACKET, pass transport='unix_seqpacket'"
     if not isinstance(address, str) or error.errno != errno.ENOENT:
         return ""
     host, colon, port = address.rpartition(":")

@@ -46,8 +46,9 @@ def scripted_client(
     """Connect to any address; return a client whose methods are the steps of scripts. Use it in a `with`.
 
     `address` is `(host, port)`, or the path or abstract name of a Unix socket. `transport` ("tcp", "udp",
-    "unix_stream", "unix_datagram") is needed for UDP only. `tls` is an ssl.SSLContext, or True for one that trusts
-    the certificate authority of this run; with `handshake=False` nothing is sent until `client.start_tls()`.
+    "unix_stream", "unix_datagram", "unix_seqpacket") is needed for UDP and for records only. `tls` is an
+    ssl.SSLContext, or True for one that trusts the certificate authority of this run; with `handshake=False` nothing is
+    sent until `client.start_tls()`.
 
     `source` is the address to come from: a host or `(host, port)`; for Unix sockets a path. A Unix datagram client
     without one is bound to a private path, so that replies arrive, and with `source=""` it has no name at all.
@@ -174,8 +175,8 @@ def connector_to(address: Any, options: ConnectOptions) -> Connector:
     tls, transport, server_hostname = options.tls, options.transport, options.server_hostname
     place = target_of(address, transport)
     begins_with_tls, context = _context(tls, server_hostname)
-    if begins_with_tls and transport in ("udp", "unix_datagram"):
-        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
+    if begins_with_tls and place.unit != "stream":
+        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries {place.unit}s")
     if server_hostname is None and begins_with_tls and isinstance(place.address, tuple):
         server_hostname = place.address[0]
     return Connector(

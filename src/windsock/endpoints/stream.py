@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from windsock.endpoints.endpoint import CHUNK, SLICE, Endpoint
 from windsock.endpoints.outcomes import Outcome, is_only_later, is_own_timeout, says_nothing
 from windsock.errors import PeerError, UsageError
-from windsock.net import abort, urgent
+from windsock.net import abort, sockets, urgent
 from windsock.net.deadlines import capped
 from windsock.net.event_loop import READABLE, WRITABLE
+from windsock.net.records import LARGEST_RECORD, TRUNCATED, keeps_records
 from windsock.net.system import monotonic, socket
 from windsock.scripts import Inbox, Progress
 from windsock.scripts import steps as kinds
@@ -27,8 +28,13 @@ class StreamEndpoint(Endpoint):
     """An endpoint over any object with the methods of a blocking stream socket: plain, TLS, or a server's request."""
 
     def __init__(self, sock: Any, *, clock: Callable[[], float] = monotonic) -> None:
-        super().__init__(sock, Inbox(), clock=clock)
+        is_record = keeps_records(sock)
+        super().__init__(sock, Inbox(is_record=is_record), clock=clock)
         self._keeps_marks = False
+        self._chunk = CHUNK
+        if is_record:
+            self.is_plain = False
+            self._chunk = LARGEST_RECORD
 
     def transmit(self, data: bytes, deadline: float, *, is_urgent: bool = False) -> None:
         """Send all of the data. If the peer is gone, note that in the inbox. Raises TimeoutError at the deadline."""
@@ -44,6 +50,7 @@ class StreamEndpoint(Endpoint):
                 except OSError as error:
                     if is_own_timeout(error):
                         raise TimeoutError(f"the other end took {sent} of {len(view)} bytes") from None
+                    sockets.check_datagram(error, "send(...)", len(view), "record")
                     self.failed_to_send(error)
         finally:
             if sent:
@@ -95,7 +102,7 @@ class StreamEndpoint(Endpoint):
         """Read the rest of a connection that is gone; return whether it has an end."""
         with contextlib.suppress(OSError):
             self.sock.settimeout(0.0)
-            while data := self.sock.recv(CHUNK):
+            while data := self.receive(self._chunk):
                 self.inbox.receive(data, self.clock())
             return True
         return False
@@ -106,7 +113,7 @@ class StreamEndpoint(Endpoint):
         if self.is_layered:
             self.sock.settimeout(0.0)
         self.may_have_more = False
-        data = self.read(CHUNK if rate is None else max(1, min(CHUNK, int(rate * SLICE))))
+        data = self.read(self._chunk if rate is None else max(1, min(CHUNK, int(rate * SLICE))))
         if data:
             self.may_have_more = self.is_layered
             if rate is not None:
@@ -138,7 +145,13 @@ class StreamEndpoint(Endpoint):
 
     def receive(self, size: int) -> bytes:
         """Return data of one call of the socket. Raises OSError. May be overridden."""
-        data: bytes = self.sock.recv(size)
+        data: bytes
+        if not self.inbox.is_record:
+            data = self.sock.recv(size)
+            return data
+        data, _, flags, _ = self.sock.recvmsg(size)
+        if flags & TRUNCATED:
+            self.inbox.note(f"a record was cut to {size} B: the rest is lost", self.clock())
         return data
 
     # --- steps

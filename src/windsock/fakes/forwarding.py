@@ -77,8 +77,7 @@ class Forwarding:
         self._loop.event_loop.watch(self._stop, READABLE, self._stopped)
         ConnectAttempt(
             self._loop,
-            self._target.family,
-            self._target.address,
+            self._target,
             seconds,
             on_done=self._connected,
             on_lack=self._failed,

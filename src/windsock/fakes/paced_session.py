@@ -82,13 +82,14 @@ class PacedSession(StreamSession):
             if self._arrived:
                 data, self._arrived = self._arrived, b""
                 return data
+            if end.inbox and not self._is_over:
+                return end.inbox.take(len(end.inbox.unread))
             if self._is_over or end.inbox.has_ended:
                 return b""
             end.wait(min(self._pending.due, self._idle_until(), monotonic() + LONGEST))
             self._request.settimeout(None)
-            if end.inbox:
-                return end.inbox.take(len(end.inbox.unread))
-            if self._idle is not None and monotonic() >= self._idle_until() and not end.inbox.has_ended:
+            is_quiet = not end.inbox and not end.inbox.has_ended
+            if is_quiet and self._idle is not None and monotonic() >= self._idle_until():
                 self._end_idle(self._idle)
 
     def _idle_until(self) -> float:

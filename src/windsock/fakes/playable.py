@@ -6,6 +6,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.fakes.replies import checked_script
+from windsock.net.records import SEQPACKET
 from windsock.scripts import ExpectUrgent, Script, StartTLS, StopTLS, Urgent
 
 __all__ = ["check_playable", "check_tls_step"]
@@ -13,7 +14,8 @@ __all__ = ["check_playable", "check_tls_step"]
 
 def check_playable(method: str, script: Script, server: Any, *, is_datagram: bool, has_to_end: bool = False) -> None:
     """Raise UsageError if the fake of this server cannot play a script."""
-    checked_script(method, script).check(is_datagram=is_datagram, has_to_end=has_to_end)
+    is_record = getattr(server, "socket_type", None) == SEQPACKET
+    checked_script(method, script).check(is_datagram=is_datagram, is_record=is_record, has_to_end=has_to_end)
     begins_with_tls = getattr(server, "begins_with_tls", False)
     for number, step in enumerate(script.steps, 1):
         if isinstance(step, StartTLS | StopTLS):

@@ -21,7 +21,7 @@ class ChainFaults(Protocol):
 
     @property
     def traffic(self) -> str:
-        """Return "stream" or "datagram"."""
+        """Return "stream", "datagram" or "record"."""
         ...
 
     @property
@@ -70,6 +70,7 @@ class Chain:
         "acting",
         "connection",
         "direction",
+        "is_record",
         "is_stream",
         "seed",
         "waiting",
@@ -81,7 +82,8 @@ class Chain:
         """The lock to hold while feeding or asking the chain, until its output has been carried out."""
         self.connection = connection
         self.direction = direction
-        self.is_stream = fault_set.traffic == "stream"
+        self.is_stream = fault_set.traffic != "datagram"
+        self.is_record = fault_set.traffic == "record"
         self.seed = fault_set.seed
         self.waiting = 0
         """The number of items that wait anywhere in the chain."""

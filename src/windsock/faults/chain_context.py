@@ -25,6 +25,7 @@ class ContextChain(WaitingChain, Protocol):
     connection: int
     direction: str
     is_stream: bool
+    is_record: bool
     seed: int
     waiting: int
 
@@ -48,6 +49,7 @@ class ChainContext:
         "handle",
         "held",
         "is_active",
+        "is_record",
         "is_stream",
         "key",
         "met_at",
@@ -66,14 +68,16 @@ class ChainContext:
         self.connection = chain.connection
         self.direction = chain.direction
         self.is_stream = chain.is_stream
+        self.is_record = chain.is_record
+        has_bytes = self.is_stream and not self.is_record
         self.key = (self.fault.chain_stage, self.fault.chain_order, handle.order)
         self.held: deque[Item] = deque()
         self.offset = offset
         self.counted = 0
         self._queue = ItemQueue(is_stream=self.is_stream)
         self._random: random.Random | None = None
-        self._matcher = matcher_for(self.selector, is_stream=self.is_stream, direction=self.direction)
-        self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=self.is_stream)
+        self._matcher = matcher_for(self.selector, is_stream=has_bytes, direction=self.direction)
+        self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=has_bytes)
         self.start(now)
 
     def start(self, now: float) -> None:
@@ -181,6 +185,7 @@ class ChainContext:
         if (
             limit is not None
             and self.is_stream
+            and not self.is_record
             and type(item) is Data
             and self.seen < limit < self.seen + len(item.data)
         ):

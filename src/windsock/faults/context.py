@@ -23,6 +23,8 @@ class FaultContext(Protocol):
     direction: str
     """"upstream" or "downstream"."""
     is_stream: bool
+    is_record: bool
+    """Whether each item of data is a record; `is_stream` is true then, as for all connections."""
     selector: Selector
     now: float
     """The time of the item, in seconds."""

@@ -34,8 +34,11 @@ class Fault:
     chain_order: ClassVar[int] = 50
     """The position within the stage; a lower one comes first."""
     applies_to: ClassVar[frozenset[str]] = BOTH
-    """What it can be installed on: "stream", "datagram"; or "accept", "handshake", "process", which are outside of
-    chains."""
+    """What it can be installed on: "stream" (connections with records too), "datagram"; or "accept", "handshake",
+    "process", which are outside of chains."""
+
+    splits: ClassVar[bool] = False
+    """Whether all that it does is to split a stream's data, so that it cannot act on records."""
 
     happens_later: ClassVar[bool] = False
     """Whether it acts some time after it has fired; what carries it out records it on the connection then."""

@@ -15,6 +15,7 @@ from windsock.faults.handle import FaultHandle, Firing, settle
 from windsock.faults.seeds import derive
 from windsock.faults.selector import ConnectionInfo, Selector, holds
 from windsock.net.system import threading
+from windsock.net.targets import Unit
 
 __all__ = ["FaultSet"]
 
@@ -25,11 +26,14 @@ EVERYTHING = Selector()
 
 
 class FaultSet:
-    """The faults of one server or proxy. `seed`: any integer; `traffic`: "stream" or "datagram". Thread-safe."""
+    """The faults of one server or proxy. Thread-safe.
 
-    def __init__(self, *, seed: int = 0, traffic: Literal["stream", "datagram"] = "stream") -> None:
-        if traffic not in ("stream", "datagram"):
-            raise UsageError(f"FaultSet: traffic={traffic!r}: expected 'stream' or 'datagram'")
+    `seed`: any integer; `traffic`: "stream", "datagram" or "record".
+    """
+
+    def __init__(self, *, seed: int = 0, traffic: Unit = "stream") -> None:
+        if traffic not in ("stream", "datagram", "record"):
+            raise UsageError(f"FaultSet: traffic={traffic!r}: expected 'stream', 'datagram' or 'record'")
         self.seed = seed
         self.traffic = traffic
         self.version = 0
@@ -251,9 +255,10 @@ class FaultSet:
 
     def _check(self, fault: Fault, where: Selector) -> None:
         on = fault.applies_to
-        if self.traffic not in on and not (
-            "process" in on or (self.traffic == "stream" and on & {"accept", "handshake"})
-        ):
+        kind = "stream" if self.traffic == "record" else self.traffic
+        if self.traffic == "record" and fault.splits:
+            raise UsageError(f"{fault!r} splits data, and a record stays whole: expected a fault that does not")
+        if kind not in on and not ("process" in on or (kind == "stream" and on & {"accept", "handshake"})):
             acts_on = " and ".join(sorted(on))
             raise UsageError(
                 f"{fault!r} acts on {acts_on}, this is a {self.traffic}: expected a fault for {self.traffic}s; "

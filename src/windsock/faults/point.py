@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from windsock.faults.context import FaultContext
 from windsock.faults.fault import Fault
@@ -27,11 +27,16 @@ class PointFault(Fault):
     With a selector's `probability`, it has one chance there. If other conditions do not hold at that byte (`after`), it
     acts as soon as they do.
 
+    The record in which the point lies passes whole, unless the fault cuts records.
+
     Without `after_bytes`, or with 0, it acts when the fault meets the connection (plus the selector's `after`); with a
     selector about items (`nth`, `every`, `match`, `after_bytes`), in place of the selected item or before it.
     """
 
     __slots__ = ()
+
+    cuts_records: ClassVar[bool] = False
+    """Whether a record is cut at the point."""
 
     if TYPE_CHECKING:
 
@@ -91,6 +96,8 @@ class PointFault(Fault):
         if not self.after_bytes or isinstance(item, Datagram):
             return self._reach(item.at, (item,), context, 0)
         size = max(0, self.after_bytes - context.seen)
+        if size and context.is_record and not self.cuts_records:
+            size = len(item.data)
         head, rest = item.piece(0, size), item.piece(size)
         reached = self._reach(item.at, (rest,) if rest.data else (), context, size)
         return [head, *reached] if head.data else reached

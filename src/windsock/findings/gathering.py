@@ -15,7 +15,7 @@ from windsock.findings import places
 from windsock.findings.facts import ConnectionFacts, HandlerPlace, RuleFacts, ServerFacts
 from windsock.net import addresses
 from windsock.net.system import os
-from windsock.recording import Connection, Cutter, Framing, UntilEof
+from windsock.recording import Connection, Cutter, EachRecord, Framing, UntilEof
 from windsock.recording.events import Chunk, Direction, Kind
 from windsock.recording.store.spill_file import Event
 
@@ -166,6 +166,8 @@ def _connection(
     chunks = tuple(connection.chunks)
     upstream = _joined(chunks, Direction.UPSTREAM)
     messages, rest, waits_for = _cut(upstream, framing, has_ended=reader.client_end is not None)
+    if isinstance(framing, EachRecord):
+        messages = tuple(each.data for each in chunks if each.direction is Direction.UPSTREAM)
     return ConnectionFacts(
         index=connection.index,
         peer=addresses.show(connection.peer) if connection.peer else "",

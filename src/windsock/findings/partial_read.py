@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
 from windsock.findings.phrases import counted_noun
 from windsock.findings.turns import turns_of
-from windsock.recording import Direction
+from windsock.recording import Direction, EachRecord
 
 __all__ = ["find"]
 
@@ -41,8 +41,9 @@ def _replies(connection: ConnectionFacts) -> Iterator[bytes]:
 
 def _said(server: ServerFacts, connection: ConnectionFacts, part: int, whole: int) -> str:
     taken = f"the client took {part} of the {whole} B of the reply"
-    if server.is_datagram:
-        return f"{taken}: a recv() with too small a buffer drops the rest of a datagram"
+    if server.is_datagram or isinstance(server.framing, EachRecord):
+        unit = "datagram" if server.is_datagram else "record"
+        return f"{taken}: a recv() with too small a buffer drops the rest of a {unit}"
     pieces = sum(each.direction is Direction.DOWNSTREAM for each in connection.chunks)
     sent = f"which were sent in {counted_noun(pieces, 'piece')}"
     return f"{taken}, {sent}: one recv() returns what has arrived, so read on until the message is complete"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
-from windsock.recording import Direction
+from windsock.recording import Direction, EachRecord
 
 __all__ = ["find"]
 
@@ -27,6 +27,7 @@ def find(case: Case) -> Iterator[Finding]:
 
 def _has_read_once(server: ServerFacts, connection: ConnectionFacts) -> bool:
     read = [each.data for each in connection.chunks if each.direction is Direction.UPSTREAM]
-    is_handlers = not (server.is_fake or server.is_proxy or server.is_datagram or connection.faults)
+    has_units = server.is_datagram or isinstance(server.framing, EachRecord)
+    is_handlers = not (server.is_fake or server.is_proxy or has_units or connection.faults)
     has_left = connection.server_end is not None and connection.client_end is None
     return is_handlers and has_left and len(read) == 1 and len(read[0]) in SIZES

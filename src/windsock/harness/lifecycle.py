@@ -98,7 +98,7 @@ class ForeignServer:
         if self._is_stopping:
             threading.Thread(target=self._server.shutdown, name="windsock shutdown()", daemon=True).start()
         self._is_stopping = True
-        if self._server.socket_type == socket.SOCK_STREAM:
+        if not self._is_datagram:
             sockets.refuse(self._server.socket)
             return
         with contextlib.suppress(OSError):  # nothing else wakes the loop; handlers still reply through it

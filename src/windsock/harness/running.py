@@ -52,6 +52,7 @@ class RunningServer(FakeAPI, CheckpointAPI):
             is_datagram=options.is_datagram,
             redact=options.redact,
         )
+        self._recorder.keeps_records = options.keeps_records
         self.options = options
         self._seed = seed
         self._fake: Fake | None = None

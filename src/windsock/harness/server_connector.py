@@ -69,8 +69,8 @@ def _tls(server: Server, tls: Any, certificate: Any) -> tuple[bool, Any]:
     is_context = is_tls_context(tls)
     if tls not in (None, True, False) and not is_context:
         raise UsageError(f"connect(tls={tls!r}): expected True, False or an ssl.SSLContext")
-    if tls and server.options.is_datagram:
-        raise UsageError(f"connect(tls={tls!r}): TLS is for streams, and the {server.name} takes datagrams")
+    if tls and (unit := server.options.unit) != "stream":
+        raise UsageError(f"connect(tls={tls!r}): TLS is for streams, and the {server.name} takes {unit}s")
     if certificate is not None and (is_context or encryption is None):
         raise UsageError(
             f"connect(certificate={certificate!r}): the {server.name} asks for none; pass tls='mutual' for the server"

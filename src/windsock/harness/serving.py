@@ -31,8 +31,9 @@ def serving(
     Both can be named: `serving(server_class=MyServer, handler=MyHandler)`.
 
     The server listens when this returns. Without a handler it is a fake, which records, and answers by rules and
-    scripts. `transport` is "tcp" (the default), "udp", "unix_stream" or "unix_datagram"; `concurrency` is "sync",
-    "threading" (the default), "forking", "selecting" or "trio" (the default for an async handler).
+    scripts. `transport` is "tcp" (the default), "udp", "unix_stream", "unix_datagram" or "unix_seqpacket";
+    `concurrency` is "sync", "threading" (the default), "forking", "selecting" or "trio" (the default for an async
+    handler).
     `framing` tells messages apart: "lines", "eof", a delimiter (bytes), a size (int), LengthPrefix(...), "any", a
     function, or a protocol: "http", "redis", "rpc", "websocket", or one of your own.
 

@@ -136,7 +136,7 @@ class FaultyListener:
         listener = socket.socket(fileno=os.dup(self._aside))
         try:
             listener.listen(0)
-            self._fillers.fill(listener.family, address)
+            self._fillers.fill(listener.family, address, listener.type)
         finally:
             listener.close()
 

@@ -63,7 +63,7 @@ class ServerFaults:
         self._options = options
         self._seam = seam
         self._recorder = recorder
-        self.fault_set = FaultSet(seed=seed, traffic="datagram" if options.is_datagram else "stream")
+        self.fault_set = FaultSet(seed=seed, traffic=options.unit)
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
         self.listener = FaultyListener(server)

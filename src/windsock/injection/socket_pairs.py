@@ -110,7 +110,7 @@ class Pairs:
 
     def make(self, client: socket.socket, peer: Address) -> tuple[socket.socket, RelayedSocket]:
         """Return the relay's end and the handler's end, for a client's connection. Raises OSError for lack of room."""
-        ours, theirs = self._unix() if client.family == AF_UNIX else self._tcp(client.family)
+        ours, theirs = self._unix(client.type) if client.family == AF_UNIX else self._tcp(client.family)
         handlers = RelayedSocket(theirs.family, theirs.type, theirs.proto, fileno=theirs.detach())
         handlers.settimeout(client.gettimeout())
         handlers.stands_for(client)
@@ -121,8 +121,8 @@ class Pairs:
             handlers.own_name = None
         return ours, handlers
 
-    def _unix(self) -> tuple[socket.socket, socket.socket]:
-        return socket.socketpair()
+    def _unix(self, kind: int) -> tuple[socket.socket, socket.socket]:
+        return socket.socketpair(AF_UNIX, kind)
 
     def _tcp(self, family: int) -> tuple[socket.socket, socket.socket]:
         with self._lock:

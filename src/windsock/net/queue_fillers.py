@@ -33,13 +33,13 @@ class QueueFillers:
         self.sockets: list[socket.socket] = []
         self._names: set[Any] = set()
 
-    def fill(self, family: int, address: Any) -> None:
+    def fill(self, family: int, address: Any, kind: int = socket.SOCK_STREAM) -> None:
         """Connect until the queue is full, after listen(0). Waits only for the first connection.
 
         Raises OSError if descriptors run out.
         """
         for _ in range(MOST):
-            filler = socket.socket(family, socket.SOCK_STREAM)
+            filler = socket.socket(family, kind)
             self.sockets.append(filler)
             filler.setblocking(False)
             if family == getattr(socket, "AF_UNIX", None):

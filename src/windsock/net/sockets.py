@@ -83,10 +83,10 @@ def largest_datagram(family: int) -> int:
     return LARGEST_UNIX_DATAGRAM if is_unix else LARGEST_UDP_DATAGRAM
 
 
-def check_datagram(error: OSError, what: str, size: int) -> None:
-    """Raise UsageError in place of an error that says that a datagram is too long to be sent (EMSGSIZE)."""
+def check_datagram(error: OSError, what: str, size: int, unit: str = "datagram") -> None:
+    """Raise UsageError in place of an error that says that a datagram or record is too long to be sent (EMSGSIZE)."""
     if error.errno == errno.EMSGSIZE:
-        raise UsageError(f"{what}: {size} bytes are too many for one datagram here") from None
+        raise UsageError(f"{what}: {size} bytes are too many for one {unit} here") from None
 
 
 def prepare(each: socket.socket) -> None:
@@ -156,7 +156,7 @@ def refuse(server_socket: socket.socket, *, for_good: bool = False) -> None:
     still accepts. With `for_good`, the address of a TCP listener need not be kept.
     """
     with contextlib.suppress(OSError):
-        if server_socket.type == socket.SOCK_STREAM:
+        if server_socket.type != socket.SOCK_DGRAM:
             _stop_listening(server_socket, for_good=for_good)
         elif not is_ip(server_socket):
             server_socket.shutdown(socket.SHUT_RD)
@@ -187,7 +187,7 @@ def serve_again(server_socket: socket.socket, backlog: int, name: Any = None) ->
     Raises OSError (EADDRINUSE) if another socket has taken the port, which was free for a moment.
     """
     server_socket.setblocking(True)
-    if server_socket.type == socket.SOCK_STREAM:
+    if server_socket.type != socket.SOCK_DGRAM:
         name = server_socket.getsockname()
         server_socket.listen(backlog)
         if server_socket.getsockname() != name:

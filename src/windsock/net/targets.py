@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from windsock.errors import UsageError
 from windsock.net import addresses
+from windsock.net.records import SEQPACKET, are_supported
 from windsock.net.system import connect, os, socket
 
-__all__ = ["AF_UNIX", "TRANSPORTS", "Target", "target_of"]
+__all__ = ["AF_UNIX", "TRANSPORTS", "Target", "Unit", "target_of"]
 
-TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram")
+TRANSPORTS = ("tcp", "udp", "unix_stream", "unix_datagram", "unix_seqpacket")
+Unit: TypeAlias = Literal["stream", "datagram", "record"]
 AF_UNIX = getattr(socket, "AF_UNIX", -1)
-STREAM, DATAGRAM = (socket.SOCK_STREAM,), (socket.SOCK_DGRAM,)
+STREAM, DATAGRAM, RECORD = (socket.SOCK_STREAM,), (socket.SOCK_DGRAM,), (SEQPACKET,)
+UNIX_KINDS = {"unix_stream": STREAM, "unix_datagram": DATAGRAM, "unix_seqpacket": RECORD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,18 @@ class Target:
         return self.kinds == DATAGRAM
 
     @property
+    def keeps_records(self) -> bool:
+        """True for connections that keep records."""
+        return self.kinds == RECORD
+
+    @property
+    def unit(self) -> Unit:
+        """What such sockets carry: "stream", "datagram" or "record"."""
+        return "datagram" if self.is_datagram else "record" if self.keeps_records else "stream"
+
+    @property
     def kind(self) -> int:
-        """The type to try first: SOCK_STREAM or SOCK_DGRAM."""
+        """The type to try first: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET."""
         return self.kinds[0]
 
     def resolved(self) -> Target:
@@ -61,7 +74,7 @@ def target_of(address: Any, transport: str | None = None) -> Target:
     """Return the target for an address. Raises UsageError for any other value.
 
     `(host, port)` is TCP unless `transport` is "udp". A path or an abstract name is a stream or, if such a socket
-    exists there, a datagram socket, unless `transport` is "unix_stream" or "unix_datagram".
+    exists there, a datagram socket, unless `transport` is "unix_stream", "unix_datagram" or "unix_seqpacket".
     """
     if transport is not None and transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
@@ -70,7 +83,7 @@ def target_of(address: Any, transport: str | None = None) -> Target:
     if not _is_ip(address):
         raise _no_address(address)
     host = address[0]
-    if transport in ("unix_stream", "unix_datagram"):
+    if transport in UNIX_KINDS:
         raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} does not fit")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return Target(tuple(address), family, DATAGRAM if transport == "udp" else STREAM)
@@ -83,8 +96,9 @@ def _unix_target(path: Any, transport: str | None) -> Target:
         raise UsageError(f"address {path!r} is the path of a Unix socket; transport={transport!r} does not fit")
     if not addresses.is_abstract(path):
         addresses.check_unix_path(path)
-    kinds = {"unix_stream": STREAM, "unix_datagram": DATAGRAM}
-    return Target(path, AF_UNIX, kinds.get(transport or "", STREAM + DATAGRAM))
+    if transport == "unix_seqpacket" and not are_supported():
+        raise UsageError(f"transport={transport!r}: this system has no SOCK_SEQPACKET for Unix sockets; Linux has")
+    return Target(path, AF_UNIX, UNIX_KINDS.get(transport or "", STREAM + DATAGRAM))
 
 
 def _is_ip(address: Any) -> bool:

@@ -7,10 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.servers import BaseServer
+from windsock.servers import BaseServer, RecordRequestHandler, StreamRequestHandler
 from windsock.servers.async_handlers import is_async
 
-__all__ = ["check_class", "check_handler", "constructor_of"]
+__all__ = ["check_class", "check_handler", "check_suits_records", "check_units", "constructor_of"]
 
 SERVER_PROTOCOL = (
     "serve_forever",
@@ -57,3 +57,25 @@ def check_handler(handler: Any, concurrency: str) -> None:
     except (TypeError, ValueError):
         name = getattr(handler, "__name__", repr(handler))
         raise UsageError(f"handler={name} can't be called with (request, client_address, server); {hint}") from None
+
+
+def check_units(handler: Any, transport: str) -> None:
+    """Raise UsageError for a handler of streams on a server of records, or the other way round."""
+    if not isinstance(handler, type):
+        return
+    name = handler.__name__
+    is_for_streams = issubclass(handler, StreamRequestHandler) or getattr(handler, "windsock_framing", None)
+    if transport == "unix_seqpacket" and is_for_streams:
+        raise UsageError(
+            f"handler={name} reads a stream, and transport={transport!r} carries records; derive it from "
+            "RecordRequestHandler, or call request.recv() for each record"
+        )
+    if transport != "unix_seqpacket" and issubclass(handler, RecordRequestHandler):
+        raise UsageError(f"handler={name} reads records, and transport={transport!r} has none; use 'unix_seqpacket'")
+
+
+def check_suits_records(server_class: type[Any], transport: str) -> None:
+    """Raise UsageError for a class with a mix-in for streams, of which a record would lose what is not read at once."""
+    names = {each.__name__ for each in server_class.__mro__}
+    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn", "RPCMixIn"}):
+        raise UsageError(f"{server_class.__name__}: {min(found)} is for streams, and {transport!r} carries records")

@@ -6,15 +6,25 @@ from typing import Any
 
 from windsock import servers
 from windsock.errors import UsageError, WindsockError
+from windsock.net.records import SEQPACKET, are_supported
 from windsock.net.system import os, socket
 
-__all__ = ["CONCURRENCIES", "TRANSPORTS", "Unsupported", "class_for", "concurrency_of", "transport_of"]
+__all__ = [
+    "CONCURRENCIES",
+    "TRANSPORTS",
+    "Unsupported",
+    "check_platform",
+    "class_for",
+    "concurrency_of",
+    "transport_of",
+]
 
 TRANSPORTS = {
     "tcp": "TCPServer",
     "udp": "UDPServer",
     "unix_stream": "UnixStreamServer",
     "unix_datagram": "UnixDatagramServer",
+    "unix_seqpacket": "UnixSeqpacketServer",
 }
 CONCURRENCIES = {"sync": "", "threading": "Threading", "forking": "Forking", "selecting": "Selecting", "trio": "Trio"}
 
@@ -34,10 +44,17 @@ def class_for(transport: str, concurrency: str) -> type[servers.BaseServer]:
         raise UsageError(f"concurrency={concurrency!r}: expected one of {', '.join(map(repr, CONCURRENCIES))}")
     if concurrency == "forking" and not hasattr(os, "fork"):
         raise Unsupported(f"concurrency={concurrency!r} needs os.fork(), which this platform does not have")
-    if transport.startswith("unix") and not hasattr(socket, "AF_UNIX"):
-        raise Unsupported(f"transport={transport!r} needs AF_UNIX sockets, which this platform does not have")
+    check_platform(transport)
     found: type[servers.BaseServer] = getattr(servers, CONCURRENCIES[concurrency] + TRANSPORTS[transport])
     return found
+
+
+def check_platform(transport: str) -> None:
+    """Raise Unsupported where the platform lacks the sockets of a transport."""
+    if transport.startswith("unix") and not hasattr(socket, "AF_UNIX"):
+        raise Unsupported(f"transport={transport!r} needs AF_UNIX sockets, which this platform does not have")
+    if transport == "unix_seqpacket" and not are_supported():
+        raise Unsupported(f"transport={transport!r} needs SOCK_SEQPACKET for Unix sockets (Linux has them; macOS not)")
 
 
 def transport_of(server_class: Any) -> str:
@@ -47,6 +64,8 @@ def transport_of(server_class: Any) -> str:
     is_unix = family == getattr(socket, "AF_UNIX", object())
     if kind == socket.SOCK_DGRAM:
         return "unix_datagram" if is_unix else "udp"
+    if is_unix and kind == SEQPACKET:
+        return "unix_seqpacket"
     return "unix_stream" if is_unix else "tcp"
 
 

@@ -189,7 +189,7 @@ def can_serve_again(server: Any) -> bool:
 
     That of datagrams of a class that is not of the family is shut down for good, to wake its loop.
     """
-    is_of_use = isinstance(server, BaseServer) or server.socket_type == socket.SOCK_STREAM
+    is_of_use = isinstance(server, BaseServer) or server.socket_type != socket.SOCK_DGRAM
     return sys.platform == "linux" and server.address_family != AF_UNIX and is_of_use
 
 
@@ -209,7 +209,7 @@ def take_place(server: Any, copy: socket.socket | None) -> socket.socket | None:
                 holder.bind(address)  # the file stays, without a listener: ECONNREFUSED
             holder.close()
             return None
-        if server.socket_type == socket.SOCK_STREAM:
+        if server.socket_type != socket.SOCK_DGRAM:
             holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             holder.bind(address)  # bound but not listening: ECONNREFUSED
         else:

@@ -11,11 +11,12 @@ from windsock.errors import UsageError
 from windsock.faults import options as fault_options
 from windsock.net import addresses
 from windsock.net.system import os
-from windsock.options.class_checks import check_class, check_handler, constructor_of
-from windsock.options.combinations import class_for, concurrency_of, transport_of
+from windsock.net.targets import Unit
+from windsock.options.class_checks import check_class, check_handler, check_suits_records, check_units, constructor_of
+from windsock.options.combinations import check_platform, class_for, concurrency_of, transport_of
 from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
-from windsock.recording import Framing, framing_from
+from windsock.recording import Framing, default_framing, framing_from
 from windsock.redaction import rules_from
 from windsock.scripts.checks import check_seconds
 from windsock.servers.async_handlers import is_async
@@ -125,9 +126,12 @@ class Options:
         server_class = self._class()
         transport = transport_of(server_class)
         concurrency = concurrency_of(server_class)
+        check_platform(transport)
         made: Any = server_class
         if constructor_of(made)[:2] != ("host", "port"):  # werkzeug's: what comes next is an app
             check_handler(self.handler, concurrency)
+            check_units(self.handler, transport)
+        check_suits_records(server_class, transport)
         self._check_types()
         self._check_numbers()
         self._check_place(transport)
@@ -141,7 +145,7 @@ class Options:
             handler=self.handler,
             transport=transport,
             concurrency=concurrency,
-            framing=framing_from(self._framing(server_class)),
+            framing=framing_from(self._framing(server_class)) or default_framing(transport),
             host=group_from(self, transport) or self.host or "127.0.0.1",
             port=self.port,
             path=None if self.path is None else os.fspath(self.path),
@@ -233,6 +237,16 @@ class Resolved:
     def is_datagram(self) -> bool:
         """Return whether requests are datagrams."""
         return self.transport in ("udp", "unix_datagram")
+
+    @property
+    def keeps_records(self) -> bool:
+        """Return whether connections keep records."""
+        return self.transport == "unix_seqpacket"
+
+    @property
+    def unit(self) -> Unit:
+        """Return what the transport carries: "stream", "datagram" or "record"."""
+        return "datagram" if self.is_datagram else "record" if self.keeps_records else "stream"
 
     @property
     def is_unix(self) -> bool:

@@ -135,7 +135,8 @@ def encryption_from(options: Any, transport: str) -> Encryption | None:
     if not (is_own or tls is True or (isinstance(tls, str) and tls in WAYS)):
         raise UsageError(f"tls={tls!r}: expected True, 'mutual', 'starttls' or an ssl.SSLContext")
     if transport not in ("tcp", "unix_stream"):
-        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries datagrams")
+        units = "records" if transport == "unix_seqpacket" else "datagrams"
+        raise UsageError(f"tls={tls!r}: TLS is for streams, and transport={transport!r} carries {units}")
     if is_own:
         return Encryption(own_context=_checked_context(tls, given))
     certificates = server_choices(options.certificate)

@@ -7,9 +7,9 @@ import errno
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from windsock.net.addresses import Address
 from windsock.net.event_loop import WRITABLE, Timer
 from windsock.net.system import monotonic, os, socket
+from windsock.net.targets import Target
 from windsock.relay.loop import RelayLoop
 
 __all__ = ["EXHAUSTED", "ConnectAttempt"]
@@ -32,8 +32,7 @@ class ConnectAttempt:
     def __init__(
         self,
         relay_loop: RelayLoop,
-        family: int,
-        address: Address,
+        target: Target,
         seconds: float,
         *,
         on_done: Callable[[socket.socket | None, OSError | None], None],
@@ -41,8 +40,7 @@ class ConnectAttempt:
         others: Iterable[Any] = (),
     ) -> None:
         self._relay_loop = relay_loop
-        self._family = family
-        self._address = address
+        self._target = target
         self._deadline = monotonic() + seconds
         self._on_done = on_done
         self._on_lack = on_lack
@@ -76,16 +74,16 @@ class ConnectAttempt:
     def _try(self) -> None:
         self._timer = None
         try:
-            self._socket = socket.socket(self._family, socket.SOCK_STREAM)
+            self._socket = socket.socket(self._target.family, self._target.kind)
             self._socket.setblocking(False)
-            self._go_on(self._socket.connect_ex(self._address))
+            self._go_on(self._socket.connect_ex(self._target.address))
         except OSError as error:
             self._failed(error)
 
     def _go_on(self, number: int) -> None:
         if number == 0:
             self._done(self._take(), None)
-        elif number in IN_PROGRESS and self._family != getattr(socket, "AF_UNIX", None):
+        elif number in IN_PROGRESS and not self._target.is_unix:
             assert self._socket is not None
             self._relay_loop.event_loop.watch(self._socket.fileno(), WRITABLE, self._ready)
             self._timer = self._relay_loop.event_loop.at(self._deadline, self._too_late)

@@ -77,7 +77,7 @@ class SwitchableListener:
 
     def _beside(self) -> socket.socket:
         """Replace the old socket's file by a new socket's in one step (rename(2))."""
-        made = socket.socket(AF_UNIX, socket.SOCK_STREAM)
+        made = socket.socket(AF_UNIX, self._upstream.kind)
         try:
             path = addresses.plain(self.name)
             if addresses.is_abstract(path):
@@ -100,7 +100,7 @@ class SwitchableListener:
     def _fill(self) -> None:
         """Leave room for one in the queue, and take it."""
         self.socket.listen(0)
-        self._fillers.fill(self._upstream.family, self.name)
+        self._fillers.fill(self._upstream.family, self.name, self._upstream.kind)
 
     def _empty(self) -> None:
         self.socket.listen(BACKLOG)

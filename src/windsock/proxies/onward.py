@@ -55,8 +55,7 @@ class OnwardConnections:
         """Connect onwards for a client."""
         ConnectAttempt(
             self._relay_loop,
-            self._upstream.family,
-            self._upstream.address,
+            self._upstream,
             self._seconds,
             on_done=partial(self._connected, pending),
             on_lack=partial(self._on_error, pending.connection),

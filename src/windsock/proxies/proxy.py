@@ -23,7 +23,7 @@ from windsock.proxies.datagram_front import DatagramFront
 from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
-from windsock.recording import framing_from, transcript
+from windsock.recording import default_framing, framing_from, transcript
 from windsock.recording.connections import count_in_words, traffic_in_words
 from windsock.recording.subject import Subject, distinct_name, plain_address
 from windsock.relay.firings import Firings
@@ -94,12 +94,13 @@ class FaultProxy(FaultReports, Subject):
             name,
             strict=strict,
             timeout=timeout,
-            framing=framing_from(framing),
+            framing=framing_from(framing) or default_framing(transport),
             is_unix=self.upstream.is_unix,
             is_datagram=self.upstream.is_datagram,
             redact=redact,
         )
-        self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic="datagram" if self.is_datagram else "stream")
+        self._recorder.keeps_records = self.upstream.keeps_records
+        self.fault_set = FaultSet(seed=seed_from(seed) or 0, traffic=self.upstream.unit)
         termination = Termination.of(self.upstream, tls, upstream_tls, server_name)
         self._is_recorded = recorded
         self._firings = Firings(self.fault_set)

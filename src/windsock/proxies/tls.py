@@ -42,8 +42,8 @@ class Termination:
             return None
         _check_context("tls", client)
         _check_context("upstream_tls", upstream)
-        if place.is_datagram:
-            raise UsageError(f"tls= in front of {place.address!r}: TLS is for streams, and datagrams go there")
+        if place.unit != "stream":
+            raise UsageError(f"tls= in front of {place.address!r}: TLS is for streams, and {place.unit}s go there")
         if upstream is not None and server_name is None and upstream.check_hostname:
             server_name = str(place.address[0]) if isinstance(place.address, tuple) else "localhost"
         return cls(client, upstream, server_name)

@@ -17,6 +17,7 @@ from windsock.recording.events import Chunk, Direction, Ending
 from windsock.recording.framing import (
     AsItArrives,
     Delimiter,
+    EachRecord,
     FixedSize,
     Framing,
     LengthPrefix,
@@ -24,7 +25,7 @@ from windsock.recording.framing import (
     UntilEof,
     is_framed,
 )
-from windsock.recording.framing_choice import framing_from
+from windsock.recording.framing_choice import default_framing, framing_from
 from windsock.recording.in_hand import ConnectionEnded
 from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
@@ -42,6 +43,7 @@ __all__ = [
     "Cutter",
     "Delimiter",
     "Direction",
+    "EachRecord",
     "Ending",
     "FixedSize",
     "Framing",
@@ -61,6 +63,7 @@ __all__ = [
     "Requests",
     "TruncatedDatagram",
     "UntilEof",
+    "default_framing",
     "framing_from",
     "is_framed",
     "preview",

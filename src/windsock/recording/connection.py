@@ -63,6 +63,8 @@ class Connection(InHand, Log):
     """Whether it is one datagram with its replies."""
     protocol: Protocol | None = None
     """The protocol of its messages, if it is known."""
+    keeps_records = False
+    """Whether each of its `chunks` is a record."""
     pid: int | None = None
     """The forked process that handled the connection."""
     onward_address: Address = None
@@ -202,7 +204,12 @@ class Connection(InHand, Log):
         from windsock.recording.to_script import ScriptWriter
 
         writer = ScriptWriter(
-            side, has_timing=timing, is_datagram=self.is_datagram, began=self.opened, protocol=self.protocol
+            side,
+            has_timing=timing,
+            is_datagram=self.is_datagram,
+            keeps_records=self.keeps_records,
+            began=self.opened,
+            protocol=self.protocol,
         )
         return writer.written(self.settled(), is_stopped=self.ending is Ending.STOPPED, name=repr(self))
 

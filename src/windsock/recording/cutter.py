@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from windsock.errors import UsageError, WindsockError
 from windsock.recording.errors import FramingError, MessageTooLong
-from windsock.recording.framing import LIMIT, Delimiter, Framing, Lines
+from windsock.recording.framing import LIMIT, Delimiter, EachRecord, Framing, Lines
 from windsock.recording.protocol_framing import ProtocolFraming
 
 __all__ = ["Cutter", "checked_size"]
@@ -35,6 +37,8 @@ class Cutter:
         self._limit: int = getattr(framing, "limit", LIMIT)
         self._delimiter = b"\n" if isinstance(framing, Lines) else getattr(framing, "delimiter", b"")
         self._is_delimited = isinstance(framing, Lines | Delimiter)
+        self._records: deque[int] | None = deque() if isinstance(framing, EachRecord) else None
+        """The sizes of the records that are left: each piece that is fed is one."""
         self._bytes = bytearray()
         self._start = 0
         self._wanted = 1  # the bytes needed before the next look
@@ -52,6 +56,8 @@ class Cutter:
     def feed(self, data: bytes) -> None:
         """Add bytes that have arrived."""
         self._bytes += data
+        if self._records is not None and data:
+            self._records.append(len(data))
 
     def cut(self) -> bytes | None:
         """Cut off the first message and return it; None if it is not complete.
@@ -98,6 +104,8 @@ class Cutter:
         return f"{missing} more" if missing > 1 else "the rest of the message"
 
     def _size(self) -> int | None:
+        if self._records is not None:
+            return self._records.popleft() if self._records else None
         there = len(self)
         if there < self._wanted:
             return None

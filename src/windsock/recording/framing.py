@@ -18,6 +18,7 @@ from windsock.scripts.checks import MessageFraming
 __all__ = [
     "AsItArrives",
     "Delimiter",
+    "EachRecord",
     "FixedSize",
     "Framing",
     "LengthPrefix",
@@ -153,6 +154,17 @@ class AsItArrives(MessageFraming):
 
     def __call__(self, data: bytes) -> int | None:
         """Return the size of the first message, or None."""
+        return len(data) or None
+
+
+@dataclass(frozen=True, slots=True)
+class EachRecord(MessageFraming):
+    """Each record is a message: the framing of servers whose sockets keep records (SOCK_SEQPACKET)."""
+
+    limit: int = _limit()
+
+    def __call__(self, data: bytes) -> int | None:
+        """Return the size of the data: one record."""
         return len(data) or None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from windsock.errors import UsageError
 from windsock.protocols.protocol import Protocol
 from windsock.protocols.registry import protocol_from, protocol_named, unknown
-from windsock.recording.framing import AsItArrives, Delimiter, FixedSize, Framing, Lines, UntilEof
+from windsock.recording.framing import AsItArrives, Delimiter, EachRecord, FixedSize, Framing, Lines, UntilEof
 from windsock.recording.protocol_framing import ProtocolFraming
 
-__all__ = ["framing_from"]
+__all__ = ["default_framing", "framing_from"]
 
 EXPECTED = (
     "'lines', 'eof', a delimiter (bytes), a size (int), LengthPrefix(size=4, byteorder='big'), 'any', "
@@ -38,6 +38,11 @@ def framing_from(value: object) -> Framing | None:
     if isinstance(value, str) and value:
         return ProtocolFraming(_protocol(value))
     raise UsageError(f"framing={value!r}: expected {EXPECTED}")
+
+
+def default_framing(transport: str | None) -> Framing | None:
+    """Return the framing of a transport that keeps records; None for the others."""
+    return EachRecord() if transport == "unix_seqpacket" else None
 
 
 def _protocol(name: str) -> Protocol:

@@ -53,10 +53,12 @@ class RecordedRequest:
 
     @property
     def transport(self) -> str:
-        """The transport that it came over: "tcp", "udp", "unix_stream" or "unix_datagram"."""
+        """The transport that it came over: "tcp", "udp", "unix_stream", "unix_datagram" or "unix_seqpacket"."""
         is_ip = isinstance(self._source.peer, tuple)
         if self._source.is_datagram:
             return "udp" if is_ip else "unix_datagram"
+        if self._source.keeps_records:
+            return "unix_seqpacket"
         return "tcp" if is_ip else "unix_stream"
 
     @property

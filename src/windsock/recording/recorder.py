@@ -52,6 +52,8 @@ class Recorder(NullRecorder):
         self.stopped_at: float | None = None
         self.protocol: Protocol | None = None
         """The protocol of its connections, if it is known."""
+        self.keeps_records = False
+        """Whether each event of data on its connections is a record."""
         self.pending = Pending()
         self.expected: list[object] = []
         """Deliberate failures: the errors, or the indices of the connections whose handler fails."""
@@ -78,6 +80,8 @@ class Recorder(NullRecorder):
                 connection.shift = numbers.shift
             if self.protocol is not None:
                 connection.protocol = self.protocol
+            if self.keeps_records:
+                connection.keeps_records = True
             numbers.connections.append(connection)
         if self.waiters:
             self.wake()

@@ -32,13 +32,21 @@ class ScriptWriter:
     """
 
     def __init__(
-        self, side: str, *, has_timing: bool, is_datagram: bool, began: float, protocol: Protocol | None = None
+        self,
+        side: str,
+        *,
+        has_timing: bool,
+        is_datagram: bool,
+        began: float,
+        keeps_records: bool = False,
+        protocol: Protocol | None = None,
     ) -> None:
         if side not in ("client", "server"):
             raise UsageError(f'as_script({side!r}): expected "client" or "server"')
         self._is_client = side == "client"
         self._has_timing = has_timing
         self._is_datagram = is_datagram
+        self._has_units = is_datagram or keeps_records
         self._values = None if protocol is None else MessageValues(protocol, is_datagram=is_datagram)
         self._steps: list[Step] = []
         self._run: list[bytes] = []
@@ -84,7 +92,7 @@ class ScriptWriter:
             self._urgent_passed(event, gap, is_mine=is_mine)
             return
         is_late = self._has_timing and is_mine and gap >= SHORTEST
-        if self._run and not self._is_datagram and is_mine == self._is_mine and not is_late:
+        if self._run and not self._has_units and is_mine == self._is_mine and not is_late:
             self._run.append(event.data)
             self._gap = max(self._gap, gap)
             return

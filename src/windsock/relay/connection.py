@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from windsock.net import sockets
 from windsock.net.callbacks import nothing
 from windsock.net.event_loop import EventLoop, OnError
+from windsock.net.records import keeps_records
 from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
 from windsock.relay.endpoint import RelayEndpoint
 from windsock.relay.observers import TrafficObserver
+from windsock.relay.record_endpoint import RecordEndpoint
 from windsock.relay.unix_endpoint import UnixEndpoint
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ class Scratch:
 def _side_class(end: Any) -> type[RelayEndpoint]:
     """Return the endpoint class for a kind of socket."""
     if isinstance(end, socket.socket):
-        return RelayEndpoint if sockets.is_ip(end) else UnixEndpoint
+        return RelayEndpoint if sockets.is_ip(end) else RecordEndpoint if keeps_records(end) else UnixEndpoint
     from windsock.relay.tls import TLSEndpoint
 
     return TLSEndpoint

@@ -32,6 +32,8 @@ class RelayEndpoint:
 
     flow: RelayDirection
     inflow: RelayDirection
+    piece = PIECE
+    bulk = BULK
 
     def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
         self.relay = relay
@@ -76,7 +78,7 @@ class RelayEndpoint:
         is_lent = self._is_bulk and notes is not None
         memory = notes.lend() if is_lent and notes is not None else self._scratch.memory
         try:
-            size = self._receive(memory if is_idle else memory[:PIECE])
+            size = self._receive(memory if is_idle else memory[: self.piece])
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -95,7 +97,7 @@ class RelayEndpoint:
                 notes.kept(size)
             else:
                 notes.passed(data)
-            self._is_bulk = size >= BULK
+            self._is_bulk = size >= self.bulk
         if self.relay.handshake_faults is not None or self.attached is not None:
             self._carry_attached(data)
         elif is_idle:

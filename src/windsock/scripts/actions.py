@@ -83,9 +83,11 @@ class Send(Step):
         """Return why it cannot be sent: an empty message can be sent only as a datagram."""
         if isinstance(self.data, Body):
             is_misfit = self.data.is_for not in ("", kind)
-            return "a datagram has an end; send bytes, or several datagrams in a list" if is_misfit else ""
+            return f"a {kind} has an end; send bytes, or several {kind}s in a list" if is_misfit else ""
         if self.data or kind == "datagram":
             return ""
+        if kind == "record":
+            return "an empty record looks like the end of the connection to its receiver; send 1 byte or more"
         return "an empty message can be sent only as a datagram; on a stream it sends nothing"
 
     def arguments(self) -> list[Argument]:
@@ -159,6 +161,7 @@ class Urgent(Step):
 
     method = "urgent"
     is_for = "stream"
+    is_for_bytes = True
     data: bytes
 
     def _check(self) -> None:
@@ -243,6 +246,7 @@ class ReadRate(Step):
 
     method = "read_rate"
     is_for = "stream"
+    is_for_bytes = True
     bytes_per_second: float | None
 
     def _check(self) -> None:
@@ -256,6 +260,7 @@ class StartTLS(Step):
 
     method = "start_tls"
     is_for = "stream"
+    is_for_bytes = True
     takes_timeout = True
     _: KW_ONLY
     context: ssl.SSLContext | None = None
@@ -268,4 +273,5 @@ class StopTLS(Step):
 
     method = "stop_tls"
     is_for = "stream"
+    is_for_bytes = True
     takes_timeout = True

@@ -68,9 +68,9 @@ class Expect(Step):
 
     def misfit(self, kind: str) -> str:
         """Return why it cannot be expected: a datagram needs no delimiter; on a stream, nothing is always there."""
-        if kind == "datagram":
-            return "a datagram ends by itself; leave until= out" if self.until is not None else ""
-        if self.what == b"":
+        if kind != "stream" and self.until is not None:
+            return f"a {kind} ends by itself; leave until= out"
+        if kind != "datagram" and self.what == b"":
             return "an empty pattern would match before anything comes; pass what to expect"
         return ""
 
@@ -141,6 +141,7 @@ class ExpectUrgent(Step):
 
     method = "expect_urgent"
     is_for = "stream"
+    is_for_bytes = True
     takes_timeout = True
     what: bytes | None = None
 

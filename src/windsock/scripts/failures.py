@@ -35,6 +35,7 @@ class Failure:
     now: float = 0.0
     whose: str = ""
     datagrams: int = 0
+    unit: str = "datagram"
     received: bytes = field(default=b"", compare=False, repr=False)
     sent: bytes = field(default=b"", compare=False, repr=False)
     is_cut: bool = False
@@ -54,11 +55,11 @@ class Failure:
         return "\n".join(lines)
 
     def _what_is_unread(self) -> str:
-        words = "an empty datagram" if self.datagrams else "nothing"
+        words = f"an empty {self.unit}" if self.datagrams else "nothing"
         if self.unread:
             words = f"{len(self.unread)} B {sketch(self.unread)}"
         if self.datagrams > 1:
-            words += f", and {count_of(self.datagrams - 1, 'datagram')} more"
+            words += f", and {count_of(self.datagrams - 1, self.unit)} more"
         return f"{words}, after {self.taken} B that were read" if self.taken else words
 
 

@@ -28,6 +28,7 @@ class Forward(Step):
 
     method = "forward"
     is_for = "stream"
+    is_for_bytes = True
     takes_timeout = True
     address: Any
     _: KW_ONLY

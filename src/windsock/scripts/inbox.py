@@ -35,7 +35,8 @@ class HistoryEntry:
 class Inbox:
     """The bytes received through one socket, in order, until they are taken.
 
-    On a stream, `unread` is a run of bytes; with datagrams it is the first one, and `datagrams` holds all. `received`
+    On a stream, `unread` is a run of bytes. With datagrams or records (`has_units`) it is the first one, and
+    `datagrams` holds all. `received`
     counts the bytes that came, `taken` those that were taken, and `takes` the calls that took some. `came_at` is when
     the first unread item came, in monotonic seconds. `conversation` is what functions of the script are given.
     """
@@ -48,8 +49,10 @@ class Inbox:
         "conversation",
         "datagrams",
         "has_eof",
+        "has_units",
         "how",
         "is_datagram",
+        "is_record",
         "is_sealed",
         "marks",
         "received",
@@ -60,8 +63,10 @@ class Inbox:
         "was_reset",
     )
 
-    def __init__(self, *, is_datagram: bool = False) -> None:
+    def __init__(self, *, is_datagram: bool = False, is_record: bool = False) -> None:
         self.is_datagram = is_datagram
+        self.is_record = is_record
+        self.has_units = is_datagram or is_record
         self.conversation = Conversation()
         self.unread = bytearray()
         self.datagrams: deque[bytes] = deque()
@@ -84,7 +89,12 @@ class Inbox:
 
     def __bool__(self) -> bool:
         """Return whether anything is unread; an empty datagram counts."""
-        return bool(self.datagrams) if self.is_datagram else bool(self.unread)
+        return bool(self.datagrams) if self.has_units else bool(self.unread)
+
+    @property
+    def unit(self) -> str:
+        """The word for what keeps its boundaries: "datagram" or "record"."""
+        return "record" if self.is_record else "datagram"
 
     @property
     def has_ended(self) -> bool:
@@ -94,13 +104,13 @@ class Inbox:
     # --- events
 
     def receive(self, data: bytes, now: float) -> None:
-        """Add received data: some bytes of a stream, or one datagram."""
+        """Add received data: some bytes of a stream, or one datagram or record."""
         if not self:
             self.came_at = now
             self.unread += data
-        elif not self.is_datagram:
+        elif not self.has_units:
             self.unread += data
-        if self.is_datagram:
+        if self.has_units:
             self.datagrams.append(data)
         self.received += len(data)
         _keep_end(self._received_tail, data)
@@ -149,9 +159,9 @@ class Inbox:
     # --- taking
 
     def take(self, size: int) -> bytes:
-        """Take `size` bytes of the stream, or the first datagram."""
+        """Take `size` bytes of the stream, or the first datagram or record."""
         unread = self.unread
-        if self.is_datagram:
+        if self.has_units:
             data = self.datagrams.popleft()
             unread[:] = self.datagrams[0] if self.datagrams else b""
         elif size >= len(unread):

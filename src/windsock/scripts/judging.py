@@ -44,7 +44,7 @@ class Judging:
     def failure(self, why: str, offset: int, now: float, *, is_cut: bool = False) -> Failure:
         """Return the facts about the current step, which has failed."""
         step = self._cursor.step or self._cursor.script.steps[-1]  # after the last one: more came than expected
-        received, sent = (b"", b"") if self._inbox.is_datagram else self._inbox.latest
+        received, sent = (b"", b"") if self._inbox.has_units else self._inbox.latest
         return Failure(
             number=self._cursor.number,
             step=step,
@@ -52,6 +52,7 @@ class Judging:
             offset=offset,
             unread=bytes(self._inbox.unread),
             datagrams=len(self._inbox.datagrams),
+            unit=self._inbox.unit,
             taken=self._inbox.taken,
             deeds=tuple(self._inbox.deeds),
             now=now,
@@ -78,7 +79,7 @@ class Judging:
 
     def take(self, step: Step) -> Verdict | None:
         """Take what has come of a long run; None for any other step."""
-        if not isinstance(step, Expect) or step.length is None or self._inbox.is_datagram:
+        if not isinstance(step, Expect) or step.length is None or self._inbox.has_units:
             return None
         step = self.counted(step)
         if not is_long(step):

@@ -49,7 +49,7 @@ MOST_UNTIL = 16 * 1024 * 1024
 def judge(step: Step, inbox: Inbox, tried: int = 0) -> Verdict:
     """Return whether the inbox meets an expectation. `tried` is that of the previous verdict on it."""
     if isinstance(step, Expect):
-        return _datagram(step, inbox) if inbox.is_datagram else _stream(step, inbox, tried)
+        return _unit_of_its_own(step, inbox) if inbox.has_units else _stream(step, inbox, tried)
     if isinstance(step, ExpectEof | ExpectReset | ExpectEnd):
         return _ending(step, inbox)
     if isinstance(step, ExpectSilence):
@@ -171,10 +171,10 @@ def _how_far(step: Expect, unread: bytearray) -> str:
     return f"after {count_of(size)}, of which no run matches"
 
 
-# --- datagrams
+# --- datagrams and records
 
 
-def _datagram(step: Expect, inbox: Inbox) -> Verdict:
+def _unit_of_its_own(step: Expect, inbox: Inbox) -> Verdict:
     if not inbox.datagrams:
         return Failed(f"{ended(inbox)} before it") if inbox.has_ended else OPEN
     data = inbox.datagrams[0]
@@ -182,17 +182,17 @@ def _datagram(step: Expect, inbox: Inbox) -> Verdict:
         if data == step.what:
             return Matched(len(data))
         offset = first_difference(step.what, data)
-        return Failed(f"datagrams {difference(step.what, data, offset)}", offset)
+        return Failed(f"{inbox.unit}s {difference(step.what, data, offset)}", offset)
     if isinstance(step.length, int) and len(data) != step.length:
-        return Failed(f"the datagram has {count_of(len(data))}", min(len(data), step.length))
+        return Failed(f"the {inbox.unit} has {count_of(len(data))}", min(len(data), step.length))
     if _fits(step, data):
         return Matched(len(data))
     why = f": {step.what.why_not(data)}" if isinstance(step.what, MessagePattern) else ""
-    return Failed(f"the datagram does not match{why}")
+    return Failed(f"the {inbox.unit} does not match{why}")
 
 
 def _fits(step: Expect, data: bytes) -> bool:
-    """Return whether a datagram matches: a pattern must match all of it; with a length, any part."""
+    """Return whether a datagram or record matches: a pattern must match all of it; with a length, any part."""
     if isinstance(step.what, re.Pattern) and step.length is None:
         return step.what.fullmatch(data) is not None
     if isinstance(step.what, MessageFraming):

@@ -43,7 +43,7 @@ class Progress:
         first: int = 1,
         whose: str = "",
     ) -> None:
-        script.check(is_datagram=inbox.is_datagram)
+        script.check(is_datagram=inbox.is_datagram, is_record=inbox.is_record)
         self.inbox = inbox
         self.cursor = Cursor(script, inbox, first)
         self._timeout = timeout
@@ -124,7 +124,7 @@ class Progress:
         if data is None:
             self._sending = None
             self._advance()
-        if not data and (data is None or not self.inbox.is_datagram):
+        if not data and (data is None or not self.inbox.has_units):
             return None
         self._begun = now  # each piece has the whole timeout
         return Transmit(data, self.deadline)
@@ -168,7 +168,7 @@ class Progress:
     def _expect(self, step: kinds.Expect, now: float) -> Action | None:
         __tracebackhide__ = True
         inbox = self.inbox
-        if not inbox.is_datagram and type(step.what) is bytes:  # the usual case, without a verdict
+        if not inbox.has_units and type(step.what) is bytes:  # the usual case, without a verdict
             if not inbox.unread and not inbox.has_eof and not inbox.was_reset:
                 return self._patience(now)
             if inbox.unread.startswith(step.what):
@@ -187,7 +187,7 @@ class Progress:
         elif self.inbox.came_at > self._since(now):
             self._begun = self.inbox.came_at  # each part has the whole timeout
         if isinstance(verdict, Matched):
-            if verdict.size or self.inbox.is_datagram:
+            if verdict.size or self.inbox.datagrams:
                 self.inbox.take(verdict.size)
             self._judging.note(step, verdict.size)
             self._advance()

@@ -225,9 +225,10 @@ class Script(Steps["Script"]):
             return line
         return "(\n    Script()\n" + "".join(f"    {_indented(each)}\n" for each in calls) + ")"
 
-    def check(self, *, is_datagram: bool, has_to_end: bool = False) -> None:
+    def check(self, *, is_datagram: bool, is_record: bool = False, has_to_end: bool = False) -> None:
         """Raise UsageError for a step that such sockets do not support, or an endless loop if `has_to_end`."""
-        _check(self.steps, "", "datagram" if is_datagram else "stream", has_to_end)
+        kind = "datagram" if is_datagram else "record" if is_record else "stream"
+        _check(self.steps, "", kind, has_to_end)
 
     @property
     def expects_urgent(self) -> bool:

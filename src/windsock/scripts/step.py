@@ -29,7 +29,7 @@ class StepSequence(Protocol):
         """Whether a step expects urgent data."""
         ...
 
-    def check(self, *, is_datagram: bool) -> None:
+    def check(self, *, is_datagram: bool, is_record: bool = ...) -> None:
         """Raise UsageError for a step that such sockets do not support."""
         ...
 
@@ -53,6 +53,8 @@ class Step:
     """The name of the step as a method of scripts and clients."""
     is_for: ClassVar[str] = ""
     """The only kind of sockets that supports it, "stream" or "datagram"; empty: both."""
+    is_for_bytes: ClassVar[bool] = False
+    """Whether it needs a stream of bytes: other steps for streams suit records too."""
     takes_timeout: ClassVar[bool] = False
     """Whether the step waits for the other end or an event, so that a timeout makes sense."""
     is_restful: ClassVar[bool] = True
@@ -75,7 +77,7 @@ class Step:
 
     def misfit(self, kind: str) -> str:
         """Return why sockets of that kind do not support it, or "" if they do. May be extended (call super)."""
-        if not self.is_for or self.is_for == kind:
+        if self.is_for in ("", kind) or (kind == "record" and self.is_for == "stream" and not self.is_for_bytes):
             return ""
         return f"that is for {self.is_for}s, and this peer's socket carries {kind}s; leave it out"
 

@@ -14,6 +14,7 @@ from windsock.servers.combinations import (
     TrioUDPServer,
 )
 from windsock.servers.handlers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler
+from windsock.servers.record_handler import RecordRequestHandler
 from windsock.servers.selecting.mixin import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
 from windsock.servers.transports import TCPServer, UDPServer
@@ -24,6 +25,7 @@ __all__ = [
     "BaseRequestHandler",
     "BaseServer",
     "DatagramRequestHandler",
+    "RecordRequestHandler",
     "SelectingMixIn",
     "SelectingTCPServer",
     "SelectingUDPServer",
@@ -51,26 +53,37 @@ if hasattr(os, "fork"):
 if hasattr(socket, "AF_UNIX"):
     from windsock.servers.combinations import (
         SelectingUnixDatagramServer,
+        SelectingUnixSeqpacketServer,
         SelectingUnixStreamServer,
         ThreadingUnixDatagramServer,
+        ThreadingUnixSeqpacketServer,
         ThreadingUnixStreamServer,
         TrioUnixDatagramServer,
+        TrioUnixSeqpacketServer,
         TrioUnixStreamServer,
     )
-    from windsock.servers.transports import UnixDatagramServer, UnixStreamServer
+    from windsock.servers.transports import UnixDatagramServer, UnixSeqpacketServer, UnixStreamServer
 
     __all__ += [
         "SelectingUnixDatagramServer",
+        "SelectingUnixSeqpacketServer",
         "SelectingUnixStreamServer",
         "ThreadingUnixDatagramServer",
+        "ThreadingUnixSeqpacketServer",
         "ThreadingUnixStreamServer",
         "TrioUnixDatagramServer",
+        "TrioUnixSeqpacketServer",
         "TrioUnixStreamServer",
         "UnixDatagramServer",
+        "UnixSeqpacketServer",
         "UnixStreamServer",
     ]
 
     if hasattr(os, "fork"):
-        from windsock.servers.combinations import ForkingUnixDatagramServer, ForkingUnixStreamServer
+        from windsock.servers.combinations import (
+            ForkingUnixDatagramServer,
+            ForkingUnixSeqpacketServer,
+            ForkingUnixStreamServer,
+        )
 
-        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixStreamServer"]
+        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixSeqpacketServer", "ForkingUnixStreamServer"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.net.system import os, socket
 from windsock.servers.selecting.mixin import SelectingMixIn
 from windsock.servers.threads import ThreadingMixIn
-from windsock.servers.transports import TCPServer, UDPServer, UnixDatagramServer, UnixStreamServer
+from windsock.servers.transports import TCPServer, UDPServer, UnixDatagramServer, UnixSeqpacketServer, UnixStreamServer
 from windsock.servers.trio.mixin import TrioMixIn
 
 __all__ = [
@@ -43,12 +43,15 @@ class TrioUDPServer(TrioMixIn, UDPServer):
 
 
 if hasattr(socket, "AF_UNIX"):
-    __all__ += ["SelectingUnixDatagramServer", "SelectingUnixStreamServer"]
-    __all__ += ["ThreadingUnixDatagramServer", "ThreadingUnixStreamServer"]
-    __all__ += ["TrioUnixDatagramServer", "TrioUnixStreamServer"]
+    __all__ += ["SelectingUnixDatagramServer", "SelectingUnixSeqpacketServer", "SelectingUnixStreamServer"]
+    __all__ += ["ThreadingUnixDatagramServer", "ThreadingUnixSeqpacketServer", "ThreadingUnixStreamServer"]
+    __all__ += ["TrioUnixDatagramServer", "TrioUnixSeqpacketServer", "TrioUnixStreamServer"]
 
     class ThreadingUnixStreamServer(ThreadingMixIn, UnixStreamServer):
         """Unix streams, a thread for each connection."""
+
+    class ThreadingUnixSeqpacketServer(ThreadingMixIn, UnixSeqpacketServer):
+        """Unix records, a thread for each connection."""
 
     class ThreadingUnixDatagramServer(ThreadingMixIn, UnixDatagramServer):
         """Unix datagrams, a thread for each."""
@@ -56,11 +59,17 @@ if hasattr(socket, "AF_UNIX"):
     class SelectingUnixStreamServer(SelectingMixIn, UnixStreamServer):
         """Unix streams in one loop, a greenlet for each connection."""
 
+    class SelectingUnixSeqpacketServer(SelectingMixIn, UnixSeqpacketServer):
+        """Unix records in one loop, a greenlet for each connection."""
+
     class SelectingUnixDatagramServer(SelectingMixIn, UnixDatagramServer):
         """Unix datagrams in one loop, a greenlet for each."""
 
     class TrioUnixStreamServer(TrioMixIn, UnixStreamServer):
         """Unix streams, a trio task for each connection."""
+
+    class TrioUnixSeqpacketServer(TrioMixIn, UnixSeqpacketServer):
+        """Unix records, a trio task for each connection."""
 
     class TrioUnixDatagramServer(TrioMixIn, UnixDatagramServer):
         """Unix datagrams, a trio task for each."""
@@ -78,10 +87,13 @@ if hasattr(os, "fork"):
         """UDP datagrams, a process for each."""
 
     if hasattr(socket, "AF_UNIX"):
-        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixStreamServer"]
+        __all__ += ["ForkingUnixDatagramServer", "ForkingUnixSeqpacketServer", "ForkingUnixStreamServer"]
 
         class ForkingUnixStreamServer(ForkingMixIn, UnixStreamServer):
             """Unix streams, a process for each connection."""
+
+        class ForkingUnixSeqpacketServer(ForkingMixIn, UnixSeqpacketServer):
+            """Unix records, a process for each connection."""
 
         class ForkingUnixDatagramServer(ForkingMixIn, UnixDatagramServer):
             """Unix datagrams, a process for each."""

@@ -1,4 +1,4 @@
-"""The four transports: TCP, UDP, Unix stream, Unix datagram; each handles its requests in turn."""
+"""The transports: TCP, UDP, and Unix streams, datagrams and records; each handles its requests in turn."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 from windsock.net import addresses, ancillary
 from windsock.net.permission import check_allowed
+from windsock.net.records import SEQPACKET
 from windsock.net.system import os, socket
 from windsock.servers.base import BaseServer
 from windsock.servers.forking import inherited_fds
 from windsock.servers.requests import write_line
 
-__all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixStreamServer"]
+__all__ = ["TCPServer", "UDPServer", "UnixDatagramServer", "UnixSeqpacketServer", "UnixStreamServer"]
 
 
 class TCPServer(BaseServer):
@@ -163,7 +164,7 @@ RECEIVE_FLAGS = TRUNCATED if sys.platform == "linux" else 0
 
 
 class _UnixSocketFile(TCPServer):
-    """The base of both Unix transports: manages the socket file, if the address is a path."""
+    """The base of the Unix transports: manages the socket file, if the address is a path."""
 
     address_family: int = getattr(socket, "AF_UNIX", -1)
     _identity: tuple[int, int] | None = None
@@ -215,6 +216,16 @@ def _identity(path: Any) -> tuple[int, int] | None:
 
 class UnixStreamServer(_UnixSocketFile, TCPServer):
     """Streams over Unix sockets; the address is a path, or an abstract name `"\\0name"` on Linux (unix(7))."""
+
+
+class UnixSeqpacketServer(UnixStreamServer):
+    """Records over Unix sockets: connections as with streams, on which each send arrives as one record (unix(7)).
+
+    Linux has them, macOS does not. A record that is longer than the receiver's buffer loses its rest, so a handler
+    reads it in one call: see RecordRequestHandler.
+    """
+
+    socket_type: int = SEQPACKET
 
 
 class UnixDatagramServer(_UnixSocketFile, UDPServer):

@@ -236,8 +236,9 @@ def check_urgent(server: Any, handler: Any) -> None:
         return
     if sys.platform != "linux":
         raise _no_urgent_data(handler, "UrgentMixIn needs Linux")
-    if getattr(server, "socket_type", socket.SOCK_STREAM) != socket.SOCK_STREAM:
-        raise _no_urgent_data(handler, f"{type(server).__name__} is for datagrams, which have none; leave it out")
+    if (kind := getattr(server, "socket_type", socket.SOCK_STREAM)) != socket.SOCK_STREAM:
+        units = "datagrams" if kind == socket.SOCK_DGRAM else "records"
+        raise _no_urgent_data(handler, f"{type(server).__name__} is for {units}, which have none; leave it out")
 
 
 def check_urgent_in_tls(handler: Any) -> None:

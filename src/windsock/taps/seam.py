@@ -10,6 +10,7 @@ from typing import Any
 from windsock.net import addresses
 from windsock.net.ancillary import in_words
 from windsock.net.pushback import held_by
+from windsock.net.records import SEQPACKET
 from windsock.net.system import os, socket
 from windsock.recording import Connection, HandlerFailed, Recorder, TruncatedDatagram
 from windsock.recording.events import Kind
@@ -18,9 +19,10 @@ from windsock.servers.transports import TCPServer
 from windsock.taps import current_handlers
 from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.hooks import HOOKS, hooks_of_its_own, is_default, put_back
+from windsock.taps.record_tap import RecordTap
 from windsock.taps.requests import connection_of, meant, muted, noting_handshake, says_client_is_gone
 from windsock.taps.stream_tap import Tap
-from windsock.taps.tapping import TappedSocket, tap
+from windsock.taps.tapping import tap, tapped_socket
 from windsock.taps.unread import Unread
 
 __all__ = ["Seam"]
@@ -35,6 +37,7 @@ class Seam:
         self._server = server
         self._recorder = recorder
         self._process_id = os.getpid()
+        self._tap_class: type[Tap] = RecordTap if getattr(server, "socket_type", None) == SEQPACKET else Tap
         self._truncated: int | None = None
         self._descriptors = 0
         self._originals: dict[str, Callable[..., Any]] = {}
@@ -57,7 +60,8 @@ class Seam:
                 self._originals[name] = original
                 setattr(self._server, name, getattr(self, stand_in))
         if getattr(type(self._server), "get_request", None) is TCPServer.get_request:
-            self._server.request_class = TappedSocket  # created with a tap, rather than replaced later
+            made = tapped_socket(self._tap_class)
+            self._server.request_class = made  # created with a tap, rather than replaced later
 
     def uninstall(self) -> None:
         """Restore the server's own hooks."""
@@ -119,7 +123,7 @@ class Seam:
 
     def tapped(self, request: Any, connection: Connection) -> Any:
         """Return an accepted stream request with a tap."""
-        return tap(request, connection)
+        return tap(request, connection, self._tap_class)
 
     def _datagram(self, request: tuple[bytes, Any], peer: Any) -> tuple[bytes, Any]:
         data, server_socket = request

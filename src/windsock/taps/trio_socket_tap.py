@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from windsock.net.records import keeps_records
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -47,6 +49,7 @@ class SocketTap(TrioTap):
         super().__init__(stream, stream.socket, connection, plain)
         self._send_all = stream.send_all
         self._plain = plain
+        self._block = sys.maxsize if keeps_records(plain) else BLOCK
         self._left = 0
         """The bytes of a block that `send_all()` has recorded and that were not sent yet."""
         self._lowlevel = trio.lowlevel
@@ -163,12 +166,12 @@ class SocketTap(TrioTap):
         """See trio.abc.SendStream. Sends in blocks, so that after a failure it is known what was sent."""
         if self._left or not data:
             await self._send_all(data)  # raises BusyResourceError
-        elif type(data) is bytes and len(data) <= BLOCK:
+        elif type(data) is bytes and len(data) <= self._block:
             await self._send_block(data)
         else:
             with memoryview(data) as view, view.cast("B") as whole:
-                for start in range(0, len(whole), BLOCK):
-                    await self._send_block(bytes(whole[start : start + BLOCK]))
+                for start in range(0, len(whole), self._block):
+                    await self._send_block(bytes(whole[start : start + self._block]))
 
     async def _send_block(self, block: bytes) -> None:
         self._connection.note(Kind.DOWN, block)
@@ -209,7 +212,8 @@ class SocketTap(TrioTap):
         await lowlevel.checkpoint_if_cancelled()
         if self._left:
             return await self._send_noted(data, flags)
-        whole = data if type(data) is bytes and len(data) <= BLOCK else bytes(memoryview(data).cast("B")[:BLOCK])
+        block = self._block
+        whole = data if type(data) is bytes and len(data) <= block else bytes(memoryview(data).cast("B")[:block])
         size = self._send_now(whole, flags)
         if size is not None:
             await lowlevel.cancel_shielded_checkpoint()

@@ -8,7 +8,7 @@ from typing import Any
 
 from windsock.errors import WindsockError
 from windsock.options.combinations import transport_of
-from windsock.testing import datagrams, streams
+from windsock.testing import datagrams, records, streams
 from windsock.testing.setting import Setting
 
 __all__ = ["Check", "CheckFailed", "check_server", "checks_for"]
@@ -40,8 +40,9 @@ class Check:
 
 
 def checks_for(server_class: type[Any]) -> list[Check]:
-    """Return the checks for a class: those for streams or those for datagrams."""
-    room: Any = datagrams if transport_of(server_class) in ("udp", "unix_datagram") else streams
+    """Return the checks for a class: those for streams, for datagrams, or for records."""
+    rooms: dict[str, Any] = {"udp": datagrams, "unix_datagram": datagrams, "unix_seqpacket": records}
+    room = rooms.get(transport_of(server_class), streams)
     functions = [each for name, each in vars(room).items() if name.startswith(("a_", "an_", "the_"))]
     return [Check(each.__name__.replace("_", " "), each) for each in functions]
 

@@ -10,10 +10,22 @@ from windsock.harness import RunningServer, serving
 from windsock.net.deadlines import within
 from windsock.net.files import nameless_file
 from windsock.net.system import connect, os, socket
-from windsock.servers import BaseRequestHandler, StreamRequestHandler
+from windsock.options.combinations import transport_of
+from windsock.servers import BaseRequestHandler, RecordRequestHandler, StreamRequestHandler
 from windsock.testing.setting import Setting
 
-__all__ = ["EchoLines", "HookLog", "client_of", "expect", "receive_all", "served", "speaks_tls", "still_serves"]
+__all__ = [
+    "EchoLines",
+    "EchoRecords",
+    "HookLog",
+    "client_of",
+    "echo_of",
+    "expect",
+    "receive_all",
+    "served",
+    "speaks_tls",
+    "still_serves",
+]
 
 DEADLINE = 5.0
 """Seconds that a client waits for its server."""
@@ -26,6 +38,20 @@ class EchoLines(StreamRequestHandler):
         """See BaseRequestHandler."""
         for line in self.rfile:
             self.wfile.write(line)
+
+
+class EchoRecords(RecordRequestHandler):
+    """Send each record back."""
+
+    def handle(self) -> None:
+        """See BaseRequestHandler."""
+        for record in self.records():
+            self.send_record(record)
+
+
+def echo_of(setting: Setting) -> type[BaseRequestHandler]:
+    """Return the handler that sends back each line of a stream, or each record."""
+    return EchoRecords if transport_of(setting.server_class) == "unix_seqpacket" else EchoLines
 
 
 def expect(actual: object, expected: object, what: str) -> None:
@@ -51,8 +77,7 @@ def served(setting: Setting, handler: Any, **changes: Any) -> Iterator[RunningSe
 
 def client_of(server: RunningServer) -> socket.socket:
     """Return a connected client, with TLS if the server uses it; a datagram client has an address of its own."""
-    kind = socket.SOCK_DGRAM if server.options.is_datagram else socket.SOCK_STREAM
-    client = socket.socket(server.server.address_family, kind)
+    client = socket.socket(server.server.address_family, getattr(server.server, "socket_type", socket.SOCK_STREAM))
     client.settimeout(max(0.001, within(DEADLINE)))
     try:
         if server.options.transport == "unix_datagram":

@@ -12,9 +12,9 @@ from windsock.net.system import monotonic, select, socket
 from windsock.servers import BaseRequestHandler, StreamRequestHandler
 from windsock.testing.peers import (
     DEADLINE,
-    EchoLines,
     HookLog,
     client_of,
+    echo_of,
     expect,
     receive_all,
     served,
@@ -125,7 +125,7 @@ def _not_ready() -> tuple[type[OSError], ...]:
 
 def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
     """Check that a reset affects only its own connection."""
-    with served(setting, EchoLines) as server:
+    with served(setting, echo_of(setting)) as server:
         with client_of(server) as client:
             client.sendall(b"one\n")
             expect(client.recv(4), b"one\n", "an answer")
@@ -135,7 +135,7 @@ def a_client_that_resets_does_not_stop_the_next_one(setting: Setting) -> None:
 
 def a_client_that_vanishes_does_not_stop_the_next_one(setting: Setting) -> None:
     """Check clients that close before they send anything, and in the middle of a line."""
-    with served(setting, EchoLines) as server:
+    with served(setting, echo_of(setting)) as server:
         for word in (b"", b"half a li"):
             with client_of(server) as client:
                 client.sendall(word)
@@ -148,7 +148,7 @@ def a_client_that_is_turned_away_sees_the_end(setting: Setting) -> None:
     def verify_request(*_: object) -> bool:
         return False
 
-    with served(setting, EchoLines, verify_request=verify_request) as server:
+    with served(setting, echo_of(setting), verify_request=verify_request) as server:
         if speaks_tls(server):
             return  # turned away before the handshake, which fails in the client
         with client_of(server) as client:
@@ -199,7 +199,8 @@ def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
     def handle_error(*_: object) -> None:
         raise RuntimeError("handle_error fails on purpose")
 
-    with served(setting, EchoLines, failures=1, verify_request=verify_request, handle_error=handle_error) as server:
+    hooks = {"verify_request": verify_request, "handle_error": handle_error}
+    with served(setting, echo_of(setting), failures=1, **hooks) as server:
         if speaks_tls(server):
             return  # the handshake would fail in the client
         with client_of(server) as client:
@@ -210,7 +211,7 @@ def a_failing_hook_ends_only_its_own_request(setting: Setting) -> None:
 
 def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
     """Check that 64 simultaneous connections are all accepted and answered."""
-    with served(setting, EchoLines) as server, ExitStack() as stack:
+    with served(setting, echo_of(setting)) as server, ExitStack() as stack:
         if speaks_tls(server) and server.options.concurrency == "sync":
             return  # a handshake waits for the connection before it to end
         count = 64
@@ -226,7 +227,7 @@ def a_burst_of_clients_is_served_at_once(setting: Setting) -> None:
 
 def a_stop_while_busy_is_quick_and_leaves_nothing(setting: Setting) -> None:
     """Check that idle clients, silent or in the middle of a line, do not keep a server from stopping."""
-    with served(setting, EchoLines) as server, ExitStack() as stack:
+    with served(setting, echo_of(setting)) as server, ExitStack() as stack:
         busy = stack.enter_context(client_of(server))
         busy.sendall(b"one\nhalf a li")
         expect(busy.recv(4), b"one\n", "an answer")

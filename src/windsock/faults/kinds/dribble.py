@@ -25,6 +25,7 @@ class Dribble(Fault):
     chain_stage: ClassVar[Stage] = Stage.SEGMENT
     chain_order: ClassVar[int] = 20
     applies_to: ClassVar[frozenset[str]] = STREAM
+    splits: ClassVar[bool] = True
 
     chunks: int
     over: float = field(kw_only=True)

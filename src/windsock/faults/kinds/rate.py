@@ -28,9 +28,9 @@ class Rate(Fault):
     """Limit the line to `bytes_per_second`, exact on average: a token bucket of `burst` bytes, full at the start.
 
     A stream's data is cut into pieces of 2 ms each (at most 1,024); a piece arrives when its last byte has been
-    transmitted. A datagram stays whole. The state is the time at which the line is free, so there is no drift. While
-    more than `buffer` bytes wait (default: 64 KiB or 0.1 s of the rate, whichever is more, plus what a Delay has on
-    the way), a stream's sender is held back; senders of datagrams never are: use QueueLimit.
+    transmitted. A datagram or record stays whole. The state is the time at which the line is free, so there is no
+    drift. While more than `buffer` bytes wait (default: 64 KiB or 0.1 s of the rate, whichever is more, plus what a
+    Delay has on the way), a stream's sender is held back; senders of datagrams never are: use QueueLimit.
     """
 
     chain_stage: ClassVar[Stage] = Stage.RATE
@@ -61,7 +61,7 @@ class Rate(Fault):
         if not isinstance(item, Data | Datagram):
             return (item,)
         at, data = item.at, item.data
-        if isinstance(item, Datagram):
+        if isinstance(item, Datagram) or context.is_record:
             pieces: list[Item] = [at_time(item, self._over(at, len(data), context))]
         else:
             size = self._piece(len(data))

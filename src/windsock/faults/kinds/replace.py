@@ -20,8 +20,8 @@ class Replace(Fault):
     """Each occurrence of `pattern` arrives as `with_`, however a stream's bytes were split on the way.
 
     Bytes that may be the start of an occurrence are held for at most `patience` seconds, as a peer may be waiting for
-    them; None holds them until the direction ends. `pattern` is bytes; datagrams are searched one by one. Replacement
-    bytes are not searched again.
+    them; None holds them until the direction ends. `pattern` is bytes; datagrams and records are searched one by one.
+    Replacement bytes are not searched again.
     """
 
     chain_stage: ClassVar[Stage] = Stage.MODIFY
@@ -42,7 +42,7 @@ class Replace(Fault):
 
     def apply(self, item: Item, context: FaultContext) -> Iterable[Item]:
         """Return the item with replacements, without an end that may start an occurrence."""
-        if isinstance(item, Datagram):
+        if isinstance(item, Datagram) or (context.is_record and isinstance(item, Data)):
             return (replace(item, data=self._replaced(item.data, context)),)
         if isinstance(item, Tick):
             return context.take_held()

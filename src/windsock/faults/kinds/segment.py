@@ -26,6 +26,7 @@ class Segment(Fault):
     chain_stage: ClassVar[Stage] = Stage.SEGMENT
     chain_order: ClassVar[int] = 10
     applies_to: ClassVar[frozenset[str]] = STREAM
+    splits: ClassVar[bool] = True
 
     size: int
     interval: float = field(default=0.0, kw_only=True)

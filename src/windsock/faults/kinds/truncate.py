@@ -21,7 +21,7 @@ CUTS = ("close", "reset", "stall", "discard")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Truncate(PointFault):
-    """Lose all data of the direction after `after_bytes` bytes.
+    """Lose all data of the direction after `after_bytes` bytes; a record in which they end arrives cut.
 
     Then, at once: "close" ends the connection normally, "reset" abruptly; "stall" stops reading from the sender and
     leaves the connection open; "discard" reads and discards, and then passes the sender's end.
@@ -30,6 +30,7 @@ class Truncate(PointFault):
     chain_stage: ClassVar[Stage] = Stage.CLOSE
     chain_order: ClassVar[int] = 10
     applies_to: ClassVar[frozenset[str]] = STREAM
+    cuts_records: ClassVar[bool] = True
 
     after_bytes: int
     then: str = field(default="close", kw_only=True)

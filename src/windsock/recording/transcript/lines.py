@@ -77,14 +77,14 @@ def _from(connection: Connection) -> str:
 def _events_of(connection: Connection) -> Iterator[TranscriptLine]:
     line: TranscriptLine | None = None
     words = _Words(connection)
-    is_datagram = connection.is_datagram
+    has_units = connection.is_datagram or connection.keeps_records
     for time, kind, data, message in _with_messages(connection):
         if kind in DATA:
-            if line is not None and line.kind == kind and not (is_datagram or line.text):  # a datagram has a line
+            if line is not None and line.kind == kind and not (has_units or line.text):  # a datagram has a line
                 line.take(time, data)
                 line.text = message
                 continue
-            if not data and kind == Kind.DOWN and not is_datagram:
+            if not data and kind == Kind.DOWN and not has_units:
                 continue
             following = TranscriptLine(time, kind, message, data[:PREVIEW], len(data), 1, time)
         else:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from windsock.net import addresses
+from windsock.net.records import SEQPACKET
 from windsock.net.system import os, socket
 from windsock.servers.requests import open_requests
 
@@ -53,7 +54,7 @@ def drop_copies_of(server: Any) -> None:
 def _is_stream(server: Any) -> bool:
     listener = getattr(server, "socket", None)
     is_open = listener is not None and listener.fileno() >= 0
-    return is_open and getattr(server, "socket_type", None) == socket.SOCK_STREAM
+    return is_open and getattr(server, "socket_type", None) in (socket.SOCK_STREAM, SEQPACKET)
 
 
 def _drop(sockets: Iterable[Any]) -> None:

@@ -33,9 +33,9 @@ class TrioMixIn(TrioRequests):
     `serve_forever()` runs trio.
 
     A handler class with an async `setup`, `handle` or `finish` runs as a task. Its instances have `stream`
-    (a `trio.SocketStream`), or for datagrams `packet` and `await reply(data)`. An async function is called with
-    the stream (for datagrams: an object with `packet` and `reply`), the client's address and the server. Any
-    other handler runs unmodified in a thread, with a blocking socket.
+    (a `trio.SocketStream`; for records, a RecordStream), or for datagrams `packet` and `await reply(data)`. An async
+    function is called with the stream (for datagrams: an object with `packet` and `reply`), the client's address and
+    the server. Any other handler runs unmodified in a thread, with a blocking socket.
 
     Hooks, in the order in which a request meets them: `get_request`, `verify_request`, `process_request`, then
     `serve_request`, `make_stream` and `serve_stream` for an async handler or `finish_request` for a blocking one,
@@ -126,7 +126,7 @@ class TrioMixIn(TrioRequests):
 
         A datagram socket stays unchanged: blocking handlers reply through it, and its readiness can be relied on.
         """
-        if self.socket_type != socket.SOCK_STREAM or self.fileno() < 0:
+        if self.socket_type == socket.SOCK_DGRAM or self.fileno() < 0:
             yield
             return
         listener = self.socket

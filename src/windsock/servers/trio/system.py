@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.records import keeps_records
 from windsock.net.system import monotonic, patched_by_gevent, socket
 
 
@@ -62,15 +63,24 @@ def check_usable() -> None:
         )
 
 
-def stream_over(sock: socket.socket) -> trio.SocketStream:
+def stream_over(sock: socket.socket) -> Any:
     """Return a stream over a socket. An object of another class than `socket.socket` is detached first."""
     if type(sock) is not socket.socket:
         sock = socket.socket(fileno=sock.detach())
     if standard.socket is socket.socket:
-        return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+        return _stream(sock)
     with _stand_in():
         sock.__class__ = _StandIn
         try:
-            return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+            return _stream(sock)
         finally:
             sock.__class__ = socket.socket
+
+
+def _stream(sock: socket.socket) -> Any:
+    """Return a trio.SocketStream, or a RecordStream over a socket that keeps records."""
+    if keeps_records(sock):
+        from windsock.servers.trio.records import RecordStream
+
+        return RecordStream(trio.socket.from_stdlib_socket(sock))
+    return trio.SocketStream(trio.socket.from_stdlib_socket(sock))
