@@ -237,10 +237,6 @@ class Recorder(NullRecorder):
         if self._channel is not None:
             self._channel.tell(index, event)
 
-    def taken_by_child(self, connection: Connection) -> None:
-        """Record, in a child, that it handles the connection."""
-        connection.note(Kind.TAKEN, b"%d" % os.getpid())
-
     def catch_up(self) -> None:
         """Read what children have written since. If another thread is doing that, wait for it."""
         channel = self._channel

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RelayEndpoint"]
 
-PIECE = 128 * 1024
-"""The number of bytes read at a time if faults examine them and may keep them."""
-BULK = 32 * 1024
-"""The size in bytes of a read after which more of that size is expected."""
 MOST_READS = 16
 """The number of blocks that are read and discarded before a close."""
 
@@ -32,8 +28,10 @@ class RelayEndpoint:
 
     flow: RelayDirection
     inflow: RelayDirection
-    piece = PIECE
-    bulk = BULK
+    piece = 128 * 1024
+    """The number of bytes read at a time if faults examine them and may keep them."""
+    bulk = 32 * 1024
+    """The size in bytes of a read after which more of that size is expected."""
 
     def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
         self.relay = relay

@@ -156,7 +156,7 @@ class Seam:
             self._unread.close()
             if self.begin_in_child is not None:
                 self.begin_in_child(request, connection)
-            self._recorder.taken_by_child(connection)
+            connection.note(Kind.TAKEN, b"%d" % os.getpid())
         token = current_handlers.begin(self._server)
         try:
             self._originals["finish_request"](request, client_address)
