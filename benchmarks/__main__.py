@@ -27,6 +27,7 @@ BENCHMARKS = {
     "page": ("benchmarks.page", "an HTML page of 10,000 events: written, opened, scrolled"),
     "house": ("benchmarks.house", "sizes, circles, private accesses and doubles of the code itself"),
     "captures": ("benchmarks.captures", "a transcript of many events, and a capture of a gigabyte"),
+    "cassettes": ("benchmarks.cassettes", "a replay beside the server that was recorded, and a cassette of 100 MB"),
     "findings": ("benchmarks.findings", "conclusions about a test whose server had many connections"),
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),

@@ -6,10 +6,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, Serve
     from pytest_windsock.scopes import combinations, fixture
 
-__all__ = ["Connect", "Divert", "Proxies", "Serve", "combinations", "fixture"]
+__all__ = ["Cassettes", "Connect", "Divert", "Proxies", "Serve", "combinations", "fixture"]
 
 
 def pytest_plugin_registered(plugin: object, manager: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Unpack
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from windsock import Diversion, RunningServer, ScriptedClient
+    from windsock import CassetteRecorder, Diversion, Replay, RunningServer, ScriptedClient
     from windsock.clients.connect_options import AddressKeywords
     from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         handler: Handler | None
 
 
-__all__ = ["Connect", "Divert", "Proxies", "Serve"]
+__all__ = ["Cassettes", "Connect", "Divert", "Proxies", "Serve"]
 
 
 class Serve(Protocol):
@@ -52,6 +52,30 @@ class Proxies(Protocol):
 
     def __call__(self, address: Any, **options: Any) -> FaultProxy:
         """Start a proxy in front of an address; it is stopped when the test ends."""
+        ...
+
+
+class Cassettes(Protocol):
+    """The factory of the fixture `cassette`."""
+
+    def __call__(
+        self,
+        address: Any,
+        *,
+        file: str | None = None,
+        framing: Any = None,
+        redact: Any = None,
+        recording: Mapping[str, Any] | None = None,
+        **replaying: Any,
+    ) -> Replay | CassetteRecorder | FaultProxy:
+        """Return a server to talk to at its `address`: a replay of the test's cassette, or a recorder of one.
+
+        `address` is the real server's, or a function without arguments that returns it, which is called only where
+        the real server is needed. `file` is the name of the cassette in the directory `cassettes` beside the test's
+        file; it is the test's name by default, or the marker's `cassette=`. `framing` and `redact` are those of
+        `windsock.record()`, and for the replay too; `recording` has more of its keywords, such as `transport`;
+        `replaying` are keywords of `windsock.replay()`. It is stopped when the test ends.
+        """
         ...
 
 

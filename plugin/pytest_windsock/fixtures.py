@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Connect, Divert, Proxies, Serve
+    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, Serve
     from pytest_windsock.verdict import Verdict
     from windsock import Diversion, RunningPair, RunningServer
     from windsock.harness import ThreadPool
@@ -39,7 +39,7 @@ CONCURRENCIES = {
 
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
-    *("has_failed", "has_hung", "is_in_body", "began", "part_began"),
+    *("has_failed", "has_raised", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
 
@@ -60,6 +60,8 @@ class State:
     """Whether the body of a test is running: a failure that is reported then is a part of the test's."""
     has_failed = False
     """Whether a phase of the test that is running has failed."""
+    has_raised = False
+    """Whether it, or a part of it, did not pass: it has failed, or was skipped on the way."""
     is_interrupted = False
     """Whether the run ends now, with fixtures whose test was interrupted: they are torn down outside of any test."""
     was_interrupted_late = False
@@ -88,6 +90,7 @@ class State:
         cls.servers, cls.others, cls.conclusions = [], [], []
         cls.lines, cls.marks, cls.shown, cls.diversions = [], [], [], []
         cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
+        cls.has_raised = False
 
     @classmethod
     def saved(cls) -> dict[str, Any]:
@@ -171,6 +174,15 @@ def divert() -> Iterator[Divert]:
 
 
 @pytest.fixture
+def cassette() -> Iterator[Cassettes]:
+    """Factory of recorded servers: cassette(address) is replayed from a file, or recorded (--windsock-cassettes)."""
+    __tracebackhide__ = True
+    from pytest_windsock import cassettes
+
+    yield from cassettes.cassettes()
+
+
+@pytest.fixture
 def windsock_seed(request: pytest.FixtureRequest) -> int:
     """Return the test's own seed, of the run's (--windsock-seed) and its node id: for `seed=`, and random data."""
     from pytest_windsock import seeds
@@ -209,6 +221,7 @@ def _all() -> dict[str, Any]:
         "fault_proxy": fault_proxy,
         "tcp_udp_server": tcp_udp_server,
         "divert": divert,
+        "cassette": cassette,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,
         "any_server": any_server,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import windsock
+from pytest_windsock import against
 from pytest_windsock.starting import FILTERS, OF_PAIRS, OWN
 from windsock.harness import OPTION_NAMES, Options
 
@@ -37,6 +38,10 @@ def _check(where: str, mark: pytest.Mark, filters: Iterable[str]) -> None:
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock has no keyword {unknown[0]!r}; there are: {valid}")
     if not isinstance(wanted := mark.kwargs.get("artifacts", True), bool):
         raise pytest.UsageError(f"{where}: @pytest.mark.windsock(artifacts={wanted!r}): expected True or False")
+    if not isinstance(file := mark.kwargs.get("cassette", "a"), str) or not file:
+        raise pytest.UsageError(f"{where}: @pytest.mark.windsock(cassette={file!r}): expected the name of a file")
+    if "against" in mark.kwargs:
+        against.check(where, mark.kwargs["against"])
     _check_values(where, options)
 
 

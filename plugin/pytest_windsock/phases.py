@@ -46,6 +46,7 @@ def passed(item: pytest.Item, phase: str = "") -> None:
     if kept:
         _explain(kept[0].value)  # of which the report is; further ones are raised at the teardown
     if report:
+        State.has_raised = True
         pytest.fail(report, pytrace=False)
 
 
@@ -125,6 +126,7 @@ def _explain(error: BaseException, *, is_over: bool = True) -> None:
 
     Whatever fails here, is out of time, or is interrupted, must not take the place of the test's own exception.
     """
+    State.has_raised = True
     if not servers_to_show():
         return
     from pytest_windsock import verdict

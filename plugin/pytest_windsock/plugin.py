@@ -10,6 +10,7 @@ import pytest
 
 from pytest_windsock import (
     artifacts,
+    cassette_modes,
     crashes,
     fixtures,
     github,
@@ -58,6 +59,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options and the ini values."""
     seeds.add_option(parser)
     artifacts.add_options(parser)
+    cassette_modes.add_option(parser)
     parser.getgroup("windsock").addoption(
         "--windsock-summary",
         action="store_true",
@@ -74,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
     ini_values.timeout_of(config)
     ini_values.hang_timeout_of(config)
     ini_values.idle_threads_of(config)
+    cassette_modes.mode_of(config)
     seeds.seed_of_run(config)
     secrets.configure(config)
     artifacts.start(config)
@@ -133,8 +136,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make an item of a test for each combination that `any_server` stands for."""
+    """Make an item of a test for each combination that `any_server` stands for, and for each side of `against=`."""
+    if metafunc.definition.get_closest_marker("windsock"):
+        from pytest_windsock import against
+
+        against.parametrize(metafunc)
     if "any_server" in metafunc.fixturenames:
         from pytest_windsock import matrix
 

@@ -53,6 +53,7 @@ def judge(servers: Servers) -> None:
     if not found:
         check(State.diversions)
         return
+    State.has_raised = True
     verdict = Verdict(_outcome([failure for _, failure in found]), found)
     for each in State.diversions:
         each.note_on(verdict.error)
@@ -68,6 +69,7 @@ def check(diversions: Iterable[Diversion]) -> None:
     __tracebackhide__ = True
     refused = [refusal for each in diversions for refusal in each.unexpected()]
     if refused:
+        State.has_raised = True
         from windsock.diversions.errors import failure_of
 
         raise failure_of(refused)

@@ -58,6 +58,12 @@ class Recording:
     def describe(self) -> str:
         return self.name
 
+    def unrecorded_firings(self) -> Sequence[Firing]:
+        return self.firings
+
+    def fault_summary(self) -> list[str]:
+        return []
+
     def exchange(self, *messages: tuple[int, bytes], peer: Any = ("127.0.0.1", 5000)) -> None:
         """Record a connection that carries messages, pairs of a kind of event and its data, and is closed."""
         connection = self.recorder.open(peer)

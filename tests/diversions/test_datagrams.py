@@ -100,6 +100,21 @@ def test_trio(echo: windsock.RunningServer) -> None:
         assert trio.run(ask, socket.gethostbyname("dns.example"))[0] == b"x"
 
 
+@pytest.mark.windsock(framing="lines")
+def test_a_pair_gets_both_kinds_of_client(tcp_udp_server: windsock.RunningPair) -> None:
+    tcp_udp_server.echo()
+    with (
+        windsock.divert({"dns.example:53": tcp_udp_server}, others="refuse"),
+        socket.create_connection(("dns.example", 53), timeout=WAIT) as stream,
+        socket.socket(type=socket.SOCK_DGRAM) as client,
+    ):
+        client.settimeout(WAIT)
+        client.sendto(b"x", ("dns.example", 53))
+        stream.sendall(b"y\n")
+
+        assert (client.recv(100), stream.recv(100)) == (b"x", b"y\n")
+
+
 def test_a_datagram_within_this_machine_may_be_an_answer_and_is_not_refused() -> None:
     with (
         windsock.divert({}, others="refuse"),

@@ -57,7 +57,10 @@ OPTIONS: dict[str, Sequence[str]] = {
     "weather.md": ["--windsock-seed=123456"],
 }
 """Options of the runs that a page shows."""
-DIAGRAMS = {"plugin/pytest_windsock      fixtures": "the rooms, from top to bottom"}
+DIAGRAMS = {
+    "plugin/pytest_windsock      fixtures": "the rooms, from top to bottom",
+    "windsock cassette 1": "a file",
+}
 """The start of each `text` block that is no output, and what it is."""
 
 

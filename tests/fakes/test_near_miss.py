@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from windsock.fakes.near_miss import Miss, miss, nearest
+from windsock.protocols import http, redis
 from windsock.recording import LengthPrefix, Lines
 
 BYTES = [
@@ -86,6 +87,37 @@ def test_the_closest_three_are_named_by_how_far_they_match_then_by_how_alike_the
         "2: byte 2 is b'c', expected b'x'",
         "0: byte 0 is b'a', expected b'x'",
     ]
+
+
+def test_patterns_of_a_protocol_are_named_by_how_alike_they_are() -> None:
+    rules = [
+        http.get("/cookies"),
+        http.get("/x"),
+        http.post("/q"),
+        http.get("/q", query={"a": "1"}),
+        http.get("/q", text="x"),
+    ]
+    message = bytes(http.get("/q", query={"a": "2"}))
+
+    found = nearest((repr(each), miss(each, message, None, is_whole=True)) for each in rules)
+
+    assert set(found[:2]) == {
+        "http.get('/q', query={'a': '1'}): it is GET /q?a=2; a of the query is '2', expected '1'",
+        "http.get('/q', text='x'): it is GET /q?a=2; text is '', expected 'x'",
+    }
+
+
+def test_commands_are_named_by_how_alike_they_are() -> None:
+    rules = [
+        redis.command("SUBSCRIBE"),
+        redis.command("PING"),
+        redis.command("INCR", "x"),
+        redis.command("GET", "wind"),
+    ]
+
+    found = nearest((repr(each), miss(each, bytes(redis.Command("GET", "wnd")), None, is_whole=True)) for each in rules)
+
+    assert found[0] == "redis.command('GET', 'wind'): it is GET wnd"
 
 
 def test_patterns_as_close_as_each_other_stay_in_the_order_in_which_they_were_made() -> None:

@@ -52,6 +52,19 @@ def test_a_member_takes_what_goes_to_its_group_and_replies(
 
 
 @in_a_group
+def test_another_server_takes_the_port_of_one_that_runs(place: dict[str, Any], client: socket.socket) -> None:
+    with (
+        windsock.serving(transport="udp", **place) as one,
+        windsock.serving(transport="udp", port=one.port, **place) as other,
+    ):
+        one.on(b"who").reply(b"one")
+        other.on(b"who").reply(b"other")
+        client.sendto(b"who", one.address)
+
+        assert {client.recv(100), client.recv(100)} == {b"one", b"other"}
+
+
+@in_a_group
 def test_a_handler_serves_a_group(place: dict[str, Any], client: socket.socket) -> None:
     with windsock.serving(Shout, transport="udp", **place) as server:
         client.sendto(b"hello", server.address)

@@ -147,6 +147,8 @@ def test_an_answer_that_is_too_large_for_a_datagram_is_truncated(payload: int | 
         (lambda: dns.error("NOPE"), "'NOPE' is not known; expected the name of an rcode"),
         (lambda: dns.response("NOPE"), "expected the name of an rcode"),
         (lambda: dns.query("x", "NOPE"), "expected the name of a type"),
+        (lambda: dns.query("a..x"), "no name has an empty label"),
+        (lambda: dns.response(name=""), "no name has an empty label"),
         (lambda: dns.ask("x", "NOPE"), "expected the name of a type"),
         (lambda: dns.query(1), "expected a str"),  # type: ignore[arg-type]
         (lambda: dns.response(name=b"x"), "expected a str"),  # type: ignore[arg-type]
@@ -386,3 +388,14 @@ def _check(data: bytes) -> None:
     except UsageError:  # what dnspython can't read again from its own text
         return
     assert PROTOCOL.decode(encoded).id == found.id
+
+
+def test_the_root_is_a_name() -> None:
+    with serving(framing="dns") as server:
+        server.on(dns.query(".", "NS")).reply(dns.answer("NS a.root.example"))
+        dns.zone(server, {".": {"SOA": "a.root.example admin.example 1 2 3 4 5"}})
+        with server.connect() as client:
+            client.send(dns.ask(".", "NS", over_tcp=True)).expect(dns.response("NOERROR", name="."))
+            client.send(dns.ask(".", "SOA", over_tcp=True)).expect(dns.response("NOERROR", name="."))
+
+        assert [len(each.reply_message.answers) for each in server.requests] == [1, 1]

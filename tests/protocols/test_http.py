@@ -159,6 +159,7 @@ def test_what_can_not_be_sent_or_matched_is_refused(make: Any, reason: str) -> N
 
 
 GET = HTTPRequest("GET", "/x?a=1&b=2", headers=[("Accept", "a"), ("Accept", "b"), ("X", "y")])
+REPEATED = HTTPRequest("GET", "/x?a=1&a=2")
 POST = HTTPRequest("POST", "/x", headers={"Content-Length": "8"}, body=b'{"a": 1}')
 
 
@@ -171,6 +172,9 @@ POST = HTTPRequest("POST", "/x", headers={"Content-Length": "8"}, body=b'{"a": 1
         (http.get("/x?a=1&b=2"), GET, None),
         (http.get(re.compile("/[a-z]")), GET, None),
         (http.get("/x", query={"b": "2"}, headers={"accept": "b", "X": "y"}), GET, None),
+        (http.get("/x", query={"a": [1, 2]}), REPEATED, None),
+        (http.get("/x", query={"a": 1}), REPEATED, None),
+        (http.get("/x", query={"a": [1, 3]}), REPEATED, "it is GET /x?a=1&a=2; a of the query is '2', expected '3'"),
         (http.get("/x", headers={"Accept": "a, b"}), GET, None),
         (http.request(path="/x", body=b'{"a": 1}'), POST, None),
         (http.post(text='{"a": 1}'), POST, None),
@@ -208,6 +212,7 @@ def test_patterns_are_sent_with_what_http_needs() -> None:
     assert bytes(http.get("/x", query={"a": "ä b"}, headers={"host": "a"})) == (
         b"GET /x?a=%C3%A4+b HTTP/1.1\r\nhost: a\r\n\r\n"
     )
+    assert bytes(http.get("/x", query={"a": [1, 2]})).startswith(b"GET /x?a=1&a=2 HTTP/1.1\r\n")
     assert bytes(http.post("/x", json=[1])) == (
         b"POST /x HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n[1]"
     )

@@ -118,6 +118,8 @@ def test_a_malformed_packet_is_named(data: bytes, reason: str) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
+        (lambda: mqtt.connack(properties={"foo": 1}), "'foo' is no property"),
+        (lambda: mqtt.connack(properties=5), "properties=5; expected a dict, or pairs"),  # type: ignore[arg-type]
         (lambda: mqtt.PublishPacket("a", qos=1), "QoS 1 and 2 have an id"),
         (lambda: mqtt.PublishPacket("a", qos=3, id=1), "QoS 1 and 2 have an id"),
         (lambda: mqtt.ConnectPacket("a", level=5), "or 5 with them"),

@@ -172,3 +172,13 @@ def test_the_version_of_a_server_may_be_given() -> None:
             client.send(mqtt.PublishPacket("a", b"\0x", 1, 1)).expect(mqtt.PubAckPacket(1))
 
         assert server.requests[1].message.payload == b"\0x"
+
+
+def test_an_empty_message_removes_the_one_that_is_retained() -> None:
+    with serving(framing="mqtt") as server:
+        broker = mqtt.broker(server, {"wind": "NW"})
+        with server.connect() as client:
+            client.send(mqtt.ConnectPacket("vane")).expect(mqtt.ConnAckPacket())
+            assert broker.retained == {"wind": b"NW"}
+            client.send(mqtt.PublishPacket("wind", b"", 1, 1, retain=True)).expect(mqtt.PubAckPacket(1))
+            assert broker.retained == {}

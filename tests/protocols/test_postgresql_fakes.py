@@ -175,6 +175,53 @@ def test_bytes_that_begin_no_message_are_an_error_and_kept() -> None:
         assert server.connections[0].upstream == b"GET / HTTP/1.1\r\n\r\n"
 
 
+@pytest.fixture
+def in_doubt() -> Any:
+    """Return a connection to a session with an answer that is an error."""
+    answers = {"SELECT 1": postgresql.rows(["n"], [(1,)]), "SELECT 1/0": postgresql.error("22012", "division by zero")}
+    with serving(framing="postgresql") as server:
+        postgresql.session(server, answers)
+        with connected(server, autocommit=True) as connection:
+            yield connection
+
+
+def test_a_transaction_with_an_error_takes_only_its_end(in_doubt: Any) -> None:
+    in_doubt.execute("BEGIN")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        in_doubt.execute("SELECT 1/0")
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        in_doubt.execute("SELECT 1")
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction):
+        in_doubt.execute("SELECT 1", binary=True)  # in the extended protocol
+
+    assert in_doubt.execute("COMMIT").statusmessage == "ROLLBACK"
+    assert in_doubt.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_transaction_goes_on_behind_a_savepoint(in_doubt: Any) -> None:
+    with in_doubt.transaction():
+        with pytest.raises(psycopg.errors.DivisionByZero), in_doubt.transaction():
+            in_doubt.execute("SELECT 1/0")
+        assert in_doubt.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+        assert in_doubt.execute("SELECT 1").fetchone() == (1,)
+    assert in_doubt.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_cursor_of_declare_is_an_error_of_the_query() -> None:
+    with serving(framing="postgresql") as server:
+        postgresql.session(server, {re.compile("^(DECLARE|CLOSE)"): postgresql.command("DECLARE CURSOR")})
+        with connected(server) as connection:
+            with pytest.raises(psycopg.errors.InvalidCursorName), connection.cursor(name="c") as cursor:
+                cursor.execute("SELECT 1")
+            connection.rollback()
+
+
+@pytest.mark.parametrize("rows", [5, [1], ["x"], [{"n": 1}]])
+def test_rows_that_are_none_are_refused(rows: Any) -> None:
+    with pytest.raises(UsageError, match="expected rows, each a tuple of values"):
+        postgresql.rows(["n"], rows)
+
+
 def test_what_makes_no_session_is_refused() -> None:
     with serving(framing="postgresql") as server:
         with pytest.raises(UsageError, match="is no answer"):

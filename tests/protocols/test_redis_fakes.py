@@ -43,6 +43,37 @@ def test_a_client_works_with_the_store(transport: str, concurrency: str, resp: i
 
 
 @on_both_versions
+def test_a_transaction_begins_again_when_a_watched_key_has_changed(resp: int) -> None:
+    with serving(framing="redis") as server:
+        state = redis.store(server, {"visits": 41})
+        with client_of(server, resp) as client:
+            tries = []
+
+            def add(pipeline: Any) -> None:
+                tries.append(pipeline.get("visits"))
+                if len(tries) == 1:
+                    client.set("visits", 50)
+                pipeline.multi()
+                pipeline.incr("visits")
+
+            assert client.transaction(add, "visits") == [51]
+        assert tries == [b"41", b"50"]
+        assert state.data == {b"visits": b"51"}
+
+
+@on_both_versions
+def test_times_of_expiry_are_taken(resp: int) -> None:
+    with serving(framing="redis") as server:
+        redis.store(server, {"old": 1})
+        with client_of(server, resp) as client:
+            assert client.set("k", "v", ex=60) is True
+            assert client.execute_command("SETEX", "other", 60, "v")
+            assert client.expire("old", 1)
+            assert client.ttl("k") == -1
+            assert sorted(client.keys("o*")) == sorted(client.scan_iter("o*")) == [b"old", b"other"]
+
+
+@on_both_versions
 def test_a_fake_of_rules_answers_a_client(resp: int) -> None:
     with serving(framing="redis") as server:
         server.on(redis.command("GET", "k")).reply(redis.bulk("v"))

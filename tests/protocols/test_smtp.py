@@ -393,7 +393,7 @@ def test_a_session_needs_the_framing_and_a_shared_memory() -> None:
     with serving(framing="smtp") as server:
         with pytest.raises(UsageError, match="tls='starttls'"):
             smtp.session(server, starttls=True)
-        with pytest.raises(UsageError, match="expected passwords by names"):
+        with pytest.raises(UsageError, match="is no mapping; expected one such as"):
             smtp.session(server, users=["me"])  # type: ignore[arg-type]
         with pytest.raises(UsageError, match="expected True, False or 'required'"):
             smtp.session(server, starttls="always")  # type: ignore[arg-type]

@@ -104,6 +104,8 @@ def test_a_length_whose_first_bit_is_set_begins_no_message() -> None:
         (lambda: any_.close(reason="bye"), "a reason has a code before it"),
         (lambda: any_.WebSocketProtocol(limit="1"), "expected the most bytes of a message, 1 or more"),
         (lambda: any_.accept(1), "expected the name of a subprotocol"),
+        (lambda: any_.text("a", fragments=1), "(fragments=1): expected the sizes of the frames in a list"),
+        (lambda: any_.close(1000, b"x"), "websocket.close(1000, b'x'): expected a reason as str"),
         (lambda: any_.text("a").masked(b"abc"), "expected a key of 4 bytes"),
         (lambda: any_.WebSocketMessage("frame"), "expected 'text', 'binary', 'close', 'ping', 'pong'"),
         (lambda: bytes(any_.text()), "websocket.text() can't be sent: pass its data"),

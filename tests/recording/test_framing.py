@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import windsock
+from windsock.protocols import http
 from windsock.recording import (
     AsItArrives,
     Cutter,
@@ -18,6 +19,7 @@ from windsock.recording import (
     Framing,
     LengthPrefix,
     Lines,
+    ProtocolFraming,
     UntilEof,
     framing_from,
 )
@@ -228,3 +230,11 @@ def test_a_length_that_is_over_the_limit_is_told_at_once() -> None:
         cut(LengthPrefix(4), b"\xff\xff\xff\xff")
 
     assert (caught.value.size, caught.value.limit) == (2**32 + 3, 16 * 1024 * 1024)
+    assert "a message of 4294967299 bytes, longer than the limit of 16777216 bytes" in str(caught.value)
+
+
+def test_the_limit_of_a_protocol_is_its_own() -> None:
+    with pytest.raises(windsock.MessageTooLong) as caught:
+        cut(ProtocolFraming(http.HTTPProtocol(limit=10)), b"GET /a HTTP/1.1\r\nHost: a\r\n")
+
+    assert str(caught.value).endswith("\n(if a message may be that long, give the protocol a larger limit)")

@@ -169,17 +169,17 @@ def test_what_a_function_may_not_return(script: Script, words: str) -> None:
         (
             lambda: Script().send(lambda: b""),
             "send(<lambda>): it takes no arguments; "
-            "expected a function of the message, or one with parameters named message, match or conversation",
+            "expected a function of the message, or one with parameters named message, value, match or conversation",
         ),
         (
             lambda: Script().send(lambda one, two: b""),
             "send(<lambda>): it takes (one, two); "
-            "expected a function of the message, or one with parameters named message, match or conversation",
+            "expected a function of the message, or one with parameters named message, value, match or conversation",
         ),
         (
             lambda: Script().send(lambda match, data: b""),
             "send(<lambda>): its parameter 'data' would get nothing; "
-            "expected a function of the message, or one with parameters named message, match or conversation",
+            "expected a function of the message, or one with parameters named message, value, match or conversation",
         ),
         (lambda: Template(TEXT), "Template('text'): expected bytes, as in Template(b'+OK %(id)s\\r\\n')"),
         (

@@ -135,6 +135,15 @@ def test_files_that_do_not_fit_are_named(files: dict[str, str], names: tuple[str
     assert str(caught.value).startswith(f"certificate={shown}: {message}")
 
 
+def test_a_name_that_is_no_file_is_shown_in_a_list() -> None:
+    with pytest.raises(UsageError) as caught:
+        serving(EchoBytes, tls=True, certificate="api.example")
+
+    assert str(caught.value) == (
+        "certificate='api.example': there is no such file; a certificate for this name is certificate=['api.example']"
+    )
+
+
 def test_without_trustme_the_error_names_the_extra() -> None:
     script = "import sys; sys.modules['trustme'] = None; import windsock; windsock.serving(tls=True)"
 

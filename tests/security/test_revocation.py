@@ -98,6 +98,11 @@ def test_curl_asks_the_list() -> None:
         assert handshake_of(server).alert == "certificate_revoked"
 
 
+def test_what_is_no_certificate_can_not_be_revoked() -> None:
+    with pytest.raises(UsageError, match=r"revoke\('api.example'\): expected a certificate of windsock_ca.issue\(\)"):
+        RunAuthority().revoke("api.example")  # type: ignore[arg-type]
+
+
 def test_only_certificates_of_the_authority_can_be_revoked() -> None:
     trustme = pytest.importorskip("trustme")
     leaf = trustme.CA().issue_cert("own.example")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock import redaction
 from windsock.captures.files import new_file
@@ -20,7 +21,13 @@ from windsock.recording.transcript.subjects import CaptureSubject, start_of
 from windsock.recording.transcript.timeline import merged
 from windsock.recording.urgency import STREAM_OF, urgent_byte
 
-__all__ = ["NAMES", "write_events"]
+if TYPE_CHECKING:
+    from windsock.faults import Firing
+
+__all__ = ["NAMES", "ConnectionEvents", "EventEncoder", "NamedEvent", "fault_event", "write_events"]
+
+NamedEvent: TypeAlias = tuple[float, str, int | None, dict[str, Any]]
+"""When it was, in monotonic seconds; the server; the index of the connection, or None; the other keys."""
 
 UP, DOWN = "upstream", "downstream"
 NAMES = {
@@ -52,38 +59,77 @@ def write_events(path: str, subjects: Sequence[CaptureSubject]) -> None:
 
     The file takes the place of an older one once it is whole; docs/captures.md lists the keys.
     """
-    start, epoch = start_of(subjects), wall_clock() - monotonic()
     pairs = [(subject, connection) for subject in subjects for connection in subject.connections]
-    sources = [(connection.begins, partial(_events, subject, connection)) for subject, connection in pairs]
+    sources = [(connection.begins, partial(_whole, subject, connection)) for subject, connection in pairs]
     sources += [(each.firings[0].at, partial(_firings, each)) for each in subjects if each.firings]
-    encode = json.JSONEncoder().encode
+    encoder = EventEncoder(start_of(subjects))
     with new_file(path) as file:
-        for time, server, connection, what in merged(sources, lambda read: read()):
-            place = {"time": round(time + epoch, 6), "elapsed": round(time - start, 6)}
-            file.write(encode(place | {"server": server, "connection": connection} | what).encode() + b"\n")
+        for named in merged(sources, lambda read: read()):
+            file.write(encoder.line(named).encode() + b"\n")
 
 
-def _events(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[float, Any]]:
+class EventEncoder:
+    """Writes events as JSON; `start` is the time of their zero, in monotonic seconds."""
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self._epoch = wall_clock() - monotonic()
+        self._encode = json.JSONEncoder().encode
+
+    def line(self, named: NamedEvent) -> str:
+        """Return the object of an event, without the end of the line."""
+        time, server, connection, what = named
+        place = {"time": round(time + self._epoch, 6), "elapsed": round(time - self._start, 6)}
+        return self._encode(place | {"server": server, "connection": connection} | what)
+
+
+def _whole(subject: CaptureSubject, connection: Connection) -> Iterator[tuple[float, NamedEvent]]:
     """Give the events of a connection with their times, as `merged` takes them."""
-
-    def event(time: float, what: dict[str, Any]) -> tuple[float, Any]:
-        return time, (time, subject.name, connection.index, what)
-
-    last = connection.begins
-    addressed = {"peer": addresses.show(connection.peer), "address": addresses.show(subject.address)}
-    yield event(last, {"kind": "open", "direction": UP, "datagram": connection.is_datagram} | addressed)
-    for each in redacted(connection):
-        if each.kind in NAMES:
-            last = max(last, each.time)
-            yield event(last, _described(each, connection))
-    if (closed := connection.closed) is not None:
-        yield event(max(last, closed), {"kind": "end", "direction": None, "text": str(connection.ending)})
+    events = ConnectionEvents(subject.name, subject.address, connection)
+    for each in chain([events.first()], events.of(redacted(connection)), events.last()):
+        yield each[0], each
 
 
-def _firings(subject: CaptureSubject) -> Iterator[tuple[float, Any]]:
-    for each in subject.firings:
-        what = {"kind": "fault", "direction": each.direction or None, "text": firing_text(each)}
-        yield each.at, (each.at, subject.name, None, what)
+class ConnectionEvents:
+    """The events of a connection, all at once or batch by batch; each with its time and what it belongs to."""
+
+    def __init__(self, server: str, address: addresses.Address, connection: Connection) -> None:
+        self._server = server
+        self._address = address
+        self._connection = connection
+        self._last = connection.begins
+
+    def first(self) -> NamedEvent:
+        """Return the event that opens it."""
+        addressed = {"peer": addresses.show(self._connection.peer), "address": addresses.show(self._address)}
+        what = {"kind": "open", "direction": UP, "datagram": self._connection.is_datagram} | addressed
+        return self._named(self._last, what)
+
+    def of(self, events: Iterable[Event]) -> Iterator[NamedEvent]:
+        """Give its next events."""
+        for each in events:
+            if each.kind in NAMES:
+                self._last = max(self._last, each.time)
+                yield self._named(self._last, _described(each, self._connection))
+
+    def last(self) -> Iterator[NamedEvent]:
+        """Give the event that ends it, if it has ended."""
+        if (closed := self._connection.closed) is not None:
+            what = {"kind": "end", "direction": None, "text": str(self._connection.ending)}
+            yield self._named(max(self._last, closed), what)
+
+    def _named(self, time: float, what: dict[str, Any]) -> NamedEvent:
+        return time, self._server, self._connection.index, what
+
+
+def _firings(subject: CaptureSubject) -> Iterator[tuple[float, NamedEvent]]:
+    return ((each.at, fault_event(subject.name, each)) for each in subject.firings)
+
+
+def fault_event(server: str, firing: Firing) -> NamedEvent:
+    """Return the event of what a fault did that is recorded with no connection."""
+    what = {"kind": "fault", "direction": firing.direction or None, "text": firing_text(firing)}
+    return firing.at, server, None, what
 
 
 def _described(event: Event, connection: Connection) -> dict[str, Any]:

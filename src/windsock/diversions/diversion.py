@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
 from windsock.diversions import active
 from windsock.diversions.errors import NotDiverted, failure_of, related
@@ -15,10 +15,19 @@ from windsock.net.whereabouts import place_of_caller
 if TYPE_CHECKING:
     from windsock.recording.subject import Subject
 
-__all__ = ["Diversion", "Divertible", "Others", "divert"]
+__all__ = ["Diversion", "Divertible", "Others", "ServerPair", "divert"]
 
-Divertible: TypeAlias = "Subject | tuple[str, int] | tuple[str, int, int, int]"
-"""Where a name can lead: a running server or proxy of windsock, or its address."""
+
+class ServerPair(Protocol):
+    """Two servers at one address, as `tcp_udp_server` is."""
+
+    @property
+    def servers(self) -> tuple[Subject, Subject]:
+        """Both servers."""
+
+
+Divertible: TypeAlias = "Subject | ServerPair | tuple[str, int] | tuple[str, int, int, int]"
+"""Where a name can lead: a running server, pair of servers or proxy of windsock, or its address."""
 Others: TypeAlias = Literal["allow", "refuse"]
 
 
@@ -26,7 +35,8 @@ def divert(names: Mapping[str, Divertible], *, others: Others = "allow", strict:
     """Return a context manager: within, connections to these names and ports go to the servers that they map to.
 
     A key is a name, a wildcard or an IP address, with a port or for all ports: "api.example:443", "*.example". A value
-    is a server or a proxy of windsock, or `(host, port)`. Sockets, asyncio and trio are diverted in all threads.
+    is a server, a pair of them or a proxy of windsock, or `(host, port)`. Sockets, asyncio and trio are diverted in all
+    threads.
 
     With `others="refuse"`, a connection to anywhere else raises NotDiverted at once; servers and proxies of windsock
     are always reachable. If the code under test swallows that, the `with` raises it at its end, unless `strict=False`.

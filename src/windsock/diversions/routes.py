@@ -63,11 +63,12 @@ def _shown(item: tuple[tuple[str, int | None], Target]) -> str:
 
 def _target(key: str, value: Any) -> Target:
     """Return where a server, a proxy or an address is. Raises UsageError for what a client cannot be led to."""
+    subject = getattr(value, "servers", (value,))[0]  # both servers of a pair have one address
     address = value
-    if isinstance(value, Subject):
-        if value.is_stopped:
+    if isinstance(subject, Subject):
+        if subject.is_stopped:
             raise UsageError(f"divert({{{key!r}: ...}}): the {value.name} has been stopped; divert to one that runs")
-        address = value.address
+        address = subject.address
     try:
         target = target_of(address)
     except UsageError as reason:

@@ -45,7 +45,7 @@ class DatagramReplies:
         address = addresses.plain(client_address)
         answer = self._responder.answer(message, -1 if connection is None else connection.index, address)
         index = None if connection is None else connection.index
-        conversation = Conversation(server_socket, index=index, peer=address)
+        conversation = Conversation(server_socket, index=index, peer=address, protocol=self._responder.protocol)
         plan = None if answer is None else answer.plan(message, conversation, is_datagram=True)
         if answer is None or plan is None or address is None:
             return

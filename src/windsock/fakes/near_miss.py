@@ -9,12 +9,13 @@ from difflib import SequenceMatcher
 
 from windsock.fakes import patterns
 from windsock.fakes.patterns import Pattern
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.recording import Framing, preview
 from windsock.redaction import masked
 from windsock.scripts.matching import first_difference
 from windsock.scripts.repr import code_of
 
-__all__ = ["MOST", "Miss", "miss", "nearest"]
+__all__ = ["MOST", "Miss", "difference", "miss", "nearest"]
 
 MOST = 3
 """The most patterns that a message names."""
@@ -26,7 +27,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """How a message missed a pattern: `common` bytes matched; `likeness` is from 0 to 1."""
+    """How a message missed a pattern: `common` bytes matched; `likeness` is from 0 to 1, of messages as values to 2."""
 
     why: str
     common: int = 0
@@ -46,19 +47,25 @@ def miss(pattern: Pattern, message: bytes, framing: Framing | None, *, is_whole:
         return max(both, key=lambda each: (each.common, each.likeness))
     if isinstance(pattern, re.Pattern):
         return _of_regex(pattern, message, is_at_start=not is_whole)
-    why_not = getattr(pattern, "why_not", None)  # a pattern of windsock.rpc
-    return Miss("returned false" if why_not is None else why_not(message))
+    if isinstance(pattern, MessagePattern):
+        words, differs = pattern.compared(message)
+        return Miss(pattern.why_not(message), likeness=bool(differs) + _likeness(repr(pattern), words))
+    return Miss("returned false")
 
 
 def _of_bytes(pattern: bytes, message: bytes) -> Miss:
+    offset, why = difference(pattern, message)
+    return Miss(why, offset, _likeness(pattern, message))
+
+
+def difference(pattern: bytes, message: bytes) -> tuple[int, str]:
+    """Return the first byte at which a message differs from what was expected, and how, in words."""
     offset = first_difference(pattern, message)
     if offset == len(message):
-        why = f"the message ends at byte {offset}, {preview(masked(pattern)[offset:])} is missing"
-    elif offset == len(pattern):
-        why = f"the message continues at byte {offset} with {preview(masked(message)[offset:])}"
-    else:
-        why = f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
-    return Miss(why, offset, _likeness(pattern, message))
+        return offset, f"the message ends at byte {offset}, {preview(masked(pattern)[offset:])} is missing"
+    if offset == len(pattern):
+        return offset, f"the message continues at byte {offset} with {preview(masked(message)[offset:])}"
+    return offset, f"byte {offset} is {message[offset : offset + 1]!r}, expected {pattern[offset : offset + 1]!r}"
 
 
 def _of_regex(pattern: re.Pattern[bytes], message: bytes, *, is_at_start: bool) -> Miss:
@@ -87,5 +94,5 @@ def _what_follows(message: bytes, end: int) -> str:
     return f"and what follows does not, from byte {end}, {message[end : end + 1]!r}, on"
 
 
-def _likeness(one: bytes, other: bytes) -> float:
+def _likeness(one: str | bytes, other: str | bytes) -> float:
     return SequenceMatcher(None, one[:COMPARED], other[:COMPARED], autojunk=False).ratio()

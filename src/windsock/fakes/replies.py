@@ -10,13 +10,14 @@ from typing import Any, Literal, TypeAlias, TypedDict
 from windsock.errors import UsageError
 from windsock.fakes.patterns import Pattern, body, describe
 from windsock.fakes.sources import Source, checked_source
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.protocols.values import MessageAnswer, Sendable, answer_in, message_in
 from windsock.recording import LengthPrefix, preview
 from windsock.redaction import masked
 from windsock.scripts import Script
 from windsock.scripts.bodies import Body, Data, as_body
 from windsock.scripts.bound_function import BoundFunction, bound_function
-from windsock.scripts.checks import check_keywords, check_seconds
+from windsock.scripts.checks import check_keywords, check_seconds, wanted
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 from windsock.scripts.template import Template
@@ -101,6 +102,8 @@ class Answer:
         """Return the result of a function or a template."""
         if isinstance(what, Template):
             return what.filled(self._where(message), conversation)
+        if isinstance(self.pattern, MessagePattern):
+            conversation.understood(self.pattern.protocol, is_reply=bool(self.pattern.is_reply))
         made = answer_in(what.result(self._where(message), conversation))
         if isinstance(made, Template):
             return made.filled(self._where(message), conversation)
@@ -286,5 +289,5 @@ def _checked_reply(method: str, what: object) -> Reply:
     if callable(what) and method != "reply":
         return bound_function(shown, what)
     if method == "reply":
-        raise UsageError(f"reply({what!r}): expected bytes; encode text first")
+        raise UsageError(f"reply({what!r}): {wanted(what)}")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")

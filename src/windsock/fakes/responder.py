@@ -18,10 +18,11 @@ from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
 from windsock.fakes.state_table import not_led_to, table, unreachable
 from windsock.fakes.states import Origin, States
 from windsock.fakes.unexpected import unexpected_message
-from windsock.recording import Framing, is_framed
+from windsock.recording import Framing, is_framed, protocol_of
 
 if TYPE_CHECKING:
     from windsock.fakes.shared_replies import HalfReplies
+    from windsock.protocols.protocol import Protocol
 
 __all__ = ["Responder"]
 
@@ -56,6 +57,11 @@ class Responder:
         self.states = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
         self._shared = NOTHING_SHARED
         self._outer: list[SharedAnswers] = []
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """The protocol of the messages, if they have one."""
+        return protocol_of(self._framing)
 
     def __bool__(self) -> bool:
         return bool(self._rules or self._queue or self._every or self._echoes or self.shared)

@@ -55,7 +55,7 @@ class StreamSession:
         self._request = request
         self._server = server
         self._connection = connection
-        self._conversation = Conversation(request, index=connection)
+        self._conversation = Conversation(request, index=connection, protocol=protocol_of(framing))
         self._framing = framing
         self._stop_event = stop_event
         self._timeout = timeout

@@ -79,7 +79,12 @@ class Selector:
         if self.match is not None and not (
             callable(self.match) or isinstance(self.match, bytes) or _is_pattern(self.match)
         ):
-            raise wrong(self, "match", self.match, "bytes, a regular expression of bytes, or a function of bytes")
+            raise wrong(
+                self,
+                "match",
+                self.match,
+                "bytes, a regular expression of bytes, a function of bytes, or a pattern of a protocol: redis.reply()",
+            )
         if self.match == b"":
             raise wrong(self, "match", self.match, "at least one byte; leave it out to match everything")
         check_numbers(self, 0, connections=self.connections)

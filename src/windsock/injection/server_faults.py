@@ -29,6 +29,7 @@ from windsock.injection.process import Processes, check_process_fault
 from windsock.injection.relays import Relays
 from windsock.net.queue_fillers import ListenerState
 from windsock.net.system import monotonic
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.recording.connections import traffic_in_words
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
@@ -112,6 +113,14 @@ class ServerFaults:
 
         What counts (`nth`, `every`, `times`, `first(n)`, `probability`) counts children that are forked from now on.
         """
+        if isinstance(handle.selector.match, MessagePattern) and getattr(self._server, "begins_with_tls", False):
+            handle.allow_unfired = True
+            handle.heal()
+            raise UsageError(
+                f"{handle.fault!r} with {said(handle.selector)}: faults see the encrypted bytes of the "
+                f"{self._options.name}, in which there are no messages; expected a fault of a proxy at which TLS ends: "
+                "proxy(server.address, tls=..., upstream_tls=...)"
+            )
         if isinstance(handle.fault, BacklogFull) and said(handle.selector):
             handle.allow_unfired = True
             handle.heal()

@@ -9,7 +9,7 @@ from typing import Any
 from windsock.errors import UsageError
 from windsock.net.system import socket
 
-__all__ = ["BROADCAST", "checked_group", "is_group", "join", "reach"]
+__all__ = ["BROADCAST", "checked_group", "is_group", "join", "reach", "share"]
 
 BROADCAST = "127.255.255.255"
 """The broadcast address of the loopback network."""
@@ -47,6 +47,11 @@ def join(each: socket.socket, host: str) -> None:
         each.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
         if sys.platform == "linux":  # not what other processes have joined on other interfaces
             each.setsockopt(socket.IPPROTO_IP, ALL_GROUPS, 0)
+
+
+def share(each: socket.socket) -> None:
+    """Let other receivers have the port of a socket, which has been bound: before, it could get a port of another."""
+    each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 
 
 def reach(each: socket.socket) -> None:

@@ -61,16 +61,16 @@ __all__ = [
 ]
 
 OS = (
-    "DirEntry PathLike _exit access close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
-    "get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path pidfd_open pipe "
-    "pread read register_at_fork rename rmdir scandir sep set_blocking strerror unlink urandom waitid waitpid "
-    "waitstatus_to_exitcode write writev"
+    "DirEntry PathLike _exit access close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat fsync "
+    "ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "
+    "pidfd_open pipe pread read register_at_fork rename replace rmdir scandir sep set_blocking strerror unlink "
+    "urandom waitid waitpid waitstatus_to_exitcode write writev"
 )
 SOCKET = "AddressFamily SocketIO"
 SELECT = "epoll poll select"
 SELECTORS = "BaseSelector PollSelector SelectSelector"
 THREADING = "Condition Event ExceptHookArgs Lock RLock Thread current_thread get_ident getprofile gettrace main_thread"
-FCNTL = "fcntl ioctl lockf"
+FCNTL = "fcntl flock ioctl lockf"
 """The functions and classes of each module that windsock uses, besides its constants."""
 
 

@@ -97,6 +97,8 @@ def _made(options: Resolved, address: Any, handler: Any) -> Any:
                 server.server_bind()
         else:
             server.server_bind()
+        if options.is_datagram and groups.is_group(options.host):
+            groups.share(server.socket)
         server.server_activate()
     except BaseException:
         server.server_close()

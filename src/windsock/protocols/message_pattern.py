@@ -48,9 +48,14 @@ class MessagePattern:
 
     def why_not(self, data: bytes) -> str:
         """Return what a message is instead, in words, with secrets masked."""
+        words, differs = self.compared(data)
+        return text(f"it is {words}{'; ' if differs else ''}{differs}")
+
+    def compared(self, data: bytes) -> tuple[str, str]:
+        """Return in words what a message is, and what differs if that is not clear."""
         words, is_message = self.protocol.in_words(data, is_reply=bool(self.is_reply))
         differs = self.why_differs(self.protocol.decoded(data, is_reply=bool(self.is_reply))) if is_message else ""
-        return text(f"it is {words}{'; ' if differs else ''}{differs}")
+        return words, differs
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -72,6 +72,13 @@ class Cutter:
         self._drop(size)
         return message
 
+    def take(self, message: bytes) -> bool:
+        """Cut off these bytes if they come next, without asking where a message ends; return whether they did."""
+        if not self._bytes.startswith(message, self._start):
+            return False
+        self._drop(len(message))
+        return True
+
     def skip(self) -> int | None:
         """Cut off the first message and return only its size; None if it is not complete. Raises as `cut()`."""
         size = self._size()

@@ -81,16 +81,18 @@ class MessageTooLong(FramingError):
     ) -> None:
         self.limit = limit
         self.size = size
-        what = "no end of the message" if size is None else f"a message of {size} bytes"
-        why = f"{what} within the limit of {limit} bytes"
+        what = "no end of the message within" if size is None else f"a message of {size} bytes, longer than"
+        why = f"{what} the limit of {limit} bytes"
         super().__init__(framing, data, why, value=size, connection=connection, offset=offset)
 
     def _words(self) -> str:
         name = getattr(self.framing, "__name__", None)
-        larger = f"{name}.limit = ..." if name else f"framing={type(self.framing).__name__}(..., limit=...)"
+        larger = f"say {name}.limit = ..." if name else f"say framing={type(self.framing).__name__}(..., limit=...)"
+        if getattr(self.framing, "protocol", None) is not None:
+            larger = "give the protocol a larger limit"
         return (
             f"{self.why}, framing {self.framing!r}; it begins with {masked(self.data)[:32]!r}\n"
-            f"(if a message may be that long, say {larger})"
+            f"(if a message may be that long, {larger})"
         )
 
 

@@ -206,6 +206,11 @@ class Recorder(NullRecorder):
             return self._part if self._part.is_over else None
         return None if connection.was_active_since(self._part.began) else connection.of_part
 
+    def stay_in_memory(self) -> None:
+        """Move nothing to a file, whatever it takes: traffic may be secret."""
+        with self.waiters:
+            self._memory.can_spill = False
+
     # --- forked children
 
     def prepare_for_fork(self) -> None:

@@ -42,9 +42,13 @@ def out_of_line(byte: bytes, ahead: int) -> bytes:
     return byte + b"%d" % ahead
 
 
-def located(events: Iterable[Event]) -> Iterator[Event]:
-    """Give marks with their position and byte, for `urgent_byte`; drop those whose byte was not sent after all."""
-    sizes = dict.fromkeys(STREAM_OF.values(), 0)
+def located(events: Iterable[Event], sizes: dict[int, int] | None = None) -> Iterator[Event]:
+    """Give marks with their position and byte, for `urgent_byte`; drop those whose byte was not sent after all.
+
+    `sizes` are the bytes of each kind before these events, to which theirs are added.
+    """
+    if sizes is None:
+        sizes = dict.fromkeys(STREAM_OF.values(), 0)
     marks: dict[int, Event] = {}
     for event in events:
         kind = event.kind

@@ -12,7 +12,7 @@ from typing import Protocol
 from weakref import WeakKeyDictionary
 
 from windsock.errors import visible
-from windsock.redaction.rules import RuleFailed, SecretRule, Span, rule_of_literal
+from windsock.redaction.rules import RuleFailed, SecretRule, Span, joined, rule_of_literal
 
 __all__ = ["forget", "is_in_use", "keep", "line", "mask_of", "masked", "remember", "spans", "text", "use"]
 
@@ -120,13 +120,7 @@ def spans(data: bytes, *, is_shown: bool = False) -> list[Span]:
             is_there[rule.needle] = rule.needle is not None and rule.needle in lower
         if is_there[rule.needle]:
             matches += rule.find(data)
-    found: list[Span] = []
-    for start, end in sorted(matches):
-        if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], max(end, found[-1][1])
-        else:
-            found.append((start, end))
-    return found
+    return joined(matches)
 
 
 def mask_of(size: int, words: str = "") -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from windsock.errors import UsageError
 
-__all__ = ["RuleFailed", "SecretRule", "Span", "rule_of_literal", "rule_of_pattern", "rules_from"]
+__all__ = ["RuleFailed", "SecretRule", "Span", "joined", "rule_of_literal", "rule_of_pattern", "rules_from"]
 
 Span: TypeAlias = tuple[int, int]
 """Where a secret starts and ends."""
@@ -36,6 +36,17 @@ class SecretRule:
 
     find: Callable[[bytes], Iterable[Span]]
     needle: bytes | None = None
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order; those that touch are one."""
+    found: list[Span] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((start, end))
+    return found
 
 
 def rules_from(given: Any) -> tuple[SecretRule, ...]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, SupportsBytes, TypeAlias
 from windsock.errors import UsageError
 from windsock.net.system import os, threading
 from windsock.protocols.values import as_bytes
-from windsock.scripts.checks import check_count, checked_bytes
+from windsock.scripts.checks import check_count, checked_bytes, wanted
 from windsock.scripts.repr import sketch
 
 __all__ = ["BLOCK", "Body", "Data", "DataList", "Readable", "Repeat", "as_body", "parts_of"]
@@ -218,4 +218,4 @@ def _bytes_of(each: object, whole: object, number: int = 0) -> bytes:
     if (data := as_bytes(each)) is not None:
         return data
     which = f"item {number} is" if number else "it gave"
-    raise UsageError(f"{whole!r}: {which} {each!r}; expected bytes; encode text first")
+    raise UsageError(f"{whole!r}: {which} {each!r}; {wanted(each)}")

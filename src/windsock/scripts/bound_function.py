@@ -7,14 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.conversation import Conversation
 from windsock.scripts.repr import code_of
 
 __all__ = ["BoundFunction", "bound_function"]
 
-NAMES = ("message", "match", "conversation")
+NAMES = ("message", "value", "match", "conversation")
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-EXPECTED = "expected a function of the message, or one with parameters named message, match or conversation"
+EXPECTED = "expected a function of the message, or one with parameters named message, value, match or conversation"
 
 
 class BoundFunction:
@@ -49,11 +50,13 @@ class BoundFunction:
 def _argument(name: str, conversation: Conversation) -> Any:
     if name == "conversation":
         return conversation
-    return conversation.match if name == "match" else conversation.message
+    return getattr(conversation, name)
 
 
 def bound_function(where: str, function: Callable[..., Any]) -> BoundFunction:
     """Return the function with what it takes. Raises UsageError for parameters that it would not get."""
+    if isinstance(function, MessagePattern):
+        raise UsageError(f"{where}: that is a pattern, which matches messages; expected a message, or bytes")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some functions of C have no signature

@@ -19,6 +19,7 @@ __all__ = [
     "check_seconds",
     "checked_bytes",
     "checked_pattern",
+    "wanted",
 ]
 
 Expected: TypeAlias = bytes | SupportsBytes | re.Pattern[bytes] | Callable[[bytes], object]
@@ -39,8 +40,15 @@ def checked_bytes(method: str, data: object) -> bytes:
     """Return a value as bytes. Raises UsageError if it is not bytes-like."""
     found = as_bytes(data)
     if found is None:
-        raise UsageError(f"{method}({data!r}): expected bytes; encode text first")
+        raise UsageError(f"{method}({data!r}): {wanted(data)}")
     return found
+
+
+def wanted(given: object) -> str:
+    """Return what is to be sent instead of something that has no bytes."""
+    if isinstance(given, MessagePattern):
+        return "that is a pattern, which matches messages; expected a message, or bytes"
+    return "expected bytes; encode text first"
 
 
 def checked_pattern(what: object) -> Expected:

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from windsock.errors import UsageError
 from windsock.net import addresses
+from windsock.protocols.protocol import Protocol
 
 __all__ = ["Conversation"]
 
@@ -15,14 +17,30 @@ class Conversation:
     """The state of one conversation, as seen by one peer.
 
     `index`: the connection's index in `server.connections`; None for a client. `message`: what it has taken last: a
-    whole message with framing, or the bytes that met a step or a rule; b"" for a run that was not kept. `kept` is a
-    dict for what functions keep of this conversation.
+    whole message with framing, or the bytes that met a step or a rule; b"" for a run that was not kept. `protocol` is
+    what the message is of, if anything: the server's, or that of the pattern which it has met. `kept` is a dict for
+    what functions keep of this conversation.
     """
 
-    __slots__ = ("_found", "_groups", "_peer", "_searched", "_sock", "index", "kept", "message")
+    __slots__ = (
+        "_found",
+        "_groups",
+        "_is_reply",
+        "_peer",
+        "_searched",
+        "_sock",
+        "index",
+        "kept",
+        "message",
+        "protocol",
+    )
 
-    def __init__(self, sock: Any = None, *, index: int | None = None, peer: Any = None) -> None:
+    def __init__(
+        self, sock: Any = None, *, index: int | None = None, peer: Any = None, protocol: Protocol | None = None
+    ) -> None:
         self.message = b""
+        self.protocol = protocol
+        self._is_reply = False
         self.kept: dict[str, Any] = {}
         self._groups: dict[str, bytes] = {}
         self._searched: tuple[re.Pattern[bytes], bytes] | None = None
@@ -37,6 +55,18 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"<Conversation of connection {self.index}, groups {self._groups!r}>"
+
+    @property
+    def value(self) -> Any:
+        """The message as a value of its protocol, as `requests[0].message` is one.
+
+        Raises DecodeError for a malformed message, UsageError for one of no protocol.
+        """
+        if self.protocol is None:
+            raise UsageError(
+                "value: the message is of no protocol; pass framing='http' or another, or match a pattern of one"
+            )
+        return self.protocol.decoded(self.message, is_reply=self._is_reply)
 
     @property
     def match(self) -> re.Match[bytes] | None:
@@ -59,6 +89,11 @@ class Conversation:
     def local(self) -> Any:
         """The address of this end; None if it has none, or is closed."""
         return _name(self._sock, "getsockname")
+
+    def understood(self, protocol: Protocol, *, is_reply: bool) -> None:
+        """Note that the message has met a pattern of a protocol."""
+        self.protocol = protocol
+        self._is_reply = is_reply
 
     def matched(self, pattern: re.Pattern[bytes], message: bytes) -> None:
         """Note that a message has matched. A match without named groups is made only when it is asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.bound_function import BoundFunction
 from windsock.scripts.control import OneOf
 from windsock.scripts.cursor import Cursor
@@ -103,6 +104,8 @@ class Judging:
                 conversation.message = b""
             if isinstance(step.what, re.Pattern):
                 conversation.matched(step.what, conversation.message)
+            elif isinstance(step.what, MessagePattern):
+                conversation.understood(step.what.protocol, is_reply=bool(step.what.is_reply))
 
 
 def branch_met(step: OneOf, verdicts: Sequence[Verdict]) -> int | None:

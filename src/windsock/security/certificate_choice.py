@@ -181,7 +181,10 @@ def _load_files(where: str, context: ssl.SSLContext, files: tuple[str, ...]) -> 
         context.load_cert_chain(*files)
     except OSError as error:
         shown = files[0] if len(files) == 1 else files
-        raise UsageError(f"{where.format(shown)}: {_explained(error)}") from error
+        as_name = (
+            f"; a certificate for this name is certificate=[{files[0]!r}]" if len(files) == 1 and is_name(shown) else ""
+        )
+        raise UsageError(f"{where.format(shown)}: {_explained(error)}{as_name}") from error
 
 
 def _explained(error: OSError) -> str:

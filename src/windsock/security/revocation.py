@@ -18,6 +18,9 @@ _serials: dict[int, None] = {}
 
 def revoke(leaf: trustme.LeafCert) -> None:
     """Add a certificate to the list. Idempotent. Raises UsageError for one that another authority has issued."""
+    given: object = leaf
+    if not hasattr(given, "cert_chain_pems"):
+        raise UsageError(f"revoke({leaf!r}): expected a certificate of windsock_ca.issue()")
     if not is_of_authority(leaf):
         raise UsageError(f"revoke({leaf!r}): windsock_ca did not issue it, and can revoke only certificates of its own")
     _serials[read(leaf.cert_chain_pems[0].bytes()).serial_number] = None

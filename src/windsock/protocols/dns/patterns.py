@@ -104,13 +104,20 @@ def ask(name: str, type: str = "A", *, id: int = 1, over_tcp: bool = False) -> D
 
 
 def _is_for(question: Question, name: str | None, type: str | None) -> bool:
-    has_name = name is None or question.name.lower() == name.removesuffix(".").lower()
+    has_name = name is None or _plain(question.name) == _plain(name)
     return has_name and type in (None, question.type)
 
 
+def _plain(name: str) -> str:
+    """Return a name in the form in which names are compared; the root is empty."""
+    return name.removesuffix(".").lower()
+
+
 def _checked(method: str, name: Any) -> str | None:
-    if name is None or isinstance(name, str):
+    if name is None or (isinstance(name, str) and (name == "." or all(_plain(name).split(".")))):
         return name
+    if isinstance(name, str):
+        raise UsageError(f"dns.{method}({name!r}): no name has an empty label; the root is '.'")
     raise UsageError(f"dns.{method}({name!r}): expected a str, as in dns.{method}('example.org')")
 
 

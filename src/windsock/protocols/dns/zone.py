@@ -10,6 +10,7 @@ from windsock.protocols.dns.answers import respond
 from windsock.protocols.dns.messages import DNSMessage
 from windsock.protocols.dns.patterns import PROTOCOL, query
 from windsock.protocols.dns.wire import record
+from windsock.protocols.ready_rules import check_server
 
 __all__ = ["Zone", "zone"]
 
@@ -59,6 +60,7 @@ def zone(server: Any, names: Names, *, ttl: int = 60) -> Zone:
     A record is its data as text, several are a list: `{"example.org": {"A": "192.0.2.1", "MX": ["10 mail.example"]}}`.
     Names that are missing are NXDOMAIN. Rules that were added before, or with `first=True`, come first.
     """
+    check_server("dns.zone()", server, PROTOCOL, keeps_state=False, takes_datagrams=True)
     made = Zone(names, ttl)
     server.on(query()).reply_with(made.answer).optional()
     return made
@@ -70,8 +72,12 @@ def _records(name: str, types: Mapping[str, str | Iterable[str]], ttl: int) -> d
     }
 
 
-def _several(data: str | Iterable[str]) -> Iterable[str]:
-    return [data] if isinstance(data, str) else data
+def _several(data: Any) -> Iterable[str]:
+    if isinstance(data, str):
+        return [data]
+    if not isinstance(data, Iterable) or isinstance(data, bytes | Mapping):
+        raise UsageError(f"dns.zone(): {data!r} is no record; expected text, such as '192.0.2.1', or several in a list")
+    return data
 
 
 def _plain(name: str) -> str:

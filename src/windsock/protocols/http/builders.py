@@ -42,7 +42,7 @@ def request(
     return RequestPattern(
         method=method,
         path=path,
-        query=tuple((name, str(value)) for name, value in query.items()),
+        query=tuple((name, str(each)) for name, value in query.items() for each in _several(value)),
         **_content(where, parts.get("headers", ()), parts.get("body"), parts.get("text"), parts.get("json", UNSAID)),
     )
 
@@ -55,6 +55,10 @@ def get(path: str | re.Pattern[str] | None = None, **parts: Unpack[RequestParts]
 def head(path: str | re.Pattern[str] | None = None, **parts: Unpack[RequestParts]) -> RequestPattern:
     """Return a pattern for HEAD requests; the rest is as with `request()`."""
     return request("HEAD", path, **parts)
+
+
+def _several(value: object) -> Iterable[object]:
+    return value if isinstance(value, list | tuple) else [value]
 
 
 def post(path: str | re.Pattern[str] | None = None, **parts: Unpack[RequestParts]) -> RequestPattern:

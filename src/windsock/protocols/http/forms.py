@@ -86,9 +86,8 @@ class RequestPattern(HTTPPattern):
         if not self._is_there(message):
             return ""
         for name, value in self.query:
-            found = message.query.get(name)
-            if found != value:
-                return f"{name} of the query is {found!r}, expected {value!r}"
+            if value not in message.query_all(name):
+                return f"{name} of the query is {message.query.get(name)!r}, expected {value!r}"
         return self.body_differs(message)
 
     def _is_there(self, message: HTTPRequest) -> bool:
@@ -117,7 +116,7 @@ class RequestPattern(HTTPPattern):
 
     def __repr__(self) -> str:
         shown = "" if self.path is None else repr(self.path)
-        more = [f"query={dict(self.query)!r}"] if self.query else []
+        more = [f"query={_fields(self.query)!r}"] if self.query else []
         if self.method in ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"):
             return f"http.{self.method.lower()}({self.code(*([shown] if shown else []), *more)})"
         named = [f"method={self.method!r}"] if self.method is not None else []
@@ -187,6 +186,13 @@ class ResponsePattern(HTTPPattern):
         words += [f"trailers={self.trailers!r}"] if self.trailers else []
         words += [] if self.reason is None else [f"reason={self.reason!r}"]
         return f"http.response({self.code(*words)})"
+
+
+def _fields(query: tuple[tuple[str, str], ...]) -> dict[str, str | list[str]]:
+    """Return the fields of a query by their names; of one that repeats the list."""
+    names = dict.fromkeys(name for name, _ in query)
+    found = {name: [value for each, value in query if each == name] for name in names}
+    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 def _shown(value: object) -> str:

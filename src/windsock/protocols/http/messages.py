@@ -121,7 +121,14 @@ class HTTPRequest(HTTPMessage):
     @property
     def query(self) -> dict[str, str]:
         """The fields of the query; of one that repeats the last."""
-        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+        return dict(self._query())
+
+    def query_all(self, name: str) -> list[str]:
+        """Return each value of a field of the query, in their order."""
+        return [value for each, value in self._query() if each == name]
+
+    def _query(self) -> list[tuple[str, str]]:
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
 
     def __bytes__(self) -> bytes:
         return self._encoded(f"{self.method} {self.target} {self.version}")

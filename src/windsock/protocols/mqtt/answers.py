@@ -11,6 +11,7 @@ from windsock.protocols.mqtt import packets
 from windsock.protocols.mqtt.codec import PROTOCOL
 from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
+from windsock.protocols.mqtt.wire import checked_properties
 from windsock.protocols.values import MessageAnswer
 
 __all__ = ["acknowledgement", "connack", "puback", "suback"]
@@ -66,7 +67,7 @@ def connack(
 ) -> PacketAnswer:
     """Return the answer to CONNECT: `mqtt.connack(5)` refuses it. `properties` are for clients of 5."""
     reasons = (_reason("connack", reason),) if reason else ()
-    return PacketAnswer("connack", reasons, session_present, tuple((properties or {}).items()))
+    return PacketAnswer("connack", reasons, session_present, checked_properties(properties or ()) or ())
 
 
 def suback(*reasons: int) -> PacketAnswer:

@@ -13,7 +13,7 @@ from windsock.protocols.mqtt.codec import PROTOCOL, MQTTProtocol
 from windsock.protocols.mqtt.connect_packet import ConnectPacket
 from windsock.protocols.mqtt.packet import MQTTPacket
 from windsock.protocols.mqtt.patterns import PacketPattern, fits_filter
-from windsock.protocols.ready_rules import check_shares_memory
+from windsock.protocols.ready_rules import check_server, checked_mapping
 
 __all__ = ["Broker", "broker"]
 
@@ -55,8 +55,8 @@ class Subscriber:
 class Broker:
     """The subscribers of a server, and messages that are retained. A message goes to all that are connected."""
 
-    def __init__(self, server: Any, retained: Mapping[str, bytes]) -> None:
-        self.retained: dict[str, bytes] = dict(retained)
+    def __init__(self, server: Any, retained: Mapping[str, bytes | str]) -> None:
+        self.retained = {_topic(topic): _payload(payload) for topic, payload in retained.items()}
         """The messages that a new subscriber gets, by their topics."""
         self._server = server
         self._subscribers: list[Subscriber] = []
@@ -64,12 +64,9 @@ class Broker:
 
     def publish(self, topic: str, payload: bytes | str = b"", *, qos: int = 0) -> int:
         """Send a message to those that have subscribed to its topic now; return to how many."""
-        data: object = payload.encode() if isinstance(payload, str) else payload
-        if not isinstance(data, bytes) or qos not in (0, 1, 2):
-            raise UsageError(
-                f"publish({topic!r}, {payload!r}, qos={qos!r}): expected bytes or str, and a QoS of 0 to 2"
-            )
-        return self._deliver(topic, data, qos)
+        if qos not in (0, 1, 2):
+            raise UsageError(f"publish({topic!r}, {payload!r}, qos={qos!r}): expected a QoS of 0 to 2")
+        return self._deliver(_topic(topic), _payload(payload), qos)
 
     def answer(self, message: bytes, conversation: Any) -> bytes | None:
         """Return the replies to a packet in a Conversation, or None."""
@@ -105,8 +102,10 @@ class Broker:
                 yield known.delivered(topic, payload, 0, retain=True) or packets.PublishPacket(topic, payload)
 
     def _published(self, packet: packets.PublishPacket, known: Subscriber) -> Iterator[MQTTPacket]:
-        if packet.retain:
+        if packet.retain and packet.payload:
             self.retained[packet.topic] = packet.payload
+        elif packet.retain:  # removes the message that is retained (MQTT 5, 3.3.1.3)
+            self.retained.pop(packet.topic, None)
         self._deliver(packet.topic, packet.payload, packet.qos, but=known)
         if own := known.delivered(packet.topic, packet.payload, packet.qos):
             yield own
@@ -131,7 +130,20 @@ class Broker:
                 self._subscribers.remove(known)
 
 
-def broker(server: Any, retained: Mapping[str, bytes] | None = None) -> Broker:
+def _topic(topic: Any) -> str:
+    if isinstance(topic, str) and topic and not set(topic) & set("#+"):
+        return topic
+    raise UsageError(f"mqtt.broker(): {topic!r} is no topic of a message; expected str, without # and +")
+
+
+def _payload(payload: Any) -> bytes:
+    data: object = payload.encode() if isinstance(payload, str) else payload
+    if isinstance(data, bytes):
+        return data
+    raise UsageError(f"mqtt.broker(): the payload {payload!r}; expected bytes or str")
+
+
+def broker(server: Any, retained: Mapping[str, bytes | str] | None = None) -> Broker:
     """Let a fake be a small broker: clients connect, subscribe and publish, and get what others publish; return it.
 
     `retained` are messages for those that subscribe to their topics. `publish()` of what is returned sends a message of
@@ -139,7 +151,7 @@ def broker(server: Any, retained: Mapping[str, bytes] | None = None) -> Broker:
     added before, or with `first=True`, come first. The state is in the memory of this process, so the server must not
     be a forking one. `framing="mqtt"` is needed.
     """
-    check_shares_memory("mqtt.broker()", server)
-    made = Broker(server, retained or {})
+    check_server("mqtt.broker()", server, PROTOCOL)
+    made = Broker(server, checked_mapping("mqtt.broker(retained=...)", retained, "{'wind/now': b'NW'}"))
     server.on(PacketPattern(MQTTPacket)).reply_with(made.answer).optional()
     return made

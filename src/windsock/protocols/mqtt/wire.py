@@ -182,8 +182,11 @@ def checked_properties(given: Any) -> Properties | None:
     """Return properties as pairs; None stays: it is a packet of 3.1.1. Raises UsageError for an unknown name."""
     if given is None:
         return None
-    found = tuple(given.items() if isinstance(given, Mapping) else given)
-    for name, _ in found:
+    found: Any = tuple(given.items()) if isinstance(given, Mapping) else given
+    if not isinstance(found, tuple | list) or not all(isinstance(each, tuple) and len(each) == 2 for each in found):
+        raise UsageError(f"mqtt: properties={given!r}; expected a dict, or pairs of names and values")
+    pairs: Properties = tuple(found)
+    for name, _ in pairs:
         if name not in NUMBERS:
             raise UsageError(f"mqtt: {name!r} is no property; expected one of {', '.join(NUMBERS)}")
-    return found
+    return pairs

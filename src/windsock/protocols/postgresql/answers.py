@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,6 +69,8 @@ def rows(columns: Iterable[str | Column], rows: Iterable[Iterable[Any]], *, tag:
     "SELECT" and the number of rows.
     """
     given = tuple(columns)
+    if not _are_several(rows) or not all(map(_are_several, rows := tuple(rows))):
+        raise UsageError(f"postgresql.rows(..., {rows!r}): expected rows, each a tuple of values, such as [(1, 'x')]")
     table = tuple(map(tuple, rows))
     for row in table:
         if len(row) != len(given):
@@ -77,6 +79,10 @@ def rows(columns: Iterable[str | Column], rows: Iterable[Iterable[Any]], *, tag:
     if not made:
         raise UsageError("postgresql.rows([], ...): expected the name of at least one column")
     return QueryAnswer(made, table, f"SELECT {len(table)}" if tag is None else tag)
+
+
+def _are_several(given: object) -> bool:
+    return isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping)
 
 
 def _column(given: Any, values: list[Any]) -> Column:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from windsock.protocols.postgresql import replies
-from windsock.protocols.postgresql.answers import QueryAnswer, error
+from windsock.protocols.postgresql.answers import QueryAnswer, command, error
 from windsock.protocols.postgresql.requests import Bind, CloseStatement, Describe, Execute, Parse, SimpleQuery, Sync
 from windsock.protocols.postgresql.series import ExtendedQuery
 
@@ -15,6 +16,11 @@ __all__ = ["QueryState", "queries_in"]
 
 AFTERWARDS = {"BEGIN": "T", "START TRANSACTION": "T", "COMMIT": "I", "ROLLBACK": "I"}
 """The status of a session after a command with this tag."""
+
+ENDS = re.compile(r"\s*(?:COMMIT|END|ROLLBACK|ABORT)\b", re.IGNORECASE)
+"""Queries that a transaction takes after an error."""
+TO_SAVEPOINT = re.compile(r"\s*(?:ROLLBACK|ABORT)\b.*\bTO\b", re.IGNORECASE | re.DOTALL)
+ABORTED = error("25P02", "current transaction is aborted, commands ignored until end of transaction block")
 
 
 def queries_in(request: Any) -> list[str]:
@@ -40,16 +46,26 @@ class QueryState:
         """Return all replies to a query or a series. `find` returns the answer to a query."""
         if isinstance(request, ExtendedQuery):
             return b"".join(bytes(reply) for each in request.messages for reply in self._replies(each, find))
-        made = [*self._simple(find(request.query)), replies.ReadyForQuery(self.status)]
+        made = [*self._simple(request.query, find), replies.ReadyForQuery(self.status)]
         return b"".join(map(bytes, made))
 
-    def _simple(self, answer: QueryAnswer) -> list[Any]:
-        self._note(answer)
+    def _simple(self, query: str, find: Callable[[str], QueryAnswer]) -> list[Any]:
+        answer = self._found(query, find)
+        self._note(query, answer)
         return [answer.failure] if answer.failure else [*answer.description(()), *answer.results(())]
 
-    def _note(self, answer: QueryAnswer) -> None:
+    def _found(self, query: str, find: Callable[[str], QueryAnswer]) -> QueryAnswer:
+        """Return the answer to a query; in a transaction with an error, only its end is another one."""
+        if self.status == "E" and not ENDS.match(query):
+            return ABORTED
+        answer = find(query)
+        return command("ROLLBACK") if self.status == "E" and answer.tag == "COMMIT" else answer
+
+    def _note(self, query: str, answer: QueryAnswer) -> None:
         if answer.failure:
             self.status = "E" if self.status != "I" else "I"
+        elif TO_SAVEPOINT.match(query):
+            self.status = "T" if self.status != "I" else "I"
         else:
             self.status = AFTERWARDS.get(answer.tag, self.status)
 
@@ -61,7 +77,7 @@ class QueryState:
             yield from STEPS[type(message)](self, message, find)
 
     def _parse(self, message: Parse, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
-        answer = find(message.query)
+        answer = self._found(message.query, find)
         self.statements[message.name] = message
         if answer.failure:
             yield self._fail(answer)
@@ -77,6 +93,9 @@ class QueryState:
 
     def _describe(self, message: Describe, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
         bind = self.portals.get(message.name) if message.kind == "P" else None
+        if message.kind == "P" and bind is None and self.is_strict:
+            yield self._fail(_no_portal(message.name))
+            return
         parsed = self.statements.get(message.name if bind is None else bind.statement)
         if message.kind == "S":
             yield replies.ParameterDescription(_types(parsed))
@@ -85,13 +104,18 @@ class QueryState:
         yield from answer.description(formats) if answer.columns else (replies.NoData(),)
 
     def _execute(self, message: Execute, find: Callable[[str], QueryAnswer]) -> Iterator[Any]:
-        bind = self.portals.get(message.portal, Bind("", ""))
+        bind = self.portals.get(message.portal)
+        if bind is None and self.is_strict:
+            yield self._fail(_no_portal(message.portal))
+            return
+        bind = bind or Bind("", "")
         parsed = self.statements.get(bind.statement)
-        answer = find(parsed.query if parsed else "")
+        query = parsed.query if parsed else ""
+        answer = self._found(query, find)
         if answer.failure:
             yield self._fail(answer)
         else:
-            self._note(answer)
+            self._note(query, answer)
             yield from answer.results(bind.result_formats)
 
     def _close(self, message: CloseStatement, _: object) -> Iterator[Any]:
@@ -103,7 +127,7 @@ class QueryState:
 
     def _fail(self, answer: QueryAnswer) -> Any:
         self.has_failed = True
-        self._note(answer)
+        self._note("", answer)
         return answer.failure
 
 
@@ -122,10 +146,13 @@ def _unknown(statement: str) -> QueryAnswer:
     return error("26000", f'prepared statement "{statement}" does not exist', hint=hint)
 
 
+def _no_portal(name: str) -> QueryAnswer:
+    """Return the error of a portal that was not bound here, such as a cursor of DECLARE."""
+    return error("34000", f'portal "{name}" does not exist', hint="A cursor of DECLARE is not known to a session.")
+
+
 def _types(parsed: Parse | None) -> tuple[int, ...]:
     """Return the types of a statement's parameters: those that the client gave, else text, as often as it has one."""
-    import re
-
     if parsed is None:
         return ()
     count = max((int(each) for each in re.findall(r"\$(\d{1,4})", parsed.query)), default=0)

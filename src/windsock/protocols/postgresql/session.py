@@ -15,7 +15,7 @@ from windsock.protocols.postgresql.authentication import METHODS, PasswordCheck
 from windsock.protocols.postgresql.patterns import PROTOCOL, checked_query, fits
 from windsock.protocols.postgresql.query_state import QueryState, queries_in
 from windsock.protocols.postgresql.series import ExtendedQuery
-from windsock.protocols.ready_rules import check_shares_memory
+from windsock.protocols.ready_rules import check_server, checked_mapping
 
 __all__ = ["Sessions", "session"]
 
@@ -134,7 +134,10 @@ class Sessions:
 
 def session(
     server: Any,
-    answers: Mapping[str, QueryAnswer] | Mapping[QueryText, QueryAnswer] | None = None,
+    answers: Mapping[str, QueryAnswer]
+    | Mapping[re.Pattern[str], QueryAnswer]
+    | Mapping[QueryText, QueryAnswer]
+    | None = None,
     *,
     password: str | None = None,
     auth: str = "scram-sha-256",
@@ -148,10 +151,11 @@ def session(
     to other rules, `server.on(postgresql.query(...))`. The state of connections is in the memory of this process, so
     the server must not be a forking one. `framing="postgresql"` is needed.
     """
-    check_shares_memory("postgresql.session()", server)
+    check_server("postgresql.session()", server, PROTOCOL)
+    texts = checked_mapping("postgresql.session()", answers, "{'SELECT 1': postgresql.rows(['n'], [(1,)])}")
     if auth not in METHODS:
         raise UsageError(f"postgresql.session(auth={auth!r}): expected one of {', '.join(map(repr, METHODS))}")
-    given = {checked_query("session", each): _checked(answer) for each, answer in (answers or {}).items()}
+    given = {checked_query("session", each): _checked(answer) for each, answer in texts.items()}
     method = "trust" if password is None else auth
     made = Sessions(given, method, password or "", {**SETTINGS, **(settings or {})})
     server.on(AnsweredMessage(made)).reply_with(made.answer).optional()

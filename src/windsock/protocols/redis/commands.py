@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -11,11 +11,14 @@ from windsock.protocols.redis.values import Command, RedisReply
 
 __all__ = [
     "COMMANDS",
+    "SYNTAX",
     "CommandFailed",
     "Data",
     "StoreCommand",
     "known",
     "number_in",
+    "set_",
+    "type_",
     "value_at",
     "value_for",
     "without_empty",
@@ -122,9 +125,10 @@ def get(data: Data, key: bytes) -> bytes | None:
 
 @known("SET", 2, None)
 def set_(data: Data, key: bytes, value: bytes, *options: bytes) -> Any:
-    asked = {each.upper() for each in options}
+    """SET: return OK, None if it was not set, or with GET the value before."""
+    asked = set(_without_times(options))
     if not asked <= {b"NX", b"XX", b"GET", b"KEEPTTL"} or asked >= {b"NX", b"XX"}:
-        raise CommandFailed(SYNTAX)  # times of expiry too: here is no clock
+        raise CommandFailed(SYNTAX)
     before = value_at(data, key, bytes) if b"GET" in asked else None
     is_set = not (b"NX" in asked and key in data) and not (b"XX" in asked and key not in data)
     if is_set:
@@ -132,6 +136,19 @@ def set_(data: Data, key: bytes, value: bytes, *options: bytes) -> Any:
     if b"GET" in asked:
         return before
     return OK if is_set else None
+
+
+def _without_times(options: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Return the options without times of expiry, which have no effect: here is no clock."""
+    rest = iter(options)
+    for each in rest:
+        if each.upper() in (b"EX", b"PX", b"EXAT", b"PXAT"):
+            time = next(rest, None)
+            if time is None:
+                raise CommandFailed(SYNTAX)
+            number_in(time)
+        else:
+            yield each.upper()
 
 
 @known("SETNX", 2)
@@ -211,6 +228,7 @@ def exists(data: Data, *keys: bytes) -> int:
 
 @known("TYPE", 1)
 def type_(data: Data, key: bytes) -> RedisReply:
+    """TYPE: return the name of the type of a key."""
     found = data.get(key)
     names = {"bytes": "string", "dict": "hash"}
     return builders.simple("none" if found is None else names.get(type(found).__name__, type(found).__name__))

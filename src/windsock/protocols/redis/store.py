@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 from windsock.net.system import threading
-from windsock.protocols.ready_rules import check_shares_memory
-from windsock.protocols.redis import builders, containers  # noqa: F401  # which makes commands known
+from windsock.protocols.ready_rules import check_server, checked_mapping
+from windsock.protocols.redis import builders, containers, keys  # noqa: F401  # which make commands known
 from windsock.protocols.redis.commands import COMMANDS, CommandFailed, Data
 from windsock.protocols.redis.patterns import PROTOCOL, command
 from windsock.protocols.redis.values import Command, RedisReply, encoded, text_of
@@ -29,6 +30,8 @@ class Session:
     queued: list[Command] | None = None
     is_spoilt: bool = False
     """Whether a command since MULTI was refused."""
+    watched: dict[bytes, Any] = field(default_factory=dict)
+    """The keys of WATCH, with the values that they had."""
 
 
 class Store:
@@ -52,6 +55,8 @@ class Store:
         try:
             if given.name in ("MULTI", "EXEC", "DISCARD"):
                 return self._transaction(given.name, session, index)
+            if given.name == "WATCH":
+                return self._watch(given, session)
             if session.queued is not None:
                 _check(given)
                 session.queued.append(given)
@@ -60,6 +65,15 @@ class Store:
         except CommandFailed as error:
             session.is_spoilt |= session.queued is not None
             return builders.error(error.text)
+
+    def _watch(self, given: Command, session: Session) -> RedisReply:
+        if not given.args:
+            raise CommandFailed("ERR wrong number of arguments for 'watch' command")
+        if session.queued is not None:
+            return builders.error("ERR WATCH inside MULTI is not allowed")
+        for key in given.args:
+            session.watched.setdefault(key, deepcopy(self.data.get(key)))
+        return builders.ok()
 
     def _transaction(self, name: str, session: Session, index: int) -> RedisReply:
         if name == "MULTI":
@@ -70,10 +84,14 @@ class Store:
         if session.queued is None:
             raise CommandFailed(f"ERR {name} without MULTI")
         queued, session.queued = session.queued, None
+        has_changed = any(self.data.get(key) != value for key, value in session.watched.items())
+        session.watched.clear()
         if name == "DISCARD":
             return builders.ok()
         if session.is_spoilt:
             return builders.error("EXECABORT Transaction discarded because of previous errors.")
+        if has_changed:
+            return builders.nil_array()
         return builders.array(*(self._reply(each, session, index) for each in queued))
 
     def _run(self, given: Command, session: Session, index: int) -> RedisReply:
@@ -91,8 +109,8 @@ def store(server: Any, data: Mapping[Any, Any] | None = None) -> Store:
     that were added before, or with `first=True`, come first. The state is in the memory of this process, so the server
     must not be a forking one. `framing="redis"` is needed.
     """
-    check_shares_memory("redis.store()", server)
-    made = Store(data or {})
+    check_server("redis.store()", server, PROTOCOL)
+    made = Store(checked_mapping("redis.store()", data, "{'visits': 41}"))
     server.on(command()).reply_with(made.answer).optional()
     return made
 
@@ -164,7 +182,13 @@ def _client(session: Session, args: tuple[bytes, ...], index: int) -> RedisReply
 
 def _reset(session: Session, *_: object) -> RedisReply:
     session.resp, session.name, session.queued = 2, b"", None
+    session.watched.clear()
     return builders.simple("RESET")
+
+
+def _unwatch(session: Session, *_: object) -> RedisReply:
+    session.watched.clear()
+    return builders.ok()
 
 
 def _fine(*_: object) -> RedisReply:
@@ -178,4 +202,5 @@ OF_CONNECTION: dict[str, Callable[[Session, tuple[bytes, ...], int], RedisReply]
     "AUTH": _fine,
     "QUIT": _fine,
     "RESET": _reset,
+    "UNWATCH": _unwatch,
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 from windsock.errors import PeerError, UsageError
 from windsock.protocols.message_pattern import message
-from windsock.protocols.ready_rules import check_shares_memory
+from windsock.protocols.ready_rules import check_server, checked_mapping
 from windsock.protocols.smtp.dialogue import HOST, Dialogue, ReceivedMail, StartTLSOffer
 from windsock.protocols.smtp.messages import SMTPReply, reply
 from windsock.protocols.smtp.patterns import command
@@ -67,10 +67,9 @@ def session(
     needed. The mails are in the memory of this
     process, so the server must not be a forking one.
     """
-    check_shares_memory("smtp.session()", server)
-    given: Any = users
-    if users is not None and not isinstance(given, Mapping):
-        raise UsageError(f"smtp.session(users={users!r}): expected passwords by names, {{'me': 'secret'}}")
+    check_server("smtp.session()", server, PROTOCOL)
+    if users is not None:
+        checked_mapping("smtp.session(users=...)", users, "{'me': 'secret'}")
     begins_with_tls = getattr(server.server, "begins_with_tls", None)
     offered = _offered(starttls, can_start=begins_with_tls is False)
     made = SMTPSession(users, offered, begins_with_tls=begins_with_tls is True)

@@ -12,6 +12,7 @@ from windsock.errors import UsageError
 from windsock.protocols import http
 from windsock.protocols.http.headers import Headers, HeadersLike, as_headers
 from windsock.protocols.message_pattern import MessagePattern
+from windsock.protocols.ready_rules import check_server
 from windsock.protocols.values import MessageAnswer
 from windsock.protocols.websocket import patterns
 from windsock.protocols.websocket.protocol import PROTOCOL, asked
@@ -100,6 +101,7 @@ def session(server: Any, path: str | None = None, *, subprotocol: str | None = N
 
     Rules for messages, and rules that were added before, come beside. `framing="websocket"` is needed.
     """
+    check_server("websocket.session()", server, PROTOCOL, keeps_state=False)
     server.on(handshake(path)).reply(accept(subprotocol)).optional()
     server.on(patterns.ping()).reply(patterns.pong()).optional()
     server.on(patterns.pong()).reply_with(_nothing).optional()

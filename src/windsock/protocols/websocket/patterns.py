@@ -125,6 +125,9 @@ def close(code: int | None = None, reason: str = "") -> WebSocketPattern:
         return WebSocketPattern("close")
     if type(code) is not int or not 0 <= code < 1 << 16:
         raise UsageError(f"websocket.close({code!r}): expected a number of 16 bits, such as 1000")
+    given: object = reason
+    if not isinstance(given, str):
+        raise UsageError(f"websocket.close({code}, {reason!r}): expected a reason as str")
     return _checked("close", code.to_bytes(2, "big") + reason.encode())
 
 
@@ -136,6 +139,9 @@ def _bytes(name: str, data: Any) -> bytes | None:
 
 def _checked(kind: str, data: bytes | None, fragments: list[int] | None = None) -> WebSocketPattern:
     """Return a pattern whose message can be sent. Raises UsageError."""
+    given: object = fragments
+    if not (given is None or isinstance(given, list | tuple)):
+        raise UsageError(f"websocket.{kind}(fragments={fragments!r}): expected the sizes of the frames in a list")
     sizes = None if fragments is None else tuple(fragments)
     if data is not None:
         WebSocketMessage(kind, data, fragments=sizes)

@@ -43,6 +43,8 @@ class Log:
     """The kinds of data of which some was retracted."""
     _has_urgent = False
     """Whether there are marks of urgent data, which `settled()` locates."""
+    _has_blocks = False
+    """Whether some entries stand for several events."""
 
     def __init__(self, recorder: NullRecorder) -> None:
         self._recorder = recorder
@@ -122,6 +124,10 @@ class Log:
 
     def _entries(self, start: int) -> Iterator[Event | BufferedEvent]:
         self._recorder.catch_up()
+        log: list[Any] = self._log[start:]
+        if not self._has_blocks:  # asked afterwards, since another thread may just be moving events
+            yield from (Event._make(each) if type(each) is tuple else each for each in log)
+            return
         seen = 0
         for each in self._events:
             if not isinstance(each, SpilledEvents):
@@ -217,6 +223,7 @@ class Log:
 
     def append(self, entry: Event | SpilledEvents) -> None:
         """Add an event that a forked child has reported."""
+        self._has_blocks |= isinstance(entry, SpilledEvents)
         self._log.append(entry)
         if isinstance(entry, Event):
             self._held += len(entry.data) + OVERHEAD
@@ -253,6 +260,7 @@ class Log:
             if not moving:
                 break
             block = spill_file.extend(self.index, map(_to_write, moving))
+            self._has_blocks = True
             self._log[start : start + len(moving)] = [block]
         self._latest = None
         self._buffers.leave()

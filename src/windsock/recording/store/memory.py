@@ -22,13 +22,14 @@ class Memory:
     def __init__(self) -> None:
         self._size = 0
         self._spill_file: SpillFile | None = None
-        self._can_spill = True
+        self.can_spill = True
+        """Whether events may go to a file."""
 
     def hold(self, connection: Log, size: int, connections: Iterable[Log]) -> None:
         """Add to the memory that a connection uses; if the total is too much, move the oldest events to a file."""
         connection.held_in_memory += size
         self._size += size
-        if self._size > MEMORY and self._can_spill:
+        if self._size > MEMORY and self.can_spill:
             self._spill(connections)
 
     def release(self, connection: Log) -> None:
@@ -48,4 +49,4 @@ class Memory:
                     each.spill(self._spill_file)
                     self.release(each)
         except (RecordingFailed, OSError):
-            self._can_spill = False
+            self.can_spill = False

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from windsock.net import addresses
 from windsock.recording.connection import Connection
 from windsock.recording.events import Kind
 from windsock.recording.redacted import redacted
+from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.data import shown
 from windsock.recording.transcript.events import DATA, PREVIEW, event_text
 
-__all__ = ["OPENED", "TranscriptLine", "lines_of"]
+__all__ = ["OPENED", "ConnectionLines", "TranscriptLine", "lines_of"]
 
 OPENED, ENDED = -1, -2
 """Kinds of lines that are no events: the beginning of a connection, and its end."""
@@ -58,15 +59,63 @@ class TranscriptLine:
 
 def lines_of(connection: Connection) -> Iterator[TranscriptLine]:
     """Give the lines of a connection in the order of time. The last one says how it ended, if it has."""
-    last = connection.begins
-    yield TranscriptLine(last, OPENED, _from(connection), b"", 0, 1, last)
-    for line in _events_of(connection):
-        if line.time < last:  # of a child, or of another thread
-            line.time = last
-        last = max(line.time, line.latest)
-        yield line
-    if (closed := connection.closed) is not None:
-        yield TranscriptLine(max(last, closed), ENDED, f"ended: {connection.ending}{_left_of(connection)}")
+    lines = ConnectionLines(connection)
+    yield lines.first()
+    yield from lines.of(redacted(connection))
+    yield from lines.last()
+
+
+class ConnectionLines:
+    """The lines of a connection in the order of time, all at once or batch by batch."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._words = _Words(connection)
+        self._with_messages = _messages_of(connection)
+        self._last = connection.begins
+
+    def first(self) -> TranscriptLine:
+        """Return the line that says where it comes from."""
+        return TranscriptLine(self._last, OPENED, _from(self._connection), b"", 0, 1, self._last)
+
+    def of(self, events: Iterable[Event]) -> Iterator[TranscriptLine]:
+        """Give the lines of its next events."""
+        for line in self._joined(self._with_messages(events)):
+            if line.time < self._last:  # of a child, or of another thread
+                line.time = self._last
+            self._last = max(line.time, line.latest)
+            yield line
+
+    def last(self) -> Iterator[TranscriptLine]:
+        """Give the line that says how it ended, if it has."""
+        if (closed := self._connection.closed) is not None:
+            how = f"ended: {self._connection.ending}{_left_of(self._connection)}"
+            yield TranscriptLine(max(self._last, closed), ENDED, how)
+
+    def _joined(self, events: Iterable[tuple[float, int, bytes, str]]) -> Iterator[TranscriptLine]:
+        line: TranscriptLine | None = None
+        has_units = self._connection.is_datagram or self._connection.keeps_records
+        for time, kind, data, message in events:
+            if kind in DATA:
+                if line is not None and line.kind == kind and not (has_units or line.text):  # a datagram has a line
+                    line.take(time, data)
+                    line.text = message
+                    continue
+                if not data and kind == Kind.DOWN and not has_units:
+                    continue
+                following = TranscriptLine(time, kind, message, data[:PREVIEW], len(data), 1, time)
+            else:
+                if not (text := self._words.of(kind, data)):
+                    continue
+                if line is not None and line.text == text:
+                    line.take(time, b"")
+                    continue
+                following = TranscriptLine(time, kind, text, b"", 0, 1, time)
+            if line is not None:
+                yield line
+            line = following
+        if line is not None:
+            yield line
 
 
 def _from(connection: Connection) -> str:
@@ -74,41 +123,15 @@ def _from(connection: Connection) -> str:
     return f"from {addresses.show(connection.peer)}{'' if is_new else ', connected before this test'}"
 
 
-def _events_of(connection: Connection) -> Iterator[TranscriptLine]:
-    line: TranscriptLine | None = None
-    words = _Words(connection)
-    has_units = connection.is_datagram or connection.keeps_records
-    for time, kind, data, message in _with_messages(connection):
-        if kind in DATA:
-            if line is not None and line.kind == kind and not (has_units or line.text):  # a datagram has a line
-                line.take(time, data)
-                line.text = message
-                continue
-            if not data and kind == Kind.DOWN and not has_units:
-                continue
-            following = TranscriptLine(time, kind, message, data[:PREVIEW], len(data), 1, time)
-        else:
-            if not (text := words.of(kind, data)):
-                continue
-            if line is not None and line.text == text:
-                line.take(time, b"")
-                continue
-            following = TranscriptLine(time, kind, text, b"", 0, 1, time)
-        if line is not None:
-            yield line
-        line = following
-    if line is not None:
-        yield line
-
-
-def _with_messages(connection: Connection) -> Iterable[tuple[float, int, bytes, str]]:
-    """Give the events, each with the message of the protocol that it completes in words."""
-    events = redacted(connection)
+def _messages_of(
+    connection: Connection,
+) -> Callable[[Iterable[Event]], Iterable[tuple[float, int, bytes, str]]]:
+    """Return what gives the events, each with the message of the protocol that it completes in words."""
     if connection.protocol is None:
-        return ((*each, "") for each in events)
-    from windsock.recording.transcript.messages import with_messages
+        return lambda events: ((*each, "") for each in events)
+    from windsock.recording.transcript.messages import WithMessages
 
-    return with_messages(events, connection.protocol, is_datagram=connection.is_datagram)
+    return WithMessages(connection.protocol, is_datagram=connection.is_datagram).of
 
 
 class _Words:

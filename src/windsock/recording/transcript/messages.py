@@ -12,29 +12,34 @@ from windsock.recording.store.spill_file import Event
 from windsock.recording.transcript.data import shown
 from windsock.recording.transcript.events import DATA, PREVIEW
 
-__all__ = ["with_messages"]
+__all__ = ["WithMessages"]
 
 MOST = 120
 """The most characters that a line says of a message."""
 
 
-def with_messages(
-    events: Iterable[Event], protocol: Protocol, *, is_datagram: bool
-) -> Iterator[tuple[float, int, bytes, str]]:
-    """Give the events; what completes a message is an event of its own, with the message in words."""
-    framing = ProtocolFraming(protocol).begin()
-    cutters: dict[int, _MessageCutter] = {
-        Kind.UP: _MessageCutter(framing),
-        Kind.DOWN: _MessageCutter(framing.replies),
-    }
-    for time, kind, data in events:
-        if kind not in DATA:
-            yield time, kind, data, ""
-        elif is_datagram:
-            yield time, kind, data, _words(data, protocol, is_reply=kind == Kind.DOWN)
-        else:
-            for part, words in cutters[kind].parts(data):
-                yield time, kind, part, words
+class WithMessages:
+    """Cuts the data of one connection where messages end. It remembers the start of a message from call to call."""
+
+    def __init__(self, protocol: Protocol, *, is_datagram: bool) -> None:
+        self._protocol = protocol
+        self._is_datagram = is_datagram
+        framing = ProtocolFraming(protocol).begin()
+        self._cutters: dict[int, _MessageCutter] = {
+            Kind.UP: _MessageCutter(framing),
+            Kind.DOWN: _MessageCutter(framing.replies),
+        }
+
+    def of(self, events: Iterable[Event]) -> Iterator[tuple[float, int, bytes, str]]:
+        """Give the events; what completes a message is an event of its own, with the message in words."""
+        for time, kind, data in events:
+            if kind not in DATA:
+                yield time, kind, data, ""
+            elif self._is_datagram:
+                yield time, kind, data, _words(data, self._protocol, is_reply=kind == Kind.DOWN)
+            else:
+                for part, words in self._cutters[kind].parts(data):
+                    yield time, kind, part, words
 
 
 class _MessageCutter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, repeat
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from windsock import redaction
 from windsock.errors import visible
@@ -15,7 +15,10 @@ from windsock.recording.transcript.lines import TranscriptLine, lines_of
 from windsock.recording.transcript.subjects import CaptureSubject, start_of
 from windsock.recording.transcript.timeline import merged
 
-__all__ = ["NOTHING", "Mark", "Named", "Places", "Transcript"]
+if TYPE_CHECKING:
+    from windsock.faults import Firing
+
+__all__ = ["NOTHING", "Mark", "Named", "Places", "Transcript", "fault_line", "in_full"]
 
 NOTHING = "nothing was recorded"
 FIRING, MARK = -3, -4
@@ -76,8 +79,7 @@ class Transcript:
 
     def written(self, named: Named) -> str:
         """Return a line as it is shown."""
-        name, line = named
-        return f"+{max(0.0, line.time - self.start):.4f} {name}{line.words(self.start)}"
+        return in_full(named, self.start)
 
     def of_connection(self, subject: CaptureSubject, connection: Connection) -> Iterator[tuple[float, Named]]:
         """Give the lines of one connection with their times."""
@@ -102,9 +104,7 @@ class Transcript:
     def others(self) -> list[tuple[float, Named]]:
         """Return the lines that belong to no connection, in the order of time."""
         firings = [
-            (each.at, (self._name(subject), TranscriptLine(each.at, FIRING, f"~ {firing_text(each)}")))
-            for subject in self.subjects
-            for each in subject.firings
+            (each.at, (self._name(subject), fault_line(each))) for subject in self.subjects for each in subject.firings
         ]
         marks: list[tuple[float, Named]] = [
             (time, ("", TranscriptLine(time, MARK, f"--- {text}"))) for time, text in self._marks
@@ -113,3 +113,14 @@ class Transcript:
 
     def _name(self, subject: CaptureSubject) -> str:
         return f"{visible(subject.name)} " if self._has_names else ""
+
+
+def in_full(named: Named, start: float) -> str:
+    """Return a line with its time, in seconds since `start`, and its name."""
+    name, line = named
+    return f"+{max(0.0, line.time - start):.4f} {name}{line.words(start)}"
+
+
+def fault_line(firing: Firing) -> TranscriptLine:
+    """Return the line for what a fault did that is recorded with no connection."""
+    return TranscriptLine(firing.at, FIRING, f"~ {firing_text(firing)}")

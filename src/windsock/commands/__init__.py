@@ -1,0 +1,1 @@
+"""The command line, `python -m windsock`: fakes and proxies for other languages, and to look at by hand."""
