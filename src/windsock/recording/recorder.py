@@ -208,8 +208,7 @@ class Recorder(NullRecorder):
 
     def stay_in_memory(self) -> None:
         """Move nothing to a file, whatever it takes: traffic may be secret."""
-        with self.waiters:
-            self._memory.can_spill = False
+        self._memory.can_spill = False
 
     # --- forked children
 
