@@ -14,7 +14,8 @@ import windsock
 from pytest_windsock import against, deadline, hangs, seeds, verdict
 from pytest_windsock.artifacts import safe_name
 from pytest_windsock.cassette_modes import mode_of
-from pytest_windsock.fixtures import State, timeout_of
+from pytest_windsock.fixtures import State
+from pytest_windsock.ini_values import timeout_of
 from pytest_windsock.starting import seed_source
 from windsock.errors import NotInstalled
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 from pytest_windsock import deadline, debuggers, standing
-from pytest_windsock.fixtures import State, hang_timeout_of
+from pytest_windsock.fixtures import State
+from pytest_windsock.ini_values import hang_timeout_of
 from windsock.net import whereabouts
 from windsock.net.system import threading
 

@@ -14,6 +14,7 @@ from pytest_windsock import (
     crashes,
     fixtures,
     github,
+    ini_values,
     interrupted,
     phases,
     presentation,
@@ -65,16 +66,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="windsock: show at the end what all servers and proxies of the run have done: how many there were of each "
         "kind, connections, bytes, faults that fired and that never did, and the slowest start and stop",
     )
-    fixtures.add_ini_values(parser)
+    ini_values.add_ini_values(parser)
     secrets.add_ini_values(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker, and check the options and the ini values."""
     config.addinivalue_line("markers", MARKER)
-    fixtures.timeout_of(config)
-    fixtures.hang_timeout_of(config)
-    fixtures.idle_threads_of(config)
+    ini_values.timeout_of(config)
+    ini_values.hang_timeout_of(config)
+    ini_values.idle_threads_of(config)
     cassette_modes.mode_of(config)
     seeds.seed_of_run(config)
     secrets.configure(config)
@@ -159,7 +160,7 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> bool | None:
 
     deadline.begin(item, settings)
     is_ours = fixtures.are_among(getattr(item, "fixturenames", ()))
-    return deadline.postpone(item, settings) if is_ours and fixtures.hang_timeout_of(item.config) else None
+    return deadline.postpone(item, settings) if is_ours and ini_values.hang_timeout_of(item.config) else None
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_windsock import checkpoints, deadline, hangs, seeds, verdict
-from pytest_windsock.fixtures import State, timeout_of
+from pytest_windsock.fixtures import State
+from pytest_windsock.ini_values import timeout_of
 from windsock.errors import NotInstalled, UsageError
 from windsock.net.system import os
 from windsock.programs.options import ProgramOptions, options_from

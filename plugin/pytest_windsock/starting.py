@@ -16,7 +16,8 @@ from pytest_windsock import (
     seeds,
     verdict,
 )
-from pytest_windsock.fixtures import State, idle_threads_of, timeout_of
+from pytest_windsock.fixtures import State
+from pytest_windsock.ini_values import idle_threads_of, timeout_of
 from windsock.errors import NotInstalled
 from windsock.harness import ThreadPool
 

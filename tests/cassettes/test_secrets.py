@@ -18,7 +18,7 @@ import pytest
 import windsock
 from tests.cassettes.helpers import recorded, talk, without_times
 from tests.support.waiting import DEADLINE, wait_until
-from windsock.recording import recorder as recorders
+from windsock.recording.store import memory
 
 SECRET = b"correct-horse-battery"
 
@@ -61,7 +61,7 @@ def test_no_secret_reaches_the_disk_while_it_is_recorded_nor_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("MEMORY", "MEMORY_AFTERWARDS"):  # what a recording may take before it moves to a file
-        monkeypatch.setattr(recorders, name, 1000)
+        monkeypatch.setattr(memory, name, 1000)
     message = b"PASS " + SECRET + b" " + b"x" * 60_000 + b"\n"
     seen = []
     with unrecorded() as address:

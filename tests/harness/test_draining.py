@@ -25,7 +25,7 @@ from tests.support.servers import (
 from tests.support.waiting import DEADLINE
 from windsock import RunningServer, Script
 from windsock.faults import AcceptDelay, Blackhole, Delay, Hold, MaxConnections, Stall
-from windsock.recording import Recorder
+from windsock.recording.waiters import Waiters
 from windsock.servers import BaseRequestHandler, DatagramRequestHandler, StreamRequestHandler, UDPServer
 
 LONG = 3600.0
@@ -253,11 +253,11 @@ def test_a_client_that_a_fault_keeps_from_being_accepted_is_not_waited_for(
 def test_a_pause_of_a_script_is_not_waited_for(
     transport: str, concurrency: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_until = Recorder.wait_until
+    wait_until = Waiters.wait_until
     waits: list[bool] = []
 
-    def wait(recorder: Recorder, is_enough: Callable[[], bool], seconds: float) -> bool:
-        waits.append(wait_until(recorder, is_enough, seconds))
+    def wait(waiters: Waiters, is_enough: Callable[[], bool], seconds: float) -> bool:
+        waits.append(wait_until(waiters, is_enough, seconds))
         return waits[-1]
 
     server = windsock.serving(transport=transport, concurrency=concurrency, allow_unused=True, timeout=10)
@@ -266,7 +266,7 @@ def test_a_pause_of_a_script_is_not_waited_for(
         with connect(server) as client:
             client.sendall(b"hello")
             client.sendall(b"more")
-        monkeypatch.setattr(Recorder, "wait_until", wait)
+        monkeypatch.setattr(Waiters, "wait_until", wait)
         server.drain()
 
         assert waits.count(False) < 20  # of 200 looks in 10 seconds
@@ -316,14 +316,14 @@ def test_a_handler_that_does_not_end_is_waited_for_once(long: Any, monkeypatch: 
     server = long(Sleeps, concurrency="trio")
     connect(server).close()
     server.drain()
-    wait_until = Recorder.wait_until
+    wait_until = Waiters.wait_until
     waits: list[bool] = []
 
-    def wait(recorder: Recorder, is_enough: Callable[[], bool], seconds: float) -> bool:
-        waits.append(wait_until(recorder, is_enough, seconds))
+    def wait(waiters: Waiters, is_enough: Callable[[], bool], seconds: float) -> bool:
+        waits.append(wait_until(waiters, is_enough, seconds))
         return waits[-1]
 
-    monkeypatch.setattr(Recorder, "wait_until", wait)
+    monkeypatch.setattr(Waiters, "wait_until", wait)
     server.drain()
 
     assert waits == []  # neither for the queue nor for handlers

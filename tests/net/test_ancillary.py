@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.servers.helpers import only_linux
-from windsock.net.ancillary import Descriptors, UnixReader
+from windsock.net.ancillary import Descriptors
+from windsock.net.unix_reader import UnixReader
 
 pytestmark = only_linux
 

@@ -159,7 +159,7 @@ def test_output_is_bounded_by_lines() -> None:
         ([*PROGRAM, "{port:a}", "{path:a}"], {}, "one kind of address"),
     ],
 )
-def test_wrong_values_are_named_before_anything_runs(command: object, options: dict[str, object], message: str) -> None:
+def test_wrong_values_are_named_before_anything_runs(command: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         real_server(command, **options)
 

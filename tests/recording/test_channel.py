@@ -227,7 +227,7 @@ def test_a_disk_that_is_full_while_a_child_writes_fails_the_test_with_the_cause(
 def test_a_long_recording_stays_in_memory_where_no_file_can_be_had(
     concurrency: str, no_memory_files: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("windsock.recording.recorder.MEMORY", 256 * 1024)
+    monkeypatch.setattr("windsock.recording.store.memory.MEMORY", 256 * 1024)
     with windsock.serving(concurrency=concurrency).echo() as server:
         monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
         with server.connect() as client:

@@ -13,8 +13,8 @@ from tests.recording.helpers import PEER, note, recording
 from windsock import Direction, Ending
 from windsock.recording import Recorder, exception_pickle
 from windsock.recording.events import Kind
-from windsock.recording.recorder import MEMORY
 from windsock.recording.store.log import OVERHEAD
+from windsock.recording.store.memory import MEMORY
 from windsock.recording.store.spill_file import PIECE, Event, SpilledEvents
 
 MIB = 1 << 20

@@ -201,7 +201,7 @@ def test_a_server_that_is_stopped_during_a_wait_does_no_harm(concurrency: str) -
         ask(server, b"x\n")
         waiting = threading.Thread(target=wait, args=[server])
         waiting.start()
-        server._recorder.wait_until(lambda: server._recorder.waiters > 1, 5)
+        server._recorder.waiters.wait_until(lambda: len(server._recorder.waiters) > 1, 5)
         server.stop()
         waiting.join(5)
 
@@ -301,11 +301,11 @@ def test_ctrl_c_at_the_end_of_a_wait_stays_ctrl_c() -> None:
     recorder = Recorder()
 
     def interrupted() -> bool:
-        recorder.__exit__()  # as threading.Condition.wait() leaves its lock if Ctrl-C comes just before it has it back
+        recorder.waiters.__exit__()  # as Condition.wait() leaves its lock if Ctrl-C comes just before it has it back
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as caught:
-        recorder.wait_until(interrupted, 1)
+        recorder.waiters.wait_until(interrupted, 1)
 
     assert caught.value.__context__ is None
     others = threading.Thread(target=recorder.wake)

@@ -361,9 +361,9 @@ def test_tls_in_the_middle_is_a_step() -> None:
 
 
 def test_what_is_on_disk_is_in_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
-    from windsock.recording import recorder
+    from windsock.recording.store import memory
 
-    monkeypatch.setattr(recorder, "MEMORY", 100_000)
+    monkeypatch.setattr(memory, "MEMORY", 100_000)
     data = bytes(range(256)) * 4096
 
     class Sink(StreamRequestHandler):

@@ -70,9 +70,7 @@ def test_a_child_outlives_the_loop_that_forked_it() -> None:
 import time
 while len(server.connections) == 0 or not server.connections[0].upstream:
     time.sleep(0.01)
-server._lifecycle.request_stop()
-server._loop_thread.join(5)
-assert not server._loop_thread.is_alive()
+server.server.shutdown()
 client.send(b"x")
 client.settimeout(5)
 os.write(1, client.recv(1))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from windsock.errors import RecordingFailed
-from windsock.fakes.errors import Unmet
+from windsock.fakes.errors import Unmet, UnreachableRule
 from windsock.fakes.responder import Responder
 from windsock.fakes.script_queue import ScriptQueue
 from windsock.fakes.server_endpoint import ready_among
@@ -40,7 +40,7 @@ class Expectations:
         deadline = monotonic() + within(min(seconds, GRACE))
         quiet = 0
         while quiet < 2 and monotonic() < deadline:
-            if self._recorder.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
+            if self._recorder.waiters.wait_until(self._is_decided, min(LOOK, deadline - monotonic())):
                 return
             quiet = 0 if self._is_busy(server) else quiet + 1
 
@@ -59,6 +59,10 @@ class Expectations:
     def is_waiting(self) -> bool:
         """Return whether a client, or a script, may still go on, and so meet an expectation."""
         return self._script_queue.is_waiting() or any(not each.is_closed for each in self._recorder.connections)
+
+    def unreachable(self) -> list[UnreachableRule]:
+        """Return the rules that no message can reach because of their states."""
+        return self._responder.unreachable()
 
     def unmet(self) -> list[Unmet]:
         """Return the expectations that were not met."""

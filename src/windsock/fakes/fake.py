@@ -10,20 +10,19 @@ from windsock.errors import UsageError
 from windsock.fakes import patterns
 from windsock.fakes.datagram_replies import DatagramReplies
 from windsock.fakes.datagram_sessions import DatagramSessions
-from windsock.fakes.errors import FramingMissing, UnexpectedConnection, Unmet, UnreachableRule
+from windsock.fakes.errors import FramingMissing, UnexpectedConnection
 from windsock.fakes.expectations import Expectations
 from windsock.fakes.pace import Pace, Pacing
-from windsock.fakes.paced_session import PacedResponder, PacedSession
+from windsock.fakes.paced_session import session_of
 from windsock.fakes.playable import check_playable
 from windsock.fakes.replies import Answer, Delivery, Replied, checked_times, made_answer
 from windsock.fakes.responder import Responder
 from windsock.fakes.rules import Connections, Rule, checked_after, checked_connections
 from windsock.fakes.script_queue import QueuedScript, ScriptQueue
-from windsock.fakes.script_run import ScriptRun, perform
-from windsock.fakes.server_endpoint import ServerStopped, ServerStream, StopEvent
+from windsock.fakes.script_run import ScriptRun, can_go_on
+from windsock.fakes.server_endpoint import ServerStream, StopEvent
 from windsock.fakes.shared_replies import HalfReplies
 from windsock.fakes.states import Scope, checked_states
-from windsock.fakes.stream_session import StreamSession
 from windsock.net.system import threading
 from windsock.protocols.values import as_bytes
 from windsock.recording import Connection, Framing, Recorder, preview
@@ -63,7 +62,7 @@ class Fake:
         self._greeting: Answer | None = None
         self._pacing = Pacing(is_datagram=is_datagram)
         self._datagram_replies = DatagramReplies(self._responder, recorder, timeout=timeout)
-        self._expectations = Expectations(framing, recorder, self._responder, self._script_queue)
+        self.expectations = Expectations(framing, recorder, self._responder, self._script_queue)
         self._outer: list[tuple[Answer | None, Pace | None]] = []
         """What was there before the parts that have begun: the greeting, and the pace."""
         self._lock = threading.Lock()
@@ -258,22 +257,6 @@ class Fake:
             if self._stop_event is not None:
                 self._stop_event.close()
 
-    def settle(self, server: Any, seconds: float) -> None:
-        """Wait a moment for messages in transit, which may meet expectations. Without clients, do not wait."""
-        self._expectations.settle(server, seconds)
-
-    def is_waiting(self) -> bool:
-        """Return whether a client, or a script, may still go on, and so meet an expectation."""
-        return self._expectations.is_waiting()
-
-    def unreachable(self) -> list[UnreachableRule]:
-        """Return the rules that no message can reach because of their states."""
-        return self._responder.unreachable()
-
-    def unmet(self) -> list[Unmet]:
-        """Return the expectations that were not met."""
-        return self._expectations.unmet()
-
     def plays_on(self, connection: Connection, client_address: Any) -> bool:
         """Return whether a queued script is for a connection or datagram that has just come."""
         if self._sessions is not None:
@@ -302,35 +285,20 @@ class Fake:
         index = -1 if connection is None else connection.index
         if self._script_queue.are_over(index) and not self._responder:
             raise UnexpectedConnection(self._script_queue.count)
-        self._session(request, server, index).run(self._greeting)
-
-    def _session(self, request: Any, server: Any, index: int) -> StreamSession:
-        keywords: Any = {"stop_event": self._make_stop_event, "timeout": self.timeout}
-        pace = self._pacing.pace
-        if pace is None:
-            return StreamSession(self._responder, request, server, index, self._framing, **keywords)
-        return PacedSession(PacedResponder(self._responder, pace), request, server, index, self._framing, **keywords)
+        rest = (request, server, index, self._framing)
+        pace, keywords = self._pacing.pace, {"stop_event": self._make_stop_event, "timeout": self.timeout}
+        session_of(self._responder, pace, *rest, **keywords).run(self._greeting)
 
     def _play(self, play: QueuedScript, request: Any, server: Any, connection: Connection) -> None:
         stop_event = self._make_stop_event()
         end = ServerStream(request, server, stop_event)
-        if not self._greet(end):
+        if not can_go_on(self._greeting, end, self.timeout()):
             return
         run = ScriptRun(play.script, end, connection, timeout=self.timeout(), stop_event=stop_event, whose=play.label)
         self._script_queue.begin(connection.index, run)
         run.run()
 
-    def _greet(self, end: ServerStream) -> bool:
-        """Send the greeting before a script; return whether the script can continue."""
-        plan = None if self._greeting is None else self._greeting.plan(b"", end.inbox.conversation)
-        if plan is not None:
-            try:
-                perform(plan if isinstance(plan, Script) else Script().send(plan), end, self.timeout())
-            except ServerStopped:
-                return False
-        return not end.is_closed
-
 
 def _note_state(recorder: Recorder, connection: int, state: str) -> None:
     if connection >= 0:
-        recorder.numbered(connection).note(Kind.NOTE, f"is in state {state!r}".encode())
+        recorder.numbers.by_index(connection).note(Kind.NOTE, f"is in state {state!r}".encode())

@@ -21,7 +21,7 @@ from windsock.recording.events import Kind
 from windsock.scripts import Script
 from windsock.taps.requests import connection_of
 
-__all__ = ["PacedResponder", "PacedSession"]
+__all__ = ["PacedResponder", "PacedSession", "session_of"]
 
 
 class PacedResponder:
@@ -162,3 +162,10 @@ class PacedSession(StreamSession):
         if count:
             replies = "1 delayed reply was" if count == 1 else f"{count} delayed replies were"
             self._note(f"{replies} not sent: the connection was over")
+
+
+def session_of(responder: Responder, pace: Pace | None, *rest: Any, **keywords: Any) -> StreamSession:
+    """Return the session of a connection; `rest` and `keywords` are those of StreamSession."""
+    if pace is None:
+        return StreamSession(responder, *rest, **keywords)
+    return PacedSession(PacedResponder(responder, pace), *rest, **keywords)

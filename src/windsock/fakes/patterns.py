@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from windsock.errors import UsageError
@@ -122,3 +122,13 @@ def would_match(pattern: Pattern, begun: bytes, framing: Framing | None) -> bool
     if isinstance(pattern, bytes) and (begins(pattern, begun) or begins(pattern, body(framing, begun) or begun)):
         return True
     return not callable(pattern) and any(match_message(pattern, begun + end, framing) for end in ends)
+
+
+def unanswered(known: Sequence[Pattern], arrived: bytes, *, has_echo: bool) -> int:
+    """Return how many bytes none of the patterns answers, however they were cut.
+
+    An echo ends where the bytes of a rule may start. Unexpected data ends with the first byte that fits no rule.
+    """
+    if has_echo:
+        return min(first_start(each, arrived, 1) for each in known)
+    return min(len(arrived), max(decisive(each, arrived) for each in known))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 from windsock.fakes import patterns
 from windsock.fakes.counters import Counters
 from windsock.fakes.errors import UnexpectedMessage, UnreachableRule
-from windsock.fakes.near_miss import MOST, Miss, miss, nearest
 from windsock.fakes.replies import Answer
 from windsock.fakes.reply_queue import Queue
 from windsock.fakes.rules import Connections, Rule
@@ -17,6 +17,7 @@ from windsock.fakes.shadowed_rules import shadowed
 from windsock.fakes.shared_answers import NOTHING_SHARED, SharedAnswers
 from windsock.fakes.state_table import not_led_to, table, unreachable
 from windsock.fakes.states import Origin, States
+from windsock.fakes.unexpected import unexpected_message
 from windsock.recording import Framing, is_framed, protocol_of
 
 if TYPE_CHECKING:
@@ -170,13 +171,9 @@ class Responder:
         found = {rule: words for rule, words in unmet.items() if words is not None}
         if found and not self.states.are_used:
             framing = self._framing if is_framed(self._framing) else None
-            for rule, why in shadowed(
-                self._rules,
-                streams,
-                framing,
-                is_datagram=self.is_datagram,
-                echoes=self._echoes and self._framing is None,
-            ).items():
+            echoes = self._echoes and self._framing is None
+            taken = shadowed(self._rules, streams, framing, is_datagram=self.is_datagram, echoes=echoes)
+            for rule, why in taken.items():
                 if rule in found:
                     found[rule] += f"; {why}"
         queued = [] if self._queue is None else self._queue.unmet(len(self._shared.replies))
@@ -199,24 +196,7 @@ class Responder:
 
     def state_table(self) -> list[str]:
         """Return the rules with their states, as a table; nothing if no rule names a state."""
-        if not self.states.are_used:
-            return []
-        is_in = f", which is in {self.states.of_server()!r}" if self.states.scope == "server" else ""
-        return [f"a state per {self.states.whose}{is_in}; the first is {self.states.start!r}", *table(self._rules)]
-
-    def why_unfinished(self, begun: bytes) -> str:
-        """Return a description of the rule that a message with this start may match, or ""."""
-        rules = (each for each in self._rules if patterns.would_match(each.pattern, begun, self._framing))
-        rule = next(rules, None)
-        return "" if rule is None else f", may match {rule.start}"
-
-    def rest(self, arrived: bytes) -> bytes:
-        """Return the received data after the bytes of rules, without framing."""
-        patterns = [each.pattern for each in self._rules if isinstance(each.pattern, bytes)]
-        at = 0
-        while size := next((len(each) for each in patterns if arrived.startswith(each, at)), 0):
-            at += size
-        return arrived[at:]
+        return table(self._rules, self.states) if self.states.are_used else []
 
     # --- answering
 
@@ -270,7 +250,9 @@ class Responder:
                     return size, self._answer_of(rule, turn, arrived[:size], origin)
                 if not (self._echoes and rule.is_used_up()):  # nor does an echo wait for the rest of such bytes
                     known = known or size
-        size = known or self._unanswered(arrived)
+        size = known or len(arrived)
+        if not known and self._framing is None and self._rules:
+            size = patterns.unanswered([each.pattern for each in self._rules], arrived, has_echo=self._echoes)
         return size, self._otherwise(arrived[:size], origin)
 
     def _take(self, rule: Rule, origin: Origin) -> int | None:
@@ -294,17 +276,6 @@ class Responder:
         others = [rule for rule, _ in seen if not isinstance(rule.pattern, bytes)]
         return not any(size for _, size in seen) and any(self._is_alive(each, origin) for each in others)
 
-    def _unanswered(self, arrived: bytes) -> int:
-        """Return how many bytes no rule answers, however they were cut.
-
-        An echo ends where the bytes of a rule may start. Unexpected data ends with the first byte that fits no rule.
-        """
-        if self._framing is not None or not self._rules:
-            return len(arrived)
-        if self._echoes:
-            return min(patterns.first_start(each.pattern, arrived, 1) for each in self._rules)
-        return min(len(arrived), max(patterns.decisive(each.pattern, arrived) for each in self._rules))
-
     def _answer_of(self, rule: Rule, turn: int, message: bytes, origin: Origin) -> Answer:
         """Return a rule's reply. Raises UnexpectedMessage if the rule has none."""
         answer = rule.answer(turn)
@@ -315,8 +286,8 @@ class Responder:
     def unexpected(self, message: bytes, origin: Origin) -> NoReturn:
         """Raise UnexpectedMessage, with the closest rules."""
         rules = (*self._rules, *(self.shared.rules if self.shared is not None else ()))
-        misses = [(rule.start, self._miss(rule, message, origin)) for rule in rules]
-        raise UnexpectedMessage(message, nearest(misses), max(0, len(misses) - MOST))
+        why_never = partial(not_led_to, rules=self._rules, start=self.states.start)
+        raise unexpected_message(message, origin, rules, why_never, self._framing, has_messages=self._has_messages)
 
     def _otherwise(self, message: bytes, origin: Origin) -> Answer | None:
         """Return the reply if no rule has one."""
@@ -338,22 +309,6 @@ class Responder:
             return shared.answer(message, origin)
         except UnexpectedMessage:
             self.unexpected(message, origin)
-
-    def _miss(self, rule: Rule, message: bytes, origin: Origin) -> Miss:
-        if self._has_messages:
-            is_match = patterns.match_message(rule.pattern, message, self._framing)
-        else:
-            is_match = patterns.match_start(rule.pattern, message) > 0
-        if is_match:
-            return Miss(rule.why_not(origin) + self._why_never_in(rule, origin), len(message) + 1)
-        return miss(rule.pattern, message, self._framing, is_whole=self._has_messages)
-
-    def _why_never_in(self, rule: Rule, origin: Origin) -> str:
-        """Return that no rule leads to the state that a rule is for, if it is the reason."""
-        if rule.is_in(origin.state):
-            return ""
-        found = [not_led_to(each, self._rules, self.states.start) for each in rule.states]
-        return "".join(f"; {each}" for each in found if each)
 
     def _has_only_rules(self) -> bool:
         has_replies = self._queue is not None and not self._queue.is_empty()

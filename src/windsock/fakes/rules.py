@@ -8,8 +8,9 @@ from typing import Any, Self, TypeAlias, Unpack
 
 from windsock.errors import UsageError
 from windsock.fakes import patterns
+from windsock.fakes.answers import Answers
 from windsock.fakes.counters import Counters
-from windsock.fakes.replies import UNSAID, Answer, Answers, Delivery, HowToEnd, Replied, checked_times, made_answer
+from windsock.fakes.replies import UNSAID, Answer, Delivery, HowToEnd, Replied, checked_times, made_answer
 from windsock.fakes.reply_queue import in_times
 from windsock.fakes.states import Origin, States, checked_then
 from windsock.protocols.values import message_in

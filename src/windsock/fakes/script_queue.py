@@ -64,7 +64,7 @@ class ScriptQueue:
 
     def begin(self, connection: int, run: ScriptRun) -> None:
         """Remember where the script of a connection stands, as long as this process plays it."""
-        with self._recorder:
+        with self._recorder.waiters:
             if self._runs is None:
                 self._runs = WeakValueDictionary()
             self._runs[connection] = run
@@ -82,7 +82,7 @@ class ScriptQueue:
 
     def queue(self, scripts: Sequence[Script]) -> None:
         """Let the next connections play these scripts, one each."""
-        with self._recorder:  # no connection is accepted meanwhile
+        with self._recorder.waiters:  # no connection is accepted meanwhile
             following = self._recorder.next_index
             for script in scripts:
                 if self._queued and not self._is_datagram:
@@ -92,14 +92,14 @@ class ScriptQueue:
 
     def for_all(self, script: Script) -> None:
         """Let each later connection without a script of its own play this one."""
-        with self._recorder:
+        with self._recorder.waiters:
             self._for_all = [*self._for_all, QueuedScript(script, 0, self._recorder.next_index)]
 
     # --- parts
 
     def begin_part(self) -> None:
         """Share the scripts there are between all parts: in each, the next connections play them anew."""
-        with self._recorder:
+        with self._recorder.waiters:
             self._first = first = self._recorder.next_index
             scripts = [each.script for each in self._queued]
             self._queued = []
@@ -137,7 +137,7 @@ class ScriptQueue:
 
     def next(self, connection: int) -> QueuedScript | None:
         """Return the script for the conversation that a datagram starts, and remove it from the queue."""
-        with self._recorder:
+        with self._recorder.waiters:
             if self._begun < len(self._queued):
                 play = self._queued[self._begun]
                 play.connection = connection

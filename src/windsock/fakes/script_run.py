@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from windsock.endpoints.outcomes import Outcome
 from windsock.errors import PeerError
-from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent, nothing
+from windsock.fakes.replies import Answer
+from windsock.fakes.server_endpoint import ServerDatagram, ServerStopped, ServerStream, StopEvent
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import latest
 from windsock.net.system import monotonic
 from windsock.recording import Connection
@@ -16,7 +18,7 @@ from windsock.recording.events import Kind, ScriptState
 from windsock.scripts import Action, Progress, Script, ScriptMismatch, ScriptTimeout, Transmit, Wait
 from windsock.security.handshake_info import HandshakeFailed
 
-__all__ = ["ScriptRun", "perform"]
+__all__ = ["ScriptRun", "can_go_on", "perform"]
 
 BY_STOPPING = ("received the end", "was reset")
 """The events that the server's own stop causes at this end."""
@@ -27,6 +29,17 @@ def perform(script: Script, end: ServerStream | ServerDatagram, timeout: float, 
     progress = Progress(script, end.inbox, timeout=timeout, limit=latest(), whose=whose)
     _play(progress, end)
     return progress
+
+
+def can_go_on(greeting: Answer | None, end: ServerStream, timeout: float) -> bool:
+    """Send the greeting before a script; return whether the script can continue."""
+    plan = None if greeting is None else greeting.plan(b"", end.inbox.conversation)
+    if plan is not None:
+        try:
+            perform(plan if isinstance(plan, Script) else Script().send(plan), end, timeout)
+        except ServerStopped:
+            return False
+    return not end.is_closed
 
 
 def _play(progress: Progress, end: ServerStream | ServerDatagram) -> None:

@@ -11,6 +11,7 @@ from windsock.endpoints.recorded import RecordedStream, is_unix_stream
 from windsock.errors import UsageError
 from windsock.net import addresses, sockets
 from windsock.net.abort import kernel_socket
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import milliseconds
 from windsock.net.system import monotonic, select
 from windsock.net.wakeup import Wakeup
@@ -247,7 +248,3 @@ def resting(connections: Iterable[Connection | None], until: float) -> Iterator[
     finally:
         for each in known:
             each.rest(0.0)
-
-
-def nothing() -> None:
-    """Do nothing."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from windsock.fakes.errors import UnreachableRule
 from windsock.fakes.reply_queue import in_times
+from windsock.fakes.states import States
 
 if TYPE_CHECKING:
     from windsock.fakes.patterns import Pattern
@@ -22,12 +23,14 @@ WIDEST = 40
 """The most characters of one column of the table."""
 
 
-def table(rules: Sequence[Rule]) -> list[str]:
+def table(rules: Sequence[Rule], states: States) -> list[str]:
     """Return a table of the rules with their states, one a line, in the order in which they are tried."""
+    is_in = f", which is in {states.of_server()!r}" if states.scope == "server" else ""
     rows = [("in state", "rule", "then", "matched"), *map(_row, rules[:MOST])]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*rows, strict=True)]
     lines = ["  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return [*lines, *([f"... and {len(rules) - MOST} more rules"] if len(rules) > MOST else [])]
+    heading = f"a state per {states.whose}{is_in}; the first is {states.start!r}"
+    return [heading, *lines, *([f"... and {len(rules) - MOST} more rules"] if len(rules) > MOST else [])]
 
 
 def _row(rule: Rule) -> tuple[str, str, str, str]:

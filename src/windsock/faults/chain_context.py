@@ -5,22 +5,21 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Iterable
-from heapq import heappop, heappush
-from itertools import count as counter
-from typing import Any, Protocol
+from typing import Protocol
 
 from windsock.faults.context import NEVER
 from windsock.faults.handle import FaultHandle
 from windsock.faults.item_matcher import matcher_for
+from windsock.faults.item_queue import ItemQueue
 from windsock.faults.items import Attachment, Data, Datagram, Item, Tick, at_time, attached_to, size_of
-from windsock.faults.message_items import messages_for
+from windsock.faults.message_items import WaitingChain, messages_for
 from windsock.faults.seeds import derive
 from windsock.faults.selector import holds
 
 __all__ = ["ChainContext"]
 
 
-class ContextChain(Protocol):
+class ContextChain(WaitingChain, Protocol):
     """The chain of a context, as far as the context knows it."""
 
     connection: int
@@ -29,10 +28,6 @@ class ContextChain(Protocol):
     is_record: bool
     seed: int
     waiting: int
-
-    def waits(self, items: int, size: int) -> None:
-        """Count items that start or stop waiting (negative numbers)."""
-        ...
 
 
 class ChainContext:
@@ -44,7 +39,6 @@ class ChainContext:
         "_messages",
         "_queue",
         "_random",
-        "_ticket",
         "begun",
         "chain",
         "connection",
@@ -58,7 +52,6 @@ class ChainContext:
         "is_record",
         "is_stream",
         "key",
-        "last",
         "met_at",
         "now",
         "offset",
@@ -81,9 +74,7 @@ class ChainContext:
         self.held: deque[Item] = deque()
         self.offset = offset
         self.counted = 0
-        self.last = -NEVER
-        self._queue: Any = deque() if self.is_stream else []
-        self._ticket = counter()
+        self._queue = ItemQueue(is_stream=self.is_stream)
         self._random: random.Random | None = None
         self._matcher = matcher_for(self.selector, is_stream=has_bytes, direction=self.direction)
         self._messages = messages_for(self.selector, chain, direction=self.direction, is_stream=has_bytes)
@@ -259,20 +250,14 @@ class ChainContext:
         return ready
 
     def _push(self, item: Item) -> None:
-        if self.is_stream:
-            if self._queue and item.at < self.last:
-                item = at_time(item, self.last)
-            self.last = item.at
-            self._queue.append(item)
-        else:
-            heappush(self._queue, (item.at, next(self._ticket), item))
+        self._queue.push(item)
         self.chain.waits(1, size_of(item))
 
     def next_time(self) -> float:
         """Return when to call `take_due`."""
         if not self._queue:
             return self.wake_at
-        return min(self._head(), self.wake_at)
+        return min(self._queue.head(), self.wake_at)
 
     def queued(self) -> bool:
         """Return whether anything waits here."""
@@ -281,23 +266,18 @@ class ChainContext:
     def take_due(self, now: float) -> list[Item]:
         """Return the items that are due: one that waited, or the result of a tick."""
         self.now = now
-        if self.wake_at <= now and not (self._queue and self._head() < self.wake_at):
+        if self.wake_at <= now and not (self._queue and self._queue.head() < self.wake_at):
             self.wake_at = NEVER
             is_first, self._is_opening = self._is_opening, False
             return self._ready(self._outcome(Tick(now, is_first)))
-        item: Item = self._queue.popleft() if self.is_stream else heappop(self._queue)[2]
+        item = self._queue.pop()
         self.chain.waits(-1, -size_of(item))
         return [item]
-
-    def _head(self) -> float:
-        head: float = self._queue[0].at if self.is_stream else self._queue[0][0]
-        return head
 
     def let_go(self, now: float) -> list[Item]:
         """Return all waiting and held items with the time `now`; the fault no longer acts."""
         self.now = now
-        queued = list(self._queue) if self.is_stream else [heappop(self._queue)[2] for _ in range(len(self._queue))]
-        self._queue.clear()
+        queued = self._queue.take_all()
         for item in queued:
             self.chain.waits(-1, -size_of(item))
         begun = () if self._messages is None else self._messages.rest(now)
@@ -308,9 +288,8 @@ class ChainContext:
 
     def drop(self) -> None:
         """Discard all waiting items: the connection is over."""
-        for item in (*self.held, *(each if self.is_stream else each[2] for each in self._queue)):
+        for item in (*self.held, *self._queue.take_all()):
             if (attached := attached_to(item)) is not None:
                 attached.close()
-        self._queue.clear()
         self.held.clear()
         self.wake_at = NEVER

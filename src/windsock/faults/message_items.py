@@ -10,10 +10,10 @@ from windsock.faults.selector import Selector
 from windsock.protocols.errors import FramingError
 from windsock.protocols.message_pattern import MessagePattern
 
-__all__ = ["MessageItems", "messages_for"]
+__all__ = ["MessageItems", "WaitingChain", "messages_for"]
 
 
-class Waiting(Interface):
+class WaitingChain(Interface):
     """A chain, as far as items that wait concern it."""
 
     def waits(self, items: int, size: int) -> None:
@@ -30,7 +30,7 @@ class MessageItems:
 
     __slots__ = ("_chain", "_data", "_is_lost", "_protocol", "_wanted", "is_message", "is_reply")
 
-    def __init__(self, pattern: MessagePattern, chain: Waiting, *, is_reply: bool) -> None:
+    def __init__(self, pattern: MessagePattern, chain: WaitingChain, *, is_reply: bool) -> None:
         self._protocol = pattern.protocol.begin()
         self._chain = chain
         self.is_reply = is_reply
@@ -92,7 +92,7 @@ class MessageItems:
         return size if size is not None and size <= len(self._data) else None
 
 
-def messages_for(selector: Selector, chain: Waiting, *, direction: str, is_stream: bool) -> MessageItems | None:
+def messages_for(selector: Selector, chain: WaitingChain, *, direction: str, is_stream: bool) -> MessageItems | None:
     """Return what cuts messages for the `match=` of a selector; None if it is no pattern of messages that way."""
     pattern, is_reply = selector.match, direction == "downstream"
     if not is_stream or not isinstance(pattern, MessagePattern) or pattern.is_reply not in (None, is_reply):

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from windsock.errors import UsageError
+from windsock.harness.fault_api import FaultAPI
 from windsock.recording.connections import seconds_of
 
 if TYPE_CHECKING:
-    from windsock.clients.client_group import ClientGroup
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
     from windsock.harness.acceptances import Acceptances
     from windsock.harness.accepted_peers import Accepting, AsyncioPeer, TrioPeer
     from windsock.harness.claim import Claim, Which
-    from windsock.harness.hand import ServerHand
-    from windsock.injection.server_faults import ServerFaults
-    from windsock.options.server_options import Resolved
-    from windsock.recording import Connection, Recorder
+    from windsock.harness.server_run import ServerRun
+    from windsock.recording import Connection
 
 __all__ = ["AcceptAPI"]
 
 
-class AcceptAPI:
+class AcceptAPI(FaultAPI):
     """The methods of a running server that give its side of a connection to the test."""
 
-    name: str
-    server: Any
-    options: Resolved
     _fake: Fake | None
-    _faults: ServerFaults | None
-    _recorder: Recorder
-    _hand: ServerHand
-    _is_stopped: bool
-    _acceptances: Acceptances | None = None
-    """The connections that the test accepts; None until the first one."""
-    _client_group: ClientGroup | None = None
-    """Its clients and accepted peers, if it has had any."""
+    _run: ServerRun
 
     def accept(self, which: Which = None, *, timeout: float | None = None, name: str = "") -> Accepting:
         """Return a context manager whose `with` waits for a client, and gives the server's side of its connection.
@@ -101,33 +89,26 @@ class AcceptAPI:
                 f"{call}: the {self.name} has a handler, which gets its connections; leave the handler out, or use "
                 "server.connections[0].send(...) beside it"
             )
-        if self._acceptances is None:
+        if self._run.acceptances is None:
             from windsock.harness.acceptances import Acceptances
 
-            self._acceptances = Acceptances(
+            self._run.acceptances = Acceptances(
                 self.server, self._fake, self._recorder, self._faults, keeps_all=self.options.accept
             )
-            self._hand.acceptances = self._acceptances
-        return self._acceptances
+            self._hand.acceptances = self._run.acceptances
+        return self._run.acceptances
 
     def is_in_hand(self, connection: Connection) -> bool:
         """Return whether a connection is or was for the test's `accept()`, and not for the fake."""
-        return self._acceptances is not None and self._acceptances.was_kept(connection)
+        return self._run.acceptances is not None and self._run.acceptances.was_kept(connection)
 
     def _never_entered(self) -> list[Unmet]:
         """Return an error for each `accept()` that was called in vain, and each client that waited for one in vain."""
-        if self._acceptances is None:
+        if self._run.acceptances is None:
             return []
         from windsock.fakes.errors import Unmet
 
-        calls = [f"{call}: its `with` was never entered" for call in self._acceptances.unentered()]
+        calls = [f"{call}: its `with` was never entered" for call in self._run.acceptances.unentered()]
         missed = "was never accepted, by `with server.accept()`"
-        clients = [f"accept=True: {client} {missed}" for client in self._acceptances.unaccepted()]
+        clients = [f"accept=True: {client} {missed}" for client in self._run.acceptances.unaccepted()]
         return [Unmet(each) for each in (*calls, *clients)]
-
-    def _clients(self) -> ClientGroup:
-        if self._client_group is None:
-            from windsock.clients.client_group import ClientGroup
-
-            self._client_group = ClientGroup()
-        return self._client_group

@@ -8,24 +8,23 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from windsock.errors import StillRunning, UsageError
+from windsock.harness.verdict import ServerVerdict
 from windsock.net import addresses
 from windsock.net.deadlines import is_over, within
 from windsock.net.system import monotonic
 from windsock.recording.errors import first_of_each
 from windsock.recording.part import Part
-from windsock.recording.subject import Subject
 
 if TYPE_CHECKING:
     from windsock.clients.client_group import ClientGroup
     from windsock.fakes.fake import Fake
-    from windsock.harness.acceptances import Acceptances
     from windsock.harness.draining import Drain
+    from windsock.harness.server_run import ServerRun
     from windsock.injection.server_faults import ServerFaults
     from windsock.recording import Connection
 
 __all__ = ["Checkpoint", "CheckpointAPI"]
 
-Verdict = BaseExceptionGroup[BaseException] | None
 GRACE = 1.0
 """Seconds for which async handlers are waited for."""
 
@@ -87,17 +86,13 @@ class Checkpoint:
         self._discard()
 
 
-class CheckpointAPI(Subject):
+class CheckpointAPI(ServerVerdict):
     """The checkpoints of a running server."""
 
-    server: Any
     _fake: Fake | None
     _faults: ServerFaults | None
-    _acceptances: Acceptances | None
-    _client_group: ClientGroup | None
-    _client_failures: tuple[BaseException, ...]
-    _seed: Callable[[], int] | None
     _drain: Drain
+    _run: ServerRun
     _checkpoint: Checkpoint | None = None
     _part = Part()
     _outer: tuple[tuple[Checkpoint | None, ClientGroup | None], ...] = ()
@@ -151,11 +146,11 @@ class CheckpointAPI(Subject):
         self._part = Part(checkpoint.name, monotonic())
         self._seed = seed or self._seed
         self._drain.begin_again()
-        with self._recorder:  # no connection is accepted meanwhile
+        with self._recorder.waiters:  # no connection is accepted meanwhile
             self._recorder.begin_part(self._part)
             self.requests.forget()
-            if self._acceptances is not None:
-                self._acceptances.begin_again()
+            if self._run.acceptances is not None:
+                self._run.acceptances.begin_again()
             if self._fake is not None:
                 self._fake.begin_part()
             if self._faults is not None:
@@ -224,9 +219,13 @@ class CheckpointAPI(Subject):
 
         def leavers() -> list[Connection]:
             self._recorder.catch_up()
-            return [each for each in self._recorder.carried() if _ends_by(each, deadline) and each not in self._stuck]
+            return [
+                each
+                for each in self._recorder.numbers.carried()
+                if _ends_by(each, deadline) and each not in self._stuck
+            ]
 
-        self._recorder.wait_until(lambda: not leavers(), seconds)
+        self._recorder.waiters.wait_until(lambda: not leavers(), seconds)
         self._wait_for_relays(min(GRACE, seconds))
         self._recorder.settle()
         vain = [each for each in self._drain.in_vain if not (each.is_closed or each in self._stuck)]
@@ -240,9 +239,9 @@ class CheckpointAPI(Subject):
         """Wait for relays to pass on the ends of connections that their handlers have ended; a fault may hold one."""
 
         def ending() -> list[Connection]:
-            return [each for each in self._recorder.carried() if each.is_released and each not in self._stuck]
+            return [each for each in self._recorder.numbers.carried() if each.is_released and each not in self._stuck]
 
-        self._recorder.wait_until(lambda: not ending(), seconds)
+        self._recorder.waiters.wait_until(lambda: not ending(), seconds)
         self._stuck.update(ending())
 
     def _end_part(self) -> None:
@@ -251,10 +250,10 @@ class CheckpointAPI(Subject):
         self._part.is_over, self._part.has_failed = self._checkpoint is None, self._has_failed
         self.excuse(self.errors)
         self._has_failed = False
-        if self._acceptances is not None:
-            self._acceptances.begin_again()
+        if self._run.acceptances is not None:
+            self._run.acceptances.begin_again()
         if self._faults is not None:
-            self._faults.end_part()
+            self._faults.fault_set.end_part()
         if self._fake is not None:
             self._fake.end_part()
         self._client_group, self._client_failures = group, ()
@@ -263,12 +262,19 @@ class CheckpointAPI(Subject):
     def _stuck(self) -> set[Connection]:
         return set()
 
-    # --- what a running server does at its own end, too
+    # --- verdicts
 
-    @property
-    def seed(self) -> int:
-        """The seed of its faults."""
-        raise NotImplementedError
+    def _failures(self) -> list[BaseException]:
+        found = super()._failures()
+        late = self._recorder.late_errors
+        if late is not None and self._checkpoint is None and self.strict:
+            found = [*late.failures(), *found]
+        return found
+
+    def _unmet(self) -> list[Any]:
+        return [] if self._checkpoint is not None and self._checkpoint.has_others else super()._unmet()
+
+    # --- what a running server does at its own end, too
 
     def drain(self) -> None:
         """Handle what clients sent before they left."""
@@ -277,13 +283,7 @@ class CheckpointAPI(Subject):
     def _check_waits_for_another(self, what: str) -> None:
         raise NotImplementedError
 
-    def _close_clients(self) -> None:
-        raise NotImplementedError
-
     def _settle(self) -> None:
-        raise NotImplementedError
-
-    def _verdict(self, failures: list[BaseException]) -> Verdict:
         raise NotImplementedError
 
 

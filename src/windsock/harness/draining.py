@@ -104,7 +104,7 @@ class Drain:
         return [each for each in connections if each not in self.in_vain and is_pending(each, self._deadline)]
 
     def _wait(self, is_enough: Callable[[], bool]) -> bool:
-        return self._recorder.wait_until(is_enough, min(LOOK, self._left()))
+        return self._recorder.waiters.wait_until(is_enough, min(LOOK, self._left()))
 
     def _left(self) -> float:
         return max(0.0, self._deadline - monotonic())

@@ -107,7 +107,7 @@ class ServerHand:
             if monotonic() >= until:
                 why = "its handshake is not over, or a process that its handler forked has it"
                 raise self._timed_out(f"{call}: connection #{connection.index} was not found ({why})", seconds)
-            self._recorder.wait_until(lambda: connection.is_released, LOOK)
+            self._recorder.waiters.wait_until(lambda: connection.is_released, LOOK)
 
     def _site_now(self, connection: Connection, *, is_raw: bool) -> Site | None:
         from windsock.harness.sites import InChild, request_of

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from windsock.net import sockets
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import capped
 from windsock.net.system import monotonic, socket, threading
 from windsock.servers import BaseServer
@@ -140,7 +141,7 @@ class ForeignServer:
     def _children(self) -> Children | None:
         """Return the children of a forking server, whose pids are its own set."""
         pids = getattr(self._server, "active_children", None)
-        return Children(pids, _ignore) if pids else None
+        return Children(pids, nothing) if pids else None  # how they end is their own affair
 
     # --- hooks
 
@@ -166,7 +167,3 @@ class ForeignServer:
         self._originals["service_actions"]()
         if self._is_stopping:
             raise _StopServing
-
-
-def _ignore(*_: object) -> None:
-    """How a stranger's child ended is its own affair."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Protocol
 
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import capped
 from windsock.net.system import Empty, SimpleQueue, os, threading
 
@@ -66,7 +67,7 @@ class ThreadPool:
         with self._lock:
             self.most = 0
             idle, self._idle = self._idle, []
-        last_tasks = [_Task(_nothing, "windsock") for _ in idle]
+        last_tasks = [_Task(nothing, "windsock") for _ in idle]
         for tasks, last in zip(idle, last_tasks, strict=True):
             tasks.put(last)
         for last in last_tasks:
@@ -115,7 +116,7 @@ class _Task:
 
     def end(self) -> None:
         """Wake those that wait for it."""
-        self.target = _nothing  # a reference to its server would last until the next task
+        self.target = nothing  # a reference to its server would last until the next task
         self._done.release()
 
 
@@ -159,7 +160,3 @@ class _Worker(threading.Thread):
 def _are_traced() -> bool:
     """Return whether new threads are traced or profiled, which those of the pool may not be."""
     return threading.gettrace() is not None or threading.getprofile() is not None
-
-
-def _nothing() -> None:
-    """Do nothing."""

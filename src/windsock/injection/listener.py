@@ -9,6 +9,7 @@ from typing import Any
 
 from windsock.errors import UsageError
 from windsock.net import sockets
+from windsock.net.callbacks import nothing
 from windsock.net.queue_fillers import ListenerState, QueueFillers
 from windsock.net.system import monotonic, os, socket, threading
 from windsock.options import listeners
@@ -85,8 +86,8 @@ class FaultyListener:
                 return
             if state == ListenerState.SHUT and sys.platform != "linux":
                 raise UsageError("Refuse() around a server needs Linux; use it on a proxy, or server.outage()")
-            leave = {ListenerState.OPEN: _nothing, ListenerState.SHUT: self._reopen, ListenerState.FULL: self._drain}
-            enter = {ListenerState.OPEN: _nothing, ListenerState.SHUT: self._shut, ListenerState.FULL: self._fill}
+            leave = {ListenerState.OPEN: nothing, ListenerState.SHUT: self._reopen, ListenerState.FULL: self._drain}
+            enter = {ListenerState.OPEN: nothing, ListenerState.SHUT: self._shut, ListenerState.FULL: self._fill}
             leave[self._state]()
             self._state = state
             enter[state]()
@@ -177,7 +178,3 @@ class FaultyListener:
             if self._holder is not None:
                 self._holder.close()
             self._fillers.leave()
-
-
-def _nothing() -> None:
-    """The initial state is open."""

@@ -11,7 +11,6 @@ from windsock.faults import (
     Fault,
     FaultHandle,
     FaultSet,
-    Firing,
     First,
     Kill,
     Pause,
@@ -22,7 +21,6 @@ from windsock.faults import (
 from windsock.faults import options as fault_options
 from windsock.faults.never_fired import FaultNeverFired, said
 from windsock.faults.options import FaultGroup
-from windsock.faults.reports import report_of, summary_of
 from windsock.injection.accept import AcceptFaults
 from windsock.injection.datagrams import RelayedDatagrams
 from windsock.injection.handshake import Handshakes, check_handshake_fault
@@ -30,8 +28,9 @@ from windsock.injection.listener import FaultyListener
 from windsock.injection.process import Processes, check_process_fault
 from windsock.injection.relays import Relays
 from windsock.net.queue_fillers import ListenerState
-from windsock.net.system import monotonic, socket
+from windsock.net.system import monotonic
 from windsock.protocols.message_pattern import MessagePattern
+from windsock.recording.connections import traffic_in_words
 from windsock.recording.events import Kind
 from windsock.servers.async_handlers import is_async
 from windsock.taps.hooks import put_back
@@ -68,11 +67,11 @@ class ServerFaults:
         self.fault_set = FaultSet(seed=seed, traffic=options.unit)
         self._skip_past_connections()
         self._processes = Processes(server, seam, recorder)
-        self._listener = FaultyListener(server)
+        self.listener = FaultyListener(server)
         self._handshakes: Handshakes | None = None
         if options.encryption is not None:
             self._handshakes = Handshakes(server, seam, recorder, options.encryption, options.host)
-        self._admission = AcceptFaults(server, self.fault_set, recorder, self._listener)
+        self._admission = AcceptFaults(server, self.fault_set, recorder, self.listener)
         self._relays: Relays | None = None
         self._datagrams: RelayedDatagrams | None = None
         self._is_stopped = False
@@ -147,7 +146,7 @@ class ServerFaults:
         if not options.is_datagram:
             self._relays = self._relays or Relays(server, fault_set, recorder, options.name)
         elif self._datagrams is None:
-            self._datagrams = RelayedDatagrams(server, fault_set, recorder, self._listener, options.name)
+            self._datagrams = RelayedDatagrams(server, fault_set, recorder, self.listener, options.name)
             if is_running:
                 self._datagrams.begin_soon()
             else:
@@ -162,8 +161,8 @@ class ServerFaults:
         shut = [each for each in active if isinstance(each.fault, Refuse) and not said(each.selector)]
         full = [each for each in active if isinstance(each.fault, BacklogFull)]
         wanted = ListenerState.SHUT if shut else ListenerState.FULL if full else ListenerState.OPEN
-        if not self._is_stopped and wanted != self._listener.state:
-            self._listener.set_state(wanted)
+        if not self._is_stopped and wanted != self.listener.state:
+            self.listener.set_state(wanted)
             for each in shut or full:
                 each.fire(monotonic(), "the listener is {}", wanted)
         if not any(isinstance(each.fault, Pause) for each in active):
@@ -197,7 +196,7 @@ class ServerFaults:
         try:
             return self._get_request()
         except OSError:
-            self._listener.pass_through()  # it may be shut since a moment ago
+            self.listener.pass_through()  # it may be shut since a moment ago
             raise
 
     def _next_datagram(self) -> Any:
@@ -255,10 +254,6 @@ class ServerFaults:
         if self._relays is not None:
             self._relays.indices.intersection_update(carried)
 
-    def end_part(self) -> None:
-        """Heal the faults that were installed since `begin_part()`."""
-        self.fault_set.end_part()
-
     # --- the end
 
     def drain(self, seconds: float) -> None:
@@ -287,49 +282,23 @@ class ServerFaults:
             if each is not None:
                 each.stop(self._options.timeout)
         self.fault_set.heal()
-        self._listener.close()
+        self.listener.close()
         self._processes.close()
         self._unhook()
 
     def failures(self) -> list[FaultNeverFired]:
         """Return an error for each fault that has never fired, though it was to."""
-        return [FaultNeverFired.of(each, self._traffic()) for each in self.fault_set.unfired]
-
-    def _traffic(self) -> str:
-        connections = self._recorder.connections
-        noun = "datagram" if self._options.is_datagram else "connection"
-        count = len(connections)
-        up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
-        return f"the {self._options.name} had {count} {noun}{'' if count == 1 else 's'}, {up} B up, {down} B down"
-
-    def unrecorded_firings(self) -> list[Firing]:
-        """Return what faults did to datagrams and to the listener: it is recorded with no connection."""
-        log = self.fault_set.log
-        return log if self._options.is_datagram else [each for each in log if each.connection is None]
-
-    def copy_of_listener(self) -> socket.socket:
-        """Return a copy of the server's own socket."""
-        return self._listener.copy_of_listener()
-
-    def listener_was_closed(self) -> None:
-        """Close what belongs to the previous listener: there is an outage."""
-        self._listener.close()
+        name, is_datagram = self._options.name, self._options.is_datagram
+        traffic = traffic_in_words(name, self._recorder.connections, is_datagram=is_datagram)
+        return [FaultNeverFired.of(each, traffic) for each in self.fault_set.unfired]
 
     def check_outage(self) -> None:
         """Raise UsageError if the server's address is a relay's."""
-        if self._datagrams is not None or self._listener.state != ListenerState.OPEN:
+        if self._datagrams is not None or self.listener.state != ListenerState.OPEN:
             raise UsageError(
                 f"outage(): faults have the address of the {self._options.name}; expected Blackhole() in its place "
                 "for datagrams, and no Refuse() or BacklogFull() at the same time"
             )
-
-    def report(self) -> list[str]:
-        """Return the seed and the firings in words, bounded in length."""
-        return report_of(self.fault_set)
-
-    def summary(self) -> list[str]:
-        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
-        return summary_of(self.fault_set)
 
 
 def _counts(selector: Selector) -> bool:

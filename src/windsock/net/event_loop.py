@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import capped
 from windsock.net.flag import Flag
 from windsock.net.poller import Poller
@@ -265,8 +266,4 @@ class EventLoop:
         for _, flag in self._quiet:
             flag.set()
         self._quiet.clear()
-        self._on_error = self._at_end = _nothing
-
-
-def _nothing(*_: object) -> None:
-    """Do nothing."""
+        self._on_error = self._at_end = nothing

@@ -14,7 +14,8 @@ from windsock.net import addresses, groups, sockets
 from windsock.net.addresses import PrivateSocketPath, is_abstract, is_loopback, show
 from windsock.net.permission import check_allowed
 from windsock.net.system import connect, os, socket, threading
-from windsock.options.server_options import Resolved, constructor_of
+from windsock.options.class_checks import constructor_of
+from windsock.options.server_options import Resolved
 from windsock.servers import BaseServer, UDPServer
 from windsock.servers.requests import open_requests
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -13,13 +12,13 @@ from windsock.faults import options as fault_options
 from windsock.net import addresses
 from windsock.net.system import os
 from windsock.net.targets import Unit
+from windsock.options.class_checks import check_class, check_handler, check_suits_records, check_units, constructor_of
 from windsock.options.combinations import check_platform, class_for, concurrency_of, transport_of
 from windsock.options.group_option import group_from
 from windsock.options.tls_options import Encryption, class_with_tls, encryption_from
 from windsock.recording import Framing, default_framing, framing_from
 from windsock.redaction import rules_from
 from windsock.scripts.checks import check_seconds
-from windsock.servers import BaseServer, RecordRequestHandler, StreamRequestHandler
 from windsock.servers.async_handlers import is_async
 
 if TYPE_CHECKING:
@@ -53,16 +52,6 @@ WORDS = {
     os.PathLike: "a path",
     NONE: "None",
 }
-
-
-SERVER_PROTOCOL = (
-    "serve_forever",
-    "get_request",
-    "process_request",
-    "finish_request",
-    "service_actions",
-    "server_close",
-)
 
 
 class ServerKeywords(TypedDict, total=False):
@@ -277,64 +266,5 @@ def _is_ours(server_class: Any) -> bool:
     return all(each.__module__.partition(".")[0] in ("windsock", "builtins") for each in server_class.__mro__)
 
 
-def check_class(server_class: Any) -> None:
-    """Raise UsageError for a value that is not a server class."""
-    if not isinstance(server_class, type):
-        raise UsageError(f"{server_class!r} is no server class; expected a class such as windsock.servers.TCPServer")
-    missing = [name for name in SERVER_PROTOCOL if not callable(getattr(server_class, name, None))]
-    if missing:
-        raise UsageError(
-            f"{server_class.__name__} is no server class: it has no {', '.join(missing)}; "
-            "expected a class that speaks the protocol of socketserver, such as one of windsock.servers"
-        )
-
-
-@lru_cache(maxsize=256)
-def constructor_of(server_class: Any) -> tuple[str, ...]:
-    """Return the names of the arguments of a class's constructor."""
-    return tuple(inspect.signature(server_class).parameters)
-
-
-def check_handler(handler: Any, concurrency: str) -> None:
-    """Raise UsageError for a handler that cannot be called with request, client_address and server, or not here."""
-    if concurrency != "trio" and is_async(handler):
-        name = getattr(handler, "__name__", repr(handler))
-        raise UsageError(f"handler={name} is async, which needs concurrency='trio'; this server is {concurrency!r}")
-    if handler is None or (isinstance(handler, type) and callable(getattr(handler, "handle", None))):
-        return
-    hint = "expected a class derived from windsock.servers.BaseRequestHandler, or a function of three arguments"
-    if isinstance(handler, type) and issubclass(handler, BaseServer):
-        raise UsageError(f"handler={handler.__name__} is a server class; pass it first, and its handler second")
-    if not callable(handler):
-        raise UsageError(f"handler={handler!r} is no request handler; {hint} (request, client_address, server)")
-    try:
-        inspect.signature(handler).bind(None, None, None)
-    except (TypeError, ValueError):
-        name = getattr(handler, "__name__", repr(handler))
-        raise UsageError(f"handler={name} can't be called with (request, client_address, server); {hint}") from None
-
-
 OPTION_NAMES = frozenset(each.name for each in fields(Options))
 """Every keyword there is."""
-
-
-def check_units(handler: Any, transport: str) -> None:
-    """Raise UsageError for a handler of streams on a server of records, or the other way round."""
-    if not isinstance(handler, type):
-        return
-    name = handler.__name__
-    is_for_streams = issubclass(handler, StreamRequestHandler) or getattr(handler, "windsock_framing", None)
-    if transport == "unix_seqpacket" and is_for_streams:
-        raise UsageError(
-            f"handler={name} reads a stream, and transport={transport!r} carries records; derive it from "
-            "RecordRequestHandler, or call request.recv() for each record"
-        )
-    if transport != "unix_seqpacket" and issubclass(handler, RecordRequestHandler):
-        raise UsageError(f"handler={name} reads records, and transport={transport!r} has none; use 'unix_seqpacket'")
-
-
-def check_suits_records(server_class: type[Any], transport: str) -> None:
-    """Raise UsageError for a class with a mix-in for streams, of which a record would lose what is not read at once."""
-    names = {each.__name__ for each in server_class.__mro__}
-    if transport == "unix_seqpacket" and (found := names & {"TLSMixIn", "ChallengeMixIn", "RPCMixIn"}):
-        raise UsageError(f"{server_class.__name__}: {min(found)} is for streams, and {transport!r} carries records")

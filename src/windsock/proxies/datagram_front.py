@@ -7,14 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from windsock.net import addresses, sockets
-from windsock.net.ancillary import CameWith, ask_for_credentials, receive_with, send_with
+from windsock.net.ancillary import CameWith, ask_for_credentials, send_with
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic, socket
 from windsock.net.targets import Target
 from windsock.proxies.recording_tap import reason
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
-from windsock.relay.datagrams import BATCH, LARGEST, ONCE_MORE, DatagramRelay, make_room, upstream_socket
+from windsock.relay.datagram_sockets import BATCH, ONCE_MORE, make_room, receive, upstream_socket
+from windsock.relay.datagrams import DatagramRelay
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
 
@@ -105,7 +106,7 @@ class DatagramFront:
     def _receive(self, events: int) -> None:  # noqa: ARG002  # it is readable
         for _ in range(BATCH):
             try:
-                data, came, peer = self._next()
+                data, came, peer = receive(self._listener, is_unix=self._upstream.is_unix)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -114,12 +115,6 @@ class DatagramFront:
                 self._unwatch()  # there is no room behind us, so there is none here
                 self._relay_loop.event_loop.later(ONCE_MORE, self._watch)
                 return
-
-    def _next(self) -> tuple[bytes, CameWith | None, Any]:
-        if self._upstream.is_unix:
-            return receive_with(self._listener, LARGEST)
-        data, peer = self._listener.recvfrom(LARGEST)
-        return data, None, peer
 
     def _take(self, data: bytes, came: CameWith | None, peer: Any) -> bool:
         """Carry one datagram; return whether its way has room for more."""

@@ -11,7 +11,7 @@ from windsock.errors import UsageError
 from windsock.faults import FaultSet
 from windsock.faults.never_fired import FaultNeverFired
 from windsock.faults.options import FaultGroup, install, install_all, plans_from, seed_from
-from windsock.faults.reports import report_of, summary_of
+from windsock.faults.reports import FaultReports
 from windsock.net import addresses
 from windsock.net.addresses import PrivateSocketPath
 from windsock.net.async_loops import call_in_thread
@@ -24,6 +24,7 @@ from windsock.proxies.listener import SwitchableListener, bound_socket
 from windsock.proxies.stream_front import StreamFront
 from windsock.proxies.tls import Termination
 from windsock.recording import default_framing, framing_from, transcript
+from windsock.recording.connections import count_in_words, traffic_in_words
 from windsock.recording.subject import Subject, distinct_name, plain_address
 from windsock.relay.firings import Firings
 from windsock.relay.loop import RelayLoop
@@ -33,13 +34,13 @@ from windsock.servers.forking import inherited_fds
 if TYPE_CHECKING:
     import ssl
 
-    from windsock.faults import Fault, FaultHandle, Firing
+    from windsock.faults import Fault, FaultHandle
     from windsock.faults.profiles import Profile
 
 __all__ = ["FaultProxy", "proxy"]
 
 
-class FaultProxy(Subject):
+class FaultProxy(FaultReports, Subject):
     """A proxy from its constructor to `stop()`; also a context manager, which finishes it.
 
     `address` is the server's: `(host, port)` for TCP, with `transport="udp"` for UDP; a path (or abstract name) for
@@ -145,40 +146,15 @@ class FaultProxy(Subject):
     def _front_of(self, bound: Any, termination: Termination | None) -> StreamFront | DatagramFront:
         recorder = self._recorder if self._is_recorded else None
         tell = self._recorder.teller()
+        given = (self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings)
         if self.upstream.is_datagram:
-            return DatagramFront(
-                self._relay_loop, bound, self.upstream, self.fault_set, recorder, self._firings, on_error=tell
-            )
-        return StreamFront(
-            self._relay_loop,
-            bound,
-            self.upstream,
-            self.fault_set,
-            recorder,
-            self._firings,
-            termination=termination,
-            seconds=self.timeout,
-            on_error=tell,
-        )
+            return DatagramFront(*given, on_error=tell)
+        return StreamFront(*given, termination=termination, seconds=self.timeout, on_error=tell)
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"
         way = f"on {self.shown_address} to {addresses.show(self.upstream.address)}"
         return f"<{self.name} {way}, {state}, seed {self.fault_set.seed}>"
-
-    @property
-    def firings(self) -> list[Firing]:
-        """The firings of the faults, in order of time; of each fault at most the latest 10,000 firings."""
-        return self.fault_set.log
-
-    def unrecorded_firings(self) -> list[Firing]:
-        """Return what faults did to the listener; the rest is recorded with connections and datagrams."""
-        return [each for each in self.firings if each.connection is None]
-
-    @property
-    def fault_handles(self) -> tuple[FaultHandle, ...]:
-        """The handles of all its faults, healed ones too."""
-        return self.fault_set.all_handles
 
     def transcript(self) -> list[str]:
         """Return what was recorded, a line for each thing that happened, bounded in length."""
@@ -186,15 +162,11 @@ class FaultProxy(Subject):
 
     def describe(self) -> str:
         """Return in one line what this is and where."""
-        return f"{self!r}, {self._counted_connections()}"
+        return f"{self!r}, {count_in_words(self._recorder.connections, is_datagram=self.is_datagram)}"
 
-    def fault_report(self) -> list[str]:
-        """Return the seed and the firings, one line each, bounded in length; nothing without faults."""
-        return report_of(self.fault_set)
-
-    def fault_summary(self) -> list[str]:
-        """Return the seed, and a line for each fault that has never fired; nothing without faults."""
-        return summary_of(self.fault_set)
+    @property
+    def _reported_faults(self) -> FaultSet:
+        return self.fault_set
 
     def _unmet(self) -> list[FaultNeverFired]:
         return self.unfired() if self.strict else []
@@ -206,8 +178,7 @@ class FaultProxy(Subject):
     def _traffic(self) -> str:
         if not self._is_recorded:
             return f"what passed the {self.name} was not recorded"
-        up, down = (sum(len(getattr(each, way)) for each in self.connections) for way in ("upstream", "downstream"))
-        return f"the {self.name} had {self._counted_connections()}, {up} B up, {down} B down"
+        return traffic_in_words(self.name, self.connections, is_datagram=self.is_datagram)
 
     # --- its faults
 
@@ -295,7 +266,7 @@ class FaultProxy(Subject):
         self._relay_loop.drain(seconds)
         if not self.is_datagram:
             are_closed = lambda: all(each.is_closed for each in self._recorder.connections)  # noqa: E731
-            self._recorder.wait_until(are_closed, within(seconds))
+            self._recorder.waiters.wait_until(are_closed, within(seconds))
 
     async def settle_async(self, seconds: float) -> None:
         """Wait as `settle()` does, while the event loop of asyncio or trio goes on."""

@@ -14,7 +14,6 @@ from windsock.recording.errors import (
     TruncatedDatagram,
 )
 from windsock.recording.events import Chunk, Direction, Ending
-from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import (
     AsItArrives,
     Delimiter,
@@ -30,6 +29,7 @@ from windsock.recording.framing_choice import default_framing, framing_from
 from windsock.recording.in_hand import ConnectionEnded
 from windsock.recording.protocol_framing import ProtocolFraming, protocol_of
 from windsock.recording.record_marking import RecordMarking
+from windsock.recording.recorded_request import RecordedRequest
 from windsock.recording.recorder import Recorder
 from windsock.recording.requests import Requests, unfinished_words
 from windsock.recording.transcript import preview, transcript

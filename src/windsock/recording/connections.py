@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
@@ -15,7 +15,7 @@ from windsock.recording.waits import RecordingWait
 if TYPE_CHECKING:
     from windsock.recording.recorder import Recorder
 
-__all__ = ["Connections", "arguments_of", "check_count", "seconds_of"]
+__all__ = ["Connections", "arguments_of", "check_count", "count_in_words", "seconds_of", "traffic_in_words"]
 
 
 class Connections(list[Connection]):
@@ -61,7 +61,7 @@ class Connections(list[Connection]):
             return ended
 
         return RecordingWait(
-            self._recorder, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
+            self._recorder.waiters, "connections", "wait", arguments_of(count, timeout), seconds, are_enough, result
         )
 
 
@@ -83,3 +83,15 @@ def seconds_of(value: Any, default: Callable[[], float], name: str = "timeout") 
     if not deadlines.is_seconds(value):
         raise UsageError(f"{name}={value!r}: expected seconds, 0 or more")
     return float(value)
+
+
+def count_in_words(connections: Sequence[Connection], *, is_datagram: bool) -> str:
+    """Return the number of connections or datagrams with its noun."""
+    count = len(connections)
+    return f"{count} {'datagram' if is_datagram else 'connection'}{'' if count == 1 else 's'}"
+
+
+def traffic_in_words(name: str, connections: Sequence[Connection], *, is_datagram: bool) -> str:
+    """Return how many connections a server or proxy has had, and how many bytes each way."""
+    up, down = (sum(len(getattr(each, way)) for each in connections) for way in ("upstream", "downstream"))
+    return f"the {name} had {count_in_words(connections, is_datagram=is_datagram)}, {up} B up, {down} B down"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import overload
 
 from windsock.errors import PeerError, WaitTimeout, WindsockError, text_of, whole
+from windsock.net.callbacks import nothing
 from windsock.net.system import threading
 from windsock.protocols.errors import FramingError
 from windsock.redaction import masked
@@ -178,7 +179,7 @@ class HandlerErrors(Sequence[BaseException]):
 
     def part(self) -> None:
         """Drop the reference to the recorder, which has nothing more to report."""
-        self._catch_up = _nothing
+        self._catch_up = nothing
 
     def add(self, error: BaseException, connection: str, *, is_blameless: bool) -> None:
         """Add an error of a connection ("#0 from 127.0.0.1:1234") or of none (empty).
@@ -226,7 +227,3 @@ def _kind(error: BaseException) -> object:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return type(error), text_of(error), trace and (trace.tb_frame.f_code, trace.tb_lineno)
-
-
-def _nothing() -> None:
-    """Do nothing: nothing more will come."""

@@ -16,7 +16,8 @@ class NullRecorder:
     """The base of Recorder, which overrides all of it: records nothing."""
 
     is_child = False
-    waiters = 0
+    waiters: Any = ()
+    """Those who wait, if there are any."""
     hand: Hand | None = None
     """What acts on its connections for the test, while their server runs."""
 

@@ -8,11 +8,12 @@ from typing import Any, overload
 from windsock.net.deadlines import is_over
 from windsock.recording.connections import arguments_of, check_count, seconds_of
 from windsock.recording.errors import RequestMismatch, RequestTimeout
-from windsock.recording.exchanges import RecordedRequest
 from windsock.recording.framing import Framing
+from windsock.recording.recorded_request import RecordedRequest
 from windsock.recording.recorder import Recorder
-from windsock.recording.request_source import Found, JoinedRecorders, RequestSource
+from windsock.recording.request_source import Found, RequestSource
 from windsock.recording.transcript import preview, summary
+from windsock.recording.waiters import JoinedWaiters, Waiters
 from windsock.recording.waits import RecordingWait
 
 __all__ = ["Requests", "unfinished_words"]
@@ -38,7 +39,7 @@ class Requests(Sequence[RecordedRequest]):
         self, recorder: Recorder, framing: Framing | None, *, is_datagram: bool, timeout: Callable[[], float]
     ) -> None:
         self.sources: tuple[RequestSource, ...] = (RequestSource(recorder, framing, is_datagram=is_datagram),)
-        self._recorder: Recorder | JoinedRecorders = recorder
+        self._waiters: Waiters | JoinedWaiters = recorder.waiters
         self._timeout = timeout
 
     @classmethod
@@ -46,7 +47,7 @@ class Requests(Sequence[RecordedRequest]):
         """Return the requests of several servers as one sequence, in the order of time."""
         made = cls.__new__(cls)
         made.sources = tuple(source for each in parts for source in each.sources)
-        made._recorder = JoinedRecorders([each.recorder for each in made.sources])
+        made._waiters = JoinedWaiters([each.recorder.waiters for each in made.sources])
         made._timeout = timeout
         return made
 
@@ -121,7 +122,7 @@ class Requests(Sequence[RecordedRequest]):
             return found[0]
 
         arguments = "" if timeout is None else f"timeout={timeout:g}"
-        return RecordingWait(self._recorder, "requests", "only", arguments, seconds, is_settled, result)
+        return RecordingWait(self._waiters, "requests", "only", arguments, seconds, is_settled, result)
 
     def wait(self, count: int = 1, timeout: float | None = None) -> list[RecordedRequest]:
         """Wait up to `timeout` seconds until at least `count` requests are complete; return all complete ones.
@@ -159,7 +160,7 @@ class Requests(Sequence[RecordedRequest]):
             return found
 
         return RecordingWait(
-            self._recorder, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result
+            self._waiters, "requests", "wait", arguments_of(count, timeout), seconds, are_enough, result
         )
 
     def none(self, settle: float = 0.0) -> None:
@@ -187,7 +188,7 @@ class Requests(Sequence[RecordedRequest]):
             if seconds and is_over():
                 raise self._timeout_of("no request to come", seconds)
 
-        return RecordingWait(self._recorder, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
+        return RecordingWait(self._waiters, "requests", "none", f"settle={seconds:g}", seconds, self._has_any, result)
 
     def unfinished(self) -> list[RecordedRequest]:
         """Return the messages that are incomplete, at most one for each connection.

@@ -192,10 +192,6 @@ class Subject(AsyncLife):
         """The exceptions of handlers, and of the server or proxy itself; `errors.take()` excuses them."""
         return self._recorder.errors
 
-    def _counted_connections(self) -> str:
-        count = len(self._recorder.connections)
-        return f"{count} {'datagram' if self.is_datagram else 'connection'}{'' if count == 1 else 's'}"
-
     def was_active_since(self, time: float) -> bool:
         """Return whether it was started, or a client was connected, at that time (monotonic seconds) or later."""
         return self.began >= time or any(

@@ -11,8 +11,7 @@ from windsock.net.deadlines import within
 from windsock.net.event_loop import READABLE
 
 if TYPE_CHECKING:
-    from windsock.recording.recorder import Recorder
-    from windsock.recording.request_source import JoinedRecorders
+    from windsock.recording.waiters import JoinedWaiters, Waiters
 
 __all__ = ["RecordingWait"]
 
@@ -27,7 +26,7 @@ class RecordingWait(Generic[T]):
     `arguments` how it was called, in messages.
     """
 
-    recorder: Recorder | JoinedRecorders
+    waiters: Waiters | JoinedWaiters
     of: str
     method: str
     arguments: str
@@ -39,9 +38,9 @@ class RecordingWait(Generic[T]):
         """Wait in this thread. Raises BlocksLoop if it would have to wait in the thread of a running event loop."""
         __tracebackhide__ = True
         left = within(self.seconds)
-        if left > 0 and (loop := running_loop()) and not self.recorder.wait_until(self.is_enough, 0.0):
+        if left > 0 and (loop := running_loop()) and not self.waiters.wait_until(self.is_enough, 0.0):
             raise BlocksLoop(self._call(), loop, f"await {self._call('_async')}")
-        return self.result(self.recorder.wait_until(self.is_enough, left))
+        return self.result(self.waiters.wait_until(self.is_enough, left))
 
     async def wait(self) -> T:
         """Wait while the loop of this task goes on. Raises UsageError if no loop of asyncio or trio runs."""
@@ -51,16 +50,16 @@ class RecordingWait(Generic[T]):
     async def _is_met(self) -> bool:
         loop = loop_here(self._call("_async"))
         until = loop.now() + within(self.seconds)
-        with self.recorder.listening() as listener:
+        with self.waiters.listening() as listener:
             while True:
-                with self.recorder:
+                with self.waiters:
                     if self.is_enough():
                         return True
                 if loop.now() >= until:
                     return False
                 await loop.wait_ready([(each, READABLE) for each in listener.descriptors], until)
                 listener.clear()
-                self.recorder.clear_news()
+                self.waiters.clear_news()
 
     def _call(self, suffix: str = "") -> str:
         return f"{self.of}.{self.method}{suffix}({self.arguments})"

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from windsock.net import sockets
+from windsock.net.callbacks import nothing
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.records import keeps_records
 from windsock.net.system import socket
 from windsock.recording.store.buffer_pool import POOL, SEGMENT, Buffer
 from windsock.relay.direction import Delivering, RelayDirection
-from windsock.relay.endpoint import RelayEndpoint, TrafficObserver
+from windsock.relay.endpoint import RelayEndpoint
+from windsock.relay.observers import TrafficObserver
 from windsock.relay.record_endpoint import RecordEndpoint
 from windsock.relay.unix_endpoint import UnixEndpoint
 
@@ -30,10 +32,6 @@ LITTLE = 4096
 """The number of bytes read at a time once everything is over."""
 MOST_SPARE = 2
 """The number of memory blocks that are kept for reuse."""
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 class Scratch:
@@ -100,10 +98,10 @@ class StreamRelay:
         client_notes: TrafficObserver | None = None,
         upstream_notes: TrafficObserver | None = None,
         delivering: Delivering = contextlib.nullcontext,
-        on_closing: Callable[[], object] = _nothing,
+        on_closing: Callable[[], object] = nothing,
         on_end: Callable[[StreamRelay], None] | None = None,
         on_error: OnError | None = None,
-        on_look: Callable[[], None] = _nothing,
+        on_look: Callable[[], None] = nothing,
         on_note: Callable[[str], object] | None = None,
     ) -> None:
         self.event_loop = event_loop
@@ -138,6 +136,13 @@ class StreamRelay:
         try:
             self.up.refresh(now)
             self.down.refresh(now)
+        except BaseException as error:
+            self.broke(error)
+
+    def guarded(self, action: Callable[[], object]) -> None:
+        """Call an action; an error of it ends the relay."""
+        try:
+            action()
         except BaseException as error:
             self.broke(error)
 

@@ -6,14 +6,15 @@ import contextlib
 import errno
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from windsock.faults.items import Datagram, Item, NewSource, ResumeReading, StopReading
-from windsock.net.addresses import Address
-from windsock.net.ancillary import CameWith, Credentials, ask_for_credentials, receive_with, send_with
+from windsock.net.ancillary import CameWith, Credentials, send_with
+from windsock.net.callbacks import nothing
 from windsock.net.event_loop import READABLE, EventLoop, OnError, Timer
-from windsock.net.sockets import LARGEST_UNIX_DATAGRAM
-from windsock.net.system import connect, monotonic, socket
+from windsock.net.system import monotonic, socket
+from windsock.relay.datagram_sockets import AF_UNIX, BATCH, LONGEST_REST, ONCE_MORE, receive
+from windsock.relay.observers import DatagramNotes
 
 if TYPE_CHECKING:
     from windsock.faults import Chain
@@ -21,60 +22,11 @@ if TYPE_CHECKING:
 
     Send: TypeAlias = Callable[[bytes, Attachment | None], object]
 
-__all__ = ["LARGEST", "DatagramDirection", "DatagramNotes", "DatagramRelay", "make_room", "upstream_socket"]
+__all__ = ["DatagramDirection", "DatagramRelay"]
 
-LARGEST = LARGEST_UNIX_DATAGRAM
-"""A size in bytes. No UDP datagram is larger; the limit of a Unix one is its sender's buffer, mostly up to 416 KiB."""
-BATCH = 64
-"""The number of datagrams read in a row before other connections have their turn."""
 MOST_WAITING = 256
 """The number of datagrams that may wait for an end that accepts none before reading stops."""
-ONCE_MORE, LONGEST_REST = 0.001, 0.02
-"""Seconds until another attempt where the system does not report room: more each time, up to a limit."""
 GONE = (errno.ECONNREFUSED, errno.ENOENT, errno.ECONNRESET, errno.ENOTCONN, errno.EPIPE)
-AF_UNIX = getattr(socket, "AF_UNIX", -1)
-
-
-class DatagramNotes(Protocol):
-    """An observer of datagrams before faults act on them."""
-
-    def sent(self, data: bytes) -> None:
-        """Note a datagram of the client."""
-        ...
-
-    def answered(self, data: bytes) -> None:
-        """Note a datagram of the server."""
-        ...
-
-    def beside(self, words: str) -> None:
-        """Note what came with the latest datagram, or could not be passed on."""
-        ...
-
-    def refused(self, error: OSError) -> None:
-        """Note that the server's address accepts no datagrams."""
-        ...
-
-
-def upstream_socket(family: int, address: Address) -> socket.socket:
-    """Return a new socket that sends to the address and has an address for replies."""
-    made = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        made.setblocking(False)
-        if family == AF_UNIX:
-            make_room(made)
-            ask_for_credentials(made)
-            made.bind("")  # Linux chooses an abstract name (unix(7))
-        connect(made, address)
-    except BaseException:
-        made.close()
-        raise
-    return made
-
-
-def make_room(sender: socket.socket) -> None:
-    """Let a Unix socket send datagrams of any size: its buffer is the limit (EMSGSIZE, unix(7))."""
-    with contextlib.suppress(OSError):
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
 
 
 class DatagramDirection:
@@ -183,16 +135,12 @@ class DatagramDirection:
             if attached is not None:
                 attached.close()
         self.out.clear()
-        self._send = self._look = _nothing  # avoids reference cycles
+        self._send = self._look = nothing  # avoids reference cycles
         for timer in (self._timer, self._again):
             if timer is not None:
                 timer.cancel()
         if self.chain is not None:
             self.chain.close(monotonic())
-
-
-def _nothing(*_: object) -> None:
-    """Do nothing; replaces an observer."""
 
 
 class DatagramRelay:
@@ -207,8 +155,8 @@ class DatagramRelay:
         upward: Chain | None,
         downward: Chain | None,
         notes: DatagramNotes | None = None,
-        on_look: Callable[[], None] = _nothing,
-        on_change: Callable[[], None] = _nothing,
+        on_look: Callable[[], None] = nothing,
+        on_change: Callable[[], None] = nothing,
         on_error: OnError,
     ) -> None:
         self.event_loop = event_loop
@@ -219,6 +167,7 @@ class DatagramRelay:
         self.is_over = False
         self._events: int | None = None
         self.socket = make_socket()
+        self._is_unix = self.socket.family == AF_UNIX
         self.up = DatagramDirection(self, upward, self._send, on_look)
         self.down = DatagramDirection(self, downward, answer, on_look)
         self.senders: dict[str, Credentials | None] = {}
@@ -264,7 +213,7 @@ class DatagramRelay:
             if self.is_over or not self.down.is_open():
                 break
             try:
-                data, came = self._receive()
+                data, came, _ = receive(self.socket, is_unix=self._is_unix)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
@@ -275,12 +224,6 @@ class DatagramRelay:
             self._learn_of(came, "server")
             self.down.take(data, came and came.descriptors)
         self.update()
-
-    def _receive(self) -> tuple[bytes, CameWith | None]:
-        if self.socket.family != AF_UNIX:
-            return self.socket.recv(LARGEST), None
-        data, came, _ = receive_with(self.socket, LARGEST)
-        return data, came
 
     def failed(self, error: OSError) -> None:
         """Handle a datagram that could not be sent, or whose receiver does not exist."""
@@ -351,6 +294,6 @@ class DatagramRelay:
             self.up.close()
             self.down.close()
             self._notes = None
-            self._on_error = self._on_change = _nothing
+            self._on_error = self._on_change = nothing
             with contextlib.suppress(OSError):
                 self.socket.close()

@@ -185,21 +185,13 @@ class RelayDirection:
 
     def _ring(self) -> None:
         self._timer = None
-        try:
-            self.pump()
-        except BaseException as error:
-            self.relay.broke(error)
+        self.relay.guarded(self.pump)
 
     def _perform(self, item: Item) -> None:
-        if isinstance(item, Data):
-            if item.attached is None:
-                self._queue(memoryview(item.data))
-            else:
-                self.out.append(item)
-        elif isinstance(item, StopReading):
-            self.is_stalled = True
-        elif isinstance(item, ResumeReading):
-            self.is_stalled = False
+        if isinstance(item, Data) and item.attached is None:
+            self._queue(memoryview(item.data))
+        elif isinstance(item, StopReading | ResumeReading):
+            self.is_stalled = isinstance(item, StopReading)
         elif isinstance(item, ConnectionReset) and not item.flush:
             self.drain()
             self.relay.reset()
@@ -275,11 +267,8 @@ class RelayDirection:
 
     def _drain_again(self) -> None:
         self._look = None
-        try:
-            if not self.relay.is_over:
-                self.drain()
-        except BaseException as error:
-            self.relay.broke(error)
+        if not self.relay.is_over:
+            self.relay.guarded(self.drain)
 
     def _block(self) -> None:
         self.is_blocked = True

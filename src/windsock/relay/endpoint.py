@@ -4,53 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from windsock.net import sockets, urgent
 from windsock.net.event_loop import ERROR, HUNG_UP, READABLE, URGENT, WRITABLE
 from windsock.net.system import socket
+from windsock.relay.observers import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment
     from windsock.relay.connection import StreamRelay
     from windsock.relay.direction import RelayDirection
+    from windsock.relay.handshake_faults import HandshakeFaults
 
-__all__ = ["RelayEndpoint", "TrafficObserver"]
+__all__ = ["RelayEndpoint"]
 
-PIECE = 128 * 1024
-"""The number of bytes read at a time if faults examine them and may keep them."""
-BULK = 32 * 1024
-"""The size in bytes of a read after which more of that size is expected."""
 MOST_READS = 16
 """The number of blocks that are read and discarded before a close."""
-
-
-class TrafficObserver(Protocol):
-    """An observer of traffic before faults act on it."""
-
-    def passed(self, data: memoryview) -> None:
-        """Note data that this end has sent. The memory is reused afterwards."""
-        ...
-
-    def marked(self) -> None:
-        """Note that the next byte that this end has sent is urgent."""
-        ...
-
-    def lend(self) -> memoryview:
-        """Return memory to receive much data into; `kept` reports its use."""
-        ...
-
-    def kept(self, size: int) -> None:
-        """Note `size` bytes that this end has sent, which are in the lent memory."""
-        ...
-
-    def ended(self, *, is_truncated: bool) -> None:
-        """Note the end of this end's stream; truncated: without close_notify, in TLS that the relay ends."""
-        ...
-
-    def vanished(self, error: OSError) -> None:
-        """Note that this end has reset the connection or is gone for another reason."""
-        ...
 
 
 class RelayEndpoint:
@@ -58,8 +28,10 @@ class RelayEndpoint:
 
     flow: RelayDirection
     inflow: RelayDirection
-    piece = PIECE
-    bulk = BULK
+    piece = 128 * 1024
+    """The number of bytes read at a time if faults examine them and may keep them."""
+    bulk = 32 * 1024
+    """The size in bytes of a read after which more of that size is expected."""
 
     def __init__(self, relay: StreamRelay, sock: Any, notes: TrafficObserver | None) -> None:
         self.relay = relay
@@ -99,8 +71,7 @@ class RelayEndpoint:
 
     def _carry(self) -> None:
         """Read, and write the data at once: the common case."""
-        flow, notes = self.flow, self.notes
-        chain = flow.chain
+        flow, chain, notes = self.flow, self.flow.chain, self.notes
         is_idle = chain is None or chain.is_idle()
         is_lent = self._is_bulk and notes is not None
         memory = notes.lend() if is_lent and notes is not None else self._scratch.memory
@@ -111,11 +82,11 @@ class RelayEndpoint:
         except OSError as error:
             self.vanish(error)
             return
-        if not size and self.error is not None:
-            self.vanish(self.error)
-            return
         if not size:
-            self._end()
+            if self.error is None:
+                self._end()
+            else:
+                self.vanish(self.error)
             return
         self.carried += size
         data = memory[:size]
@@ -139,7 +110,7 @@ class RelayEndpoint:
         attached, self.attached = self.attached, None
         if self.relay.handshake_faults is not None:
             self.relay.lose(attached)
-            self._apply_handshake_faults(bytes(data))
+            self._apply_handshake_faults(self.relay.handshake_faults, bytes(data))
             return
         chain = self.flow.chain
         if chain is not None and not chain.is_idle():
@@ -149,11 +120,8 @@ class RelayEndpoint:
         if chain is not None:
             chain.carried(len(data))
 
-    def _apply_handshake_faults(self, data: bytes) -> None:
+    def _apply_handshake_faults(self, handshake_faults: HandshakeFaults, data: bytes) -> None:
         """Pass on what is left of data after the handshake faults have examined it."""
-        handshake_faults = self.relay.handshake_faults
-        if handshake_faults is None:
-            return
         passed = handshake_faults.upward(data) if self is self.relay.client else handshake_faults.downward(data)
         if passed and not self.relay.is_over:
             self._pass_on(passed)
@@ -226,10 +194,9 @@ class RelayEndpoint:
         self.has_ended = True
         if self.notes is not None:
             self.notes.ended(is_truncated=getattr(self.socket, "was_truncated", False))
-        if self.relay.handshake_faults is not None:
-            rest = self.relay.handshake_faults.ended(is_client=self is self.relay.client)
-            if rest:
-                self._pass_on(rest)
+        faults = self.relay.handshake_faults
+        if faults is not None and (rest := faults.ended(is_client=self is self.relay.client)):
+            self._pass_on(rest)
         self.flow.end()
         self.update()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from windsock.errors import StillRunning
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import is_over, to_stop, within
 from windsock.net.event_loop import EventLoop, OnError
 from windsock.net.system import monotonic, os
@@ -88,8 +89,8 @@ class RelayLoop:
     def catch_up(self, seconds: float) -> None:
         """Wait until everything that has arrived here by now is processed, for at most `seconds`."""
         left = to_stop(seconds)
-        if self.event_loop.ask(_nothing, left):  # the answer may come in the middle of a turn
-            self.event_loop.ask(_nothing, left)
+        if self.event_loop.ask(nothing, left):  # the answer may come in the middle of a turn
+            self.event_loop.ask(nothing, left)
 
     def _delivers_by(self, time: float) -> bool:
         return any(member.delivers_by(time) for member in self._members)
@@ -132,7 +133,3 @@ class RelayLoop:
             action()
         except BaseException as error:
             self._on_error(error)
-
-
-def _nothing() -> None:
-    """Do nothing but take a turn of the loop."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.net.ancillary import CLOEXEC, CUT, LOST, ROOM, Credentials, of_another, sorted_out
 from windsock.net.records import LARGEST_RECORD, TRUNCATED
 from windsock.net.system import socket
-from windsock.relay.endpoint import TrafficObserver
+from windsock.relay.observers import TrafficObserver
 from windsock.relay.unix_endpoint import UnixEndpoint
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.net.ancillary import LOST, Credentials, UnixReader, send_with
+from windsock.net.ancillary import LOST, Credentials, send_with
+from windsock.net.unix_reader import UnixReader
 from windsock.relay.buffered_endpoint import BufferedEndpoint
-from windsock.relay.endpoint import TrafficObserver
+from windsock.relay.observers import TrafficObserver
 
 if TYPE_CHECKING:
     from windsock.faults.items import Attachment

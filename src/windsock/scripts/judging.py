@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from windsock.protocols.message_pattern import MessagePattern
 from windsock.scripts.bound_function import BoundFunction
+from windsock.scripts.control import OneOf
 from windsock.scripts.cursor import Cursor
-from windsock.scripts.expectations import Expect
+from windsock.scripts.expectations import Expect, ExpectEof, ExpectReset, ExpectUrgent
+from windsock.scripts.failures import Failure
 from windsock.scripts.inbox import Inbox
 from windsock.scripts.long_run import LongRun, is_long
-from windsock.scripts.matching import NeedMore, Verdict, judge
+from windsock.scripts.matching import Matched, NeedMore, Verdict, judge
 from windsock.scripts.step import Step
 
-__all__ = ["Judging"]
+__all__ = ["Judging", "branch_met"]
+
+RANKS: dict[type[Step], int] = {Expect: 0, ExpectUrgent: 0, ExpectEof: 1, ExpectReset: 2}
+"""The order of expectations met with the same number of bytes: bytes, then a normal end, then a reset."""
 
 
 class Judging:
@@ -35,6 +41,27 @@ class Judging:
         """Return the current step in words, for errors."""
         step = self._cursor.step
         return f"{self._whose}step {self._cursor.number}, {'' if step is None else step.text}"
+
+    def failure(self, why: str, offset: int, now: float, *, is_cut: bool = False) -> Failure:
+        """Return the facts about the current step, which has failed."""
+        step = self._cursor.step or self._cursor.script.steps[-1]  # after the last one: more came than expected
+        received, sent = (b"", b"") if self._inbox.has_units else self._inbox.latest
+        return Failure(
+            number=self._cursor.number,
+            step=step,
+            why=why,
+            offset=offset,
+            unread=bytes(self._inbox.unread),
+            datagrams=len(self._inbox.datagrams),
+            unit=self._inbox.unit,
+            taken=self._inbox.taken,
+            deeds=tuple(self._inbox.deeds),
+            now=now,
+            whose=self._whose,
+            received=received,
+            sent=sent,
+            is_cut=is_cut,
+        )
 
     def forget(self) -> None:
         """Forget all of it: there is another step."""
@@ -79,3 +106,13 @@ class Judging:
                 conversation.matched(step.what, conversation.message)
             elif isinstance(step.what, MessagePattern):
                 conversation.understood(step.what.protocol, is_reply=bool(step.what.is_reply))
+
+
+def branch_met(step: OneOf, verdicts: Sequence[Verdict]) -> int | None:
+    """Return which branch is met, with the fewest bytes; None if none is."""
+    met = [
+        (each.size, RANKS[type(step.scripts[number].steps[0])], number)
+        for number, each in enumerate(verdicts)
+        if isinstance(each, Matched)
+    ]
+    return min(met)[2] if met else None

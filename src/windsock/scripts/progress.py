@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 from windsock.errors import whole
 from windsock.scripts import steps as kinds
 from windsock.scripts.cursor import Cursor
-from windsock.scripts.failures import Failure, ScriptMismatch, ScriptTimeout
+from windsock.scripts.failures import ScriptMismatch, ScriptTimeout
 from windsock.scripts.inbox import Inbox
-from windsock.scripts.judging import Judging
+from windsock.scripts.judging import Judging, branch_met
 from windsock.scripts.matching import Failed, Matched, NeedMore
 from windsock.scripts.messages import lack_of, none_of
 from windsock.scripts.orders import Act, Action, Transmit, Wait
@@ -48,7 +48,6 @@ class Progress:
         self.cursor = Cursor(script, inbox, first)
         self._timeout = timeout
         self._limit = limit
-        self._whose = whose
         self._begun: float | None = None
         self._is_acting = False
         self._judging = Judging(inbox, self.cursor, whose)
@@ -94,13 +93,13 @@ class Progress:
 
     def stopped(self, why: str, now: float) -> ScriptMismatch:
         """Return the error for a script that ends before its last step."""
-        return ScriptMismatch(self._failure(why, 0, now))
+        return ScriptMismatch(self._judging.failure(why, 0, now))
 
     def timed_out(self, now: float, why: str = "") -> ScriptTimeout:
         """Return the error for a current step that has taken too long."""
         is_cut = self._is_cut(now)
         what = f"{why} within {whole(self._seconds, is_cut=is_cut)}" if why else self._lack(now)
-        return ScriptTimeout(self._failure(what, 0, now, is_cut=is_cut))
+        return ScriptTimeout(self._judging.failure(what, 0, now, is_cut=is_cut))
 
     def _advance(self) -> None:
         self.cursor.advance()
@@ -118,7 +117,7 @@ class Progress:
         sending = self._sending
         if sending.left and now >= self._limit:
             why = f"the time of the test is over, and {sending.rest_in_words()}"
-            raise ScriptTimeout(self._failure(why, 0, now, is_cut=True))
+            raise ScriptTimeout(self._judging.failure(why, 0, now, is_cut=True))
         if sending.left and now < sending.due_at:
             return Wait(min(sending.due_at, self._limit))
         data = sending.take(now)
@@ -206,13 +205,8 @@ class Progress:
     def _one_of(self, step: kinds.OneOf, now: float) -> Action | None:
         __tracebackhide__ = True
         verdicts = [self._judging.judge(each.steps[0]) for each in step.scripts]
-        met = [
-            (each.size, RANKS[type(step.scripts[number].steps[0])], number)
-            for number, each in enumerate(verdicts)
-            if isinstance(each, Matched)
-        ]
-        if met:
-            number = min(met)[2]
+        number = branch_met(step, verdicts)
+        if number is not None:
             self._judging.forget()
             self.cursor.enter(step.scripts[number], branch=number + 1)
             return None
@@ -253,7 +247,7 @@ class Progress:
         """Raise the mismatch, unless it ends an endless loop."""
         __tracebackhide__ = True
         if not self.cursor.end_loop():
-            raise ScriptMismatch(self._failure(verdict.why, verdict.offset, now))
+            raise ScriptMismatch(self._judging.failure(verdict.why, verdict.offset, now))
         self._begun = None
         self._judging.forget()
 
@@ -262,7 +256,7 @@ class Progress:
         deadline = self.deadline
         if now >= deadline:
             offset = len(self.inbox.unread)
-            raise ScriptTimeout(self._failure(self._lack(now), offset, now, is_cut=self._is_cut(now)))
+            raise ScriptTimeout(self._judging.failure(self._lack(now), offset, now, is_cut=self._is_cut(now)))
         return Wait(deadline)
 
     def _until(self, end: float, now: float) -> Action | None:
@@ -273,7 +267,7 @@ class Progress:
         if end > self._limit:
             left = self._limit - now
             why = f"only {left:.3g} s are left of the time of the test" if left > 0 else "the time of the test is over"
-            raise ScriptTimeout(self._failure(why, 0, now, is_cut=True))
+            raise ScriptTimeout(self._judging.failure(why, 0, now, is_cut=True))
         return Wait(end)
 
     def _since(self, now: float) -> float:
@@ -296,27 +290,3 @@ class Progress:
     def _is_cut(self, now: float) -> bool:
         """Return whether the time of the test is over before that of the step."""
         return self._limit <= now < self._since(now) + self._seconds
-
-    def _failure(self, why: str, offset: int, now: float, *, is_cut: bool = False) -> Failure:
-        step = self.cursor.step or self.cursor.script.steps[-1]  # after the last one: more came than expected
-        received, sent = (b"", b"") if self.inbox.has_units else self.inbox.latest
-        return Failure(
-            number=self.cursor.number,
-            step=step,
-            why=why,
-            offset=offset,
-            unread=bytes(self.inbox.unread),
-            datagrams=len(self.inbox.datagrams),
-            unit=self.inbox.unit,
-            taken=self.inbox.taken,
-            deeds=tuple(self.inbox.deeds),
-            now=now,
-            whose=self._whose,
-            received=received,
-            sent=sent,
-            is_cut=is_cut,
-        )
-
-
-RANKS = {kinds.Expect: 0, kinds.ExpectUrgent: 0, kinds.ExpectEof: 1, kinds.ExpectReset: 2}
-"""The order of expectations met with the same number of bytes: bytes, then a normal end, then a reset."""

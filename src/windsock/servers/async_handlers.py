@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from windsock.errors import UsageError
+from windsock.net.callbacks import nothing
 
 __all__ = ["is_async", "name_of", "refuse_async", "run_class"]
 
@@ -67,7 +68,7 @@ async def run_class(handler_class: Any, request: Any, client_address: Any, serve
     try:
         await _step(handler.setup)
     except BaseException:
-        getattr(handler, "_close_files", _nothing)()
+        getattr(handler, "_close_files", nothing)()  # a class of another family need not have it
         raise
     try:
         if getattr(handler, "timeout", None) is not None and hasattr(request, "setblocking"):
@@ -76,10 +77,6 @@ async def run_class(handler_class: Any, request: Any, client_address: Any, serve
         await (_step(handler.handle) if beside is None else beside(handler.handle))
     finally:
         await _step(handler.finish)
-
-
-def _nothing() -> None:
-    """Do nothing: a handler class of another family need not have `_close_files()`."""
 
 
 async def _step(method: Any) -> None:

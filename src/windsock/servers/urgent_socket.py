@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from windsock.net import sockets, urgent
+from windsock.net.callbacks import nothing
 from windsock.net.deadlines import milliseconds
 from windsock.net.pushback import give_back, held_by
 from windsock.net.system import monotonic, os, select, socket, threading
@@ -58,7 +59,7 @@ class UrgentReader:
         """A descriptor that is readable once there is an error."""
         self.error: BaseException | None = None
         """What the handler has raised in another thread."""
-        self.stop: Callable[[], None] = _nothing
+        self.stop: Callable[[], None] = nothing
         """Called before the socket is closed, or given away."""
         self.is_over = False
         """True once there is nothing more to tell."""
@@ -68,7 +69,7 @@ class UrgentReader:
         self._position = 0
         self._socket = sock
         self._tell = tell
-        self._note: Callable[..., None] = getattr(sock, "note_urgent", _nothing) if note is None else note
+        self._note: Callable[..., None] = getattr(sock, "note_urgent", nothing) if note is None else note
         self._taking = threading.RLock()
         self._telling = threading.RLock()
 
@@ -107,7 +108,7 @@ class UrgentReader:
 
     def let_go(self) -> None:
         """Drop the references to the handler: a cycle would wait for the collector."""
-        self._tell = self._note = self.stop = _nothing
+        self._tell = self._note = self.stop = nothing
 
     def is_telling_here(self) -> bool:
         """Return whether this thread is telling the handler of a byte."""
@@ -284,7 +285,3 @@ def _looking_class(kind: type[Any], base: type[Any]) -> type[Any]:
     made = type(kind.__name__, bases, {"__slots__": (), "__module__": kind.__module__})
     _PLAIN[made] = kind
     return made
-
-
-def _nothing(*_: object) -> None:
-    """Record nothing."""

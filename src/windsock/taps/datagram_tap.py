@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
-from windsock.taps.stream_tap import note_descriptors
+from windsock.taps.notes import note_descriptors
 
 __all__ = ["DatagramTap"]
 

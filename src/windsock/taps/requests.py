@@ -14,7 +14,8 @@ from windsock.recording.events import Kind
 from windsock.security.handshake_info import HandshakeFailed
 from windsock.servers.requests import client_is_gone
 from windsock.taps.datagram_tap import DatagramTap
-from windsock.taps.stream_tap import Tap, is_lost
+from windsock.taps.notes import is_lost
+from windsock.taps.stream_tap import Tap
 
 __all__ = ["UNTAPPED", "connection_of", "meant", "muted", "noting_handshake", "says_client_is_gone"]
 

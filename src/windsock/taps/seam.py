@@ -21,7 +21,8 @@ from windsock.taps.datagram_tap import DatagramTap
 from windsock.taps.hooks import HOOKS, hooks_of_its_own, is_default, put_back
 from windsock.taps.record_tap import RecordTap
 from windsock.taps.requests import connection_of, meant, muted, noting_handshake, says_client_is_gone
-from windsock.taps.stream_tap import Tap, tap, tapped_socket
+from windsock.taps.stream_tap import Tap
+from windsock.taps.tapping import tap, tapped_socket
 from windsock.taps.unread import Unread
 
 __all__ = ["Seam"]
@@ -155,7 +156,7 @@ class Seam:
             self._unread.close()
             if self.begin_in_child is not None:
                 self.begin_in_child(request, connection)
-            self._recorder.taken_by_child(connection)
+            connection.note(Kind.TAKEN, b"%d" % os.getpid())
         token = current_handlers.begin(self._server)
         try:
             self._originals["finish_request"](request, client_address)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from windsock.net import ancillary as ancillary_data
 from windsock.net import sockets
 from windsock.net.sendfile import send_file
 from windsock.net.system import monotonic, socket
@@ -15,76 +13,13 @@ from windsock.net.urgent import OOB
 from windsock.recording import Connection
 from windsock.recording.events import Kind
 from windsock.recording.urgency import out_of_line
-from windsock.security.alerts import alert_of
 from windsock.servers import fork_hooks
+from windsock.taps.notes import NOWHERE, note_descriptors, note_failure, note_sent, unread_at_end
 
-__all__ = [
-    "Tap",
-    "is_lost",
-    "mark_lost",
-    "note_descriptors",
-    "note_failure",
-    "note_sent",
-    "scatter",
-    "tap",
-    "tapped_socket",
-    "unread_at_end",
-]
+__all__ = ["Tap", "scatter"]
 
-GONE = (ConnectionResetError, BrokenPipeError, ConnectionAbortedError)
 BLOCK = 256 * 1024
 PEEK = int(socket.MSG_PEEK)  # a plain number: enum flags are slow
-
-
-def note_failure(connection: Connection, error: OSError, whose: Connection | None = None) -> None:
-    """Record what a failed call means for the client.
-
-    The error is marked with the connection that it ended: `whose`, if nothing is recorded there (`mute()`).
-    """
-    if isinstance(error, GONE):
-        mark_lost(error, whose or connection)
-        connection.note(Kind.CLIENT_RESET)
-    elif isinstance(error, TimeoutError):
-        connection.note(Kind.TIMEOUT)
-    elif (alert := alert_of(error)) is not None:
-        connection.note(Kind.TLS_ALERT, alert.encode())
-
-
-def unread_at_end(connection: Connection, sock: Any) -> bytes:
-    """Return the data of the event that a connection is closed: how many bytes from the client were not read."""
-    if connection.has_clients_end or not isinstance(sock, socket.socket):  # a wrapper such as TLS
-        return b""
-    count = sockets.unread(sock)
-    return b"%d" % count if count else b""
-
-
-def mark_lost(error: OSError, connection: Connection) -> None:
-    """Mark an error with the connection that it ended; a handler's other connections fail with similar errors."""
-    error.lost_connection = weakref.ref(connection)  # type: ignore[attr-defined]  # an attribute of ours
-
-
-def is_lost(error: OSError, connection: Connection) -> bool:
-    """Return whether the error means the end of this connection."""
-    lost = getattr(error, "lost_connection", None)
-    return lost is not None and lost() is connection
-
-
-def note_descriptors(connection: Connection, what: str, ancillary: Iterable[Any]) -> None:
-    """Record the descriptors that came, or go, with the bytes that are recorded next."""
-    count = ancillary_data.count_of(ancillary)
-    if count:
-        connection.note(Kind.NOTE, f"{what} {ancillary_data.in_words(count)}".encode())
-
-
-def note_sent(connection: Connection, whole: bytes, flags: int) -> None:
-    """Record data for the client; with MSG_OOB, its last byte is urgent."""
-    if not (flags & OOB and whole):
-        connection.note(Kind.DOWN, whole)
-        return
-    if len(whole) > 1:
-        connection.note(Kind.DOWN, whole[:-1])
-    connection.note(Kind.URGENT_DOWN)
-    connection.note(Kind.DOWN, whole[-1:])
 
 
 def scatter(data: bytes, views: Iterable[memoryview]) -> None:
@@ -123,7 +58,7 @@ class Tap(_AnySocket):
 
     def mute(self) -> None:
         """Stop recording: the traffic that matters passes through another tap."""
-        self._connection = _NOWHERE
+        self._connection = NOWHERE
 
     def unmute(self) -> None:
         """Undo `mute()`."""
@@ -331,94 +266,3 @@ class Tap(_AnySocket):
             linger = self.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(sockets.NO_LINGER))
             if linger != sockets.NO_LINGER or not sockets.is_ip(self) or not sockets.dissolve(self.fileno()):
                 super().shutdown(socket.SHUT_WR)
-
-
-class TappedSocket(Tap, socket.socket):
-    """A tap on a plain socket."""
-
-
-class TLSTap(Tap):
-    """A tap on TLS over a socket with a tap of its own, which takes over when TLS ends."""
-
-    raw: Any
-
-    def end_tls(self, timeout: float | None = None) -> tuple[bytes, bytes]:
-        """See TLSSocket."""
-        connection = self._connection
-        try:
-            within, behind = super().end_tls(timeout)  # type: ignore[misc]  # TLSSocket has it
-        except OSError as error:
-            self._note_failure(error)
-            raise
-        if within:
-            connection.note(Kind.UP, within)
-        if getattr(self, "was_truncated", False):
-            self._note_end()
-        connection.note(Kind.TLS_END)
-        if behind:
-            connection.note(Kind.UP, behind)
-        self.mute()
-        if isinstance(self.raw, Tap):
-            self.raw.unmute()
-        return within, behind
-
-
-_tapped_classes: dict[tuple[type[Any], type[Tap]], type[Any]] = {}
-
-
-def tapped_class(kind: type[Any], tap_class: type[Tap]) -> type[Any]:
-    """Return a subclass of this class of sockets, with a tap."""
-    found = _tapped_classes.get((kind, tap_class))
-    if found is None:
-        bases = (TLSTap if hasattr(kind, "end_tls") else tap_class, kind)
-        found = _tapped_classes[kind, tap_class] = type(kind.__name__, bases, {"__module__": kind.__module__})
-    return found
-
-
-def tapped_socket(tap_class: type[Tap]) -> type[socket.socket]:
-    """Return the class of plain sockets with a tap."""
-    found: type[socket.socket] = TappedSocket if tap_class is Tap else tapped_class(socket.socket, tap_class)
-    return found
-
-
-def tap(request: Any, connection: Connection, tap_class: type[Tap] = Tap) -> Any:
-    """Return the request with a tap of a class.
-
-    A plain socket is replaced by a new object, which takes over its descriptor. A socket of any other class stays the
-    same object, and its class becomes a subclass with a tap.
-    """
-    if type(request) is socket.socket:
-        timeout = request.gettimeout()
-        plain: Any = super(socket.socket, request)  # its family and type are plain numbers, not enums
-        request = tapped_socket(tap_class)(plain.family, plain.type, plain.proto, fileno=request.detach())
-        if timeout is not None:
-            request.settimeout(timeout)
-    elif not isinstance(request, Tap):
-        request.__class__ = tapped_class(type(request), tap_class)
-    request.begin_recording(connection)
-    return request
-
-
-class _Nowhere:
-    """A connection and context manager that record nothing."""
-
-    has_clients_end = True
-
-    def noted_after(self, kind: int, data: bytes = b"") -> _Nowhere:  # noqa: ARG002  # as Connection's
-        """Do nothing."""
-        return self
-
-    def __enter__(self) -> None:
-        """Do nothing."""
-
-    def __exit__(self, *exc_info: object) -> None:
-        """Do nothing."""
-
-    def note(self, kind: int, data: bytes = b"") -> None:
-        """Do nothing."""
-
-    def retract(self, size: int) -> None:
-        """Do nothing."""
-
-
-_NOWHERE: Any = _Nowhere()

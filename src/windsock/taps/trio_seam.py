@@ -13,10 +13,11 @@ from windsock.recording.events import Kind
 from windsock.security.handshake_info import HandshakeFailed
 from windsock.servers.trio.loop import lost_connection
 from windsock.taps.hooks import HOOKS, stand_ins
+from windsock.taps.notes import mark_lost, unread_at_end
 from windsock.taps.requests import UNTAPPED, connection_of, meant, noting_handshake
 from windsock.taps.seam import Seam
-from windsock.taps.stream_tap import mark_lost, unread_at_end
-from windsock.taps.trio_tap import SocketTap, StreamTap
+from windsock.taps.trio_socket_tap import SocketTap
+from windsock.taps.trio_tap import StreamTap
 
 __all__ = ["TrioSeam"]
 

@@ -124,19 +124,16 @@ class GreenSocket(socket.socket):
     def recvfrom(self, bufsize: int, flags: int = 0, /) -> tuple[bytes, Any]:
         """See socket.socket."""
         result: tuple[bytes, Any] = self._receive(Plain.recvfrom, flags, bufsize, flags)
-        self._came(len(result[0]))
         return result
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         """See socket.socket."""
         result: tuple[int, Any] = self._receive(Plain.recvfrom_into, flags, buffer, nbytes, flags)
-        self._came(result[0])
         return result
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0, /) -> tuple[bytes, list[Any], int, Any]:
         """See socket.socket."""
         result: tuple[bytes, list[Any], int, Any] = self._receive(Plain.recvmsg, flags, bufsize, ancbufsize, flags)
-        self._came(len(result[0]))
         return result
 
     def recvmsg_into(
@@ -145,16 +142,18 @@ class GreenSocket(socket.socket):
         """See socket.socket."""
         buffers = list(buffers)
         result: tuple[int, list[Any], int, Any] = self._receive(Plain.recvmsg_into, flags, buffers, ancbufsize, flags)
-        self._came(result[0])
         return result
 
     def _receive(self, call: Any, flags: int, *args: Any) -> Any:
         deadline = self._begin(flags)
         while True:
             try:
-                return call(self, *args)
+                result = call(self, *args)
             except BlockingIOError:
                 deadline = self._wait(IN, flags, deadline)
+            else:
+                self._came(result[0] if type(result[0]) is int else len(result[0]))
+                return result
 
     def _came(self, size: int) -> None:
         self.received += size
@@ -199,14 +198,11 @@ class GreenSocket(socket.socket):
 
     def sendto(self, data: Any, *rest: Any) -> int:
         """See socket.socket."""
-        size: int = self._send(Plain.sendto, rest[0] if len(rest) > 1 else 0, data, *rest)
-        return size
+        return self._send(Plain.sendto, rest[0] if len(rest) > 1 else 0, data, *rest)
 
     def sendmsg(self, buffers: Iterable[Any], ancdata: Any = (), flags: int = 0, address: Any = None, /) -> int:
         """See socket.socket."""
-        to = () if address is None else (address,)
-        size: int = self._send(Plain.sendmsg, flags, list(buffers), ancdata, flags, *to)
-        return size
+        return self._send(Plain.sendmsg, flags, list(buffers), ancdata, flags, *([] if address is None else [address]))
 
     def _send(self, call: Any, flags: int, *args: Any) -> int:
         if self._budget < 0:
