@@ -32,6 +32,7 @@ BENCHMARKS = {
     "rpc": ("benchmarks.rpc", "XDR beside xdrlib3, and calls of Sun RPC beside an echo of equal sizes"),
     "redis": ("benchmarks.redis_rules", "rules for commands of redis beside the same rules for bytes"),
     "http": ("benchmarks.http_rules", "a fake of HTTP beside http.server by hand and pytest-httpserver"),
+    "programs": ("benchmarks.programs", "start to ready of redis-server beside by hand, mirakuru and pytest-redis"),
     "memory": ("benchmarks.memory", "a gigabyte through a recorded server"),
 }
 

@@ -6,10 +6,20 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, Serve
-    from pytest_windsock.scopes import combinations, fixture
+    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
+    from pytest_windsock.scopes import combinations, fixture, program
 
-__all__ = ["Cassettes", "Connect", "Divert", "Proxies", "Serve", "combinations", "fixture"]
+__all__ = [
+    "Cassettes",
+    "Connect",
+    "Divert",
+    "Proxies",
+    "RealServers",
+    "Serve",
+    "combinations",
+    "fixture",
+    "program",
+]
 
 
 def pytest_plugin_registered(plugin: object, manager: Any) -> None:

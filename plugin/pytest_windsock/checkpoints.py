@@ -17,22 +17,35 @@ from windsock.errors import UsageError
 if TYPE_CHECKING:
     from windsock import RunningServer
 
-__all__ = ["Checkpoints", "serve"]
+__all__ = ["NAME", "Checkpoints", "Outliving", "serve", "set_up"]
 
 NAME = "windsock_checkpoints"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(eq=False)
 class Outliving:
-    """A running server whose fixture has a wider scope than one test: its name, and the node of its scope."""
+    """A running server whose fixture has a wider scope than one test: the fixture's name, and the node of its scope."""
 
-    server: RunningServer
+    server: Any
     name: str
     node: pytest.Item | pytest.Collector
 
     def is_used_by(self, item: pytest.Item) -> bool:
         """Return whether a test asks for the fixture, itself or through other fixtures."""
         return self.name in getattr(item, "fixturenames", ()) and self.node in item.listchain()
+
+    def show(self) -> None:
+        """Show the server in the reports of the test that begins."""
+        State.servers.append(self.server)
+
+    def begin(self, item: pytest.Item) -> None:
+        """Begin a checkpoint, which ends once the test's own fixtures are torn down."""
+        if (summary := item.config.pluginmanager.get_plugin("windsock_summary")) is not None:
+            summary.count_part(self.server)
+        seed = partial(seeds.seed_of_server, item, State.servers.index(self.server))
+        checkpoint = self.server.checkpoint(item.nodeid, _seed=seed, _is_automatic=True)
+        checkpoint.begin()
+        item.addfinalizer(partial(verdict.finish, [checkpoint]))
 
 
 class Checkpoints:
@@ -47,7 +60,9 @@ class Checkpoints:
         """Show the servers in reports from here on; begin at the latest when all fixtures are there."""
         __tracebackhide__ = True
         self._has_begun = False
-        State.servers += [each.server for each in self.servers if each.is_used_by(item)]
+        for each in self.servers:
+            if each.is_used_by(item):
+                each.show()
         result = yield
         self._begin(item)
         return result
@@ -64,9 +79,9 @@ class Checkpoints:
         """Add a server that has just been set up; if the test has begun, which asked for it late, it is used now."""
         self.servers.append(outliving)
         if self._has_begun:
-            _begin(outliving.server, State.item)
+            outliving.begin(State.item)
 
-    def remove(self, server: RunningServer) -> None:
+    def remove(self, server: object) -> None:
         """Remove a server that is to be finished."""
         self.servers = [each for each in self.servers if each.server is not server]
 
@@ -75,17 +90,7 @@ class Checkpoints:
             self._has_begun = True
             for each in self.servers:
                 if each.is_used_by(item):
-                    _begin(each.server, item)
-
-
-def _begin(server: RunningServer, item: pytest.Item) -> None:
-    """Begin a checkpoint, which ends once the test's own fixtures are torn down."""
-    if (summary := item.config.pluginmanager.get_plugin("windsock_summary")) is not None:
-        summary.count_part(server)
-    seed = partial(seeds.seed_of_server, item, State.servers.index(server))
-    checkpoint = server.checkpoint(item.nodeid, _seed=seed, _is_automatic=True)
-    checkpoint.begin()
-    item.addfinalizer(partial(verdict.finish, [checkpoint]))
+                    each.begin(item)
 
 
 def serve(
@@ -94,7 +99,7 @@ def serve(
     """Start the server of a fixture, set it up, and give it; finish it at the end of the scope."""
     __tracebackhide__ = True
     server = starting.scoped(request, name, options)
-    steps = _set_up(setup, server, name)
+    steps = set_up(setup, server, name)
     checkpoints: Any = None if request.scope == "function" else request.config.pluginmanager.get_plugin(NAME)
     try:
         next(steps)
@@ -110,7 +115,7 @@ def serve(
         verdict.finish([server])
 
 
-def _set_up(setup: Callable[..., Any], server: RunningServer, name: str) -> Iterator[None]:
+def set_up(setup: Callable[..., Any], server: object, name: str) -> Iterator[None]:
     """Run the set-up function up to its end or its `yield`, then the rest of it."""
     __tracebackhide__ = True
     result = setup(server=server)

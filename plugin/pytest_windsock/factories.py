@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Unpack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from windsock import CassetteRecorder, Diversion, Replay, RunningServer, ScriptedClient
+    from windsock import CassetteRecorder, Diversion, RealServer, Replay, RunningServer, ScriptedClient
     from windsock.clients.connect_options import AddressKeywords
     from windsock.diversions.diversion import Divertible, Others
     from windsock.options.server_options import Handler, ServerKeywords
+    from windsock.programs.options import ProgramKeywords, Words
+    from windsock.programs.recipe import Recipe
     from windsock.proxies.proxy import FaultProxy
 
     class ServeKeywords(ServerKeywords, total=False):
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
         server_class: type[Any] | None
         handler: Handler | None
 
+    Missing = Literal["fail", "skip"]
+    """What to do with a test whose program is not installed."""
 
-__all__ = ["Cassettes", "Connect", "Divert", "Proxies", "Serve"]
+
+__all__ = ["Cassettes", "Connect", "Divert", "Proxies", "RealServers", "Serve"]
 
 
 class Serve(Protocol):
@@ -84,4 +89,18 @@ class Divert(Protocol):
 
     def __call__(self, names: Mapping[str, Divertible], *, others: Others = ..., strict: bool = ...) -> Diversion:
         """Divert connections to these names until the test ends."""
+        ...
+
+
+class RealServers(Protocol):
+    """The factory of the fixture `real_server`, with the arguments of `windsock.real_server()`."""
+
+    def __call__(
+        self, command: Words | Recipe, /, *, missing: Missing = ..., **options: Unpack[ProgramKeywords]
+    ) -> RealServer:
+        """Start a real program that runs until the test ends.
+
+        With `missing="skip"` the test is skipped if the program is not installed, unless the environment variable
+        WINDSOCK_REQUIRE_PROGRAMS is 1.
+        """
         ...

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, Serve
+    from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
     from pytest_windsock.verdict import Verdict
-    from windsock import Diversion, RunningPair, RunningServer
+    from windsock import Diversion, RealServer, RunningPair, RunningServer
     from windsock.harness import ThreadPool
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
@@ -39,6 +39,7 @@ CONCURRENCIES = {
 
 OF_A_TEST = (
     *("item", "servers", "others", "conclusions", "lines", "marks", "shown", "diversions"),
+    *("programs", "output_shown"),
     *("has_failed", "has_raised", "has_hung", "is_in_body", "began", "part_began"),
 )
 """The attributes of `State` that are of one test."""
@@ -80,6 +81,10 @@ class State:
     """...and the lines of it that a report has shown."""
     diversions: list[Diversion] = []  # noqa: RUF012  # likewise
     """What the fixture `divert` diverts for this test."""
+    programs: list[RealServer] = []  # noqa: RUF012  # likewise
+    """The real programs that this test has used, running or stopped..."""
+    output_shown = 0.0
+    """...and the monotonic time at which a report has shown their output last."""
     thread_pool: ThreadPool | None = None
     known: dict[tuple[Any, ...], tuple[list[pytest.Mark], Callable[..., RunningServer]]] = {}  # noqa: RUF012  # likewise
     """What a fixture serves in a run under the same markers (which are kept, as they are known by their ids)."""
@@ -88,9 +93,9 @@ class State:
     def begin(cls, time: float) -> None:
         """Forget what there was of an earlier test, or of an earlier run of this one."""
         cls.servers, cls.others, cls.conclusions = [], [], []
-        cls.lines, cls.marks, cls.shown, cls.diversions = [], [], [], []
+        cls.lines, cls.marks, cls.shown, cls.diversions, cls.programs = [], [], [], [], []
         cls.has_failed, cls.has_hung, cls.is_in_body, cls.began, cls.part_began = False, False, False, time, 0.0
-        cls.has_raised = False
+        cls.has_raised, cls.output_shown = False, 0.0
 
     @classmethod
     def saved(cls) -> dict[str, Any]:
@@ -183,6 +188,15 @@ def cassette() -> Iterator[Cassettes]:
 
 
 @pytest.fixture
+def real_server() -> Iterator[RealServers]:
+    """Factory of real programs, until the end of the test: real_server(["redis-server", "--port", "{port}"])."""
+    __tracebackhide__ = True
+    from pytest_windsock import programs
+
+    yield from programs.real_servers()
+
+
+@pytest.fixture
 def windsock_seed(request: pytest.FixtureRequest) -> int:
     """Return the test's own seed, of the run's (--windsock-seed) and its node id: for `seed=`, and random data."""
     from pytest_windsock import seeds
@@ -222,6 +236,7 @@ def _all() -> dict[str, Any]:
         "tcp_udp_server": tcp_udp_server,
         "divert": divert,
         "cassette": cassette,
+        "real_server": real_server,
         "windsock_seed": windsock_seed,
         "windsock_ca": windsock_ca,
         "any_server": any_server,

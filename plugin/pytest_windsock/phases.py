@@ -27,7 +27,7 @@ def begin(item: pytest.Item) -> None:
     Otherwise the watch begins with the first server.
     """
     deadline = sys.modules.get("pytest_windsock.deadline")
-    if State.servers or (deadline is not None and deadline.is_watched(item)):
+    if State.servers or State.programs or (deadline is not None and deadline.is_watched(item)):
         from pytest_windsock import hangs
 
         hangs.begin(item)
@@ -83,7 +83,7 @@ def _explain_mismatch(error: Any) -> None:
     if message.startswith("ScopeMismatch") and (asked in ALL or asked in SCOPED):
         error.msg = (
             f"{message}\nwindsock: {asked} ends with its test; for a server that outlives it, make a fixture with "
-            "@pytest_windsock.fixture(scope=...)"
+            f"@pytest_windsock.{'program(command, ' if asked == 'real_server' else 'fixture('}scope=...)"
         )
 
 
@@ -127,13 +127,15 @@ def _explain(error: BaseException, *, is_over: bool = True) -> None:
     Whatever fails here, is out of time, or is interrupted, must not take the place of the test's own exception.
     """
     State.has_raised = True
-    if not servers_to_show():
+    is_recorded = bool(servers_to_show())
+    if not is_recorded and not State.programs:
         return
     from pytest_windsock import verdict
 
     try:
-        conclude(error)
-        verdict.explain(error, State.servers, is_over=is_over)
+        if is_recorded:
+            conclude(error)
+        verdict.explain(error, [*State.servers, *State.programs], is_over=is_over)
     except (Exception, pytest.fail.Exception) as problem:
         error.add_note(f"windsock: its servers could not be looked at: {problem!r}")
     except KeyboardInterrupt:

@@ -231,10 +231,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     finally:
         fixtures.State.is_in_body = False
     phases.passed(item, "body")
-    if (fixtures.State.servers or fixtures.State.diversions) and not getattr(item, "_excinfo", None):
+    state = fixtures.State
+    if (state.servers or state.diversions or state.programs) and not getattr(item, "_excinfo", None):
         from pytest_windsock import verdict
 
-        verdict.judge(fixtures.State.servers)
+        verdict.judge(state.servers)
     return result
 
 
@@ -294,10 +295,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the watch over hangs, and the threads that were kept for the next server; remove files."""
+    """End the watch over hangs, that over programs, and the threads kept for the next server; remove files."""
     crashes.close(config)
     interrupted.clean_up(config)
     if (hangs := sys.modules.get("pytest_windsock.hangs")) is not None:
         hangs.close()
+    if (watcher := sys.modules.get("windsock.programs.watcher")) is not None:
+        watcher.close()
     secrets.unconfigure()
     fixtures.close()

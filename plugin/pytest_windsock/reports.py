@@ -46,7 +46,8 @@ def prepare(call: pytest.CallInfo[None], config: pytest.Config) -> None:
 def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException | None) -> None:
     """Add to a report what the servers of the test recorded, and write the test's files."""
     servers = [*State.servers, *State.others]
-    if servers:
+    has_some = bool(servers or State.programs)
+    if has_some:
         verdict, State.verdict = State.verdict, None
         if verdict is not None and raised is verdict.error:
             verdict.settle()
@@ -57,7 +58,7 @@ def complete(report: pytest.TestReport, item: pytest.Item, raised: BaseException
     if (files := artifacts.artifacts_of(item.config)) is not None:
         with whatever_strikes:
             files.look(item, report, servers)
-    if report.failed and servers:
+    if report.failed and has_some:
         with whatever_strikes:
             presentation.into_failure(report, item)
 
@@ -69,8 +70,8 @@ def _show(servers: list[Any], report: pytest.TestReport) -> None:
     with whatever_strikes:
         try:
             tracebacks.tidy(report)
-            for each in sections.sections(servers, report.when):
-                report.sections.append(each)
+            report.sections += sections.sections(servers, report.when) if servers else ()
+            report.sections += sections.of_programs(servers, report.when)
             return
         except Exception as error:
             text = f"what was recorded could not be shown: {error!r}"

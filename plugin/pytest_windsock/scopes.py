@@ -5,26 +5,30 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from pytest_windsock.fixtures import SCOPED
 from windsock.errors import UsageError
-from windsock.harness import RunningServer
 from windsock.options.server_options import ServerKeywords
 from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from pytest_windsock.factories import ServeKeywords
+    from pytest_windsock.factories import Missing, ServeKeywords
+    from windsock.programs.options import ProgramKeywords, Words
+    from windsock.programs.recipe import Recipe
+    from windsock.programs.running import RealServer
 
-__all__ = ["combinations", "fixture"]
+__all__ = ["combinations", "fixture", "program"]
 
 SCOPES = ("function", "class", "module", "package", "session")
 SERVER = "server"
 """The parameter of a set-up function that gets the server."""
+Serving: TypeAlias = Callable[[pytest.FixtureRequest, str, Callable[..., Any]], Iterator[Any]]
+"""What starts the server of a fixture by its name, sets it up, gives it, and finishes it."""
 
 
 def fixture(
@@ -46,21 +50,70 @@ def fixture(
     `options` are those of `windsock.serving()`, with `handler` and `server_class`; `name` is the fixture's, too. Raises
     UsageError for invalid values.
     """
-    _check_scope(scope)
+    _check_scope("fixture", scope)
     _check_options(options)
     name = options.pop("name", None)
     found = None if params is None else [_checked_param(each) for each in params]
     if ids is None and found is not None:
         ids = _id_of
 
+    def serve(request: pytest.FixtureRequest, own: str, setup: Callable[..., Any]) -> Iterator[Any]:
+        __tracebackhide__ = True
+        from pytest_windsock import checkpoints
+
+        yield from checkpoints.serve(request, own, {**options, **getattr(request, "param", {})}, setup)
+
+    return _decorator(serve, name, scope=scope, params=found, ids=ids, autouse=autouse)
+
+
+def program(
+    command: Words | Recipe,
+    /,
+    *,
+    scope: Any = "function",
+    autouse: bool = False,
+    reset: Callable[[RealServer], object] | None = None,
+    missing: Missing = "fail",
+    **options: Unpack[ProgramKeywords],
+) -> Callable[[Callable[..., Any]], Any]:
+    """Make a fixture whose value is a real program, of a function that sets it up: `def redis(server): ...`.
+
+    The function gets the running program as `server`, and other fixtures by name. It may `yield` once; what follows
+    runs before the program is stopped. Before each test but the first, `reset` is called with the program, after it was
+    restarted if it does not run, and resumed if it is paused. The proxy of `server.fault()` is a test's own.
+
+    `scope` and `autouse` are those of `pytest.fixture`; `options` are those of `windsock.real_server()`; `name` is the
+    fixture's, too; `missing` is that of the fixture `real_server`. Raises UsageError for invalid values.
+    """
+    _check_scope("program", scope)
+    if reset is not None and not callable(reset):
+        raise UsageError(f"program(reset={reset!r}): expected a function of the program")
+    from pytest_windsock.programs import check_missing  # for programs alone
+    from windsock.programs.options import options_from
+
+    check_missing("program", missing)
+    checked = options_from(command, **options)
+
+    def serve(request: pytest.FixtureRequest, own: str, setup: Callable[..., Any]) -> Iterator[Any]:
+        __tracebackhide__ = True
+        from pytest_windsock import programs
+
+        yield from programs.serve(request, own, checked, missing, setup, reset)
+
+    return _decorator(serve, options.get("name"), scope=scope, autouse=autouse)
+
+
+def _decorator(serve: Serving, name: str | None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return the decorator of set-up functions; `options` are those of `pytest.fixture`."""
+
     def decorate(setup: Any) -> Any:
         function = getattr(setup, "__func__", setup)  # of a classmethod
         _check_setup(function)
-        body: Any = _body(function, dict(options), name or function.__name__)
+        body: Any = _body(function, serve, name or function.__name__)
         SCOPED.add(name or function.__name__)
         if function is not setup:
             body = type(setup)(body)
-        return pytest.fixture(scope=scope, params=found, ids=ids, autouse=autouse, name=name)(body)
+        return pytest.fixture(name=name, **options)(body)
 
     return decorate
 
@@ -79,19 +132,16 @@ def combinations(**which: Any) -> list[Any]:
     return [pytest.param(each.options(), id=str(each)) for each in matrix.chosen(which)]
 
 
-def _body(setup: Callable[..., Any], options: dict[str, Any], name: str) -> Callable[..., Any]:
+def _body(setup: Callable[..., Any], serve: Serving, name: str) -> Callable[..., Any]:
     """Return the generator that pytest calls; its parameters are those of `setup`, with `request` for `server`."""
     signature = inspect.signature(setup)
     takes_request = "request" in signature.parameters
 
     @functools.wraps(setup)
-    def body(*args: Any, **fixtures: Any) -> Iterator[RunningServer]:
+    def body(*args: Any, **fixtures: Any) -> Iterator[Any]:
         __tracebackhide__ = True
-        from pytest_windsock import checkpoints
-
         request = fixtures["request"] if takes_request else fixtures.pop("request")
-        more = getattr(request, "param", {})
-        yield from checkpoints.serve(request, name, options | more, functools.partial(setup, *args, **fixtures))
+        yield from serve(request, name, functools.partial(setup, *args, **fixtures))
 
     parameters = [each for each in signature.parameters.values() if each.name != SERVER]
     if not takes_request:
@@ -100,9 +150,9 @@ def _body(setup: Callable[..., Any], options: dict[str, Any], name: str) -> Call
     return body
 
 
-def _check_scope(scope: Any) -> None:
+def _check_scope(call: str, scope: Any) -> None:
     if not callable(scope) and scope not in SCOPES:
-        raise UsageError(f"fixture(scope={scope!r}): expected one of {', '.join(map(repr, SCOPES))}, or a function")
+        raise UsageError(f"{call}(scope={scope!r}): expected one of {', '.join(map(repr, SCOPES))}, or a function")
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pytest_windsock import artifacts, seeds
 from pytest_windsock.fixtures import State
-from windsock.recording.transcript.excerpt import excerpt
-from windsock.recording.transcript.subjects import CaptureSubject, subject_of
+from windsock import redaction
+from windsock.net.system import monotonic
+from windsock.recording.transcript.excerpt import LINES, excerpt
+from windsock.recording.transcript.subjects import CaptureSubject, start_of, subject_of
 from windsock.recording.transcript.transcript import Transcript
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     Servers = Sequence[RunningServer | FaultProxy]
 
-__all__ = ["sections", "subjects_of"]
+__all__ = ["of_programs", "sections", "subjects_of"]
 
 MOST_NAMES = 10
 """The servers and proxies that are described before the lines about all."""
@@ -54,6 +56,22 @@ def sections(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
         whose = f" of {names[0]}" if len(names) == 1 else ""
         run = seeds.seed_of_run(State.item.config)
         yield f"windsock: faults{whose}, --windsock-seed={run}{suffix}", "\n".join(faults)
+
+
+def of_programs(servers: Servers, when: str | None) -> Iterator[tuple[str, str]]:
+    """Give a section for each real program: what it has written in this test and no report has shown.
+
+    Times are seconds since the zero of the transcript; without one, since the test began.
+    """
+    zero = start_of(subjects_of(servers)) or State.began
+    since, State.output_shown = max(State.began, State.output_shown), monotonic()
+    for each in State.programs:
+        lines = [(time, text) for time, text in each.output.timed_lines() if time >= since]
+        shown = [f"{time - zero:+.4f} {redaction.line(text)}" for time, text in lines]
+        if len(shown) > LINES and not _is_verbose():
+            shown = [f"... {len(shown) - LINES:,} more lines ...", *shown[-LINES:]]
+        if shown or when != "teardown":
+            yield f"windsock: output of {each.describe()}", "\n".join(shown) or "(nothing)"
 
 
 def subjects_of(servers: Servers) -> list[CaptureSubject]:

@@ -6,7 +6,7 @@ import contextlib
 import copyreg
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import pytest
 
@@ -15,13 +15,12 @@ from pytest_windsock.fixtures import State
 from windsock import HandlerFailed, StillRunning, UsageError, WaitTimeout
 
 if TYPE_CHECKING:
-    from windsock import Diversion, RunningServer
-    from windsock.harness import Checkpoint
+    from windsock import Diversion, RealServer, RunningServer
     from windsock.proxies.proxy import FaultProxy
 
 __all__ = ["Verdict", "check", "explain", "finish", "judge"]
 
-Servers: TypeAlias = "Sequence[RunningServer | FaultProxy]"
+Servers: TypeAlias = "Sequence[RunningServer | FaultProxy | RealServer]"
 NO_ERRORS = (pytest.skip.Exception, pytest.xfail.Exception)
 OUTCOMES: dict[str, type[BaseException]] = {
     each.Exception.__name__: each.Exception for each in (pytest.fail, pytest.skip, pytest.xfail, pytest.exit)
@@ -33,23 +32,36 @@ class Verdict:
     """The exception that a test was failed with, and the errors of its servers that it was made of."""
 
     error: BaseException
-    found: list[tuple[RunningServer | FaultProxy, BaseExceptionGroup[BaseException]]]
+    found: Sequence[tuple[RunningServer | FaultProxy | RealServer, Exception | BaseExceptionGroup[BaseException]]]
 
     def settle(self) -> None:
         """Have the teardown not raise them again: they are in the report of the test."""
         for server, failure in self.found:
-            server.excuse(failure.exceptions)
+            server.excuse(getattr(failure, "exceptions", (failure,)))
+
+
+class Finishable(Protocol):
+    """A server, a proxy, a program, or a part of the life of one."""
+
+    def finish(self) -> None:
+        """End it, and raise what went wrong."""
+        ...
+
+    def stop(self) -> None:
+        """End it."""
+        ...
 
 
 def judge(servers: Servers) -> None:
-    """Raise what went wrong in the servers and proxies so far, or else what diversions have refused.
+    """Raise what went wrong in the servers, proxies and programs so far, or else what diversions have refused.
 
     To be called when the body of the test has passed. Servers go on: fixtures that are torn down later may still talk
     to them.
     """
     __tracebackhide__ = True
     _drain()
-    found = [(server, failure) for server in servers if (failure := server.failure()) is not None]
+    every = [*servers, *State.programs]
+    found = [(server, failure) for server in every if (failure := server.failure()) is not None]
     if not found:
         check(State.diversions)
         return
@@ -99,8 +111,8 @@ def _drain() -> None:
         each.drain()
 
 
-def finish(servers: Sequence[RunningServer | FaultProxy | Checkpoint]) -> None:
-    """Finish every server or checkpoint, the latest first; raise all that went wrong at once.
+def finish(servers: Sequence[Finishable]) -> None:
+    """Finish every server, checkpoint or program, the latest first; raise all that went wrong at once.
 
     In an interrupted run, only stop.
     """

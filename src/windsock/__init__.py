@@ -61,6 +61,15 @@ if TYPE_CHECKING:
     from windsock.faults.never_fired import FaultNeverFired
     from windsock.harness.accepted_peers import AsyncioPeer, ScriptedPeer, TrioPeer
     from windsock.harness.pair import RunningPair, serving_pair
+    from windsock.programs import (
+        ProgramEnded,
+        ProgramError,
+        ProgramMissing,
+        ProgramNotReady,
+        ProgramStuck,
+        RealServer,
+        real_server,
+    )
     from windsock.protocols import rpc
     from windsock.proxies.partition import Partition, partition
     from windsock.proxies.proxy import FaultProxy, proxy
@@ -111,7 +120,13 @@ __all__ = [
     "Outcome",
     "Partition",
     "PeerError",
+    "ProgramEnded",
+    "ProgramError",
+    "ProgramMissing",
+    "ProgramNotReady",
+    "ProgramStuck",
     "RPCClient",
+    "RealServer",
     "RecordMarking",
     "RecordedRequest",
     "RecordingFailed",
@@ -153,6 +168,7 @@ __all__ = [
     "protocols",
     "proxy",
     "random_bytes",
+    "real_server",
     "record",
     "replay",
     "rpc",
@@ -186,7 +202,13 @@ ON_FIRST_USE = {
     "NotDiverted": "windsock.diversions",
     "Outcome": "windsock.endpoints.outcomes",
     "Partition": "windsock.proxies.partition",
+    "ProgramEnded": "windsock.programs",
+    "ProgramError": "windsock.programs",
+    "ProgramMissing": "windsock.programs",
+    "ProgramNotReady": "windsock.programs",
+    "ProgramStuck": "windsock.programs",
     "RPCClient": "windsock.clients.rpc_client",
+    "RealServer": "windsock.programs",
     "Repeat": "windsock.scripts.bodies",
     "Replay": "windsock.cassettes",
     "Rule": "windsock.fakes.rules",
@@ -209,6 +231,7 @@ ON_FIRST_USE = {
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
+    "real_server": "windsock.programs",
     "protocols": "windsock.protocols",
     "proxy": "windsock.proxies.proxy",
     "random_bytes": "windsock.clients.malformed",

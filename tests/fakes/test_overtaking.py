@@ -188,7 +188,18 @@ def test_a_key_without_a_hash_is_the_tests_error() -> None:
         client.sendall(b"x\n")
         wait_for_error(server)
 
-    assert failures_of(server) == [r"unordered(key=...): the function returned [b'x\n'], which has no hash"]
+    assert failures_of(server) == [r"unordered(key=<lambda>): the function returned [b'x\n'], which has no hash"]
+
+
+def test_a_key_function_that_raises_is_named() -> None:
+    with windsock.serving(framing="lines", strict=False) as server:
+        server.unordered(key=lambda message: message[99])
+        server.echo()
+        with connect(server) as client:
+            client.sendall(b"x\n")
+            wait_for_error(server)
+
+        assert server.errors[0].__notes__[0] == r"raised by the function of unordered(key=<lambda>), for b'x\n'"
 
 
 def test_a_handler_has_no_order_of_replies() -> None:

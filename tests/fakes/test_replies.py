@@ -17,7 +17,7 @@ import windsock
 from tests.fakes.helpers import failures_of
 from tests.support.processes import run_python
 from tests.support.servers import STREAMS, ask, on_every_concurrency, on_every_datagram_kind, receive, wait_for_error
-from windsock import Conversation, Repeat, Script, Template
+from windsock import Conversation, Repeat, Script, Template, UsageError
 from windsock.harness import CONCURRENCIES
 
 on_every_stream_and_tls = pytest.mark.parametrize(
@@ -166,7 +166,8 @@ WORDS = "expected bytes, several of them, a binary file, a Script, or None for n
         ),
         (
             lambda rule: rule.reply_with(lambda message: [b"a", "b"]),
-            "[b'a', 'b']: item 2 is 'b'; expected bytes; encode text first",
+            "on(b'x').reply_with(<lambda>), in reply to b'x\\n': item 2 of [b'a', 'b'] is 'b'; expected bytes; encode "
+            "text first",
         ),
         (
             lambda rule: rule.reply_with(lambda message: [b"a"], pieces=2),
@@ -185,7 +186,7 @@ WORDS = "expected bytes, several of them, a binary file, a Script, or None for n
         (lambda rule: rule.reply_with(fails), "LookupError(b'x\\n')"),
         (
             lambda rule: rule.reply_with(lambda message: yields_text()),
-            "item 2 is 'b'; expected bytes; encode text first",
+            " is 'b'; expected bytes; encode text first",
         ),
     ],
 )
@@ -212,6 +213,47 @@ def test_what_a_function_raises_comes_with_its_rule_and_the_message(concurrency:
 
         note = "raised by the function of on(b'x').reply_with(fails), in reply to b'x\\n'"
         assert server.errors[0].__notes__[0] == note
+
+
+@on_every_concurrency
+def test_what_a_generator_does_wrong_names_its_rule_and_the_message(concurrency: str) -> None:
+    def raises(message: bytes) -> Iterator[bytes]:
+        yield b"a"
+        raise LookupError(message)
+
+    where = "on(b'x').reply_with({}), in reply to b'x\\n'"
+    with windsock.serving(framing="lines", concurrency=concurrency, strict=False) as server:
+        server.on(b"x", connections=0).reply_with(raises)
+        server.on(b"x").reply_with(lambda message: yields_text())
+        for _ in range(2):
+            with server.connect() as client:
+                client.send(b"x\n").expect(b"a").expect_end()
+        server.drain()
+
+        raised, text = server.errors
+        assert raised.__notes__[0] == f"raised by the generator of {where.format('raises')}"
+        assert str(text).startswith(f"{where.format('<lambda>')}: item 2 of <generator object yields_text")
+
+
+def test_the_parameter_match_of_a_rule_for_bytes_is_explained() -> None:
+    with windsock.serving(framing="lines", strict=False) as server:
+        server.on(b"x").reply_with(lambda match: match["id"])
+        with server.connect() as client:
+            client.send(b"x\n")
+            wait_for_error(server)
+
+        assert server.errors[0].__notes__[1].startswith("its parameter 'match' is None")
+
+
+def test_a_function_that_cannot_be_used_says_how_it_can() -> None:
+    async def asynchronous(message: bytes) -> bytes:
+        return message
+
+    with windsock.serving(framing="lines", strict=False) as server:
+        with pytest.raises(UsageError, match=r"reply_with\(asynchronous\): the function is async; expected one that"):
+            server.on(b"x").reply_with(asynchronous)  # type: ignore[arg-type]  # wrong on purpose
+        with pytest.raises(UsageError, match=r"expected bytes; a function is for reply_with\(function\)$"):
+            server.on(b"y").reply(bytes.upper)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_report_of_the_client_names_the_rule_whose_function_has_raised() -> None:

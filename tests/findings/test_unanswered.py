@@ -25,6 +25,50 @@ def test_a_fake_that_was_told_no_reply_is_named(conclude: Conclude) -> None:
     }
 
 
+def test_a_connection_that_a_fake_has_ended_as_idle_is_named(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    @pytest.mark.parametrize("has_rules", [False, True])
+    @pytest.mark.windsock(framing="lines")
+    def test_it(tcp_server, has_rules):
+        tcp_server.idle(0.02)
+        if has_rules:
+            tcp_server.on(b"PING").reply(b"PONG\\r\\n")
+        with client_of(tcp_server) as client:
+            assert client.recv(100) == b"220 ready"
+    """
+    )
+
+    sentence = "tcp_server #0: the fake closed the connection, as no message came for T s: see idle(...)"
+    assert found == {"test_it[False]": [sentence], "test_it[True]": [sentence]}
+
+
+def test_a_connection_that_is_for_the_test_is_not_said_to_be_the_fakes(conclude: Conclude) -> None:
+    found = conclude(
+        """
+    @pytest.mark.windsock(accept=True)
+    def test_never_accepted(tcp_server):
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING")
+            client.recv(100)
+
+    @pytest.mark.windsock(accept=True, framing="lines")
+    def test_rules_are_not_asked(tcp_server):
+        tcp_server.on(b"PING\\r\\n").reply(b"PONG")
+        with client_of(tcp_server, 0.2) as client:
+            client.sendall(b"PING\\n")
+            client.recv(100)
+
+    @pytest.mark.windsock(accept=True)
+    def test_the_peer_waits_too(tcp_server):
+        with client_of(tcp_server, 5), tcp_server.accept() as peer:
+            peer.expect(b"PING", timeout=0.1)
+    """
+    )
+
+    assert found == {"test_never_accepted": [], "test_rules_are_not_asked": [], "test_the_peer_waits_too": []}
+
+
 @pytest.mark.parametrize("concurrency", ["sync", "threading", "forking", "selecting", "trio"])
 def test_a_handler_that_returned_in_silence_is_named(conclude: Conclude, concurrency: str) -> None:
     found = conclude(

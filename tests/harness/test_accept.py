@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import socketserver
 import threading
@@ -434,6 +435,50 @@ def test_a_client_that_was_kept_and_not_accepted_ends_with_the_server(concurrenc
                 wait_until(lambda: any("#1 note: waits for accept()" in line for line in server.transcript()))
             server.stop()
             assert rest_of(two) == b""
+
+
+@pytest.mark.parametrize("transport", ["udp", "unix_datagram"])
+def test_a_datagram_that_was_never_accepted_fails_the_test(transport: str) -> None:
+    server = windsock.serving(transport=transport, accept=True)
+    with server.connect() as client:
+        client.send(b"hello").send(b"again")
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+
+    (unmet,) = caught.value.exceptions
+    assert re.match(r"accept=True: #0 from .* was never accepted, by `with server.accept", str(unmet))
+
+
+@on_every_concurrency
+def test_a_client_that_was_never_accepted_fails_the_test(concurrency: str) -> None:
+    server = windsock.serving(concurrency=concurrency, tls=True, relay=True, accept=True)
+    with server.connect(), server.connect() as two, server.accept():
+        two.send(b"hello")
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+
+    (unmet,) = caught.value.exceptions
+    assert re.match(r"accept=True: #1 from .* was never accepted, by `with server.accept", str(unmet))
+
+
+def test_a_client_that_was_never_accepted_fails_its_own_checkpoint() -> None:
+    with windsock.serving(accept=True) as server, server.connect() as early:
+        early.send(b"before")
+        with server.accept() as peer:
+            peer.expect(b"before")
+        with pytest.raises(ExceptionGroup, match="unmet expectations"), server.checkpoint(), connect(server):
+            server.drain()
+        with server.checkpoint():
+            pass
+
+
+def test_a_client_that_was_never_accepted_is_allowed_if_the_test_says_so_or_in_an_outage() -> None:
+    with windsock.serving(accept=True, allow_unused=True) as server, connect(server):
+        server.drain()
+    with windsock.serving(accept=True) as server, connect(server):
+        server.drain()
+        with server.outage():
+            pass
 
 
 def test_a_drain_does_not_wait_for_what_the_test_has_not_read() -> None:

@@ -142,6 +142,17 @@ def test_what_was_not_expected_fails_at_the_end(loop: str) -> None:
         run(main, server, loop)
 
 
+def test_the_loop_of_another_library_says_which_accept_to_use(loop: str) -> None:
+    async def main(server: Server) -> None:
+        wrong, right = ("accept_asyncio", "accept_trio") if loop == "trio" else ("accept_trio", "accept_asyncio")
+        with pytest.raises(UsageError, match=rf"^{wrong}\(\): .* use {right}\(\)$"):
+            async with getattr(running, wrong)():
+                raise AssertionError("it is accepted")
+
+    with windsock.serving(strict=False) as running:
+        run(main, running, loop)
+
+
 def test_a_step_after_the_end_and_one_before_it_say_so(loop: str) -> None:
     async def main(server: Server) -> None:
         peer = server.accept()

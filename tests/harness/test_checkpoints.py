@@ -223,6 +223,43 @@ def test_states_of_a_checkpoint_end_with_it() -> None:
             assert say(client, b"HELLO\r\n") == b"hi again\r\n"
 
 
+def test_a_rule_of_a_checkpoint_may_stand_before_a_shared_one_with_states() -> None:
+    with windsock.serving(framing="lines") as server:
+        server.on(b"USER", state="start").reply(b"go on\r\n", then="user given")
+        server.on(b"PING").reply(b"PONG\r\n")
+        with server.checkpoint(), connect(server) as client:
+            server.on(b"PING").reply(b"BUSY\r\n")
+            assert say(client, b"PING\r\n") == b"BUSY\r\n"
+        with server.checkpoint(), connect(server) as client:
+            assert say(client, b"PING\r\n") == b"PONG\r\n"
+
+
+def test_a_rule_of_a_checkpoint_may_lead_to_the_state_of_a_shared_one() -> None:
+    with windsock.serving(framing="lines") as server:
+        server.on(b"QUIT", state="logged in").reply(b"bye\r\n")
+        with server.checkpoint():
+            pass
+        with server.checkpoint(), connect(server) as client:
+            server.on(b"LOGIN", state="start").reply(b"hi\r\n", then="logged in")
+            assert say(client, b"LOGIN\r\n") == b"hi\r\n"
+            assert say(client, b"QUIT\r\n") == b"bye\r\n"
+
+
+def test_a_shared_rule_that_no_message_can_reach_is_reported_once_and_at_the_end() -> None:
+    server = windsock.serving(framing="lines")
+    server.on(b"QUIT", state="logged in").reply(b"bye\r\n")
+    for _ in range(2):
+        with server.checkpoint():
+            pass
+    with failing(server) as errors:
+        server.on(b"STAT", state="loged in").reply(b"ok\r\n")
+    with pytest.raises(ExceptionGroup) as caught:
+        server.finish()
+
+    assert [str(each).partition(")")[0] for each in errors] == ["on(b'STAT', state='loged in'"]
+    assert [str(each).partition(")")[0] for each in caught.value.exceptions] == ["on(b'QUIT', state='logged in'"]
+
+
 def test_a_limit_of_a_checkpoint_ends_with_it() -> None:
     with windsock.serving(framing="lines") as server:
         server.on(b"PING").reply(b"PONG\r\n")

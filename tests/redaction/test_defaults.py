@@ -6,6 +6,7 @@ import pytest
 
 from tests.redaction.forms import FORMS, SECRET
 from windsock import redaction
+from windsock.fakes.errors import FramingMissing
 from windsock.redaction import MaskedStream
 
 on_every_form = pytest.mark.parametrize("form", FORMS.values(), ids=list(FORMS))
@@ -92,6 +93,12 @@ def test_the_number_of_bytes_is_shown_where_there_is_room() -> None:
 )
 def test_a_key_at_the_end_of_a_literal_hides_nothing_of_the_sentence(sentence: str) -> None:
     assert redaction.text(sentence) == sentence
+
+
+def test_an_error_of_ours_is_not_taken_for_a_login() -> None:
+    message = str(FramingMissing("on(b'PING')"))
+
+    assert redaction.text(f"E   {message}") == f"E   {message}"
 
 
 @pytest.mark.parametrize("name", ["Failed", "app.errors.LoginFailed", "       ValueError", "  | ValueError"])

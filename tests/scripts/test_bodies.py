@@ -181,7 +181,10 @@ def closed_file() -> Any:
         (lambda: Repeat("x", 2), "Repeat('x'): expected bytes; encode text first"),  # type: ignore[arg-type]  # wrong
         (lambda: Repeat(b"x", 0), "Repeat(b'x', 0): expected a whole number, 1 or more"),
         (lambda: Script().send([]), "send([]): there is nothing in it; expected runs of bytes"),
-        (lambda: Script().send([b"a", 1]), "[b'a', 1]: item 2 is 1; expected bytes; encode text first"),  # type: ignore[list-item]  # wrong
+        (
+            lambda: Script().send([b"a", 1]),  # type: ignore[list-item]  # wrong
+            "send([b'a', 1]): item 2 of [b'a', 1] is 1; expected bytes; encode text first",
+        ),
         (
             lambda: Script().send(TEXT_FILE),
             "a file of text has no bytes; open it in binary mode, as in open(path, 'rb')",

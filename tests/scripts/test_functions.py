@@ -118,7 +118,8 @@ def test_a_generator_that_raises_is_named_at_its_step() -> None:
     with pytest.raises(KeyError) as caught:
         sent_by(Script().send(lambda message: broken()), b"")
 
-    assert caught.value.__notes__ == ["raised while step 1, send(<lambda>) was sent"]
+    where = "step 1, send(<lambda>)"
+    assert caught.value.__notes__ == [f"raised by the generator of {where}", f"raised while {where} was sent"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_a_generator_that_raises_is_named_at_its_step() -> None:
         ),
         (
             Script().send(lambda message: [b"a", TEXT]),
-            "[b'a', 'text']: item 2 is 'text'; expected bytes; encode text first",
+            "step 1, send(<lambda>): item 2 of [b'a', 'text'] is 'text'; expected bytes; encode text first",
         ),
         (
             Script().send(lambda message: [b"a"], pieces=2),

@@ -90,8 +90,8 @@ class AsyncClient(ClientBase, Steps[Awaitable[C]]):
         here = running_loop()
         if here != self.library:
             runs = f"here runs one of {here}" if here else "none runs here"
-            other = {"asyncio": "connect_asyncio()", "trio": "connect_trio()"}.get(here, "connect()")
-            raise UsageError(f"{self.method}(): expected a loop of {self.library}, and {runs}; use {other}")
+            other = self.method.replace(f"_{self.library}", f"_{here}" if here else "")
+            raise UsageError(f"{self.method}(): expected a loop of {self.library}, and {runs}; use {other}()")
         return loop_of(here)
 
     async def _connect(self) -> tuple[client_sockets.QuietSocket, PrivateSocketPath | None]:

@@ -28,7 +28,7 @@ class FramingMissing(UsageError):
         framings = "".join(f"\n  framing={value:16} {meaning}" for value, meaning in FRAMINGS)
         super().__init__(
             f"{call}: a stream does not show where a message ends, so this would answer any piece that arrives.\n"
-            f'Pass framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
+            f'Use framing=, as in @pytest.mark.windsock(framing="lines") or serve(framing="lines"):{framings}\n'
             'or answer certain bytes, which are found however the stream is cut: on(b"...").reply(...)'
         )
 

@@ -79,6 +79,12 @@ class Fake:
         """Return whether it has nothing to send: it takes everything, and answers nothing."""
         return not (self._responder or self._responder.plays_too or self._greeting)
 
+    @property
+    def idle_seconds(self) -> float | None:
+        """The time after which it ends a connection on which no message comes; None if it does not."""
+        idle = self._pacing.pace.idle if self._pacing.pace is not None else None
+        return None if idle is None else idle.seconds
+
     # --- rules, replies and scripts
 
     def on(

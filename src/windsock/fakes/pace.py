@@ -9,7 +9,10 @@ from typing import Any, TypeAlias
 from windsock.errors import UsageError
 from windsock.fakes.pending_replies import NO_KEY
 from windsock.fakes.replies import ENDS, Answer, HowToEnd, made_answer
+from windsock.recording import preview
+from windsock.redaction import masked
 from windsock.scripts.checks import check_count, check_seconds
+from windsock.scripts.repr import code_of
 
 __all__ = ["Idle", "Key", "Limit", "Pace", "Pacing", "Unordered"]
 
@@ -40,15 +43,22 @@ class Unordered:
 
     key: Key | None = None
 
+    def __str__(self) -> str:
+        return f"unordered(key={code_of(self.key)})"
+
     def key_of(self, message: bytes) -> object:
         """Return the key of a message. Raises UsageError for one that has no hash."""
         if self.key is None:
             return NO_KEY
-        found = self.key(message)
+        try:
+            found = self.key(message)
+        except Exception as error:
+            error.add_note(f"raised by the function of {self}, for {preview(masked(message))}")
+            raise
         try:
             hash(found)
         except TypeError:
-            raise UsageError(f"unordered(key=...): the function returned {found!r}, which has no hash") from None
+            raise UsageError(f"{self}: the function returned {found!r}, which has no hash") from None
         return found
 
 

@@ -289,5 +289,7 @@ def _checked_reply(method: str, what: object) -> Reply:
     if callable(what) and method != "reply":
         return bound_function(shown, what)
     if method == "reply":
-        raise UsageError(f"reply({what!r}): {wanted(what)}")
+        is_function = callable(what) and not isinstance(what, MessagePattern)
+        remedy = "expected bytes; a function is for reply_with(function)" if is_function else wanted(what)
+        raise UsageError(f"reply({what!r}): {remedy}")
     raise UsageError(f"{method}({what!r}): expected bytes, a function of the message, or a Script")

@@ -57,6 +57,8 @@ class Responder:
         self.states = States(is_datagram=is_datagram, across_processes=forks, noted=noted)
         self._shared = NOTHING_SHARED
         self._outer: list[SharedAnswers] = []
+        self._led_to: set[Rule] = set()
+        """The shared rules that messages could reach in a part."""
 
     @property
     def protocol(self) -> Protocol | None:
@@ -134,6 +136,7 @@ class Responder:
     def end_part(self, *, is_quiet: bool) -> None:
         """Remove the answers that came since `begin_part()`. `is_quiet`: no connection is open, which may use them."""
         shared = self._shared
+        self._led_to.update(set(shared.rules) - self._lost().keys())
         self._rules, self._every, self._echoes = list(shared.rules), shared.every, shared.echoes
         self.plays_too = shared.plays_too
         self._queue = shared.queue
@@ -181,6 +184,14 @@ class Responder:
         return list(self._unreachable().values())
 
     def _unreachable(self) -> dict[Rule, UnreachableRule]:
+        """Return what is wrong with the rules of a part, or at the end with those for all parts.
+
+        A part may have rules for a state that those of another one lead to, and its own ones stand before them.
+        """
+        excused = self._shared.rules if self._outer else self._led_to
+        return {rule: error for rule, error in self._lost().items() if rule not in excused}
+
+    def _lost(self) -> dict[Rule, UnreachableRule]:
         return dict(unreachable(self._rules, self.states.start)) if self.states.are_used else {}
 
     def state_table(self) -> list[str]:

@@ -116,7 +116,10 @@ class RuleFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """One server or proxy. `shown` is its address in words, `versions` the range of TLS versions that it takes."""
+    """One server or proxy. `shown` is its address in words, `versions` the range of TLS versions that it takes.
+
+    `in_hand` has the indices of the connections that are for the test's `accept()`, and not for the fake.
+    """
 
     name: str
     address: object = None
@@ -125,6 +128,7 @@ class ServerFacts:
     is_fake: bool = False
     is_proxy: bool = False
     never_speaks: bool = False
+    idle_seconds: float | None = None
     upstream: object = None
     framing: Framing | None = None
     rules: tuple[RuleFacts, ...] = ()
@@ -136,6 +140,7 @@ class ServerFacts:
     versions: tuple[str, str] = ("", "")
     firings: tuple[Firing, ...] = ()
     connections: tuple[ConnectionFacts, ...] = ()
+    in_hand: frozenset[int] = frozenset()
 
     def at(self, connection: ConnectionFacts) -> str:
         """Return the name of a connection in a sentence."""

@@ -68,6 +68,7 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
     is_datagram = (options or subject.upstream).is_datagram
     all_connections = list(subject.connections)
     framing = None if is_datagram else subject.requests.framing
+    in_hand = frozenset(each.index for each in all_connections if fake is not None and subject.is_in_hand(each))
     return ServerFacts(
         name=subject.name,
         address=subject.address,
@@ -79,17 +80,19 @@ def server_from(subject: Any, handlers: Handlers, failed_at: float) -> ServerFac
         has_buffered_wfile=options is not None and bool(getattr(subject.server.RequestHandlerClass, "wbufsize", 0)),
         upstream=None if options is not None else subject.upstream.address,
         never_speaks=fake is not None and fake.never_speaks,
+        idle_seconds=None if fake is None else fake.idle_seconds,
         framing=framing,
-        rules=() if fake is None else tuple(_rule(each, len(all_connections)) for each in fake.rules),
+        rules=() if fake is None else tuple(_rule(each, len(all_connections), in_hand) for each in fake.rules),
         firings=tuple(_firings(subject.firings)),
         connections=tuple(_connections(all_connections, framing, handlers, failed_at)),
+        in_hand=in_hand,
         **_tls(subject, options),
     )
 
 
-def _rule(rule: Any, count: int) -> RuleFacts:
+def _rule(rule: Any, count: int, in_hand: frozenset[int]) -> RuleFacts:
     connections = frozenset(index for index in range(min(count, DETAILED)) if rule.is_for(index))
-    return RuleFacts(rule.start, rule.pattern, rule.matches > 0, connections)
+    return RuleFacts(rule.start, rule.pattern, rule.matches > 0, connections - in_hand)
 
 
 def _firings(log: Sequence[Firing]) -> Sequence[Firing]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from windsock.findings.facts import Case, ConnectionFacts, Finding, ServerFacts
+from windsock.findings.facts import Case, ConnectionFacts, FailureFacts, Finding, ServerFacts
 
 __all__ = ["find"]
 
@@ -15,9 +15,11 @@ def find(case: Case) -> Iterator[Finding]:
         return
     for server in case.answering:
         connection = server.connections[-1] if server.connections else None
-        if connection is None or _has_another_cause(connection):
+        if connection is None or _has_another_cause(connection) or connection.index in server.in_hand:
             continue
-        said = _said(server, connection) if server.is_datagram or connection.was_in_use(case.failure) else ""
+        said = (
+            _said(server, connection, case.failure) if server.is_datagram or connection.was_in_use(case.failure) else ""
+        )
         if said:
             yield Finding(70, f"{server.at(connection)}: {said}", server.about(connection))
 
@@ -27,8 +29,11 @@ def _has_another_cause(connection: ConnectionFacts) -> bool:
     return bool(connection.downstream or connection.faults) or connection.tls_failed or is_told
 
 
-def _said(server: ServerFacts, connection: ConnectionFacts) -> str:
+def _said(server: ServerFacts, connection: ConnectionFacts, failure: FailureFacts) -> str:
     came = len(connection.upstream)
+    is_idle = server.idle_seconds is not None and failure.at - connection.latest >= server.idle_seconds
+    if is_idle and failure.has("end", "reset"):
+        return f"the fake closed the connection, as no message came for {server.idle_seconds:g} s: see idle(...)"
     if server.never_speaks:
         took = f"took {came} B and sent nothing" if came else "sent nothing"
         return f"the fake {took}, as it was told no reply: say on(...).reply(...), echo() or greet(...)"

@@ -26,7 +26,9 @@ def find(case: Case) -> Iterator[Finding]:
         yield Finding(30, f"{where}: create_connection(address, timeout=5) gives it one", ("client",))
     for server in case.answering:
         connection = server.connections[-1] if server.connections and not server.is_datagram else None
-        if connection is not None and _client_waited(connection, failure) and _both_were_there(connection):
+        if connection is None or connection.index in server.in_hand:
+            continue
+        if _client_waited(connection, failure) and _both_were_there(connection):
             weight, said = _said(server, connection, failure)
             if said:
                 yield Finding(weight, f"{server.at(connection)}: {said}", server.about(connection))

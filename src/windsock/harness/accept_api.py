@@ -11,9 +11,11 @@ from windsock.recording.connections import seconds_of
 if TYPE_CHECKING:
     from windsock.fakes.errors import Unmet
     from windsock.fakes.fake import Fake
-    from windsock.harness.acceptances import Acceptances, Claim, Which
+    from windsock.harness.acceptances import Acceptances
     from windsock.harness.accepted_peers import Accepting, AsyncioPeer, TrioPeer
+    from windsock.harness.claim import Claim, Which
     from windsock.harness.server_run import ServerRun
+    from windsock.recording import Connection
 
 __all__ = ["AcceptAPI"]
 
@@ -96,10 +98,17 @@ class AcceptAPI(FaultAPI):
             self._hand.acceptances = self._run.acceptances
         return self._run.acceptances
 
+    def is_in_hand(self, connection: Connection) -> bool:
+        """Return whether a connection is or was for the test's `accept()`, and not for the fake."""
+        return self._run.acceptances is not None and self._run.acceptances.was_kept(connection)
+
     def _never_entered(self) -> list[Unmet]:
-        """Return an error for each `accept()` that was called in vain."""
+        """Return an error for each `accept()` that was called in vain, and each client that waited for one in vain."""
         if self._run.acceptances is None:
             return []
         from windsock.fakes.errors import Unmet
 
-        return [Unmet(f"{call}: its `with` was never entered") for call in self._run.acceptances.unentered()]
+        calls = [f"{call}: its `with` was never entered" for call in self._run.acceptances.unentered()]
+        missed = "was never accepted, by `with server.accept()`"
+        clients = [f"accept=True: {client} {missed}" for client in self._run.acceptances.unaccepted()]
+        return [Unmet(each) for each in (*calls, *clients)]

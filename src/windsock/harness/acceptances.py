@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.fakes.errors import AcceptTimeout
 from windsock.fakes.fake import Fake
-from windsock.fakes.server_endpoint import ready_among
 from windsock.harness.arrivals import Arrival, DatagramArrival, StreamArrival
+from windsock.harness.claim import Claim, Which
 from windsock.net import addresses
 from windsock.net.async_loops import BlocksLoop, running_loop
 from windsock.net.deadlines import is_over
 from windsock.net.system import monotonic, threading
-from windsock.net.wakeup import Wakeup
 from windsock.recording import Connection, Recorder
 from windsock.recording.events import Kind
 from windsock.taps.hooks import put_back
@@ -23,57 +23,10 @@ from windsock.taps.requests import connection_of
 if TYPE_CHECKING:
     from windsock.injection.server_faults import ServerFaults
 
-__all__ = ["Acceptances", "Claim", "Which"]
+__all__ = ["Acceptances"]
 
-Which: TypeAlias = "int | Callable[[Connection], object] | None"
-"""Which connection to accept: its index, a function of it, or the next one."""
 MOST = 10
 """The most clients that the message of a timeout describes."""
-
-
-class Claim:
-    """One call of `accept()`: which connection it is for, and the arrival that it has got."""
-
-    arrival: Arrival | None = None
-
-    def __init__(self, which: Which, call: str, before: int) -> None:
-        self.which = which
-        self.call = call
-        self.before = before
-        """The number of connections that had come before the call."""
-        self._wakeup = Wakeup()
-
-    def fits(self, connection: Connection) -> bool:
-        """Return whether it is for this connection."""
-        if callable(self.which):
-            return bool(self.which(connection))
-        return self.which in (None, connection.index)
-
-    @property
-    def is_ready(self) -> bool:
-        """Return whether the test can have the connection."""
-        return self.arrival is not None and self.arrival.socket is not None
-
-    def fileno(self) -> int:
-        """Return a descriptor that becomes readable when something has changed."""
-        return self._wakeup.fileno()
-
-    def clear(self) -> None:
-        """Make the descriptor unreadable until the next change."""
-        self._wakeup.clear()
-
-    def wake(self) -> None:
-        """Make the test look again."""
-        self._wakeup.call()
-
-    def close(self) -> None:
-        """Close the descriptor."""
-        self._wakeup.close()
-
-    def wait(self, until: float) -> None:
-        """Wait until something has changed, at most until then, in monotonic seconds."""
-        ready_among([self.fileno()], max(0.0, until - monotonic()))
-        self.clear()
 
 
 class Acceptances:
@@ -95,6 +48,8 @@ class Acceptances:
         self._arrivals: list[Arrival] = []
         self._keeps_all = keeps_all
         self._kept: set[int] = set()
+        self._left: list[str] = []
+        """Descriptions of the clients that waited in vain when the server was stopped."""
         self._latest = -1
         self._is_stopped = False
         if faults is None:
@@ -118,6 +73,7 @@ class Acceptances:
             self._latest = connection.index
             conversation = self._conversation_of(request, client_address)
             if conversation is not None:
+                self._kept.add(connection.index)
                 conversation.socket.hear(request)
                 return True
             if self._is_stopped or self.fake.plays_on(connection, client_address):
@@ -150,6 +106,7 @@ class Acceptances:
 
     def is_ready(self, arrival: Arrival, sock: Any) -> None:
         """Give an arrival its socket, and tell its `accept()`."""
+        arrival.connection.rest(math.inf)  # no drain waits for the test to read
         with self._lock:
             arrival.socket = sock
             if arrival.claim is not None:
@@ -263,15 +220,29 @@ class Acceptances:
         with self._lock:
             for claim in list(self._claims):
                 self.withdraw(claim)
-            self._latest, self._kept = -1, set()
+            self._latest, self._kept, self._left = -1, set(), []
 
     def unentered(self) -> list[str]:
         """Return the calls of `accept()` whose `with` was never entered."""
         return [each.call for each in self._claims]
 
+    def was_kept(self, connection: Connection) -> bool:
+        """Return whether a connection of this part is or was for the test, and not for the fake."""
+        return connection.index in self._kept
+
+    def unaccepted(self) -> list[str]:
+        """Return descriptions of the clients that came for the test, all of which are for it, and wait in vain."""
+        with self._lock:
+            has_handshake = getattr(self.server, "begins_with_tls", False)
+            arrived = [each for each in self._arrivals if each.socket is not None or not has_handshake]
+            waiting = [each.connection for each in arrived if each.claim is None and self._keeps_all]
+            found = [each for each in waiting if self.was_kept(each)]
+        return [*self._left, *(f"#{each.index} from {addresses.show(each.peer)}" for each in found)]
+
     def stop(self) -> None:
         """Give all connections back to the server, which is stopping."""
         with self._lock:
+            self._left = self.unaccepted()
             self._is_stopped = True
             arrivals, claims = list(self._arrivals), list(self._claims)
         for arrival in arrivals:
@@ -286,8 +257,9 @@ class Acceptances:
         return [what for each in arrivals for what in each.wait(max(0.0, until - monotonic()))]
 
     def resume(self) -> None:
-        """Undo `stop()` after an outage."""
+        """Undo `stop()` after an outage, which has ended the connections of those that waited."""
         self._is_stopped = False
+        self._left = []
 
     def close(self) -> None:
         """Restore the server's own hook, and close descriptors."""

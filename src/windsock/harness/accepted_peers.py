@@ -10,9 +10,10 @@ from windsock.clients.async_client import AsyncClient
 from windsock.clients.client import ScriptedClient
 from windsock.clients.client_group import ClientGroup
 from windsock.clients.nonblocking import OwnEnd
-from windsock.harness.acceptances import Acceptances, Claim
+from windsock.harness.acceptances import Acceptances
 from windsock.harness.accepted_end import check_rest, end_over
 from windsock.harness.arrivals import Arrival
+from windsock.harness.claim import Claim
 from windsock.net.deadlines import latest, within
 from windsock.net.event_loop import READABLE
 from windsock.net.system import monotonic

@@ -18,7 +18,8 @@ from windsock.servers.requests import give_up, open_requests, release, release_o
 from windsock.taps.requests import connection_of
 
 if TYPE_CHECKING:
-    from windsock.harness.acceptances import Acceptances, Claim
+    from windsock.harness.acceptances import Acceptances
+    from windsock.harness.claim import Claim
     from windsock.recording import Connection
 
 __all__ = ["Arrival", "DatagramArrival", "DatagramExchange", "StreamArrival"]
@@ -35,7 +36,6 @@ class Arrival:
     def __init__(self, acceptances: Acceptances, connection: Connection) -> None:
         self._acceptances = acceptances
         self.connection = connection
-        connection.rest(math.inf)  # no drain waits for the test to read
 
     def begin(self) -> None:
         """Prepare the socket. Must be overridden."""

@@ -166,7 +166,7 @@ class PrivateSocketPath:
 
     @uninterrupted
     def remove(self) -> None:
-        """Remove the directory and the sockets in it. In a forked child, do nothing: it is the parent's.
+        """Remove the directory and what is in it. In a forked child, do nothing: it is the parent's.
 
         Idempotent.
         """
@@ -180,9 +180,18 @@ def _remove_directory(directory: str) -> None:
         try:
             os.rmdir(directory)
         except OSError:
-            for left in os.listdir(directory):
-                os.unlink(f"{directory}/{left}")
+            _empty(directory)
             os.rmdir(directory)
+
+
+def _empty(directory: str) -> None:
+    with os.scandir(directory) as entries:
+        for each in entries:
+            if each.is_dir(follow_symlinks=False):
+                _empty(each.path)
+                os.rmdir(each.path)
+            else:
+                os.unlink(each.path)
 
 
 _cleaned: set[str] = set()

@@ -74,8 +74,10 @@ def target_of(address: Any, transport: str | None = None) -> Target:
     """Return the target for an address. Raises UsageError for any other value.
 
     `(host, port)` is TCP unless `transport` is "udp". A path or an abstract name is a stream or, if such a socket
-    exists there, a datagram socket, unless `transport` is "unix_stream", "unix_datagram" or "unix_seqpacket".
+    exists there, a datagram socket, unless `transport` is "unix_stream", "unix_datagram" or "unix_seqpacket". Of an
+    object with an attribute `address`, such as a running server, that is the address.
     """
+    address = getattr(address, "address", address)
     if transport is not None and transport not in TRANSPORTS:
         raise UsageError(f"transport={transport!r}: expected one of {', '.join(map(repr, TRANSPORTS))}")
     if isinstance(address, str | bytes | os.PathLike) and AF_UNIX >= 0:

@@ -66,7 +66,7 @@ class Protocol:
         Must be overridden. Called again with the same bytes and more. A size may be returned before all of the message
         has come. Raises DecodeError for bytes that can't begin a message.
         """
-        raise NotImplementedError
+        raise NotImplementedError("size(data) must be overridden")
 
     def reply_size(self, data: bytes) -> int | None:
         """Return the same for the stream of a server. May be overridden."""

@@ -81,7 +81,7 @@ class FileBody(Body):
         self._file = file
         self._lock = threading.Lock()
         self._start: int | None = file.tell() if _can_be_sought(file) else None
-        self._once = _Once(self) if self._start is None else None
+        self._once = _Once(repr(self)) if self._start is None else None
         self._descriptor = isinstance(file, FileIO) or isinstance(getattr(file, "raw", None), FileIO)
         """Whether pread(2) can read it, so that forked children do not move each other's position."""
 
@@ -99,7 +99,7 @@ class FileBody(Body):
         if self._once is not None:
             self._once.use()
         position = self._start or 0
-        while data := _bytes_of(self._read(position), self):
+        while data := _bytes_of(self._read(position), repr(self), self):
             position += len(data)
             yield data
 
@@ -116,13 +116,14 @@ class FileBody(Body):
 
 
 class Iterated(Body):
-    """The bytes that a generator, or another iterator, yields; once."""
+    """The bytes that a generator, or another iterator, yields; once. `where` it was given or made is for errors."""
 
-    __slots__ = ("_iterator", "_once")
+    __slots__ = ("_iterator", "_once", "_where")
 
-    def __init__(self, iterator: Iterator[Any]) -> None:
+    def __init__(self, iterator: Iterator[Any], where: str) -> None:
         self._iterator = iterator
-        self._once = _Once(self)
+        self._where = where
+        self._once = _Once(where)
 
     def __repr__(self) -> str:
         return repr(self._iterator)
@@ -136,8 +137,15 @@ class Iterated(Body):
     def parts(self) -> Iterator[bytes]:
         """See Body."""
         self._once.use()
-        for number, each in enumerate(self._iterator, 1):
-            yield _bytes_of(each, self, number)
+        for number, each in enumerate(self._each(), 1):
+            yield _bytes_of(each, self._where, self, number)
+
+    def _each(self) -> Iterator[Any]:
+        try:
+            yield from self._iterator
+        except Exception as error:
+            error.add_note(f"raised by the generator of {self._where}")
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +165,17 @@ class DataList(Body):
 class _Once:
     """Whether something that can be sent once was sent."""
 
-    __slots__ = ("_body", "_is_used")
+    __slots__ = ("_is_used", "_where")
 
-    def __init__(self, body: Body) -> None:
-        self._body = repr(body)
+    def __init__(self, where: str) -> None:
+        self._where = where
         self._is_used = False
 
     def use(self) -> None:
         """Raise UsageError on the second call."""
         if self._is_used:
             raise UsageError(
-                f"{self._body}: it was sent before, and can be sent once; pass a function that returns a new one"
+                f"{self._where}: it was sent before, and can be sent once; pass a function that returns a new one"
             )
         self._is_used = True
 
@@ -189,9 +197,9 @@ def as_body(where: str, what: object) -> bytes | Body | None:
     if isinstance(what, list | tuple):
         if not what:
             raise UsageError(f"{where}: there is nothing in it; expected runs of bytes")
-        return DataList(tuple(_bytes_of(each, what, number) for number, each in enumerate(what, 1)))
+        return DataList(tuple(_bytes_of(each, where, what, number) for number, each in enumerate(what, 1)))
     if isinstance(what, Iterable) and callable(getattr(what, "__next__", None)):
-        return Iterated(iter(what))
+        return Iterated(iter(what), where)
     return None
 
 
@@ -213,9 +221,9 @@ def _can_be_sought(file: Any) -> bool:
     return callable(seekable) and bool(seekable())
 
 
-def _bytes_of(each: object, whole: object, number: int = 0) -> bytes:
+def _bytes_of(each: object, where: str, whole: object, number: int = 0) -> bytes:
     """Return a part as bytes. Raises UsageError if it is something else."""
     if (data := as_bytes(each)) is not None:
         return data
-    which = f"item {number} is" if number else "it gave"
-    raise UsageError(f"{whole!r}: {which} {each!r}; {wanted(each)}")
+    which = f"item {number} of {whole!r} is" if number else "it gave"
+    raise UsageError(f"{where}: {which} {each!r}; {wanted(each)}")

@@ -44,6 +44,8 @@ class BoundFunction:
             return self.function(conversation.message)
         except Exception as error:
             error.add_note(f"raised by the function of {where}")
+            if "match" in self._names and conversation.match is None:
+                error.add_note("its parameter 'match' is None: no regular expression has matched before")
             raise
 
 
@@ -54,9 +56,14 @@ def _argument(name: str, conversation: Conversation) -> Any:
 
 
 def bound_function(where: str, function: Callable[..., Any]) -> BoundFunction:
-    """Return the function with what it takes. Raises UsageError for parameters that it would not get."""
+    """Return the function with what it takes.
+
+    Raises UsageError for a pattern, for an async function, and for parameters that it would not get.
+    """
     if isinstance(function, MessagePattern):
         raise UsageError(f"{where}: that is a pattern, which matches messages; expected a message, or bytes")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise UsageError(f"{where}: the function is async; expected one that returns at once")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # some functions of C have no signature

@@ -1,0 +1,19 @@
+"""Real programs in a test: started on a free address, ready when that returns, stopped with all their children."""
+
+from windsock.programs.entrance import real_server
+from windsock.programs.errors import ProgramEnded, ProgramError, ProgramMissing, ProgramNotReady, ProgramStuck
+from windsock.programs.options import ProgramKeywords
+from windsock.programs.output import Output
+from windsock.programs.running import RealServer
+
+__all__ = [
+    "Output",
+    "ProgramEnded",
+    "ProgramError",
+    "ProgramKeywords",
+    "ProgramMissing",
+    "ProgramNotReady",
+    "ProgramStuck",
+    "RealServer",
+    "real_server",
+]
