@@ -61,8 +61,8 @@ __all__ = [
 ]
 
 OS = (
-    "DirEntry PathLike _exit access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat fsync "
-    "ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "
+    "DirEntry PathLike _exit access chown close devnull dup dup2 environ eventfd fork fsdecode fsencode fspath fstat "
+    "fsync ftruncate get_blocking getcwd getgid getpid getppid getuid kill listdir lstat memfd_create mkdir open path "
     "pidfd_open pipe posix_spawn pread read readlink register_at_fork rename replace rmdir scandir sep set_blocking "
     "strerror unlink urandom waitid waitpid waitstatus_to_exitcode write writev"
 )
