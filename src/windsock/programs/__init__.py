@@ -3,16 +3,16 @@
 from windsock.programs.entrance import real_server
 from windsock.programs.errors import ProgramEnded, ProgramError, ProgramMissing, ProgramNotReady, ProgramStuck
 from windsock.programs.options import ProgramKeywords
-from windsock.programs.output import Output
+from windsock.programs.output import ProgramOutput
 from windsock.programs.running import RealServer
 
 __all__ = [
-    "Output",
     "ProgramEnded",
     "ProgramError",
     "ProgramKeywords",
     "ProgramMissing",
     "ProgramNotReady",
+    "ProgramOutput",
     "ProgramStuck",
     "RealServer",
     "real_server",

@@ -11,7 +11,7 @@ from windsock.net.deadlines import to_stop
 from windsock.net.system import monotonic, os
 from windsock.programs.errors import ProgramEnded, ProgramError, ProgramStuck, ending_of
 from windsock.programs.options import ProgramOptions
-from windsock.programs.output import Output
+from windsock.programs.output import ProgramOutput
 from windsock.programs.ownership import find_strays
 from windsock.programs.process import Process
 from windsock.programs.workspace import Workspace
@@ -37,7 +37,7 @@ class Execution:
         self.options = options
         self.name = name
         self.server = server
-        self.output = Output()
+        self.output = ProgramOutput()
         self.output_start = 0
         self.began = monotonic()
         self.workspace = Workspace(options)

@@ -11,7 +11,7 @@ from windsock.net import deadlines
 from windsock.net.system import monotonic, os, select, threading
 from windsock.net.wakeup import Wakeup
 
-__all__ = ["LIMIT", "Output", "compiled"]
+__all__ = ["LIMIT", "ProgramOutput", "compiled"]
 
 LIMIT = 1024 * 1024
 """The latest bytes of output that are kept."""
@@ -20,7 +20,7 @@ PIECE = 64 * 1024
 SMALL = 1024
 
 
-class Output:
+class ProgramOutput:
     """What a program has written to stdout and stderr, in this order: the latest MiB of it.
 
     `total` is the number of bytes it has written since it was started first.
@@ -35,7 +35,7 @@ class Output:
         self._reader: _OutputReader | None = None
 
     def __repr__(self) -> str:
-        return f"<Output of {self.total:,} B, {len(self.lines)} lines kept>"
+        return f"<ProgramOutput of {self.total:,} B, {len(self.lines)} lines kept>"
 
     @property
     def text(self) -> str:
@@ -164,7 +164,7 @@ class Output:
 class _OutputReader:
     """The thread that reads a pipe to its end."""
 
-    def __init__(self, output: Output, descriptor: int, name: str) -> None:
+    def __init__(self, output: ProgramOutput, descriptor: int, name: str) -> None:
         self.is_over = False
         self._output = output
         self._descriptor = descriptor

@@ -19,7 +19,7 @@ from windsock.programs import start
 from windsock.programs.errors import ProgramEnded, ending_of
 from windsock.programs.execution import Execution, name_of
 from windsock.programs.options import ProgramOptions
-from windsock.programs.output import Output
+from windsock.programs.output import ProgramOutput
 from windsock.programs.ports import family_of
 from windsock.programs.process import Process
 
@@ -145,7 +145,7 @@ class RealServer:
         return self._execution.process
 
     @property
-    def output(self) -> Output:
+    def output(self) -> ProgramOutput:
         """What it has written to stdout and stderr."""
         return self._execution.output
 
