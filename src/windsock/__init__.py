@@ -212,6 +212,7 @@ ON_FIRST_USE = {
     "Repeat": "windsock.scripts.bodies",
     "Replay": "windsock.cassettes",
     "Rule": "windsock.fakes.rules",
+    "RunningPair": "windsock.harness.pair",
     "Script": "windsock.scripts",
     "ScriptMismatch": "windsock.scripts",
     "ScriptTimeout": "windsock.scripts",
@@ -230,16 +231,17 @@ ON_FIRST_USE = {
     "faults": "windsock.faults",
     "import_capture": "windsock.cassettes",
     "partition": "windsock.proxies.partition",
-    "real_server": "windsock.programs",
     "protocols": "windsock.protocols",
+    "proxy": "windsock.proxies.proxy",
     "random_bytes": "windsock.clients.malformed",
+    "real_server": "windsock.programs",
     "record": "windsock.cassettes",
     "replay": "windsock.cassettes",
-    "verify": "windsock.cassettes",
     "rpc": "windsock.protocols.rpc",
     "rpc_client": "windsock.clients.rpc_client",
     "scripted_client": "windsock.clients.connector",
     "serving_pair": "windsock.harness.pair",
+    "verify": "windsock.cassettes",
 }
 """Names that tests of plain servers do not need, and the modules that define them."""
 MODULES = ("faults", "protocols", "rpc")

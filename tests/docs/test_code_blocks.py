@@ -64,7 +64,7 @@ DIAGRAMS = {
 """The start of each `text` block that is no output, and what it is."""
 
 
-MANY = ("any_server", "parametrize", "mark.anyio")
+MANY = ("any_server", "parametrize", "mark.anyio", "against=")
 """What makes several test items of a function."""
 
 
@@ -107,7 +107,8 @@ def test_the_scripts_on_the_page_run(block: CodeBlock, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(block.code)
 
-    result = subprocess.run([sys.executable, "-W", "error", script], capture_output=True, text=True, timeout=30)
+    command = [sys.executable, "-W", "error", str(script)]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
 
     assert (result.returncode, result.stderr) == (0, "")
 
