@@ -7,6 +7,7 @@ import errno
 import functools
 import struct
 import sys
+import termios  # here: when it is needed, a process may have no descriptor left to import it with
 from typing import Any
 
 from windsock.errors import UsageError
@@ -237,15 +238,11 @@ def unacknowledged(each: socket.socket) -> int:
 
     For a Unix socket, the bytes that the other end has not read. 0 if the system does not report it.
     """
-    import termios
-
     return _ask(each, termios.TIOCOUTQ)
 
 
 def unread(each: socket.socket) -> int:
     """Return the number of unread bytes (FIONREAD, unix(7)). 0 if the system does not report it."""
-    import termios
-
     return _ask(each, termios.FIONREAD)
 
 
