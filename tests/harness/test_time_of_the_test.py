@@ -335,6 +335,9 @@ def test_a_script_of_a_fake_is_not_blamed_for_the_end_of_the_test(concurrency: s
     assert " within " not in str(unmet)
 
 
+BASES = (windsock.RunningServer, windsock.FaultProxy)
+
+
 def public_waits() -> Iterator[str]:
     """Give the public functions that take a time."""
     for name in set(windsock.__all__) - {"Script", "serving"}:  # a script is a value, and a server takes an option
@@ -342,10 +345,9 @@ def public_waits() -> Iterator[str]:
         if name.endswith("Peer"):  # a client, but for the address that it connects to
             continue
         if inspect.isclass(thing):
-            found = [
-                f"{name}.{each}" for each, method in inspect.getmembers(thing, inspect.isfunction) if takes(method)
-            ]
-            yield from (each for each in found if "._" not in each)
+            inherited = {each for base in BASES if base is not thing and issubclass(thing, base) for each in dir(base)}
+            found = [each for each, method in inspect.getmembers(thing, inspect.isfunction) if takes(method)]
+            yield from (f"{name}.{each}" for each in found if not each.startswith("_") and each not in inherited)
         elif inspect.isfunction(thing) and takes(thing):
             yield name
 

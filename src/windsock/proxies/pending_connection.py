@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from windsock.net import sockets
+from windsock.net.callbacks import nothing
 from windsock.net.system import socket
 from windsock.recording import Connection
 from windsock.recording.events import Kind
@@ -77,7 +78,8 @@ class PendingConnection:
 
     def leave(self) -> None:
         """Make room for another client: this one has gone."""
-        self._on_gone(self)
+        on_gone, self._on_gone = self._on_gone, nothing  # avoids reference cycles
+        on_gone(self)
         if self.connection is not None:
             self.connection.set_relayed(False)
         self.note(Kind.CLOSE)
