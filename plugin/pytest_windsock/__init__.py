@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
     from pytest_windsock.scopes import combinations, fixture, program
+    from pytest_windsock.shared_programs import SharedServer
 
 __all__ = [
     "Cassettes",
@@ -16,6 +17,7 @@ __all__ = [
     "Proxies",
     "RealServers",
     "Serve",
+    "SharedServer",
     "combinations",
     "fixture",
     "program",
@@ -36,4 +38,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from pytest_windsock import factories, scopes
 
+    if name == "SharedServer":
+        from pytest_windsock import shared_programs
+
+        return shared_programs.SharedServer
     return getattr(scopes if name in scopes.__all__ else factories, name)

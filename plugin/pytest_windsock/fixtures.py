@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from windsock.proxies.proxy import FaultProxy
     from windsock.security import RunAuthority
 
-__all__ = ["ALL", "SCOPED", "State", "are_among", "close"]
+__all__ = ["ALL", "SCOPED", "SHARED", "State", "are_among", "close"]
 
 
 TRANSPORTS = {
@@ -258,6 +258,8 @@ ALL = _all()
 """Each fixture by its name."""
 SCOPED: set[str] = set()
 """The names of the fixtures that `pytest_windsock.fixture` has made."""
+SHARED: set[str] = set()
+"""Those of programs that all workers of a run share."""
 
 
 def are_among(names: Iterable[str]) -> bool:

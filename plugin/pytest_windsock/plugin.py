@@ -134,6 +134,10 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             from pytest_windsock import checkpoints
 
             session.config.pluginmanager.register(checkpoints.Checkpoints(), checkpoints.NAME)
+        if fixtures.SHARED:
+            from pytest_windsock import shared_programs
+
+            shared_programs.begin(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)

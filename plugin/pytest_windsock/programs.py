@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_windsock import checkpoints, deadline, hangs, seeds, verdict
+from pytest_windsock import checkpoints, deadline, hangs, seeds, shared_programs, verdict
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import timeout_of
 from windsock.errors import NotInstalled, UsageError
@@ -21,7 +21,7 @@ from windsock.proxies.proxy import FaultProxy
 if TYPE_CHECKING:
     from pytest_windsock.factories import Missing, RealServers
 
-__all__ = ["check_missing", "real_servers", "serve"]
+__all__ = ["check_missing", "real_servers", "serve", "serve_shared"]
 
 REQUIRED = "WINDSOCK_REQUIRE_PROGRAMS"
 """The environment variable that is "1" where every program has to be installed, as in CI."""
@@ -74,6 +74,15 @@ def serve(
         if server not in State.programs:  # of no fixture of the last test's, but in its report if it fails now
             State.programs.append(server)
         verdict.finish([server])
+
+
+def serve_shared(
+    request: pytest.FixtureRequest, name: str, options: ProgramOptions, missing: Missing, setup: Callable[..., Any]
+) -> Iterator[shared_programs.SharedServer]:
+    """Give the program that all workers of the run use; start it if it is not there yet."""
+    __tracebackhide__ = True
+    start = partial(_started, options, missing)
+    yield from shared_programs.serve(request, name, options, start, setup, _proxy_of_test)
 
 
 class OutlivingProgram(checkpoints.Outliving):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from pytest_windsock.fixtures import SCOPED
+from pytest_windsock.fixtures import SCOPED, SHARED
 from windsock.errors import UsageError
 from windsock.options.server_options import ServerKeywords
 from windsock.scripts.checks import check_keywords
@@ -74,6 +74,7 @@ def program(
     autouse: bool = False,
     reset: Callable[[RealServer], object] | None = None,
     missing: Missing = "fail",
+    shared: bool = False,
     **options: Unpack[ProgramKeywords],
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a fixture whose value is a real program, of a function that sets it up: `def redis(server): ...`.
@@ -82,6 +83,9 @@ def program(
     runs before the program is stopped. Before each test but the first, `reset` is called with the program, after it was
     restarted if it does not run, and resumed if it is paused. The proxy of `server.fault()` is a test's own.
 
+    Under xdist each worker has a program of its own. With `shared=True` (and scope "session") there is one for all: the
+    worker that needs it first starts it and sets it up, and tests cannot end it.
+
     `scope` and `autouse` are those of `pytest.fixture`; `options` are those of `windsock.real_server()`; `name` is the
     fixture's, too; `missing` is that of the fixture `real_server`. Raises UsageError for invalid values.
     """
@@ -89,21 +93,28 @@ def program(
     if reset is not None and not callable(reset):
         raise UsageError(f"program(reset={reset!r}): expected a function of the program")
     from pytest_windsock.programs import check_missing  # for programs alone
+    from pytest_windsock.shared_programs import check_shared
     from windsock.programs.options import options_from
 
     check_missing("program", missing)
+    check_shared(shared, scope, reset)
     checked = options_from(command, **options)
 
     def serve(request: pytest.FixtureRequest, own: str, setup: Callable[..., Any]) -> Iterator[Any]:
         __tracebackhide__ = True
         from pytest_windsock import programs
 
-        yield from programs.serve(request, own, checked, missing, setup, reset)
+        if shared:
+            yield from programs.serve_shared(request, own, checked, missing, setup)
+        else:
+            yield from programs.serve(request, own, checked, missing, setup, reset)
 
-    return _decorator(serve, options.get("name"), scope=scope, autouse=autouse)
+    return _decorator(serve, options.get("name"), is_shared=shared, scope=scope, autouse=autouse)
 
 
-def _decorator(serve: Serving, name: str | None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def _decorator(
+    serve: Serving, name: str | None, *, is_shared: bool = False, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """Return the decorator of set-up functions; `options` are those of `pytest.fixture`."""
 
     def decorate(setup: Any) -> Any:
@@ -111,6 +122,8 @@ def _decorator(serve: Serving, name: str | None, **options: Any) -> Callable[[Ca
         _check_setup(function)
         body: Any = _body(function, serve, name or function.__name__)
         SCOPED.add(name or function.__name__)
+        if is_shared:
+            SHARED.add(name or function.__name__)
         if function is not setup:
             body = type(setup)(body)
         return pytest.fixture(name=name, **options)(body)
