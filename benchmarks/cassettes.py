@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ def run(*, is_quick: bool) -> Result:
             ["the same through the recorder, ms", f"{times['recorded']:.1f}", ""],
             ["the same as a replay, ms", f"{times['replay']:.1f}", bounds[0].limit],
             ["a replay beside the server itself", f"{times['replay'] / times['real']:.1f}x", bounds[1].limit],
+            ["a bare thread that sends these replies, ms", f"{times['floor']:.1f}", ""],
             [f"a cassette of {SIZE} MB opened, memory, MiB", f"{large['grown']:.0f}", bounds[2].limit],
             [f"a cassette of {SIZE} MB opened, s", f"{large['seconds']:.1f}", ""],
         ],
@@ -119,9 +121,32 @@ def talk(address: object) -> float:
         return (perf_counter() - start) * 1000
 
 
+@contextmanager
+def bare() -> Iterator[tuple[str, int]]:
+    """Run the least that Python can do: a thread that sends the next reply whatever comes, and keeps nothing."""
+    replies = [reply for _, reply in commands()]
+
+    def answer() -> None:
+        client, _ = listener.accept()
+        client.settimeout(DEADLINE)
+        with client:
+            for reply in replies:
+                client.recv(4096)
+                client.send(reply)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(DEADLINE)
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield listener.getsockname()
+        finally:
+            thread.join(DEADLINE)
+
+
 def conversation(server: Callable[[], AbstractContextManager[tuple[str, int]]], rounds: int) -> dict[str, float]:
     """Return the best times of a conversation; in each round all take turns."""
-    times = dict.fromkeys(("real", "recorded", "replay"), float("inf"))
+    times = dict.fromkeys(("real", "recorded", "replay", "floor"), float("inf"))
     with tempfile.TemporaryDirectory() as directory, server() as address:
         path = os.path.join(directory, "redis.txt")
         for _ in range(rounds):
@@ -130,6 +155,8 @@ def conversation(server: Callable[[], AbstractContextManager[tuple[str, int]]], 
                 times["recorded"] = min(times["recorded"], talk(recorder.address))
             with windsock.replay(path) as replay:
                 times["replay"] = min(times["replay"], talk(replay.address))
+            with bare() as bare_address:
+                times["floor"] = min(times["floor"], talk(bare_address))
     return times
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.plugin.conftest import Run
+from tests.real_servers.conftest import SERVER
 
 TEST = r"""
 import re
@@ -153,3 +154,27 @@ def test_a_marker_that_cannot_work_ends_the_run(run: Run, code: str, said: str) 
 
     result.stdout.fnmatch_lines([f"*{said}*"])
     result.assert_outcomes(errors=1)
+
+
+PROGRAM = f"""
+import re
+import pytest, windsock
+
+COMMAND = {SERVER!r}
+
+@pytest.mark.windsock(against=["real", "recorded"])
+def test_it(cassette, real_server):
+    kept = cassette(lambda: real_server(COMMAND).address, framing="lines", ignore=re.compile(rb"^\\d+"))
+    with windsock.scripted_client(kept.address) as client:
+        client.send(b"hello\\n").expect(re.compile(rb"\\d+ hello\\n"))
+"""
+
+
+def test_a_real_program_is_run_for_its_side_alone(run: Run) -> None:
+    run(PROGRAM, "--windsock-cassettes=record").assert_outcomes(passed=2)
+
+    run(PROGRAM).assert_outcomes(passed=2)
+    missing = run(PROGRAM.replace("COMMAND)", "['no-such-program'])"), "-rs")
+
+    missing.assert_outcomes(passed=1, skipped=1)
+    missing.stdout.fnmatch_lines(["*SKIPPED*the real server is not there: *no-such-program*"])
