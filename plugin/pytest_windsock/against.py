@@ -25,14 +25,18 @@ def check(where: str, sides: Any) -> None:
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
-    """Make an item for each side that the test's marker names."""
+    """Make an item for each side that the test's marker names. Raises CollectError, which pytest shows in one line."""
     sides = _sides_for(metafunc.definition)
     if sides is None:
         return
     where = metafunc.definition.nodeid
-    check(where, sides)
+    try:
+        check(where, sides)
+    except pytest.UsageError as error:
+        raise pytest.Collector.CollectError(str(error)) from None
     if "cassette" not in metafunc.fixturenames:
-        raise pytest.UsageError(f"{where}: @pytest.mark.windsock(against={sides!r}) is for tests that use cassette")
+        why = f"@pytest.mark.windsock(against={sides!r}) is for tests that use cassette"
+        raise pytest.Collector.CollectError(f"{where}: {why}")
     metafunc.parametrize("cassette", sides, indirect=True, ids=list(sides))
 
 

@@ -109,6 +109,14 @@ def test_a_first_message_that_no_connection_has_names_the_nearest_one(tmp_path: 
     assert (error.line, error.offset) == (8, 2)
 
 
+def test_a_first_message_that_is_there_once_and_comes_twice_is_one_connection_too_many(tmp_path: Path) -> None:
+    path = cassette(tmp_path / "a.txt", "1 opened", r"1 > ABC\n")
+
+    error = failure_of(path, b"ABC\n", b"ABC\n", connections="by_first_message")
+
+    assert "was not recorded: one connection too many (the cassette has 1 connection)" in str(error)
+
+
 def test_requests_that_were_not_sent_fail_a_strict_test(tmp_path: Path) -> None:
     path = cassette(tmp_path / "a.txt", *GREETED, "2 opened", r"2 > MORE\n")
     server = windsock.replay(path)
@@ -163,6 +171,8 @@ def test_recorded_pauses_are_kept_scaled_or_dropped(tmp_path: Path) -> None:
     [
         ({"pace": "slow"}, "pace='slow': expected 'recorded'"),
         ({"pace": -1}, "pace=-1: expected"),
+        ({"ignroe": b"x"}, r"replay() got an unexpected keyword argument 'ignroe'"),
+        ({"path": "s"}, "path="),
         ({"connections": "random"}, "connections='random': expected one of 'in_order', 'by_first_message'"),
         ({"ignore": "text"}, "ignore=<str>: expected bytes"),
         ({"normalise": 3}, "normalise=3: expected a function"),

@@ -86,6 +86,29 @@ def test_traffic_that_was_not_recorded_is_shown_with_the_nearest_line(cassette: 
     assert any("nearest, line" in line for line in command.lines)
 
 
+def test_without_strict_it_is_shown_too_and_the_exit_code_is_0(cassette: str) -> None:
+    with running("replay", cassette) as command:
+        with scripted_client(command.address) as client:
+            client.send(b"PONG\n").expect_eof()
+        command.wait_for("ended: ")
+
+    assert command.code == 0
+    assert [line for line in command.lines if "nearest, line" in line] == ["  nearest, line 6: b'PING\\n'"]
+
+
+def test_a_cassette_of_a_unix_socket_is_replayed_at_the_path_that_is_asked_for(tmp_path: Path) -> None:
+    path = str(tmp_path / "talk.txt")
+    Path(path).write_text(
+        "windsock cassette 1\ntransport: unix_stream\nframing: lines\n\n+0.000 1 opened\n+0.000 1 > hi\\n\nend\n"
+    )
+    with running("replay", path, "--unix", str(tmp_path / "s")) as command:
+        with scripted_client(str(tmp_path / "s")) as client:
+            client.send(b"hi\n")
+        command.wait_for("ended: ")
+
+    assert command.code == 0
+
+
 def test_parts_that_vary_are_ignored_and_faults_act(cassette: str) -> None:
     options = ["--ignore", r"P(I)NG", "--pace", "0.5", "--fault", "Reset(after_bytes=5), direction='downstream'"]
     with running("replay", cassette, *options) as command, scripted_client(command.address) as client:
@@ -114,6 +137,9 @@ def test_a_recording_that_is_stopped_by_an_error_leaves_the_cassette_as_it_was(
         (["serve", "{}/empty.txt", "--echo"], "--echo with"),
         (["replay", "{}/empty.txt", "--pace", "fast"], "expected 'recorded', a factor"),
         (["record", "127.0.0.1:1", "{}/empty.txt/x"], "it cannot be written"),
+        (["record", "127.0.0.1:1", "{}"], "it cannot be written: it is a directory; expected the path of a file"),
+        (["replay", "{}"], "it cannot be read: Is a directory; expected a file"),
+        pytest.param(["import", "{}", "-o", "{}/x.txt"], "it cannot be read: Is a directory", marks=NEEDS_DPKT),
     ],
 )
 def test_a_cassette_that_cannot_be_used_is_named(

@@ -153,6 +153,7 @@ def test_a_marker_that_cannot_work_ends_the_run(run: Run, code: str, said: str) 
     result = run(f"import pytest\n@pytest.mark.windsock({code}\n")
 
     result.stdout.fnmatch_lines([f"*{said}*"])
+    result.stdout.no_fnmatch_line("*against.py*")
     result.assert_outcomes(errors=1)
 
 

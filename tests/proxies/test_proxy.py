@@ -113,6 +113,13 @@ def test_ipv6_is_carried_over_ipv6() -> None:
         ("/tmp/x", {"transport": "tcp"}, "is the path of a Unix socket"),
         (("127.0.0.1", 80), {"listen": ("127.0.0.1", 80)}, "a proxy to itself"),
         (("127.0.0.1", 80), {"listen": ("0.0.0.0", 80), "allow_external": True}, "a proxy to itself"),
+        (
+            ("127.0.0.1", 80),
+            {"listen": "/nowhere/s"},
+            "cannot listen there: .* of the same kind as 127",
+        ),
+        (("127.0.0.1", 80), {"listen": ("127.0.0.1", 70000)}, r"listen=.*: a proxy cannot listen there"),
+        ("/tmp/x", {"listen": "/nowhere/s"}, r"a proxy cannot listen there: \[Errno 2\]"),
         (("127.0.0.1", 80), {"listen": ("0.0.0.0", 0)}, r"listen=.* can be reached from other machines"),
         (("nowhere.invalid", 80), {}, "can't be found"),
         (("127.0.0.1", 80), {"framing": 1.5}, "framing="),
@@ -126,8 +133,9 @@ def test_what_cannot_work_is_said_at_once(address: Any, options: dict[str, Any],
 
 
 def test_nobody_else_has_got_the_place_where_it_is_to_listen() -> None:
-    with listening("tcp") as listener, pytest.raises(OSError, match="in use"):
+    with listening("tcp") as listener, pytest.raises(UsageError, match=r"in use.* expected a free address") as caught:
         FaultProxy(("127.0.0.1", 1), listen=listener.getsockname())
+    assert isinstance(caught.value, OSError)
 
 
 # --- upstreams that are not there, or go away

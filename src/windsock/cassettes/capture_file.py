@@ -10,7 +10,6 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from windsock.errors import UsageError
-from windsock.net.system import os
 from windsock.protocols.registry import library
 
 __all__ = ["ACK", "FIN", "RST", "SYN", "CaptureError", "CapturedPacket", "packets_of"]
@@ -64,10 +63,10 @@ def packets_of(path: str) -> Iterator[CapturedPacket]:
     """
     dpkt = library("dpkt", "pcap")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        opened = FileIO(path)
     except OSError as error:
         raise CaptureError(path, f"it cannot be read: {error.strerror}") from error
-    with BufferedReader(FileIO(descriptor)) as file:
+    with BufferedReader(opened) as file:
         try:
             reader = dpkt.pcap.UniversalReader(file)
         except (ValueError, struct.error, dpkt.Error):

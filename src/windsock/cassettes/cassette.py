@@ -77,7 +77,10 @@ class Cassette:
             if end < 0:
                 begins, window = at, self._window(at)
                 end = window.find(b"\n")
-            yield at, _known(line_from(window[at - begins : end].removesuffix(b"\r")))
+            line = line_from(window[at - begins : end].removesuffix(b"\r"))
+            if line is None:
+                raise CassetteError(self.path, "it was changed while it was replayed; leave it alone until the test ends")
+            yield at, line
 
     def all_lines(self) -> Iterator[tuple[int, CassetteLine]]:
         """Give the lines of all connections in the order of the file, each with its offset."""
@@ -183,14 +186,7 @@ class Cassette:
         offsets.append(at)
 
 
-def _known(line: CassetteLine | None) -> CassetteLine:
-    """Return a line that was checked when the file was opened."""
-    if line is None:
-        raise UnicodeError("the cassette was changed while it was read")
-    return line
-
-
 def _remedy(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "record it first, in tests with --windsock-cassettes=record"
-    return "check its permissions"
+    return "expected a file" if isinstance(error, IsADirectoryError) else "check its permissions"

@@ -47,11 +47,13 @@ class Conversations:
         """Return the conversation of the index-th client. Raises UnmatchedTraffic if there are fewer."""
         numbers = self.cassette.numbers
         if index >= len(numbers):
-            had = "1 connection" if len(numbers) == 1 else f"{len(numbers)} connections"
-            why = f"one connection too many (the cassette has {had})"
-            raise UnmatchedTraffic(self.cassette.path, b"", None, None, why)
+            raise UnmatchedTraffic(self.cassette.path, b"", None, None, self._one_too_many())
         with self._lock:
             return self._take(numbers[index])
+
+    def _one_too_many(self) -> str:
+        count = len(self.cassette.numbers)
+        return f"one connection too many (the cassette has {count} connection{'' if count == 1 else 's'})"
 
     def _take(self, number: int) -> PlayedConversation:
         """Take a conversation that is left. With the lock."""
@@ -80,8 +82,9 @@ class Conversations:
                     found.played = len(lines) + 1
                     return found
                 candidates.append(first)
+            why = "" if self._free else self._one_too_many()
         miss = nearest(self.cassette, self.matching, message, candidates)
-        raise UnmatchedTraffic(self.cassette.path, message, None, miss)
+        raise UnmatchedTraffic(self.cassette.path, message, None, miss, why)
 
     def _opening(self, number: int) -> tuple[list[CassetteLine], tuple[int, CassetteLine] | None]:
         """Return the lines before the first request, and that with its offset."""

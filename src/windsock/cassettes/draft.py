@@ -31,6 +31,8 @@ class Draft:
     def __init__(self, path: str) -> None:
         self._path = path
         self._draft = path + SUFFIX
+        if os.path.isdir(os.path.abspath(path)):
+            raise CassetteError(path, "it cannot be written: it is a directory; expected the path of a file")
         try:
             make_directory(os.path.dirname(os.path.abspath(path)))
             self._descriptor = self._locked()

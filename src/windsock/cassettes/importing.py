@@ -62,6 +62,8 @@ def import_capture(
     if transport not in ("tcp", "udp"):
         raise UsageError(f"transport={transport!r}: expected 'tcp' or 'udp'")
     path, is_udp = os.fspath(capture), transport == "udp"
+    if os.path.realpath(path) == os.path.realpath(cassette):
+        raise UsageError(f"cassette {os.fspath(cassette)} is the capture itself; expected another path")
     found = (_Datagrams if is_udp else _Streams)(path, _checked(server))
     redaction.keep(found, redaction.rules_from(redact))
     framed = framing_from(framing)

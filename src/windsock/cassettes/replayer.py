@@ -19,9 +19,10 @@ from windsock.errors import PeerError, UsageError
 from windsock.harness import Options, RunningServer
 from windsock.net.interrupts import uninterrupted
 from windsock.net.system import os
+from windsock.options.server_options import ServerKeywords
 from windsock.recording import Framing, framing_from
 from windsock.recording.subject import distinct_name
-from windsock.scripts.checks import check_seconds
+from windsock.scripts.checks import check_keywords, check_seconds
 from windsock.taps.requests import connection_of
 
 __all__ = ["Replay", "replay"]
@@ -110,6 +111,7 @@ class _Player:
 
 def replay(
     path: str | os.PathLike[str],
+    /,
     *,
     ignore: Any = None,
     normalise: Any = None,
@@ -140,6 +142,7 @@ def replay(
     for name in ("handler", "server_class", "transport", "concurrency"):
         if name in options:
             raise UsageError(f"replay({name}=...): the cassette says what is served; leave {name}= out")
+    check_keywords("replay", options, ServerKeywords)
     matching = Matching.of(ignore, normalise)
     cassette = Cassette(path)
     try:

@@ -28,7 +28,7 @@ def run_until_stopped(server: Any, output: Output, stop: StopRequest, facts: Map
     except BaseException:
         server.stop()
         raise
-    output.end(server, problems)
+    output.end(server, problems or dict.fromkeys(map(_in_words, server.errors)))
     return 1 if problems else 0
 
 

@@ -12,9 +12,13 @@ from windsock.net.queue_fillers import ListenerState, QueueFillers
 from windsock.net.system import accept, os, socket
 from windsock.net.targets import AF_UNIX, Target
 
-__all__ = ["SwitchableListener", "bound_socket"]
+__all__ = ["ListenError", "SwitchableListener", "bound_socket"]
 
 BACKLOG = 1024
+
+
+class ListenError(UsageError, OSError):
+    """A proxy cannot listen at the address of `listen=`; the cause says why."""
 
 
 class SwitchableListener:
@@ -133,7 +137,7 @@ def _bound(family: int, name: Any) -> socket.socket:
 def bound_socket(upstream: Target, where: Any) -> socket.socket:
     """Return a socket of the same transport, bound there and not yet listening; with None, to a new loopback port.
 
-    Raises UsageError if that is the very address it leads to.
+    Raises ListenError if it cannot be bound there, UsageError if that is the very address it leads to.
     """
     if where is not None and _is_same(where, upstream.address):
         raise UsageError(f"listen={where!r}: a proxy to itself; expected another place than where it leads")
@@ -141,7 +145,7 @@ def bound_socket(upstream: Target, where: Any) -> socket.socket:
     try:
         if not upstream.is_datagram and upstream.family != AF_UNIX:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # another one is to hold the port as well
-        made.bind(where if where is not None else ("::1" if upstream.family == socket.AF_INET6 else "127.0.0.1", 0))
+        _bind(made, where, upstream)
         if where is None and _is_same(made.getsockname(), upstream.address):
             return _another(made, upstream)
         made.setblocking(False)
@@ -149,6 +153,17 @@ def bound_socket(upstream: Target, where: Any) -> socket.socket:
         made.close()
         raise
     return made
+
+
+def _bind(made: socket.socket, where: Any, upstream: Target) -> None:
+    if where is None:
+        made.bind(("::1" if upstream.family == socket.AF_INET6 else "127.0.0.1", 0))
+        return
+    try:
+        made.bind(where)
+    except (OSError, OverflowError, TypeError) as error:
+        way_out = f"expected a free address of the same kind as {addresses.show(upstream.address)}, or none at all"
+        raise ListenError(f"listen={where!r}: a proxy cannot listen there: {error}; {way_out}") from error
 
 
 def _another(unlucky: socket.socket, upstream: Target) -> socket.socket:
