@@ -114,6 +114,15 @@ def test_comments_empty_lines_and_carriage_returns_are_allowed(tmp_path: Path) -
         talk((b"PING\n", b"+PONG\n"))(server.address)
 
 
+def test_a_cassette_that_is_changed_while_it_is_replayed_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = cassette(tmp_path / "a.txt", "1 opened", r"1 > PING\n")
+    with Cassette(path) as opened:
+        path.write_text("something shorter")
+
+        with pytest.raises(CassetteError, match=r"a\.txt: it was changed while it was replayed"):
+            list(opened.lines(1))
+
+
 def test_a_line_is_found_by_its_number_however_far_down(tmp_path: Path) -> None:
     path = cassette(tmp_path / "a.txt", "1 opened", *[rf"1 > {'x' * 900}{each}\n" for each in range(1000)])
 

@@ -232,3 +232,13 @@ def test_wrong_values_are_usage_errors(tmp_path: Path) -> None:
         import_capture("a", "b", server=("redis.example", 1))
     with pytest.raises(CassetteError, match="it cannot be written"):
         import_capture(pcap(tmp_path / "a.pcap", Peers().talk()), tmp_path / "a.pcap" / "b.txt")
+
+
+def test_a_cassette_does_not_take_the_place_of_its_capture(tmp_path: Path) -> None:
+    path = pcap(tmp_path / "a.pcap", Peers().talk())
+    before = path.read_bytes()
+
+    with pytest.raises(UsageError, match="is the capture itself; expected another path"):
+        import_capture(path, tmp_path / "." / "a.pcap")
+
+    assert path.read_bytes() == before
