@@ -26,7 +26,7 @@ from windsock.faults.items import Data, Item
 from windsock.faults.kinds.delay import Delay
 from windsock.faults.kinds.hold import Hold
 from windsock.faults.kinds.reset import Reset
-from windsock.net import addresses
+from windsock.net import addresses, system
 from windsock.net.addresses import PrivateSocketPath
 from windsock.proxies.proxy import FaultProxy
 
@@ -136,6 +136,18 @@ def test_nobody_else_has_got_the_place_where_it_is_to_listen() -> None:
     with listening("tcp") as listener, pytest.raises(UsageError, match=r"in use.* expected a free address") as caught:
         FaultProxy(("127.0.0.1", 1), listen=listener.getsockname())
     assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.parametrize(("listen", "expected"), [(("127.0.0.1", 0), "127.0.0.1"), (("::1", 0), "::1"), (None, "::1")])
+def test_a_name_with_addresses_of_both_families_is_that_of_the_family_it_listens_on(
+    monkeypatch: pytest.MonkeyPatch, listen: Any, expected: str
+) -> None:
+    kind = socket.SOCK_STREAM
+    both = [(socket.AF_INET6, kind, 6, "", ("::1", 80, 0, 0)), (socket.AF_INET, kind, 6, "", ("127.0.0.1", 80))]
+    monkeypatch.setattr(system.socket, "getaddrinfo", lambda *_, **__: both)
+
+    with FaultProxy(("localhost", 80), listen=listen) as proxy:
+        assert (proxy.upstream.address[0], proxy.host) == (expected, expected)
 
 
 # --- upstreams that are not there, or go away

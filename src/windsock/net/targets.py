@@ -52,9 +52,10 @@ class Target:
         """The type to try first: SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET."""
         return self.kinds[0]
 
-    def resolved(self) -> Target:
+    def resolved(self, beside: Any = None) -> Target:
         """Return the target with the address of its host name, or the type of the Unix socket that exists there now.
 
+        Of several addresses it is the first one of the family of `beside`, (host, port), or the first one.
         Raises UsageError for an unknown host.
         """
         if self.is_unix:
@@ -66,7 +67,8 @@ class Target:
             found = socket.getaddrinfo(host, port, type=self.kind)
         except OSError as error:
             raise UsageError(f"address {self.address!r}: {host!r} can't be found: {error}") from error
-        family, _, _, _, there = found[0]
+        wanted = _family_of(beside) if isinstance(beside, tuple | list) and beside else None
+        family, _, _, _, there = next((each for each in found if each[0] == wanted), found[0])
         return Target(there, int(family), self.kinds)
 
 
@@ -84,11 +86,13 @@ def target_of(address: Any, transport: str | None = None) -> Target:
         return _unix_target(addresses.plain(os.fspath(address)), transport)
     if not _is_ip(address):
         raise _no_address(address)
-    host = address[0]
     if transport in UNIX_KINDS:
         raise UsageError(f"address {address!r} is a host and a port; transport={transport!r} does not fit")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return Target(tuple(address), family, DATAGRAM if transport == "udp" else STREAM)
+    return Target(tuple(address), _family_of(address), DATAGRAM if transport == "udp" else STREAM)
+
+
+def _family_of(address: Any) -> int:
+    return socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
 
 
 def _unix_target(path: Any, transport: str | None) -> Target:

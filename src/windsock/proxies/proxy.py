@@ -84,7 +84,7 @@ class FaultProxy(FaultReports, Subject):
         redact: Any = None,
     ) -> None:
         check_seconds(f"timeout={timeout!r}", timeout)
-        self.upstream = target_of(address, transport).resolved()
+        self.upstream = target_of(address, transport).resolved(beside=listen)
         name = name or distinct_name("proxy")
         check_allowed(name, self.upstream.family)
         if isinstance(listen, tuple | list) and listen and not allow_external:
