@@ -18,6 +18,8 @@ from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import timeout_of
 from pytest_windsock.starting import seed_source
 from windsock.errors import NotInstalled
+from windsock.options.server_options import ServerKeywords
+from windsock.scripts.checks import check_keywords
 
 if TYPE_CHECKING:
     from pytest_windsock.factories import Cassettes
@@ -52,6 +54,7 @@ def cassettes() -> Iterator[Cassettes]:
         **replaying: Any,
     ) -> Replay | CassetteRecorder | FaultProxy:
         __tracebackhide__ = True
+        _check(replaying)
         name = file or _name_of(item)
         names[name] += 1
         path = _path(item, name, names[name])
@@ -87,6 +90,13 @@ def _made(
         return windsock.verify(_address_if_there(address, given.get("transport")), path, **given | alike)
     there = address() if callable(address) else address
     return windsock.proxy(there, **given) if mode == "off" else windsock.record(there, path, **given)
+
+
+def _check(replaying: Mapping[str, Any]) -> None:
+    """Raise UnknownKeyword in each mode for what is no keyword of a replay."""
+    __tracebackhide__ = True
+    own = (*ALIKE, "pace")
+    check_keywords("cassette", {name: replaying[name] for name in replaying if name not in own}, ServerKeywords)
 
 
 def _address_if_there(address: Any, transport: str | None) -> Any:

@@ -154,6 +154,14 @@ def test_a_marker_without_a_name_ends_the_run(run: Run) -> None:
     result.stderr.fnmatch_lines(["*@pytest.mark.windsock(cassette=3): expected the name of a file"])
 
 
+@pytest.mark.parametrize("mode", ["replay", "record", "off"])
+def test_an_unknown_keyword_is_named_in_each_mode(run: Run, mode: str) -> None:
+    result = run(ONE.replace("address, framing=", "address, framming="), f"--windsock-cassettes={mode}")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*cassette() got an unexpected keyword argument 'framming'; did you mean 'framing'?"])
+
+
 def test_traffic_that_differs_fails_the_test_with_the_line_that_came_closest(run: Run) -> None:
     run(ONE, "--windsock-cassettes=record")
 

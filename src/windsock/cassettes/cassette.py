@@ -79,9 +79,7 @@ class Cassette:
                 end = window.find(b"\n")
             line = line_from(window[at - begins : end].removesuffix(b"\r"))
             if line is None:
-                raise CassetteError(
-                    self.path, "it was changed while it was replayed; expected no change until the end"
-                )
+                raise CassetteError(self.path, "it was changed while it was replayed; expected no change until the end")
             yield at, line
 
     def all_lines(self) -> Iterator[tuple[int, CassetteLine]]:
