@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_windsock import checkpoints, verdict
+from pytest_windsock.file_lock import FileLock
 from pytest_windsock.fixtures import State
 from windsock.errors import UsageError, WaitTimeout
-from windsock.net.system import fcntl, monotonic, os, sleep
+from windsock.net.system import monotonic, sleep
 from windsock.programs.errors import ProgramError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class SharedServer:
         self._file = directory / "facts.json"
         self._faulty: FaultProxy | None = None
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._change, self._owner = (_Lock(directory / each) for each in ("change", "owner"))
+        self._change, self._owner = (FileLock(directory / each) for each in ("change", "owner"))
 
     def __repr__(self) -> str:
         return f"<{self.name} at {self.direct_address}, shared by all workers>"
@@ -194,8 +195,8 @@ class SharedPrograms:
         self.servers: list[SharedServer] = []
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._workers = _Lock(directory / "workers")
-        self._workers.take(fcntl.LOCK_SH)
+        self._workers = FileLock(directory / "workers")
+        self._workers.share()
 
     def add(self, key: str, *options: Any) -> SharedServer:
         """Return the program of that key, which all workers know it by."""
@@ -254,32 +255,6 @@ class _TestOfShared:
 
     def stop(self) -> None:
         """Do nothing: it runs on."""
-
-
-class _Lock:
-    """A lock on a file, released at the latest with the process."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-    def take(self, how: int = fcntl.LOCK_EX) -> bool:
-        """Take it, or the share of it (LOCK_SH), if it is to be had at once; return whether it was."""
-        try:
-            fcntl.flock(self._descriptor, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def release(self) -> None:
-        """Release it, also where a forked child has a copy."""
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Release it, and close the file. Idempotent."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
 
 
 def serve(
