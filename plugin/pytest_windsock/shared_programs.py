@@ -11,6 +11,7 @@ import contextlib
 import inspect
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -41,6 +42,7 @@ START = 120.0
 LAST_USE = 3600.0
 """Seconds in which the other workers have to have ended, once this one has."""
 LIFE = ("finish", "kill", "outage", "pause", "restart", "resume", "stop")
+PROCESS = ("command", "exit_code", "is_running", "is_stopped", "output", "pid", "process")
 
 
 class SharedServer:
@@ -69,7 +71,8 @@ class SharedServer:
     def __getattr__(self, name: str) -> Any:
         if name in LIFE:
             raise UsageError(f"{name}(): all workers of the run use this {self.name}; shared=False gives each its own")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        hint = "; shared=False gives each worker a program of its own, which has it" if name in PROCESS else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # --- where it is
 
@@ -91,12 +94,12 @@ class SharedServer:
     @property
     def host(self) -> str:
         """The host of `address`."""
-        return str(self.address[0])
+        return str(self._ip_address()[0])
 
     @property
     def port(self) -> int:
         """The port of `address`."""
-        return int(self.address[1])
+        return int(self._ip_address()[1])
 
     @property
     def directory(self) -> str:
@@ -129,6 +132,11 @@ class SharedServer:
         faulty, self._faulty = self._faulty, None
         if faulty is not None:
             faulty.finish()
+
+    def _ip_address(self) -> tuple[str, int]:
+        from windsock.programs.running import ip_address_of
+
+        return ip_address_of(self.name, self.address)
 
     # --- who uses it
 
@@ -307,8 +315,7 @@ def serve(
             raise
         return started
 
-    module = getattr(setup, "func", setup).__module__  # of the function, without the other fixtures that it gets
-    shared = _programs_of(request).add(f"{module}.{name}", name, options, start_and_set_up, make_proxy)
+    shared = _programs_of(request).add(_key(setup), name, options, start_and_set_up, make_proxy)
     outlivers: Any = request.config.pluginmanager.get_plugin(checkpoints.NAME)
     try:
         shared.attach()
@@ -342,6 +349,13 @@ def _programs_of(request: pytest.FixtureRequest) -> SharedPrograms:
         manager.register(found, NAME)
     made: SharedPrograms = found
     return made
+
+
+def _key(setup: Callable[..., Any]) -> str:
+    """Return what all workers know a program by: modules may share a name, such as conftest, but not a file."""
+    function = getattr(setup, "func", setup)  # without the other fixtures that it gets
+    file = zlib.crc32(os.fsencode(inspect.getfile(function)))
+    return f"{function.__qualname__}_{file:08x}"
 
 
 def _as_address(value: Any) -> Any:
