@@ -64,8 +64,8 @@ def start_again(execution: Execution) -> None:
 
 def _start(execution: Execution, seconds: float) -> None:
     """Start it, and wait until it is ready; leave nothing of it if it fails."""
-    execution.launch()
     try:
+        execution.launch()
         _wait_until_ready(execution, execution.options.readiness(), seconds)
     except BaseException:
         execution.kill()
