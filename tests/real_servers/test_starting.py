@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -70,14 +71,18 @@ def test_ready_by_a_line_whose_port_the_program_has_chosen() -> None:
 
 def test_a_proxy_does_not_follow_to_the_next_port_that_the_program_chooses() -> None:
     command = [*PROGRAM, "{port}", "own"]
-    with real_server(command, ready=r"on port (?P<port>\d+)$", stop_timeout=1) as server:
+    with real_server(command, ready=r"on port (?P<port>\d+)$") as server:
         assert answers(server)
         server.restart()
         assert answers(server)
 
         assert server.proxy.address == server.address
-        with pytest.raises(UsageError, match=r"has chosen another port at its restart: .*pass \{port\} in"):
-            server.restart()
+        with (
+            contextlib.ExitStack() as stack,
+            pytest.raises(UsageError, match=r"has chosen another port at its restart: .*pass \{port\} in"),
+            server.outage(),
+        ):
+            stack.enter_context(socket.create_server(server.direct_address))
 
 
 def test_ready_by_a_probe() -> None:
