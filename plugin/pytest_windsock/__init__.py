@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_windsock.factories import Cassettes, Connect, Divert, Proxies, RealServers, Serve
     from pytest_windsock.scopes import combinations, fixture, program
-    from pytest_windsock.shared_programs import SharedServer
+    from pytest_windsock.shared_server import SharedServer
 
 __all__ = [
     "Cassettes",
@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
     from pytest_windsock import factories, scopes
 
     if name == "SharedServer":
-        from pytest_windsock import shared_programs
+        from pytest_windsock import shared_server
 
-        return shared_programs.SharedServer
+        return shared_server.SharedServer
     return getattr(scopes if name in scopes.__all__ else factories, name)

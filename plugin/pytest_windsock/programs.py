@@ -12,6 +12,7 @@ import pytest
 from pytest_windsock import checkpoints, deadline, hangs, seeds, shared_programs, verdict
 from pytest_windsock.fixtures import State
 from pytest_windsock.ini_values import timeout_of
+from pytest_windsock.shared_server import SharedServer
 from windsock.errors import NotInstalled, UsageError
 from windsock.net.system import os
 from windsock.programs.options import ProgramOptions, options_from
@@ -78,7 +79,7 @@ def serve(
 
 def serve_shared(
     request: pytest.FixtureRequest, name: str, options: ProgramOptions, missing: Missing, setup: Callable[..., Any]
-) -> Iterator[shared_programs.SharedServer]:
+) -> Iterator[SharedServer]:
     """Give the program that all workers of the run use; start it if it is not there yet."""
     __tracebackhide__ = True
     start = partial(_started, options, missing)
