@@ -104,6 +104,8 @@ class OutlivingProgram(checkpoints.Outliving):
         if self._is_fresh:
             self._is_fresh = False
             return
+        if self.server.is_stopped:
+            raise UsageError(f"a test has called stop() of {self.server.name}, which ends it for good; call kill()")
         if not self.server.is_running:
             self.server.restart()
         self.server.resume()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from pytest_windsock.file_lock import FileLock
 from pytest_windsock.fixtures import State
 from pytest_windsock.shared_server import POLL, SharedServer
 from windsock.errors import UsageError
-from windsock.net.system import monotonic, sleep
+from windsock.net.system import monotonic, os, sleep
 from windsock.programs.errors import ProgramError
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ def serve(
             raise
         return started
 
-    module = getattr(setup, "func", setup).__module__  # of the function, without the other fixtures that it gets
-    shared = _programs_of(request).add(f"{module}.{name}", name, options, start_and_set_up, make_proxy)
+    shared = _programs_of(request).add(_key(setup), name, options, start_and_set_up, make_proxy)
     outlivers: Any = request.config.pluginmanager.get_plugin(checkpoints.NAME)
     try:
         shared.attach()
@@ -167,3 +167,10 @@ def _programs_of(request: pytest.FixtureRequest) -> SharedPrograms:
         manager.register(found, NAME)
     made: SharedPrograms = found
     return made
+
+
+def _key(setup: Callable[..., Any]) -> str:
+    """Return what all workers know a program by: modules may share a name, such as conftest, but not a file."""
+    function = getattr(setup, "func", setup)  # without the other fixtures that it gets
+    file = zlib.crc32(os.fsencode(inspect.getfile(function)))
+    return f"{function.__qualname__}_{file:08x}"

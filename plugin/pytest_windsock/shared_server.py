@@ -25,6 +25,7 @@ POLL = 0.02
 START = 120.0
 """Seconds in which another worker has to have started the program or given up."""
 LIFE = ("finish", "kill", "outage", "pause", "restart", "resume", "stop")
+PROCESS = ("command", "exit_code", "is_running", "is_stopped", "output", "pid", "process")
 
 
 class SharedServer:
@@ -53,7 +54,8 @@ class SharedServer:
     def __getattr__(self, name: str) -> Any:
         if name in LIFE:
             raise UsageError(f"{name}(): all workers of the run use this {self.name}; shared=False gives each its own")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        hint = "; shared=False gives each worker a program of its own, which has it" if name in PROCESS else ""
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{hint}")
 
     # --- where it is
 
@@ -75,12 +77,12 @@ class SharedServer:
     @property
     def host(self) -> str:
         """The host of `address`."""
-        return str(self.address[0])
+        return str(self._ip_address()[0])
 
     @property
     def port(self) -> int:
         """The port of `address`."""
-        return int(self.address[1])
+        return int(self._ip_address()[1])
 
     @property
     def directory(self) -> str:
@@ -113,6 +115,11 @@ class SharedServer:
         faulty, self._faulty = self._faulty, None
         if faulty is not None:
             faulty.finish()
+
+    def _ip_address(self) -> tuple[str, int]:
+        from windsock.programs.running import ip_address_of
+
+        return ip_address_of(self.name, self.address)
 
     # --- who uses it
 

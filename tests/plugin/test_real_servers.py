@@ -183,6 +183,24 @@ def test_none(small):
     result.assert_outcomes(passed=4)
 
 
+def test_a_program_for_several_tests_that_one_of_them_has_stopped_says_so(run: Run) -> None:
+    result = run(
+        SESSION.replace("assert server.is_running", "")
+        + """
+def test_stop(small):
+    small.stop()
+
+def test_next(small):
+    pass
+""",
+        "-p",
+        "no:randomly",
+    )
+
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["E *UsageError: a test has called stop() of python, which ends it for good*"])
+
+
 def test_of_one_program_each_test_has_a_verdict_and_its_own_output(run: Run) -> None:
     result = run(
         SESSION

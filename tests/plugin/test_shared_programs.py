@@ -59,6 +59,22 @@ def test_it(small, number):
     assert is_gone(pid)
 
 
+def test_fixtures_of_one_name_in_two_conftests_are_two_programs(run_apart: Run, pytester: pytest.Pytester) -> None:
+    for each in ("first", "second"):
+        place = pytester.mkdir(each)
+        (place / "conftest.py").write_text(SHARED)
+        (place / f"test_{each}.py").write_text(
+            "from pathlib import Path\n\n"
+            "def test_it(small):\n"
+            "    assert ask(small).split()[0] == Path(__file__).with_name('pids').read_text().strip()\n"
+            f"{PRELUDE}"
+        )
+
+    result = run_apart("")
+
+    result.assert_outcomes(passed=2)
+
+
 def test_faults_are_a_tests_own(run_apart: Run) -> None:
     result = run_apart(
         SHARED
@@ -130,6 +146,19 @@ def test_life(small):
         with pytest.raises(UsageError, match="all workers of the run use this small; shared=False"):
             getattr(small, name)()
 
+def test_process(small):
+    with pytest.raises(AttributeError, match="no attribute 'pid'; shared=False gives"):
+        small.pid
+
+@pytest_windsock.program([*SERVER[:-1], "{path}"], scope="session", shared=True)
+def at_a_path(server):
+    pass
+
+def test_path(at_a_path):
+    for name in ("host", "port"):
+        with pytest.raises(UsageError, match="is at a path, '/.*': expected an address with a port"):
+            getattr(at_a_path, name)
+
 @pytest.mark.parametrize("options, message", [
     ({"shared": 1}, "expected True or False"),
     ({"shared": True, "scope": "module"}, "needs scope='session'"),
@@ -148,5 +177,5 @@ def test_yields(yields):
 """
     )
 
-    result.assert_outcomes(passed=4, errors=1)
+    result.assert_outcomes(passed=6, errors=1)
     result.stdout.fnmatch_lines(["*UsageError: program(shared=True): yields has a yield; expected a function that is*"])

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.support.processes import ended_well, forked, run_python
 from tests.support.waiting import wait_until
 from windsock import ProgramEnded, ProgramStuck, UsageError, real_server
 from windsock.faults import Delay
+from windsock.programs import launch, watcher
 
 
 def test_the_children_end_too() -> None:
@@ -148,6 +150,38 @@ found = server.output.wait_for("children (.*)", timeout=10)
 print(server.pid, found[1], flush=True)
 os.kill(os.getpid(), 9)
 """
+
+
+class Interrupted(Exception):
+    """What a signal's handler raises."""
+
+
+@pytest.fixture
+def interrupted_when_launched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """Have a handler raise once a process is there; give the pids of such processes."""
+
+    def handler(*_: object) -> None:
+        raise Interrupted
+
+    pids: list[int] = []
+
+    def remember(pid: int) -> None:
+        watcher.remember(pid)
+        pids.append(pid)
+        signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr(launch, "remember", remember)
+    before = signal.signal(signal.SIGUSR1, handler)
+    yield pids
+    signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_start_that_is_interrupted_leaves_no_process(interrupted_when_launched: list[int]) -> None:
+    with pytest.raises(Interrupted):
+        real_server(SERVER)
+
+    (pid,) = interrupted_when_launched
+    assert not is_alive(pid)
 
 
 def test_nothing_outlives_a_test_process_that_is_killed() -> None:

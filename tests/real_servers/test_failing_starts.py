@@ -59,6 +59,21 @@ def test_one_that_never_gets_ready(ready: object, why: str) -> None:
         real_server([*SERVER, "silent"], timeout=0.2, ready=ready)
 
 
+def test_where_it_listens_is_no_hint_if_that_is_its_address() -> None:
+    with pytest.raises(ProgramNotReady, match=r"matched 'never'; pass a longer timeout= or another ready="):
+        real_server(SERVER, timeout=1, ready="never")
+
+    with pytest.raises(ProgramNotReady, match=r"nothing takes datagrams at 127.0.0.1:\d+; pass a longer"):
+        real_server(SERVER, timeout=1, transport="udp")
+
+
+def test_a_file_that_may_not_be_executed(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+
+    with pytest.raises(ProgramMissing, match="at that path, or it may not be executed"):
+        real_server([str(tmp_path / "data"), "{port}"])
+
+
 def test_one_that_listens_elsewhere() -> None:
     def never(server: RealServer) -> bool:
         server.output.wait_for("listening elsewhere", timeout=10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import pytest
 from tests.real_servers.conftest import PROGRAM, SERVER, answers, ask
 from windsock import Script, UsageError, real_server
 from windsock.faults import Delay
+from windsock.programs import recipes
 
 
 def test_it_answers_as_soon_as_it_is_there() -> None:
@@ -65,6 +67,22 @@ def test_environment_and_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ready_by_a_line_whose_port_the_program_has_chosen() -> None:
     with real_server([*PROGRAM, "0", "own"], ready=rb"on port (?P<port>\d+)$") as server:
         assert answers(server)
+
+
+def test_a_proxy_does_not_follow_to_the_next_port_that_the_program_chooses() -> None:
+    command = [*PROGRAM, "{port}", "own"]
+    with real_server(command, ready=r"on port (?P<port>\d+)$") as server:
+        assert answers(server)
+        server.restart()
+        assert answers(server)
+
+        assert server.proxy.address == server.address
+        with (
+            contextlib.ExitStack() as stack,
+            pytest.raises(UsageError, match=r"has chosen another port at its restart: .*pass \{port\} in"),
+            server.outage(),
+        ):
+            stack.enter_context(socket.create_server(server.direct_address))
 
 
 def test_ready_by_a_probe() -> None:
@@ -119,6 +137,13 @@ def test_limits_are_those_of_the_program() -> None:
         assert server.output.wait_for(r"files (\d+)")[1] == "17"
 
 
+def test_a_limit_of_few_descriptors_is_the_programs_own() -> None:
+    command = ["/bin/sh", "-c", "ulimit -n; exec sleep 600", "{port}"]
+
+    with real_server(command, ready=r"\d+", limits={"descriptors": 5}) as server:
+        assert server.output.lines == ["5"]
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a program as another user")
 def test_another_user_owns_the_directory_and_runs_the_program() -> None:
     os.chmod(tempfile.gettempdir(), 0o755)
@@ -143,6 +168,17 @@ def test_output_is_bounded_by_lines() -> None:
     [
         ("redis-server", {}, "expected a list of words"),
         ([], {}, "at least one word"),
+        (["x", 5], {}, "5 is no word"),
+        (["x\0"], {}, "without NUL"),
+        (recipes.redis, {}, r"a recipe; call it: redis\(\)"),
+        (None, {}, "expected a list of words, or a recipe$"),
+        (SERVER, {"env": {"WORD": 5}}, "'WORD': ...}.: expected a str .*; it is a int"),
+        (SERVER, {"env": {"WORD": "\0"}}, "without NUL"),
+        (SERVER, {"env": ["WORD=5"]}, "expected a dict"),
+        (SERVER, {"files": {"a": 5}}, "'a': 5}.: expected a str, bytes"),
+        (SERVER, {"files": ["a"]}, "expected a dict"),
+        (SERVER, {"stop_signal": "SIGINT"}, "expected a signal, such as signal.SIGINT"),
+        (SERVER, {"stop_signal": 999}, "expected a signal"),
         (["x", "{prot}"], {}, r"did you mean \{port\}"),
         (["sleep", "1"], {}, r"neither \{port\} nor \{path\}"),
         (SERVER, {"ready": 5}, "expected 'connect', 'socket'"),

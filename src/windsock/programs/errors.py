@@ -23,7 +23,7 @@ class ProgramMissing(NotInstalled):
         self.program = program
         self.places = places
         self.install = install
-        where = f"in {', '.join(places)}" if places else "at that path"
+        where = f"in {', '.join(places)}" if places else "at that path, or it may not be executed"
         remedy = (
             f"install it: {install}" if install else "install it, or name its path as the first word of the command"
         )

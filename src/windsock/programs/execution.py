@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.errors import UsageError
 from windsock.net.deadlines import to_stop
+from windsock.net.interrupts import uninterrupted
 from windsock.net.system import monotonic, os
 from windsock.programs.errors import ProgramEnded, ProgramError, ProgramStuck, ending_of
 from windsock.programs.options import ProgramOptions
@@ -87,8 +88,9 @@ class Execution:
 
     # --- its starts
 
+    @uninterrupted
     def launch(self) -> None:
-        """Start the process, and read its output."""
+        """Start the process, and read its output. A signal's handler comes later: the process could not be killed."""
         self.output_start = self.output.total
         self.began = monotonic()
         with self.workspace.launch() as launch:

@@ -62,10 +62,10 @@ class Launch:
         return pid, reader
 
     def _script(self) -> str:
-        lines = ['echo "+$$"', *shell_lines(self.limits), 'cd "$0" || exit 125']
+        lines = ['echo "+$$"', "exec >&2", *shell_lines(self.limits), 'cd "$0" || exit 125']
         if self.sockets:
             lines.append("export LISTEN_PID=$$")
-        return "\n".join([*lines, 'exec "$@" >&2'])
+        return "\n".join([*lines, 'exec "$@"'])
 
     def _environment(self) -> dict[str, str]:
         if not self.sockets:

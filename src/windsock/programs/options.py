@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -94,7 +94,8 @@ def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -
     if isinstance(command, Recipe):
         words, keywords = command.command, command.with_keywords(keywords)
     options = ProgramOptions(command=_words(words), **{key: keywords[key] for key in keywords})  # type: ignore[literal-required]
-    check_words(options.texts()[: len(options.command)])
+    check_words(options.command)
+    _check_texts(options)
     readiness_of(options.ready)
     limits.checked(options.limits)
     framing_from(options.framing)
@@ -105,8 +106,7 @@ def options_from(command: Words | Recipe, **keywords: Unpack[ProgramKeywords]) -
     check_loopback(f"real_server(host={options.host!r})", options.host)
     if options.user is not None:
         account_of(options.user)
-    for name in options.files:
-        _check_file(name)
+    _check_signal(options.stop_signal)
     return options
 
 
@@ -116,12 +116,41 @@ def _words(command: Words) -> tuple[str, ...]:
             f"real_server({command!r}): expected a list of words, as in ['redis-server', '--port', '{{port}}']; "
             "shlex.split() makes one of a line"
         )
-    words = tuple(command)
-    if not words or not all(isinstance(each, str | os.PathLike) for each in words):
-        raise UsageError(f"real_server({command!r}): expected a list of at least one word; each a str or a path")
+    if not isinstance(command, Iterable):
+        call = f"; call it: {getattr(command, '__name__', command)}()" if callable(command) else ""
+        raise UsageError(f"real_server({command!r}): expected a list of words, or a recipe{call}")
+    words: tuple[Any, ...] = tuple(command)
+    for each in words:
+        if not isinstance(each, str | os.PathLike) or "\0" in str(each):
+            raise UsageError(f"real_server({command!r}): {each!r} is no word: expected a str, or a path, without NUL")
+    if not words:
+        raise UsageError(f"real_server({command!r}): expected a list of at least one word")
     return tuple(str(os.fspath(each)) for each in words)
 
 
-def _check_file(name: str) -> None:
+def _check_texts(options: ProgramOptions) -> None:
+    value: Any
+    for keyword in ("env", "files"):
+        given = getattr(options, keyword)
+        if not isinstance(given, Mapping):
+            raise UsageError(f"real_server({keyword}={given!r}): expected a dict")
+    for name, value in options.env.items():
+        if not (value is None or isinstance(value, str)) or "\0" in f"{name}{value}":
+            kind = type(value).__name__  # the value may be secret
+            raise UsageError(f"real_server(env={{{name!r}: ...}}): expected a str without NUL, or None; it is a {kind}")
+    for name, content in options.files.items():
+        _check_file(name, content)
+
+
+def _check_file(name: str, content: Any) -> None:
     if not name or name.startswith("/") or ".." in name.split("/"):
         raise UsageError(f"real_server(files={{{name!r}: ...}}): expected a relative path; it will be in {{tmp}}")
+    if not isinstance(content, str | bytes | os.PathLike):
+        raise UsageError(
+            f"real_server(files={{{name!r}: {content!r}}}): expected a str, bytes, or the path of a template"
+        )
+
+
+def _check_signal(number: Any) -> None:
+    if not isinstance(number, int) or number not in signal.valid_signals():
+        raise UsageError(f"real_server(stop_signal={number!r}): expected a signal, such as signal.SIGINT")

@@ -63,7 +63,8 @@ class Connected(Pauses):
 
     def missing(self, execution: Execution) -> str:
         """See ProgramReadiness."""
-        return f"nothing accepts connections at {addresses.show(execution.address)}"
+        takes = "takes datagrams" if execution.options.transport == "udp" else "accepts connections"
+        return f"nothing {takes} at {addresses.show(execution.address)}"
 
 
 class LineSeen:

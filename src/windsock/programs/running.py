@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from windsock.faults import FaultHandle
     from windsock.proxies.proxy import FaultProxy
 
-__all__ = ["RealServer"]
+__all__ = ["RealServer", "ip_address_of"]
 
 LAST = 20
 """The lines of output that are noted on the exception of a failed `with`."""
@@ -288,6 +288,7 @@ class RealServer:
 
     @contextlib.contextmanager
     def _down(self) -> Iterator[None]:
+        before = self._execution.address
         failure = self._execution.end()
         try:
             yield
@@ -295,6 +296,7 @@ class RealServer:
             if not self._is_stopped:
                 self._is_excused = False
                 start.start_again(self._execution)
+                self._check_proxy_leads_here(before)
         if failure is not None:
             raise failure
 
@@ -316,15 +318,27 @@ class RealServer:
         if self._owner != os.getpid():
             raise UsageError(f"{what}: {self.name} is this child's parent's; expected it in the parent")
 
+    def _check_proxy_leads_here(self, before: Any) -> None:
+        now = self._execution.address
+        if self._faulty is not None and before != now:
+            raise UsageError(
+                f"{self.name} has chosen another port at its restart: it is at {addresses.show(now)}, its proxy "
+                f"leads to {addresses.show(before)}; pass {{port}} in its command, so that it keeps its port"
+            )
+
     def _ip_address(self) -> tuple[str, int]:
-        address = self.address
-        if not isinstance(address, tuple):
-            raise UsageError(f"{self.name} is at a path, {address!r}: expected an address with a port")
-        return address[0], address[1]
+        return ip_address_of(self.name, self.address)
 
     def _family(self) -> int:
         address = self._execution.address
         return int(family_of(address[0]) if isinstance(address, tuple) else socket.AF_UNIX)
+
+
+def ip_address_of(name: str, address: Any) -> tuple[str, int]:
+    """Return the host and the port of a program's address. Raises UsageError if it is a path."""
+    if not isinstance(address, tuple):
+        raise UsageError(f"{name} is at a path, {address!r}: expected an address with a port")
+    return address[0], address[1]
 
 
 def _proxy(address: Any, **options: Any) -> FaultProxy:

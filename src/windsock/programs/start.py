@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from windsock.errors import UsageError, whole
-from windsock.net import deadlines
+from windsock.net import addresses, deadlines
 from windsock.net.system import monotonic, sleep
 from windsock.programs.errors import ProgramError, ProgramNotReady, ending_of
 from windsock.programs.execution import Execution, in_background
@@ -64,8 +64,8 @@ def start_again(execution: Execution) -> None:
 
 def _start(execution: Execution, seconds: float) -> None:
     """Start it, and wait until it is ready; leave nothing of it if it fails."""
-    execution.launch()
     try:
+        execution.launch()
         _wait_until_ready(execution, execution.options.readiness(), seconds)
     except BaseException:
         execution.kill()
@@ -115,10 +115,14 @@ def _strays(execution: Execution) -> list[int]:
     return found
 
 
+def _is_told(execution: Execution, listens: list[str]) -> bool:
+    return execution.address is not None and addresses.show(execution.address) in listens
+
+
 def _not_ready(execution: Execution, readiness: ProgramReadiness) -> ProgramNotReady:
     listens = where_it_listens(execution.process)
     hint = "pass a longer timeout= or another ready="
-    if listens:
+    if listens and not _is_told(execution, listens):
         hint = f"it listens on {', '.join(listens)}: was it told its address, {{host}} and {{port}}?"
     time = whole(execution.options.timeout, is_cut=deadlines.is_over())
     return ProgramNotReady(
