@@ -22,8 +22,8 @@ __all__ = ["POLL", "SharedServer"]
 
 POLL = 0.02
 """Seconds between two attempts to take a lock."""
-START = 120.0
-"""Seconds in which another worker has to have started the program or given up."""
+START = 60.0
+"""Seconds, besides the program's own time to get ready, in which another worker has to have started it or given up."""
 LIFE = ("finish", "kill", "outage", "pause", "restart", "resume", "stop")
 PROCESS = ("command", "exit_code", "is_running", "is_stopped", "output", "pid", "process")
 
@@ -167,10 +167,11 @@ class SharedServer:
 
     @contextlib.contextmanager
     def _changing(self) -> Iterator[None]:
-        until = monotonic() + START
+        seconds = self.options.timeout + START
+        until = monotonic() + seconds
         while not self._change.take():
             if monotonic() > until:
-                raise WaitTimeout(f"{self.name}: another worker did not start or stop it within {START:g} s")
+                raise WaitTimeout(f"{self.name}: another worker did not start it within {seconds:g} s")
             sleep(POLL)
         try:
             yield
