@@ -193,6 +193,18 @@ def test_nothing_outlives_a_test_process_that_is_killed() -> None:
     wait_until(lambda: not any(map(is_alive, pids)), "the watcher")
 
 
+def test_the_watcher_ends_though_it_was_told_to_forget_what_it_never_knew() -> None:
+    code = (
+        "from windsock.programs import watcher\n"
+        "watcher.announcer()\n"
+        "for number in range(60): watcher.forget(10_000_000 + number)\n"
+        "watcher.close()\n"  # waits for it
+        "print('ended')"
+    )
+
+    assert run_python(code).split() == ["ended"]
+
+
 def test_one_that_was_never_stopped_is_stopped_with_the_process() -> None:
     code = "import sys; from windsock import real_server; s = real_server(sys.argv[1:]); print(s.pid)"
 

@@ -20,9 +20,9 @@ SCRIPT = """
 alive=" "
 while read -r word; do
     number=${word#?}
-    case $word in
+    case $word$alive in
     +*) alive="$alive$number " ;;
-    -*) alive="${alive%% $number *} ${alive#* $number }" ;;
+    -*" $number "*) alive="${alive%% $number *} ${alive#* $number }" ;; # if it is there: else all of it twice
     esac
 done
 family() {
